@@ -1,0 +1,64 @@
+"""Normalisation. Statistics are computed in float32; the input's dtype is kept."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+
+def layer_norm(
+    x: Array, scale: Array | None = None, bias: Array | None = None, *, eps: float
+) -> Array:
+    """(x - mean) / sqrt(var + eps) * scale + bias over the last axis, in float32."""
+    y = x.astype(jnp.float32)
+    y = y - jnp.mean(y, axis=-1, keepdims=True)
+    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
+    y = y if scale is None else y * scale
+    y = y if bias is None else y + bias
+    return y.astype(x.dtype)
+
+
+def rms_norm(x: Array, scale: Array, *, eps: float) -> Array:
+    """x / sqrt(mean(x ** 2) + eps) * scale over the last axis, in float32."""
+    y = x.astype(jnp.float32)
+    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
+    return (y * scale).astype(x.dtype)
+
+
+def batch_norm(
+    x: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    *,
+    mean: Array,
+    var: Array,
+    momentum: float,
+    eps: float,
+    unbiased: bool,
+    train: bool,
+    axis_name: str | None = None,
+) -> tuple[Array, dict[str, Array]]:
+    """Normalises each feature of the last axis; returns (y, running statistics)."""
+    y = x.astype(jnp.float32)
+    state = {}
+    if train:
+        axes = tuple(range(x.ndim - 1))
+        n = x.size // x.shape[-1]
+        old_mean, old_var = mean, var
+        mean = jnp.mean(y, axis=axes)
+        if axis_name is not None:
+            mean = jax.lax.pmean(mean, axis_name)
+            n = n * jax.lax.axis_size(axis_name)
+        var = jnp.mean(jnp.square(y - mean), axis=axes)
+        if axis_name is not None:
+            var = jax.lax.pmean(var, axis_name)
+        new_var = var * (n / max(n - 1, 1)) if unbiased else var
+        state = {
+            "mean": momentum * old_mean + (1 - momentum) * mean,
+            "var": momentum * old_var + (1 - momentum) * new_var,
+        }
+    y = (y - mean) * jax.lax.rsqrt(var + eps)
+    y = y if scale is None else y * scale
+    y = y if bias is None else y + bias
+    return y.astype(x.dtype), state

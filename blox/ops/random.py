@@ -1,0 +1,36 @@
+"""Randomness by JAX's own keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+
+def rng(
+    *, key_data: Array, count: Array, train: bool
+) -> tuple[Array | None, dict[str, Array]]:
+    """A key per call, fold_in(key, count), and the next count; no key if not training."""
+    if not train:
+        return None, {}
+    key = jax.random.wrap_key_data(key_data, impl="threefry2x32")
+    return jax.random.fold_in(key, count), {"key_data": key_data, "count": count + 1}
+
+
+def dropout(
+    x: Array,
+    key: Array | None = None,
+    *,
+    rate: float,
+    broadcast_dims: Sequence[int] = (),
+) -> Array:
+    """Zeroes elements with probability rate, scales the rest; identity without a key."""
+    if key is None or rate == 0:
+        return x
+    shape = list(x.shape)
+    for axis in broadcast_dims:
+        shape[axis] = 1
+    keep = jax.random.bernoulli(key, 1 - rate, tuple(shape))
+    return jnp.where(keep, x / (1 - rate), 0)

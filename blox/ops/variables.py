@@ -1,0 +1,25 @@
+"""Arrays of the model as nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from .inline import inline
+
+
+@inline
+def param(value: Array) -> Array:
+    return value
+
+
+@inline
+def buffer(value: Array) -> Array:
+    return value
+
+
+@inline
+def constant(*, value: Any, dtype: Any) -> Array:
+    return jnp.array(value, dtype)

@@ -1,0 +1,49 @@
+"""The element types of a weight file: their names here, in safetensors, their sizes."""
+
+from __future__ import annotations
+
+import sys
+
+from blox.schema.errors import Diagnostic, WeightsError
+
+# safetensors name -> (JAX name, bytes). Sub-byte types are absent: XLA stores them
+# differently, so they could not be mapped.
+SAFETENSORS: dict[str, tuple[str, int]] = {
+    "BOOL": ("bool", 1),
+    "I8": ("int8", 1),
+    "I16": ("int16", 2),
+    "I32": ("int32", 4),
+    "I64": ("int64", 8),
+    "U8": ("uint8", 1),
+    "U16": ("uint16", 2),
+    "U32": ("uint32", 4),
+    "U64": ("uint64", 8),
+    "F8_E4M3": ("float8_e4m3fn", 1),
+    "F8_E5M2": ("float8_e5m2", 1),
+    "F16": ("float16", 2),
+    "BF16": ("bfloat16", 2),
+    "F32": ("float32", 4),
+    "F64": ("float64", 8),
+    "C64": ("complex64", 8),
+}
+FROM_JAX = {name: stored for stored, (name, _) in SAFETENSORS.items()}
+ITEMSIZE = dict(SAFETENSORS.values())
+FLOATING = frozenset(name for name in ITEMSIZE if "float" in name)
+NEEDS_X64 = frozenset({"int64", "uint64", "float64"})
+
+
+def require_little_endian() -> None:
+    """Refuse hosts whose memory order is not the file's.
+
+    Raises:
+        WeightsError: on a big-endian host; mapping a file there gives wrong numbers.
+    """
+    if sys.byteorder != "little":
+        raise WeightsError(
+            Diagnostic(
+                "weights.host",
+                "",
+                "expected a little-endian host, found a big-endian one",
+                "safetensors files are little-endian; use another machine",
+            )
+        )

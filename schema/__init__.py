@@ -1,0 +1,37 @@
+"""The format: a Graph as a Pydantic schema, its files and its checks. No JAX, no NumPy."""
+
+from .canonical import digest, from_bytes, to_json, to_msgpack
+from .errors import (
+    BloxError,
+    Diagnostic,
+    ModelError,
+    Report,
+    SpecError,
+    WeightsError,
+)
+from .graph import Bounds, Function, Graph, Input, Metadata
+from .op import Op
+from .parameters import Leaf
+from .registry import op_class, op_names
+
+__all__ = [
+    "BloxError",
+    "Bounds",
+    "Diagnostic",
+    "Function",
+    "Graph",
+    "Input",
+    "Leaf",
+    "Metadata",
+    "ModelError",
+    "Op",
+    "Report",
+    "SpecError",
+    "WeightsError",
+    "digest",
+    "from_bytes",
+    "op_class",
+    "op_names",
+    "to_json",
+    "to_msgpack",
+]

@@ -1,0 +1,170 @@
+"""The types of an op's fields: operands, parameter slots and attributes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from .expressions import ExpressionError, names
+from .names import NAME, PATH
+
+REFERENCE = re.compile(rf"{NAME}(?:\.{NAME})?")
+EXPRESSION = r"^\$[A-Za-z0-9_ .+\-*/()]+$"
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """Marks a field that takes values of the function, by reference."""
+
+    kind: Literal["tensor", "key"] = "tensor"
+    optional: bool = False
+    many: Literal["", "list", "map"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Marks a parameter that is stored, unless the field gives a reference instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minimum:
+    """The least value of an integer attribute, checked once it is known."""
+
+    value: int
+
+
+def _is_expression(value: str) -> bool:
+    if not value.startswith("$"):
+        return False
+    try:
+        names(value)
+    except ExpressionError as error:
+        raise PydanticCustomError("expression", "{why}", {"why": str(error)}) from None
+    return True
+
+
+def _fail(kind: str, expected: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, expected)  # type: ignore[arg-type]
+
+
+def _reference(value: Any) -> Any:
+    if (
+        isinstance(value, str)
+        and not value.startswith("$")
+        and len(value) <= 130
+        and REFERENCE.fullmatch(value)
+    ):
+        return value
+    raise _fail("reference", "expected a reference such as `name` or `name.output`")
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case bool():
+            pass
+        case int() | float():
+            return value
+        case str() if _is_expression(value):
+            return value
+        case str():
+            return _reference(value)
+    raise _fail("operand", "expected a reference or a number")
+
+
+def _int(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _is_expression(value):
+        return value
+    raise _fail("integer", "expected an integer or an expression such as `$width`")
+
+
+def _float(value: Any) -> Any:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str) and _is_expression(value):
+        return value
+    raise _fail("number", "expected a number or an expression such as `$width ** 0.5`")
+
+
+def _scalar(value: Any) -> Any:
+    return value if type(value) is int else _float(value)
+
+
+def _arguments(value: Any) -> Any:
+    def argument(item: Any) -> Any:
+        return [_scalar(v) for v in item] if isinstance(item, list) else _value(item)
+
+    if isinstance(value, dict):
+        return {name: argument(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_value(item) for item in value]
+    raise _fail("arguments", "expected values by input name or in a list")
+
+
+def _path(text: Any) -> Any:
+    if isinstance(text, str) and len(text) <= 512 and PATH.fullmatch(text):
+        return text
+    raise _fail("path", "expected `.` or a parameter path such as `name.name`")
+
+
+def _schema(kind: str, pattern: str) -> WithJsonSchema:
+    parts: list[dict[str, Any]] = [
+        {"type": "string", "pattern": pattern, "maxLength": 256}
+    ]
+    if kind:
+        parts.insert(0, {"type": kind})
+    return WithJsonSchema({"anyOf": parts} if kind else parts[0])
+
+
+_REF = rf"^{NAME}(\.{NAME})?$"
+_ANY = rf"{_REF}|{EXPRESSION}"
+_item = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": _ANY}]}
+
+ParamPath = Annotated[
+    str, PlainValidator(_path), _schema("", rf"^\.$|^{NAME}(\.{NAME})*$")
+]
+"""Where a node's parameters lie in the function's scope; `.` is the scope itself."""
+
+Reference = Annotated[str, PlainValidator(_reference), _schema("", _REF)]
+Value = Annotated[int | float | str, PlainValidator(_value), _schema("number", _ANY)]
+Tensor = Annotated[Value, Operand()]
+"""A reference, a number, or an expression that is a number."""
+OptionalTensor = Annotated[Value | None, Operand(optional=True)]
+Tensors = Annotated[list[Value], Operand(many="list"), Field(min_length=1)]
+TensorMap = Annotated[
+    dict[str, Any] | list[Any],
+    PlainValidator(_arguments),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "object", "additionalProperties": _item},
+                {"type": "array", "items": _item},
+            ]
+        }
+    ),
+    Operand(many="map"),
+]
+"""Arguments of a function, by input name or by position."""
+Key = Annotated[Reference, Operand("key")]
+OptionalKey = Annotated[Reference | None, Operand("key", optional=True)]
+ParamSlot = Annotated[Reference | None, Slot()]
+
+Int = Annotated[int | str, PlainValidator(_int), _schema("integer", EXPRESSION)]
+Size = Annotated[Int, Minimum(1)]
+"""An integer of at least 1, or an expression."""
+Count = Annotated[Int, Minimum(0)]
+Float = Annotated[float | str, PlainValidator(_float), _schema("number", EXPRESSION)]
+"""A number, or an expression that may use `/` and `**`."""
+Scalar = Annotated[
+    int | float | str, PlainValidator(_scalar), _schema("number", EXPRESSION)
+]
+"""An integer that stays one, a float, or an expression."""
+
+
+def is_expression(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("$")

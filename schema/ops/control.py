@@ -1,0 +1,140 @@
+"""Calls, repetition and control flow: nodes that use functions of the Graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from ..fields import Count, Int, Scalar, Size, Tensor, TensorMap
+from ..names import Name
+from ..op import ScopeOp
+
+Remat = Literal[
+    "everything_saveable",
+    "nothing_saveable",
+    "dots_saveable",
+    "dots_with_no_batch_dims_saveable",
+]
+"""The names of `jax.checkpoint_policies`; `nothing_saveable` is plain checkpointing."""
+
+Attributes = dict[Name, Scalar]
+
+
+class Call(ScopeOp):
+    """The outputs of a function, with parameters of its own under the node's name.
+
+    Shapes are those of the function.
+    """
+
+    op: Literal["call"] = "call"
+    function: Name
+    inputs: TensorMap = {}
+    attributes: Attributes = {}
+    remat: Remat | None = None
+
+
+class Repeat(ScopeOp):
+    """`count` copies of a function one after another, each with its own parameters.
+
+    An output named as a carry is the next carry; all others are stacked on a leading
+    axis. `inputs` are the same for every copy, `xs` give one slice of their leading axis
+    (or one item of a literal list) per copy, `index` names the input that gets the step.
+    With `scan` the parameters are stacked and the loop is `jax.lax.scan`; without it
+    they are a list, the loop is unrolled, and a list in `attributes` cycles.
+    """
+
+    op: Literal["repeat"] = "repeat"
+    function: Name
+    count: Count
+    carry: TensorMap = {}
+    xs: TensorMap = {}
+    inputs: TensorMap = {}
+    index: Name | None = None
+    attributes: dict[Name, Scalar | list[Scalar]] = {}
+    scan: bool = True
+    remat: Remat | None = None
+
+    def problems(self) -> Iterator[str]:
+        for name, value in self.attributes.items():
+            if self.scan and isinstance(value, list):
+                yield (
+                    f"attributes.{name}: a list cycles over unrolled copies; expected "
+                    "a number under scan, found a list"
+                )
+            elif value == []:
+                yield f"attributes.{name}: expected at least one value, found none"
+
+
+class Scan(ScopeOp):
+    """`jax.lax.scan` of a function over `axis` of its xs; all steps share parameters.
+
+    An output named as a carry is the next carry; all others are stacked on `axis`.
+    `length` is needed where there are no xs; `index` names the input that gets the step.
+    """
+
+    op: Literal["scan"] = "scan"
+    function: Name
+    carry: TensorMap = {}
+    xs: TensorMap = {}
+    inputs: TensorMap = {}
+    index: Name | None = None
+    length: Count | None = None
+    axis: Int = 0
+    reverse: bool = False
+    attributes: Attributes = {}
+    remat: Remat | None = None
+
+    def problems(self) -> Iterator[str]:
+        if not self.xs and self.length is None:
+            yield "expected xs or a length, found neither"
+
+
+class Map(ScopeOp):
+    """`jax.vmap` of a function over `axis` of its xs.
+
+    With a `count` every lane has its own parameters, stacked on a leading axis (experts);
+    without one all lanes share them. Outputs are stacked on `axis`.
+    """
+
+    op: Literal["map"] = "map"
+    function: Name
+    xs: TensorMap = {}
+    inputs: TensorMap = {}
+    count: Size | None = None
+    axis: Int = 0
+    attributes: Attributes = {}
+
+    def problems(self) -> Iterator[str]:
+        if not self.xs and self.count is None:
+            yield "expected xs or a count, found neither"
+
+
+class Cond(ScopeOp):
+    """`jax.lax.cond`: the outputs of `then` where the scalar `predicate` holds, else those
+    of `else`. Both take `inputs` and return outputs of the same names, shapes and dtypes;
+    their parameters lie under `node.then` and `node.else`.
+    """
+
+    op: Literal["cond"] = "cond"
+    predicate: Tensor
+    then: Name
+    otherwise: Name = Field(alias="else")
+    inputs: TensorMap = {}
+
+
+class WhileLoop(ScopeOp):
+    """`jax.lax.while_loop`: repeats `body` on the carry while `cond` of it holds.
+
+    `cond` returns one boolean scalar, `body` the next carry, by name; `inputs` are the
+    same at every step. After `max_steps` it ends in any case. It has no reverse-mode
+    gradient: a loop with a known number of steps is a `scan` with a `length`.
+    """
+
+    op: Literal["while_loop"] = "while_loop"
+    cond: Name
+    body: Name
+    carry: TensorMap
+    inputs: TensorMap = {}
+    max_steps: Size | None = None

@@ -1,0 +1,86 @@
+"""Normalisation. Statistics are computed in float32; the input's dtype is kept."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from ..fields import Float, ParamSlot, Size, Tensor
+from ..op import ParamOp
+from ..parameters import Leaf, Ones, Zeros
+
+
+class LayerNorm(ParamOp):
+    """`(x - mean) / sqrt(var + eps) * scale + bias` over the last axis.
+
+    (..., features) -> (..., features). Ba et al., arXiv:1607.06450.
+    """
+
+    op: Literal["layer_norm"] = "layer_norm"
+    x: Tensor
+    scale: ParamSlot = None
+    bias: ParamSlot = None
+    features: Size | None = None
+    eps: Float = 1e-5
+    use_scale: bool = True
+    use_bias: bool = True
+
+    def parameters(self) -> dict[str, Leaf]:
+        leaves = {}
+        if self.use_scale:
+            leaves["scale"] = Leaf((self.features,), Ones())
+        if self.use_bias:
+            leaves["bias"] = Leaf((self.features,), Zeros())
+        return leaves
+
+
+class RMSNorm(ParamOp):
+    """`x / sqrt(mean(x ** 2) + eps) * scale` over the last axis.
+
+    (..., features) -> (..., features). Zhang and Sennrich, arXiv:1910.07467.
+    """
+
+    op: Literal["rms_norm"] = "rms_norm"
+    x: Tensor
+    scale: ParamSlot = None
+    features: Size | None = None
+    eps: Float = 1e-6
+
+    def parameters(self) -> dict[str, Leaf]:
+        return {"scale": Leaf((self.features,), Ones())}
+
+
+class BatchNorm(ParamOp):
+    """`(x - mean) / sqrt(var + eps) * scale + bias` per feature of the last axis.
+
+    (..., features) -> (..., features). Mean and variance are those of the batch when
+    training, over all axes but the last (and over `axis_name` when the model is built
+    with one), else the running ones; `new = momentum * old + (1 - momentum) * batch`.
+    `unbiased` stores the running variance with n - 1. Ioffe and Szegedy,
+    arXiv:1502.03167.
+    """
+
+    TRAIN: ClassVar[bool] = True
+    STATEFUL: ClassVar[bool] = True
+
+    op: Literal["batch_norm"] = "batch_norm"
+    x: Tensor
+    scale: ParamSlot = None
+    bias: ParamSlot = None
+    features: Size | None = None
+    momentum: Float = 0.9
+    eps: Float = 1e-5
+    unbiased: bool = False
+    use_scale: bool = True
+    use_bias: bool = True
+
+    def parameters(self) -> dict[str, Leaf]:
+        shape = (self.features,)
+        leaves = {}
+        if self.use_scale:
+            leaves["scale"] = Leaf(shape, Ones())
+        if self.use_bias:
+            leaves["bias"] = Leaf(shape, Zeros())
+        # Statistics stay float32: in bfloat16 they would stop moving at momentum 0.999.
+        leaves["mean"] = Leaf(shape, Zeros(), dtype="float32", kind="state")
+        leaves["var"] = Leaf(shape, Ones(), dtype="float32", kind="state")
+        return leaves
