@@ -1,0 +1,302 @@
+"""Documents and the algorithm that decides where their lines break.
+
+A document is text with optional line breaks in nested groups. A group is printed flat
+if everything up to the next possible break fits in the width, else all its own breaks
+are taken and its inner groups are asked in turn (Wadler, "A prettier printer"; Oppen
+1980). `FitsExpanded`, `BestFitting` and `BestFitParentheses` are what ruff's formatter
+adds to the classical set; `render` decides as it does, because generated files have to
+be a fixpoint of `ruff format` where no ruff is installed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final, TypeAlias
+
+LINE_WIDTH: Final = 88
+INDENT: Final = 4
+
+
+class Line(Enum):
+    """A break, with what stands for it in a flat group."""
+
+    SOFT = ""
+    SPACE = " "
+    HARD = "\n"
+
+
+class GroupId:
+    """Names a group, so that parts of a document can ask how it was printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Content that is flat or broken as one; with `expand`, always broken."""
+
+    content: Doc
+    id: GroupId | None = None
+    expand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupIfBroken:
+    """A group where the group `id` is broken, else plain content."""
+
+    content: Doc
+    id: GroupId
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Content for one mode of the group `id` (None: of the enclosing one)."""
+
+    broken: bool
+    content: Doc
+    id: GroupId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Indent:
+    """Content one level deeper; with `id`, only where that group is broken."""
+
+    content: Doc
+    id: GroupId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FitsExpanded:
+    """Content that counts as fitting when its first line does, where `id` is flat."""
+
+    content: Doc
+    id: GroupId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BestFitting:
+    """The first variant whose first line fits, else the last one."""
+
+    variants: tuple[Doc, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BestFitParentheses:
+    """Content in parentheses on lines of its own, only where that makes it fit."""
+
+    content: Doc
+    id: GroupId
+
+
+class _Close(Enum):
+    """The end of `BestFitParentheses`: whether its parentheses were written."""
+
+    PARENTHESES = True
+
+
+Doc: TypeAlias = (
+    "str | Line | Group | GroupIfBroken | When | Indent | FitsExpanded | BestFitting"
+    " | BestFitParentheses | _Close | tuple[Doc, ...]"
+)
+
+
+class _Measure(Enum):
+    """How far to measure: to the first break taken, or through all lines."""
+
+    FIRST_LINE = 0
+    ALL_LINES = 1
+    ALL_LINES_OVERFLOWING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    broken: bool
+    indent: int
+    measure: _Measure = _Measure.FIRST_LINE
+
+
+_Todo: TypeAlias = list[tuple[_State, Doc]]
+
+
+def soft_block(content: Doc) -> Doc:
+    """Indent `content` on lines of its own where the enclosing group breaks."""
+    return (Indent((Line.SOFT, content)), Line.SOFT)
+
+
+def render(doc: Doc, indent: int = 0, width: int = LINE_WIDTH) -> list[str]:
+    """Break `doc` into lines of at most `width` columns where that is possible.
+
+    Args:
+        doc: what to print.
+        indent: levels of four spaces in front of the first line.
+        width: columns.
+
+    Returns:
+        The lines, without line ends.
+    """
+    return _Printer(width).print(doc, indent)
+
+
+class _Printer:
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.lines: list[str] = []
+        self.text = ""
+        self.pending = 0
+        self.measured = False  # an enclosing group was found to fit on this line
+        self.broken: dict[GroupId, bool] = {}
+
+    def print(self, doc: Doc, indent: int) -> list[str]:
+        self.pending = indent
+        todo: _Todo = [(_State(True, indent), doc)]
+        while todo:
+            state, item = todo.pop()
+            self._print(state, item, todo)
+        return [*self.lines, self.text]
+
+    def _print(self, state: _State, doc: Doc, todo: _Todo) -> None:
+        match doc:
+            case str():
+                if doc:
+                    self.text += " " * (INDENT * self.pending) + doc
+                    self.pending = 0
+            case Line():
+                if state.broken or doc is Line.HARD:
+                    self.lines.append(self.text)
+                    self.text, self.pending = "", state.indent
+                    self.measured = False
+                else:
+                    self.text += doc.value
+            case tuple():
+                todo.extend((state, item) for item in reversed(doc))
+            case Group(content, id, expand):
+                broken = expand or not self._flat(state, content, id, todo)
+                self._remember(id, broken)
+                todo.append((replace(state, broken=broken), content))
+            case GroupIfBroken(content, id):
+                if self.broken[id]:
+                    broken = not self._flat(state, content, None, todo)
+                    state = replace(state, broken=broken)
+                todo.append((state, content))
+            case When(broken, content, id):
+                if broken == self._is_broken(id, state):
+                    todo.append((state, content))
+            case Indent(content, id):
+                todo.append((self._indented(state, id), content))
+            case FitsExpanded(content, id):
+                if id is None or not self.broken[id]:
+                    self.measured = False  # only its first line was measured
+                todo.append((state, content))
+            case BestFitting(variants):
+                todo.append(self._best(state, variants, todo))
+            case BestFitParentheses(content, id):
+                broken = not self._flat(state, content, id, todo)
+                self.broken[id] = broken
+                if broken:
+                    every = replace(state, measure=_Measure.ALL_LINES)
+                    broken = self._fits(_parentheses(every, content), todo)
+                    self.broken[id] = broken
+                state = replace(state, broken=broken)
+                todo.extend(
+                    _parentheses(state, content) if broken else [(state, content)]
+                )
+            case _Close():
+                todo.extend([(state, ")"), (state, Line.HARD)])
+
+    def _best(
+        self, state: _State, variants: tuple[Doc, ...], todo: _Todo
+    ) -> tuple[_State, Doc]:
+        if not state.broken and self.measured:
+            return state, variants[0]
+        self.measured = True
+        flat = replace(state, broken=False, measure=_Measure.FIRST_LINE)
+        for variant in variants[:-1]:
+            if self._fits([(flat, variant)], todo):
+                return flat, variant
+        return replace(state, broken=True), variants[-1]
+
+    def _flat(
+        self, state: _State, content: Doc, id: GroupId | None, todo: _Todo
+    ) -> bool:
+        if not state.broken and self.measured:
+            return True
+        self.measured = True
+        self._remember(id, False)
+        return self._fits([(replace(state, broken=False), content)], todo)
+
+    def _remember(self, id: GroupId | None, broken: bool) -> None:
+        if id is not None:
+            self.broken[id] = broken
+
+    def _is_broken(self, id: GroupId | None, state: _State) -> bool:
+        return state.broken if id is None else self.broken[id]
+
+    def _indented(self, state: _State, id: GroupId | None) -> _State:
+        if id is not None and not self.broken[id]:
+            return state
+        return replace(state, indent=state.indent + 1)
+
+    def _fits(self, todo: _Todo, rest: _Todo) -> bool:
+        """Tell whether `todo`, then what follows it up to a break, fits."""
+        following = reversed(rest)
+        column = len(self.text)
+        pending = self.pending
+        while True:
+            state, doc = todo.pop() if todo else next(following, (None, ""))
+            if state is None:
+                return True
+            match doc:
+                case str():
+                    if doc:
+                        column += INDENT * pending + len(doc)
+                        pending = 0
+                        overflow = state.measure is _Measure.ALL_LINES_OVERFLOWING
+                        if column > self.width and not overflow:
+                            return False
+                case Line():
+                    if not state.broken:
+                        if doc is Line.HARD:
+                            return True
+                        todo.append((state, doc.value))
+                    elif state.measure is _Measure.FIRST_LINE:
+                        return True
+                    else:
+                        column, pending = 0, state.indent
+                case tuple():
+                    todo.extend((state, item) for item in reversed(doc))
+                case Group(content, id, expand):
+                    state = replace(state, broken=expand or state.broken)
+                    self._remember(id, state.broken)
+                    todo.append((state, content))
+                case GroupIfBroken(content):
+                    todo.append((state, content))
+                case When(broken, content, id):
+                    if broken == self._is_broken(id, state):
+                        todo.append((state, content))
+                case Indent(content, id):
+                    todo.append((self._indented(state, id), content))
+                case FitsExpanded(content, id):
+                    if not state.broken and (id is None or not self.broken[id]):
+                        measure = _Measure.ALL_LINES_OVERFLOWING
+                        state = replace(state, broken=True, measure=measure)
+                    todo.append((state, content))
+                case BestFitting(variants):
+                    if state.broken:
+                        todo.append((state, variants[-1]))
+                    else:
+                        state = replace(state, measure=_Measure.FIRST_LINE)
+                        todo.append((state, variants[0]))
+                case BestFitParentheses(content, id):
+                    self.broken[id] = state.broken
+                    todo.append((state, content))
+                case _Close():
+                    column, pending = INDENT * state.indent + 1, 0
+
+
+def _parentheses(state: _State, content: Doc) -> _Todo:
+    inner = replace(state, indent=state.indent + 1)
+    return [
+        (state, _Close.PARENTHESES),
+        (inner, content),
+        (inner, Line.HARD),
+        (state, "("),
+    ]
