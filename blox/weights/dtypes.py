@@ -41,7 +41,7 @@ def require_little_endian() -> None:
     if sys.byteorder != "little":
         raise WeightsError(
             Diagnostic(
-                "weights.host",
+                "weights-host",
                 "",
                 "expected a little-endian host, found a big-endian one",
                 "safetensors files are little-endian; use another machine",

@@ -64,12 +64,12 @@ def open_regular(path: Path) -> int:
             status = os.fstat(descriptor)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a valid path"
-        refuse("weights.file", shown(path), f"can't be read: {reason}")
+        refuse("weights-file", shown(path), f"can't be read: {reason}")
     if not stat.S_ISREG(status.st_mode):
         if descriptor >= 0:
             os.close(descriptor)
         kind = _kind(status.st_mode)
-        refuse("weights.file", shown(path), f"expected a regular file, found {kind}")
+        refuse("weights-file", shown(path), f"expected a regular file, found {kind}")
     return descriptor
 
 
@@ -91,7 +91,7 @@ def read_small(path: Path, limit: int = MAX_JSON_BYTES) -> bytes:
         size = os.fstat(descriptor).st_size
         if size > limit:
             refuse(
-                "weights.size",
+                "weights-size",
                 shown(path),
                 f"expected at most {limit} bytes, found {size}",
             )
@@ -119,7 +119,7 @@ def contained(folder: Path, name: str) -> Path:
     """
     if not plain_name(name):
         refuse(
-            "weights.name",
+            "weights-name",
             shown(folder),
             f"expected a plain file name, found {quote(name)}",
         )
@@ -129,17 +129,17 @@ def contained(folder: Path, name: str) -> Path:
         status = real.stat()
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         reason = getattr(error, "strerror", None) or "a loop of links"
-        refuse("weights.file", shown(name), f"can't be read: {reason}")
+        refuse("weights-file", shown(name), f"can't be read: {reason}")
     if not (real.is_relative_to(root) or _is_hub_blob(real, root)):
         refuse(
-            "weights.link",
+            "weights-link",
             shown(name),
             "expected a file inside the model's folder, found a link out of it",
             "put the file itself there",
         )
     if not stat.S_ISREG(status.st_mode):
         kind = _kind(status.st_mode)
-        refuse("weights.file", shown(name), f"expected a regular file, found {kind}")
+        refuse("weights-file", shown(name), f"expected a regular file, found {kind}")
     return path
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -90,15 +91,15 @@ def strict_json(text: bytes, path: Path, *, floats: bool = False) -> dict[str, A
     """`text` as a JSON object, without what JSON parsers disagree on.
 
     Raises:
-        WeightsError: not UTF-8, not an object, duplicate keys, NaN, infinity, an integer
-            beyond 64 bits, nesting too deep, or a float where `floats` is False.
+        WeightsError: not UTF-8, not an object, duplicate keys, NaN, infinity, an
+            integer beyond 64 bits, deep nesting, or a float where `floats` is False.
     """
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(items)
         if len(found) != len(items):
-            seen: set[str] = set()
-            twice = next(key for key, _ in items if key in seen or seen.add(key))
+            counts = Counter(key for key, _ in items)
+            twice = counts.most_common(1)[0][0]
             _bad(path, f"expected every key once, found {quote(twice)} twice")
         return found
 
@@ -146,7 +147,7 @@ def valid_name(name: object) -> bool:
 
 
 def _bad(path: Path, message: str) -> NoReturn:
-    refuse("weights.header", shown(path), message, "the file is damaged or not ours")
+    refuse("weights-header", shown(path), message, "the file is damaged or not ours")
 
 
 def _metadata(path: Path, raw: Any) -> dict[str, str]:
@@ -198,14 +199,16 @@ def _tensor(path: Path, name: str, raw: Any, data_start: int) -> TensorInfo:
     begin, end = offsets
     if end - begin != nbytes:
         found = f"{end - begin} at {where}"
-        _bad(path, f"expected {nbytes} bytes of {dtype}{shape}, found {found}")
+        _bad(path, f"expected {nbytes} bytes for {dtype} {quote(shape)}, found {found}")
     return TensorInfo(
         name, jax_name, tuple(shape), path, data_start + begin, data_start + end
     )
 
 
 def _sizes(raw: Any) -> bool:
-    return isinstance(raw, list) and all(type(item) is int and item >= 0 for item in raw)
+    return isinstance(raw, list) and all(
+        type(item) is int and item >= 0 for item in raw
+    )
 
 
 def _check_layout(

@@ -1,0 +1,78 @@
+"""Checksums of weight files. Loading does not compute them: `verify` does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from io import FileIO
+from pathlib import Path
+
+from blox.schema.errors import Diagnostic, quote
+
+from .files import Identity, open_regular, refuse, shown
+from .progress import track
+from .reading import Headers
+
+_CHUNK = 4 << 20
+
+
+def open_unchanged(headers: Headers, path: Path) -> FileIO:
+    """The file `path`, unbuffered, if it is still the one whose header was read.
+
+    Raises:
+        WeightsError: replaced or rewritten since.
+    """
+    file = FileIO(open_regular(path))
+    if Identity.of(os.fstat(file.fileno())) != headers.identities[path]:
+        file.close()
+        found = "expected the file whose header was read, found a changed one"
+        refuse("weights-changed", shown(path), found, "load again")
+    return file
+
+
+def verify(headers: Headers, *, progress: bool = False) -> list[Diagnostic]:
+    """Read every byte and compare it with the sha256 that `save_flat` recorded.
+
+    A shard's covers the whole file and stands in the index; a single file's covers the
+    data after the header and stands in its own metadata. Against accidents, not against
+    an attacker, who can write both.
+
+    Returns:
+        One finding per file that differs; a warning per file without a checksum.
+
+    Raises:
+        WeightsError: a file that can't be read or changed since.
+    """
+    findings: list[Diagnostic] = []
+    sharded = len(headers.files) > 1
+    with track("verifying", headers.nbytes, progress) as done:
+        for path in headers.files:
+            if path not in headers.checksums:
+                message = "expected a checksum, found none"
+                found = Diagnostic(
+                    "weights-checksum", shown(path), message, severity="warning"
+                )
+                findings.append(found)
+                continue
+            with open_unchanged(headers, path) as file:
+                digest = _digest(
+                    file, 0 if sharded else headers.data_starts[path], done
+                )
+            expected = headers.checksums[path]
+            if digest != expected:
+                message = f"expected sha256 {quote(expected, 80)}, found {digest}"
+                hint = "the file is damaged: fetch it again"
+                findings.append(
+                    Diagnostic("weights-checksum", shown(path), message, hint)
+                )
+    return findings
+
+
+def _digest(file: FileIO, start: int, done: Callable[[int], None]) -> str:
+    digest = hashlib.sha256()
+    file.seek(start)
+    while chunk := file.read(_CHUNK):
+        digest.update(chunk)
+        done(len(chunk))
+    return digest.hexdigest()

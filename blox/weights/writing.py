@@ -1,0 +1,220 @@
+"""Writing tensors: aligned, deterministic, and all files at once or none."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from blox.schema.errors import quote
+
+from .commit import FolderCommit, flush
+from .dtypes import require_little_endian
+from .files import plain_name, refuse, shown
+from .layout import (
+    DATA_SHA256,
+    Planned,
+    check_metadata,
+    header_bytes,
+    in_file_order,
+    parse_size,
+    plan,
+    shards,
+)
+from .log import sync_folder
+from .progress import track
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jax.typing import ArrayLike
+
+_CHUNK = 16 << 20
+_SUFFIX = ".safetensors"
+
+
+def save_flat(
+    target: Path,
+    tensors: Mapping[str, ArrayLike],
+    *,
+    metadata: Mapping[str, str],
+    max_shard_size: int | str | None = None,
+    extra_files: Mapping[str, bytes] | None = None,
+    remove: Iterable[str] = (),
+    stem: str = "params",
+    progress: bool = False,
+) -> None:
+    """Write `tensors` to a model folder or to one `.safetensors` file, atomically.
+
+    Whenever this process dies, a reader finds the complete old files or the complete
+    new ones (see `commit`). Equal arguments give equal bytes. Other files of the
+    folder, and what links in it point to, are not touched; arrays mapped from the old
+    file stay valid. JAX is not needed, and one tensor is fetched at a time.
+
+    Args:
+        target: a file if its name ends in `.safetensors`, else a folder, made if
+            absent.
+        tensors: arrays (NumPy or JAX) by graph path.
+        metadata: text for the header of each file.
+        max_shard_size: bytes of data per file, or text such as `"5GB"`; folders only.
+        extra_files: other files of the model by name (`graph.json`), part of the same
+            commit; folders only.
+        remove: names that belonged to an older model and are not in this one.
+        stem: of the names of the weight files; `"model"` for transformers.
+        progress: show a bar if the work is long and standard error is a terminal.
+
+    Raises:
+        WeightsError: what can't be stored; a target that is neither folder nor regular
+            file; a disk that is full. The old files then stand unchanged.
+    """
+    require_little_endian()
+    check_metadata(metadata)
+    planned = plan(tensors)
+    limit = parse_size(max_shard_size)
+    extras = dict(extra_files or {})
+    try:
+        if target.name.endswith(_SUFFIX):
+            if limit is not None or extras or remove:
+                wanted = "no max_shard_size, extra_files or remove for a single file"
+                refuse("weights-target", shown(target), f"expected {wanted}")
+            folder, files = target.parent, {target.name: planned}
+        else:
+            folder, files = target, _weight_files(planned, limit, stem)
+        twice = set(files) & set(extras)
+        if twice:
+            found = quote(min(twice))
+            refuse("weights-name", "", f"expected other extra files, found {found}")
+        _prepare(folder)
+        total = sum(tensor.nbytes for tensor in planned)
+        with FolderCommit(folder) as commit, track("saving", total, progress) as done:
+            for name in (*files, *extras):
+                commit.check(name)
+            sums: dict[str, str] = {}
+            for name, content in files.items():
+                with commit.create(name) as file:
+                    single = len(files) == 1
+                    sums[name] = _write(file, content, tensors, metadata, single, done)
+            if folder is target:
+                if len(files) > 1:
+                    extras = {
+                        f"{stem}{_SUFFIX}.index.json": _index(files, sums),
+                        **extras,
+                    }
+                for name, data in extras.items():
+                    with commit.create(name) as file:
+                        file.write(data)
+                        flush(file)
+                for name in (*_weight_names(folder, stem), *remove):
+                    commit.remove(name)
+            commit.commit()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        refuse("weights-write", shown(target), f"can't be written: {reason}")
+
+
+def dump_flat(
+    tensors: Mapping[str, ArrayLike], *, metadata: Mapping[str, str]
+) -> bytes:
+    """The bytes of the file that `save_flat` would write, for small extra files."""
+    require_little_endian()
+    check_metadata(metadata)
+    file = io.BytesIO()
+    _write(file, plan(tensors), tensors, metadata, True, lambda done: None)
+    return file.getvalue()
+
+
+def _weight_files(
+    planned: list[Planned], limit: int | None, stem: str
+) -> dict[str, list[Planned]]:
+    if not plain_name(stem) or stem.startswith("."):
+        refuse("weights-name", "", f"expected a plain stem, found {quote(stem)}")
+    parts = shards(planned, limit)
+    if len(parts) == 1:
+        return {f"{stem}{_SUFFIX}": parts[0]}
+    count = len(parts)
+    return {
+        f"{stem}-{number:05d}-of-{count:05d}{_SUFFIX}": part
+        for number, part in enumerate(parts, 1)
+    }
+
+
+def _weight_names(folder: Path, stem: str) -> list[str]:
+    """The weight files of an older model in `folder`: their names are ours."""
+    ours = re.compile(
+        re.escape(stem)
+        + r"(-[0-9]{5,}-of-[0-9]{5,})?\.safetensors|"
+        + re.escape(stem)
+        + r"\.safetensors\.index\.json"
+    )
+    return sorted(name for name in os.listdir(folder) if ours.fullmatch(name))
+
+
+def _prepare(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+    if not folder.is_dir():
+        refuse("weights-target", shown(folder), "expected a folder, found a file")
+
+
+def _write(
+    file: BinaryIO,
+    content: list[Planned],
+    tensors: Mapping[str, Any],
+    metadata: Mapping[str, str],
+    single: bool,
+    done: Callable[[int], None],
+) -> str:
+    """Write one file; returns its sha256, in hex.
+
+    A single file holds the sha256 of its data in its own header, where zeros stand
+    until it is known; a shard's, of the whole file, goes into the index.
+    """
+    ordered = in_file_order(content)
+    first = {**metadata, DATA_SHA256: "0" * 64} if single else metadata
+    header = header_bytes(ordered, first)
+    file.write(header)
+    digest = hashlib.sha256(b"" if single else header)
+    for tensor in ordered:
+        data = _bytes_of(tensor, tensors[tensor.name])
+        for start in range(0, len(data), _CHUNK):
+            chunk = data[start : start + _CHUNK]
+            file.write(chunk)
+            digest.update(chunk)
+            done(len(chunk))
+    if single:
+        file.seek(0)
+        file.write(header_bytes(ordered, {**metadata, DATA_SHA256: digest.hexdigest()}))
+    if not isinstance(file, io.BytesIO):
+        flush(file)
+    return digest.hexdigest()
+
+
+def _bytes_of(tensor: Planned, value: Any) -> memoryview:
+    import numpy as np
+
+    array: np.ndarray[Any, Any] = np.asarray(value)
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("<"))
+    flat = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    if flat.nbytes != tensor.nbytes:
+        found = f"expected {tensor.nbytes} bytes, found {flat.nbytes}"
+        refuse("weights-shape", tensor.name, found)
+    return flat.data
+
+
+def _index(files: Mapping[str, list[Planned]], sums: Mapping[str, str]) -> bytes:
+    total = sum(tensor.nbytes for part in files.values() for tensor in part)
+    index = {
+        "metadata": {"sha256": dict(sums), "total_size": total},
+        "weight_map": {
+            tensor.name: name for name, part in files.items() for tensor in part
+        },
+    }
+    return (
+        json.dumps(index, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    ).encode()
