@@ -1,0 +1,12 @@
+"""What a file may ask for. Counted, memoised, before anything is expanded."""
+
+MAX_CALL_DEPTH = 64
+"""Functions that call functions, along any chain."""
+MAX_INSTANCES = 10_000
+"""Functions, each per distinct values of its attributes."""
+MAX_TRACED = 200_000
+"""Nodes that a trace visits: calls and unrolled copies count each time."""
+MAX_RAN = 10**12
+"""Nodes that a run visits: every step of every loop counts."""
+MAX_ELEMENTS = 2**40
+"""Elements of one array."""
