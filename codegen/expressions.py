@@ -1,117 +1,42 @@
 """Expressions as documents: where ruff allows a line break, and how it groups them.
 
 The functions follow the rules of ruff's formatter node by node (default settings,
-style of 2026). A level says what surrounds an expression, since Python allows breaks
-only inside brackets: `None` for nothing, `INSIDE` for brackets that certainly stand
-there, a `GroupId` for parentheses that appear when that group breaks.
+style of 2026); operands that need parentheses get them.
 """
 
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterable, Sequence
-from enum import Enum
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from .layout import (
-    BestFitting,
-    Doc,
-    FitsExpanded,
-    Group,
-    GroupId,
-    GroupIfBroken,
-    Indent,
-    Line,
-    When,
-    render,
-    soft_block,
+from .brackets import (
+    INSIDE,
+    Level,
+    comma_separated,
+    group,
+    line,
+    one_line,
+    parenthesize_if_broken,
+    parenthesized,
 )
-from .literals import literal
+from .layout import BestFitting, Doc, FitsExpanded, Group, GroupId, Indent, Line, When
+from .literals import identifier, literal
 from .operators import (
     BIT_OR,
     NO_CONDITION,
     OPERATORS,
-    Chain,
     Comprehended,
-    Needs,
     Postfix,
     break_strength,
-    chain_of,
-    needs_parentheses,
     operands,
-    own_brackets,
     strength,
 )
-
-
-class Brackets(Enum):
-    """Certain brackets around an expression."""
-
-    INSIDE = True
-
-
-INSIDE: Final = Brackets.INSIDE
-Level: TypeAlias = Brackets | GroupId | None
-
-
-def parenthesized(left: str, content: Doc, right: str, level: Level) -> Doc:
-    """Brackets around `content`, which breaks onto lines of its own."""
-    inner: Doc = Group(soft_block(content))
-    if isinstance(level, GroupId):
-        inner = FitsExpanded(inner, level)
-    return (left, inner, right)
-
-
-def parenthesize_if_broken(content: Doc) -> Doc:
-    """Parentheses around `content` (made INSIDE) if it does not fit on the line."""
-    return Group((When(True, "("), soft_block(content), When(True, ")")))
-
-
-def optional_parentheses(content: Doc, id: GroupId) -> Doc:
-    """Parentheses only if breaking the brackets in `content` (level `id`) won't do."""
-    inner = Indent((Line.SOFT, content), id)
-    return Group((When(True, "("), inner, Line.SOFT, When(True, ")")), id)
-
-
-def comma_separated(items: Sequence[Doc], always: bool = False) -> Doc:
-    """Items with commas; a trailing one where several stand on lines of their own.
-
-    `always`: also after a single one.
-    """
-    docs: list[Doc] = []
-    for item in items:
-        docs.extend((",", Line.SPACE, item) if docs else (item,))
-    return (*docs, When(True, ",") if always or len(items) > 1 else "")
+from .splitting import Chain, Needs, chain_of, needs_parentheses, own_brackets
 
 
 def each(nodes: Iterable[ast.expr]) -> Doc:
     return comma_separated([expression_doc(node, INSIDE) for node in nodes])
-
-
-def one_line(doc: Doc) -> str:
-    (line,) = render(Group(doc), width=sys.maxsize)
-    return line
-
-
-def _group(content: Doc, level: Level) -> Doc:
-    match level:
-        case None:
-            return content
-        case GroupId():
-            return GroupIfBroken(content, level)
-        case _:
-            return Group(content)
-
-
-def _break(level: Level, line: Line = Line.SPACE) -> Doc:
-    match level:
-        case None:
-            return line.value
-        case GroupId():
-            return (When(True, line, level), When(False, line.value, level))
-        case _:
-            return line
 
 
 def _wrapped(
@@ -130,7 +55,7 @@ def expression_doc(node: ast.expr, level: Level, chain: Chain = Chain.ROOT) -> D
     """
     match node:
         case ast.Name(id):
-            return id
+            return identifier(id)
         case ast.Constant(value):
             return literal(value)
         case ast.Attribute() | ast.Call() | ast.Subscript():
@@ -150,12 +75,12 @@ def expression_doc(node: ast.expr, level: Level, chain: Chain = Chain.ROOT) -> D
                 else "{}"
             )
         case ast.BinOp() | ast.BoolOp() | ast.Compare():
-            return _group(_operation(*_flattened(node), level), level)
+            return group(_operation(*_flattened(node), level), level)
         case ast.UnaryOp(op):
             ((operand, wrap),) = operands(node)
             return (OPERATORS[type(op)][0], _wrapped(operand, wrap, level))
         case ast.IfExp():
-            return _group(_conditional(node, level), level)
+            return group(_conditional(node, level), level)
         case ast.Lambda():
             return lambda_doc(node, level)
         case ast.Starred(value):
@@ -194,7 +119,7 @@ def _postfix(node: Postfix, level: Level, chain: Chain) -> Doc:
     match node:
         case ast.Attribute(attr=attr):
             dots = wrapped or isinstance(value, ast.Call | ast.Subscript)
-            right = (Line.SOFT if fluent and dots else "", ".", attr)
+            right = (Line.SOFT if fluent and dots else "", ".", identifier(attr))
         case ast.Call():
             right = _arguments(node, level)
         case ast.Subscript(slice=ast.Tuple(elts)) if elts:
@@ -230,7 +155,7 @@ def _arguments(node: ast.Call, level: Level) -> Doc:
         else:
             items.append(expression_doc(argument, INSIDE))
     for keyword in node.keywords:
-        name = "**" if keyword.arg is None else f"{keyword.arg}="
+        name = "**" if keyword.arg is None else f"{identifier(keyword.arg)}="
         items.append((name, expression_doc(keyword.value, INSIDE)))
     return parenthesized("(", Group(comma_separated(items)), ")", level)
 
@@ -291,7 +216,7 @@ def _operation(flat: list[Operand], joints: list[ast.AST], level: Level) -> Doc:
     start = 0
     for end in [*ends, len(joints)]:
         part = _operation(flat[start : end + 1], joints[start:end], level)
-        docs.append(part if end == start else _group(part, level))
+        docs.append(part if end == start else group(part, level))
         if end < len(joints):
             docs.append(_operator(joints[end], flat[end], flat[end + 1], level))
         start = end + 1
@@ -302,10 +227,11 @@ def _operator(joint: ast.AST, left: Operand, right: Operand, level: Level) -> Do
     text = OPERATORS[type(joint)][0]
     simple = all(not wrapped and _is_simple(node) for node, wrapped in (left, right))
     if isinstance(joint, ast.Pow) and simple:
-        id = level if isinstance(level, GroupId) else None
-        space: Doc = "" if level is None else When(True, " ", id)
-        return (_break(level, Line.SOFT), text, space)
-    return (_break(level), text, " ")
+        space: Doc = "" if level is None else When(True, " ")
+        if isinstance(level, GroupId):
+            space = When(True, space, level)
+        return (line(level, Line.SOFT), text, space)
+    return (line(level), text, " ")
 
 
 def _is_simple(node: ast.expr) -> bool:
@@ -326,10 +252,10 @@ def _conditional(node: ast.IfExp, level: Level) -> Doc:
     if isinstance(orelse, ast.IfExp):
         last = _conditional(orelse, level)
     else:
-        last = _group(expression_doc(orelse, level), level)
+        last = group(expression_doc(orelse, level), level)
     return (
-        (_wrapped(body, wrap_body, level), _break(level), "if "),
-        (_wrapped(test, wrap_test, level), _break(level), "else "),
+        (_wrapped(body, wrap_body, level), line(level), "if "),
+        (_wrapped(test, wrap_test, level), line(level), "else "),
         last,
     )
 
@@ -374,7 +300,7 @@ def parameters(arguments: ast.arguments) -> list[Doc]:
 
 
 def _parameter(argument: ast.arg, default: ast.expr | None) -> Doc:
-    name: Doc = argument.arg
+    name: Doc = identifier(argument.arg)
     equals = "="
     if argument.annotation:
         name = (name, ": ", expression_doc(argument.annotation, INSIDE))

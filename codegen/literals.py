@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 import math
+import re
+
+
+def identifier(name: str) -> str:
+    """The name itself.
+
+    Raises:
+        ValueError: not an ASCII identifier, or a keyword: it would be other code.
+    """
+    if name.isascii() and name.isidentifier() and not keyword.iskeyword(name):
+        return name
+    raise ValueError(f"{name!r} is no name that generated code can use")
 
 
 def literal(value: object) -> str:
-    """Source of a constant: ASCII only, quotes and exponents as ruff writes them."""
+    """Source of a constant: ASCII only, quotes and exponents as ruff writes them.
+
+    Raises:
+        ValueError: inf, nan, or a value of another type.
+    """
     match value:
         case None | bool():
             return repr(value)
@@ -44,16 +61,18 @@ def docstring(text: str, indent: int) -> list[str]:
     """
     lines = [line.rstrip() for line in inspect.cleandoc(text).strip().split("\n")]
     quoted = [_inert(line) for line in lines]
-    quoted[0] = '"""' + ("\\" if quoted[0].startswith('"') else "") + quoted[0]
-    margin = " " * indent
+    quoted[0] = '"""' + quoted[0]
     if len(quoted) > 1:
         quoted.append('"""')
     else:
-        open_end = quoted[0].endswith('"') and len(quoted[0]) > 3
-        quoted[0] = (quoted[0][:-1] + '\\""' if open_end else quoted[0] + '"') + '""'
+        quoted[0] += '"""'
+    margin = " " * indent
     return [(margin + line).rstrip() for line in quoted]
 
 
 def _inert(line: str) -> str:
-    line = escaped(line, "").replace('"""', '\\"\\"\\"')
-    return line
+    """Escape a line of a docstring, quotes where three could meet."""
+    parts = re.split(r'("{3,}|^"+|"+$)', line)
+    quotes = iter(parts[1::2])
+    docs = [escaped(part, "") + '\\"' * len(next(quotes, "")) for part in parts[::2]]
+    return "".join(docs)

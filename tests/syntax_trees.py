@@ -41,7 +41,9 @@ class Trees:
         values = [None, True, ..., 0, 1, 768, 1e-05, 1e22, 0.5, *texts]
         return ast.Constant(self.random.choice(values))
 
-    def many(self, make: Callable[[], ast.expr], least: int, most: int) -> list[ast.expr]:
+    def many(
+        self, make: Callable[[], ast.expr], least: int, most: int
+    ) -> list[ast.expr]:
         return [make() for _ in range(self.random.randint(least, most))]
 
     def expression(self, depth: int) -> ast.expr:
@@ -91,11 +93,11 @@ class Trees:
                     value = ast.BinOp(value, op(), inner())
                 return value
             case "unary":
-                op = self.random.choice([ast.USub, ast.Not, ast.Invert, ast.UAdd])
-                return ast.UnaryOp(op(), inner())
+                sign = self.random.choice([ast.USub, ast.Not, ast.Invert, ast.UAdd])
+                return ast.UnaryOp(sign(), inner())
             case "bool":
-                op = self.random.choice([ast.And, ast.Or])
-                return ast.BoolOp(op(), self.many(inner, 2, 3))
+                joint = self.random.choice([ast.And, ast.Or])
+                return ast.BoolOp(joint(), self.many(inner, 2, 3))
             case "compare":
                 values = self.many(inner, 1, 2)
                 ops = [self.random.choice(COMPARE)() for _ in values]
@@ -171,13 +173,19 @@ class Trees:
         def inner() -> ast.expr:
             return self.expression(self.random.randint(0, depth))
 
-        def stored(node: ast.expr) -> ast.expr:
+        def annotation() -> ast.expr:
+            node = inner()
+            return self.load() if isinstance(node, ast.Lambda) else node
+
+        def stored(node: ast.expr) -> ast.Name | ast.Attribute | ast.Subscript:
             if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
                 node.ctx = STORE
                 return node
             return ast.Name(self.name(), STORE)
 
-        kinds = ["assign"] * 6 + ["return"] * 4 + ["bare", "store", "annotate", "augment"]
+        kinds = (
+            ["assign"] * 6 + ["return"] * 4 + ["bare", "store", "annotate", "augment"]
+        )
         kinds += ["expr", "raise", "pass"] + ["if", "for", "def"] * (blocks > 0)
         match self.random.choice(kinds):
             case "assign":
@@ -191,7 +199,7 @@ class Trees:
                 target = stored(inner())
                 simple = int(isinstance(target, ast.Name))
                 value = self.random.choice([None, inner(), inner()])
-                return ast.AnnAssign(target, inner(), value, simple)
+                return ast.AnnAssign(target, annotation(), value, simple=simple)
             case "augment":
                 op = self.random.choice(BINARY)
                 return ast.AugAssign(stored(inner()), op(), inner())
@@ -234,7 +242,26 @@ class Trees:
         return ast.FunctionDef(self.name(), arguments, nodes, [], returns)
 
 
-KINDS = ["attribute", "call", "method", "called", "subscript", "params", "tuple", "list"]
-KINDS += ["starred", "dict", "binary", "sum", "unary", "bool", "compare", "if", "lambda"]
+KINDS = [
+    "attribute",
+    "call",
+    "method",
+    "called",
+    "subscript",
+    "params",
+    "tuple",
+    "list",
+]
+KINDS += [
+    "starred",
+    "dict",
+    "binary",
+    "sum",
+    "unary",
+    "bool",
+    "compare",
+    "if",
+    "lambda",
+]
 KINDS += ["generator", "list_of", "dict_of"]
 WEIGHTS = [6, 12, 10, 2, 8, 8, 6, 3, 2, 5, 8, 6, 3, 2, 2, 3, 3, 1, 1, 1]
