@@ -100,11 +100,13 @@ class FolderCommit:
         file = self._open(name)
         self._write.append(name)
         try:
-            old = os.lstat(self.folder / name)
-            if stat.S_ISREG(old.st_mode) and hasattr(os, "fchmod"):
-                os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode) & 0o777)
-        except FileNotFoundError:
-            pass
+            if os.path.lexists(self.folder / name) and hasattr(os, "fchmod"):
+                old = os.lstat(self.folder / name).st_mode
+                if stat.S_ISREG(old):
+                    os.fchmod(file.fileno(), stat.S_IMODE(old) & 0o777)
+        except BaseException:
+            file.close()
+            raise
         return file
 
     def remove(self, name: str) -> None:

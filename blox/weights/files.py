@@ -95,7 +95,7 @@ def read_small(path: Path, limit: int = MAX_JSON_BYTES) -> bytes:
                 shown(path),
                 f"expected at most {limit} bytes, found {size}",
             )
-        return file.read(limit)
+        return file.read(size)  # not `limit`: that would be allocated
 
 
 def plain_name(name: str) -> bool:

@@ -69,7 +69,7 @@ def save_flat(
 
     Raises:
         WeightsError: what can't be stored; a target that is neither folder nor regular
-            file; a disk that is full. The old files then stand unchanged.
+            file; a disk that is full. Old or new files then stand, complete.
     """
     require_little_endian()
     check_metadata(metadata)
