@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .resolve import Program
 
 FORMAT = "blox/1"
+WISHES = ("names", "params", "init", "axes", "frozen")
 Scalar = StrictInt | StrictFloat
 _CONSTRAINT = re.compile(r"(?P<left>[^<>=]+)(?P<sign><=|>=|==|<|>)(?P<right>[^<>=]+)")
 
@@ -55,13 +56,15 @@ def dump_node(node: Op) -> dict[str, Any]:
     """A node as plain data: what is semantic always, what is a wish only where given."""
     fields = type(node).fields()
     data = node.model_dump(mode="json", by_alias=True)
-    keep = {"op", *fields.attributes}
-    result: dict[str, Any] = {}
-    for name, field in type(node).model_fields.items():
-        key = field.alias or name
+    result: dict[str, Any] = {"op": node.op}
+    names = type(node).model_fields
+    for name in (*(n for n in names if n not in WISHES), *WISHES):
+        if name not in names:
+            continue
+        key = names[name].alias or name
         value = data[key]
-        size = name in fields.minima and value is None
-        if (name in keep and not size) or value not in (None, {}, []):
+        empty = value in ({}, []) or (name in fields.minima and value is None)
+        if name in fields.attributes and not empty or value not in (None, {}, []):
             result[key] = value
     return result
 

@@ -91,6 +91,12 @@ class DeltaOrthogonal(Strict):
     column_axis: int = -1
 
 
+class KeyData(Strict):
+    """The data of a key of its own, drawn from the key that `init` gets."""
+
+    name: Literal["key_data"] = "key_data"
+
+
 Initializer = Annotated[
     Zeros
     | Ones

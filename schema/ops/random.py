@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from ..fields import Float, Int, OptionalKey, Tensor
 from ..op import Op, ParamOp
-from ..parameters import Leaf, Zeros
+from ..parameters import KeyData, Leaf, Zeros
 
 
 class Rng(ParamOp):
@@ -24,7 +24,7 @@ class Rng(ParamOp):
 
     def parameters(self) -> dict[str, Leaf]:
         return {
-            "key_data": Leaf((2,), "key_data", dtype="uint32", kind="state"),
+            "key_data": Leaf((2,), KeyData(), dtype="uint32", kind="state"),
             "count": Leaf((), Zeros(), dtype="uint32", kind="state"),
         }
 

@@ -1,0 +1,53 @@
+"""blox: models as data. A Graph, a clean tree of arrays, and pure JAX functions of both.
+
+    import blox as bx
+
+    graph, params = bx.load("model")
+    model = bx.build(graph)
+    outputs, state = jax.jit(model)(params, x)
+
+Names are imported when they are first used, so that `import blox.schema` needs no JAX.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from blox.runtime.model import build as build
+    from blox.runtime.params import init as init
+    from blox.runtime.params import merge as merge
+    from blox.runtime.params import split as split
+    from blox.schema import BloxError as BloxError
+    from blox.schema import Graph as Graph
+    from blox.schema import ModelError as ModelError
+    from blox.schema import SpecError as SpecError
+    from blox.schema import WeightsError as WeightsError
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "BloxError": "blox.schema",
+    "Graph": "blox.schema",
+    "ModelError": "blox.schema",
+    "SpecError": "blox.schema",
+    "WeightsError": "blox.schema",
+    "build": "blox.runtime.model",
+    "init": "blox.runtime.params",
+    "merge": "blox.runtime.params",
+    "split": "blox.runtime.params",
+}
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'blox' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

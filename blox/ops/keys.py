@@ -1,0 +1,16 @@
+"""Keys of parts: JAX's own fold_in, by name or by step."""
+
+from __future__ import annotations
+
+import zlib
+
+import jax
+from jax import Array
+
+
+def fold_in(key: Array | None, part: str | int | Array) -> Array | None:
+    """The key of a part, by its name or step; None stays None."""
+    if key is None:
+        return None
+    data = zlib.crc32(part.encode()) if isinstance(part, str) else part
+    return jax.random.fold_in(key, data)

@@ -1,0 +1,42 @@
+"""From the name of an op to its JAX function and what that takes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from blox.schema import ModelError, op_class
+from blox.schema.registry import family
+
+
+@dataclass(frozen=True, slots=True)
+class OpFunction:
+    """A function and the attributes, by name, that it takes."""
+
+    call: Callable[..., Any]
+    attributes: tuple[str, ...]
+    takes_axis_name: bool
+
+
+@cache
+def op_function(name: str) -> OpFunction:
+    """The JAX function of an op.
+
+    Raises:
+        ModelError: the op has a spec class but no function.
+    """
+    module = import_module(f".{family(name)}", __package__)
+    function = getattr(module, name, None) or getattr(module, f"{name}_", None)
+    cls = op_class(name)
+    if function is None or cls is None:
+        raise ModelError.one("op", name, "this op has no JAX function")
+    attributes = cls.fields().attributes
+    if getattr(function, "__module__", "").startswith(__package__ + "."):
+        taken = inspect.signature(function).parameters
+        kept = tuple(a for a in attributes if a in taken)
+        return OpFunction(function, kept, "axis_name" in taken)
+    return OpFunction(function, attributes, False)

@@ -1,0 +1,1 @@
+"""Graph + Params -> pure JAX functions."""

@@ -1,0 +1,361 @@
+"""Calls, loops and branches: JAX's own, over the closures of the instances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+
+from blox.ops.keys import fold_in
+from blox.ops.state import kept, merge
+from blox.schema.ops.control import Call, Cond, Map, Repeat, Scan, WhileLoop
+from blox.schema.program import Instance, Step, flatten
+
+from .context import Context, Run
+
+if TYPE_CHECKING:
+    from .interpret import Act, Env, Getter, Interpreter
+
+
+def control(interpreter: Interpreter, step: Step) -> Act:
+    """The closure of a node that runs functions."""
+    match step.op:
+        case Call():
+            return _call(interpreter, step)
+        case Repeat(scan=False):
+            return _unrolled(interpreter, step)
+        case Repeat() | Scan():
+            return _scan(interpreter, step)
+        case Map():
+            return _map(interpreter, step)
+        case Cond():
+            return _cond(interpreter, step)
+        case WhileLoop():
+            return _while(interpreter, step)
+    raise AssertionError(step.op.op)
+
+
+def policy_of(name: str) -> Any:
+    """The `policy` of `jax.checkpoint`; to save nothing is its default."""
+    if name == "nothing_saveable":
+        return None
+    return getattr(jax.checkpoint_policies, name)
+
+
+def state_paths(instance: Instance) -> tuple[str, ...]:
+    """The paths of the state that an instance updates."""
+    return tuple(p for p, leaf in flatten(instance.tree) if leaf.kind == "state")
+
+
+def _runner(
+    interpreter: Interpreter, instance: Instance, remat: str | None, *, cse: bool
+) -> Run:
+    run = interpreter.run(instance)
+    if remat is None:
+        return run
+
+    def checkpointed(
+        params: Any, inputs: dict[str, Any], context: Context
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        def body(params: Any, *values: Any) -> Any:
+            return run(params, dict(zip(inputs, values, strict=True)), context)
+
+        body_ = jax.checkpoint(body, policy=policy_of(remat), prevent_cse=cse)
+        result: tuple[tuple[Any, ...], dict[str, Any]] = body_(params, *inputs.values())
+        return result
+
+    return checkpointed
+
+
+def _ordered(instance: Instance, values: dict[str, Any]) -> dict[str, Any]:
+    return {n: values[n] for n in instance.function.inputs if n in values}
+
+
+def _getters(step: Step, field: str) -> dict[str, Getter]:
+    from .interpret import argument
+
+    return {n: argument(a, step.name) for n, a in step.args.get(field, {}).items()}
+
+
+def _keys(step: Step) -> list[str]:
+    return [n for n, a in step.args.get("inputs", {}).items() if a.kind == "key"]
+
+
+def _call(interpreter: Interpreter, step: Step) -> Act:
+    assert isinstance(step.op, Call)
+    (instance,) = step.callees
+    run = _runner(interpreter, instance, step.op.remat, cse=True)
+    getters = _ordered(instance, _getters(step, "inputs"))
+
+    def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+        return run(params, {n: get(env) for n, get in getters.items()}, context)
+
+    return act
+
+
+def _initial(
+    step: Step, instance: Instance
+) -> dict[str, Callable[[Env, Context], Any]]:
+    """The first carry: literals become arrays, as loops want types that stay."""
+    from .interpret import getter
+
+    result: dict[str, Callable[[Env, Context], Any]] = {}
+    for name, arg in step.args["carry"].items():
+        get = getter(arg)
+        if arg.is_reference:
+            result[name] = lambda env, context, get=get: get(env)  # type: ignore[misc]
+            continue
+        dtype = instance.function.inputs[name].dtype
+
+        def typed(
+            env: Env, context: Context, get: Getter = get, dtype: str | None = dtype
+        ) -> Any:
+            value = get(env)
+            default = "float" if isinstance(value, float) else "int32"
+            wanted = dtype or default
+            return jnp.asarray(value, context.dtype if wanted == "float" else wanted)
+
+        result[name] = typed
+    return result
+
+
+def _split(
+    outputs: dict[str, Any], carry: dict[str, Any]
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    new = tuple(outputs[n] for n in carry)
+    return new, tuple(v for n, v in outputs.items() if n not in carry)
+
+
+def _join(
+    step: Step, carry: dict[str, Any], final: tuple[Any, ...], stacked: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    finals = dict(zip(carry, final, strict=True))
+    others = iter(stacked)
+    return tuple(finals[n] if n in finals else next(others) for n in step.outputs)
+
+
+def _scan(interpreter: Interpreter, step: Step) -> Act:
+    """A scanned repeat (parameters are xs) or a scan (parameters are shared)."""
+    op = step.op
+    assert isinstance(op, (Repeat, Scan))
+    (instance,) = step.callees
+    run = _runner(interpreter, instance, op.remat, cse=False)
+    carry, xs = _initial(step, instance), _getters(step, "xs")
+    inputs, keys = _getters(step, "inputs"), _keys(step)
+    repeat = isinstance(op, Repeat)
+    layered = repeat and bool(step.tree)
+    carries_state = not repeat and step.stateful
+    paths = state_paths(instance)
+    indexed = op.index is not None or bool(keys)
+    axis = 0 if isinstance(op, Repeat) else op.axis
+    reverse = False if isinstance(op, Repeat) else op.reverse
+    length = op.count if isinstance(op, Repeat) else op.length
+
+    def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+        fixed = {n: get(env) for n, get in inputs.items()}
+        sliced = {n: _sliced(get(env), axis) for n, get in xs.items()}
+        count = _length(length, sliced, env)
+
+        def body(values: Any, slices: Any) -> Any:
+            values, state = values if carries_state else (values, None)
+            own = params
+            if layered:
+                own, *slices = slices
+            elif carries_state:
+                own = merge(params, state)
+            *slices, i = slices if indexed else (*slices, None)
+            given = {**fixed, **dict(zip(carry, values, strict=True))}
+            given.update(zip(sliced, slices, strict=True))
+            for name in keys:
+                given[name] = fold_in(fixed[name], i)
+            if op.index is not None:
+                given[op.index] = i
+            outputs, state = run(own, _ordered(instance, given), context)
+            new, others = _split(dict(zip(step.outputs, outputs, strict=True)), carry)
+            if carries_state:
+                return (new, state), others
+            return new, (others, state)
+
+        first: Any = tuple(get(env, context) for get in carry.values())
+        if carries_state:
+            first = (first, kept(params, paths, train=context.train))
+        scanned = (
+            *((params,) if layered else ()),
+            *sliced.values(),
+            *((jnp.arange(count),) if indexed else ()),
+        )
+        last, out = jax.lax.scan(body, first, scanned, length=count, reverse=reverse)
+        if carries_state:
+            (final, state), others = last, out
+        else:
+            final, (others, state) = last, out
+        if axis != 0:
+            others = tuple(jnp.moveaxis(v, 0, axis) for v in others)
+        return _join(step, carry, final, others), state
+
+    return act
+
+
+def _sliced(value: Any, axis: int) -> Any:
+    if isinstance(value, tuple):
+        return jnp.asarray(value)
+    return value if axis == 0 else jnp.moveaxis(value, axis, 0)
+
+
+def _length(length: Any, sliced: dict[str, Any], env: Env) -> int:
+    from blox.schema.expressions import evaluate
+
+    if isinstance(length, str):
+        length = evaluate(length, env["$"])
+    if length is None:
+        length = next(iter(sliced.values())).shape[0]
+    result: int = length
+    return result
+
+
+def _unrolled(interpreter: Interpreter, step: Step) -> Act:
+    op = step.op
+    assert isinstance(op, Repeat)
+    runs = [_runner(interpreter, c, op.remat, cse=True) for c in step.callees]
+    carry: dict[str, Any] = {}
+    if step.callees:
+        carry = _initial(step, step.callees[0])
+    xs, inputs, keys = _getters(step, "xs"), _getters(step, "inputs"), _keys(step)
+    listed = bool(step.tree)
+
+    def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+        fixed = {n: get(env) for n, get in inputs.items()}
+        sliced = {n: get(env) for n, get in xs.items()}
+        values: tuple[Any, ...] = tuple(get(env, context) for get in carry.values())
+        stacked: list[tuple[Any, ...]] = []
+        states: list[Any] = []
+        for i, run in enumerate(runs):
+            given = {**fixed, **dict(zip(carry, values, strict=True))}
+            given.update({n: v[i] for n, v in sliced.items()})
+            for name in keys:
+                given[name] = fold_in(fixed[name], i)
+            if op.index is not None:
+                given[op.index] = i
+            own = params[i] if listed else {}
+            outputs, state = run(own, _ordered(step.callees[i], given), context)
+            values, others = _split(
+                dict(zip(step.outputs, outputs, strict=True)), carry
+            )
+            stacked.append(others)
+            states.append(state)
+        joined = tuple(jnp.stack(parts) for parts in zip(*stacked, strict=True))
+        return _join(step, carry, values, joined), states
+
+    return act
+
+
+def _map(interpreter: Interpreter, step: Step) -> Act:
+    op = step.op
+    assert isinstance(op, Map) and isinstance(op.axis, int)
+    (instance,) = step.callees
+    run = interpreter.run(instance)
+    xs, inputs, keys = _getters(step, "xs"), _getters(step, "inputs"), _keys(step)
+    layered = op.count is not None and bool(step.tree)
+    axis = op.axis
+
+    def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+        fixed = {n: get(env) for n, get in inputs.items()}
+        mapped = {n: get(env) for n, get in xs.items()}
+        count = (
+            op.count
+            if op.count is not None
+            else next(iter(mapped.values())).shape[axis]
+        )
+
+        def lane(own: Any, i: Any, *slices: Any) -> Any:
+            given = {**fixed, **dict(zip(mapped, slices, strict=True))}
+            for name in keys:
+                given[name] = fold_in(fixed[name], i)
+            return run(own, _ordered(instance, given), context)
+
+        axes = (0 if layered else None, 0 if keys else None, *(axis for _ in mapped))
+        lanes = jax.vmap(lane, in_axes=axes, out_axes=(axis, 0), axis_size=count)
+        result: tuple[tuple[Any, ...], Any] = lanes(
+            params, jnp.arange(count) if keys else None, *mapped.values()
+        )
+        return result
+
+    return act
+
+
+def _cond(interpreter: Interpreter, step: Step) -> Act:
+    from .interpret import getter
+
+    names = ("then", "else")
+    runs = [interpreter.run(c) for c in step.callees]
+    inputs = _ordered(step.callees[0], _getters(step, "inputs"))
+    predicate = getter(step.args["predicate"])
+    paths = [state_paths(c) for c in step.callees]
+
+    def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+        given = {n: get(env) for n, get in inputs.items()}
+
+        def branch(taken: int) -> Callable[[], Any]:
+            def run() -> Any:
+                outputs, new = runs[taken](params.get(names[taken], {}), given, context)
+                state = {
+                    n: new
+                    if i == taken
+                    else kept(params.get(n, {}), paths[i], train=context.train)
+                    for i, n in enumerate(names)
+                    if step.callees[i].stateful
+                }
+                return outputs, state
+
+            return run
+
+        result: tuple[tuple[Any, ...], Any] = jax.lax.cond(
+            predicate(env), branch(0), branch(1)
+        )
+        return result
+
+    return act
+
+
+def _while(interpreter: Interpreter, step: Step) -> Act:
+    op = step.op
+    assert isinstance(op, WhileLoop)
+    cond, body = step.callees
+    test, run = interpreter.run(cond), interpreter.run(body)
+    carry, inputs, keys = _initial(step, body), _getters(step, "inputs"), _keys(step)
+    counted = bool(keys) or op.max_steps is not None
+    paths = state_paths(body)
+
+    def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+        fixed = {n: get(env) for n, get in inputs.items()}
+        condition, own = params.get("cond", {}), params.get("body", {})
+
+        def given(values: Any, i: Any) -> dict[str, Any]:
+            merged = {**fixed, **dict(zip(carry, values, strict=True))}
+            for name in keys:
+                merged[name] = fold_in(fixed[name], i)
+            return merged
+
+        def go_on(loop: Any) -> Any:
+            values, i, _ = loop
+            (result,), _ = test(condition, _ordered(cond, given(values, i)), context)
+            if op.max_steps is not None:
+                result = result & (i < op.max_steps)
+            return result
+
+        def advance(loop: Any) -> Any:
+            values, i, state = loop
+            now = merge(own, state) if step.stateful else own
+            outputs, state = run(now, _ordered(body, given(values, i)), context)
+            new, _ = _split(dict(zip(step.outputs, outputs, strict=True)), carry)
+            return new, i + 1 if counted else None, state
+
+        first = tuple(get(env, context) for get in carry.values())
+        start = jnp.asarray(0, jnp.int32) if counted else None
+        state = kept(own, paths, train=context.train) if step.stateful else {}
+        final, _, state = jax.lax.while_loop(go_on, advance, (first, start, state))
+        return _join(step, carry, final, ()), {"body": state} if step.stateful else {}
+
+    return act

@@ -1,0 +1,222 @@
+"""Instances as closures: every decision that the Graph takes is taken once, at build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from blox.ops.keys import fold_in
+from blox.ops.library import op_function
+from blox.ops.state import merge
+from blox.schema.expressions import evaluate, names
+from blox.schema.fields import is_expression
+from blox.schema.op import ScopeOp
+from blox.schema.program import Arg, Instance, Leaf, Step
+
+from .context import Context, Run, failed, lookup
+from .control import control
+
+Env = dict[str, Any]
+Getter = Callable[[Env], Any]
+Act = Callable[[Any, Env, Context], tuple[tuple[Any, ...], Any]]
+"""(the step's parameters, values, context) -> (outputs, state) of a step."""
+
+
+class Interpreter:
+    """Compiles each instance of a Program once."""
+
+    def __init__(self) -> None:
+        self._runs: dict[int, Run] = {}
+
+    def run(self, instance: Instance) -> Run:
+        """The instance as a function of (params, inputs by name, context)."""
+        found = self._runs.get(id(instance))
+        if found is None:
+            found = self._runs[id(instance)] = self._compile(instance)
+        return found
+
+    def _compile(self, instance: Instance) -> Run:
+        steps = [(s, self._act(instance, s)) for s in instance.live_steps]
+        outputs = [getter(a) for a in instance.outputs.values()]
+        dims = tuple(instance.dims.items())
+        used = _used_dims(instance)
+        dims = tuple((n, where) for n, where in dims if n in used)
+        optional = [n for n, i in instance.function.inputs.items() if i.optional]
+        values = instance.values
+
+        def run(
+            params: Any, inputs: dict[str, Any], context: Context
+        ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            env: Env = dict(inputs)
+            for name in optional:
+                env.setdefault(name, None)
+            if dims:
+                sizes = {n: env[name].shape[axis] for n, (name, axis) in dims}
+                env["$"] = {**values, **sizes}
+            state: dict[str, Any] = {}
+            for step, act in steps:
+                try:
+                    own = lookup(params, step.scope) if step.tree else {}
+                    if step.merges:
+                        own = merge(own, _find(state, step.scope))
+                    env[step.name], new = act(own, env, context)
+                except Exception as error:
+                    raise failed(step.name, error, _operands(step, env)) from error
+                if step.stateful:
+                    _write(state, step.scope, new)
+            return tuple(get(env) for get in outputs), state
+
+        return run
+
+    def _act(self, instance: Instance, step: Step) -> Act:
+        if isinstance(step.op, ScopeOp):
+            return control(self, step)
+        return _call_op(step)
+
+
+def getter(arg: Arg) -> Getter:
+    """How a value is had from the values so far."""
+    source, index, value = arg.source, arg.output, arg.value
+    if source is not None:
+
+        def from_source(env: Env) -> Any:
+            found = env[source]
+            return found[index] if type(found) is tuple else found
+
+        return from_source
+    if is_expression(value):
+        return lambda env: evaluate(value, env["$"], "float")
+    return lambda env: value
+
+
+def key_getter(arg: Arg, part: str) -> Getter:
+    """A key for a node: folded with the node's name."""
+    get = getter(arg)
+    return lambda env: fold_in(get(env), part)
+
+
+def argument(arg: Arg, part: str) -> Getter:
+    return key_getter(arg, part) if arg.kind == "key" else getter(arg)
+
+
+def _call_op(step: Step) -> Act:
+    op = step.op
+    fields = op.fields()
+    function = op_function(op.op)
+    call = function.call
+    operands: list[Getter] = []
+    for name, operand in fields.operands.items():
+        arg = step.args[name]
+        if operand.many == "list":
+            gets = [getter(a) for a in arg]
+            operands.append(lambda env, gets=gets: [get(env) for get in gets])  # type: ignore[misc]
+        elif operand.kind == "key":
+            operands.append(key_getter(arg, step.name))
+        else:
+            operands.append(getter(arg))
+    slots = {n: getter(step.args[n]) for n in fields.slots if n in step.args}
+    leaf = isinstance(step.tree, Leaf)
+    owned = () if leaf else tuple(op.stored())
+    fixed: dict[str, Any] = {}
+    dynamic: dict[str, Callable[[Env, Context], Any]] = {}
+    for name in function.attributes:
+        value = getattr(op, name)
+        if name == "dtype" and value == "float":
+            dynamic[name] = lambda env, context: context.dtype
+        elif _has_expression(value):
+            kind = "float" if name in fields.floats else "int"
+            dynamic[name] = lambda env, context, v=value, k=kind: _evaluated(v, env, k)  # type: ignore[misc]
+        else:
+            fixed[name] = _plain(value)
+    if op.TRAIN:
+        dynamic["train"] = lambda env, context: context.train
+    if function.takes_axis_name:
+        dynamic["axis_name"] = lambda env, context: context.axis_name
+    stateful = op.STATEFUL
+    several = op.outputs() != ("out",)
+
+    def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+        arguments = [get(env) for get in operands]
+        if leaf:
+            arguments.append(params)
+        keywords = {n: params[n] for n in owned}
+        for name, get in slots.items():
+            keywords[name] = get(env)
+        keywords.update(fixed)
+        for name, value in dynamic.items():
+            keywords[name] = value(env, context)
+        result = call(*arguments, **keywords)
+        state = None
+        if stateful:
+            result, state = result
+        return tuple(result) if several else (result,), state
+
+    return act
+
+
+def _has_expression(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_has_expression(v) for v in value)
+    return is_expression(value)
+
+
+def _evaluated(value: Any, env: Env, kind: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_evaluated(v, env, kind) for v in value)
+    return evaluate(value, env["$"], kind) if is_expression(value) else value
+
+
+def _plain(value: Any) -> Any:
+    return tuple(_plain(v) for v in value) if isinstance(value, list) else value
+
+
+def _used_dims(instance: Instance) -> set[str]:
+    """The dims that nodes speak of, so that others aren't looked up."""
+    found: set[str] = set()
+
+    def search(value: Any) -> None:
+        if is_expression(value):
+            found.update(names(value))
+        elif isinstance(value, list):
+            for part in value:
+                search(part)
+
+    for step in instance.live_steps:
+        for name in step.op.fields().attributes:
+            search(getattr(step.op, name))
+        for arg in step.arguments():
+            search(arg.value)
+    return found
+
+
+def _operands(step: Step, env: Env) -> dict[str, Any]:
+    shown = {}
+    for name, arg in step.args.items():
+        if isinstance(arg, Arg) and arg.source is not None and arg.source in env:
+            shown[name] = getter(arg)(env)
+        elif isinstance(arg, dict):
+            for key, part in arg.items():
+                if part.source is not None and part.source in env:
+                    shown[key] = getter(part)(env)
+    return shown
+
+
+def _find(state: dict[str, Any], scope: tuple[str, ...]) -> Any:
+    found: Any = state
+    for name in scope:
+        if not isinstance(found, dict) or name not in found:
+            return {}
+        found = found[name]
+    return found
+
+
+def _write(state: dict[str, Any], scope: tuple[str, ...], new: Any) -> None:
+    if not scope:
+        merged = merge(state, new)
+        state.clear()
+        state.update(merged)
+        return
+    for name in scope[:-1]:
+        state = state.setdefault(name, {})
+    old = state.get(scope[-1])
+    state[scope[-1]] = new if old is None else merge(old, new)

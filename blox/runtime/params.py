@@ -1,0 +1,129 @@
+"""`bx.init`, `bx.split`, `bx.merge`: Params as a plain tree of arrays."""
+
+from __future__ import annotations
+
+import fnmatch
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from blox.ops.state import merge as merge
+from blox.schema import Graph, Leaf, ModelError
+from blox.schema.parameters import KeyData
+from blox.schema.program import Tree
+
+
+def initializer(init: Any) -> Callable[..., Array]:
+    """The function of `jax.nn.initializers` that an initialiser of the spec names."""
+    if isinstance(init, KeyData):
+        return lambda key, shape, dtype: jax.random.bits(key, shape, dtype)
+    function = getattr(jax.nn.initializers, init.name)
+    if init.name not in ("zeros", "ones"):
+        function = function(**init.model_dump(exclude={"name"}))
+    made: Callable[..., Array] = function
+    return made
+
+
+def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
+    """New Params, by the initialisers of the Graph. Pure: jit and eval_shape apply.
+
+    The key of an array is `fold_in(key, crc32(path))`, then the number of the copy folded
+    in for each repeat around it. So adding a layer changes no other array, and a scanned
+    and an unrolled repeat start the same.
+
+    Args:
+        graph: the Graph.
+        key: `jax.random.key(seed)`.
+        dtype: the model's floating type.
+
+    Returns:
+        A nested dict of arrays by graph path; a list where an unrolled repeat lies.
+    """
+    floating = jnp.dtype(dtype)
+
+    def array(leaf: Leaf, key: Array) -> Array:
+        wanted = floating if leaf.dtype == "float" else jnp.dtype(leaf.dtype)
+        make = initializer(leaf.init)
+
+        def copies(key: Array, stack: tuple[int, ...]) -> Array:
+            if not stack:
+                return make(key, leaf.shape, wanted)
+            return jax.vmap(lambda i: copies(jax.random.fold_in(key, i), stack[1:]))(
+                jnp.arange(stack[0])
+            )
+
+        return copies(key, leaf.stack)
+
+    def grow(tree: Tree, path: str, copies: tuple[int, ...]) -> Any:
+        if isinstance(tree, dict):
+            return {
+                n: grow(t, f"{path}.{n}" if path else n, copies)
+                for n, t in tree.items()
+            }
+        if isinstance(tree, list):
+            return [grow(t, path, (*copies, i)) for i, t in enumerate(tree)]
+        own = jax.random.fold_in(key, zlib.crc32(path.encode()))
+        for i in copies:
+            own = jax.random.fold_in(own, i)
+        return array(tree, own)
+
+    params: dict[str, Any] = grow(graph.program().tree, "", ())
+    return params
+
+
+def split(
+    graph: Graph, params: dict[str, Any], *, freeze: Sequence[str] = ()
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(trainable, rest): what to take gradients of, and state, buffers, frozen leaves.
+
+    `bx.merge(trainable, rest)` puts them together again.
+
+    Args:
+        graph: the Graph, which knows what is trainable.
+        params: Params of it.
+        freeze: globs over graph paths that are to stay as they are, such as `h.*.kernel`
+            or `wte`, which stands for all below it.
+
+    Raises:
+        ModelError: Params has a leaf that the Graph doesn't know, or a glob matches none.
+    """
+    leaves = graph.program().leaves()
+    unused = set(freeze)
+
+    def frozen(path: str) -> bool:
+        hits = {
+            g
+            for g in freeze
+            if fnmatch.fnmatchcase(path, g) or path.startswith(g + ".")
+        }
+        unused.difference_update(hits)
+        return bool(hits)
+
+    def parts(tree: Any, path: str) -> tuple[Any, Any]:
+        if isinstance(tree, dict):
+            both = {n: parts(t, f"{path}.{n}" if path else n) for n, t in tree.items()}
+            return (
+                {n: a for n, (a, _) in both.items() if a is not None},
+                {n: b for n, (_, b) in both.items() if b is not None},
+            )
+        if isinstance(tree, list):
+            pairs = [parts(t, f"{path}.{i}") for i, t in enumerate(tree)]
+            return [a for a, _ in pairs], [b for _, b in pairs]
+        leaf = leaves.get(path)
+        if leaf is None:
+            raise ModelError.one(
+                "params", path, "expected a leaf of the Graph, found one it lacks"
+            )
+        is_frozen = frozen(path)
+        return (tree, None) if leaf.trainable and not is_frozen else (None, tree)
+
+    trainable, rest = parts(params, "")
+    if unused:
+        raise ModelError.one(
+            "freeze", "", f"expected globs that match a path, found {sorted(unused)}"
+        )
+    return trainable, rest

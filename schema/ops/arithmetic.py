@@ -1,0 +1,136 @@
+"""Arithmetic. Operands broadcast and promote as in `jax.numpy`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from ..fields import OptionalTensor, Tensor, Tensors
+from ..op import Op
+
+_SUBSCRIPTS = re.compile(r"(\.\.\.)?[A-Za-z]*(\.\.\.)?[A-Za-z]*")
+
+
+class Binary(Op):
+    """The base of ops of two operands."""
+
+    a: Tensor
+    b: Tensor
+
+
+class Add(Binary):
+    """`a + b`. (...), (...) -> (...)."""
+
+    op: Literal["add"] = "add"
+
+
+class Subtract(Binary):
+    """`a - b`. (...), (...) -> (...)."""
+
+    op: Literal["subtract"] = "subtract"
+
+
+class Multiply(Binary):
+    """`a * b`. (...), (...) -> (...)."""
+
+    op: Literal["multiply"] = "multiply"
+
+
+class Divide(Binary):
+    """`a / b`; integers give floats. (...), (...) -> (...)."""
+
+    op: Literal["divide"] = "divide"
+
+
+class FloorDivide(Binary):
+    """`a // b`, rounded towards minus infinity. (...), (...) -> (...)."""
+
+    op: Literal["floor_divide"] = "floor_divide"
+
+
+class Remainder(Binary):
+    """`a % b`, with the sign of b. (...), (...) -> (...)."""
+
+    op: Literal["remainder"] = "remainder"
+
+
+class Power(Binary):
+    """`a ** b`. (...), (...) -> (...)."""
+
+    op: Literal["power"] = "power"
+
+
+class Maximum(Binary):
+    """The greater of a and b; NaN where either is. (...), (...) -> (...)."""
+
+    op: Literal["maximum"] = "maximum"
+
+
+class Minimum(Binary):
+    """The lesser of a and b; NaN where either is. (...), (...) -> (...)."""
+
+    op: Literal["minimum"] = "minimum"
+
+
+class Negative(Op):
+    """`-x`. (...) -> (...)."""
+
+    op: Literal["negative"] = "negative"
+    x: Tensor
+
+
+class Clip(Op):
+    """`minimum(maximum(x, min), max)`; a bound that is absent does not bound.
+
+    (...), (...), (...) -> (...).
+    """
+
+    op: Literal["clip"] = "clip"
+    x: Tensor
+    min: OptionalTensor = None
+    max: OptionalTensor = None
+
+
+class Matmul(Binary):
+    """`a @ b`: (..., n, k), (..., k, m) -> (..., n, m); vectors as in `jnp.matmul`."""
+
+    op: Literal["matmul"] = "matmul"
+
+
+class Einsum(Op):
+    """The sum of products that `equation` says, `jnp.einsum(equation, *xs)`.
+
+    `equation` is explicit, with `->`: `...qhd,...khd->...hqk`.
+    """
+
+    op: Literal["einsum"] = "einsum"
+    xs: Tensors
+    equation: str
+
+    def problems(self) -> Iterator[str]:
+        inputs, arrow, output = self.equation.replace(" ", "").partition("->")
+        terms = inputs.split(",")
+        if (
+            not arrow
+            or len(self.equation) > 256
+            or not all(_SUBSCRIPTS.fullmatch(t) for t in [*terms, output])
+            or any(t.count("...") > 1 for t in [*terms, output])
+        ):
+            yield "equation: expected subscripts such as `...ij,...jk->...ik`"
+        elif len(terms) != len(self.xs):
+            yield (
+                f"equation: expected {len(self.xs)} terms, one for each of xs, "
+                f"found {len(terms)}"
+            )
+        elif len(set(output.replace(".", ""))) != len(output.replace(".", "")):
+            yield "equation: expected each index once in the output"
+        elif unknown := set(output) - set(inputs):
+            yield f"equation: index {min(unknown)!r} of the output is in no input"
+
+
+class StopGradient(Op):
+    """x, through which no gradient flows. (...) -> (...)."""
+
+    op: Literal["stop_gradient"] = "stop_gradient"
+    x: Tensor

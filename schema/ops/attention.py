@@ -1,0 +1,1 @@
+"""Attention: masks, scores and weighted values. True in a mmeans "may attend"."""

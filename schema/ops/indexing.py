@@ -1,0 +1,163 @@
+"""Parts of an array: static indices, gathered ones, slices at a computed place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from ..expressions import ExpressionError, names
+from ..fields import Int, Size, Tensor
+from ..op import Op
+
+Bound: TypeAlias = int | str | None
+"""A part of a slice; an expression where it is text."""
+Part: TypeAlias = "int | str | tuple[Bound, Bound, Bound] | None"
+"""An integer, an expression, `...`, None, or the three bounds of a slice."""
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_AT = r"^[A-Za-z0-9_ .+\-*/()$:,]+$"
+
+
+def index_parts(text: str) -> tuple[Part, ...]:
+    """The parts of an index such as `..., ::2, 1:, $n - 1, None`; nothing is evaluated.
+
+    Raises:
+        ExpressionError: naming the part that is none.
+    """
+    if len(text) > 256:
+        raise ExpressionError("expected an index of at most 256 characters")
+    parts = tuple(_part(part.strip()) for part in text.split(","))
+    if parts.count("...") > 1:
+        raise ExpressionError("expected `...` once, found it twice")
+    return parts
+
+
+def _part(text: str) -> Part:
+    if text == "...":
+        return "..."
+    if text == "None":
+        return None
+    if ":" not in text:
+        bound = _bound(text)
+        if bound is None:
+            raise ExpressionError("expected an index, a slice, `...` or None")
+        return bound
+    bounds = [_bound(t.strip()) for t in text.split(":")]
+    if len(bounds) > 3:
+        raise ExpressionError("expected a slice such as `start:stop:step`")
+    start, stop, step = (*bounds, None)[:3]
+    return start, stop, step
+
+
+def _bound(text: str) -> Bound:
+    if not text:
+        return None
+    if text.startswith("$"):
+        names(text)
+        return text
+    if not _INTEGER.fullmatch(text):
+        raise ExpressionError(
+            "expected integers, `$name`, slices, `...` and None, divided by commas"
+        )
+    return int(text)
+
+
+def _at(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise PydanticCustomError("index", "expected an index such as `..., 0, 1:`")
+    try:
+        index_parts(value)
+    except ExpressionError as error:
+        raise PydanticCustomError("index", "{why}", {"why": str(error)}) from None
+    return value
+
+
+At = Annotated[
+    str,
+    PlainValidator(_at),
+    WithJsonSchema({"type": "string", "pattern": _AT, "maxLength": 256}),
+]
+
+
+class Index(Op):
+    """`x[at]` for an index of integers, slices, `...` and None, as in Python.
+
+    `at` is text, such as `..., ::2, 1:, :`; `$name` and expressions may stand for the
+    integers: `$n - 1`. (...) -> what the index leaves.
+    """
+
+    op: Literal["index"] = "index"
+    x: Tensor
+    at: At
+
+    def resolve(self, values: Mapping[str, Any], *, partial: bool = False) -> Op:
+        """With `at` as a list of its parts, a slice being a list of three bounds."""
+        if not isinstance(self.at, str):
+            return super().resolve(values, partial=partial)
+        parts = [list(p) if isinstance(p, tuple) else p for p in index_parts(self.at)]
+        op = self.model_copy(update={"at": parts})
+        return op.resolve(values, partial=partial)
+
+    def problems(self) -> Iterator[str]:
+        parts = index_parts(self.at) if isinstance(self.at, str) else self.at
+        if any(isinstance(p, (list, tuple)) and p[2] == 0 for p in parts):
+            yield "at: expected a step other than 0, found 0"
+
+
+class Take(Op):
+    """The elements `indices` of x along `axis`.
+
+    x (..., n) and indices (i...) -> (..., i...) for axis -1. An index out of range is
+    clamped (`clip`), gives NaN or the least integer (`fill`), or counts on from the
+    other end (`wrap`).
+    """
+
+    op: Literal["take"] = "take"
+    x: Tensor
+    indices: Tensor
+    axis: Int
+    mode: Literal["clip", "fill", "wrap"] = "clip"
+
+
+class TakeAlongAxis(Op):
+    """`y[..., i, ...] = x[..., indices[..., i, ...], ...]` along `axis`.
+
+    x (..., n), indices (..., m) -> (..., m) for axis -1. An index out of range is clamped
+    (`clip`), or gives NaN or the least integer (`fill`).
+    """
+
+    op: Literal["take_along_axis"] = "take_along_axis"
+    x: Tensor
+    indices: Tensor
+    axis: Int
+    mode: Literal["clip", "fill"] = "clip"
+
+
+class DynamicSlice(Op):
+    """`size` elements of x from `start`, a scalar, along `axis`.
+
+    (..., n) -> (..., size) for axis -1. The slice is moved to lie within x.
+    """
+
+    op: Literal["dynamic_slice"] = "dynamic_slice"
+    x: Tensor
+    start: Tensor
+    size: Size
+    axis: Int
+
+
+class DynamicUpdateSlice(Op):
+    """x with `update` in place of its elements from `start`, a scalar, along `axis`.
+
+    (..., n), (..., m), () -> (..., n) for axis -1; a start beyond n - m is moved there.
+    """
+
+    op: Literal["dynamic_update_slice"] = "dynamic_update_slice"
+    x: Tensor
+    update: Tensor
+    start: Tensor
+    axis: Int

@@ -1,0 +1,113 @@
+"""Comparison, logic and choice. Operands broadcast; comparisons give booleans."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..fields import OptionalTensor, Tensor
+from ..op import Op
+
+
+class Pair(Op):
+    """The base of ops of two operands."""
+
+    a: Tensor
+    b: Tensor
+
+
+class Single(Op):
+    """The base of ops of x alone."""
+
+    x: Tensor
+
+
+class Equal(Pair):
+    """`a == b`. (...), (...) -> (...) bool."""
+
+    op: Literal["equal"] = "equal"
+
+
+class NotEqual(Pair):
+    """`a != b`. (...), (...) -> (...) bool."""
+
+    op: Literal["not_equal"] = "not_equal"
+
+
+class Less(Pair):
+    """`a < b`. (...), (...) -> (...) bool."""
+
+    op: Literal["less"] = "less"
+
+
+class LessEqual(Pair):
+    """`a <= b`. (...), (...) -> (...) bool."""
+
+    op: Literal["less_equal"] = "less_equal"
+
+
+class Greater(Pair):
+    """`a > b`. (...), (...) -> (...) bool."""
+
+    op: Literal["greater"] = "greater"
+
+
+class GreaterEqual(Pair):
+    """`a >= b`. (...), (...) -> (...) bool."""
+
+    op: Literal["greater_equal"] = "greater_equal"
+
+
+class LogicalAnd(Pair):
+    """True where both are not 0. (...), (...) -> (...) bool."""
+
+    op: Literal["logical_and"] = "logical_and"
+
+
+class LogicalOr(Pair):
+    """True where either is not 0. (...), (...) -> (...) bool."""
+
+    op: Literal["logical_or"] = "logical_or"
+
+
+class LogicalNot(Single):
+    """True where x is 0. (...) -> (...) bool."""
+
+    op: Literal["logical_not"] = "logical_not"
+
+
+class IsFinite(Single):
+    """True where x is neither infinite nor NaN. (...) -> (...) bool."""
+
+    op: Literal["isfinite"] = "isfinite"
+
+
+class IsInf(Single):
+    """True where x is infinite. (...) -> (...) bool."""
+
+    op: Literal["isinf"] = "isinf"
+
+
+class IsNan(Single):
+    """True where x is NaN. (...) -> (...) bool."""
+
+    op: Literal["isnan"] = "isnan"
+
+
+class Where(Op):
+    """`a` where `condition` holds, else `b`. (...) bool, (...), (...) -> (...)."""
+
+    op: Literal["where"] = "where"
+    condition: Tensor
+    a: Tensor
+    b: Tensor
+
+
+class Default(Op):
+    """`x`, or `default` where x is an optional input that was not given.
+
+    (...), (...) -> (...).
+    """
+
+    op: Literal["default"] = "default"
+    x: OptionalTensor
+    default: Tensor

@@ -1,0 +1,132 @@
+"""Reductions over `axis` (an axis, a list of axes, or null for all), and running sums.
+
+(..., n) -> (...) at axis -1, or (..., 1) with `keepdims`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from ..fields import Count, Int, Scalar, Tensor
+from ..op import Op
+
+
+class Reduction(Op):
+    """The base of reductions."""
+
+    x: Tensor
+    axis: Int | list[Int] | None = None
+    keepdims: bool = False
+
+    def problems(self) -> Iterator[str]:
+        if isinstance(self.axis, list) and len(set(self.axis)) != len(self.axis):
+            yield f"axis: expected each axis once, found {self.axis}"
+
+
+class Sum(Reduction):
+    """The sum over `axis`. (..., n) -> (...)."""
+
+    op: Literal["sum"] = "sum"
+
+
+class Mean(Reduction):
+    """The mean over `axis`. (..., n) -> (...)."""
+
+    op: Literal["mean"] = "mean"
+
+
+class Prod(Reduction):
+    """The product over `axis`. (..., n) -> (...)."""
+
+    op: Literal["prod"] = "prod"
+
+
+class Max(Reduction):
+    """The greatest value over `axis`. (..., n) -> (...)."""
+
+    op: Literal["max"] = "max"
+
+
+class Min(Reduction):
+    """The least value over `axis`. (..., n) -> (...)."""
+
+    op: Literal["min"] = "min"
+
+
+class Any(Reduction):
+    """True where any value over `axis` is not 0. (..., n) -> (...) bool."""
+
+    op: Literal["any"] = "any"
+
+
+class All(Reduction):
+    """True where no value over `axis` is 0. (..., n) -> (...) bool."""
+
+    op: Literal["all"] = "all"
+
+
+class Var(Reduction):
+    """`sum((x - mean) ** 2) / (n - ddof)` over `axis`. (..., n) -> (...)."""
+
+    op: Literal["var"] = "var"
+    ddof: Count = 0
+
+
+class Std(Reduction):
+    """`sqrt(var(x))` over `axis`. (..., n) -> (...)."""
+
+    op: Literal["std"] = "std"
+    ddof: Count = 0
+
+
+class Norm(Reduction):
+    """The vector norm `sum(|x| ** ord) ** (1 / ord)` over `axis`. (..., n) -> (...)."""
+
+    op: Literal["norm"] = "norm"
+    ord: Scalar = 2
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        if isinstance(self.ord, (int, float)) and self.ord <= 0:
+            yield f"ord: expected a number above 0, found {self.ord}"
+
+
+class ArgMax(Op):
+    """The index of the first greatest value along `axis` (of the flat x if null).
+
+    (..., n) -> (...) integer.
+    """
+
+    op: Literal["argmax"] = "argmax"
+    x: Tensor
+    axis: Int | None = None
+    keepdims: bool = False
+
+
+class ArgMin(Op):
+    """The index of the first least value along `axis` (of the flat x if null).
+
+    (..., n) -> (...) integer.
+    """
+
+    op: Literal["argmin"] = "argmin"
+    x: Tensor
+    axis: Int | None = None
+    keepdims: bool = False
+
+
+class CumSum(Op):
+    """The running sum along `axis`. (...) -> (...)."""
+
+    op: Literal["cumsum"] = "cumsum"
+    x: Tensor
+    axis: Int
+
+
+class CumProd(Op):
+    """The running product along `axis`. (...) -> (...)."""
+
+    op: Literal["cumprod"] = "cumprod"
+    x: Tensor
+    axis: Int

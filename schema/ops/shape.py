@@ -1,0 +1,243 @@
+"""Shapes: the same elements in another arrangement. Axes may be negative throughout."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from ..fields import Count, Int, Scalar, Size, Tensor, Tensors
+from ..names import Name
+from ..op import Op
+from ..parameters import DType
+
+MAX_ELEMENTS = 2**31
+
+
+def too_many(field: str, sizes: list[Any]) -> Iterator[str]:
+    """A problem where the product of the sizes that are known is beyond reason."""
+    count = math.prod(s for s in sizes if isinstance(s, int))
+    if count > MAX_ELEMENTS:
+        yield f"{field}: expected at most 2**31 elements, found {count}"
+
+
+class Reshape(Op):
+    """The elements of x in order, in another `shape`.
+
+    A leading `"..."` stands for all axes of x but the last, so that `["...", 4, 16]`
+    splits it: (..., 64) -> (..., 4, 16); `flatten` merges axes again. One size may be -1:
+    what is left over.
+    """
+
+    op: Literal["reshape"] = "reshape"
+    x: Tensor
+    shape: list[Int | Literal["..."]]
+
+    def problems(self) -> Iterator[str]:
+        if "..." in self.shape[1:]:
+            yield "shape: expected `...` in front of all sizes"
+        sizes = [s for s in self.shape if isinstance(s, int)]
+        if any(s < -1 for s in sizes) or sizes.count(-1) > 1:
+            yield f"shape: expected sizes of at least 0 and at most one -1, found {sizes}"
+
+
+class Flatten(Op):
+    """The axes from `start` up to but without `stop` (null: to the end) as one.
+
+    (..., a, b, c) -> (..., a * b * c) with start -3.
+    """
+
+    op: Literal["flatten"] = "flatten"
+    x: Tensor
+    start: Int
+    stop: Int | None = None
+
+
+class Transpose(Op):
+    """Axis i of the result is axis `permutation[i]` of x."""
+
+    op: Literal["transpose"] = "transpose"
+    x: Tensor
+    permutation: list[Int]
+
+    def problems(self) -> Iterator[str]:
+        rank = len(self.permutation)
+        known = [p for p in self.permutation if isinstance(p, int)]
+        if len(known) == rank and sorted(p % max(rank, 1) for p in known) != list(
+            range(rank)
+        ):
+            yield f"permutation: expected each of {rank} axes once, found {known}"
+
+
+class SwapAxes(Op):
+    """x with two axes interchanged. (..., a, b) -> (..., b, a) for axes -2 and -1."""
+
+    op: Literal["swapaxes"] = "swapaxes"
+    x: Tensor
+    axis1: Int
+    axis2: Int
+
+
+class ExpandDims(Op):
+    """New axes of size 1 at the places `axis` of the result. (...) -> (..., 1) for -1."""
+
+    op: Literal["expand_dims"] = "expand_dims"
+    x: Tensor
+    axis: Int | list[Int]
+
+
+class Squeeze(Op):
+    """Without `axis`, which is of size 1. (..., 1) -> (...) for -1."""
+
+    op: Literal["squeeze"] = "squeeze"
+    x: Tensor
+    axis: Int | list[Int]
+
+
+class BroadcastTo(Op):
+    """x repeated to `shape`, as in `jnp.broadcast_to`."""
+
+    op: Literal["broadcast_to"] = "broadcast_to"
+    x: Tensor
+    shape: list[Count]
+
+    def problems(self) -> Iterator[str]:
+        yield from too_many("shape", self.shape)
+
+
+class Concatenate(Op):
+    """The arrays one after another along `axis`. (..., a), (..., b) -> (..., a + b)."""
+
+    op: Literal["concatenate"] = "concatenate"
+    xs: Tensors
+    axis: Int = 0
+
+
+class Stack(Op):
+    """The arrays along a new `axis`. n of (...) -> (n, ...) for axis 0."""
+
+    op: Literal["stack"] = "stack"
+    xs: Tensors
+    axis: Int = 0
+
+
+class Split(Op):
+    """Parts of x along `axis`, one for each of `names`: the outputs `node.name`.
+
+    `sections` is the size of each part, or a number of equal parts; where it is not
+    given there are as many equal parts as names.
+    (..., 3 * n) -> (..., n), (..., n), (..., n) for axis -1.
+    """
+
+    op: Literal["split"] = "split"
+    x: Tensor
+    names: list[Name]
+    sections: Size | list[Size]
+    axis: Int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_many_as_names(cls, data: Any) -> Any:
+        match data:
+            case {"names": [_, *_] as names} if data.get("sections") is None:
+                return {**data, "sections": len(names)}
+        return data
+
+    def outputs(self) -> tuple[str, ...]:
+        return tuple(self.names)
+
+    def problems(self) -> Iterator[str]:
+        parts = self.sections
+        count = len(parts) if isinstance(parts, list) else parts
+        if not self.names or len(set(self.names)) != len(self.names):
+            yield "names: expected at least one name, each once"
+        elif isinstance(count, int) and count != len(self.names):
+            yield f"names: expected {count}, one for each part, found {len(self.names)}"
+
+
+class Flip(Op):
+    """x in reverse order along `axis`, null being all axes. (...) -> (...)."""
+
+    op: Literal["flip"] = "flip"
+    x: Tensor
+    axis: Int | list[Int] | None = None
+
+
+class Roll(Op):
+    """x shifted along `axis`; what leaves at one end enters at the other. (...) -> (...).
+
+    Element i moves to i + shift.
+    """
+
+    op: Literal["roll"] = "roll"
+    x: Tensor
+    shift: Int | list[Int]
+    axis: Int | list[Int]
+
+    def problems(self) -> Iterator[str]:
+        if (
+            isinstance(self.shift, list)
+            and isinstance(self.axis, list)
+            and len(self.shift) != len(self.axis)
+        ):
+            yield f"shift: expected {len(self.axis)}, one an axis, found {self.shift}"
+
+
+class Tile(Op):
+    """`reps[i]` copies of x along axis i, the last one along the last axis.
+
+    (n,) -> (r * n,) for reps [r].
+    """
+
+    op: Literal["tile"] = "tile"
+    x: Tensor
+    reps: list[Size]
+
+    def problems(self) -> Iterator[str]:
+        yield from too_many("reps", self.reps)
+
+
+class RepeatElements(Op):
+    """Each element `repeats` times in place along `axis`: a, a, b, b for a, b.
+
+    (..., n) -> (..., repeats * n) for axis -1.
+    """
+
+    op: Literal["repeat_elements"] = "repeat_elements"
+    x: Tensor
+    repeats: Size
+    axis: Int
+
+    def problems(self) -> Iterator[str]:
+        yield from too_many("repeats", [self.repeats])
+
+
+class Pad(Op):
+    """x with `pad_width[i] = [before, after]` more elements along its last axes.
+
+    `mode` is what they are, as in `jnp.pad`; `constant_values` is for `constant`.
+    (..., n) -> (..., before + n + after) for one pair.
+    """
+
+    op: Literal["pad"] = "pad"
+    x: Tensor
+    pad_width: list[list[Count]]
+    mode: Literal["constant", "edge", "reflect", "symmetric", "wrap"] = "constant"
+    constant_values: Scalar = 0
+
+    def problems(self) -> Iterator[str]:
+        if any(len(pair) != 2 for pair in self.pad_width):
+            yield f"pad_width: expected pairs of before and after, found {self.pad_width}"
+            return
+        known = [p for p in self.pad_width if all(isinstance(n, int) for n in p)]
+        yield from too_many("pad_width", [1 + sum(map(int, pair)) for pair in known])
+
+
+class AsType(Op):
+    """x in another dtype. (...) -> (...)."""
+
+    op: Literal["astype"] = "astype"
+    x: Tensor
+    dtype: DType
