@@ -229,7 +229,8 @@ def _operator(joint: ast.AST, left: Operand, right: Operand, level: Level) -> Do
     if isinstance(joint, ast.Pow) and simple:
         space: Doc = "" if level is None else When(True, " ")
         if isinstance(level, GroupId):
-            space = When(True, space, level)
+            # ruff's own slip, `x** y`, which it takes back inside a kept tuple
+            space = When(True, space if level.kept else " ", level)
         return (line(level, Line.SOFT), text, space)
     return (line(level), text, " ")
 

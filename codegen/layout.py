@@ -26,8 +26,14 @@ class Line(Enum):
     HARD = "\n"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class GroupId:
-    """Names a group, so that parts of a document can ask how it was printed."""
+    """Names a group, so that parts of a document can ask how it was printed.
+
+    `kept`: what it adds is part of the tree when the text is read again.
+    """
+
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def _parenthesized_if_needed(node: ast.expr) -> Doc:
 def _bare_tuple(elts: Sequence[ast.expr], fit_inside: bool) -> Doc:
     """A tuple whose parentheses appear only where it spreads over lines."""
     if fit_inside:
-        id = GroupId()
+        id = GroupId(kept=True)
         items = [expression_doc(node, id) for node in elts]
         return optional_parentheses(comma_separated(items), id)
     return parenthesize_if_broken(each(elts))
