@@ -12,7 +12,7 @@ from jax import Array
 def rng(
     *, key_data: Array, count: Array, train: bool
 ) -> tuple[Array | None, dict[str, Array]]:
-    """A key per call, fold_in(key, count), and the next count; no key if not training."""
+    """A key per call, fold_in(key, count), and the next state; none if not training."""
     if not train:
         return None, {}
     key = jax.random.wrap_key_data(key_data, impl="threefry2x32")
@@ -26,7 +26,7 @@ def dropout(
     rate: float,
     broadcast_dims: Sequence[int] = (),
 ) -> Array:
-    """Zeroes elements with probability rate, scales the rest; identity without a key."""
+    """Zeroes elements with probability rate, scales the rest; no key, no change."""
     if key is None or rate == 0:
         return x
     shape = list(x.shape)

@@ -1,4 +1,4 @@
-"""Activations, as in `jax.nn`. (...) -> (...), elementwise, where nothing else is said."""
+"""Activations, as in `jax.nn`. Elementwise, (...) -> (...), unless said otherwise."""
 
 from __future__ import annotations
 
@@ -68,8 +68,9 @@ class Selu(Activation):
 class Gelu(Activation):
     """`x * Phi(x)` with the normal distribution function Phi. (...) -> (...).
 
-    With `approximate`, `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3)))`, which
-    is JAX's default; PyTorch's is the exact form. Hendrycks and Gimpel, arXiv:1606.08415.
+    With `approximate`, `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3)))`,
+    which is JAX's default; PyTorch's is the exact form. Hendrycks and Gimpel,
+    arXiv:1606.08415.
     """
 
     op: Literal["gelu"] = "gelu"
@@ -181,7 +182,7 @@ class LogSumExp(Activation):
 
 
 class Standardize(Activation):
-    """`(x - mean) / sqrt(var + eps)` along `axis`, two-pass in float32. (...) -> (...)."""
+    """`(x - mean) / sqrt(var + eps)` along `axis`, in float32. (...) -> (...)."""
 
     op: Literal["standardize"] = "standardize"
     axis: Int | list[Int] = -1

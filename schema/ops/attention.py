@@ -1,1 +1,67 @@
-"""Attention: masks, scores and weighted values. True in a mmeans "may attend"."""
+"""Attention: masks, and the weighted mean of values. True in a mask: may attend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from ..fields import Float, OptionalTensor, Size, Tensor
+from ..op import Op
+
+
+class AttentionMask(Op):
+    """True where the query at one position may attend to the key at another.
+
+    query_positions (..., q), key_positions (..., k), both integer; padding (..., k), not
+    0 where the key is a real token; query_segments (..., q), key_segments (..., k), of
+    documents packed into one row -> (..., 1, q, k) bool, the axis of size 1 being for
+    the heads. Absent operands allow everything.
+
+    `causal`: only keys at or before the query. `window`: only keys less than so many
+    positions away. Masks are joined by `logical_and`.
+    """
+
+    op: Literal["attention_mask"] = "attention_mask"
+    query_positions: Tensor
+    key_positions: Tensor
+    padding: OptionalTensor = None
+    query_segments: OptionalTensor = None
+    key_segments: OptionalTensor = None
+    causal: bool = False
+    window: Size | None = None
+
+    def problems(self) -> Iterator[str]:
+        if (self.query_segments is None) != (self.key_segments is None):
+            yield "segments: expected those of queries and of keys, found one of them"
+
+
+class PaddingMask(Op):
+    """True where the key is a real token, its `padding` not being 0.
+
+    padding (..., k) -> (..., 1, 1, k) bool: the same for all heads and queries.
+    """
+
+    op: Literal["padding_mask"] = "padding_mask"
+    padding: Tensor
+
+
+class DotProductAttention(Op):
+    """`softmax(query @ key.T * scale + bias) @ value` over the keys that `mask` allows.
+
+    query (..., q, heads, head_dim), key (..., k, kv_heads, head_dim), value (..., k,
+    kv_heads, value_dim) -> (..., q, heads, value_dim). Each of the kv_heads serves
+    heads / kv_heads adjacent heads (grouped and multi-query attention,
+    arXiv:2305.13245). mask bool and bias float: (..., heads or 1, q, k).
+
+    Scores and softmax are in float32, the result has the dtype of value. A `scale` of
+    null is head_dim ** -0.5. A query that may attend to nothing gets the plain mean of
+    all values: finite, and to be ignored. Vaswani et al., arXiv:1706.03762.
+    """
+
+    op: Literal["dot_product_attention"] = "dot_product_attention"
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    mask: OptionalTensor = None
+    bias: OptionalTensor = None
+    scale: Float | None = None

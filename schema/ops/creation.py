@@ -69,7 +69,7 @@ class FullLike(Op):
 
 
 class Arange(Op):
-    """`start, start + step, ...` before `stop`: () -> (ceil((stop - start) / step),)."""
+    """`start, start + step, ...`, as long as it is before `stop`: () -> (n,)."""
 
     op: Literal["arange"] = "arange"
     stop: Int

@@ -126,8 +126,8 @@ class Take(Op):
 class TakeAlongAxis(Op):
     """`y[..., i, ...] = x[..., indices[..., i, ...], ...]` along `axis`.
 
-    x (..., n), indices (..., m) -> (..., m) for axis -1. An index out of range is clamped
-    (`clip`), or gives NaN or the least integer (`fill`).
+    x (..., n), indices (..., m) -> (..., m) for axis -1. An index out of range is
+    clamped (`clip`), or gives NaN or the least integer (`fill`).
     """
 
     op: Literal["take_along_axis"] = "take_along_axis"

@@ -34,8 +34,8 @@ class Linear(ParamOp):
 class Embed(ParamOp):
     """Rows of a table, `y[i] = embedding[ids[i]]`.
 
-    ids (...,) integer -> (..., features); embedding (num_embeddings, features). An index
-    out of range is clamped under `jax.jit`, as `jnp.take(mode="clip")` does.
+    ids (...) integer -> (..., features); embedding (num_embeddings, features). An index
+    out of range is clamped, as `jnp.take(mode="clip")` does.
     """
 
     op: Literal["embed"] = "embed"

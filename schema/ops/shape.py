@@ -27,8 +27,8 @@ class Reshape(Op):
     """The elements of x in order, in another `shape`.
 
     A leading `"..."` stands for all axes of x but the last, so that `["...", 4, 16]`
-    splits it: (..., 64) -> (..., 4, 16); `flatten` merges axes again. One size may be -1:
-    what is left over.
+    splits it: (..., 64) -> (..., 4, 16); `flatten` merges axes again. One size may be
+    -1, what is left over.
     """
 
     op: Literal["reshape"] = "reshape"
@@ -40,7 +40,7 @@ class Reshape(Op):
             yield "shape: expected `...` in front of all sizes"
         sizes = [s for s in self.shape if isinstance(s, int)]
         if any(s < -1 for s in sizes) or sizes.count(-1) > 1:
-            yield f"shape: expected sizes of at least 0 and at most one -1, found {sizes}"
+            yield f"shape: expected sizes, of which one may be -1, found {sizes}"
 
 
 class Flatten(Op):
@@ -81,7 +81,7 @@ class SwapAxes(Op):
 
 
 class ExpandDims(Op):
-    """New axes of size 1 at the places `axis` of the result. (...) -> (..., 1) for -1."""
+    """New axes of size 1 at `axis` of the result. (...) -> (..., 1) for axis -1."""
 
     op: Literal["expand_dims"] = "expand_dims"
     x: Tensor
@@ -166,9 +166,8 @@ class Flip(Op):
 
 
 class Roll(Op):
-    """x shifted along `axis`; what leaves at one end enters at the other. (...) -> (...).
-
-    Element i moves to i + shift.
+    """x shifted along `axis`, element i to i + shift; what leaves at one end enters at
+    the other. (...) -> (...).
     """
 
     op: Literal["roll"] = "roll"
@@ -229,7 +228,7 @@ class Pad(Op):
 
     def problems(self) -> Iterator[str]:
         if any(len(pair) != 2 for pair in self.pad_width):
-            yield f"pad_width: expected pairs of before and after, found {self.pad_width}"
+            yield f"pad_width: expected pairs [before, after], found {self.pad_width}"
             return
         known = [p for p in self.pad_width if all(isinstance(n, int) for n in p)]
         yield from too_many("pad_width", [1 + sum(map(int, pair)) for pair in known])

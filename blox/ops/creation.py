@@ -1,0 +1,34 @@
+"""Arrays made of attributes alone, or like another one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from .inline import inline
+
+zeros_like = jnp.zeros_like
+ones_like = jnp.ones_like
+full_like = jnp.full_like
+
+
+@inline
+def zeros(*, shape: tuple[int, ...], dtype: Any) -> Array:
+    return jnp.zeros(shape, dtype)
+
+
+@inline
+def ones(*, shape: tuple[int, ...], dtype: Any) -> Array:
+    return jnp.ones(shape, dtype)
+
+
+@inline
+def full(*, shape: tuple[int, ...], fill_value: float, dtype: Any) -> Array:
+    return jnp.full(shape, fill_value, dtype)
+
+
+@inline
+def arange(*, start: int, stop: int, step: int, dtype: Any) -> Array:
+    return jnp.arange(start, stop, step, dtype)

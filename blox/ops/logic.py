@@ -1,0 +1,51 @@
+"""Comparison, logic and choice."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+
+from .inline import inline
+
+logical_and = jnp.logical_and
+logical_or = jnp.logical_or
+logical_not = jnp.logical_not
+isfinite = jnp.isfinite
+isinf = jnp.isinf
+isnan = jnp.isnan
+where = jnp.where
+
+
+@inline
+def equal(a: Array, b: Array) -> Array:
+    return a == b
+
+
+@inline
+def not_equal(a: Array, b: Array) -> Array:
+    return a != b
+
+
+@inline
+def less(a: Array, b: Array) -> Array:
+    return a < b
+
+
+@inline
+def less_equal(a: Array, b: Array) -> Array:
+    return a <= b
+
+
+@inline
+def greater(a: Array, b: Array) -> Array:
+    return a > b
+
+
+@inline
+def greater_equal(a: Array, b: Array) -> Array:
+    return a >= b
+
+
+def default(x: Array | None, default: Array) -> Array:
+    """x, or the default where x is absent."""
+    return default if x is None else x

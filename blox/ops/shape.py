@@ -1,0 +1,66 @@
+"""Shapes: the same elements in another arrangement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from .inline import inline
+
+swapaxes = jnp.swapaxes
+expand_dims = jnp.expand_dims
+squeeze = jnp.squeeze
+broadcast_to = jnp.broadcast_to
+concatenate = jnp.concatenate
+stack = jnp.stack
+flip = jnp.flip
+roll = jnp.roll
+tile = jnp.tile
+repeat_elements = jnp.repeat
+
+
+def reshape(x: Array, *, shape: Sequence[int | str]) -> Array:
+    """x in another shape; a leading "..." stands for all axes of x but the last."""
+    if shape[:1] == ("...",):
+        return x.reshape(*x.shape[:-1], *shape[1:])
+    return x.reshape(*shape)
+
+
+@inline
+def flatten(x: Array, *, start: int, stop: int | None) -> Array:
+    return jax.lax.collapse(x, start, stop)
+
+
+@inline
+def transpose(x: Array, *, permutation: tuple[int, ...]) -> Array:
+    return x.transpose(permutation)
+
+
+def split(x: Array, *, sections: int | Sequence[int], axis: int) -> Sequence[Array]:
+    """Equal parts, or parts of given sizes, along axis."""
+    if isinstance(sections, int):
+        return jnp.split(x, sections, axis=axis)
+    return jax.lax.split(x, sections, axis=axis)
+
+
+def pad(
+    x: Array,
+    *,
+    pad_width: Sequence[tuple[int, int]],
+    mode: str,
+    constant_values: float,
+) -> Array:
+    """x with (before, after) more elements along its last axes."""
+    widths = [(0, 0)] * (x.ndim - len(pad_width)) + [*pad_width]
+    if mode == "constant":
+        return jnp.pad(x, widths, constant_values=constant_values)
+    return jnp.pad(x, widths, mode=mode)
+
+
+@inline
+def astype(x: Array, *, dtype: Any) -> Array:
+    return x.astype(dtype)
