@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Final, TypeAlias
 
-from .layout import (
+from .documents import (
     Doc,
     FitsExpanded,
     Group,
@@ -21,9 +21,9 @@ from .layout import (
     Indent,
     Line,
     When,
-    render,
     soft_block,
 )
+from .layout import render
 
 
 class Brackets(Enum):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
 
 from .brackets import (
     INSIDE,
@@ -20,15 +19,27 @@ from .brackets import (
     parenthesize_if_broken,
     parenthesized,
 )
-from .layout import BestFitting, Doc, FitsExpanded, Group, GroupId, Indent, Line, When
+from .documents import (
+    BestFitting,
+    Doc,
+    FitsExpanded,
+    Group,
+    GroupId,
+    Indent,
+    Line,
+    When,
+)
 from .literals import identifier, literal
 from .operators import (
     BIT_OR,
     NO_CONDITION,
     OPERATORS,
     Comprehended,
+    Operand,
     Postfix,
     break_strength,
+    flattened,
+    is_simple,
     operands,
     strength,
 )
@@ -69,13 +80,10 @@ def expression_doc(node: ast.expr, level: Level, chain: Chain = Chain.ROOT) -> D
             return parenthesized("[", each(elts), "]", level) if elts else "[]"
         case ast.Dict(keys, values):
             pairs = [_pair(key, value) for key, value in zip(keys, values, strict=True)]
-            return (
-                parenthesized("{", comma_separated(pairs), "}", level)
-                if pairs
-                else "{}"
-            )
+            inner = comma_separated(pairs)
+            return parenthesized("{", inner, "}", level) if pairs else "{}"
         case ast.BinOp() | ast.BoolOp() | ast.Compare():
-            return group(_operation(*_flattened(node), level), level)
+            return group(_operation(*flattened(node), level), level)
         case ast.UnaryOp(op):
             ((operand, wrap),) = operands(node)
             return (OPERATORS[type(op)][0], _wrapped(operand, wrap, level))
@@ -182,30 +190,6 @@ def _hugs_colon(node: ast.expr | None) -> bool:
 # Operators
 
 
-Operand: TypeAlias = tuple[ast.expr, bool]
-
-
-def _flattened(node: ast.expr) -> tuple[list[Operand], list[ast.AST]]:
-    """The operands of nested operations without parentheses, and what joins them."""
-    match node:
-        case ast.BinOp(op=op):
-            symbols: list[ast.AST] = [op]
-        case ast.BoolOp(op=op, values=values):
-            symbols = [op] * (len(values) - 1)
-        case ast.Compare(ops=ops):
-            symbols = list(ops)
-        case _:
-            return [(node, False)], []
-    flat: list[Operand] = []
-    joints: list[ast.AST] = []
-    for index, (operand, wrapped) in enumerate(operands(node)):
-        joints += symbols[index - 1 : index]
-        inner = ([(operand, True)], []) if wrapped else _flattened(operand)
-        flat += inner[0]
-        joints += inner[1]
-    return flat, joints
-
-
 def _operation(flat: list[Operand], joints: list[ast.AST], level: Level) -> Doc:
     """Break before all operators that bind least, or before none of them."""
     if not joints:
@@ -225,7 +209,7 @@ def _operation(flat: list[Operand], joints: list[ast.AST], level: Level) -> Doc:
 
 def _operator(joint: ast.AST, left: Operand, right: Operand, level: Level) -> Doc:
     text = OPERATORS[type(joint)][0]
-    simple = all(not wrapped and _is_simple(node) for node, wrapped in (left, right))
+    simple = all(not wrapped and is_simple(node) for node, wrapped in (left, right))
     if isinstance(joint, ast.Pow) and simple:
         space: Doc = "" if level is None else When(True, " ")
         if isinstance(level, GroupId):
@@ -233,19 +217,6 @@ def _operator(joint: ast.AST, left: Operand, right: Operand, level: Level) -> Do
             space = When(True, space if level.kept else " ", level)
         return (line(level, Line.SOFT), text, space)
     return (line(level), text, " ")
-
-
-def _is_simple(node: ast.expr) -> bool:
-    """Whether a power hugs this operand: names, numbers, attributes, signs."""
-    match node:
-        case ast.UnaryOp(op, value):
-            return not isinstance(op, ast.Not) and _is_simple(value)
-        case ast.Attribute(value):
-            return _is_simple(value)
-        case ast.Constant(value):
-            return not isinstance(value, str) and value is not ...
-        case _:
-            return isinstance(node, ast.Name)
 
 
 def _conditional(node: ast.IfExp, level: Level) -> Doc:
@@ -266,10 +237,9 @@ def lambda_doc(node: ast.Lambda, level: Level, assigned: bool = False) -> Doc:
     names = ", ".join(one_line(parameter) for parameter in parameters(node.args))
     head = f"lambda {names}: " if names else "lambda: "
     needs = needs_parentheses(node.body)
+    called = isinstance(node.body, ast.Call | ast.Subscript)
     body: Doc
-    if needs is not Needs.PARENTHESES and isinstance(
-        node.body, ast.Call | ast.Subscript
-    ):
+    if called and needs is not Needs.PARENTHESES:
         plain = expression_doc(node.body, level)
         block = (Indent((Line.HARD, plain)), Line.HARD)
         body = BestFitting((plain, Group(plain, expand=True), ("(", block, ")")))

@@ -1,10 +1,8 @@
-"""Documents and the algorithm that decides where their lines break.
+"""Decides where the lines of a document break.
 
-A document is text with optional line breaks in nested groups. A group is printed flat
-if everything up to the next possible break fits in the width, else all its own breaks
-are taken and its inner groups are asked in turn (Wadler, "A prettier printer"; Oppen
-1980). `FitsExpanded`, `BestFitting` and `BestFitParentheses` are what ruff's formatter
-adds to the classical set; `render` decides as it does, because generated files have to
+A group is printed flat if everything up to the next possible break fits in the width,
+else all its own breaks are taken and its inner groups are asked in turn. `render`
+decides as ruff's printer does, special cases included, because generated files have to
 be a fixpoint of `ruff format` where no ruff is installed.
 """
 
@@ -14,95 +12,22 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
+from .documents import (
+    BestFitParentheses,
+    BestFitting,
+    Close,
+    Doc,
+    FitsExpanded,
+    Group,
+    GroupId,
+    GroupIfBroken,
+    Indent,
+    Line,
+    When,
+)
+
 LINE_WIDTH: Final = 88
 INDENT: Final = 4
-
-
-class Line(Enum):
-    """A break, with what stands for it in a flat group."""
-
-    SOFT = ""
-    SPACE = " "
-    HARD = "\n"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GroupId:
-    """Names a group, so that parts of a document can ask how it was printed.
-
-    `kept`: what it adds is part of the tree when the text is read again.
-    """
-
-    kept: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Content that is flat or broken as one; with `expand`, always broken."""
-
-    content: Doc
-    id: GroupId | None = None
-    expand: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class GroupIfBroken:
-    """A group where the group `id` is broken, else plain content."""
-
-    content: Doc
-    id: GroupId
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """Content for one mode of the group `id` (None: of the enclosing one)."""
-
-    broken: bool
-    content: Doc
-    id: GroupId | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Indent:
-    """Content one level deeper; with `id`, only where that group is broken."""
-
-    content: Doc
-    id: GroupId | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FitsExpanded:
-    """Content that counts as fitting when its first line does, where `id` is flat."""
-
-    content: Doc
-    id: GroupId | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BestFitting:
-    """The first variant whose first line fits, else the last one."""
-
-    variants: tuple[Doc, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BestFitParentheses:
-    """Content in parentheses on lines of its own, only where that makes it fit."""
-
-    content: Doc
-    id: GroupId
-
-
-class _Close(Enum):
-    """The end of `BestFitParentheses`: whether its parentheses were written."""
-
-    PARENTHESES = True
-
-
-Doc: TypeAlias = (
-    "str | Line | Group | GroupIfBroken | When | Indent | FitsExpanded | BestFitting"
-    " | BestFitParentheses | _Close | tuple[Doc, ...]"
-)
 
 
 class _Measure(Enum):
@@ -121,11 +46,6 @@ class _State:
 
 
 _Todo: TypeAlias = list[tuple[_State, Doc]]
-
-
-def soft_block(content: Doc) -> Doc:
-    """Indent `content` on lines of its own where the enclosing group breaks."""
-    return (Indent((Line.SOFT, content)), Line.SOFT)
 
 
 def render(doc: Doc, indent: int = 0, width: int = LINE_WIDTH) -> list[str]:
@@ -205,7 +125,7 @@ class _Printer:
                 todo.extend(
                     _parentheses(state, content) if broken else [(state, content)]
                 )
-            case _Close():
+            case Close():
                 todo.extend([(state, ")"), (state, Line.HARD)])
 
     def _best(
@@ -294,14 +214,14 @@ class _Printer:
                 case BestFitParentheses(content, id):
                     self.broken[id] = state.broken
                     todo.append((state, content))
-                case _Close():
+                case Close():
                     column, pending = INDENT * state.indent + 1, 0
 
 
 def _parentheses(state: _State, content: Doc) -> _Todo:
     inner = replace(state, indent=state.indent + 1)
     return [
-        (state, _Close.PARENTHESES),
+        (state, Close.PARENTHESES),
         (inner, content),
         (inner, Line.HARD),
         (state, "("),

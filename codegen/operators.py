@@ -41,6 +41,8 @@ OPERATORS: Final[dict[type[ast.AST], tuple[str, int]]] = {
 
 ANY, CONDITION, NO_CONDITION, BIT_OR, FACTOR, PRIMARY, ATOM = 1, 2, 3, 7, 13, 16, 17
 
+Operand: TypeAlias = tuple[ast.expr, bool]
+"""A node, and whether it stands in parentheses."""
 Postfix: TypeAlias = ast.Attribute | ast.Call | ast.Subscript
 Comprehended: TypeAlias = ast.GeneratorExp | ast.ListComp | ast.DictComp
 POSTFIX = (ast.Attribute, ast.Call, ast.Subscript)
@@ -70,8 +72,8 @@ def break_strength(operator: ast.AST) -> int:
     return OPERATORS[type(ast.And() if isinstance(operator, ast.Or) else operator)][1]
 
 
-def operands(node: ast.expr) -> list[tuple[ast.expr, bool]]:
-    """The operands of an operation, each with whether it stands in parentheses."""
+def operands(node: ast.expr) -> list[Operand]:
+    """The operands of an operation, in order of the source."""
     match node:
         case ast.BinOp(left, op, right):
             own = OPERATORS[type(op)][1]
@@ -113,3 +115,37 @@ def is_negative(value: object) -> bool:
 
 def is_number(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and type(node.value) in (int, float)
+
+
+def flattened(node: ast.expr) -> tuple[list[Operand], list[ast.AST]]:
+    """The operands of nested operations without parentheses, and what joins them."""
+    match node:
+        case ast.BinOp(op=op):
+            symbols: list[ast.AST] = [op]
+        case ast.BoolOp(op=op, values=values):
+            symbols = [op] * (len(values) - 1)
+        case ast.Compare(ops=ops):
+            symbols = list(ops)
+        case _:
+            return [(node, False)], []
+    flat: list[Operand] = []
+    joints: list[ast.AST] = []
+    for index, (operand, wrapped) in enumerate(operands(node)):
+        joints += symbols[index - 1 : index]
+        inner = ([(operand, True)], []) if wrapped else flattened(operand)
+        flat += inner[0]
+        joints += inner[1]
+    return flat, joints
+
+
+def is_simple(node: ast.expr) -> bool:
+    """Whether a power hugs this operand: names, numbers, attributes, signs."""
+    match node:
+        case ast.UnaryOp(op, value):
+            return not isinstance(op, ast.Not) and is_simple(value)
+        case ast.Attribute(value):
+            return is_simple(value)
+        case ast.Constant(value):
+            return not isinstance(value, str) and value is not ...
+        case _:
+            return isinstance(node, ast.Name)

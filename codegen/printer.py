@@ -9,7 +9,11 @@ Supported is what generated files use. Expressions: Name, Attribute, Subscript, 
 Call, Tuple, List, Dict, BinOp, UnaryOp, BoolOp, Compare, IfExp, Lambda, Constant (not
 bytes, not complex), Starred and comprehensions without `if`. Statements: Assign to one
 target, AnnAssign, AugAssign, Return, Expr, If, For, FunctionDef, Raise, Pass. Anything
-else is a ValueError. Negative constants are written as a sign and a number.
+else, and a name that is no identifier, is a ValueError. Negative constants are written
+as a sign and a number.
+
+Known differences: an annotation that is itself a `lambda` may be laid out otherwise.
+How deep a tree may be is limited by recursion, as it is in Python's own parser.
 """
 
 from __future__ import annotations
@@ -18,8 +22,9 @@ import ast
 from collections.abc import Sequence
 
 from .brackets import one_line
+from .documents import Doc
 from .expressions import expression_doc
-from .layout import INDENT, Doc, render
+from .layout import INDENT, render
 from .literals import docstring
 from .statements import for_target, function_head, simple_statement, value_doc
 

@@ -12,8 +12,8 @@ from .brackets import (
     optional_parentheses,
     parenthesize_if_broken,
 )
+from .documents import BestFitParentheses, BestFitting, Doc, Group, GroupId, soft_block
 from .expressions import each, expression_doc, lambda_doc, parameters
-from .layout import BestFitParentheses, BestFitting, Doc, Group, GroupId, soft_block
 from .literals import identifier
 from .operators import OPERATORS, POSTFIX, is_negative
 from .splitting import (
@@ -164,8 +164,8 @@ def _prefers_broken_target(value: ast.expr) -> bool:
 
 def function_head(node: ast.FunctionDef) -> Doc:
     """`def name(...):`; the parameters break before the result does."""
-    if node.decorator_list:
-        raise ValueError("no layout for a decorator")
+    if node.decorator_list or getattr(node, "type_params", None):
+        raise ValueError("no layout for a decorator or type parameters")
     docs = parameters(node.args)
     single = len(docs) == 1 and not node.args.posonlyargs
     inner = comma_separated(docs, always=True)

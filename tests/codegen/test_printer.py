@@ -257,7 +257,7 @@ def test_numbers_keep_value_type_and_sign(value: float) -> None:
         ast.Name("na\u00efve", LOAD),
         ast.Attribute(ast.Name("x", LOAD), "y\n", LOAD),
         ast.Call(ast.Name("f", LOAD), [], [ast.keyword("a b", ast.Constant(1))]),
-        ast.Lambda(ast.parse("lambda x: x", mode="eval").body.args, ast.Await()),  # type: ignore[attr-defined]
+        ast.Await(ast.Name("x", LOAD)),
         ast.Set([ast.Constant(1)]),
         *(ast.parse(t, mode="eval").body for t in ("[a for a in b if a]", "f'{x}'")),
     ],
