@@ -13,26 +13,36 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from blox.weights import Headers, locate, read_headers, read_small, save_flat
 from blox.weights.log import read_log
 
+Array = np.ndarray[Any, Any]
+
+
+class Model(NamedTuple):
+    limit: int | None
+    names: int
+    scale: float
+
+
 MODELS = {
     # Different files, values and shapes, so that no mixture looks like either.
-    "old": {"limit": 40_000, "names": 9, "scale": 1.0},
-    "new": {"limit": 60_000, "names": 7, "scale": -3.0},
-    "single": {"limit": None, "names": 5, "scale": 7.0},
+    "old": Model(limit=40_000, names=9, scale=1.0),
+    "new": Model(limit=60_000, names=7, scale=-3.0),
+    "single": Model(limit=None, names=5, scale=7.0),
 }
 
 
-def tensors(model: str) -> dict[str, np.ndarray]:
+def tensors(model: str) -> dict[str, Array]:
     made = MODELS[model]
-    size = 4000 + made["names"]
+    size = 4000 + made.names
     return {
-        f"h.{i}.kernel": made["scale"] * np.arange(i, i + size, dtype=np.float32)
-        for i in range(made["names"])
+        f"h.{i}.kernel": made.scale * np.arange(i, i + size, dtype=np.float32)
+        for i in range(made.names)
     }
 
 
@@ -41,13 +51,13 @@ def save(folder: Path, model: str) -> None:
         folder,
         tensors(model),
         metadata={"model": model},
-        max_shard_size=MODELS[model]["limit"],
+        max_shard_size=MODELS[model].limit,
         extra_files={"graph.json": model.encode()},
         remove=["examples.safetensors"],
     )
 
 
-def values(headers: Headers) -> dict[str, np.ndarray]:
+def values(headers: Headers) -> dict[str, Array]:
     found = {}
     for info in headers.tensors.values():
         data = info.file.read_bytes()[info.start : info.stop]
@@ -112,8 +122,7 @@ def main(folder: Path, kills: int) -> None:
             assert after == model
         before = after
     save(folder, "old")
-    report["left"] = sorted(os.listdir(folder))
-    print(json.dumps(report))
+    print(json.dumps(report | {"left": sorted(os.listdir(folder))}))
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ def test_killed_at_every_step(before: str, after: str, tmp_path: Path) -> None:
 
 
 def test_disk_full_at_every_step(tmp_path: Path) -> None:
+    step = 0
     for step in range(1, 1000):
         folder = tmp_path / str(step)
         save(folder, "old")
