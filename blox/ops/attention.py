@@ -44,7 +44,7 @@ def dot_product_attention(
     mask: Array | None = None,
     bias: Array | None = None,
     *,
-    scale: float | None,
+    scale: float | None = None,
 ) -> Array:
     """softmax(query @ key.T * scale + bias) @ value: (..., q, heads, dim)."""
     *batch, time, heads, dim = query.shape

@@ -7,7 +7,12 @@ from jax import Array
 
 
 def rope_table(
-    positions: Array, *, dim: int, theta: float, scaling: str, factor: float
+    positions: Array,
+    *,
+    dim: int,
+    theta: float,
+    scaling: str = "none",
+    factor: float = 1.0,
 ) -> tuple[Array, Array]:
     """cos and sin of the rotary angles: (..., time) -> (..., time, dim / 2) each."""
     angles = positions.astype(jnp.float32)[..., None]

@@ -8,6 +8,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+random_normal = jax.random.normal
+random_uniform = jax.random.uniform
+bernoulli = jax.random.bernoulli
+
 
 def rng(
     *, key_data: Array, count: Array, train: bool

@@ -12,8 +12,8 @@ from ..op import Op
 class AttentionMask(Op):
     """True where the query at one position may attend to the key at another.
 
-    query_positions (..., q), key_positions (..., k), both integer; padding (..., k), not
-    0 where the key is a real token; query_segments (..., q), key_segments (..., k), of
+    query_positions (..., q), key_positions (..., k), integer; padding (..., k), not 0
+    where the key is a real token; query_segments (..., q), key_segments (..., k), of
     documents packed into one row -> (..., 1, q, k) bool, the axis of size 1 being for
     the heads. Absent operands allow everything.
 

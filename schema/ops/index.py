@@ -56,6 +56,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "cond",
         "while_loop",
     ),
+    "conv": ("conv",),
     "creation": (
         "zeros",
         "ones",
@@ -115,6 +116,13 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "rms_norm",
         "batch_norm",
     ),
+    "pooling": (
+        "max_pool",
+        "min_pool",
+        "avg_pool",
+        "adaptive_avg_pool",
+        "adaptive_max_pool",
+    ),
     "position": (
         "rope_table",
         "rope",
@@ -123,6 +131,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "random": (
         "rng",
         "dropout",
+        "random_normal",
+        "random_uniform",
+        "bernoulli",
     ),
     "reductions": (
         "sum",

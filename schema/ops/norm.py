@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
 
 from ..fields import Float, ParamSlot, Size, Tensor
 from ..op import ParamOp
 from ..parameters import Leaf, Ones, Zeros
+
+
+def _positive(eps: Any) -> Iterator[str]:
+    if isinstance(eps, (int, float)) and eps < 0:
+        yield f"eps: expected a number of at least 0, found {eps}"
 
 
 class LayerNorm(ParamOp):
@@ -32,6 +38,9 @@ class LayerNorm(ParamOp):
             leaves["bias"] = Leaf((self.features,), Zeros())
         return leaves
 
+    def problems(self) -> Iterator[str]:
+        yield from _positive(self.eps)
+
 
 class RMSNorm(ParamOp):
     """`x / sqrt(mean(x ** 2) + eps) * scale` over the last axis.
@@ -47,6 +56,9 @@ class RMSNorm(ParamOp):
 
     def parameters(self) -> dict[str, Leaf]:
         return {"scale": Leaf((self.features,), Ones())}
+
+    def problems(self) -> Iterator[str]:
+        yield from _positive(self.eps)
 
 
 class BatchNorm(ParamOp):
@@ -84,3 +96,8 @@ class BatchNorm(ParamOp):
         leaves["mean"] = Leaf(shape, Zeros(), dtype="float32", kind="state")
         leaves["var"] = Leaf(shape, Ones(), dtype="float32", kind="state")
         return leaves
+
+    def problems(self) -> Iterator[str]:
+        yield from _positive(self.eps)
+        if isinstance(self.momentum, (int, float)) and not 0 <= self.momentum <= 1:
+            yield f"momentum: expected a number from 0 to 1, found {self.momentum}"

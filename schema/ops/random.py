@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from ..fields import Float, Int, OptionalKey, Tensor
+from ..fields import Count, Float, Int, Key, OptionalKey, Tensor
 from ..op import Op, ParamOp
-from ..parameters import KeyData, Leaf, Zeros
+from ..parameters import DType, KeyData, Leaf, Zeros
+
+MAX_ELEMENTS = 2**31
 
 
 class Rng(ParamOp):
@@ -41,3 +45,47 @@ class Dropout(Op):
     key: OptionalKey = None
     rate: Float
     broadcast_dims: list[Int] = []
+
+    def problems(self) -> Iterator[str]:
+        if isinstance(self.rate, (int, float)) and not 0 <= self.rate < 1:
+            yield f"rate: expected at least 0 and below 1, found {self.rate}"
+
+
+class Drawn(Op):
+    """The base of arrays of random numbers."""
+
+    key: Key
+    shape: list[Count]
+
+    def problems(self) -> Iterator[str]:
+        count = math.prod(size for size in self.shape if isinstance(size, int))
+        if count > MAX_ELEMENTS:
+            yield f"shape: expected at most 2**31 elements, found {count}"
+
+
+class RandomNormal(Drawn):
+    """Numbers of the normal distribution of mean 0 and variance 1: key -> shape."""
+
+    op: Literal["random_normal"] = "random_normal"
+    dtype: DType
+
+
+class RandomUniform(Drawn):
+    """Numbers of the uniform distribution on [minval, maxval): key -> shape."""
+
+    op: Literal["random_uniform"] = "random_uniform"
+    dtype: DType
+    minval: Float = 0.0
+    maxval: Float = 1.0
+
+
+class Bernoulli(Drawn):
+    """True with probability `p`: key -> shape, bool."""
+
+    op: Literal["bernoulli"] = "bernoulli"
+    p: Float = 0.5
+
+    def problems(self) -> Iterator[str]:
+        yield from super().problems()
+        if isinstance(self.p, (int, float)) and not 0 <= self.p <= 1:
+            yield f"p: expected a number from 0 to 1, found {self.p}"

@@ -1,0 +1,77 @@
+"""Convolution over 1 to 3 spatial axes, channels last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from ..fields import Count, ParamSlot, Size, Tensor
+from ..op import ParamOp
+from ..parameters import LECUN_NORMAL, Leaf, Zeros
+
+Padding = Literal["SAME", "SAME_LOWER", "VALID", "CAUSAL"] | list[list[Count]]
+
+
+class Conv(ParamOp):
+    """A convolution: what deep learning calls so, a cross-correlation.
+
+    x (..., spatial..., in_features) -> (..., spatial..., out_features) with 1 to 3
+    spatial axes, as many as `kernel_size` has sizes; kernel (spatial..., in_features /
+    groups, out_features).
+
+    `strides` and `dilation` are one number for all spatial axes or a list. `padding`:
+    `VALID` none; `SAME` such that the result has ceil(size / stride), the odd element
+    behind, with `SAME_LOWER` in front; `CAUSAL` dilation * (kernel_size - 1) in front;
+    or a list of [before, after]. `padding_mode` is what stands there: zeros, the inside
+    mirrored without the edge (`reflect`), the edge (`replicate`), the other end
+    (`circular`).
+    """
+
+    op: Literal["conv"] = "conv"
+    x: Tensor
+    kernel: ParamSlot = None
+    bias: ParamSlot = None
+    in_features: Size | None = None
+    out_features: Size | None = None
+    kernel_size: list[Size] | None = None
+    strides: Size | list[Size] = 1
+    padding: Padding = "SAME"
+    dilation: Size | list[Size] = 1
+    groups: Size = 1
+    padding_mode: Literal["zeros", "reflect", "replicate", "circular"] = "zeros"
+    use_bias: bool = True
+
+    def parameters(self) -> dict[str, Leaf]:
+        inputs: Any = self.in_features
+        if isinstance(inputs, int) and isinstance(self.groups, int):
+            inputs = inputs // self.groups
+        shape = (*(self.kernel_size or []), inputs, self.out_features)
+        leaves = {"kernel": Leaf(shape, LECUN_NORMAL)}
+        if self.use_bias:
+            leaves["bias"] = Leaf((self.out_features,), Zeros())
+        return leaves
+
+    def problems(self) -> Iterator[str]:
+        if self.kernel_size is None:
+            if self.kernel is None:
+                yield "kernel_size: expected a size for each spatial axis, found none"
+        elif not 1 <= len(self.kernel_size) <= 3:
+            yield f"kernel_size: expected 1 to 3 sizes, found {len(self.kernel_size)}"
+        else:
+            rank = len(self.kernel_size)
+            for name in ("strides", "dilation", "padding"):
+                value = getattr(self, name)
+                if isinstance(value, list) and len(value) != rank:
+                    yield f"{name}: expected {rank}, one a spatial axis, found {value}"
+        yield from pairs_only(self.padding)
+        for name in ("in_features", "out_features"):
+            value = getattr(self, name)
+            known = isinstance(value, int) and isinstance(self.groups, int)
+            if known and value % self.groups:
+                yield f"{name}: expected a multiple of {self.groups}, found {value}"
+
+
+def pairs_only(padding: Any) -> Iterator[str]:
+    """A problem where explicit padding is not a list of [before, after]."""
+    if isinstance(padding, list) and any(len(pair) != 2 for pair in padding):
+        yield f"padding: expected pairs [before, after], found {padding}"

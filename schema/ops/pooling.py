@@ -1,0 +1,108 @@
+"""Pooling over the spatial axes, those before the last. Global pools are reductions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from ..fields import Count, Size, Tensor
+from ..op import Op
+
+
+class Pool(Op):
+    """The base of pools with a moving window.
+
+    x (..., spatial..., features) -> as x with other spatial sizes; there are as many
+    spatial axes as `window` has sizes. `strides` null is the window's sizes. `padding`:
+    `VALID` none, `SAME` as in `conv`, or a list of [before, after]. With `ceil_mode` a
+    last window that reaches beyond the end counts too, if it starts before it.
+    """
+
+    x: Tensor
+    window: list[Size]
+    strides: Size | list[Size] | None = None
+    padding: Literal["SAME", "SAME_LOWER", "VALID"] | list[list[Count]] = "VALID"
+    ceil_mode: bool = False
+
+    def problems(self) -> Iterator[str]:
+        rank = len(self.window)
+        if rank == 0:
+            yield "window: expected a size for each spatial axis, found none"
+        for name in ("strides", "padding"):
+            value = getattr(self, name)
+            if isinstance(value, list) and len(value) != rank:
+                yield f"{name}: expected {rank}, one a spatial axis, found {value}"
+        if isinstance(self.padding, list):
+            for size, pair in zip(self.window, self.padding, strict=False):
+                if len(pair) != 2:
+                    yield f"padding: expected pairs [before, after], found {pair}"
+                elif isinstance(size, int) and any(
+                    isinstance(n, int) and n >= size for n in pair
+                ):
+                    yield f"padding: expected less than the window, found {pair}"
+
+
+class MaxPool(Pool):
+    """The greatest value of each window; what is padded doesn't count.
+
+    (..., spatial..., features) -> (..., spatial..., features).
+    """
+
+    op: Literal["max_pool"] = "max_pool"
+
+
+class MinPool(Pool):
+    """The least value of each window; what is padded doesn't count.
+
+    (..., spatial..., features) -> (..., spatial..., features).
+    """
+
+    op: Literal["min_pool"] = "min_pool"
+
+
+class AvgPool(Pool):
+    """The mean of each window.
+
+    With `count_include_pad` the zeros of the padding count, those beyond it that
+    `ceil_mode` reaches don't; without, only elements of x count. (..., spatial...,
+    features) -> (..., spatial..., features).
+    """
+
+    op: Literal["avg_pool"] = "avg_pool"
+    count_include_pad: bool = True
+
+
+class Adaptive(Op):
+    """The base of pools to a given size.
+
+    x (..., spatial..., features) -> (..., sizes..., features): element i of n along an
+    axis of m elements is made of those from floor(i * m / n) to ceil((i + 1) * m / n).
+    """
+
+    x: Tensor
+    sizes: list[Size]
+
+    def problems(self) -> Iterator[str]:
+        if not self.sizes:
+            yield "sizes: expected a size for each spatial axis, found none"
+        for size in self.sizes:
+            if isinstance(size, int) and size > 1024:
+                yield f"sizes: expected at most 1024 an axis, found {size}"
+
+
+class AdaptiveAvgPool(Adaptive):
+    """The mean of n parts of each spatial axis, as in PyTorch.
+
+    (..., spatial..., features) -> (..., sizes..., features).
+    """
+
+    op: Literal["adaptive_avg_pool"] = "adaptive_avg_pool"
+
+
+class AdaptiveMaxPool(Adaptive):
+    """The greatest value of n parts of each spatial axis, as in PyTorch.
+
+    (..., spatial..., features) -> (..., sizes..., features).
+    """
+
+    op: Literal["adaptive_max_pool"] = "adaptive_max_pool"
