@@ -9,10 +9,38 @@ from typing import Any, Literal
 Severity = Literal["error", "warning"]
 
 
+MAX_DIAGNOSTICS = 100
+"""How many errors, and how many warnings, are told one by one; the rest is counted."""
+
+
 def quote(value: Any, limit: int = 60) -> str:
     """`value` as ASCII on one line, shortened: text of a stranger's file, made inert."""
-    text = ascii(value if len(str(value)) <= 4 * limit else str(value)[: 4 * limit])
+    if isinstance(value, str):
+        text = ascii(value[:limit])
+        if len(value) <= limit and len(text) <= limit:
+            return text
+        return text[: limit - 3] + "..."
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return f"an integer of {value.bit_length()} bits"
+    text = ascii(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def listing(names: Iterable[str], limit: int = 8) -> str:
+    """Names that are known to be sound as `a, b, c`, shortened; `none` without any."""
+    known = list(names)
+    shown = ", ".join(known[:limit])
+    if len(known) > limit:
+        shown += f" and {len(known) - limit} more"
+    return shown or "none"
+
+
+def bounded(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """The first of many diagnostics, then one that says how many more there are."""
+    found = list(diagnostics)
+    if len(found) <= MAX_DIAGNOSTICS:
+        return found
+    return [*found[:MAX_DIAGNOSTICS], _more(len(found) - MAX_DIAGNOSTICS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +61,23 @@ class Diagnostic:
         return where + self.message + (f"; {self.hint}" if self.hint else "")
 
 
+def _more(count: int) -> Diagnostic:
+    return Diagnostic("more", "", f"and {count} more")
+
+
 @dataclass
 class Report:
-    """The diagnostics of one validation, in the order of the file."""
+    """The diagnostics of one validation, in the order of the file, each once."""
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    _told: dict[Diagnostic, None] = field(default_factory=dict, repr=False)
+    _counts: dict[Severity, int] = field(default_factory=dict, repr=False)
 
     @property
     def errors(self) -> list[Diagnostic]:
-        return [d for d in self.diagnostics if d.severity == "error"]
+        found = [d for d in self.diagnostics if d.severity == "error"]
+        dropped = self._counts.get("error", 0) - MAX_DIAGNOSTICS
+        return [*found, _more(dropped)] if dropped > 0 else found
 
     @property
     def ok(self) -> bool:
@@ -58,10 +94,19 @@ class Report:
         return "\n".join(f"{d.severity} {d.code} {d}" for d in self.diagnostics)
 
     def error(self, code: str, path: str, message: str, hint: str = "") -> None:
-        self.diagnostics.append(Diagnostic(code, path, message, hint))
+        self._add(Diagnostic(code, path, message, hint))
 
     def warn(self, code: str, path: str, message: str, hint: str = "") -> None:
-        self.diagnostics.append(Diagnostic(code, path, message, hint, "warning"))
+        self._add(Diagnostic(code, path, message, hint, "warning"))
+
+    def _add(self, found: Diagnostic) -> None:
+        if found in self._told:
+            return
+        count = self._counts.get(found.severity, 0) + 1
+        self._counts[found.severity] = count
+        if count <= MAX_DIAGNOSTICS:
+            self._told[found] = None
+            self.diagnostics.append(found)
 
 
 class BloxError(ValueError):

@@ -19,7 +19,7 @@ INT64 = 2**63
 Kind = Literal["int", "float"]
 
 _TOKEN = re.compile(
-    r"\s*(?:[A-Za-z]\w*|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|\*\*|//|[-+*/()])\s*",
+    r" *(?:[A-Za-z]\w*|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|\*\*|//|[-+*/()]) *",
     re.ASCII,
 )
 _INT_OPS: dict[type[ast.operator], Any] = {
@@ -38,8 +38,8 @@ class ExpressionError(ValueError):
 @lru_cache(maxsize=4096)
 def parse(text: str) -> ast.expr:
     """The tree of an expression, `text` with or without its leading `$`."""
-    body = text.removeprefix("$").strip()
-    if not body or len(body) > MAX_LENGTH:
+    body = text.removeprefix("$").strip(" ")
+    if not body or len(text) > MAX_LENGTH:
         raise ExpressionError(f"expected an expression of 1 to {MAX_LENGTH} characters")
     position = 0
     while position < len(body):
@@ -61,6 +61,8 @@ def _check(tree: ast.expr) -> None:
     match tree:
         case ast.Name():
             pass
+        case ast.Constant(value=bool()):
+            raise ExpressionError("expected names, numbers and + - * // / **")
         case ast.Constant(value=int() | float() as value) if abs(value) < INT64:
             pass
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -120,7 +122,9 @@ def _value(tree: ast.expr, values: Mapping[str, Any], kind: Kind) -> Any:
 def _bounded(value: Any, kind: Kind) -> Any:
     if isinstance(value, bool):
         raise ExpressionError("a number is expected, found a boolean")
-    if isinstance(value, complex) or (isinstance(value, float) and kind == "int"):
+    if isinstance(value, complex):
+        raise ExpressionError("a power of a negative number is no real number")
+    if isinstance(value, float) and kind == "int":
         raise ExpressionError(f"an integer is expected, found {value!r}")
     if isinstance(value, (int, float)) and not (
         math.isfinite(value) and -INT64 <= value < INT64

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
 from .errors import SpecError, quote
 
 MAX_BYTES = 16 * 2**20
+"""Bytes of a file."""
 MAX_DEPTH = 24
-MAX_ITEMS = 1_000_000
+"""Objects and lists within each other."""
+MAX_ITEMS = 250_000
+"""Values and keys of the whole document."""
 MAX_TEXT = 65_536
+"""Characters of one text."""
 INT64 = 2**63
+_TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def read_plain(data: bytes) -> Any:
@@ -29,9 +35,17 @@ def read_plain(data: bytes) -> Any:
     try:
         value = _read_msgpack(data) if is_map else _read_json(data)
     except RecursionError:
-        raise _refused("depth", f"expected at most {MAX_DEPTH} levels") from None
+        raise _too_deep() from None
     _check(value)
     return value
+
+
+def _too_deep() -> SpecError:
+    return _refused("depth", f"expected at most {MAX_DEPTH} levels, found more")
+
+
+def _too_many() -> SpecError:
+    return _refused("count", f"expected at most {MAX_ITEMS} items, found more")
 
 
 def _refused(code: str, message: str, hint: str = "") -> SpecError:
@@ -63,6 +77,9 @@ def _constant(text: str) -> float:
 
 
 def _read_json(data: bytes) -> Any:
+    # Counted in the bytes: a list of empty lists takes 20 times its text in memory.
+    if _punctuation(data) > MAX_ITEMS and _punctuation(_TEXTS.sub(b"", data)) > MAX_ITEMS:
+        raise _too_many()
     try:
         return json.loads(
             data.decode("utf-8"),
@@ -79,17 +96,16 @@ def _read_json(data: bytes) -> Any:
         raise _refused("syntax", f"expected JSON, found an error at {where}") from None
 
 
+def _punctuation(data: bytes) -> int:
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
+
+
 def _read_msgpack(data: bytes) -> Any:
     import msgpack
 
+    _check_lengths(data)
     try:
-        return msgpack.unpackb(
-            data,
-            object_pairs_hook=_pairs,
-            strict_map_key=True,
-            max_bin_len=0,
-            max_ext_len=0,
-        )
+        return msgpack.unpackb(data, object_pairs_hook=_pairs, strict_map_key=True)
     except SpecError:
         raise
     except (ValueError, msgpack.exceptions.UnpackException) as error:
@@ -97,18 +113,66 @@ def _read_msgpack(data: bytes) -> Any:
         raise _refused("syntax", f"expected msgpack, found an error ({kind})") from None
 
 
+# Bytes after the first one, of numbers by their type; of what has a length, of that.
+_FIXED = {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8} | {
+    first + i: 1 << i for first in (0xCC, 0xD0) for i in range(4)
+}
+_TEXT = {0xD9: 1, 0xDA: 2, 0xDB: 4}
+_LIST = {0xDC: 2, 0xDD: 4}
+_MAP = {0xDE: 2, 0xDF: 4}
+
+
+def _check_lengths(data: bytes) -> None:
+    """What msgpack data claims to hold, before msgpack makes room for all of it."""
+    at, items, left = 0, 0, [1]
+    while left:
+        if left[-1] == 0:
+            left.pop()
+            continue
+        left[-1] -= 1
+        if at >= len(data):
+            raise _refused("syntax", "expected msgpack, found that it ends too early")
+        first, count = data[at], 0
+        at += 1
+        if first < 0x80 or first >= 0xE0:
+            continue
+        if first in _FIXED:
+            at += _FIXED[first]
+        elif 0xA0 <= first < 0xC0:
+            at += first - 0xA0
+        elif first in _TEXT:
+            size = _TEXT[first]
+            at += size + int.from_bytes(data[at : at + size], "big")
+        elif first in _LIST or first in _MAP or first < 0xA0:
+            if first < 0xA0:
+                count = (first & 15) * (2 if first < 0x90 else 1)
+            else:
+                size = _LIST.get(first) or _MAP[first]
+                count = int.from_bytes(data[at : at + size], "big")
+                count *= 2 if first in _MAP else 1
+                at += size
+            items += count
+            if items > MAX_ITEMS:
+                raise _too_many()
+            left.append(count)
+            if len(left) > MAX_DEPTH + 1:
+                raise _too_deep()
+        else:
+            raise _refused("type", f"expected plain data, found msgpack type {first}")
+
+
 def _check(value: Any) -> None:
     """Bounds of depth, counts, texts and numbers, over the whole document."""
     items, level, depth = 0, [value], 0
     while level:
         depth += 1
-        if depth > MAX_DEPTH:
-            raise _refused("depth", f"expected at most {MAX_DEPTH} levels")
+        if depth > MAX_DEPTH + 1:  # the last level holds no object and no list
+            raise _too_deep()
         inner: list[Any] = []
         for part in level:
             match part:
                 case dict():
-                    items += len(part)
+                    items += 2 * len(part)
                     inner += part.keys()
                     inner += part.values()
                 case list():
@@ -127,7 +191,7 @@ def _check(value: Any) -> None:
                 case _:
                     raise _refused("type", f"expected plain data, found {quote(part)}")
         if items > MAX_ITEMS:
-            raise _refused("count", f"expected at most {MAX_ITEMS} items")
+            raise _too_many()
         level = inner
 
 
