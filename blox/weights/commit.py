@@ -20,7 +20,7 @@ One new file and nothing to remove need no log: its own rename is the commit.
 
 Programs that don't know the log see, between a kill in step 3 and the next save, no
 weights or some files of each model; `finish` completes the save on request.
-A lock on the folder keeps two saves apart; it goes with the process that holds it.
+A lock on the folder makes a second save wait; it goes with its process.
 """
 
 from __future__ import annotations

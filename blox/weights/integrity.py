@@ -45,7 +45,6 @@ def verify(headers: Headers, *, progress: bool = False) -> list[Diagnostic]:
         WeightsError: a file that can't be read or changed since.
     """
     findings: list[Diagnostic] = []
-    sharded = len(headers.files) > 1
     with track("verifying", headers.nbytes, progress) as done:
         for path in headers.files:
             if path not in headers.checksums:
@@ -55,13 +54,12 @@ def verify(headers: Headers, *, progress: bool = False) -> list[Diagnostic]:
                 )
                 findings.append(found)
                 continue
-            with open_unchanged(headers, path) as file:
-                digest = _digest(
-                    file, 0 if sharded else headers.data_starts[path], done
-                )
             expected = headers.checksums[path]
-            if digest != expected:
-                message = f"expected sha256 {quote(expected, 80)}, found {digest}"
+            with open_unchanged(headers, path) as file:
+                digest = _digest(file, expected.start, done)
+            if digest != expected.sha256:
+                wanted = quote(expected.sha256, 80)
+                message = f"expected sha256 {wanted}, found {digest}"
                 hint = "the file is damaged: fetch it again"
                 findings.append(
                     Diagnostic("weights-checksum", shown(path), message, hint)

@@ -25,8 +25,9 @@ class Log:
     """What a committed save still has to do in its folder."""
 
     token: str
-    write: tuple[str, ...]
-    remove: tuple[str, ...]
+    write: dict[str, None]
+    """Names, in the order of their renames."""
+    remove: frozenset[str]
 
     def temporary(self, name: str) -> str:
         return f".blox-{self.token}.{name}"
@@ -56,7 +57,7 @@ def read_log(folder: Path) -> Log | None:
         hint = "remove it if no save was interrupted here"
         found = "something else"
         refuse("weights-log", LOG, f"expected the log of a save, found {found}", hint)
-    log = Log(raw["token"], tuple(raw["write"]), tuple(raw["remove"]))
+    log = Log(raw["token"], dict.fromkeys(raw["write"]), frozenset(raw["remove"]))
     if any(os.path.lexists(folder / log.temporary(name)) for name in log.write):
         return log
     return None
@@ -78,7 +79,11 @@ def locate(folder: Path, name: str) -> Path | None:
     Raises:
         WeightsError: not a plain name, not a regular file, a link out of the folder.
     """
-    log = read_log(folder)
+    return resolve(folder, name, read_log(folder))
+
+
+def resolve(folder: Path, name: str, log: Log | None) -> Path | None:
+    """`locate` by a log that was read before."""
     if log is not None and name in log.write:
         temporary = log.temporary(name)
         if os.path.lexists(folder / temporary):

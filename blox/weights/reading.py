@@ -14,11 +14,19 @@ from blox.schema.errors import Diagnostic, WeightsError, quote
 from .files import Identity, plain_name, read_small, refuse, shown
 from .header import FileHeader, TensorInfo, read_header, strict_json, valid_name
 from .layout import DATA_SHA256
-from .log import LOG, locate
+from .log import LOG, Log, read_log, resolve
 
 _SUFFIX = ".safetensors"
 _INDEX = ".safetensors.index.json"
 _ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """The sha256, in hex, of a file's bytes from `start` on."""
+
+    start: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -29,18 +37,15 @@ class Headers:
         tensors: by name; sharded or not makes no difference.
         metadata: text of the writer, without blox's own checksum.
         files: the weight files.
-        checksums: sha256 in hex by file, where known: of the whole file for shards, of
-            the data after the header for a single file (see `verify`).
+        checksums: by file, where known (see `verify`).
         identities: the state of each file when it was read.
-        data_starts: the offset in bytes at which the data of each file begins.
     """
 
     tensors: dict[str, TensorInfo]
     metadata: dict[str, str]
     files: tuple[Path, ...]
-    checksums: Mapping[Path, str] = field(default_factory=dict)
+    checksums: Mapping[Path, Checksum] = field(default_factory=dict)
     identities: Mapping[Path, Identity] = field(default_factory=dict)
-    data_starts: Mapping[Path, int] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -64,7 +69,10 @@ def read_headers(path: Path, *, stem: str = "params") -> Headers:
         return _settled(path, lambda: _read_folder(path, stem))
     if path.name.endswith(_INDEX):
         stem = path.name.removesuffix(_INDEX)
-        return _settled(path.parent, lambda: _read_shards(path.parent, path, stem))
+        folder = path.parent
+        return _settled(
+            folder, lambda: _read_shards(folder, path, stem, read_log(folder))
+        )
     if not path.name.endswith(_SUFFIX):
         wanted = f"a folder, a *{_SUFFIX} or a *{_INDEX} file"
         refuse("weights-file", shown(path), f"expected {wanted}, found another name")
@@ -93,8 +101,9 @@ def _state(folder: Path) -> tuple[int, bool]:
 
 
 def _read_folder(folder: Path, stem: str) -> Headers:
-    index = locate(folder, f"{stem}{_INDEX}")
-    single = locate(folder, f"{stem}{_SUFFIX}")
+    log = read_log(folder)
+    index = resolve(folder, f"{stem}{_INDEX}", log)
+    single = resolve(folder, f"{stem}{_SUFFIX}", log)
     if index is not None and single is not None:
         found = f"found {stem}{_SUFFIX} and {stem}{_INDEX}"
         hint = "name the one that you mean"
@@ -102,7 +111,7 @@ def _read_folder(folder: Path, stem: str) -> Headers:
             "weights-file", shown(folder), f"expected one set of weights, {found}", hint
         )
     if index is not None:
-        return _read_shards(folder, index, stem)
+        return _read_shards(folder, index, stem, log)
     if single is not None:
         return _of_files([read_header(single)])
     found = "found neither"
@@ -110,7 +119,7 @@ def _read_folder(folder: Path, stem: str) -> Headers:
     refuse("weights-file", shown(folder), f"expected {wanted}, {found}")
 
 
-def _read_shards(folder: Path, index: Path, stem: str) -> Headers:
+def _read_shards(folder: Path, index: Path, stem: str, log: Log | None) -> Headers:
     raw = strict_json(read_small(index), index, floats=True)
     weight_map, metadata = raw.get("weight_map"), raw.get("metadata", {})
     if not isinstance(weight_map, dict) or not isinstance(metadata, dict):
@@ -128,7 +137,7 @@ def _read_shards(folder: Path, index: Path, stem: str) -> Headers:
     findings: list[Diagnostic] = []
     for shard in dict.fromkeys(weight_map.values()):
         try:
-            path = locate(folder, shard)
+            path = resolve(folder, shard, log)
             if path is None:
                 found = "expected a shard that the index names, found no such file"
                 refuse("weights-index", shown(shard), found, "fetch it again")
@@ -144,7 +153,7 @@ def _read_shards(folder: Path, index: Path, stem: str) -> Headers:
     sums = metadata.get("sha256")
     sums = sums if isinstance(sums, dict) else {}
     known = {
-        header.path: sums[shard]
+        header.path: Checksum(0, sums[shard])
         for shard, header in files
         if isinstance(sums.get(shard), str)
     }
@@ -191,7 +200,7 @@ def _own_findings(
 
 
 def _of_files(
-    files: list[FileHeader], checksums: Mapping[Path, str] | None = None
+    files: list[FileHeader], checksums: Mapping[Path, Checksum] | None = None
 ) -> Headers:
     tensors: dict[str, TensorInfo] = {}
     metadata: dict[str, str] = {}
@@ -201,12 +210,11 @@ def _of_files(
         metadata = header.metadata | metadata
     checksum = metadata.pop(DATA_SHA256, "")
     if len(files) == 1 and not sums and re.fullmatch("[0-9a-f]{64}", checksum):
-        sums[files[0].path] = checksum
+        sums[files[0].path] = Checksum(files[0].data_start, checksum)
     return Headers(
         tensors,
         metadata,
         tuple(header.path for header in files),
         sums,
         {header.path: header.identity for header in files},
-        {header.path: header.data_start for header in files},
     )

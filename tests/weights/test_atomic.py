@@ -206,3 +206,22 @@ def test_targets_that_are_neither_folder_nor_file(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "mine"
     assert os.listdir(tmp_path / "model") == ["graph.json"]
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_without_a_lock_nothing_of_others_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    others = f".blox-{'0' * 16}.graph.json"
+    (tmp_path / others).write_text("being written")
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    save(tmp_path, "old")
+    assert (tmp_path / others).exists()
+    monkeypatch.undo()
+    save(tmp_path, "new")
+    assert not (tmp_path / others).exists()
+    assert held(tmp_path) == "new"
