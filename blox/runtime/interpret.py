@@ -71,7 +71,7 @@ class Interpreter:
     def _act(self, instance: Instance, step: Step) -> Act:
         if isinstance(step.op, ScopeOp):
             return control(self, step)
-        return _call_op(step)
+        return call_op(step)
 
 
 def getter(arg: Arg) -> Getter:
@@ -99,7 +99,8 @@ def argument(arg: Arg, part: str) -> Getter:
     return key_getter(arg, part) if arg.kind == "key" else getter(arg)
 
 
-def _call_op(step: Step) -> Act:
+def call_op(step: Step) -> Act:
+    """The closure of a node that computes by itself."""
     op = step.op
     fields = op.fields()
     function = op_function(op.op)
