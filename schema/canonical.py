@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from copy import copy
 from typing import Any
 
 from .graph import Function, Graph, dump_node
@@ -27,7 +28,7 @@ def plain(graph: Graph) -> dict[str, Any]:
         elif name == "metadata":
             data[name] = _given(value.model_dump(mode="json"))
         else:
-            data[name] = value
+            data[name] = copy(value)
     if data["entries"] == ["main"]:
         del data["entries"]
     return _given(data)
@@ -36,13 +37,13 @@ def plain(graph: Graph) -> dict[str, Any]:
 def _function(function: Function) -> dict[str, Any]:
     data: dict[str, Any] = {
         "doc": function.doc,
-        "attributes": function.attributes,
+        "attributes": list(function.attributes),
         "inputs": {
             k: _given(i.model_dump(mode="json"), i.shape)
             for k, i in function.inputs.items()
         },
         "nodes": {k: dump_node(n) for k, n in function.nodes.items()},
-        "outputs": function.outputs,
+        "outputs": dict(function.outputs),
     }
     return _given(data)
 
@@ -52,7 +53,7 @@ def _given(data: dict[str, Any], shape: Any = None) -> dict[str, Any]:
     kept = {
         k: v
         for k, v in data.items()
-        if k in _ALWAYS or v not in (None, "", [], {}, False)
+        if k in _ALWAYS or not (v is None or v is False or v in ("", [], {}))
     }
     if shape == []:
         kept = {"shape": [], **kept}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -9,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from .expressions import ExpressionError, names
+from .expressions import INT64, ExpressionError, names
 from .names import NAME, PATH
 
 REFERENCE = re.compile(rf"{NAME}(?:\.{NAME})?")
@@ -62,37 +63,51 @@ def _reference(value: Any) -> Any:
     raise _fail("reference", "expected a reference such as `name` or `name.output`")
 
 
+def is_number(value: Any) -> bool:
+    """True for what JSON calls a number, if it is finite and has at most 64 bits."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return -INT64 <= value < INT64
+    return isinstance(value, float) and math.isfinite(value)
+
+
 def _value(value: Any) -> Any:
-    match value:
-        case bool():
-            pass
-        case int() | float():
-            return value
-        case str() if _is_expression(value):
-            return value
-        case str():
-            return _reference(value)
+    if is_number(value):
+        return value
+    if isinstance(value, str):
+        return value if _is_expression(value) else _reference(value)
     raise _fail("operand", "expected a reference or a number")
 
 
 def _int(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and is_number(value):
         return value
     if isinstance(value, str) and _is_expression(value):
         return value
-    raise _fail("integer", "expected an integer or an expression such as `$width`")
+    raise _fail(
+        "integer", "expected a 64-bit integer or an expression such as `$width`"
+    )
 
 
 def _float(value: Any) -> Any:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if is_number(value):
         return float(value)
     if isinstance(value, str) and _is_expression(value):
         return value
-    raise _fail("number", "expected a number or an expression such as `$width ** 0.5`")
+    raise _fail(
+        "number", "expected a finite number or an expression such as `$width ** 0.5`"
+    )
 
 
 def _scalar(value: Any) -> Any:
-    return value if type(value) is int else _float(value)
+    return value if isinstance(value, int) and is_number(value) else _float(value)
+
+
+def _number(value: Any) -> Any:
+    if is_number(value):
+        return value
+    raise _fail("number", "expected a finite number of at most 64 bits")
 
 
 def _arguments(value: Any) -> Any:
@@ -164,6 +179,10 @@ Scalar = Annotated[
     int | float | str, PlainValidator(_scalar), _schema("number", EXPRESSION)
 ]
 """An integer that stays one, a float, or an expression."""
+Number = Annotated[
+    int | float, PlainValidator(_number), WithJsonSchema({"type": "number"})
+]
+"""An integer that stays one, or a float."""
 
 
 def is_expression(value: Any) -> bool:

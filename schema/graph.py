@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     Field,
-    GetJsonSchemaHandler,
     PlainSerializer,
     PlainValidator,
-    StrictFloat,
-    StrictInt,
     ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 
-from .errors import Diagnostic, SpecError, quote
-from .expressions import ExpressionError, names
-from .fields import Reference
-from .names import NAME, Name, PublicName
+from .errors import Diagnostic, SpecError, listing, quote
+from .expressions import MAX_LENGTH, ExpressionError, names
+from .fields import Int, Number, Reference, is_number
+from .names import Name, PublicName, is_name
 from .op import Op
 from .parameters import DType
 from .registry import op_class
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 FORMAT = "blox/1"
 WISHES = ("names", "params", "init", "axes", "frozen")
-Scalar = StrictInt | StrictFloat
 _CONSTRAINT = re.compile(r"(?P<left>[^<>=]+)(?P<sign><=|>=|==|<|>)(?P<right>[^<>=]+)")
 
 
@@ -44,41 +42,48 @@ def _node(value: Any) -> Op:
     name = value.get("op")
     cls = op_class(name) if isinstance(name, str) else None
     if cls is None:
-        raise PydanticCustomError(
-            "unknown_op",
-            "expected the name of an op, found {found}",
-            {"found": quote(name)},
-        )
+        raise PydanticCustomError("unknown_op", "expected the name of an op")
     return cls.model_validate(value)
 
 
 def dump_node(node: Op) -> dict[str, Any]:
     """A node as plain data: what is semantic always, what is a wish only where given."""
-    fields = type(node).fields()
+    cls = type(node)
+    fields = cls.fields()
     data = node.model_dump(mode="json", by_alias=True)
     result: dict[str, Any] = {"op": node.op}
-    names = type(node).model_fields
-    for name in (*(n for n in names if n not in WISHES), *WISHES):
-        if name not in names:
+    infos = cls.model_fields
+    for name in (*(n for n in infos if n not in WISHES), *WISHES):
+        if name not in infos:
             continue
-        key = names[name].alias or name
+        info = infos[name]
+        key = info.alias or name
         value = data[key]
-        empty = value in ({}, []) or (name in fields.minima and value is None)
-        if name in fields.attributes and not empty or value not in (None, {}, []):
+        # Sizes that are inferred are no meaning; an attribute that is null may be one.
+        telling = name in fields.attributes and name not in fields.minima
+        absent = value in ({}, []) or (value is None and not telling)
+        if not absent or value != _default(cls, name):
             result[key] = value
     return result
+
+
+@cache
+def _default(cls: type[Op], name: str) -> Any:
+    """The default of a field as plain data; of one that has none, what equals nothing."""
+    info = cls.model_fields[name]
+    return object() if info.is_required() else info.get_default()
 
 
 AnyOp = Annotated[Op, PlainValidator(_node), PlainSerializer(dump_node)]
 
 
 def _dim(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise PydanticCustomError("dim", "expected a size, a dim name, `...` or `_`")
-    if isinstance(value, int):
+    if isinstance(value, int) and is_number(value):
         if value < 0:
             raise PydanticCustomError("dim", "expected a size of at least 0")
         return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("dim", "expected a size, a dim name, `...` or `_`")
     if value in ("...", "_"):
         return value
     if value.startswith("$"):
@@ -88,18 +93,18 @@ def _dim(value: Any) -> Any:
             raise PydanticCustomError(
                 "expression", "{why}", {"why": str(error)}
             ) from None
-    elif not re.fullmatch(NAME, value) or len(value) > 64:
+    elif not is_name(value):
         raise PydanticCustomError("dim", "expected a size, a dim name, `...` or `_`")
     return value
 
 
 def _constraint(text: str) -> str:
-    match = _CONSTRAINT.fullmatch(text)
+    match = _CONSTRAINT.fullmatch(text) if len(text) <= 2 * MAX_LENGTH else None
     try:
         if match is None:
             raise ExpressionError("expected a comparison such as `cached >= seq`")
-        names(match["left"].strip())
-        names(match["right"].strip())
+        names(match["left"].strip(" "))
+        names(match["right"].strip(" "))
     except ExpressionError as error:
         raise PydanticCustomError("constraint", "{why}", {"why": str(error)}) from None
     return text
@@ -109,7 +114,7 @@ def split_constraint(text: str) -> tuple[str, str, str]:
     """The left side, the sign and the right side of a constraint."""
     match = _CONSTRAINT.fullmatch(text)
     assert match is not None
-    return match["left"].strip(), match["sign"], match["right"].strip()
+    return match["left"].strip(" "), match["sign"], match["right"].strip(" ")
 
 
 Dim = Annotated[
@@ -119,11 +124,25 @@ Dim = Annotated[
 ]
 
 
+def _extra(value: Any) -> Any:
+    if isinstance(value, (str, bool)) or is_number(value):
+        return value
+    raise PydanticCustomError("extra", "expected text, a number, true or false")
+
+
+Extra = Annotated[
+    str | int | float | bool,
+    PlainValidator(_extra),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+Constraint = Annotated[str, AfterValidator(_constraint)]
+
+
 class Input(Strict):
     """An input of a function: its shape binds dims, its dtype is checked at the call."""
 
     shape: list[Dim] | None = Field(default=None, max_length=32)
-    dtype: DType | Literal["key"] | None = None
+    dtype: Literal[DType, "key"] | None = None
     optional: bool = False
     doc: str = ""
 
@@ -141,9 +160,9 @@ class Function(Strict):
 class Bounds(Strict):
     """What a dim may be: an integer of `min` to `max` that `multiple_of` divides."""
 
-    min: StrictInt | Annotated[str, AfterValidator(_dim)] | None = None
-    max: StrictInt | Annotated[str, AfterValidator(_dim)] | None = None
-    multiple_of: StrictInt | Annotated[str, AfterValidator(_dim)] | None = None
+    min: Int | None = None
+    max: Int | None = None
+    multiple_of: Int | None = None
 
 
 class Metadata(Strict):
@@ -155,7 +174,7 @@ class Metadata(Strict):
     citation: str = ""
     authors: list[str] = []
     tags: list[str] = []
-    extra: dict[str, str | Scalar | bool] = {}
+    extra: dict[str, Extra] = {}
 
 
 class Graph(Strict):
@@ -163,9 +182,9 @@ class Graph(Strict):
 
     format: Literal["blox/1"] = "blox/1"
     name: PublicName
-    attributes: dict[PublicName, Scalar] = {}
+    attributes: dict[PublicName, Number] = {}
     dims: dict[PublicName, Bounds] = {}
-    constraints: list[Annotated[str, AfterValidator(_constraint)]] = []
+    constraints: list[Constraint] = []
     entries: list[Name] = Field(default=["main"], min_length=1)
     functions: dict[PublicName, Function] = Field(min_length=1)
     metadata: Metadata = Metadata()
@@ -177,10 +196,18 @@ class Graph(Strict):
         Raises:
             SpecError: every fault of form in one error.
         """
+        wrong = list(_check_format(data))
         try:
-            return cls.model_validate(data)
+            graph = cls.model_validate(data)
         except ValidationError as error:
-            raise SpecError(form_diagnostics(error)) from None
+            from .form import form_diagnostics
+
+            # Another version may differ in everything else.
+            rest = [] if wrong and "format" in data else form_diagnostics(error)
+            raise SpecError([*wrong, *rest]) from None
+        if wrong:
+            raise SpecError(wrong)
+        return graph
 
     def replace_attributes(self, **values: int | float) -> Graph:
         """The same model with other hyper-parameters: `replace_attributes(depth=2)`.
@@ -190,11 +217,11 @@ class Graph(Strict):
         """
         for name in values:
             if name not in self.attributes:
-                have = ", ".join(self.attributes) or "none"
+                have = listing(self.attributes)
                 raise SpecError.one(
                     "attribute",
-                    f"attributes.{name}",
-                    f"expected an attribute of the graph ({have})",
+                    "attributes",
+                    f"expected an attribute of the graph ({have}), found {quote(name)}",
                 )
         data = self.plain()
         data["attributes"] = {**self.attributes, **values}
@@ -223,35 +250,23 @@ class Graph(Strict):
 
         return digest(self)
 
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core: Any, handler: GetJsonSchemaHandler
-    ) -> Any:
-        return handler(core)
 
-
-def form_diagnostics(error: ValidationError) -> list[Diagnostic]:
-    """Pydantic's findings as diagnostics: the graph path, expected, found."""
-    found = []
-    for item in error.errors(include_url=False, include_context=False):
-        parts = [p for p in item["loc"] if p not in ("functions", "[key]")]
-        path = ".".join(_path_part(p) for p in parts)
-        value = item["input"]
-        shown = (
-            f", found {quote(value)}"
-            if isinstance(value, (str, int, float, type(None)))
-            and "found" not in item["msg"]
-            else ""
+def _check_format(data: Any) -> Iterator[Diagnostic]:
+    if not isinstance(data, dict):
+        return
+    if "format" not in data:
+        yield Diagnostic(
+            "format-missing",
+            "format",
+            f"expected {quote(FORMAT)}, found none",
+            f'add "format": "{FORMAT}" if this file is a graph of blox',
         )
-        message = item["msg"][0].lower() + item["msg"][1:]
-        if item["type"] == "extra_forbidden":
-            message, shown = "expected no such field", ""
-        found.append(
-            Diagnostic(f"form-{item['type']}".replace("_", "-"), path, message + shown)
+    elif data["format"] != FORMAT:
+        found = data["format"]
+        newer = isinstance(found, str) and re.fullmatch(r"blox/[0-9]{1,9}", found)
+        yield Diagnostic(
+            "format-version",
+            "format",
+            f"this blox reads {quote(FORMAT)}, found {quote(found)}",
+            "upgrade blox-format to read this file" if newer else "",
         )
-    return found
-
-
-def _path_part(part: Any) -> str:
-    text = str(part)
-    return text if re.fullmatch(r"[\w.\-\[\]]{1,80}", text, re.ASCII) else quote(text)

@@ -78,7 +78,10 @@ def _constant(text: str) -> float:
 
 def _read_json(data: bytes) -> Any:
     # Counted in the bytes: a list of empty lists takes 20 times its text in memory.
-    if _punctuation(data) > MAX_ITEMS and _punctuation(_TEXTS.sub(b"", data)) > MAX_ITEMS:
+    if (
+        _punctuation(data) > MAX_ITEMS
+        and _punctuation(_TEXTS.sub(b"", data)) > MAX_ITEMS
+    ):
         raise _too_many()
     try:
         return json.loads(

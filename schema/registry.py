@@ -23,7 +23,6 @@ def family(name: str) -> str | None:
     return _FAMILY_OF.get(name)
 
 
-@lru_cache(maxsize=None)
 def op_class(name: str) -> type[Op] | None:
     """The spec class of an op, None where there is none of that name."""
     module = _FAMILY_OF.get(name)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Literal
 
 from ..fields import Size
+from ..literals import LiteralArray, literal_problems
 from ..op import Op, ParamOp
 from ..parameters import DType, Leaf, Normal, Zeros
 
@@ -33,8 +35,15 @@ class Buffer(ParamOp):
 
 
 class Constant(Op):
-    """A small literal array that stands in the spec: () -> the shape of `value`."""
+    """A small literal array that stands in the spec: () -> the shape of `value`.
+
+    Numbers that `dtype` can hold, or booleans, in nested lists of equal length; at most
+    4096 of them.
+    """
 
     op: Literal["constant"] = "constant"
-    value: Any
+    value: LiteralArray
     dtype: DType = "float32"
+
+    def problems(self) -> Iterator[str]:
+        yield from literal_problems(self.value, self.dtype)

@@ -1,0 +1,151 @@
+"""Pydantic's findings as diagnostics: the graph path, expected, found, what to do."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from .errors import Diagnostic, bounded, quote
+from .registry import op_class, op_names
+
+_EXPECTED = {
+    "missing": "expected this field, found none",
+    "extra_forbidden": "expected no such field",
+    "model_type": "expected an object",
+    "dict_type": "expected an object",
+    "list_type": "expected a list",
+    "string_type": "expected text",
+    "bool_type": "expected true or false",
+    "int_type": "expected an integer",
+    "float_type": "expected a number",
+    "finite_number": "expected a finite number",
+    "string_pattern_mismatch": (
+        "expected a name of ASCII letters, digits and inner underscores that begins "
+        "with a letter"
+    ),
+    "union_tag_not_found": "expected an object with a `name`",
+    "union_tag_invalid": "expected the name of an initializer",
+    "model_attributes_type": "expected an object",
+    "too_short": "expected at least one item",
+}
+_WHOLE = {"missing", "extra_forbidden"}
+_LABEL = re.compile(r"(function-\w+|list|dict|literal|nullable|constrained-\w+)\[.*")
+_BARE_LABELS = {"int", "float", "str", "bool"}
+_NODE = 5  # functions, its name, nodes, the node's name, a field: the branches follow
+
+
+def form_diagnostics(error: ValidationError) -> list[Diagnostic]:
+    """One diagnostic per fault of form; the branches of a union that fail are one."""
+    found: dict[tuple[str, str], list[str]] = {}
+    hints: dict[str, str] = {}
+    for path, item in _without_shallow_branches(
+        error.errors(include_url=False, include_context=False)
+    ):
+        message, hint = _message(item)
+        ending = "" if item["type"] in _WHOLE or "found" in message else _found(item)
+        messages = found.setdefault((path, ending), [])
+        if hint:
+            hints[path] = hint
+        if not messages:
+            messages.append(f"form-{item['type']}".replace("_", "-"))
+        else:
+            message = message.removeprefix("expected ")
+        if message not in messages:
+            messages.append(message)
+    return bounded(
+        Diagnostic(code, path, " or ".join(messages) + ending, hints.get(path, ""))
+        for (path, ending), (code, *messages) in found.items()
+    )
+
+
+def _without_shallow_branches(items: Iterable[Any]) -> Iterable[tuple[str, Any]]:
+    """The faults by path. Of a union, those that lie deepest: `[1, "x"]` is a list with
+    a bad item rather than no integer."""
+    known = [(_split(item["loc"]), item) for item in items]
+    deepest: dict[tuple[Any, ...], int] = {}
+    for (head, branch), _ in known:
+        if branch is not None:
+            deepest[head] = max(deepest.get(head, 0), len(branch))
+    for (head, branch), item in known:
+        if branch is None or len(branch) == deepest[head]:
+            yield _path((*head, *(branch or ()))), item
+
+
+def _split(loc: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
+    """The place of a union and what lies within the branch; None where there is none."""
+    for i, part in enumerate(loc):
+        if (
+            i >= _NODE
+            and isinstance(part, str)
+            and (_LABEL.fullmatch(part) or part in _BARE_LABELS)
+        ):
+            return loc[:i], loc[i + 1 :]
+    return loc, None
+
+
+def _path(loc: tuple[Any, ...]) -> str:
+    parts = list(loc)
+    if parts and parts[-1] == "[key]":
+        parts.pop()
+    if len(parts) > 1 and parts[0] == "functions":
+        parts = parts[1:]
+        if len(parts) > 2 and parts[1] == "nodes":
+            del parts[1]
+    return ".".join(_path_part(p) for p in parts)
+
+
+def _path_part(part: Any) -> str:
+    text = str(part)
+    return text if re.fullmatch(r"\w{1,64}", text, re.ASCII) else quote(text)
+
+
+def _message(item: Any) -> tuple[str, str]:
+    kind = item["type"]
+    if kind == "unknown_op":
+        return _unknown_op(item["input"].get("op"))
+    text = _EXPECTED.get(kind)
+    if text is None:
+        text = item["msg"].replace("Input should be", "expected")
+        text = text.replace("String should have", "expected")
+        text = text[0].lower() + text[1:]
+        if not (text.isascii() and text.isprintable()):  # never text of the file
+            text = f"expected another value ({kind})"
+    return text, ""
+
+
+def _unknown_op(name: Any) -> tuple[str, str]:
+    found = f"expected the name of an op, found {_shown(name)}"
+    if not isinstance(name, str):
+        return found, ""
+    base, at, version = name.partition("@")
+    if at and op_class(base) is not None and re.fullmatch(r"[0-9]{1,6}", version):
+        return (
+            f"expected `{base}` at version 1, found version {version}",
+            "this file needs a newer blox: upgrade blox-format",
+        )
+    near = difflib.get_close_matches(name[:64], op_names(), 1)
+    return found, f"did you mean {quote(near[0])}?" if near else ""
+
+
+def _found(item: Any) -> str:
+    value = item["input"]
+    if item["type"] == "union_tag_invalid":
+        value = value.get("name")
+    return f", found {_shown(value)}"
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case dict():
+            return "an object"
+        case list() | tuple():
+            return "a list"
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+    return quote(value)

@@ -1,0 +1,104 @@
+"""Literal arrays: numbers or booleans in rectangular lists, small enough to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from .fields import is_number
+
+MAX_LITERAL = 4096
+"""Elements of a literal array; more belong into a `buffer` or `param`."""
+MAX_RANK = 8
+
+_LARGEST = {
+    "float": 65504.0,  # as the model may be cast to float16
+    "float16": 65504.0,
+    "bfloat16": 3.3895313892515355e38,
+    "float32": 3.4028234663852886e38,
+    "float64": float("inf"),
+}
+
+
+def literal_shape(value: Any) -> tuple[int, ...]:
+    """The shape of a literal, `()` for a number."""
+    shape = []
+    while isinstance(value, list):
+        shape.append(len(value))
+        if not value:
+            break
+        value = value[0]
+    return tuple(shape)
+
+
+def literal_items(value: Any) -> Iterator[Any]:
+    """The numbers or booleans of a literal, in order."""
+    if isinstance(value, list):
+        for part in value:
+            yield from literal_items(part)
+    else:
+        yield value
+
+
+def literal_problems(value: Any, dtype: str) -> Iterator[str]:
+    """What in a literal does not fit a dtype: expected, found."""
+    items = list(literal_items(value))
+    if dtype == "bool" or any(isinstance(v, bool) for v in items):
+        if dtype != "bool" or not all(isinstance(v, bool) for v in items):
+            yield "value: expected true and false for dtype bool, numbers for all others"
+        return
+    if dtype in _LARGEST:
+        if wrong := [v for v in items if abs(v) > _LARGEST[dtype]]:
+            yield f"value: expected numbers within {dtype}, found {wrong[0]}"
+        return
+    if floats := [v for v in items if isinstance(v, float)]:
+        yield f"value: expected integers for dtype {dtype}, found {floats[0]}"
+        return
+    bits = int(dtype.removeprefix("u").removeprefix("int"))
+    low, high = (
+        (0, 2**bits) if dtype[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1))
+    )
+    if wrong := [v for v in items if not low <= v < high]:
+        yield f"value: expected integers within {dtype}, found {wrong[0]}"
+
+
+def _literal(value: Any) -> Any:
+    shape = literal_shape(value)
+    if len(shape) > MAX_RANK:
+        raise PydanticCustomError("literal", f"expected at most {MAX_RANK} axes")
+    if _count(value, shape, MAX_LITERAL) > MAX_LITERAL:
+        raise PydanticCustomError(
+            "literal",
+            f"expected at most {MAX_LITERAL} elements; larger arrays are a `buffer`",
+        )
+    return value
+
+
+def _count(value: Any, shape: tuple[int, ...], room: int) -> int:
+    if not shape:
+        if isinstance(value, bool) or is_number(value):
+            return 1
+        raise PydanticCustomError(
+            "literal", "expected finite numbers or booleans in lists of equal length"
+        )
+    if not isinstance(value, list) or len(value) != shape[0]:
+        raise PydanticCustomError("literal", "expected lists of equal length")
+    if len(value) > room:
+        return len(value)
+    count = 0
+    for part in value:
+        count += max(_count(part, shape[1:], room), 1)
+        if count > room:
+            break
+    return count
+
+
+LiteralArray = Annotated[
+    Any,
+    PlainValidator(_literal),
+    WithJsonSchema({"type": ["number", "boolean", "array"]}),
+]
+"""A number, a boolean, or such in nested lists of equal length."""
