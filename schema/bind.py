@@ -6,11 +6,11 @@ import difflib
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import Report, quote
+from .errors import Report, listing, quote
 from .fields import Operand, is_expression
 from .graph import Function, Graph
-from .op import Op, ParamOp
-from .ops.control import Cond, Map, Repeat, Scan, WhileLoop
+from .op import Op
+from .ops.control import Cond, Repeat, Scan, WhileLoop
 from .program import Arg
 from .scope import called
 
@@ -36,6 +36,8 @@ class _Source:
     """None for an input, which has no parts."""
     kind: str
     optional: bool
+    unknown: bool = False
+    """True where nobody can say what the outputs are."""
 
 
 class Binder:
@@ -78,7 +80,9 @@ class Binder:
     def _node(self, name: str, op: Op) -> BoundNode:
         path = f"{self.name}.{name}"
         if name in self.scope and self.scope[name].outputs is None:
-            self.report.error("name-twice", path, "an input has this name already")
+            self.report.error(
+                "name-twice", path, "expected a new name, found that of an input"
+            )
         fields = op.fields()
         args: dict[str, Any] = {}
         for field, operand in fields.operands.items():
@@ -113,26 +117,20 @@ class Binder:
             self.report.error(
                 "operand", path, "expected at least one reference, found numbers only"
             )
-        if isinstance(op, ParamOp):
-            self._wishes(path, op)
         # A node that follows may refer to this one even where this one is at fault.
-        self.scope[name] = _Source(outputs, op.OUTPUT_KIND, op.OUTPUT_KIND == "key")
+        self.scope[name] = _Source(
+            outputs,
+            op.OUTPUT_KIND,
+            op.OUTPUT_KIND == "key",
+            any(n not in self.graph.functions for _, n in called(op)),
+        )
         return BoundNode(name, path, op, args, outputs)
-
-    def _wishes(self, path: str, op: ParamOp) -> None:
-        names = {n or "value" for n in op.parameters()}
-        for field in ("init", "axes", "frozen"):
-            for name in getattr(op, field):
-                if name not in names:
-                    self.report.error(
-                        "parameter-unknown",
-                        f"{path}.{field}",
-                        f"expected one of {', '.join(sorted(names))}, found {quote(name)}",
-                    )
 
     def _value(self, path: str, value: Any, operand: Operand) -> Arg:
         if isinstance(value, str) and not is_expression(value):
             return self._reference(path, value, operand)
+        if operand.kind == "key":
+            self.report.error("reference-kind", path, "expected a key, found a number")
         return Arg(value=value)
 
     def _reference(self, path: str, text: str, operand: Operand) -> Arg:
@@ -145,15 +143,19 @@ class Binder:
         if source.outputs is None:
             if part:
                 self.report.error(
-                    "reference-output", path, f"input {quote(name)} has no parts"
+                    "reference-output",
+                    path,
+                    f"expected an input, which has no parts, found {quote(text)}",
                 )
+        elif source.unknown:
+            pass  # the call is at fault, and told so
         elif part:
             if part not in source.outputs:
                 self.report.error(
                     "reference-output",
                     path,
                     f"expected an output of {quote(name)} "
-                    f"({', '.join(source.outputs)}), found {quote(part)}",
+                    f"({listing(source.outputs)}), found {quote(part)}",
                 )
             else:
                 index = source.outputs.index(part)
@@ -161,8 +163,8 @@ class Binder:
             self.report.error(
                 "reference-output",
                 path,
-                f"{quote(name)} has the outputs {', '.join(source.outputs)}; expected "
-                "one of them to be named",
+                f"expected one of the outputs of {quote(name)} "
+                f"({listing(source.outputs)}), found {quote(name)} alone",
                 f"write {quote(name + '.' + source.outputs[0])}"
                 if source.outputs
                 else "it gives nothing",
@@ -177,7 +179,8 @@ class Binder:
             self.report.error(
                 "reference-optional",
                 path,
-                f"{quote(name)} may be absent; expected a value that is always there",
+                f"expected a value that is always there, found {quote(name)}, which may "
+                "be absent",
                 "give it a value by the op `default`, or pass it to an operand that is "
                 "optional",
             )
@@ -188,12 +191,15 @@ class Binder:
             self.report.error(
                 "reference-forward",
                 path,
-                f"expected an input or an earlier node, found {quote(name)}, which comes "
-                "later",
-                "if a tool has sorted this file, `blox fmt --reorder` restores an order",
+                f"expected an input or an earlier node, found {quote(name)}, which "
+                "comes later",
+                "if a tool has sorted this file, `blox fmt --reorder` restores an "
+                "order",
             )
             return
-        near = difflib.get_close_matches(name, self.scope, 1)
+        # Hints are a kindness, and cost more than all checks together.
+        known = list(self.scope)[-200:] if len(self.report.diagnostics) < 20 else []
+        near = difflib.get_close_matches(name, known, 1)
         self.report.error(
             "reference-unknown",
             path,
@@ -211,7 +217,7 @@ class Binder:
             return ("out",)
         inputs = self.graph.functions[callees[-1]].inputs
         index = getattr(op, "index", None)
-        free = [name for name in inputs if name != index]
+        free = {name: None for name in inputs if name != index}
         for field in maps:
             value = getattr(op, field)
             if isinstance(value, list):
@@ -229,24 +235,34 @@ class Binder:
                     self.report.error(
                         "argument",
                         where,
-                        f"{callees[-1]} has no such input; expected one of "
-                        f"{', '.join(inputs) or 'none'}",
+                        f"expected an input of {callees[-1]} ({listing(inputs)}), "
+                        f"found {quote(name)}",
                     )
                     continue
                 if name not in free:
-                    self.report.error("argument", where, "this input is given already")
+                    self.report.error(
+                        "argument",
+                        where,
+                        "expected each input once, found one that is given already",
+                    )
                     continue
-                free.remove(name)
+                free.pop(name)
                 args[field][name] = self._argument(where, field, op, item, inputs[name])
         for name in free:
             if not inputs[name].optional:
                 self.report.error(
                     "argument",
                     path,
-                    f"expected the input {quote(name)} of {callees[-1]}",
+                    f"expected a value for the input {quote(name)} of {callees[-1]}, "
+                    "found none",
                 )
         if index is not None and index not in inputs:
-            self.report.error("argument", f"{path}.index", "no input has this name")
+            self.report.error(
+                "argument",
+                f"{path}.index",
+                f"expected an input of {callees[-1]} ({listing(inputs)}), "
+                f"found {quote(index)}",
+            )
         for name in callees[:-1]:
             if list(self.graph.functions[name].inputs) != list(inputs):
                 self.report.error(
@@ -289,15 +305,16 @@ class Binder:
                 self.report.error(
                     "carry", path, f"expected {op.cond} to return one value"
                 )
-        elif isinstance(op, Cond) and len(callees) == 2:
-            if self.function_outputs[callees[0]] != outputs:
-                self.report.error(
-                    "argument",
-                    path,
-                    f"expected {callees[0]} and {callees[1]} to have the same outputs",
-                )
-        elif isinstance(op, Map) and not args.get("xs") and op.count is None:
-            pass
+        elif (
+            isinstance(op, Cond)
+            and len(callees) == 2
+            and self.function_outputs[callees[0]] != outputs
+        ):
+            self.report.error(
+                "argument",
+                path,
+                f"expected {callees[0]} and {callees[1]} to have the same outputs",
+            )
         return outputs
 
 

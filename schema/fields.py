@@ -49,7 +49,7 @@ def _is_expression(value: str) -> bool:
 
 
 def _fail(kind: str, expected: str) -> PydanticCustomError:
-    return PydanticCustomError(kind, expected)  # type: ignore[arg-type]
+    return PydanticCustomError(kind, expected)
 
 
 def _reference(value: Any) -> Any:

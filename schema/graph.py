@@ -27,7 +27,7 @@ from .registry import op_class
 from .strict import Strict
 
 if TYPE_CHECKING:
-    from .resolve import Program
+    from .program import Program
 
 FORMAT = "blox/1"
 WISHES = ("names", "params", "init", "axes", "frozen")

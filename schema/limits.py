@@ -8,5 +8,7 @@ MAX_TRACED = 200_000
 """Nodes that a trace visits: calls and unrolled copies count each time."""
 MAX_RAN = 10**12
 """Nodes that a run visits: every step of every loop counts."""
+MAX_LEAVES = 1_000_000
+"""Arrays, counted again at each level of calls that they lie under."""
 MAX_ELEMENTS = 2**40
 """Elements of one array."""

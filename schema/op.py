@@ -76,6 +76,13 @@ class Op(Strict):
             result[name] = leaf
         return result
 
+    def expressions(self) -> Iterator[tuple[str, str]]:
+        """(field, expression) for every expression of the attributes and operands."""
+        fields = self.fields()
+        for name in (*fields.attributes, *fields.operands):
+            for text in _expressions(getattr(self, name)):
+                yield name, text
+
     def resolve(self, values: Mapping[str, Any], *, partial: bool = False) -> Op:
         """The op with its expressions replaced by their values.
 
@@ -115,6 +122,15 @@ class ScopeOp(Op):
     """An op that calls functions; their parameters lie under its path."""
 
     params: ParamPath | None = None
+
+
+def _expressions(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if is_expression(value):
+            yield value
+    elif isinstance(value, (list, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _expressions(part)
 
 
 def _resolved(old: Any, values: Mapping[str, Any], kind: Any, partial: bool) -> Any:

@@ -150,8 +150,13 @@ def nest(path: tuple[str, ...], tree: Tree) -> Tree:
     return tree
 
 
-def join(a: Tree, b: Tree, path: tuple[str, ...] = ()) -> Tree:
+def join(
+    a: Tree, b: Tree, path: tuple[str, ...] = (), own: set[int] | None = None
+) -> Tree:
     """Both trees in one; leaves that meet must agree, sizes given by one suffice.
+
+    Neither is changed, but for the groups whose ids are in `own`: so that many joins to
+    one tree copy each group once.
 
     Raises:
         TreeConflict: naming the path, and what the two expect there.
@@ -159,14 +164,18 @@ def join(a: Tree, b: Tree, path: tuple[str, ...] = ()) -> Tree:
     if a is b:
         return a
     if isinstance(a, dict) and isinstance(b, dict):
-        joined = dict(a)
+        joined = a
+        if own is None or id(a) not in own:
+            joined = dict(a)
+        if own is not None:
+            own.add(id(joined))
         for name, part in b.items():
             old = joined.get(name)
-            joined[name] = part if old is None else join(old, part, (*path, name))
+            joined[name] = part if old is None else join(old, part, (*path, name), own)
         return joined
     if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
         return [
-            join(x, y, (*path, str(i)))
+            join(x, y, (*path, str(i)), own)
             for i, (x, y) in enumerate(zip(a, b, strict=True))
         ]
     if isinstance(a, Leaf) and isinstance(b, Leaf):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -58,8 +59,8 @@ def _pairs(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     pairs = list(pairs)
     result = dict(pairs)
     if len(result) < len(pairs):
-        seen: set[Any] = set()
-        key = next(k for k, _ in pairs if k in seen or seen.add(k))
+        counts = Counter(key for key, _ in pairs)
+        key = next(key for key, count in counts.items() if count > 1)
         raise _refused("duplicate-key", f"expected each key once, found {quote(key)}")
     return result
 

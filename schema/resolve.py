@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from .bind import Binder, BoundFunction, BoundNode
-from .errors import Report, SpecError, quote
+from .errors import Report, SpecError, listing, quote
 from .expressions import ExpressionError, evaluate, names
-from .graph import Graph
-from .limits import MAX_ELEMENTS, MAX_INSTANCES, MAX_RAN, MAX_TRACED
+from .fields import is_expression
+from .graph import Function, Graph
+from .limits import MAX_ELEMENTS, MAX_INSTANCES, MAX_LEAVES, MAX_RAN, MAX_TRACED
 from .op import Op, ParamOp, ScopeOp
 from .ops.control import Cond, Map, Repeat, Scan, WhileLoop
+from .parameters import Leaf
 from .program import (
     Arg,
     Instance,
-    Leaf,
     Program,
     Step,
     Tree,
@@ -28,7 +30,14 @@ from .program import (
     nest,
     stack,
 )
-from .scope import bind_dims, call_order, called, check_constraints, check_names
+from .scope import (
+    bind_dims,
+    call_order,
+    called,
+    check_attributes,
+    check_constraints,
+    check_names,
+)
 
 
 def validate(graph: Graph) -> Report:
@@ -82,7 +91,11 @@ class Resolver:
         self.report = Report()
         self.bound: dict[str, BoundFunction] = {}
         self.dims: dict[str, dict[str, tuple[str, int]]] = {}
-        self.instances: dict[tuple[str, tuple[Any, ...]], Instance] = {}
+        self.instances: dict[tuple[str, str], Instance] = {}
+        # What the work so far has come to: a file is refused before it is done.
+        self.traced = 0
+        self.leaves = 0
+        self.leaves_of: dict[int, int] = {}
 
     def resolve(self) -> tuple[Program | None, Report]:
         graph, report = self.graph, self.report
@@ -93,6 +106,7 @@ class Resolver:
         for name, function in graph.functions.items():
             self.bound[name] = Binder(graph, name, outputs, report).bind()
             self.dims[name] = bind_dims(graph, name, function, report)
+            check_attributes(graph, name, report)
             self._check_expressions(name)
         if not order or not report.ok:
             return None, report
@@ -114,48 +128,39 @@ class Resolver:
             if name not in reached:
                 report.warn("unused-function", name, "nothing calls this function")
         result = Program(graph, entries, list(self.instances.values()), tree)
-        return (result if report.ok else None), self._deduplicated()
-
-    def _deduplicated(self) -> Report:
-        return Report(list(dict.fromkeys(self.report.diagnostics)))
+        return (result if report.ok else None), report
 
     def _check_expressions(self, name: str) -> None:
         function = self.graph.functions[name]
         known = {*self.graph.attributes, *function.attributes, *self.dims[name]}
-        for attribute in function.attributes:
-            if attribute in self.graph.attributes:
-                self.report.error(
-                    "name-twice",
-                    f"{name}.attributes",
-                    f"{quote(attribute)} is an attribute of the graph already",
-                )
         for node_name, op in function.nodes.items():
-            for field in (*op.fields().attributes, *op.fields().operands):
-                self._check_value(
-                    f"{name}.{node_name}.{field}", getattr(op, field), known
-                )
+            for field, text in op.expressions():
+                self._check_expression(f"{name}.{node_name}.{field}", text, known)
         for input_name, given in function.inputs.items():
             for dim in given.shape or ():
-                self._check_value(f"{name}.inputs.{input_name}.shape", dim, known)
+                if is_expression(dim):
+                    path = f"{name}.inputs.{input_name}.shape"
+                    self._check_expression(path, dim, known)
 
-    def _check_value(self, path: str, value: Any, known: set[str]) -> None:
-        if isinstance(value, str) and value.startswith("$"):
-            for used in names(value):
-                if used not in known:
-                    self.report.error(
-                        "expression",
-                        path,
-                        f"no attribute or dim is named {quote(used)} here",
-                    )
-        elif isinstance(value, (list, dict)):
-            for part in value.values() if isinstance(value, dict) else value:
-                self._check_value(path, part, known)
+    def _check_expression(self, path: str, text: str, known: set[str]) -> None:
+        try:
+            unknown = [n for n in names(text) if n not in known]
+        except ExpressionError as error:
+            self.report.error("expression", path, f"{error}, found {quote(text)}")
+            return
+        for name in unknown:
+            self.report.error(
+                "expression",
+                path,
+                f"expected an attribute or a dim, found {quote(name)}, which is none "
+                "here",
+            )
 
     # Instances: one per function and values of its attributes, so that what doubles at
     # every level of calls is still looked at once.
 
     def _instance(self, name: str, own: dict[str, Any], path: str) -> Instance:
-        key = (name, tuple(own.values()))
+        key = (name, repr(own))  # 1 and 1.0 are equal, but not the same attribute
         found = self.instances.get(key)
         if found is not None:
             return found
@@ -165,11 +170,14 @@ class Resolver:
             )
         function, bound = self.graph.functions[name], self.bound[name]
         values = {**self.graph.attributes, **own}
+        self._visit(name, 1 + len(bound.nodes))
+        self._check_shapes(name, function, values)
         steps = [self._step(name, node, values) for node in bound.nodes]
         tree: Tree = {}
+        groups: set[int] = set()
         for step in steps:
             try:
-                tree = join(tree, nest(step.scope, step.tree))
+                tree = join(tree, nest(step.scope, step.tree), (), groups)
             except TreeConflict as conflict:
                 where = ".".join(conflict.path)
                 self.report.error(
@@ -197,7 +205,44 @@ class Resolver:
             ran,
         )
         self.instances[key] = instance
+        self.leaves_of[id(instance)] = sum(self._leaf_count(s) for s in steps)
         return instance
+
+    def _leaf_count(self, step: Step) -> int:
+        if isinstance(step.op, ScopeOp):
+            return sum(self.leaves_of[id(c)] for c in step.callees)
+        return 1 if isinstance(step.tree, Leaf) else len(step.tree)
+
+    def _visit(self, path: str, nodes: int) -> None:
+        self.traced += nodes
+        if self.traced > MAX_TRACED:
+            self._too_large(path, f"expected at most {MAX_TRACED} nodes, found more")
+
+    def _check_shapes(
+        self, name: str, function: Function, values: dict[str, Any]
+    ) -> None:
+        for input_name, given in function.inputs.items():
+            path = f"{name}.inputs.{input_name}.shape"
+            sizes = []
+            for dim in given.shape or ():
+                if is_expression(dim) and all(n in values for n in names(dim)):
+                    try:
+                        dim = evaluate(dim, values)
+                    except ExpressionError as error:
+                        self.report.error("expression", path, str(error))
+                        continue
+                if isinstance(dim, int):
+                    sizes.append(dim)
+            if any(size < 0 for size in sizes):
+                self.report.error(
+                    "shape", path, f"expected sizes of at least 0, found {quote(sizes)}"
+                )
+            elif math.prod(sizes) > MAX_ELEMENTS:
+                self.report.error(
+                    "too-large",
+                    path,
+                    f"expected at most {MAX_ELEMENTS} elements, found {quote(sizes)}",
+                )
 
     def _too_large(self, path: str, message: str) -> None:
         self.report.error(
@@ -208,32 +253,57 @@ class Resolver:
     def _step(self, function: str, node: BoundNode, values: dict[str, Any]) -> Step:
         try:
             op = node.op.resolve(values, partial=True)
+            args = {k: _with_values(a, values) for k, a in node.args.items()}
         except ExpressionError as error:
-            self.report.error("expression", node.path, str(error))
-            op = node.op
-            raise _TooLarge from None
+            self._problem("expression", node.path, str(error))
+            return Step(node.name, node.path, node.op, (node.name,), {}, node.outputs)
+        sound = True
         for problem in op.problems():
-            self.report.error("attribute", node.path, problem)
-        args = {k: _with_values(a, values) for k, a in node.args.items()}
+            sound = False
+            self._problem("attribute", node.path, problem)
         params = op.params if isinstance(op, (ParamOp, ScopeOp)) else None
         scope = (
             (node.name,) if params is None else tuple(p for p in params.split(".") if p)
         )
         step = Step(node.name, node.path, op, scope, args, node.outputs)
+        if not sound:
+            return step
         if isinstance(op, ScopeOp):
             self._fill_call(step, op)
         else:
             self._fill_leaves(step, op)
         return step
 
+    def _problem(self, code: str, path: str, text: str) -> None:
+        """A problem of an op, which may begin with the field that it lies in."""
+        field = re.match(r"([a-z_0-9.]+): ", text)
+        if field is not None:
+            path, text = f"{path}.{field[1]}", text[field.end() :]
+        self.report.error(code, path, text)
+
     def _fill_leaves(self, step: Step, op: Op) -> None:
+        if isinstance(op, ParamOp) and not self._sizes_known(step, op):
+            return
         try:
+            names_ = {name or "value" for name in op.parameters()}
             stored = op.stored()
-        except TypeError:
-            stored = {}
+        except (TypeError, ArithmeticError):
             self.report.error(
-                "parameter-size", step.path, "the size of a parameter depends on a dim"
+                "parameter-size",
+                step.path,
+                "expected attributes that give parameters a size, found others",
             )
+            return
+        if isinstance(op, ParamOp):
+            for field in ("init", "axes", "frozen"):
+                for name in getattr(op, field):
+                    if name not in names_:
+                        self.report.error(
+                            "parameter-unknown",
+                            f"{step.path}.{field}",
+                            f"expected a parameter ({listing(sorted(names_))}), found "
+                            f"{quote(name)}",
+                        )
         for name, leaf in stored.items():
             for size in leaf.shape:
                 if isinstance(size, str):
@@ -266,6 +336,21 @@ class Resolver:
             getattr(op, "dtype", None) == "float"
         )
 
+    def _sizes_known(self, step: Step, op: ParamOp) -> bool:
+        """False where a dim decides a size of parameters; told."""
+        known = True
+        for field in op.fields().minima:
+            value = getattr(op, field)
+            for part in value if isinstance(value, list) else (value,):
+                if isinstance(part, str):
+                    known = False
+                    self.report.error(
+                        "parameter-size",
+                        f"{step.path}.{field}",
+                        f"expected a size that no dim decides, found {quote(part)}",
+                    )
+        return known
+
     def _fill_call(self, step: Step, op: ScopeOp) -> None:
         given: dict[str, Any] = dict(getattr(op, "attributes", {}))
         callees: list[Instance] = []
@@ -275,27 +360,42 @@ class Resolver:
                 self.report.error(
                     "call-attributes",
                     f"{step.path}.attributes",
-                    f"expected {', '.join(wanted) or 'none'} for {name}, found "
-                    f"{', '.join(map(quote, given)) or 'none'}",
+                    f"expected {listing(wanted)} for {name}, found {listing(given)}",
                 )
-                raise _TooLarge
+                return
             ordered = {k: given[k] for k in wanted}
             for k, value in ordered.items():
                 if isinstance(value, str):
                     self.report.error(
                         "call-attributes",
                         f"{step.path}.attributes.{k}",
-                        "expected a value that no dim decides",
+                        f"expected a value that no dim decides, found {quote(value)}",
                     )
-                    raise _TooLarge
+                    return
             callees += self._callees(step, op, field, name, ordered)
         step.callees = tuple(callees)
+        self._check_literals(step, op)
+        self.leaves += self._leaf_count(step)
+        if self.leaves > MAX_LEAVES:
+            self._too_large(step.path, f"expected at most {MAX_LEAVES} arrays")
         step.tree = self._call_tree(step, op)
         step.stateful = any(c.stateful for c in callees)
         step.uses_train = any(c.uses_train for c in callees)
         step.needs_float = any(c.needs_float for c in callees) or any(
             isinstance(a.value, float) for a in step.args.get("carry", {}).values()
         )
+
+    def _check_literals(self, step: Step, op: ScopeOp) -> None:
+        count = getattr(op, "count", None)
+        xs = step.args.get("xs", {})
+        for name, arg in xs.items():
+            if isinstance(arg.value, tuple) and len(arg.value) != count:
+                self.report.error(
+                    "argument",
+                    f"{step.path}.xs.{name}",
+                    f"expected {quote(count)} values, one a copy, found "
+                    f"{len(arg.value)}",
+                )
 
     def _callees(
         self, step: Step, op: ScopeOp, field: str, name: str, own: dict[str, Any]
@@ -307,6 +407,7 @@ class Resolver:
                 f"{step.path}.count", f"expected a count of at most {MAX_TRACED} copies"
             )
         assert isinstance(op.count, int)
+        self._visit(step.path, op.count)
         copies = []
         for i in range(op.count):
             picked = {
@@ -327,7 +428,8 @@ class Resolver:
                     self.report.error(
                         "parameter-size",
                         f"{step.path}.count",
-                        f"expected a count that no dim decides, found {quote(op.count)}",
+                        "expected a count that no dim decides, found "
+                        f"{quote(op.count)}",
                     )
                     return {}
                 return stack(callees[0].tree, op.count)
@@ -349,15 +451,17 @@ class Resolver:
                 self.report.warn("unused-node", step.path, "nothing uses this node")
 
     def _mark_merges(self, steps: list[Step]) -> None:
-        written: list[tuple[str, ...]] = []
+        written: set[tuple[str, ...]] = set()
+        above: set[tuple[str, ...]] = set()
         for step in steps:
             if not step.tree or not step.live:
                 continue
-            step.merges = has_state(step.tree) and any(
-                step.scope[: len(w)] == w[: len(step.scope)] for w in written
-            )
+            upwards = [step.scope[:i] for i in range(len(step.scope) + 1)]
+            overlaps = step.scope in above or any(s in written for s in upwards)
+            step.merges = overlaps and has_state(step.tree)
             if step.stateful:
-                written.append(step.scope)
+                written.add(step.scope)
+                above.update(upwards)
 
     def _check_leaves(self, tree: Tree) -> None:
         for path, leaf in flatten(tree):
@@ -379,13 +483,21 @@ class Resolver:
 
 def _with_values(arg: Any, values: dict[str, Any]) -> Any:
     match arg:
-        case Arg(value=str() as text) if all(n in values for n in names(text)):
-            return replace(arg, value=evaluate(text, values, "float"))
+        case Arg(value=str() as text):
+            return replace(arg, value=_number(text, values))
+        case Arg(value=tuple() as items):
+            return replace(arg, value=tuple(_number(v, values) for v in items))
         case list():
             return [_with_values(a, values) for a in arg]
         case dict():
             return {k: _with_values(a, values) for k, a in arg.items()}
     return arg
+
+
+def _number(value: Any, values: dict[str, Any]) -> Any:
+    if is_expression(value) and all(n in values for n in names(value)):
+        return evaluate(value, values, "float")
+    return value
 
 
 def _traced(step: Step) -> int:

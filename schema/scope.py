@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from .errors import Report, quote
+from .errors import Report, listing, quote
+from .expressions import ExpressionError, evaluate
 from .expressions import names as expression_names
-from .graph import Function, Graph, split_constraint
+from .graph import Bounds, Function, Graph, split_constraint
 from .limits import MAX_CALL_DEPTH
 from .names import NAME, RESERVED
 from .op import Op, ScopeOp
 from .registry import op_names
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
 
 
 def called(op: Op) -> Iterator[tuple[str, str]]:
@@ -47,8 +58,11 @@ def check_names(graph: Graph, report: Report) -> None:
     for name in graph.dims:
         if name in graph.attributes:
             report.error(
-                "name-twice", f"dims.{name}", "this name is an attribute already"
+                "name-twice",
+                f"dims.{name}",
+                "expected a new name, found that of an attribute",
             )
+    seen: set[str] = set()
     for i, entry in enumerate(graph.entries):
         path = f"entries.{i}"
         function = graph.functions.get(entry)
@@ -59,8 +73,11 @@ def check_names(graph: Graph, report: Report) -> None:
                 f"expected the name of a function, found {quote(entry)}",
             )
             continue
-        if graph.entries.index(entry) != i:
-            report.error("entry-twice", path, f"{quote(entry)} is listed already")
+        if entry in seen:
+            report.error(
+                "entry-twice", path, f"expected each entry once, found {quote(entry)}"
+            )
+        seen.add(entry)
         if function.attributes:
             report.error(
                 "entry-attributes",
@@ -77,6 +94,29 @@ def check_names(graph: Graph, report: Report) -> None:
                 )
 
 
+def check_attributes(graph: Graph, name: str, report: Report) -> None:
+    """A function's attributes are keyword arguments beside its inputs."""
+    function = graph.functions[name]
+    seen: set[str] = set()
+    for attribute in function.attributes:
+        other = (
+            "an attribute of the graph"
+            if attribute in graph.attributes
+            else "an input"
+            if attribute in function.inputs
+            else "another attribute"
+            if attribute in seen
+            else None
+        )
+        if other is not None:
+            report.error(
+                "name-twice",
+                f"{name}.attributes",
+                f"expected a new name, found {quote(attribute)}, which is {other}",
+            )
+        seen.add(attribute)
+
+
 def check_constraints(graph: Graph, report: Report) -> None:
     """Bounds and constraints speak of dims of entries and attributes of the graph."""
     known = set(graph.attributes)
@@ -91,31 +131,55 @@ def check_constraints(graph: Graph, report: Report) -> None:
                 f"dims.{name}",
                 "expected a dim that the shape of an entry's input binds",
             )
-        for field, value in bounds:
-            if isinstance(value, str):
-                if not value.startswith("$"):
-                    report.error(
-                        "expression",
-                        f"dims.{name}.{field}",
-                        f"expected an integer or an expression, found {quote(value)}",
-                    )
-                    continue
-                for used in expression_names(value):
-                    if used not in graph.attributes:
-                        report.error(
-                            "expression",
-                            f"dims.{name}.{field}",
-                            f"no attribute of the graph is named {quote(used)}",
-                        )
+        _check_bounds(graph, name, bounds, report)
     for i, text in enumerate(graph.constraints):
-        left, _, right = split_constraint(text)
-        for used in (*expression_names(left), *expression_names(right)):
-            if used not in known:
+        left, sign, right = split_constraint(text)
+        path = f"constraints.{i}"
+        used = (*expression_names(left), *expression_names(right))
+        for name in used:
+            if name not in known:
                 report.error(
                     "expression",
-                    f"constraints.{i}",
-                    f"no attribute, and no dim of an entry, is named {quote(used)}",
+                    path,
+                    "expected attributes and dims of entries, found "
+                    f"{quote(name)}, which is neither",
                 )
+        if any(name not in graph.attributes for name in used):
+            continue
+        try:
+            a, b = (evaluate(t, graph.attributes, "float") for t in (left, right))
+        except ExpressionError as error:
+            report.error("expression", path, str(error))
+            continue
+        if not COMPARISONS[sign](a, b):
+            report.error(
+                "constraint", path, f"expected {quote(text)}, found {a} and {b}"
+            )
+
+
+def _check_bounds(graph: Graph, name: str, bounds: Bounds, report: Report) -> None:
+    values: dict[str, int] = {}
+    for field, value in bounds:
+        path = f"dims.{name}.{field}"
+        if value is None:
+            continue
+        try:
+            if isinstance(value, str):
+                value = evaluate(value, graph.attributes)
+        except ExpressionError as error:
+            report.error("expression", path, str(error))
+            continue
+        values[field] = value
+        low = 1 if field == "multiple_of" else 0
+        if value < low:
+            report.error("bounds", path, f"expected at least {low}, found {value}")
+    if values.get("min", 0) > values.get("max", values.get("min", 0)):
+        report.error(
+            "bounds",
+            f"dims.{name}",
+            f"expected min to be at most max, found {values['min']} and "
+            f"{values['max']}",
+        )
 
 
 def is_dim_name(dim: object) -> bool:
@@ -143,14 +207,15 @@ def bind_dims(
                 report.error(
                     "name-twice",
                     path,
-                    f"{quote(dim)} is an attribute",
+                    f"expected the name of a dim, found the attribute {quote(dim)}",
                     f"write {quote('$' + dim)} for its value",
                 )
             elif dim in RESERVED:
                 report.error(
                     "name-reserved",
                     path,
-                    f"{quote(dim)} shadows a name; choose another",
+                    f"expected a name that shadows nothing, found {quote(dim)}",
+                    "choose another name",
                 )
             elif given.optional:
                 optional_only.setdefault(dim, path)
@@ -163,7 +228,8 @@ def bind_dims(
             report.error(
                 "dim-optional",
                 path,
-                f"dim {quote(dim)} is bound by an optional input only",
+                f"expected an input that is always there to bind {quote(dim)}, found "
+                "optional ones only",
                 "write `_`, or let an input that is always there bind it",
             )
     return dims
@@ -183,7 +249,7 @@ def call_order(graph: Graph, report: Report) -> list[str]:
                         "function-unknown",
                         f"{name}.{node_name}.{field}",
                         f"expected the name of a function, found {quote(callee)}",
-                        f"functions are {quote(', '.join(graph.functions))}",
+                        f"functions are {listing(graph.functions)}",
                     )
     depth: dict[str, int] = {}
     order: list[str] = []
@@ -195,8 +261,8 @@ def call_order(graph: Graph, report: Report) -> list[str]:
             active.add(root)
         while stack:
             name, rest = stack[-1]
-            callee = next((c for c in rest if c not in depth or c in active), None)
-            if callee is None:
+            callee = next((c for c in rest if c not in depth or c in active), "")
+            if not callee:
                 stack.pop()
                 active.discard(name)
                 depth[name] = 1 + max((depth[c] for c in edges[name]), default=0)

@@ -94,6 +94,13 @@ class Index(Op):
     x: Tensor
     at: At
 
+    def expressions(self) -> Iterator[tuple[str, str]]:
+        yield from ((f, t) for f, t in super().expressions() if f != "at")
+        for part in index_parts(self.at) if isinstance(self.at, str) else ():
+            for bound in part if isinstance(part, tuple) else (part,):
+                if isinstance(bound, str) and bound != "...":
+                    yield "at", bound
+
     def resolve(self, values: Mapping[str, Any], *, partial: bool = False) -> Op:
         """With `at` as a list of its parts, a slice being a list of three bounds."""
         if not isinstance(self.at, str):
