@@ -80,7 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
         if new == old:
             continue
         status = 1 if check else status
-        print(f"{path}: {'is stale; run python -m blox.regenerate' if check else 'written'}")
+        done = "is stale; run python -m blox.regenerate" if check else "written"
+        print(f"{path}: {done}")
         if not check:
             file.write_text(new, encoding="utf-8")
     return status

@@ -1,0 +1,1 @@
+"""`bx.GraphBuilder`: a Graph written in Python, with names given and sizes inferred."""

@@ -1,0 +1,128 @@
+"""What flows through a function that is being written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from blox.schema import SpecError
+
+if TYPE_CHECKING:
+    from .writer import Writer
+
+Shape: TypeAlias = "tuple[Any, ...]"
+"""Sizes: integers, and JAX's symbolic dimensions where a call decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What is known of an array before there is one.
+
+    Args:
+        shape: None where JAX can't decide it.
+        dtype: that of a model in float32; None where it is not known.
+        last: how the size of the last axis is written, such as `"$width"`.
+        kind: `tensor` or `key`.
+        optional: it may be absent.
+        absent: a call left it out.
+    """
+
+    shape: Shape | None = None
+    dtype: Any = None
+    last: str | int | None = None
+    kind: str = "tensor"
+    optional: bool = False
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Value:
+    """An input or an output of a node: what ops take and give.
+
+    `shape` is a tuple of integers and symbolic dimensions, or None where it is not
+    known; `dtype` is that of a model in float32. Values have no arithmetic: nodes have
+    names, so a sum is `f.add("sum", x, y)`.
+    """
+
+    reference: str
+    """What stands in the Graph: `node`, `node.output` or the name of an input."""
+    flow: Flow
+    owner: Writer = field(repr=False)
+
+    @property
+    def shape(self) -> Shape | None:
+        return self.flow.shape
+
+    @property
+    def dtype(self) -> Any:
+        return self.flow.dtype
+
+    @property
+    def features(self) -> int | str:
+        """The size of the last axis as it is written: `"$width"`, or a number.
+
+        Raises:
+            SpecError: it is not known, or a dim that only a call decides.
+        """
+        if self.flow.last is None:
+            found = "no axis" if self.shape == () else f"shape {show(self.shape)}"
+            raise SpecError.one(
+                "builder-size",
+                f"{self.owner.name}.{self.reference}",
+                f"expected a last axis of known size, found {found}",
+                "give the size where it is needed",
+            )
+        return self.flow.last
+
+    def __bool__(self) -> bool:
+        raise SpecError.one(
+            "builder-value",
+            f"{self.owner.name}.{self.reference}",
+            "expected a choice that the Graph can make, found an `if` on a value",
+            "use f.where or f.cond; an optional input goes to an operand that is "
+            "optional, or to f.default",
+        )
+
+
+class Values(tuple[Value, ...]):
+    """The outputs of an op that has several: unpack them, or take them by name."""
+
+    names: tuple[str, ...]
+
+    def __new__(cls, names: Sequence[str], values: Iterable[Value]) -> Values:
+        made = super().__new__(cls, values)
+        made.names = tuple(names)
+        return made
+
+    def __getattr__(self, name: str) -> Value:
+        if name.startswith("_") or name not in self.names:
+            raise AttributeError(f"no output {name!r}; have {', '.join(self.names)}")
+        return self[self.names.index(name)]
+
+
+Operand: TypeAlias = Value | int | float | str
+"""A value, a number, or an expression such as `"$head_dim ** -0.5"`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """The declaration of an input of an entry.
+
+    Args:
+        shape: sizes, names of dims, expressions such as `"$width"`; `"..."` stands for
+            any leading axes, `"_"` for any size.
+        dtype: `"float"` is the model's floating type; `"key"` is a PRNG key.
+        optional: it may be left out, and reaches only operands that are optional.
+        doc: what it is.
+    """
+
+    shape: Sequence[int | str]
+    dtype: str = "float"
+    optional: bool = False
+    doc: str = ""
+
+
+def show(shape: Shape | None) -> str:
+    """`[batch, seq, 64]`, or `?`."""
+    return "?" if shape is None else f"[{', '.join(str(s) for s in shape)}]"

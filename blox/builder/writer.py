@@ -1,0 +1,292 @@
+"""The nodes of one function: operands checked, sizes filled in, shapes found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from blox.schema import Graph, Op, SpecError, op_class
+from blox.schema.errors import Diagnostic, quote
+from blox.schema.expressions import ExpressionError, evaluate, names
+from blox.schema.fields import Operand as OperandMark
+from blox.schema.fields import is_expression
+from blox.schema.graph import FORMAT
+from blox.schema.names import is_name
+from blox.schema.op import ParamOp
+from blox.schema.program import Arg
+
+from .binding import bind_shape
+from .infer import Probe
+from .values import Flow, Value, Values, show
+from .written import fill, last_sizes, missing
+
+if TYPE_CHECKING:
+    from .graphs import GraphBuilder
+
+Leaves = dict[tuple[str, ...], tuple[tuple[Any, ...], str]]
+"""Shape and dtype of the arrays that nodes so far keep at a path."""
+
+
+class Writer:
+    """The nodes of one function as they are written, and what is known of them."""
+
+    def __init__(
+        self,
+        graph: GraphBuilder,
+        name: str,
+        inputs: Mapping[str, Flow],
+        own: Mapping[str, int | float],
+        leaves: Leaves | None = None,
+    ) -> None:
+        self.graph = graph
+        self.name = name
+        self.inputs = {n: Value(n, flow, self) for n, flow in inputs.items()}
+        self.declared: dict[str, dict[str, Any]] = {n: {} for n in inputs}
+        self.own = dict(own)
+        self.attributes = {**graph.attributes, **own}
+        self.sizes: dict[str, Any] = dict(self.attributes)
+        self.nodes: dict[str, Op] = {}
+        self.leaves: Leaves = {} if leaves is None else leaves
+
+    def declare(self, x: Value, shape: Sequence[int | str], dtype: str | None) -> None:
+        """See `FunctionBuilder.declare`."""
+        self._own_value(f"{self.name}.{x.reference}", x)
+        if x.reference not in self.inputs:
+            self.fault(
+                x.reference, "expected an input of the function, found one of its nodes"
+            )
+        bind_shape(f"{self.name}.{x.reference}", shape, x.flow.shape, self)
+        self.declared[x.reference]["shape"] = list(shape)
+        if dtype is not None:
+            self.declared[x.reference]["dtype"] = dtype
+
+    def fault(self, where: str, message: str, hint: str = "") -> NoReturn:
+        path = f"{self.name}.{where}" if where else self.name
+        raise SpecError(Diagnostic("builder", path, message, hint))
+
+    def check_name(self, name: str) -> None:
+        if not isinstance(name, str) or not is_name(name):
+            self.fault(
+                quote(name),
+                "expected the name of a node: letters, digits and inner underscores",
+            )
+        if name in self.nodes or name in self.inputs:
+            what = "a node" if name in self.nodes else "an input"
+            self.fault(name, f"expected a new name, found that of {what}")
+
+    def _own_value(self, path: str, value: Value) -> None:
+        if value.owner is not self:
+            raise SpecError.one(
+                "builder-closure",
+                path,
+                f"expected a value of {self.name}, found {value.reference} of "
+                f"{value.owner.name}",
+                "functions close over nothing: pass it as an input",
+            )
+
+    def operand(self, where: str, value: Any, mark: OperandMark) -> Any:
+        """What stands in the Graph for an operand; checked to be of this function."""
+        path = f"{self.name}.{where}"
+        if isinstance(value, Value):
+            self._own_value(path, value)
+            self._check_kind(where, value, mark)
+            return value.reference
+        if mark.kind == "key" or isinstance(value, bool):
+            self.fault(where, f"expected a {mark.kind}, found {quote(value)}")
+        if isinstance(value, (int, float)) or is_expression(value):
+            return value
+        if isinstance(value, Values):
+            found = f"the outputs {', '.join(value.names)}; take one of them"
+        else:
+            found = f"{type(value).__name__} {quote(value)}"
+        self.fault(where, f"expected a Value, a number or an expression, found {found}")
+
+    def _check_kind(self, where: str, value: Value, mark: OperandMark) -> None:
+        flow = value.flow
+        if flow.absent and mark.kind == "key":
+            self.declared[value.reference]["dtype"] = "key"
+        elif not flow.absent and flow.kind != mark.kind:
+            self.fault(where, f"expected a {mark.kind}, found a {flow.kind}")
+        if flow.optional and not mark.optional:
+            self.fault(
+                where,
+                "expected a value that is always there, found "
+                f"{value.reference}, which is optional",
+                "give it a value by f.default",
+            )
+
+    def number_flow(self, where: str, value: Any) -> Flow:
+        """A number or an expression as what flows."""
+        import jax.numpy as jnp
+
+        if isinstance(value, str):
+            try:
+                value = evaluate(value, self.sizes, "float")
+            except ExpressionError as error:
+                self.fault(where, str(error))
+        return Flow((), jnp.dtype("float32" if isinstance(value, float) else "int32"))
+
+    def flow_of(self, where: str, value: Any) -> Flow:
+        if isinstance(value, Value):
+            return value.flow
+        return self.number_flow(where, value)
+
+    def add(
+        self, name: str, op: Op, names: Sequence[str], flows: Sequence[Flow]
+    ) -> tuple[Value, ...]:
+        """Adds a finished node; its outputs, `names` being theirs."""
+        self.nodes[name] = op
+        if len(flows) == 1:
+            return (Value(name, flows[0], self),)
+        return tuple(
+            Value(f"{name}.{output}", flow, self)
+            for output, flow in zip(names, flows, strict=True)
+        )
+
+    def validated(self, name: str, data: dict[str, Any]) -> Op:
+        """The node as an Op.
+
+        Raises:
+            SpecError: every field of it that is not as it should be.
+        """
+        function = {"nodes": {name: data}, "outputs": {"x": name}}
+        parsed = Graph.parse(
+            {"format": FORMAT, "name": "model", "functions": {self.name: function}}
+        )
+        return parsed.functions[self.name].nodes[name]
+
+    def resolved(self, name: str, op: Op) -> Op:
+        """The op with numbers for attributes, its problems raised."""
+        try:
+            result = op.resolve(self.attributes, partial=True)
+        except ExpressionError as error:
+            self.fault(name, f"{op.op}: {error}")
+        for field, text in result.expressions():
+            for used in names(text):
+                if used not in self.sizes:
+                    have = ", ".join(self.sizes) or "none"
+                    self.fault(
+                        f"{name}.{field}",
+                        f"no attribute or dim is named {used} here, there are {have}",
+                        "f.declare binds the dims of an input's shape",
+                    )
+        problems = list(result.problems())
+        if problems:
+            raise SpecError(
+                Diagnostic("attribute", f"{self.name}.{name}", f"{op.op}: {p}")
+                for p in problems
+            )
+        return result
+
+    def node(
+        self, name: str, kind: str, fields: Mapping[str, Any]
+    ) -> tuple[Value, ...]:
+        """A node of an op that computes by itself."""
+        self.check_name(name)
+        cls = op_class(kind)
+        assert cls is not None
+        marks = cls.fields()
+        data: dict[str, Any] = {"op": kind}
+        values: dict[str, list[Value]] = {}
+        for field, value in fields.items():
+            if value is None:
+                continue
+            mark = marks.operands.get(field)
+            where = f"{name}.{field}"
+            if mark is None and field in marks.slots:
+                if not isinstance(value, Value):
+                    self.fault(where, f"expected a Value, found {quote(value)}")
+                mark = OperandMark()
+            if mark is None:
+                data[field] = _plain(value)
+                continue
+            parts = list(value) if mark.many == "list" else [value]
+            references = [self.operand(where, part, mark) for part in parts]
+            data[field] = references if mark.many == "list" else references[0]
+            values[field] = [p for p in parts if isinstance(p, Value)]
+        op = self.validated(name, data)
+        return self._finished(name, op, values)
+
+    def _finished(
+        self, name: str, op: Op, values: dict[str, list[Value]]
+    ) -> tuple[Value, ...]:
+        first = {field: parts[0].flow for field, parts in values.items() if parts}
+        scope = self._scope(name, op)
+        known = {n: self.leaves.get((*scope, *([n] if n else []))) for n in op.stored()}
+        op = fill(op, first, tied=bool(known) and all(known.values()))
+        resolved = self.resolved(name, op)
+        leaves = {}
+        for leaf_name, leaf in resolved.stored().items():
+            shape, dtype = leaf.shape, leaf.dtype
+            there = known[leaf_name]
+            if None in shape and there is not None and len(there[0]) == len(shape):
+                shape = tuple(
+                    b if a is None else a for a, b in zip(shape, there[0], strict=True)
+                )
+            leaves[leaf_name] = (shape, dtype)
+        self._check_leaves(name, resolved, leaves)
+        for leaf_name, entry in leaves.items():
+            self.leaves.setdefault((*scope, *([leaf_name] if leaf_name else [])), entry)
+        if op.OUTPUT_KIND == "key":
+            return self.add(name, op, ("out",), [Flow(kind="key", optional=True)])
+        flows = {v.reference: v.flow for parts in values.values() for v in parts}
+        probe = Probe(
+            resolved, f"{self.name}.{name}", _args(resolved), flows, leaves,
+            self.sizes, self.graph.dims,
+        )  # fmt: skip
+        outputs = probe.outputs()
+        lasts = last_sizes(op, outputs, list(flows.values()), probe, self.attributes)
+        finished = [
+            replace(flow, last=last) for flow, last in zip(outputs, lasts, strict=True)
+        ]
+        return self.add(name, op, resolved.outputs(), finished)
+
+    def _scope(self, name: str, op: Op) -> tuple[str, ...]:
+        params = op.params if isinstance(op, ParamOp) else None
+        return (name,) if params is None else tuple(p for p in params.split(".") if p)
+
+    def _check_leaves(
+        self, name: str, op: Op, leaves: Mapping[str, tuple[tuple[Any, ...], str]]
+    ) -> None:
+        for leaf, (shape, _) in leaves.items():
+            if any(isinstance(s, str) for s in shape):
+                self.fault(
+                    f"{name}.{leaf}".rstrip("."),
+                    f"{op.op}: expected sizes that no dim decides, found {show(shape)}",
+                )
+            if None in shape:
+                lacking = missing(op)
+                self.fault(
+                    name,
+                    f"{op.op}: expected {' and '.join(lacking) or 'sizes'}, found "
+                    "nothing, and what flows in does not tell",
+                    f"give {lacking[0]}=" if lacking else "",
+                )
+
+
+def _args(op: Op) -> dict[str, Any]:
+    """The operands and given slots of a resolved op, as `bind` would have them."""
+
+    def arg(value: Any) -> Arg:
+        if isinstance(value, str) and not is_expression(value):
+            return Arg(value)
+        return Arg(value=value)
+
+    fields = op.fields()
+    args: dict[str, Any] = {}
+    for name in fields.operands:
+        value = getattr(op, name)
+        args[name] = [arg(v) for v in value] if isinstance(value, list) else arg(value)
+    for name in fields.slots:
+        if getattr(op, name) is not None:
+            args[name] = arg(getattr(op, name))
+    return args
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return value
