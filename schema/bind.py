@@ -294,16 +294,23 @@ class Binder:
                     self.report.error(
                         "carry",
                         f"{path}.carry.{name}",
-                        f"expected {callees[-1]} to return the next {quote(name)}",
+                        f"expected {callees[-1]} to return the next {quote(name)}, "
+                        f"found {listing(outputs)}",
                     )
         elif isinstance(op, WhileLoop):
             if set(outputs) != set(carry):
                 self.report.error(
-                    "carry", path, f"expected {op.body} to return just the carry"
+                    "carry",
+                    path,
+                    f"expected {op.body} to return the carry ({listing(carry)}), found "
+                    f"{listing(outputs)}",
                 )
             if len(self.function_outputs.get(op.cond, ("",))) != 1:
                 self.report.error(
-                    "carry", path, f"expected {op.cond} to return one value"
+                    "carry",
+                    path,
+                    f"expected {op.cond} to return one value, found "
+                    f"{listing(self.function_outputs[op.cond])}",
                 )
         elif (
             isinstance(op, Cond)

@@ -77,8 +77,12 @@ def _check(tree: ast.expr) -> None:
 @lru_cache(maxsize=4096)
 def names(text: str) -> tuple[str, ...]:
     """The names that an expression uses, in order of first use."""
-    found = [n.id for n in ast.walk(parse(text)) if isinstance(n, ast.Name)]
-    return tuple(dict.fromkeys(found))
+    found = [n for n in ast.walk(parse(text)) if isinstance(n, ast.Name)]
+    return tuple(dict.fromkeys(n.id for n in sorted(found, key=_column)))
+
+
+def _column(tree: ast.expr) -> int:
+    return tree.col_offset
 
 
 def evaluate(text: str, values: Mapping[str, Any], kind: Kind = "int") -> Any:

@@ -170,11 +170,11 @@ def _check(value: Any) -> None:
     items, level, depth = 0, [value], 0
     while level:
         depth += 1
-        if depth > MAX_DEPTH + 1:  # the last level holds no object and no list
-            raise _too_deep()
         inner: list[Any] = []
         for part in level:
             match part:
+                case dict() | list() if depth > MAX_DEPTH:
+                    raise _too_deep()
                 case dict():
                     items += 2 * len(part)
                     inner += part.keys()

@@ -1,0 +1,155 @@
+"""Expressions: what is one, what it is worth, and what is never evaluated."""
+
+from __future__ import annotations
+
+import operator
+import time
+import warnings
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blox.schema.expressions import (
+    INT64,
+    ExpressionError,
+    Kind,
+    evaluate,
+    names,
+    parse,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("$width", "int", 64),
+        ("$width // heads", "int", 16),
+        ("$-width // 3", "int", -22),
+        ("$4 * (width + 1) - heads", "int", 256),
+        ("$ 2*s ", "int", 4),
+        ("$--s", "int", 2),
+        ("$head_dim ** -0.5", "float", 0.25),
+        ("$width / heads", "float", 16.0),
+        ("$1e-5", "float", 1e-5),
+        ("$rate * 2", "float", 0.5),
+        ("$9223372036854775807", "int", INT64 - 1),
+        ("$-9223372036854775807 - 1", "int", -INT64),
+    ],
+)
+def test_values(text: str, kind: Kind, value: Any) -> None:
+    values = {"width": 64, "heads": 4, "s": 2, "head_dim": 16, "rate": 0.25}
+    found = evaluate(text, values, kind)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "why"),
+    [
+        ("$1 // 0", "int", "division by zero"),
+        ("$0 ** -1", "float", "division by zero"),
+        ("$1 / 0.0", "float", "division by zero"),
+        ("$x * x", "int", "beyond 64 bits"),
+        ("$9223372036854775807 + 1", "int", "beyond 64 bits"),
+        ("$9 ** 9 ** 9", "float", "beyond 64 bits"),
+        ("$(0 - 8) ** 0.5", "float", "no real number"),
+        ("$x / 2", "int", "use + - * //"),
+        ("$x ** 2", "int", "use + - * //"),
+        ("$1.5", "int", "an integer is expected, found 1.5"),
+        ("$half", "int", "an integer is expected, found 0.5"),
+        ("$flag", "int", "found a boolean"),
+        ("$missing + 1", "int", "no attribute or dim is named 'missing' here"),
+    ],
+)
+def test_values_that_cannot_be_had(text: str, kind: Kind, why: str) -> None:
+    with pytest.raises(ExpressionError, match=".") as caught:
+        evaluate(text, {"x": 2**40, "half": 0.5, "flag": True}, kind)
+    assert why in str(caught.value)
+
+
+HOSTILE = [
+    "$", "$ ", "$a.b", "$a.__class__", "$().__class__", "$a[0]", "$f(x)", "$a:=1",
+    "$(a:=1)", "$lambda: 0", "$a if b else c", "$not a", "$a and b", "$a < b", "$a, b",
+    "$[a]", "${a}", "$'a'", '$"a"', "$f'{a}'", "$a @ b", "$a % b", "$a | b", "$~a",
+    "$+a", "$a << b", "$True", "$None", "$...", "$__import__", "$_a", "$1_000", "$0x10",
+    "$0b1", "$01", "$1j", "$1e999", "$9223372036854775808", "$1.", "$.5", "$1.e5",
+    "$1.real", "$1 .real", "$1if 2", "$a b", "$a\nb", "$(a\n+b)", "$a\t", "$a\\\nb",
+    "$a#b", "$a;b", "$\u0663", "$\u2003a", "$a\u00a0", "$\u0430", "$\uff41", "$a\x00",
+    "$$a", "$a $", "$*a", "$**a", "$a **", "$(a", "$a)", "$()", "$await a", "$yield",
+    "$class", "$" + "9" * 250, "$" + "a" * 300, "$a" + " " * 70000,
+    "$" + "(" * 250, "$" + "(" * 127 + ")" * 127,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_is_no_expression(text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ExpressionError) as caught:
+            parse(text)
+    message = str(caught.value)
+    assert message.isascii()
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "text", ["$" + "(" * 120 + "a" + ")" * 120, "$" + "-" * 254 + "a", "$a" + "+a" * 127]
+)
+def test_deep_expressions_end(text: str) -> None:
+    assert names(text) == ("a",)
+    assert isinstance(evaluate(text, {"a": 1}), int)
+
+
+@pytest.mark.parametrize(
+    "text", ["$" + "9" * 100_000, "$" + "a" * 100_000, "$" + " " * 100_000 + "!"]
+)
+def test_long_texts_are_refused_at_once_and_never_kept(text: str) -> None:
+    start = time.perf_counter()
+    for _ in range(100):
+        with pytest.raises(ExpressionError):
+            names(text)
+    assert time.perf_counter() - start < 0.5
+    assert names.cache_info().maxsize is not None
+    assert parse.cache_info().maxsize is not None
+
+
+def test_names_are_in_order_of_first_use() -> None:
+    assert names("$b * (a + b) // c") == ("b", "a", "c")
+
+
+TREES = st.recursive(
+    st.one_of(st.integers(0, 9).map(str), st.sampled_from(["width", "depth"])),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["+", "-", "*", "//"]), inner).map(
+            lambda t: f"({t[0]} {t[1]} {t[2]})"
+        ),
+        inner.map(lambda t: f"-{t}"),
+    ),
+    max_leaves=12,
+)
+
+
+@given(TREES, st.integers(1, 50), st.integers(1, 50))
+def test_as_python(text: str, width: int, depth: int) -> None:
+    values = {"width": width, "depth": depth}
+    try:
+        wanted = eval(text, {"__builtins__": {}}, dict(values))
+    except ZeroDivisionError:
+        wanted = None
+    if wanted is None or not -INT64 <= wanted < INT64:
+        with pytest.raises(ExpressionError):
+            evaluate("$" + text, values)
+    else:
+        assert operator.eq(evaluate("$" + text, values), wanted)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_an_expression_or_refused(text: str) -> None:
+    try:
+        tree = parse("$" + text)
+    except ExpressionError:
+        return
+    assert text.isascii()
+    assert tree is parse("$" + text)
