@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from blox.generate import generate as generate
     from blox.runtime.model import build as build
     from blox.runtime.params import init as init
     from blox.runtime.params import merge as merge
@@ -34,6 +35,7 @@ _HOME = {
     "SpecError": "blox.schema",
     "WeightsError": "blox.schema",
     "build": "blox.runtime.model",
+    "generate": "blox.generate",
     "init": "blox.runtime.params",
     "merge": "blox.runtime.params",
     "split": "blox.runtime.params",

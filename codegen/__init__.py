@@ -1,1 +1,5 @@
-"""Graph to Python source."""
+"""Graph to Python source: one standalone, readable file per model."""
+
+from .module import generate
+
+__all__ = ["generate"]

@@ -101,6 +101,8 @@ def expression_doc(node: ast.expr, level: Level, chain: Chain = Chain.ROOT) -> D
             return parenthesized("{", Group(_comprehension(node)), "}", level)
         case ast.Slice():
             return _slice(node)
+        case ast.JoinedStr():
+            return _f_string(node)
         case _:
             raise ValueError(f"no layout for {type(node).__name__}")
 
@@ -300,3 +302,11 @@ def _comprehension(node: Comprehended) -> Doc:
         source = _wrapped(part.iter, strength(part.iter) < NO_CONDITION, INSIDE)
         docs.append((Line.SPACE, "for ", target, " in ", source))
     return tuple(docs)
+
+
+def _f_string(node: ast.JoinedStr) -> Doc:
+    """An f-string of our own sources, in double quotes where it holds none."""
+    text = ast.unparse(node)
+    if text.startswith("f'") and '"' not in text:
+        text = 'f"' + text[2:-1] + '"'
+    return text

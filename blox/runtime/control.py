@@ -52,16 +52,29 @@ def state_paths(instance: Instance) -> tuple[str, ...]:
 def _runner(
     interpreter: Interpreter, instance: Instance, remat: str | None, *, cse: bool
 ) -> Run:
+    """The callee, under `jax.checkpoint` where the node wants that.
+
+    What is checkpointed is one function per callee, so that JAX traces it once for all
+    calls of the same shapes, as it does in a generated file, where it is one `def`;
+    there a callee that takes keywords is a new `partial` at every call.
+    """
     run = interpreter.run(instance)
     if remat is None:
         return run
+    new_each_time = (
+        instance.uses_train or instance.needs_float or interpreter.varies(instance)
+    )
 
     def checkpointed(
         params: Any, inputs: dict[str, Any], context: Context
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        def body(params: Any, *values: Any) -> Any:
-            return run(params, dict(zip(inputs, values, strict=True)), context)
+        names = tuple(inputs)
 
+        def body(params: Any, *values: Any) -> Any:
+            return run(params, dict(zip(names, values, strict=True)), context)
+
+        if not new_each_time:
+            body = interpreter.bodies.setdefault((instance.name, names, context), body)
         body_ = jax.checkpoint(body, policy=policy_of(remat), prevent_cse=cse)
         result: tuple[tuple[Any, ...], dict[str, Any]] = body_(params, *inputs.values())
         return result

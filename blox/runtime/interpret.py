@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from blox.ops.keys import fold_in
@@ -25,8 +26,16 @@ Act = Callable[[Any, Env, Context], tuple[tuple[Any, ...], Any]]
 class Interpreter:
     """Compiles each instance of a Program once."""
 
-    def __init__(self) -> None:
+    def __init__(self, instances: Sequence[Instance] = ()) -> None:
+        names = Counter(i.name for i in instances)
+        self._varied = {n for n, count in names.items() if count > 1}
         self._runs: dict[int, Run] = {}
+        self.bodies: dict[Any, Callable[..., Any]] = {}
+        """What is under `jax.checkpoint`, by function, inputs and context."""
+
+    def varies(self, instance: Instance) -> bool:
+        """Whether the function is called with different attributes."""
+        return instance.name in self._varied
 
     def run(self, instance: Instance) -> Run:
         """The instance as a function of (params, inputs by name, context)."""

@@ -50,7 +50,7 @@ def build(
             "entry", name, f"expected an entry of the Graph: {', '.join(graph.entries)}"
         )
     instance = program.entries[name]
-    run = Interpreter().run(instance)
+    run = Interpreter(program.instances).run(instance)
     signature = Signature(program, instance)
     outputs = tuple(instance.outputs)
     float_path = program.float_path()

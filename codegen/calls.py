@@ -1,0 +1,136 @@
+"""Calls of the file's own functions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..schema.program import Arg, Instance, Step
+from .nodes import call, dotted, literal, name, subscript
+from .plan import Plan
+
+if TYPE_CHECKING:
+    from .writer import FunctionWriter
+
+
+def write_call(writer: FunctionWriter, step: Step) -> None:
+    """Writes a `call` node."""
+    (callee,) = step.callees
+    plan = writer.module.plans[callee.name]
+    args: dict[str, Arg] = {
+        n: step.args["inputs"][n]
+        for n in callee.function.inputs
+        if n in step.args["inputs"]
+    }
+    remat = getattr(step.op, "remat", None)
+
+    def build(values: list[ast.expr]) -> ast.expr:
+        inputs = dict(zip(args, values, strict=True))
+        own = writer.params(step) if plan.takes_params else None
+        attributes = callee_attributes(writer, step, plan)
+        return callee_call(
+            writer, plan, callee, own, inputs, attributes, remat, cse=True
+        )
+
+    lead = 7 + len(step.name)
+    several = len(step.outputs) > 1
+    if several and plan.returns_dict and not step.stateful:
+        _write_dict(
+            writer,
+            step,
+            writer.combine(step.name, list(args.values()), build, lead + 16),
+        )
+    elif step.stateful and plan.returns_dict:
+        value = writer.combine(step.name, list(args.values()), build, lead + 16)
+        writer.flush()
+        target = writer.fresh(step.name)
+        writer.values[step.name] = [subscript(name(target), o) for o in step.outputs]
+        writer.body += writer.unpack(step, [name(target)], value)
+    elif several or step.stateful:
+        value = writer.combine(step.name, list(args.values()), build, lead + 16)
+        writer.statement(step, value)
+    else:
+        writer.wait(step, writer.combine(step.name, list(args.values()), build, lead))
+
+
+def _write_dict(writer: FunctionWriter, step: Step, value: ast.expr) -> None:
+    """The outputs of an entry come by name."""
+    if writer.uses.get(step.name, 0) == 1:
+        used = _only_output(writer, step)
+        writer.wait(step, subscript(value, step.outputs[used]))
+        writer.values[step.name] = [writer.values[step.name][0]] * len(step.outputs)
+        return
+    writer.flush()
+    target = writer.fresh(step.name)
+    writer.body.append(ast.Assign([name(target)], value))
+    writer.values[step.name] = [subscript(name(target), o) for o in step.outputs]
+
+
+def _only_output(writer: FunctionWriter, step: Step) -> int:
+    everything = [a for s in writer.instance.live_steps for a in s.arguments()]
+    everything += writer.instance.outputs.values()
+    return next(a.output for a in everything if a.source == step.name)
+
+
+def callee_attributes(
+    writer: FunctionWriter, step: Step, plan: Plan
+) -> dict[str, ast.expr]:
+    """The attributes that a function takes as keywords, as this node gives them."""
+    given: Mapping[str, Any] = getattr(
+        writer.instance.function.nodes[step.name], "attributes", {}
+    )
+    return {
+        n: writer.value(given[n])
+        for n in plan.varying
+        if n in plan.needed and not isinstance(given[n], list)
+    }
+
+
+def callee_call(
+    writer: FunctionWriter,
+    plan: Plan,
+    callee: Instance,
+    own: ast.expr | None,
+    inputs: Mapping[str, ast.expr],
+    attributes: Mapping[str, ast.expr],
+    remat: str | None,
+    *,
+    cse: bool,
+) -> ast.expr:
+    """The call of a function, under `jax.checkpoint` where the node wants that."""
+    keywords: dict[str, ast.expr] = dict(attributes)
+    if plan.takes_dtype:
+        keywords["dtype"] = (
+            writer.module.float_dtype(writer.instance)
+            if writer.plan.is_entry
+            else name("dtype")
+        )
+    if plan.uses_train:
+        keywords["train"] = name("train")
+    args = [own] if own is not None else []
+    named: dict[str, ast.expr] = {}
+    gap = False
+    for input_name in callee.function.inputs:
+        if input_name not in inputs:
+            gap = True
+        elif gap and remat is None:
+            named[input_name] = inputs[input_name]
+        else:
+            args.append(inputs[input_name])
+    target: ast.expr = name(plan.title)
+    if remat is not None:
+        fixed = {**named, **keywords}
+        function = call("partial", [target], fixed) if fixed else target
+        target = call("jax.checkpoint", [function], _checkpoint(remat, cse))
+        return call(target, args)
+    return call(target, args, {**named, **keywords})
+
+
+def _checkpoint(remat: str, cse: bool) -> dict[str, ast.expr]:
+    keywords: dict[str, ast.expr] = {}
+    if remat != "nothing_saveable":
+        keywords["policy"] = dotted(f"jax.checkpoint_policies.{remat}")
+    if not cse:
+        keywords["prevent_cse"] = literal(False)
+    return keywords

@@ -1,0 +1,162 @@
+"""`generate`: a Graph as one standalone file of Python."""
+
+from __future__ import annotations
+
+import ast
+import math
+import textwrap
+from functools import cache
+
+import jinja2
+
+from ..schema.canonical import digest
+from ..schema.graph import Graph
+from ..schema.program import Program
+from .allow import check
+from .nodes import annotated, names_in
+from .plan import Module
+from .printer import statement
+from .sources import Library, Reader
+from .table import table
+from .writer import FunctionWriter
+
+_IMPORTS = {
+    "math": "import math",
+    "zlib": "import zlib",
+    "Callable": "from collections.abc import Callable",
+    "Sequence": "from collections.abc import Sequence",
+    "partial": "from functools import partial",
+    "Path": "from pathlib import Path",
+    "Any": "from typing import Any",
+    "Literal": "from typing import Literal",
+    "jax": "import jax",
+    "jnp": "import jax.numpy as jnp",
+    "Array": "from jax import Array",
+    "load_file": "from safetensors.flax import load_file",
+}
+
+
+def generate(graph: Graph, read: Reader) -> str:
+    """The source of a standalone file for `graph`.
+
+    Args:
+        graph: a Graph; it is checked whole.
+        read: gives the text of a module of `blox.ops` by its name.
+
+    Returns:
+        Source that is deterministic, a fixpoint of `ruff format`, and needs jax, numpy
+        and safetensors only.
+
+    Raises:
+        SpecError: the Graph is not sound.
+    """
+    program = graph.program()
+    library = Library(read)
+    names: set[str] = set()
+    dropped: dict[str, frozenset[str]] = {}
+    # What the file carries over is known when its functions are written, and what they
+    # call by which name and with which arguments depends on that: so twice, then whole.
+    for _ in range(2):
+        module = Module.of(program, library, dropped, names)
+        functions = _functions(module)
+        ops = module.carried.functions()
+        names = {f.name for f in ops}
+        dropped = {n: module.carried.dropped(n) for n in module.carried.uses}
+    module = Module.of(program, library, dropped, names)
+    functions = _functions(module)
+    text = _render(module, functions, module.carried.functions())
+    check(text)
+    return text
+
+
+def _functions(module: Module) -> list[ast.FunctionDef]:
+    """The functions, callees first; helpers of state and keys count as ops."""
+    functions = [FunctionWriter(module, plan).write() for plan in module.plans.values()]
+    used = set().union(*(names_in(f) for f in functions))
+    for helper, home in (("fold_in", "keys"), ("merge", "state"), ("kept", "state")):
+        if helper in used:
+            module.carried.families[helper] = home
+            module.carried.uses.setdefault(helper, [])
+    return functions
+
+
+def _render(
+    module: Module, functions: list[ast.FunctionDef], ops: list[ast.FunctionDef]
+) -> str:
+    params = table(module.program)
+    columns = ["str", "tuple[int, ...]", "Any"]
+    columns += ["int"] * params.copies + ["Any"] * params.dtypes
+    kind = f"list[tuple[{', '.join(columns)}]]"
+    body = (
+        _environment()
+        .get_template("model.py.jinja")
+        .render(
+            docstring="@docstring",
+            imports="@imports",
+            ops=["\n".join(statement(f)) for f in ops],
+            functions=["\n".join(statement(f)) for f in functions],
+            table=params,
+            initialisers=["\n".join(statement(s)) for s in params.initialisers],
+            params="\n".join(
+                statement(annotated("PARAMS", kind, ast.List(params.rows)))
+            ),
+            dtype="own or dtype" if params.dtypes else "dtype",
+        )
+    )
+    docstring = "\n".join(statement(ast.Expr(ast.Constant(_about(module.program)))))
+    head, rest = body.split("@imports", 1)
+    imports = _imports(rest)
+    return head.replace("@docstring", docstring, 1) + imports + rest.rstrip() + "\n"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__, "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+def _imports(text: str) -> str:
+    used = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+    lines = [line for name, line in _IMPORTS.items() if name in used]
+    third = ("import jax", "from jax", "from safetensors")
+    standard = sorted(
+        (x for x in lines if not x.startswith(third)),
+        key=lambda x: (x[:4] == "from", x),
+    )
+    others = [x for x in lines if x.startswith(third)]
+    others.sort(key=lambda x: (x[:4] == "from", x))
+    return "\n\n".join("\n".join(part) for part in (standard, others) if part)
+
+
+def _about(program: Program) -> str:
+    """The docstring: what the model is, where from, its size, its digest, how to use it."""
+    graph = program.graph
+    leaves = program.leaves().values()
+    count = sum(math.prod(leaf.full_shape) for leaf in leaves)
+    meta = graph.metadata
+    first = " ".join(meta.description.split()) or f"The model {graph.name}."
+    lines = textwrap.wrap(f"{graph.name}: {first}" if meta.description else first, 85)
+    lines.append("")
+    facts = [f"{count:,} parameters in {len(leaves)} arrays."]
+    for label, value in (("Source", meta.source), ("License", meta.license)):
+        if value:
+            facts.append(f"{label}: {' '.join(value.split())}.")
+    lines += textwrap.wrap(" ".join(facts), 85)
+    lines += [f"Generated by blox from {digest(graph)[:27]}.", ""]
+    entry = program.entries[graph.entries[0]]
+    title = graph.name if entry.name == "main" else entry.name
+    inputs = ", ".join(
+        ["params", *(n for n, i in entry.function.inputs.items() if not i.optional)]
+    )
+    result = "outputs, state" if entry.stateful else "outputs"
+    lines += [
+        '    params = load_params("folder of params.safetensors")',
+        f"    {result} = jax.jit({title})({inputs})",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,98 @@
+"""Short ways to build the `ast` nodes that the generator prints."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+def name(text: str) -> ast.Name:
+    return ast.Name(text)
+
+
+def dotted(text: str) -> ast.expr:
+    """`jax.nn.silu` as attributes of a name."""
+    first, *rest = text.split(".")
+    node: ast.expr = ast.Name(first)
+    for part in rest:
+        node = ast.Attribute(node, part)
+    return node
+
+
+def literal(value: Any) -> ast.expr:
+    """A number, text, None or a tuple, list or dict of them."""
+    match value:
+        case tuple():
+            return ast.Tuple([literal(v) for v in value])
+        case list():
+            return ast.List([literal(v) for v in value])
+        case dict():
+            return ast.Dict(
+                [literal(k) for k in value], [literal(v) for v in value.values()]
+            )
+        case bool() | None | str():
+            return ast.Constant(value)
+        case int() | float() if value < 0:
+            return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+    return ast.Constant(value)
+
+
+def call(
+    function: ast.expr | str,
+    args: Sequence[ast.expr] = (),
+    keywords: Mapping[str, ast.expr] | Iterable[tuple[str | None, ast.expr]] = (),
+) -> ast.Call:
+    """A call; a keyword named None is `**value`."""
+    pairs = keywords.items() if isinstance(keywords, Mapping) else keywords
+    target = dotted(function) if isinstance(function, str) else function
+    return ast.Call(target, list(args), [ast.keyword(k, v) for k, v in pairs])
+
+
+def subscript(value: ast.expr, *keys: str | int) -> ast.expr:
+    """`value["a"]["b"]`."""
+    for key in keys:
+        value = ast.Subscript(value, literal(key))
+    return value
+
+
+def tuple_of(items: Sequence[ast.expr]) -> ast.expr:
+    """One item as itself, several as a tuple."""
+    return items[0] if len(items) == 1 else ast.Tuple(list(items))
+
+
+def assign(target: ast.expr | str, value: ast.expr) -> ast.Assign:
+    node = ast.Name(target) if isinstance(target, str) else target
+    return ast.Assign([node], value)
+
+
+def annotated(target: str, annotation: str, value: ast.expr) -> ast.AnnAssign:
+    return ast.AnnAssign(ast.Name(target), annotation_of(annotation), value, simple=1)
+
+
+def annotation_of(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def function(
+    title: str,
+    arguments: Sequence[tuple[str, str, ast.expr | None]],
+    keywords: Sequence[tuple[str, str, ast.expr | None]],
+    returns: str,
+    body: Sequence[ast.stmt],
+) -> ast.FunctionDef:
+    """A function of (name, annotation, default) arguments, positional and keyword-only."""
+    args = ast.arguments(
+        posonlyargs=[],
+        args=[ast.arg(n, annotation_of(a)) for n, a, _ in arguments],
+        kwonlyargs=[ast.arg(n, annotation_of(a)) for n, a, _ in keywords],
+        kw_defaults=[d for _, _, d in keywords],
+        defaults=[d for _, _, d in arguments if d is not None],
+    )
+    node = ast.FunctionDef(title, args, list(body), [], annotation_of(returns))
+    node.type_params = []  # type: ignore[attr-defined, unused-ignore]
+    return node
+
+
+def names_in(node: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}

@@ -1,0 +1,162 @@
+"""Ops as source: an expression, a function of JAX, or a call of a carried function."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from ..schema.op import Op
+from ..schema.parameters import Leaf
+from ..schema.program import Arg, Step
+from ..schema.registry import family
+from .nodes import call, name, subscript
+from .plan import dtype_node, leaf_names
+from .printer import expression
+from .sources import OpSource, Use
+
+if TYPE_CHECKING:
+    from .writer import FunctionWriter
+
+
+def write_op(writer: FunctionWriter, step: Step) -> None:
+    """Writes a node that is an op."""
+    op = step.op
+    home = family(op.op)
+    assert home is not None
+    source = writer.module.library.op(home, op.op)
+    fields = op.fields()
+    args: list[Arg] = []
+    sizes: list[int | None] = []
+    for field in fields.operands:
+        value = step.args[field]
+        sizes.append(len(value) if isinstance(value, list) else None)
+        args += value if isinstance(value, list) else [value]
+    slots = [s for s in fields.slots if s in step.args]
+    args += [step.args[s] for s in slots]
+    attributes = _attributes(writer, step, source)
+
+    def build(values: list[ast.expr]) -> ast.expr:
+        operands: list[ast.expr | None] = []
+        rest = iter(values)
+        flat = iter(args)
+        for size in sizes:
+            if size is None:
+                value, arg = next(rest), next(flat)
+                absent = arg.source is None and arg.value is None
+                operands.append(None if absent else value)
+            else:
+                operands.append(ast.List([next(rest) for _ in range(size)]))
+                for _ in range(size):
+                    next(flat)
+        given = {s: next(rest) for s in slots}
+        return _source(writer, step, source, home, operands, given, attributes)
+
+    lead = 7 + len(step.name)
+    if step.stateful or len(step.outputs) > 1:
+        writer.statement(step, writer.combine(step.name, args, build, lead + 16))
+        return
+    value = writer.combine(step.name, args, build, lead)
+    if isinstance(step.tree, Leaf):
+        writer.values[step.name] = [value]
+    else:
+        writer.wait(step, value)
+
+
+def _attributes(
+    writer: FunctionWriter, step: Step, source: OpSource
+) -> dict[str, ast.expr]:
+    """The attributes that the op's function takes, as source."""
+    original: Op = writer.instance.function.nodes[step.name]
+    fields = original.fields()
+    result: dict[str, ast.expr] = {}
+    for field in fields.attributes:
+        if source.alias is None and field not in source.parameters:
+            continue
+        value: Any = getattr(original, field)
+        if (
+            source.alias is not None
+            and value in (None, False)
+            and value == (type(original).model_fields[field].default)
+        ):
+            continue  # as JAX has it; what says more than "no" is always written
+        if field == "dtype":
+            result[field] = _dtype(writer, value)
+        else:
+            kind = "float" if field in fields.floats else "int"
+            result[field] = writer.value(value, kind)
+    if original.TRAIN:
+        result["train"] = name("train")
+    return result
+
+
+def _dtype(writer: FunctionWriter, value: str) -> ast.expr:
+    if value != "float":
+        return dtype_node(value)
+    if writer.plan.is_entry:
+        return writer.module.float_dtype(writer.instance)
+    return name("dtype")
+
+
+def _source(
+    writer: FunctionWriter,
+    step: Step,
+    source: OpSource,
+    home: str,
+    operands: list[ast.expr | None],
+    given: dict[str, ast.expr],
+    attributes: dict[str, ast.expr],
+) -> ast.expr:
+    if source.alias is not None:
+        return call(source.alias, _positional(operands), attributes)
+    parameters = list(source.parameters)
+    positions = parameters[: len(operands)]
+    stored = {} if isinstance(step.tree, Leaf) else step.tree
+    assert isinstance(stored, dict)
+    own = writer.params(step)
+    if isinstance(step.tree, Leaf):
+        operands = [*operands, own]
+        positions = parameters[: len(operands)]
+    values: dict[str, ast.expr] = {
+        p: v for p, v in zip(positions, operands, strict=True) if v is not None
+    }
+    values.update(given)
+    inline = source.expression(
+        {**values, **{n: subscript(own, n) for n in stored}, **attributes}
+    )
+    if inline is not None:
+        return inline
+    maybe = {
+        p
+        for p, field in zip(positions, step.op.fields().operands, strict=False)
+        if isinstance(step.args.get(field), Arg) and step.args[field].optional
+    }
+    present = frozenset({*values, *stored} - maybe)
+    use = Use(attributes, present, frozenset(maybe & set(values)))
+    writer.module.carried.use(home, source.name, use)
+    dropped = writer.module.dropped.get(source.name, frozenset())
+    keywords: list[tuple[str | None, ast.expr]] = list(given.items())
+    if stored and _is_whole(writer, step):
+        keywords.append((None, own))
+    else:
+        keywords += [(n, subscript(own, n)) for n in stored]
+    for field, value in attributes.items():
+        default = source.parameters[field]
+        same = default is not None and expression(default) == expression(value)
+        if field not in dropped and not same:
+            keywords.append((field, value))
+    kept = [v for p, v in zip(positions, operands, strict=True) if p not in dropped]
+    return call(source.name, _positional(kept), keywords)
+
+
+def _positional(operands: list[ast.expr | None]) -> list[ast.expr]:
+    while operands and operands[-1] is None:
+        operands = operands[:-1]
+    return [ast.Constant(None) if v is None else v for v in operands]
+
+
+def _is_whole(writer: FunctionWriter, step: Step) -> bool:
+    """Whether what lies at the step's scope is just what its function takes."""
+    tree: Any = writer.instance.tree
+    for part in step.scope:
+        tree = tree[part]
+    return leaf_names(tree) == leaf_names(step.tree)

@@ -1,0 +1,127 @@
+"""What the writer knows of each function before it writes the first line."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..schema.names import BUILTINS, GENERATED
+from ..schema.parameters import Leaf
+from ..schema.program import Instance, Program, flatten
+from .nodes import dotted, literal, subscript
+from .sources import Carried, Library
+
+
+@dataclass
+class Plan:
+    """One function of the file: all instances of a function of the spec.
+
+    `uniform` are attributes of one value at all calls, constants in the file; `varying`
+    become keyword arguments, those of `needed` that its body speaks of.
+    """
+
+    title: str
+    instances: list[Instance]
+    uniform: dict[str, Any]
+    varying: tuple[str, ...]
+    is_entry: bool
+    needed: set[str] = field(default_factory=set)
+
+    @property
+    def first(self) -> Instance:
+        return self.instances[0]
+
+    @property
+    def stateful(self) -> bool:
+        return self.first.stateful
+
+    @property
+    def uses_train(self) -> bool:
+        return self.first.uses_train
+
+    @property
+    def takes_params(self) -> bool:
+        return self.is_entry or any(bool(i.tree) for i in self.instances)
+
+    @property
+    def takes_dtype(self) -> bool:
+        return self.first.needs_float and not self.is_entry
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return tuple(self.first.outputs)
+
+    @property
+    def returns_dict(self) -> bool:
+        """Users get several outputs by name; inside, calls yield tuples."""
+        return self.is_entry and len(self.outputs) > 1
+
+
+@dataclass
+class Module:
+    """The file that is being written."""
+
+    program: Program
+    library: Library
+    plans: dict[str, Plan]
+    carried: Carried
+    dropped: dict[str, frozenset[str]]
+    """Parameters of carried functions that this file doesn't need, once it is known."""
+    globals: frozenset[str]
+
+    @classmethod
+    def of(
+        cls,
+        program: Program,
+        library: Library,
+        dropped: dict[str, frozenset[str]],
+        names: set[str],
+    ) -> Module:
+        graph = program.graph
+        groups: dict[str, list[Instance]] = {}
+        for instance in program.instances:
+            groups.setdefault(instance.name, []).append(instance)
+        plans = {}
+        for name, instances in groups.items():
+            own = instances[0].own
+            varying = tuple(
+                k for k in own if len({repr(i.own[k]) for i in instances}) > 1
+            )
+            same = {k: v for k, v in own.items() if k not in varying}
+            title = graph.name if name == "main" and name in graph.entries else name
+            plans[name] = Plan(
+                title,
+                instances,
+                {**graph.attributes, **same},
+                varying,
+                name in graph.entries,
+            )
+        taken = {p.title for p in plans.values()} | names | BUILTINS | GENERATED
+        return cls(program, library, plans, Carried(library), dropped, frozenset(taken))
+
+    def float_dtype(self, instance: Instance) -> ast.expr:
+        """The model's floating type, read off the first array that has it."""
+        for path, leaf in flatten(instance.tree):
+            if leaf.trainable and leaf.dtype == "float":
+                keys = [int(p) if p.isdigit() else p for p in path.split(".")]
+                return ast.Attribute(subscript(dotted("params"), *keys), "dtype")
+        return dotted("jnp.float32")
+
+
+def dtype_node(name: str) -> ast.expr:
+    return dotted("jnp.bool_" if name == "bool" else f"jnp.{name}")
+
+
+def leaf_names(tree: Any) -> set[str]:
+    return set(tree) if isinstance(tree, dict) else set()
+
+
+def state_paths(tree: Any) -> ast.expr:
+    """The paths of the state in a tree, as a literal."""
+    paths = [
+        p
+        for p, leaf in flatten(tree)
+        if isinstance(leaf, Leaf) and leaf.kind == "state"
+    ]
+    return literal(paths)
