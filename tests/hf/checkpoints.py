@@ -1,0 +1,43 @@
+"""Variants of the committed checkpoint `tiny_bert`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+TINY = Path(__file__).parent / "tiny_bert"
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def expected() -> Arrays:
+    """Inputs and what transformers makes of them; see make_tiny_bert.py."""
+    return load_file(TINY / "expected.safetensors")
+
+
+def copy(
+    folder: Path,
+    *,
+    config: Callable[[dict[str, Any]], Any] | None = None,
+    arrays: Callable[[Arrays], Arrays] | None = None,
+) -> Path:
+    """A copy in `folder`, its config or its arrays changed."""
+    shutil.copytree(TINY, folder, dirs_exist_ok=True)
+    (folder / "expected.safetensors").unlink()
+    if config is not None:
+        data = json.loads((folder / "config.json").read_text())
+        config(data)
+        (folder / "config.json").write_text(json.dumps(data))
+    if arrays is not None:
+        found = arrays(load_file(folder / "model.safetensors"))
+        save_file(
+            {k: np.ascontiguousarray(v) for k, v in found.items()},
+            folder / "model.safetensors",
+            metadata={"format": "pt"},
+        )
+    return folder

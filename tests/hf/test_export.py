@@ -1,0 +1,163 @@
+"""What was imported is written back bit for bit; what is no BERT is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from hf.checkpoints import TINY, copy
+from safetensors.numpy import load_file
+
+import blox as bx
+from blox.hf import from_hf, to_hf
+
+
+@pytest.fixture(scope="module")
+def tiny() -> tuple[bx.Graph, dict[str, Any]]:
+    return from_hf(TINY, name="tiny")
+
+
+def changed(graph: bx.Graph, change: Any) -> bx.Graph:
+    data = json.loads(json.dumps(graph.plain()))
+    change(data)
+    return bx.Graph.parse(data)
+
+
+def test_every_array_comes_back_bit_for_bit(
+    tmp_path: Path, tiny: tuple[bx.Graph, dict[str, Any]]
+) -> None:
+    to_hf(tmp_path, *tiny)
+    found = load_file(tmp_path / "model.safetensors")
+    wanted = load_file(TINY / "model.safetensors")
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        assert found[name].dtype == value.dtype
+        assert found[name].tobytes() == value.tobytes(), name
+
+
+def test_every_setting_comes_back(
+    tmp_path: Path, tiny: tuple[bx.Graph, dict[str, Any]]
+) -> None:
+    to_hf(tmp_path, *tiny)
+    found = json.loads((tmp_path / "config.json").read_text())
+    wanted = json.loads((TINY / "config.json").read_text())
+    assert found.pop("torch_dtype") == wanted["dtype"]
+    assert found == {name: wanted[name] for name in found}
+    assert len(found) == 15
+    graph, params = from_hf(tmp_path, name="tiny")
+    assert graph == tiny[0]
+    jax.tree.map(np.testing.assert_array_equal, params, tiny[1])
+
+
+def test_equal_models_give_equal_bytes(
+    tmp_path: Path, tiny: tuple[bx.Graph, dict[str, Any]]
+) -> None:
+    for name in ("a", "b"):
+        to_hf(tmp_path / name, *tiny)
+    files = sorted(p for p in (tmp_path / "a").rglob("*") if p.is_file())
+    names = [str(p.relative_to(tmp_path / "a")) for p in files]
+    assert names == [
+        "1_Pooling/config.json",
+        "config.json",
+        "model.safetensors",
+        "modules.json",
+        "sentence_bert_config.json",
+    ]
+    for path, name in zip(files, names, strict=True):
+        assert path.read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.parametrize("act", ["gelu_new", "gelu_pytorch_tanh", "swish", "relu"])
+def test_activations_keep_their_spelling(act: str, tmp_path: Path) -> None:
+    folder = copy(tmp_path / "in", config=lambda c: c.update(hidden_act=act))
+    to_hf(tmp_path / "out", *from_hf(folder))
+    assert json.loads((tmp_path / "out/config.json").read_text())["hidden_act"] == act
+
+
+def test_another_size_can_be_exported(
+    tmp_path: Path, tiny: tuple[bx.Graph, dict[str, Any]]
+) -> None:
+    graph = tiny[0].replace_attributes(depth=2, hidden=20)
+    params = bx.init(graph, jax.random.key(0))
+    to_hf(tmp_path, graph, params)
+    again, loaded = from_hf(tmp_path, name="tiny")
+    assert again == graph
+    jax.tree.map(np.testing.assert_array_equal, params, loaded)
+
+
+def test_unrolled_layers_can_be_exported(
+    tmp_path: Path, tiny: tuple[bx.Graph, dict[str, Any]]
+) -> None:
+    def unroll(data: Any) -> None:
+        data["functions"]["main"]["nodes"]["encoder"]["scan"] = False
+
+    graph, params = changed(tiny[0], unroll), dict(tiny[1])
+    params["encoder"] = [
+        jax.tree.map(lambda a, i=i: a[i], params["encoder"]) for i in range(3)
+    ]
+    to_hf(tmp_path, graph, params)
+    found = load_file(tmp_path / "model.safetensors")
+    for name, value in load_file(TINY / "model.safetensors").items():
+        np.testing.assert_array_equal(found[name], value)
+
+
+def test_wishes_are_no_difference(
+    tmp_path: Path, tiny: tuple[bx.Graph, dict[str, Any]]
+) -> None:
+    def wish(data: Any) -> None:
+        data["functions"]["main"]["nodes"]["encoder"]["remat"] = "dots_saveable"
+        data["functions"]["mlp"]["nodes"]["up"]["frozen"] = ["bias"]
+        data["functions"]["mlp"]["doc"] = "Two linear maps."
+
+    to_hf(tmp_path, changed(tiny[0], wish), tiny[1])
+
+
+def test_a_graph_that_computes_something_else_is_refused(
+    tmp_path: Path, tiny: tuple[bx.Graph, dict[str, Any]]
+) -> None:
+    def edit(data: Any) -> None:
+        layer = data["functions"]["layer"]
+        layer["nodes"]["attended"]["b"] = "x"
+        layer["nodes"]["mlp_norm"]["eps"] = 1e-3
+        data["functions"]["pool"]["nodes"]["count"]["b"] = 2
+
+    with pytest.raises(bx.SpecError) as caught:
+        to_hf(tmp_path / "out", changed(tiny[0], edit), tiny[1])
+    paths = [d.path for d in caught.value.diagnostics]
+    assert paths == ["pool.count", "layer.attended", "layer.mlp_norm"]
+    assert "only a Graph that computes what from_hf makes" in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_params_that_do_not_fit_are_refused(
+    tmp_path: Path, tiny: tuple[bx.Graph, dict[str, Any]]
+) -> None:
+    graph, params = tiny
+    wrong = {**params, "pooler": {"kernel": np.zeros((16, 3), np.float32)}}
+    with pytest.raises(bx.WeightsError) as caught:
+        to_hf(tmp_path / "out", graph, wrong)
+    assert [str(d) for d in caught.value.diagnostics] == [
+        "pooler.kernel: expected [16, 16] as pooler.dense.weight, found [16, 3]",
+        "pooler.bias: expected an array in Params, found none",
+    ]
+    with pytest.raises(bx.WeightsError, match=r"encoder\.mlp\.up\.kernel: expected"):
+        to_hf(tmp_path / "out", graph.replace_attributes(depth=4), params)
+    assert not (tmp_path / "out").exists()
+
+
+def test_hostile_metadata_stays_inert(
+    tmp_path: Path, tiny: tuple[bx.Graph, dict[str, Any]]
+) -> None:
+    def edit(data: Any) -> None:
+        data["metadata"]["extra"] |= {"pad_token_id": 48, "hidden_dropout_prob": "x"}
+
+    with pytest.raises(bx.SpecError) as caught:
+        to_hf(tmp_path / "out", changed(tiny[0], edit), tiny[1])
+    assert [d.path for d in caught.value.diagnostics] == [
+        "config.json.hidden_dropout_prob",
+        "config.json.pad_token_id",
+    ]
