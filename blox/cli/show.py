@@ -1,0 +1,83 @@
+"""`blox show`: a model as a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from blox.cli.output import existing, say
+from blox.cli.validate import HUB
+from blox.printable import printable
+
+if TYPE_CHECKING:
+    from blox.schema import Graph
+
+
+def show(
+    path: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH",
+            help="A model folder, a graph.json or graph.msgpack, a single "
+            ".safetensors file, hf://owner/name.",
+            show_default=False,
+        ),
+    ],
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            "--depth",
+            min=0,
+            metavar="N",
+            help="Levels of calls to show; 0 for totals, 1 for the nodes of the entries.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Shows a model as a tree, with shapes, parameter counts and bytes.
+
+    Of the weights only the headers are read, for the types of the arrays; without
+    weights the model's floating type counts as float32. Arrays that an earlier line
+    has counted are `shared`.
+
+    Examples:
+        blox show model
+        blox show model/graph.json --depth 1
+    """
+    from blox.io.spec import read_graph
+    from blox.summary import summarise
+
+    if not path.startswith(HUB):
+        existing(path)
+    graph = read_graph(path)
+    graph.program()
+    say(str(summarise(graph, _dtypes(path, graph), depth=depth)))
+
+
+def _dtypes(path: str, graph: Graph) -> dict[str, str]:
+    """The dtypes of the arrays by graph path, from the headers of weights that fit."""
+    place = Path(path)
+    single = place.is_file() and place.name.endswith(".safetensors")
+    if not single and not any(place.glob("params*.safetensors*")):
+        return {}
+    from blox.io.fitting import fit
+    from blox.schema import WeightsError
+    from blox.weights import read_headers
+
+    try:
+        headers = read_headers(place)
+    except WeightsError as error:
+        note = printable(str(error).partition("\n")[0])
+        say(f"blox: the weights are left out: {note}", err=True)
+        return {}
+    return {
+        leaf: headers.tensors[pieces[0].name].dtype
+        for leaf, pieces in fit(headers, graph, x64=True).pieces.items()
+        if pieces and pieces[0].name in headers.tensors
+    }
+
+
+COMMANDS: dict[str, Callable[..., None]] = {"show": show}

@@ -1,0 +1,127 @@
+"""`blox import hf`, `blox export hf`: checkpoints of transformers, in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blox.cli.app import OPTIONS, example_text
+from blox.cli.init import WEIGHTS
+from blox.cli.output import existing, say, usage
+from blox.cli.writing import keep_apart
+from blox.printable import printable
+
+CHECKPOINT = ("config.json", "model*.safetensors", "model*.safetensors.index.json")
+
+importing = typer.Typer(
+    help="Makes a model of another library's checkpoint.", **OPTIONS
+)
+exporting = typer.Typer(
+    help="Writes a model as another library's checkpoint.", **OPTIONS
+)
+
+
+@importing.callback()
+@exporting.callback()
+def _group() -> None:
+    """Keeps these groups, with one command each."""
+
+
+@importing.command(
+    "hf",
+    epilog=example_text(
+        """
+        blox import hf all-MiniLM-L6-v2 minilm
+        blox show minilm --depth 1
+        """
+    ),
+)
+def import_hf(
+    src: Annotated[
+        str,
+        typer.Argument(
+            metavar="SRC",
+            help="A folder with config.json and model.safetensors.",
+            show_default=False,
+        ),
+    ],
+    dst: Annotated[
+        str,
+        typer.Argument(
+            metavar="DST",
+            help="The model folder to write, or one .safetensors file.",
+            show_default=False,
+        ),
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the model that is in DST.")
+    ] = False,
+) -> None:
+    """Imports a checkpoint of transformers (the BERT family) or sentence-transformers.
+
+    Nothing in SRC is executed. Inputs and outputs keep their names.
+    """
+    source, target = existing(src), Path(dst)
+    if not source.is_dir():
+        usage(f"{src}: expected the folder of a checkpoint, found a file")
+    keep_apart(target, (*WEIGHTS, "graph.json", "graph.msgpack"), force)
+    from blox.hf import from_hf
+    from blox.io.saving import save
+
+    graph, params = from_hf(source, progress=True)
+    save(target, graph, params)
+    shown = printable(dst)
+    say(f"{shown}: written, entries {', '.join(graph.entries)}")
+    say(f"next: blox show {shown} --depth 1")
+
+
+@exporting.command(
+    "hf",
+    epilog=example_text(
+        """
+        blox export hf minilm checkpoint
+        """
+    ),
+)
+def export_hf(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A model folder or a single .safetensors file.",
+            show_default=False,
+        ),
+    ],
+    dst: Annotated[
+        str,
+        typer.Argument(metavar="DST", help="The folder to write.", show_default=False),
+    ],
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the checkpoint that is in DST.")
+    ] = False,
+) -> None:
+    """Exports a model as a checkpoint that transformers loads, bit for bit.
+
+    For models that compute what `import hf` makes, of any size. Tokenizer files are not
+    part of a model: copy them into DST.
+    """
+    existing(model)
+    target = Path(dst)
+    if target.exists() and not target.is_dir():
+        usage(f"{dst}: expected a folder, found a file")
+    keep_apart(target, CHECKPOINT, force)
+    from blox.hf import to_hf
+    from blox.io.loading import load
+
+    graph, params = load(model)
+    to_hf(target, graph, params, progress=True)
+    say(f"{printable(dst)}: written")
+
+
+COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
+    "import": importing,
+    "export": exporting,
+}
