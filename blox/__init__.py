@@ -15,6 +15,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from blox.builder import recipes as recipes
+    from blox.builder.functions import FunctionBuilder as FunctionBuilder
+    from blox.builder.graphs import GraphBuilder as GraphBuilder
+    from blox.builder.values import Input as Input
+    from blox.builder.values import Operand as Operand
+    from blox.builder.values import Value as Value
     from blox.generate import generate as generate
     from blox.runtime.model import build as build
     from blox.runtime.params import init as init
@@ -30,14 +36,20 @@ __version__ = "0.1.0"
 
 _HOME = {
     "BloxError": "blox.schema",
+    "FunctionBuilder": "blox.builder.functions",
     "Graph": "blox.schema",
+    "GraphBuilder": "blox.builder.graphs",
+    "Input": "blox.builder.values",
     "ModelError": "blox.schema",
+    "Operand": "blox.builder.values",
     "SpecError": "blox.schema",
+    "Value": "blox.builder.values",
     "WeightsError": "blox.schema",
     "build": "blox.runtime.model",
     "generate": "blox.generate",
     "init": "blox.runtime.params",
     "merge": "blox.runtime.params",
+    "recipes": "blox.builder",
     "split": "blox.runtime.params",
 }
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604

@@ -13,8 +13,10 @@ from blox.schema.expressions import ExpressionError, evaluate
 from blox.schema.graph import FORMAT
 
 from .binding import declared_sizes
+from .records import Record
+from .signatures import signature
 from .sizes import Dim, Dims
-from .tracing import Record, Traced, signature, trace
+from .tracing import Traced, trace
 from .values import Flow, Input
 from .writer import Leaves
 
@@ -44,7 +46,7 @@ class GraphBuilder:
         self.inputs: dict[str, dict[str, Input]] = {}
         """The declared inputs of the entries."""
         self.records: dict[str, Record] = {}
-        self.traced: dict[Any, Traced] = {}
+        self.traced: dict[Any, Traced[Any]] = {}
         self.active: list[str] = []
         self.leaves: Leaves = {}
         """What the entries so far keep at a path."""
@@ -97,7 +99,9 @@ class GraphBuilder:
     def entry(self, function: F, /, **inputs: Input) -> F: ...
     @overload
     def entry(self, /, **inputs: Input) -> Callable[[F], F]: ...
-    def entry(self, function: F | None = None, /, **inputs: Input) -> Any:
+    def entry(
+        self, function: Callable[..., Any] | None = None, /, **inputs: Input
+    ) -> Any:
         """Adds a function that users call; a decorator, or `b.entry(main, x=...)`.
 
         Args:

@@ -201,7 +201,11 @@ class Writer:
             if mark is None:
                 data[field] = _plain(value)
                 continue
-            parts = list(value) if mark.many == "list" else [value]
+            parts: list[Any] = [value]
+            if mark.many == "list":
+                if not isinstance(value, (list, tuple)):
+                    self.fault(where, "expected a list of values, found one value")
+                parts = list(value)
             references = [self.operand(where, part, mark) for part in parts]
             data[field] = references if mark.many == "list" else references[0]
             values[field] = [p for p in parts if isinstance(p, Value)]
