@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from blox.builder.values import Operand as Operand
     from blox.builder.values import Value as Value
     from blox.generate import generate as generate
+    from blox.io.loading import load as load
+    from blox.io.saving import save as save
+    from blox.io.validating import validate as validate
     from blox.runtime.model import build as build
     from blox.runtime.params import init as init
     from blox.runtime.params import merge as merge
@@ -48,9 +51,12 @@ _HOME = {
     "build": "blox.runtime.model",
     "generate": "blox.generate",
     "init": "blox.runtime.params",
+    "load": "blox.io.loading",
     "merge": "blox.runtime.params",
     "recipes": "blox.builder",
+    "save": "blox.io.saving",
     "split": "blox.runtime.params",
+    "validate": "blox.io.validating",
 }
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 

@@ -134,6 +134,8 @@ class Leaf:
     kind: Kind = "param"
     frozen: bool = False
     stack: tuple[int, ...] = ()
+    below: tuple[int, ...] = ()
+    """Per count of `stack`: how many parts of the path lie below that repeat."""
 
     @property
     def full_shape(self) -> tuple[int, ...]:
@@ -143,5 +145,5 @@ class Leaf:
     def trainable(self) -> bool:
         return self.kind == "param" and not self.frozen and self.dtype in FLOATS
 
-    def stacked(self, count: int) -> Leaf:
-        return replace(self, stack=(count, *self.stack))
+    def stacked(self, count: int, below: int) -> Leaf:
+        return replace(self, stack=(count, *self.stack), below=(below, *self.below))

@@ -208,13 +208,17 @@ def _kind(tree: Tree) -> str:
     return "a list of copies" if isinstance(tree, list) else "a group"
 
 
-def stack(tree: Tree, count: int) -> Tree:
-    """`tree` with a leading axis of `count` on every leaf."""
+def stack(tree: Tree, count: int, below: int = 0) -> Tree:
+    """`tree` with a leading axis of `count` on every leaf.
+
+    Args:
+        below: how many parts of the path lie between the repeat and `tree`.
+    """
     if isinstance(tree, Leaf):
-        return tree.stacked(count)
+        return tree.stacked(count, below)
     if isinstance(tree, list):
-        return [stack(part, count) for part in tree]
-    return {name: stack(part, count) for name, part in tree.items()}
+        return [stack(part, count, below + 1) for part in tree]
+    return {name: stack(part, count, below + 1) for name, part in tree.items()}
 
 
 def has_state(tree: Tree) -> bool:
