@@ -1,0 +1,81 @@
+"""`hf://owner/name[@revision]`: models of the Hugging Face Hub, by its own cache."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from blox.schema import SpecError
+from blox.schema.errors import quote
+
+SCHEME = "hf://"
+SPEC = ["graph.json", "graph.msgpack"]
+WEIGHTS = [
+    "params.safetensors",
+    "params-*-of-*.safetensors",
+    "params.safetensors.index.json",
+    "examples.safetensors",
+]
+_PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
+_URL = re.compile(
+    rf"hf://(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[A-Za-z0-9][A-Za-z0-9._/-]*))?"
+)
+
+
+def is_hub(path: str | os.PathLike[str]) -> bool:
+    """True for text that names a repository of the Hub, not a file here."""
+    return isinstance(path, str) and path.startswith(SCHEME)
+
+
+def local(path: str | os.PathLike[str]) -> Path:
+    """Where the Graph of the model at `path` lies: for one of the Hub it is fetched.
+
+    Weights are not: they may be large, and the Graph not valid.
+    """
+    if not is_hub(path):
+        return Path(path)
+    return _fetch(str(path), SPEC)
+
+
+def with_weights(path: str | os.PathLike[str], spec: Path) -> Path:
+    """Where the whole model lies whose Graph is in the folder `spec` (see `local`)."""
+    if not is_hub(path):
+        return spec
+    # The snapshot's name is its commit: the weights are of the same one.
+    return _fetch(str(path), [*SPEC, *WEIGHTS], revision=spec.name)
+
+
+def _fetch(url: str, patterns: list[str], revision: str | None = None) -> Path:
+    match = _URL.fullmatch(url)
+    if match is None or ".." in url:
+        raise SpecError.one(
+            "hub-name", "", f"expected hf://owner/name[@revision], found {quote(url)}"
+        )
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise SpecError.one(
+            "hub-missing",
+            url,
+            "expected the package huggingface_hub, found that it is not installed",
+            "pip install 'blox-format[hub]'",
+        ) from None
+    try:
+        folder = snapshot_download(
+            match["repo"],
+            revision=revision or match["revision"],
+            allow_patterns=patterns,
+        )
+    except (OSError, ValueError) as error:
+        # The library's errors are of these kinds; their texts have many lines.
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        text = quote(lines[0] if lines else "no reason given", 160)
+        raise SpecError.one(
+            "hub",
+            url,
+            f"expected to fetch the model, found {type(error).__name__}: {text}",
+            "see that the name is right, that you are online, and for a private one "
+            "logged in (hf auth login)",
+        ) from error
+    return Path(folder)

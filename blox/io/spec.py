@@ -1,0 +1,149 @@
+"""The Graph of a model's files: `graph.json`, `graph.msgpack`, or in the weights."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from blox.schema import Graph, SpecError, WeightsError, from_bytes
+from blox.schema.canonical import plain
+from blox.schema.errors import quote
+from blox.schema.reader import MAX_BYTES
+from blox.weights.files import read_small, shown
+from blox.weights.header import read_header
+from blox.weights.log import locate
+
+GRAPH_JSON = "graph.json"
+GRAPH_MSGPACK = "graph.msgpack"
+SINGLE = ".safetensors"
+
+GRAPH_KEY = "blox.graph"
+"""Metadata of a single self-describing file: the canonical JSON of its Graph."""
+FORMAT_KEY = "blox.format"
+DIGEST_KEY = "blox.digest"
+VERSION_KEY = "blox.version"
+
+PathLike = str | os.PathLike[str]
+
+
+def is_single(path: Path) -> bool:
+    """True for one self-describing file, by its name."""
+    return path.name.endswith(SINGLE)
+
+
+def is_spec(path: Path) -> bool:
+    """True for the file of a Graph alone, by its name."""
+    return path.name.endswith((".json", ".msgpack"))
+
+
+def spec_files(path: Path) -> dict[str, bytes]:
+    """The bytes of the Graph's files at `path`, by name; not yet parsed.
+
+    Args:
+        path: a model folder, a single `.safetensors` file, or a `.json` or `.msgpack`
+            file that holds a Graph.
+
+    Raises:
+        SpecError: there is nothing at `path`, or no Graph in it, or no file that may be
+            read (a FIFO, a device, a link out of the folder, too large).
+    """
+    try:
+        if is_single(path):
+            return {path.name: _of_metadata(path)}
+        if is_spec(path):
+            return {path.name: read_small(path, MAX_BYTES)}
+        if path.is_dir():
+            return _of_folder(path)
+    except WeightsError as error:
+        raise SpecError(
+            replace(d, code=d.code.replace("weights-", "file-"))
+            for d in error.diagnostics
+        ) from None
+    found = "found another name" if os.path.lexists(path) else "found nothing there"
+    wanted = f"expected a model folder or a *{SINGLE} file, {found}"
+    raise SpecError.one("file-model", shown(path), wanted)
+
+
+def _of_folder(folder: Path) -> dict[str, bytes]:
+    files = {}
+    for name in (GRAPH_JSON, GRAPH_MSGPACK):
+        found = locate(folder, name)
+        if found is not None:
+            files[name] = read_small(found, MAX_BYTES)
+    if files:
+        return files
+    raise SpecError.one(
+        "file-model",
+        shown(folder),
+        f"expected {GRAPH_JSON} or {GRAPH_MSGPACK} in the folder, found neither",
+        "a folder of transformers is read by blox.from_hf"
+        if (folder / "config.json").is_file()
+        else "",
+    )
+
+
+def _of_metadata(path: Path) -> bytes:
+    metadata = read_header(path).metadata
+    if GRAPH_KEY not in metadata:
+        raise SpecError.one(
+            "file-model",
+            shown(path),
+            f"expected a Graph in the metadata under {GRAPH_KEY!r}, found none",
+            f"weights alone are no model: a folder holds {GRAPH_JSON} with them",
+        )
+    return metadata[GRAPH_KEY].encode()
+
+
+def parse_spec(files: dict[str, bytes]) -> Graph:
+    """The Graph that all of `files` hold; its meaning is not checked yet.
+
+    Raises:
+        SpecError: every fault of form, or files that hold different Graphs.
+    """
+    (name, data), *others = files.items()
+    graph = from_bytes(data)
+    for other, content in others:
+        where = _difference(plain(graph), plain(from_bytes(content)))
+        if where is not None:
+            raise SpecError.one(
+                "file-disagree",
+                where,
+                f"expected {name} and {other} to hold the same Graph, found that they "
+                "differ here",
+                "remove the one that is out of date",
+            )
+    return graph
+
+
+def _difference(a: Any, b: Any, path: str = "") -> str | None:
+    """The first path at which two pieces of plain data differ, None if they don't."""
+    if type(a) is not type(b) or not isinstance(a, (dict, list)):
+        return None if type(a) is type(b) and a == b else path or "."
+    if isinstance(a, list):
+        a, b = dict(enumerate(a)), dict(enumerate(b))
+    for key in dict.fromkeys([*a, *b]):
+        part = str(key) if str(key).isidentifier() or type(key) is int else quote(key)
+        inner = f"{path}.{part}" if path else part
+        if (key in a) != (key in b):
+            return inner
+        where = _difference(a[key], b[key], inner)
+        if where is not None:
+            return where
+    return None if list(a) == list(b) else path or "."
+
+
+def read_graph(path: PathLike) -> Graph:
+    """The Graph at `path`, without its weights; its form is checked, its meaning not.
+
+    Args:
+        path: a model folder, a single `.safetensors` file, a `.json` or `.msgpack` file
+            that holds a Graph, or `hf://owner/name[@revision]`.
+
+    Raises:
+        SpecError: every fault of form, or no Graph at `path`.
+    """
+    from . import hub
+
+    return parse_spec(spec_files(hub.local(path)))
