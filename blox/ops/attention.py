@@ -60,7 +60,7 @@ def dot_product_attention(
     if bias is not None:
         scores = scores + bias
     if mask is not None:
-        scores = jnp.where(mask, scores, jnp.finfo(dtype).min)
+        scores = jnp.where(mask, scores, -1e30)
     weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
     weights = weights.reshape(*weights.shape[:-3], *shape[-4:])
     y = jnp.einsum("...hgqk,...khd->...qhgd", weights, value)

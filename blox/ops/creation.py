@@ -29,6 +29,8 @@ def full(*, shape: tuple[int, ...], fill_value: float, dtype: Any) -> Array:
     return jnp.full(shape, fill_value, dtype)
 
 
-@inline
 def arange(*, start: int, stop: int, step: int, dtype: Any) -> Array:
+    """start, start + step, ... below stop."""
+    if start == 0 and step == 1:
+        return jnp.arange(stop, dtype=dtype)
     return jnp.arange(start, stop, step, dtype)

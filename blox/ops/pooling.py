@@ -50,9 +50,8 @@ def max_pool(
     """The greatest value of each window."""
     sizes, steps, pads, beyond = pool_windows(x, window, strides, padding, ceil_mode)
     pads = [(a, b + more) for (a, b), (_, more) in zip(pads, beyond, strict=True)]
-    inexact = jnp.issubdtype(x.dtype, jnp.inexact)
-    least = -jnp.inf if inexact else jnp.iinfo(x.dtype).min
-    return jax.lax.reduce_window(x, least, jax.lax.max, sizes, steps, pads)
+    y: Array = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, sizes, steps, pads)
+    return y
 
 
 def min_pool(
@@ -66,9 +65,8 @@ def min_pool(
     """The least value of each window."""
     sizes, steps, pads, beyond = pool_windows(x, window, strides, padding, ceil_mode)
     pads = [(a, b + more) for (a, b), (_, more) in zip(pads, beyond, strict=True)]
-    inexact = jnp.issubdtype(x.dtype, jnp.inexact)
-    most = jnp.inf if inexact else jnp.iinfo(x.dtype).max
-    return jax.lax.reduce_window(x, most, jax.lax.min, sizes, steps, pads)
+    y: Array = jax.lax.reduce_window(x, jnp.inf, jax.lax.min, sizes, steps, pads)
+    return y
 
 
 def avg_pool(
@@ -82,13 +80,14 @@ def avg_pool(
 ) -> Array:
     """The mean of each window, in float32."""
     sizes, steps, pads, beyond = pool_windows(x, window, strides, padding, ceil_mode)
-    y = jnp.pad(x.astype(jnp.promote_types(x.dtype, jnp.float32)), pads)
-    y = jax.lax.reduce_window(y, 0.0, jax.lax.add, sizes, steps, beyond)
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    y = jax.lax.reduce_window(jnp.pad(y, pads), 0.0, jax.lax.add, sizes, steps, beyond)
     n = len(window)
     ones = jnp.ones([1] * (x.ndim - n - 1) + [*x.shape[-n - 1 : -1], 1], y.dtype)
     ones = jnp.pad(ones, pads, constant_values=count_include_pad)
     counts = jax.lax.reduce_window(ones, 0.0, jax.lax.add, sizes, steps, beyond)
-    return (y / counts).astype(x.dtype)
+    mean: Array = y / counts
+    return mean.astype(x.dtype)
 
 
 def adaptive_pool(

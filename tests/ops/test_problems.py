@@ -1,0 +1,239 @@
+"""Attributes that make no sense are refused, by name, before anything is computed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ops.calling import NODE
+from pydantic import ValidationError
+
+from blox.schema.expressions import ExpressionError
+from blox.schema.ops.indexing import Index, index_parts
+
+CONV = {"op": "conv", "x": "x", "in_features": 4, "out_features": 8}
+POOL = {"op": "max_pool", "x": "x", "window": [2, 2]}
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    (CONV, "kernel_size: expected a size for each spatial axis, found none"),
+    (CONV | {"kernel_size": [1] * 4}, "kernel_size: expected 1 to 3 sizes, found 4"),
+    (CONV | {"kernel_size": [3], "groups": 8}, "in_features: expected a multiple of 8"),
+    (
+        CONV | {"kernel_size": [3], "strides": [1, 1]},
+        "strides: expected 1, one a spatial axis, found [1, 1]",
+    ),
+    (
+        CONV | {"kernel_size": [3], "padding": [[1, 1, 1]]},
+        "padding: expected pairs [before, after], found [[1, 1, 1]]",
+    ),
+    (POOL | {"padding": [[0, 2], [0, 0]]}, "padding: expected less than the window"),
+    (POOL | {"strides": [2]}, "strides: expected 2, one a spatial axis, found [2]"),
+    (
+        {"op": "adaptive_avg_pool", "x": "x", "sizes": [2**20]},
+        "sizes: expected at most 1024 an axis, found 1048576",
+    ),
+    (
+        {"op": "dropout", "x": "x", "rate": 1.0},
+        "rate: expected at least 0 and below 1, found 1.0",
+    ),
+    (
+        {"op": "bernoulli", "key": "k", "shape": [1], "p": 1.5},
+        "p: expected a number from 0 to 1, found 1.5",
+    ),
+    (
+        {"op": "batch_norm", "x": "x", "features": 2, "momentum": 1.1},
+        "momentum: expected a number from 0 to 1, found 1.1",
+    ),
+    (
+        {"op": "layer_norm", "x": "x", "eps": -1.0},
+        "eps: expected a number of at least 0, found -1.0",
+    ),
+    (
+        {"op": "zeros", "shape": [2**20, 2**20], "dtype": "float"},
+        "shape: expected at most 2**31 elements, found 1099511627776",
+    ),
+    (
+        {"op": "random_normal", "key": "k", "shape": [2**32], "dtype": "float"},
+        "shape: expected at most 2**31 elements, found 4294967296",
+    ),
+    ({"op": "arange", "stop": 2**40}, "stop: expected at most 2**31 elements"),
+    (
+        {"op": "arange", "stop": 4, "step": 0},
+        "step: expected an integer other than 0, found 0",
+    ),
+    ({"op": "tile", "x": "x", "reps": [2**31, 2]}, "reps: expected at most 2**31"),
+    (
+        {"op": "repeat_elements", "x": "x", "repeats": 2**33, "axis": 0},
+        "repeats: expected at most 2**31",
+    ),
+    (
+        {"op": "one_hot", "x": "x", "num_classes": 2**32},
+        "num_classes: expected at most 2**31",
+    ),
+    (
+        {"op": "pad", "x": "x", "pad_width": [[2**20, 0], [0, 2**20]]},
+        "pad_width: expected at most 2**31",
+    ),
+    (
+        {"op": "pad", "x": "x", "pad_width": [[1]]},
+        "pad_width: expected pairs [before, after], found [[1]]",
+    ),
+    (
+        {"op": "broadcast_to", "x": "x", "shape": [2**32]},
+        "shape: expected at most 2**31",
+    ),
+    (
+        {"op": "reshape", "x": "x", "shape": [2, "..."]},
+        "shape: expected `...` in front of all sizes",
+    ),
+    (
+        {"op": "reshape", "x": "x", "shape": [-1, -1]},
+        "shape: expected sizes, of which one may be -1, found [-1, -1]",
+    ),
+    (
+        {"op": "transpose", "x": "x", "permutation": [0, 0]},
+        "permutation: expected each of 2 axes once, found [0, 0]",
+    ),
+    (
+        {"op": "split", "x": "x", "names": ["a", "b"], "sections": 3, "axis": 0},
+        "names: expected 3, one for each part, found 2",
+    ),
+    (
+        {"op": "split", "x": "x", "names": ["a", "a"], "axis": 0},
+        "names: expected at least one name, each once",
+    ),
+    (
+        {"op": "roll", "x": "x", "shift": [1], "axis": [0, 1]},
+        "shift: expected 2, one an axis, found [1]",
+    ),
+    (
+        {"op": "sum", "x": "x", "axis": [1, 1]},
+        "axis: expected each axis once, found [1, 1]",
+    ),
+    (
+        {"op": "norm", "x": "x", "ord": 0},
+        "ord: expected a number above 0, found 0",
+    ),
+    (
+        {"op": "celu", "x": "x", "alpha": 0.0},
+        "alpha: expected a number other than 0, found 0",
+    ),
+    ({"op": "index", "x": "x", "at": "::0"}, "at: expected a step other than 0"),
+    (
+        {"op": "einsum", "xs": ["a"], "equation": "ij"},
+        "equation: expected subscripts such as `...ij,...jk->...ik`",
+    ),
+    (
+        {"op": "einsum", "xs": ["a"], "equation": "ij,jk->ik"},
+        "equation: expected 1 terms, one for each of xs, found 2",
+    ),
+    (
+        {"op": "einsum", "xs": ["a"], "equation": "ij->ik"},
+        "equation: index 'k' of the output is in no input",
+    ),
+    (
+        {"op": "rope_table", "positions": "p", "dim": 7},
+        "dim: expected an even number, found 7",
+    ),
+    (
+        {"op": "rope_table", "positions": "p", "dim": 8, "factor": 2.0},
+        "factor: expected 1.0 where scaling is none, found 2.0",
+    ),
+    (
+        {
+            "op": "attention_mask",
+            "query_positions": "q",
+            "key_positions": "k",
+            "key_segments": "s",
+        },
+        "segments: expected those of queries and of keys, found one of them",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"), FAULTS, ids=[f"{d['op']}: {p[:30]}" for d, p in FAULTS]
+)
+def test_problem(data: dict[str, Any], problem: str) -> None:
+    (found,) = NODE.validate_python(data).problems()
+    assert found.startswith(problem)
+    assert "\n" not in found
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"op": "zeros", "shape": [True], "dtype": "float"},
+        {"op": "zeros", "shape": [2], "dtype": "complex64"},
+        {"op": "reshape", "x": "x", "shape": ["any"]},
+        CONV | {"padding": "same"},
+        CONV | {"strides": 0.5},
+        {"op": "sum", "x": "x", "axis": "last"},
+        {"op": "index", "x": "x", "at": "__import__('os')"},
+    ],
+)
+def test_not_of_the_type(data: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        NODE.validate_python(data)
+
+
+def test_sizes_below_one_are_found_once_known() -> None:
+    op = NODE.validate_python(CONV | {"kernel_size": ["$n - 1"]})
+    with pytest.raises(ExpressionError, match="kernel_size: expected at least 1"):
+        op.resolve({"n": 1})
+    op = NODE.validate_python({"op": "zeros", "shape": [2, -1], "dtype": "float"})
+    with pytest.raises(ExpressionError, match="shape: expected at least 0, found -1"):
+        op.resolve({})
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("0", (0,)),
+        ("..., ::2, 1:, :", ("...", (None, None, 2), (1, None, None), (None,) * 3)),
+        ("None,-1, :-1:-2", (None, -1, (None, -1, -2))),
+        ("$n, $(n - 1) // 2 : $n", ("$n", ("$(n - 1) // 2", "$n", None))),
+    ],
+)
+def test_index_grammar(text: str, parts: tuple[Any, ...]) -> None:
+    assert index_parts(text) == parts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            ",",
+            "x",
+            "1.5",
+            "1:2:3:4",
+            "..., ...",
+            "[1]",
+            "True",
+            "0x1",
+            "$",
+            "$a.b",
+        ),
+        *("$f(1)", "1 2", "--1", "(1)", "٣", "9" * 19, ":" * 300, "...:1"),
+    ],
+)
+def test_not_an_index(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        index_parts(text)
+
+
+def test_index_resolves_what_is_known() -> None:
+    op = Index(op="index", x="x", at="$n - 1, 1:$time, ...")
+    some = op.resolve({"n": 4}, partial=True)
+    assert some.at == [3, [1, "$time", None], "..."]  # type: ignore[attr-defined]
+    rest = some.resolve({"time": 7})
+    assert rest.at == [3, [1, 7, None], "..."]  # type: ignore[attr-defined]
+    with pytest.raises(ExpressionError, match="at: no attribute or dim is named 'n'"):
+        op.resolve({})
+
+
+def test_split_takes_its_parts_from_names() -> None:
+    data = {"op": "split", "x": "qkv", "names": ["q", "k", "v"], "axis": -1}
+    op = NODE.validate_python(data)
+    assert op.outputs() == ("q", "k", "v")
+    assert op == NODE.validate_python(data | {"sections": 3})
