@@ -141,7 +141,8 @@ class Probe:
             try:
                 found.append((sample, self._at(arrays, sample)))
             except Exception as problem:
-                if isinstance(error, jax.errors.InconclusiveDimensionOperation):
+                # The symbolic error names dims; this one says more than "undecided".
+                if failure is error and "inconclusive" in str(error):
                     failure = problem
         if not found and (samples or not names):
             raise self._refused(failure, arrays, symbolic=bool(names)) from failure
@@ -166,6 +167,7 @@ class Probe:
         self, found: list[tuple[dict[str, int], Shapes]], sizes: list[Any]
     ) -> tuple[Flow, ...] | None:
         flows = []
+        known = {s for f in self.flows.values() for s in f.shape or ()}
         for results in zip(*(shapes for _, shapes in found), strict=True):
             if len({len(r.shape) for r in results}) != 1:
                 return None
@@ -181,7 +183,7 @@ class Probe:
                 ]
                 if same:
                     shape.append(same[0])
-                elif len(axis) > 1 and len(set(axis)) == 1:
+                elif len(set(axis)) == 1 and (len(axis) > 1 or axis[0] in known):
                     shape.append(axis[0])
                 else:
                     shape.append(self.dims.fresh(undecided=True))

@@ -13,11 +13,12 @@ from jax import export
 from blox.schema.expressions import evaluate
 from blox.schema.graph import split_constraint
 
-# Sizes that divide by much, sizes that divide by nothing, and both at once.
+# Sizes that divide by much, and sizes that divide by nothing. None is 1, which would
+# broadcast, none is small, as slices want room, and none is likely in a model.
 _SAMPLES = (
-    (48, 96, 144, 192, 240, 288),
-    (23, 31, 41, 53, 61, 71),
-    (1, 2, 3, 5, 7, 11),
+    (23 * 48, 29 * 48, 31 * 48, 37 * 48, 41 * 48, 43 * 48),
+    (47 * 48, 53 * 48, 59 * 48, 61 * 48, 67 * 48, 71 * 48),
+    (1009, 1013, 1019, 1021, 1031, 1033),
 )
 
 
@@ -114,20 +115,24 @@ class Dims:
         for row in _SAMPLES:
             for turn in range(len(row)):
                 turned = itertools.cycle(row[turn:] + row[:turn])
-                sizes = {n: self._within(n, next(turned)) for n in sorted(names)}
+                sizes = {
+                    n: self._within(n, i, next(turned))
+                    for i, n in enumerate(sorted(names))
+                }
                 if self._holds(sizes):
                     found.append(sizes)
                     break
         return found
 
-    def _within(self, name: str, size: int) -> int:
+    def _within(self, name: str, index: int, size: int) -> int:
         stem, _, factor = name.rpartition("_")
         dim = self.bounds.get(stem if factor.isdigit() else name, None)
         dim = dim or self.bounds.get(name) or Dim()
         low = -(-dim.min // dim.multiple_of)
         high = None if dim.max is None else dim.max // dim.multiple_of
         size = max(size, low)
-        return size if high is None else min(size, high)
+        # Dims that meet their bounds should still differ.
+        return size if high is None or size <= high else max(high - index, low)
 
     def _holds(self, sizes: dict[str, int]) -> bool:
         values = dict(self.known)

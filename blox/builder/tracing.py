@@ -89,7 +89,8 @@ def _run(
     from .writer import Writer
 
     # Entries share one tree of parameters; what is called has a scope of its own.
-    leaves = graph.leaves if len(graph.active) == 1 else None
+    is_entry = len(graph.active) == 1
+    leaves = dict(graph.leaves) if is_entry else {}
     w = Writer(graph, form.name, flows, own, leaves)
     for name, given in graph.inputs.get(form.name, {}).items():
         w.declared[name] = _declared(given)
@@ -111,6 +112,8 @@ def _run(
         bare=isinstance(result, Value),
     )
     leaving = {n: _leaving(v.flow, graph, own) for n, v in outputs.items()}
+    if is_entry:
+        graph.leaves.update(w.leaves)
     return Traced(record, leaving, w.leaves, result)
 
 

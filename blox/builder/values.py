@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from blox.schema import SpecError
@@ -36,7 +36,7 @@ class Flow:
     absent: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Value:
     """An input or an output of a node: what ops take and give.
 
@@ -48,7 +48,11 @@ class Value:
     reference: str
     """What stands in the Graph: `node`, `node.output` or the name of an input."""
     flow: Flow
-    owner: Writer = field(repr=False)
+    owner: Writer
+
+    def __repr__(self) -> str:
+        dtype = self.flow.kind if self.flow.dtype is None else self.flow.dtype
+        return f"Value({self.owner.name}.{self.reference}: {dtype}{show(self.shape)})"
 
     @property
     def shape(self) -> Shape | None:

@@ -37,7 +37,7 @@ class Writer:
         name: str,
         inputs: Mapping[str, Flow],
         own: Mapping[str, int | float],
-        leaves: Leaves | None = None,
+        leaves: Leaves,
     ) -> None:
         self.graph = graph
         self.name = name
@@ -47,7 +47,7 @@ class Writer:
         self.attributes = {**graph.attributes, **own}
         self.sizes: dict[str, Any] = dict(self.attributes)
         self.nodes: dict[str, Op] = {}
-        self.leaves: Leaves = {} if leaves is None else leaves
+        self.leaves = leaves
 
     def declare(self, x: Value, shape: Sequence[int | str], dtype: str | None) -> None:
         """See `FunctionBuilder.declare`."""
@@ -265,7 +265,7 @@ class Writer:
                     name,
                     f"{op.op}: expected {' and '.join(lacking) or 'sizes'}, found "
                     "nothing, and what flows in does not tell",
-                    f"give {lacking[0]}=" if lacking else "",
+                    "give " + " and ".join(f"{n}=" for n in lacking) if lacking else "",
                 )
 
 
