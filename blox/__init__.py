@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from blox.builder.values import Operand as Operand
     from blox.builder.values import Value as Value
     from blox.generate import generate as generate
+    from blox.io.examples import Example as Example
     from blox.io.loading import load as load
     from blox.io.saving import save as save
     from blox.io.validating import validate as validate
+    from blox.io.verifying import verify as verify
     from blox.runtime.model import build as build
     from blox.runtime.params import init as init
     from blox.runtime.params import merge as merge
@@ -39,6 +41,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "BloxError": "blox.schema",
+    "Example": "blox.io.examples",
     "FunctionBuilder": "blox.builder.functions",
     "Graph": "blox.schema",
     "GraphBuilder": "blox.builder.graphs",
@@ -57,6 +60,7 @@ _HOME = {
     "save": "blox.io.saving",
     "split": "blox.runtime.params",
     "validate": "blox.io.validating",
+    "verify": "blox.io.verifying",
 }
 __all__ = ["__version__", *_HOME]  # noqa: PLE0604
 
