@@ -12,7 +12,7 @@ from blox.weights import Headers, read_headers
 from blox.weights.files import shown
 
 from . import hub
-from .fitting import Fit, fit
+from .fitting import fit
 from .spec import PathLike, is_single, is_spec, parse_spec, spec_files
 
 _ATTEMPTS = 5
@@ -51,16 +51,35 @@ def load(
             weights and Graph, or a weight file that is not sound.
     """
     graph, headers = read_model(path)
-    # JAX takes a second to import: not for a file that is refused anyway.
+    params, findings = read_params(
+        graph, headers, dtype=dtype, mmap=mmap, strict=strict, progress=progress
+    )
+    for diagnostic in findings:
+        warnings.warn(str(diagnostic), stacklevel=2)
+    return graph, params
+
+
+def read_params(
+    graph: Graph,
+    headers: Headers,
+    *,
+    dtype: Any = None,
+    mmap: bool = True,
+    strict: bool = False,
+    progress: bool | None = None,
+) -> tuple[dict[str, Any], list[Diagnostic]]:
+    """Params of a sound Graph by the headers of its weights, and warnings (`load`)."""
+    # JAX takes a second to import: not for a file that was refused before.
     import jax
     import numpy as np
+
+    from .assembling import assemble, grow
 
     x64 = jax.dtypes.canonicalize_dtype(np.int64) == np.int64
     target = _floating(dtype, x64=x64)
     found = fit(headers, graph, x64=x64)
-    _settle(found, strict=strict)
-    from .assembling import assemble, grow
-
+    if any(strict or d.severity == "error" for d in found.findings):
+        raise WeightsError(bounded(found.findings))
     program = graph.program()
     leaves = program.leaves()
     arrays = assemble(
@@ -75,7 +94,7 @@ def load(
             if leaf.trainable and leaf.dtype == "float":
                 arrays[name] = arrays[name].astype(target)
     params: dict[str, Any] = grow(program.tree, arrays)
-    return graph, params
+    return params, found.findings
 
 
 def read_model(path: PathLike) -> tuple[Graph, Headers]:
@@ -104,14 +123,6 @@ def read_model(path: PathLike) -> tuple[Graph, Headers]:
 
 def _again(place: Path, files: dict[str, bytes]) -> dict[str, bytes]:
     return files if is_single(place) else spec_files(place)
-
-
-def _settle(found: Fit, *, strict: bool) -> None:
-    wrong = [d for d in found.findings if strict or d.severity == "error"]
-    if wrong:
-        raise WeightsError(bounded(found.findings))
-    for diagnostic in found.findings:
-        warnings.warn(str(diagnostic), stacklevel=3)
 
 
 def _floating(dtype: Any, *, x64: bool) -> Any:

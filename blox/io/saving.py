@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blox.schema import Graph, WeightsError, to_json
 from blox.schema.errors import Diagnostic, bounded, quote
@@ -12,22 +12,16 @@ from blox.weights import LeafSpec, TensorInfo, compare, save_flat
 from blox.weights.files import shown
 
 from . import hub
+from .examples import EXAMPLES, Example, dump_examples
 from .spec import (
-    DIGEST_KEY,
-    FORMAT_KEY,
     GRAPH_JSON,
     GRAPH_KEY,
     GRAPH_MSGPACK,
-    VERSION_KEY,
     PathLike,
     is_single,
     is_spec,
+    metadata_of,
 )
-
-if TYPE_CHECKING:
-    from .examples import Example
-
-EXAMPLES = "examples.safetensors"
 
 
 def save(
@@ -80,8 +74,6 @@ def save(
     else:
         extras[GRAPH_JSON] = to_json(graph).encode()
         if examples:
-            from .examples import dump_examples
-
             extras[EXAMPLES] = dump_examples(graph, params, examples)
     save_flat(
         target,
@@ -92,17 +84,6 @@ def save(
         remove=() if is_single(target) else (GRAPH_MSGPACK, EXAMPLES),
         progress=progress is not False,
     )
-
-
-def metadata_of(graph: Graph) -> dict[str, str]:
-    """What the weights of `graph` say of it in their metadata."""
-    from blox import __version__
-
-    return {
-        FORMAT_KEY: graph.format,
-        DIGEST_KEY: graph.digest,
-        VERSION_KEY: __version__,
-    }
 
 
 def check_params(graph: Graph, params: Mapping[str, Any]) -> dict[str, Any]:

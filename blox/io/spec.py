@@ -147,3 +147,14 @@ def read_graph(path: PathLike) -> Graph:
     from . import hub
 
     return parse_spec(spec_files(hub.local(path)))
+
+
+def metadata_of(graph: Graph) -> dict[str, str]:
+    """What the weights of `graph` say of it in their metadata."""
+    from blox import __version__
+
+    return {
+        FORMAT_KEY: graph.format,
+        DIGEST_KEY: graph.digest,
+        VERSION_KEY: __version__,
+    }

@@ -68,6 +68,8 @@ def _of_path(path: PathLike, report: Report) -> Graph:
         place = hub.with_weights(path, place)
         if is_single(place) or has_weights(place):
             _check_headers(place, graph, report)
+        if not is_single(place):
+            _check_examples(place, graph)
     return graph
 
 
@@ -92,3 +94,13 @@ def _check_headers(place: Path, graph: Graph, report: Report) -> None:
         # Whoever loads decides whether x64 is on.
         wide = d.code == "weights-x64"
         tell(report, [replace(d, severity="warning") if wide else d])
+
+
+def _check_examples(folder: Path, graph: Graph) -> None:
+    from blox.weights import locate
+
+    from .examples import EXAMPLES, read_examples
+
+    file = locate(folder, EXAMPLES)
+    if file is not None:
+        read_examples(file, graph)
