@@ -12,7 +12,7 @@ Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 
 def outputs(model: Any, inputs: Arrays, dtype: torch.dtype) -> dict[str, Any]:
-    """The outputs of a transformers model in a dtype; the model itself stays as it is."""
+    """The outputs of a transformers model in a dtype; the model stays as it is."""
     tensors = {name: torch.tensor(v, dtype=torch.long) for name, v in inputs.items()}
     before = model.dtype
     with torch.no_grad():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ SENTENCES = [
     "The kitten is having a nap in the sun.",
     "Interest rates rose by a quarter of a point.",
     "Hi",
-    "Where blox reads a stranger's file, it reads data and never code, however long and "
-    "winding the sentence may be that says so; and it says so on one line, for people.",
+    "Where blox reads a stranger's file, it reads data and never code, however long "
+    "and winding the sentence may be that says so; and it says so on one line.",
     "naïve café — 東京 🦊 \t\n ΑΒΓ",
     "",
 ]
@@ -73,13 +74,14 @@ def random(seed: int, batch: int, seq: int) -> Arrays:
     }
 
 
-CASES = {
+CASES: dict[str, Callable[[Path], Arrays]] = {
     "sentences": tokenised,
     "sentence": lambda folder: {n: v[4:5] for n, v in tokenised(folder).items()},
     "ids": lambda folder: {"input_ids": random(1, 4, 31)["input_ids"]},
     "random": lambda folder: random(0, 5, 64),
     "longest": lambda folder: random(2, 1, 512),
-    "one": lambda folder: random(3, 1, 1),
+    # Many, as the largest error of one token's 384 numbers scatters by more than 2.
+    "single tokens": lambda folder: random(3, 16, 1),
 }
 
 
@@ -92,17 +94,21 @@ def test_hidden_states(
     found, _ = jax.jit(bx.build(graph))(params, **inputs)
     theirs = outputs(reference, inputs, torch.float32)
     exact = outputs(reference, inputs, torch.float64)
-    for name in ("last_hidden_state", "pooler_output"):
-        ours = error(found[name], exact[name])
+    tokens = inputs.get("attention_mask", np.ones_like(inputs["input_ids"])) == 1
+    parts = {"tokens": tokens, "padding": ~tokens}
+    for name, where in {**parts, "pooled": ...}.items():
+        output = "pooler_output" if name == "pooled" else "last_hidden_state"
+        x, y, z = (np.asarray(o[output])[where] for o in (found, theirs, exact))
+        if not x.size:
+            continue
         print(
-            f"{case} {name}: {error(found[name], theirs[name]):.2e} from theirs;",
-            end="",
+            f"{case}, {name}: {error(x, y):.1e} from transformers, "
+            f"{error(x, z):.1e} from float64 (transformers {error(y, z):.1e})"
         )
-        print(
-            f" from float64 {ours:.2e}, theirs {error(theirs[name], exact[name]):.2e}"
-        )
-        assert error(found[name], theirs[name]) <= 2e-5
-        assert ours <= 2 * error(theirs[name], exact[name])
+        assert error(x, z) <= 2 * error(y, z)
+        # The vectors of padding mean nothing and are ill-conditioned: where a text is
+        # empty, transformers' own are 2e-4 from float64.
+        assert error(x, y) <= 2e-5 or name == "padding"
 
 
 @pytest.mark.parametrize("case", ["sentences", "sentence", "random", "longest"])
@@ -127,6 +133,9 @@ def test_modes_of_running_agree(
     model, inputs = bx.build(graph), tokenised(folder)
     eager, _ = model(params, **inputs)
     jitted, _ = jax.jit(model)(params, **inputs)
+    tokens = inputs["attention_mask"] == 1
+    for found in (eager, jitted):
+        found["last_hidden_state"] = found["last_hidden_state"][tokens]
     for name, value in eager.items():
         assert error(value, jitted[name]) <= 2e-5
 

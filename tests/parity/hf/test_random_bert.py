@@ -88,10 +88,7 @@ def test_outputs_and_export(case: str, tmp_path: Path) -> None:
         tmp_path / "ours", output_loading_info=True
     )
     assert not any(report.values())
-    assert again.config.to_diff_dict() == {
-        **model.config.to_diff_dict(),
-        "_name_or_path": again.config.to_diff_dict().get("_name_or_path"),
-    }
+    assert again.config.to_diff_dict() == model.config.to_diff_dict()
     for name, value in model.state_dict().items():
         assert torch.equal(value, again.state_dict()[name]), name
 
@@ -123,7 +120,7 @@ def test_heads_are_refused_by_name(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     model = transformers.BertForMaskedLM(transformers.BertConfig(**SMALL))
     model.save_pretrained(tmp_path / "head")
-    with pytest.raises(bx.SpecError, match="model.bert"):
+    with pytest.raises(bx.SpecError, match=r"model\.bert"):
         from_hf(tmp_path / "head")
     # What the error says to do.
     model.bert.save_pretrained(tmp_path / "encoder")
