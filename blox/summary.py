@@ -88,7 +88,7 @@ def summary(graph: Graph, params: Any = None, *, depth: int | None = None) -> Su
 def summarise(
     graph: Graph, dtypes: Mapping[str, str], *, depth: int | None = None
 ) -> Summary:
-    """As `summary`, with the dtypes of arrays by graph path, as a file's header has them."""
+    """As `summary`, with dtypes of arrays by graph path, as a file's header has them."""
     program = graph.program()
     leaves = program.leaves()
     nbytes = {p: _nbytes(leaf, dtypes.get(p)) for p, leaf in leaves.items()}
@@ -141,7 +141,7 @@ def _heading(program: Program) -> Iterator[str]:
 
 
 def _branches(rows: tuple[Row, ...]) -> Iterator[str]:
-    """The lines that lead to each row: drawn from the last, which knows what follows."""
+    """What leads to each row: drawn from the last, where it is known what follows."""
     leads: list[str] = []
     open_at: set[int] = set()
     for row in reversed(rows):

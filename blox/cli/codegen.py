@@ -48,9 +48,9 @@ def codegen(
 ) -> None:
     """Writes a model as one file of Python that needs JAX, and no blox.
 
-    The weights are not in it: its `load_params` reads the model folder. It is one-way: a
-    file that you have edited is your own. So FILE is replaced only if you say --force,
-    unless it holds just what would be written; --check shows how the two differ.
+    The weights are not in it: its `load_params` reads the model folder. It is one-way:
+    a file that you have edited is your own. So a FILE that holds anything else than
+    what would be written is replaced only with --force; --check shows how they differ.
 
     Examples:
         blox codegen model -o model.py

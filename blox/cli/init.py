@@ -45,8 +45,8 @@ def init(
 ) -> None:
     """Makes new parameters for a spec, as its initialisers say, and saves the model.
 
-    The same seed gives the same parameters. Weights that are in DST already stay, unless
-    you say --force.
+    The same seed gives the same parameters. Weights that are in DST already stay,
+    unless you say --force.
 
     Examples:
         blox init graph.json model

@@ -30,7 +30,7 @@ class FileReport:
 
 
 def as_text(reports: Sequence[FileReport]) -> str:
-    """A line for each finding, `path: severity code where: message; hint`, and a sum."""
+    """A line a finding, `path: severity code where: message; hint`, and a sum."""
     lines = []
     for report in reports:
         path = printable(report.path)
@@ -80,7 +80,7 @@ def as_json(reports: Sequence[FileReport]) -> str:
 
 
 def as_github(reports: Sequence[FileReport]) -> str:
-    """Workflow commands, one for each finding; what would end or forge one is escaped."""
+    """Workflow commands, one a finding; what would end or forge one is escaped."""
     lines = []
     for report in reports:
         file = report.path

@@ -32,7 +32,7 @@ def show(
             "--depth",
             min=0,
             metavar="N",
-            help="Levels of calls to show; 0 for totals, 1 for the nodes of the entries.",
+            help="Levels to show: 0 the totals, 1 the nodes of the entries.",
             show_default=False,
         ),
     ] = None,

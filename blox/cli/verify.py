@@ -1,4 +1,4 @@
-"""`blox verify`: are the bytes those that were saved, and the numbers those promised?"""
+"""`blox verify`: are the bytes those that were saved, the numbers those promised?"""
 
 from __future__ import annotations
 
