@@ -88,7 +88,7 @@ def summary(graph: Graph, params: Any = None, *, depth: int | None = None) -> Su
 def summarise(
     graph: Graph, dtypes: Mapping[str, str], *, depth: int | None = None
 ) -> Summary:
-    """As `summary`, with dtypes of arrays by graph path, as a file's header has them."""
+    """As `summary`, with dtypes of arrays by graph path, as headers of files say."""
     program = graph.program()
     leaves = program.leaves()
     nbytes = {p: _nbytes(leaf, dtypes.get(p)) for p, leaf in leaves.items()}

@@ -1,4 +1,4 @@
-"""`blox demo`: the whole way once, with a small trained model that blox brings along."""
+"""`blox demo`: the whole way once, with a small trained model that comes with blox."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def demo(
         typer.Option("--output", "-o", metavar="DIR", help="The folder to write to."),
     ] = "blox-demo",
 ) -> None:
-    """Takes a small trained model all the way: spec, weights, function, standalone file.
+    """Takes a small trained model all the way: spec, weights, function, file.
 
     The model reads handwritten digits. It is validated, loaded, run on digits that it
     has not seen, and written as a file of Python, which gives the same numbers. Spec,
@@ -116,9 +116,7 @@ def _own(path: Path, data: bytes) -> None:
     for parent in path.parents:
         if parent.exists():
             if not parent.is_dir():
-                fail(
-                    f"{parent}: expected a folder, found a file; choose another --output"
-                )
+                fail(f"{parent}: expected a folder, found a file; see --output")
             break
     if path.is_symlink() or (
         path.exists() and not (path.is_file() and path.read_bytes() == data)
@@ -185,7 +183,8 @@ def _imported(file: Path) -> ModuleType:
     from importlib.util import module_from_spec, spec_from_file_location
 
     spec = spec_from_file_location("blox_demo_digits", file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     old, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-MODEL = ("graph.json", "params.safetensors")
+MODEL = ("graph.json", "params.safetensors", "examples.safetensors")
 """The files of the model's folder."""
 HELD_OUT = "held_out.npz"
 """`images` (360, 8, 8), from 0 white to 16 black, and `labels` (360,), both uint8."""
