@@ -91,6 +91,15 @@ class Folder(ast.NodeTransformer):
         chosen: ast.expr = self.visit(node.body if known else node.orelse)
         return chosen
 
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        self.generic_visit(node)
+        idle = isinstance(node.op, ast.And)
+        kept = [v for v in node.values if self.decide(v) is not idle]
+        if len(kept) == 1:
+            return kept[0]
+        node.values = kept or node.values[:1]
+        return node
+
     def visit_If(self, node: ast.If) -> Any:
         known = self.decide(node.test)
         if known is None:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 from ..schema.ops.control import Cond, Map, Repeat, Scan, WhileLoop
 from ..schema.program import Arg, Step
 from .calls import callee_attributes, callee_call
-from .nodes import assign, call, dotted, function, literal, name, subscript, tuple_of
+from .nodes import (
+    annotated,
+    assign,
+    call,
+    dotted,
+    function,
+    literal,
+    name,
+    names_in,
+    subscript,
+    tuple_of,
+)
 from .plan import Plan, dtype_node, state_paths
 
 if TYPE_CHECKING:
@@ -34,6 +46,9 @@ def write_control(writer: FunctionWriter, step: Step) -> None:
 
 class Loop:
     """What loops share: a callee, a carry, xs, inputs that stay, keys by step."""
+
+    shares_scope = False
+    """True where the body has no scope of its own, so that its names stay behind."""
 
     def __init__(self, writer: FunctionWriter, step: Step) -> None:
         self.writer = writer
@@ -64,7 +79,9 @@ class Loop:
 
     def inner(self, text: str) -> str:
         """A name inside of the loop: it may hide no outer name that the loop uses."""
-        used = set().union(*(_names(v) for v in (*self.fixed.values(), self.own)))
+        used = set().union(*(names_in(v) for v in (*self.fixed.values(), self.own)))
+        if self.shares_scope:
+            used |= self.writer.taken
         while text in used or text in self.writer.module.globals or text in self._inner:
             text += "_"
         self._inner.add(text)
@@ -125,6 +142,7 @@ class Loop:
         given: dict[str, ast.expr],
         *,
         stateful: bool,
+        idle: Container[str] = (),
     ) -> tuple[list[ast.stmt], dict[str, ast.expr], ast.expr | None]:
         """Statements that call the body, its outputs by name, its state.
 
@@ -132,7 +150,9 @@ class Loop:
         """
         assert self.plan is not None
         names = {
-            o: given[o] if isinstance(given.get(o), ast.Name) else name(self.inner(o))
+            o: given[o]
+            if isinstance(given.get(o), ast.Name)
+            else name("_" if o in idle else self.inner(o))
             for o in outputs
         }
         state = name(self.inner("new_state")) if stateful else None
@@ -311,14 +331,22 @@ class Scanned(Loop):
 class Unrolled(Loop):
     """A `for` over the list of the copies' parameters."""
 
+    shares_scope = True
+
     def write(self) -> None:
         writer, step = self.writer, self.step
         self.fix()
         xs = {n: self._named(n, a) for n, a in self.xs.items()}
         targets = dict(zip(step.outputs, writer.locals_of(step), strict=True))
-        for n in self.carry:
+        for n in self.carry:  # it has a name even where only the next copy uses it
+            if targets[n] == "_":
+                targets[n] = writer.fresh(f"{step.name}_{n}")
             writer.body.append(assign(targets[n], self.first(n)))
-        lists = {o: writer.fresh(f"{step.name}_{o}_list") for o in self.others}
+        lists = {
+            o: writer.fresh(f"{step.name}_{o}_list")
+            for o in self.others
+            if targets[o] != "_"
+        }
         for text in lists.values():
             writer.body.append(_list(text, "list[Array]"))
         states = writer.fresh(f"{step.name}_states") if step.stateful else ""
@@ -388,11 +416,16 @@ class Unrolled(Loop):
             body.append(assign(result, value))
         else:
             lines, found, state = self.results(
-                value, list(step.outputs), given, stateful=bool(states)
+                value,
+                list(step.outputs),
+                given,
+                stateful=bool(states),
+                idle={o for o in self.others if o not in lists},
             )
             body += lines
             for n in self.carry:
-                body.append(assign(targets[n], found[n]))
+                if found[n] is not given[n]:
+                    body.append(assign(targets[n], found[n]))
             for o, text in lists.items():
                 body.append(ast.Expr(call(f"{text}.append", [found[o]])))
         if states and state is not None:
@@ -554,15 +587,13 @@ class While(Loop):
             writer, test, cond, self._part("cond", cond) if test.takes_params else None,
             inputs, {}, None, cse=True,
         )  # fmt: skip
-        tests = list(lead)
         if cond.stateful:
-            tests.append(assign(ast.Tuple([name("go"), name("_")]), goes))
-            goes = name("go")
+            goes = ast.Subscript(goes, literal(0))
         if op.max_steps is not None:
             assert i is not None
             bound = ast.Compare(i, [ast.Lt()], [self._max_steps()])
             goes = ast.BinOp(goes, ast.BitAnd(), bound)
-        tests.append(ast.Return(goes))
+        tests = [*_only(lead, names_in(goes)), ast.Return(goes)]
         cond_title = writer.fresh(f"{step.name}_cond")
         writer.body.append(function(cond_title, [argument], [], "Any", tests))
         now: ast.expr = own if state is None else call("merge", [own, state])
@@ -627,6 +658,22 @@ def kept(writer: FunctionWriter, own: ast.expr, tree: Any) -> ast.expr:
     return call("kept", [own, state_paths(tree)], {"train": name("train")})
 
 
+def _only(lead: list[ast.stmt], used: set[str]) -> list[ast.stmt]:
+    """The unpacking of a carry, with `_` for what is not used."""
+
+    def target(node: ast.expr) -> ast.expr:
+        if isinstance(node, ast.Tuple):
+            parts = [target(e) for e in node.elts]
+            if all(isinstance(p, ast.Name) and p.id == "_" for p in parts):
+                return name("_")
+            return ast.Tuple(parts)
+        return node if isinstance(node, ast.Name) and node.id in used else name("_")
+
+    return [
+        assign(target(s.targets[0]), s.value) for s in lead if isinstance(s, ast.Assign)
+    ]
+
+
 def _packed(items: list[ast.expr], *, unused: bool = False) -> ast.expr:
     """No item as None (or `_`), one as itself, several as a tuple."""
     if not items:
@@ -635,8 +682,6 @@ def _packed(items: list[ast.expr], *, unused: bool = False) -> ast.expr:
 
 
 def _list(text: str, annotation: str) -> ast.stmt:
-    from .nodes import annotated
-
     return annotated(text, annotation, ast.List([]))
 
 
@@ -644,9 +689,3 @@ def _no_arguments() -> ast.arguments:
     return ast.arguments(
         posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[]
     )
-
-
-def _names(node: ast.expr) -> set[str]:
-    from .nodes import names_in
-
-    return names_in(node)

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..schema.ops.control import Repeat
 from ..schema.names import BUILTINS, GENERATED
 from ..schema.parameters import Leaf
 from ..schema.program import Instance, Program, flatten
@@ -26,6 +27,8 @@ class Plan:
     uniform: dict[str, Any]
     varying: tuple[str, ...]
     is_entry: bool
+    numbers: frozenset[str]
+    """Inputs that some call gives a number."""
     needed: set[str] = field(default_factory=set)
 
     @property
@@ -96,6 +99,7 @@ class Module:
                 {**graph.attributes, **same},
                 varying,
                 name in graph.entries,
+                _numbers(program, name),
             )
         taken = {p.title for p in plans.values()} | names | BUILTINS | GENERATED
         return cls(program, library, plans, Carried(library), dropped, frozenset(taken))
@@ -107,6 +111,20 @@ class Module:
                 keys = [int(p) if p.isdigit() else p for p in path.split(".")]
                 return ast.Attribute(subscript(dotted("params"), *keys), "dtype")
         return dotted("jnp.float32")
+
+
+def _numbers(program: Program, function: str) -> frozenset[str]:
+    """The inputs of a function that get Python numbers, here or there."""
+    found: set[str] = set()
+    for step in (s for i in program.instances for s in i.steps):
+        if not any(c.name == function for c in step.callees):
+            continue
+        given = dict(step.args.get("inputs", {}))
+        if isinstance(step.op, Repeat) and not step.op.scan:
+            given |= step.args["xs"]
+            found |= {step.op.index} if step.op.index else set()
+        found |= {n for n, a in given.items() if a.source is None}
+    return frozenset(found)
 
 
 def dtype_node(name: str) -> ast.expr:

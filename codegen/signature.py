@@ -31,7 +31,8 @@ def signature(writer: FunctionWriter) -> tuple[list[Argument], list[Argument], s
         if given.optional:
             arguments.append((local.id, "Array | None", ast.Constant(None)))
         else:
-            arguments.append((local.id, "Array", None))
+            number = text in plan.numbers
+            arguments.append((local.id, "Any" if number else "Array", None))
     keywords: list[Argument] = []
     for attribute in plan.varying:
         if attribute in plan.needed:

@@ -150,7 +150,7 @@ def _cut(source: OpSource, uses: list[Use]) -> ast.FunctionDef:
         for p, default in source.parameters.items()
         if uses and default is not None and all(p in u.present for u in uses)
     ]
-    node.body = Folder(decided, always).block(node.body)
+    node.body = _tidy(Folder(decided, always).block(node.body))
     a = node.args
     keep = [d for d in _paired(a.args, a.defaults) if d[0].arg not in decided]
     for arg, _ in keep:
@@ -163,6 +163,42 @@ def _cut(source: OpSource, uses: list[Use]) -> ast.FunctionDef:
     a.kwonlyargs = [arg for arg, _ in kept]
     a.kw_defaults = [d for _, d in kept]
     return node
+
+
+def _tidy(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Less what folding left without use, and `y = ...; return y` as one."""
+    while True:
+        read = {
+            n.id
+            for s in body
+            for n in ast.walk(s)
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+        }
+        before = sum(1 for s in body for _ in ast.walk(s))
+        body = _Unread(read).block(body)
+        if sum(1 for s in body for _ in ast.walk(s)) == before:
+            break
+    match body[-2:]:
+        case [
+            ast.Assign(targets=[ast.Name(id=a)], value=value),
+            ast.Return(value=ast.Name(id=b)),
+        ] if a == b:
+            return [*body[:-2], ast.Return(value)]
+    return body
+
+
+class _Unread(Folder):
+    """Drops assignments to names that nothing reads."""
+
+    def __init__(self, read: set[str]) -> None:
+        super().__init__({})
+        self.read = read
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        match node.targets:
+            case [ast.Name(id=text)] if text not in self.read:
+                return []
+        return node
 
 
 def _paired(

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 from ..schema.expressions import evaluate, names, parse
 from ..schema.fields import is_expression
+from ..schema.op import ScopeOp
 from ..schema.program import Arg, Step
-from .nodes import assign, call, dotted, function, literal, name, subscript, tuple_of
+from .nodes import (
+    annotated,
+    assign,
+    call,
+    dotted,
+    function,
+    literal,
+    name,
+    subscript,
+    tuple_of,
+)
 from .plan import Module, Plan
 from .printer import expression
 
@@ -39,6 +50,7 @@ class FunctionWriter:
         self.pending: list[Pending] = []
         self.values: dict[str, list[ast.expr]] = {}
         self.taken: set[str] = set()
+        self.used = self.instance.used_outputs()
         self.uses = _uses(
             self.instance.live_steps, list(self.instance.outputs.values())
         )
@@ -50,7 +62,7 @@ class FunctionWriter:
         for item in self.instance.function.inputs:
             self.values[item] = [name(self.fresh(item))]
         if self.plan.stateful:
-            self.body.append(assign("state", ast.Dict([], [])))
+            self.body.append(annotated("state", "Params", ast.Dict([], [])))
         for step in self.instance.live_steps:
             self._step(step)
         self._return()
@@ -70,15 +82,16 @@ class FunctionWriter:
         return text
 
     def locals_of(self, step: Step) -> list[str]:
-        """Names for the outputs of a step."""
-        from ..schema.op import ScopeOp
-
+        """Names for the outputs of a step; `_` for those that nothing uses."""
+        used = self.used.get(step.name, set())
         if len(step.outputs) == 1:
-            return [self.fresh(step.name)]
+            return [self.fresh(step.name) if used else "_"]
         others = {*self.instance.function.nodes, *self.instance.function.inputs}
-        if not isinstance(step.op, ScopeOp) and not others & set(step.outputs):
-            return [self.fresh(o) for o in step.outputs]
-        return [self.fresh(f"{step.name}_{o}") for o in step.outputs]
+        plain = not isinstance(step.op, ScopeOp) and not others & set(step.outputs)
+        return [
+            "_" if i not in used else self.fresh(o if plain else f"{step.name}_{o}")
+            for i, o in enumerate(step.outputs)
+        ]
 
     def value(self, value: Any, kind: Any = "float") -> ast.expr:
         """An attribute, number or expression of the spec as source."""
@@ -90,6 +103,10 @@ class FunctionWriter:
         if all(n in known for n in names(value)):
             return literal(evaluate(value, known, kind))
         return self._expression(parse(value))
+
+    def number(self, arg: Arg) -> ast.expr:
+        """A number, an expression that is one, or a literal list of them."""
+        return self.value(arg.value if arg.text is None else arg.text)
 
     def _expression(self, tree: ast.expr) -> ast.expr:
         match tree:
@@ -158,7 +175,7 @@ class FunctionWriter:
 
     def _operand(self, arg: Arg, chosen: set[str], part: str) -> ast.expr:
         if arg.source is None:
-            return self.value(arg.value)
+            return self.number(arg)
         if arg.source in chosen:
             return next(p.value for p in self.pending if p.step.name == arg.source)
         value = self.values[arg.source][arg.output]
@@ -220,7 +237,6 @@ class FunctionWriter:
     # Steps
 
     def _step(self, step: Step) -> None:
-        from ..schema.op import ScopeOp
         from .calls import write_call
         from .loops import write_control
         from .ops import write_op
@@ -262,7 +278,7 @@ class FunctionWriter:
         self.flush()
         if self.plan.stateful:
             value = ast.Tuple([value, name("state")])
-        elif _is_untyped(value):
+        elif _is_untyped(value, self.plan.numbers):
             text = self.fresh(next(iter(outputs)))
             self.body.append(
                 ast.AnnAssign(name(text), dotted("Array"), value, simple=1)
@@ -279,15 +295,19 @@ def _uses(steps: Sequence[Step], outputs: Sequence[Arg]) -> dict[str, int]:
     return counts
 
 
-def _is_untyped(value: ast.expr) -> bool:
-    """What type checkers know as Any: parameters, and the jitted functions of jax.nn."""
+def _is_untyped(value: ast.expr, numbers: Set[str]) -> bool:
+    """What type checkers know as Any: parameters, numbers, jitted functions of jax.nn."""
     match value:
         case ast.Subscript() | ast.Attribute():
             return True
+        case ast.Name(id=text):
+            return text in numbers
         case ast.BinOp(left=left, right=right):
-            return _is_untyped(left) or _is_untyped(right)
+            return _is_untyped(left, numbers) or _is_untyped(right, numbers)
+        case ast.Compare(left=left, comparators=[right]):
+            return _is_untyped(left, numbers) or _is_untyped(right, numbers)
         case ast.UnaryOp(operand=operand):
-            return _is_untyped(operand)
+            return _is_untyped(operand, numbers)
         case ast.Call(func=ast.Attribute() as function):
             text = expression(function)
             return text.startswith(("jax.nn.", "jax.lax.cond")) or "[" in text

@@ -27,6 +27,8 @@ class Arg:
     value: Any = None
     kind: str = "tensor"
     optional: bool = False
+    text: str | None = None
+    """The expression whose value `value` is."""
 
     @property
     def is_reference(self) -> bool:
@@ -90,6 +92,15 @@ class Instance:
     def live_steps(self) -> list[Step]:
         return [s for s in self.steps if s.live]
 
+    def used_outputs(self) -> dict[str, set[int]]:
+        """Which outputs of each live step something uses."""
+        used: dict[str, set[int]] = {}
+        arguments = (a for s in self.live_steps for a in s.arguments())
+        for arg in (*arguments, *self.outputs.values()):
+            if arg.source is not None:
+                used.setdefault(arg.source, set()).add(arg.output)
+        return used
+
     @property
     def stateful(self) -> bool:
         return any(s.stateful for s in self.live_steps)
@@ -144,7 +155,9 @@ class TreeConflict(ValueError):
 
 
 def nest(path: tuple[str, ...], tree: Tree) -> Tree:
-    """`tree` at `path` of an otherwise empty tree."""
+    """`tree` at `path` of an otherwise empty tree; an empty tree leaves no trace."""
+    if tree == {}:
+        return {}
     for name in reversed(path):
         tree = {name: tree}
     return tree

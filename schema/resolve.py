@@ -10,10 +10,17 @@ from typing import Any
 
 from .bind import Binder, BoundFunction, BoundNode
 from .errors import Report, SpecError, listing, quote
-from .expressions import ExpressionError, evaluate, names
+from .expressions import BoundError, ExpressionError, evaluate, names
 from .fields import is_expression
 from .graph import Function, Graph
-from .limits import MAX_ELEMENTS, MAX_INSTANCES, MAX_LEAVES, MAX_RAN, MAX_TRACED
+from .limits import (
+    MAX_ELEMENTS,
+    MAX_INSTANCES,
+    MAX_LEAVES,
+    MAX_RAN,
+    MAX_STEPS,
+    MAX_TRACED,
+)
 from .op import Op, ParamOp, ScopeOp
 from .ops.control import Cond, Map, Repeat, Scan, WhileLoop
 from .parameters import Leaf
@@ -93,7 +100,8 @@ class Resolver:
         self.dims: dict[str, dict[str, tuple[str, int]]] = {}
         self.instances: dict[tuple[str, str], Instance] = {}
         # What the work so far has come to: a file is refused before it is done.
-        self.traced = 0
+        self.steps = 0
+        self.copies = 0
         self.leaves = 0
         self.leaves_of: dict[int, int] = {}
 
@@ -170,7 +178,9 @@ class Resolver:
             )
         function, bound = self.graph.functions[name], self.bound[name]
         values = {**self.graph.attributes, **own}
-        self._visit(name, 1 + len(bound.nodes))
+        self.steps += len(bound.nodes)
+        if self.steps > MAX_STEPS:
+            self._too_large(path, f"expected at most {MAX_STEPS} nodes, found more")
         self._check_shapes(name, function, values)
         steps = [self._step(name, node, values) for node in bound.nodes]
         tree: Tree = {}
@@ -213,11 +223,6 @@ class Resolver:
             return sum(self.leaves_of[id(c)] for c in step.callees)
         return 1 if isinstance(step.tree, Leaf) else len(step.tree)
 
-    def _visit(self, path: str, nodes: int) -> None:
-        self.traced += nodes
-        if self.traced > MAX_TRACED:
-            self._too_large(path, f"expected at most {MAX_TRACED} nodes, found more")
-
     def _check_shapes(
         self, name: str, function: Function, values: dict[str, Any]
     ) -> None:
@@ -255,7 +260,8 @@ class Resolver:
             op = node.op.resolve(values, partial=True)
             args = {k: _with_values(a, values) for k, a in node.args.items()}
         except ExpressionError as error:
-            self._problem("expression", node.path, str(error))
+            code = "attribute" if isinstance(error, BoundError) else "expression"
+            self._problem(code, node.path, str(error))
             return Step(node.name, node.path, node.op, (node.name,), {}, node.outputs)
         sound = True
         for problem in op.problems():
@@ -342,7 +348,7 @@ class Resolver:
         for field in op.fields().minima:
             value = getattr(op, field)
             for part in value if isinstance(value, list) else (value,):
-                if isinstance(part, str):
+                if is_expression(part):
                     known = False
                     self.report.error(
                         "parameter-size",
@@ -407,7 +413,11 @@ class Resolver:
                 f"{step.path}.count", f"expected a count of at most {MAX_TRACED} copies"
             )
         assert isinstance(op.count, int)
-        self._visit(step.path, op.count)
+        self.copies += op.count
+        if self.copies > MAX_TRACED:
+            self._too_large(
+                step.path, f"expected at most {MAX_TRACED} copies, found more"
+            )
         copies = []
         for i in range(op.count):
             picked = {
@@ -484,7 +494,7 @@ class Resolver:
 def _with_values(arg: Any, values: dict[str, Any]) -> Any:
     match arg:
         case Arg(value=str() as text):
-            return replace(arg, value=_number(text, values))
+            return replace(arg, value=_number(text, values), text=text)
         case Arg(value=tuple() as items):
             return replace(arg, value=tuple(_number(v, values) for v in items))
         case list():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from .interpret import Act, Env, Getter, Interpreter
 
 
-def control(interpreter: Interpreter, step: Step) -> Act:
-    """The closure of a node that runs functions."""
+def control(interpreter: Interpreter, step: Step, used: Collection[int]) -> Act:
+    """The closure of a node that runs functions; `used` are the outputs that are."""
     match step.op:
         case Call():
             return _call(interpreter, step)
         case Repeat(scan=False):
-            return _unrolled(interpreter, step)
+            return _unrolled(interpreter, step, used)
         case Repeat() | Scan():
             return _scan(interpreter, step)
         case Map():
@@ -228,7 +228,7 @@ def _length(length: Any, sliced: dict[str, Any], env: Env) -> int:
     return result
 
 
-def _unrolled(interpreter: Interpreter, step: Step) -> Act:
+def _unrolled(interpreter: Interpreter, step: Step, used: Collection[int]) -> Act:
     op = step.op
     assert isinstance(op, Repeat)
     runs = [_runner(interpreter, c, op.remat, cse=True) for c in step.callees]
@@ -237,6 +237,9 @@ def _unrolled(interpreter: Interpreter, step: Step) -> Act:
         carry = _initial(step, step.callees[0])
     xs, inputs, keys = _getters(step, "xs"), _getters(step, "inputs"), _keys(step)
     listed = bool(step.tree)
+    wanted = [
+        i in used for i, name in enumerate(step.outputs) if name not in carry
+    ]  # copies whose outputs nothing uses are not stacked
 
     def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
         fixed = {n: get(env) for n, get in inputs.items()}
@@ -258,7 +261,10 @@ def _unrolled(interpreter: Interpreter, step: Step) -> Act:
             )
             stacked.append(others)
             states.append(state)
-        joined = tuple(jnp.stack(parts) for parts in zip(*stacked, strict=True))
+        joined = tuple(
+            jnp.stack(parts) if seen else None
+            for parts, seen in zip(zip(*stacked, strict=True), wanted, strict=True)
+        )
         return _join(step, carry, values, joined), states
 
     return act

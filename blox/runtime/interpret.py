@@ -79,7 +79,8 @@ class Interpreter:
 
     def _act(self, instance: Instance, step: Step) -> Act:
         if isinstance(step.op, ScopeOp):
-            return control(self, step)
+            used = instance.used_outputs().get(step.name, set())
+            return control(self, step, used)
         return call_op(step)
 
 
