@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,12 @@ def _of_metadata(path: Path) -> bytes:
     return metadata[GRAPH_KEY].encode()
 
 
+@lru_cache(maxsize=8)
+def _parsed(data: bytes) -> Graph:
+    """A Graph never changes: who validates and then loads a file parses it once."""
+    return from_bytes(data)
+
+
 def parse_spec(files: dict[str, bytes]) -> Graph:
     """The Graph that all of `files` hold; its meaning is not checked yet.
 
@@ -103,7 +110,7 @@ def parse_spec(files: dict[str, bytes]) -> Graph:
         SpecError: every fault of form, or files that hold different Graphs.
     """
     (name, data), *others = files.items()
-    graph = from_bytes(data)
+    graph = _parsed(data)
     for other, content in others:
         where = _difference(plain(graph), plain(from_bytes(content)))
         if where is not None:
