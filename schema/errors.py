@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
@@ -26,12 +27,11 @@ def quote(value: Any, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def listing(names: Iterable[str], limit: int = 8) -> str:
+def listing(names: Collection[str], limit: int = 8) -> str:
     """Names that are known to be sound as `a, b, c`, shortened; `none` without any."""
-    known = list(names)
-    shown = ", ".join(known[:limit])
-    if len(known) > limit:
-        shown += f" and {len(known) - limit} more"
+    shown = ", ".join(islice(names, limit))
+    if len(names) > limit:
+        shown += f" and {len(names) - limit} more"
     return shown or "none"
 
 

@@ -35,6 +35,10 @@ class ExpressionError(ValueError):
     """An expression that is not one, or whose value can't be had."""
 
 
+class BoundError(ExpressionError):
+    """A value that is had, and is too small."""
+
+
 @lru_cache(maxsize=4096)
 def parse(text: str) -> ast.expr:
     """The tree of an expression, `text` with or without its leading `$`."""

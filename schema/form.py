@@ -45,7 +45,7 @@ def form_diagnostics(error: ValidationError) -> list[Diagnostic]:
     for path, item in _without_shallow_branches(
         error.errors(include_url=False, include_context=False)
     ):
-        message, hint = _message(item)
+        message, hint = _message(item, hints=len(found) < 20)
         ending = "" if item["type"] in _WHOLE or "found" in message else _found(item)
         messages = found.setdefault((path, ending), [])
         if hint:
@@ -103,10 +103,10 @@ def _path_part(part: Any) -> str:
     return text if re.fullmatch(r"\w{1,64}", text, re.ASCII) else quote(text)
 
 
-def _message(item: Any) -> tuple[str, str]:
+def _message(item: Any, hints: bool) -> tuple[str, str]:
     kind = item["type"]
     if kind == "unknown_op":
-        return _unknown_op(item["input"].get("op"))
+        return _unknown_op(item["input"].get("op"), hints)
     text = _EXPECTED.get(kind)
     if text is None:
         text = item["msg"].replace("Input should be", "expected")
@@ -117,7 +117,7 @@ def _message(item: Any) -> tuple[str, str]:
     return text, ""
 
 
-def _unknown_op(name: Any) -> tuple[str, str]:
+def _unknown_op(name: Any, hints: bool) -> tuple[str, str]:
     found = f"expected the name of an op, found {_shown(name)}"
     if not isinstance(name, str):
         return found, ""
@@ -127,7 +127,8 @@ def _unknown_op(name: Any) -> tuple[str, str]:
             f"expected `{base}` at version 1, found version {version}",
             "this file needs a newer blox: upgrade blox-format",
         )
-    near = difflib.get_close_matches(name[:64], op_names(), 1)
+    # Hints are a kindness, and cost more than all checks together.
+    near = difflib.get_close_matches(name[:64], op_names(), 1) if hints else []
     return found, f"did you mean {quote(near[0])}?" if near else ""
 
 

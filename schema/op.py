@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from .expressions import ExpressionError, evaluate
+from .expressions import BoundError, ExpressionError, evaluate
 from .fields import Minimum, Operand, ParamPath, Slot, is_expression
 from .names import Name
 from .parameters import Initializer, Leaf
@@ -103,7 +103,7 @@ class Op(Strict):
                 if (low := fields.minima.get(name)) is not None:
                     _at_least(new, low)
             except ExpressionError as error:
-                raise ExpressionError(f"{name}: {error}") from None
+                raise type(error)(f"{name}: {error}") from None
             if new is not old:
                 changes[name] = new
         return self.model_copy(update=changes) if changes else self
@@ -159,7 +159,7 @@ def _at_least(value: Any, low: int) -> None:
         for part in value:
             _at_least(part, low)
     elif isinstance(value, int) and value < low:
-        raise ExpressionError(f"expected at least {low}, found {value}")
+        raise BoundError(f"expected at least {low}, found {value}")
 
 
 @lru_cache(maxsize=None)

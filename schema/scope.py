@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from .errors import Report, listing, quote
@@ -28,10 +29,14 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 def called(op: Op) -> Iterator[tuple[str, str]]:
     """(field, function name) for every function that a node runs."""
     if isinstance(op, ScopeOp):
-        for field in ("function", "then", "otherwise", "cond", "body"):
-            name = getattr(op, field, None)
-            if name is not None:
-                yield field, name
+        for field in _function_fields(type(op)):
+            yield field, getattr(op, field)
+
+
+@lru_cache(maxsize=None)
+def _function_fields(cls: type[ScopeOp]) -> tuple[str, ...]:
+    wanted = ("function", "then", "otherwise", "cond", "body")
+    return tuple(name for name in wanted if name in cls.model_fields)
 
 
 def check_names(graph: Graph, report: Report) -> None:

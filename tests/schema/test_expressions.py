@@ -95,7 +95,8 @@ def test_what_is_no_expression(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["$" + "(" * 120 + "a" + ")" * 120, "$" + "-" * 254 + "a", "$a" + "+a" * 127]
+    "text",
+    ["$" + "(" * 120 + "a" + ")" * 120, "$" + "-" * 254 + "a", "$a" + "+a" * 127],
 )
 def test_deep_expressions_end(text: str) -> None:
     assert names(text) == ("a",)
@@ -106,11 +107,11 @@ def test_deep_expressions_end(text: str) -> None:
     "text", ["$" + "9" * 100_000, "$" + "a" * 100_000, "$" + " " * 100_000 + "!"]
 )
 def test_long_texts_are_refused_at_once_and_never_kept(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(100):
         with pytest.raises(ExpressionError):
             names(text)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
     assert names.cache_info().maxsize is not None
     assert parse.cache_info().maxsize is not None
 
