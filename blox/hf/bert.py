@@ -38,7 +38,7 @@ ACTIVATIONS: dict[str, Data] = {
     "sigmoid": {"op": "sigmoid"},
 }
 
-# (node, module, op): where arrays are in Params, where in transformers. `*` is the layer.
+# (node, module, op): where arrays are in Params and in transformers, `*` is the layer.
 MODULES: tuple[tuple[str, str, str], ...] = (
     ("embeddings.word", "embeddings.word_embeddings", "embed"),
     ("embeddings.position", "embeddings.position_embeddings", "embed"),

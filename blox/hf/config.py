@@ -1,4 +1,4 @@
-"""`config.json` of a BERT: a stranger's file, read strictly, all faults in one error."""
+"""`config.json` of a BERT: a stranger's file, read strictly, all faults in one go."""
 
 from __future__ import annotations
 

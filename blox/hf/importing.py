@@ -31,10 +31,10 @@ def from_hf(
 
     The BERT family: `model_type` bert, architecture BertModel. Inputs and outputs have
     the names and layouts of transformers: input_ids, attention_mask (0 for padding),
-    token_type_ids, position_ids, all (batch, seq) int32 -> last_hidden_state (batch, seq,
-    width), and pooler_output (batch, width) where the checkpoint has a pooler. A folder
-    of sentence-transformers gives a second entry, `sentence_embedding`, of the same
-    inputs -> (batch, width).
+    token_type_ids, position_ids, all (batch, seq) int32 -> last_hidden_state
+    (batch, seq, width), and pooler_output (batch, width) where the checkpoint has a
+    pooler. A folder of sentence-transformers gives a second entry,
+    `sentence_embedding`, of the same inputs -> (batch, width).
 
     Args:
         folder: with config.json and model.safetensors, in shards or not.

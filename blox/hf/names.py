@@ -1,8 +1,8 @@
 """Arrays between Params and a checkpoint, by a table that reads both ways.
 
-A row of the table says which module of transformers a node is, and the op what its arrays
-are called there, and how they are turned. Params hold the layers stacked under a scanned
-repeat, in a list under an unrolled one; a checkpoint has a module per layer.
+A row of the table says which module of transformers a node is, and the op what its
+arrays are called there, and how they are turned. Params hold the layers stacked under a
+scanned repeat, in a list under an unrolled one; a checkpoint has a module per layer.
 """
 
 from __future__ import annotations

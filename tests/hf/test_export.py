@@ -82,7 +82,7 @@ def test_another_size_can_be_exported(
     tmp_path: Path, tiny: tuple[bx.Graph, dict[str, Any]]
 ) -> None:
     graph = tiny[0].replace_attributes(depth=2, hidden=20)
-    params = bx.init(graph, jax.random.key(0))
+    params = jax.jit(lambda: bx.init(graph, jax.random.key(0)))()
     to_hf(tmp_path, graph, params)
     again, loaded = from_hf(tmp_path, name="tiny")
     assert again == graph
