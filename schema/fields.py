@@ -139,6 +139,7 @@ def _schema(kind: str, pattern: str) -> WithJsonSchema:
 _REF = rf"^{NAME}(\.{NAME})?$"
 _ANY = rf"{_REF}|{EXPRESSION}"
 _item = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": _ANY}]}
+_literals = {"type": "array", "items": {"type": ["number", "string"]}}
 
 ParamPath = Annotated[
     str, PlainValidator(_path), _schema("", rf"^\.$|^{NAME}(\.{NAME})*$")
@@ -157,7 +158,10 @@ TensorMap = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "object", "additionalProperties": _item},
+                {
+                    "type": "object",
+                    "additionalProperties": {"anyOf": [*_item["anyOf"], _literals]},
+                },
                 {"type": "array", "items": _item},
             ]
         }

@@ -4,7 +4,7 @@ MAX_CALL_DEPTH = 64
 """Functions that call functions, along any chain."""
 MAX_INSTANCES = 2_000
 """Functions, each per distinct values of its attributes."""
-MAX_STEPS = 40_000
+MAX_STEPS = 20_000
 """Nodes of all these together."""
 MAX_TRACED = 200_000
 """Nodes that a trace visits: calls and unrolled copies count each time."""
