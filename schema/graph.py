@@ -21,7 +21,7 @@ from .errors import Diagnostic, SpecError, listing, quote
 from .expressions import MAX_LENGTH, ExpressionError, names
 from .fields import Int, Number, Reference, is_number
 from .names import Name, PublicName, is_name
-from .op import Op
+from .op import Op, ParamOp
 from .parameters import DType
 from .registry import op_class
 from .strict import Strict
@@ -59,8 +59,9 @@ def dump_node(node: Op) -> dict[str, Any]:
         info = infos[name]
         key = info.alias or name
         value = data[key]
-        # Sizes that are inferred are no meaning; an attribute that is null may be one.
-        telling = name in fields.attributes and name not in fields.minima
+        # The sizes of parameters may be inferred; any other null is a meaning.
+        inferred = issubclass(cls, ParamOp) and name in fields.minima
+        telling = name in fields.attributes and not inferred
         absent = value in ({}, []) or (value is None and not telling)
         if not absent or value != _default(cls, name):
             result[key] = value

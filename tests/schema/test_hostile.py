@@ -428,7 +428,11 @@ def refused(data: bytes) -> tuple[SpecError, int]:
 )
 def test_refused(data: Any, code: str, why: str) -> None:
     raw = json.dumps(data).encode()
-    error, peak = refused(raw)
+    start = time.process_time()
+    with pytest.raises(SpecError) as caught:
+        from_bytes(raw).program()
+    took = time.process_time() - start
+    error = caught.value
     text = str(error)
     lines = text.split("\n")
     assert len(lines) == len(error.diagnostics)
@@ -436,14 +440,12 @@ def test_refused(data: Any, code: str, why: str) -> None:
     assert all(len(line) < 1000 for line in lines)
     assert why in text
     assert any(found.code.startswith(code) for found in error.diagnostics)
-    assert peak < 100 * len(raw) + 48 * 2**20
-    if isinstance(data, dict):
-        packed = msgpack.packb(data)
-        start = time.process_time()
-        with pytest.raises(SpecError) as caught:
-            from_bytes(packed).program()
-        assert time.process_time() - start < 4
-        assert str(caught.value) == text
+    assert took < 4
+    if took < 0.5:  # tracing makes the same work many times as long
+        packed = bytes(msgpack.packb(data)) if isinstance(data, dict) else raw
+        again, peak = refused(packed)
+        assert str(again) == text
+        assert peak < 100 * len(raw) + 2**20
 
 
 def test_names_are_unique_rows() -> None:
