@@ -114,13 +114,17 @@ def _main(pooler: bool) -> Data:
         "ones": {"op": "ones_like", "x": "input_ids"},
         "present": {"op": "default", "x": "attention_mask", "default": "ones"},
         "mask": {"op": "padding_mask", "padding": "present"},
+        "zeros": {"op": "zeros_like", "x": "input_ids"},
+        "types": {"op": "default", "x": "token_type_ids", "default": "zeros"},
+        "offsets": {"op": "arange", "stop": "$seq"},
+        "positions": {"op": "default", "x": "position_ids", "default": "offsets"},
         "embeddings": {
             "op": "call",
             "function": "embeddings",
             "inputs": {
-                "input_ids": "input_ids",
-                "token_type_ids": "token_type_ids",
-                "position_ids": "position_ids",
+                "ids": "input_ids",
+                "types": "types",
+                "positions": "positions",
             },
         },
         "encoder": {
@@ -153,17 +157,9 @@ def _main(pooler: bool) -> Data:
 
 def _embeddings(eps: float) -> Data:
     return {
-        "inputs": {
-            "input_ids": {"shape": ["batch", "seq"]},
-            "token_type_ids": {"optional": True},
-            "position_ids": {"optional": True},
-        },
+        "inputs": {"ids": {}, "types": {}, "positions": {}},
         "nodes": {
-            "zeros": {"op": "zeros_like", "x": "input_ids"},
-            "types": {"op": "default", "x": "token_type_ids", "default": "zeros"},
-            "offsets": {"op": "arange", "stop": "$seq"},
-            "positions": {"op": "default", "x": "position_ids", "default": "offsets"},
-            "word": _embed("input_ids", "$vocab"),
+            "word": _embed("ids", "$vocab"),
             "token_type": _embed("types", "$types"),
             "typed": {"op": "add", "a": "word", "b": "token_type"},
             "position": _embed("positions", "$context"),
@@ -200,7 +196,7 @@ def _attention() -> Data:
         nodes[part[0]] = {
             "op": "reshape",
             "x": part,
-            "shape": ["...", "$heads", "$width // heads"],
+            "shape": ["$batch", "$seq", "$heads", "$width // heads"],
         }
     nodes["attended"] = {
         "op": "dot_product_attention",
@@ -213,7 +209,7 @@ def _attention() -> Data:
     nodes["merged"] = {"op": "flatten", "x": "attended", "start": -2}
     nodes["output"] = _linear("merged", "$width", "$width")
     return {
-        "inputs": {"x": {}, "mask": {}},
+        "inputs": {"x": {"shape": ["batch", "seq", "_"]}, "mask": {}},
         "nodes": nodes,
         "outputs": {"x": "output"},
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from blox.io.saving import check_params
 from blox.schema import Graph
 from blox.schema.errors import Diagnostic, SpecError, quote
 from blox.weights import save_flat
@@ -55,7 +56,7 @@ def to_hf(
     folder = Path(folder)
     config, sentence = _settings(graph)
     found = places(MODULES, graph.program().leaves())
-    arrays = scatter(found, dict(_flat(params, "")))
+    arrays = scatter(found, check_params(graph, params))
     dtypes = {str(array.dtype) for array in arrays.values()}
     dtype = dtypes.pop() if len(dtypes) == 1 else "float32"
     files = {CONFIG: config_data(config, dtype)}
@@ -147,17 +148,6 @@ def _parts(function: Mapping[str, Any]) -> dict[str, Any]:
     for name, node in function.get("nodes", {}).items():
         parts[name] = {k: v for k, v in node.items() if k not in _WISHES}
     return parts
-
-
-def _flat(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(tree, Mapping):
-        for name, part in tree.items():
-            yield from _flat(part, f"{path}.{name}" if path else name)
-    elif isinstance(tree, list):
-        for i, part in enumerate(tree):
-            yield from _flat(part, f"{path}.{i}")
-    else:
-        yield path, tree
 
 
 def _write_files(folder: Path, files: Mapping[str, Any]) -> None:

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from blox.schema import Graph, Leaf
-from blox.schema.errors import Diagnostic, WeightsError, quote
-from blox.schema.program import Tree
+from blox.io.assembling import grow
+from blox.schema import Graph
+from blox.schema.errors import Diagnostic, WeightsError, bounded, quote
 from blox.weights import Headers, TensorInfo, compare, load_flat, locate, read_headers
 
 from .bert import ACTIVATIONS, IGNORED, MODULES, OLD_NAMES, PREFIX, SIZES, bert_graph
@@ -34,7 +34,7 @@ def from_hf(
     token_type_ids, position_ids, all (batch, seq) int32 -> last_hidden_state
     (batch, seq, width), and pooler_output (batch, width) where the checkpoint has a
     pooler. A folder of sentence-transformers gives a second entry,
-    `sentence_embedding`, of the same inputs -> (batch, width).
+    `sentence_embedding`: the first three inputs -> (batch, width).
 
     Args:
         folder: with config.json and model.safetensors, in shards or not.
@@ -50,6 +50,8 @@ def from_hf(
         WeightsError: no safetensors, or names, shapes and dtypes that do not fit the
             config; all differences, and no array is read.
     """
+    import jax
+
     folder = Path(folder)
     raw = read_config(folder, ACTIVATIONS)
     config = parse_config(raw, "config.json", ACTIVATIONS)
@@ -75,9 +77,9 @@ def from_hf(
     found = places(MODULES, program.leaves())
     faults += compare(tensors, expected(found))
     if faults:
-        raise WeightsError(faults)
+        raise WeightsError(bounded(faults))
     arrays = _load(headers, {p.name: tensors[p.name].name for p in found}, progress)
-    return graph, _grown(program.tree, gather(found, arrays), "")
+    return graph, grow(program.tree, jax.device_put(gather(found, arrays)))
 
 
 def _headers(folder: Path) -> Headers:
@@ -116,24 +118,14 @@ def _load(headers: Headers, names: Mapping[str, str], progress: bool) -> dict[st
     """The tensors in the memory of the host, by the names of the table."""
     import jax
 
+    try:
+        host = jax.local_devices(backend="cpu")[0]
+    except RuntimeError:  # JAX_PLATFORMS without cpu
+        host = None
     # NumPy sees arrays of the CPU's device without a copy.
-    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+    with jax.default_device(host):
         arrays = load_flat(headers, names.values(), progress=progress)
     return {known: arrays[name] for known, name in names.items()}
-
-
-def _grown(tree: Tree, arrays: Mapping[str, Any], path: str) -> Any:
-    """Params in the shape of the Program's tree, on the default device."""
-    import jax
-
-    if isinstance(tree, Leaf):
-        return jax.device_put(arrays[path])
-    if isinstance(tree, list):
-        return [_grown(t, arrays, f"{path}.{i}") for i, t in enumerate(tree)]
-    return {
-        name: _grown(part, arrays, f"{path}.{name}" if path else name)
-        for name, part in tree.items()
-    }
 
 
 def _settings(config: BertConfig) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blox.schema import Leaf
-from blox.schema.errors import Diagnostic, WeightsError, quote
+from blox.schema.errors import Diagnostic, WeightsError
 from blox.weights import LeafSpec
 
 Row = tuple[str, str, str]
@@ -126,33 +126,14 @@ def gather(found: Iterable[Place], arrays: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def scatter(found: Iterable[Place], arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """The arrays of a checkpoint by name (NumPy), from those of Params by path.
-
-    Raises:
-        WeightsError: arrays that are missing, or of another shape.
-    """
+    """The arrays of a checkpoint by name (NumPy), from those of Params by path."""
     import numpy as np
 
     result: dict[str, Any] = {}
-    faults: dict[str, Diagnostic] = {}
     for place in found:
-        array = arrays.get(place.path)
-        if array is None:
-            message = "expected an array in Params, found none"
-            faults[place.path] = Diagnostic("weights-missing", place.path, message)
-            continue
-        array = np.asarray(array)
-        rank = len(place.shape) + (place.layer is not None)
-        if array.ndim == rank and place.layer is not None:
-            array = array[place.layer] if place.layer < len(array) else array[:0]
-        if place.transposed and array.ndim == len(place.shape):
-            array = array.T
-        if array.shape != place.shape:
-            shape = quote(list(np.shape(arrays[place.path])))
-            message = f"expected {list(place.shape)} as {place.name}, found {shape}"
-            faults[place.path] = Diagnostic("weights-shape", place.path, message)
-            continue
-        result[place.name] = np.ascontiguousarray(array)
-    if faults:
-        raise WeightsError(faults.values())
+        array = np.asarray(arrays[place.path])
+        array = array if place.layer is None else array[place.layer]
+        result[place.name] = np.ascontiguousarray(
+            array.T if place.transposed else array
+        )
     return result

@@ -76,7 +76,6 @@ _SWITCHES = {
 def sentence_functions(config: SentenceConfig) -> Data:
     """The entry `sentence_embedding`, which calls `main`, and the pooling."""
     ids = {"shape": ["batch", "seq"], "dtype": "int32"}
-    inputs = {n: n for n in ("input_ids", "token_type_ids", "position_ids")}
     nodes: Data = {
         "ones": {"op": "ones_like", "x": "input_ids"},
         "present": {"op": "default", "x": "attention_mask", "default": "ones"},
@@ -84,7 +83,11 @@ def sentence_functions(config: SentenceConfig) -> Data:
             "op": "call",
             "function": "main",
             "params": ".",
-            "inputs": {**inputs, "attention_mask": "present"},
+            "inputs": {
+                "input_ids": "input_ids",
+                "attention_mask": "present",
+                "token_type_ids": "token_type_ids",
+            },
         },
         "pooled": {
             "op": "call",
@@ -103,7 +106,6 @@ def sentence_functions(config: SentenceConfig) -> Data:
                 "input_ids": ids,
                 "attention_mask": {**ids, "optional": True},
                 "token_type_ids": {**ids, "optional": True},
-                "position_ids": {**ids, "optional": True},
             },
             "nodes": nodes,
             "outputs": {SENTENCE: "normalized" if config.normalize else "pooled"},

@@ -141,8 +141,8 @@ def test_params_that_do_not_fit_are_refused(
     with pytest.raises(bx.WeightsError) as caught:
         to_hf(tmp_path / "out", graph, wrong)
     assert [str(d) for d in caught.value.diagnostics] == [
-        "pooler.kernel: expected [16, 16] as pooler.dense.weight, found [16, 3]",
-        "pooler.bias: expected an array in Params, found none",
+        "pooler.kernel: expected shape [16, 16], found [16, 3]",
+        "pooler.bias: expected float[16], found no tensor",
     ]
     with pytest.raises(bx.WeightsError, match=r"encoder\.mlp\.up\.kernel: expected"):
         to_hf(tmp_path / "out", graph.replace_attributes(depth=4), params)

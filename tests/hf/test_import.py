@@ -21,6 +21,7 @@ from blox.schema.resolve import validate
 from blox.weights import save_flat
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
+CASES = {"plain": INPUTS[:1], "padded": INPUTS[:3], "full": INPUTS}
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +38,25 @@ def close(found: Any, wanted: Any, atol: float = 3e-6) -> None:
     np.testing.assert_allclose(np.asarray(found), wanted, rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("case", ["plain", "full"])
+@pytest.mark.parametrize("case", CASES)
 def test_outputs_are_those_of_transformers(
     case: str, tiny: tuple[bx.Graph, dict[str, Any]], known: Arrays
 ) -> None:
     graph, params = tiny
-    given = INPUTS[:1] if case == "plain" else INPUTS
-    inputs = {name: known[name] for name in given}
+    inputs = {name: known[name] for name in CASES[case]}
     outputs, state = jax.jit(bx.build(graph))(params, **inputs)
     assert list(outputs) == ["last_hidden_state", "pooler_output"]
     assert state == {}
     for name, value in outputs.items():
         close(value, known[f"{case}.{name}"])
+
+
+@pytest.mark.parametrize("case", ["plain", "padded"])
+def test_sentence_embeddings_are_those_of_sentence_transformers(
+    case: str, tiny: tuple[bx.Graph, dict[str, Any]], known: Arrays
+) -> None:
+    graph, params = tiny
+    inputs = {name: known[name] for name in CASES[case]}
     vectors, _ = jax.jit(bx.build(graph, "sentence_embedding"))(params, **inputs)
     close(vectors, known[f"{case}.sentence_embedding"], 1e-6)
 
@@ -57,7 +65,7 @@ def test_outputs_are_near_the_float64_reference(
     tiny: tuple[bx.Graph, dict[str, Any]], known: Arrays
 ) -> None:
     graph, params = tiny
-    inputs = {name: known[name] for name in INPUTS}
+    inputs = {name: known[name] for name in CASES["padded"]}
     outputs, _ = jax.jit(bx.build(graph))(params, **inputs)
     for name, value in outputs.items():
         close(value, known[f"double.{name}"])
