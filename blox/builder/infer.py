@@ -171,8 +171,11 @@ class Probe:
         for results in zip(*(shapes for _, shapes in found), strict=True):
             if len({len(r.shape) for r in results}) != 1:
                 return None
-            shape = []
-            for axis in zip(*(r.shape for r in results), strict=True):
+            shape: list[Any] = []
+            axes: list[tuple[Any, ...]] = list(
+                zip(*(r.shape for r in results), strict=True)
+            )
+            for axis in axes:
                 same = [
                     s
                     for s in sizes

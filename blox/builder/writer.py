@@ -69,7 +69,8 @@ class Writer:
         if not isinstance(name, str) or not is_name(name):
             self.fault(
                 quote(name),
-                "expected the name of a node: letters, digits and inner underscores",
+                "expected the name of a node: letters, digits and inner underscores, "
+                "no keyword of Python",
             )
         if name in self.nodes or name in self.inputs:
             what = "a node" if name in self.nodes else "an input"

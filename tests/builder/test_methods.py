@@ -1,0 +1,54 @@
+"""The generated methods: up to date, complete, typed for an editor."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from blox import regenerate
+from blox.builder.control import ControlMethods
+from blox.builder.functions import FunctionBuilder
+from blox.builder.ops import OpMethods
+from blox.schema import op_class, op_names
+from blox.schema.ops.index import FAMILIES
+
+
+@pytest.mark.parametrize("path", ["schema/ops/index.py", "blox/builder/ops.py"])
+def test_generated_files_are_not_stale(path: str) -> None:
+    function = dict(regenerate.GENERATED)[path]
+    text = regenerate.formatted(function(), path)
+    assert (regenerate.ROOT / path).read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("name", op_names())
+def test_every_op_has_a_method_with_its_fields(name: str) -> None:
+    control = name in FAMILIES["control"]
+    method = vars(ControlMethods if control else OpMethods)[name]
+    assert inspect.getdoc(method)
+    taken = inspect.signature(method).parameters
+    assert all(p.annotation is not p.empty for n, p in taken.items() if n != "self")
+    cls = op_class(name)
+    assert cls is not None
+    if not control:
+        wanted = {*cls.model_fields, "name", "self"} - {"op"}
+        assert set(taken) == wanted
+        for field in cls.fields().operands:
+            assert taken[field].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
+def test_no_helper_stands_in_the_way_of_an_op() -> None:
+    public = {n for n in dir(FunctionBuilder) if not n.startswith("_")}
+    assert public - {*op_names()} == {"declare"}
+
+
+def test_check_tells_by_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        regenerate, "GENERATED", [("schema/ops/index.py", lambda: "x = 1\n")]
+    )
+    before = (regenerate.ROOT / "schema/ops/index.py").read_bytes()
+    assert regenerate.main(["--check"]) == 1
+    assert "schema/ops/index.py: is stale" in capsys.readouterr().out
+    assert (regenerate.ROOT / "schema/ops/index.py").read_bytes() == before
