@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -45,7 +46,14 @@ def demo(
     start = time.perf_counter()
     folder = Path(output)
     model = folder / "model"
-    _copy_model(folder)
+    file = folder / "digits.py"
+    files = _files(folder, file)
+    for path, data in files.items():
+        _refuse_others(path, data)
+    for path, data in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            write_atomically(path, data)
 
     from blox.io.loading import load
     from blox.io.validating import validate
@@ -72,8 +80,7 @@ def demo(
     )
     say(_picture(images, guesses, labels))
 
-    file = folder / "digits.py"
-    lines = _generate(graph, file)
+    lines = files[file].count(b"\n")
     _step("code", f"{file}: {lines} lines of JAX, without blox, generated")
     generated = _run_generated(file, model, images)
     difference = float(abs(generated - loaded).max())
@@ -82,7 +89,7 @@ def demo(
         fail(f"{file}: expected the same numbers; please report this as a bug")
 
     say(f"\nDone in {time.perf_counter() - start:.1f} s. Try next:\n")
-    shown = printable(output)
+    shown = shlex.quote(printable(output))
     for line in (
         f"blox show {shown}/model",
         f"blox verify {shown}/model",
@@ -97,21 +104,19 @@ def _step(name: str, text: str) -> None:
     say(f"{typer.style(f'{name:<9}', bold=True)}{printable(text)}")
 
 
-def _copy_model(folder: Path) -> None:
-    """The files that blox brings along; what else stands in their place is kept."""
+def _files(folder: Path, file: Path) -> dict[Path, bytes]:
+    """What the demo leaves: the model and digits that come with blox, and the code."""
     from blox.demo_data import HELD_OUT, MODEL, read
+    from blox.generate import generate
+    from blox.schema import from_bytes
 
-    wanted = {folder / "model" / name: read(name) for name in MODEL}
-    wanted[folder / HELD_OUT] = read(HELD_OUT)
-    for path, data in wanted.items():
-        _own(path, data)
-    for path, data in wanted.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            write_atomically(path, data)
+    files = {folder / "model" / name: read(name) for name in MODEL}
+    files[folder / HELD_OUT] = read(HELD_OUT)
+    files[file] = generate(from_bytes(read(MODEL[0]))).encode()
+    return files
 
 
-def _own(path: Path, data: bytes) -> None:
+def _refuse_others(path: Path, data: bytes) -> None:
     """Ends the demo where `path` is something else than what it would write there."""
     for parent in path.parents:
         if parent.exists():
@@ -156,16 +161,6 @@ def _run_loaded(graph: Graph, params: Any, images: Any) -> np.ndarray[Any, Any]:
 
     logits, _ = jax.jit(build(graph))(params, images)
     return np.asarray(logits)
-
-
-def _generate(graph: Graph, file: Path) -> int:
-    from blox.generate import generate
-
-    source = generate(graph)
-    _own(file, source.encode())
-    if not file.exists():
-        write_atomically(file, source.encode())
-    return source.count("\n")
 
 
 def _run_generated(file: Path, model: Path, images: Any) -> np.ndarray[Any, Any]:
