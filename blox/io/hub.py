@@ -67,8 +67,8 @@ def _fetch(url: str, patterns: list[str], revision: str | None = None) -> Path:
             revision=revision or match["revision"],
             allow_patterns=patterns,
         )
-    except (OSError, ValueError) as error:
-        # The library's errors are of these kinds; their texts have many lines.
+    except Exception as error:
+        # Of many kinds, those of its HTTP client among them, and of many lines.
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         text = quote(lines[0] if lines else "no reason given", 160)
         raise SpecError.one(

@@ -62,6 +62,9 @@ def spec_files(path: Path) -> dict[str, bytes]:
             replace(d, code=d.code.replace("weights-", "file-"))
             for d in error.diagnostics
         ) from None
+    except OSError as error:
+        reason = f"can't be read: {error.strerror or type(error).__name__}"
+        raise SpecError.one("file-model", shown(path)[:60], reason) from None
     found = "found another name" if os.path.lexists(path) else "found nothing there"
     wanted = f"expected a model folder or a *{SINGLE} file, {found}"
     raise SpecError.one("file-model", shown(path), wanted)

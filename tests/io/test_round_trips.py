@@ -99,6 +99,7 @@ def test_metadata_tells_what_the_weights_are_of(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads /proc")
 def test_an_array_of_a_model_that_blox_wrote_is_the_file(tmp_path: Path) -> None:
     graph = Graph.parse(spec({"y": linear(features=16)}))
     bx.save(tmp_path / "m", graph, init(graph))

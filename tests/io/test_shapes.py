@@ -1,0 +1,202 @@
+"""`bx.validate` on shapes: wrong ones are found by graph path, right ones pass."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sample_specs import Data, function, spec
+from saved_models import linear
+
+import blox as bx
+from blox.schema import Diagnostic, Graph
+
+MODELS = sorted((Path(__file__).parents[1] / "models").glob("*.json"))
+SEQ: Data = {"x": {"shape": ["batch", "seq", 8], "dtype": "float"}}
+TWO: Data = {
+    "a": {"shape": ["n", 8], "dtype": "float"},
+    "b": {"shape": ["m", 8], "dtype": "float"},
+}
+
+
+def found(data: Data) -> list[Diagnostic]:
+    return bx.validate(Graph.parse(data)).diagnostics
+
+
+def only(data: Data) -> Diagnostic:
+    (diagnostic,) = found(data)
+    return diagnostic
+
+
+def nested(node: Data) -> Data:
+    """`node` two calls deep, the inner one a scanned repeat."""
+    inner = function({"bad": node}, {"x": "bad"})
+    step = {"op": "repeat", "function": "inner", "count": 2, "carry": {"x": "x"}}
+    outer = function({"h": step}, {"y": "h"})
+    call = {"op": "call", "function": "outer", "inputs": {"x": "x"}}
+    functions = {"inner": inner, "outer": outer}
+    return spec({"top": call}, inputs=SEQ, functions=functions)
+
+
+def reshape(*shape: int | str, x: str = "x") -> Data:
+    return {"op": "reshape", "x": x, "shape": list(shape)}
+
+
+@pytest.mark.parametrize(
+    ("node", "text"),
+    [
+        (reshape("$batch", "$seq", 9), "cannot reshape array of shape (2, 3, 8)"),
+        (linear() | {"in_features": 7}, "dot_general requires contracting dimensions"),
+        (linear(features=9), "carry"),
+    ],
+)
+def test_a_wrong_node_in_nested_functions(node: Data, text: str) -> None:
+    if node["op"] == "reshape":
+        data = nested(node)
+        data["functions"]["inner"]["inputs"] = {"x": {"shape": ["batch", "seq", 8]}}
+    else:
+        data = nested(node)
+    error = only(data)
+    assert (error.code, error.severity) == ("shape", "error")
+    # A carry that changes its shape is no node's fault but the loop's.
+    assert error.path == ("main.top.h" if text == "carry" else "main.top.h.bad")
+    assert text in error.message
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
+def test_whole_models_pass(path: Path) -> None:
+    report = bx.validate(Graph.parse(json.loads(path.read_text())))
+    assert report.ok, str(report)
+
+
+def test_sizes_within_bounds_decide() -> None:
+    """Half a sequence: right where it is even, wrong where it may be odd."""
+    nodes = {"y": reshape("$batch", "$seq // 2", 2, 8)}
+    wrong = only(spec(nodes, inputs=SEQ))
+    assert wrong.path == "main.y"
+    assert "at batch=2, seq=3" in wrong.message
+    assert wrong.hint == (
+        "it holds at batch=64, seq=128: say in dims (min, max, multiple_of) or "
+        "constraints which sizes are meant"
+    )
+    assert found(spec(nodes, inputs=SEQ, dims={"seq": {"multiple_of": 2}})) == []
+    bounds = {"seq": {"min": 6, "max": 6}}
+    assert found(spec(nodes, inputs=SEQ, dims=bounds)) == []
+    dims = {"seq": {"multiple_of": 3}}
+    assert only(spec(nodes, inputs=SEQ, dims=dims)).severity == "error"
+
+
+def test_dims_of_two_names_may_differ() -> None:
+    nodes = {"y": {"op": "add", "a": "a", "b": "b"}}
+    error = only(spec(nodes, inputs=TWO))
+    assert error.path == "main.y"
+    assert "(2, 8), (3, 8)" in error.message
+    assert found(spec(nodes, inputs=TWO, constraints=["n == m"])) == []
+
+
+def test_constraints_are_kept_by_the_sizes_that_are_tried() -> None:
+    """A table of `cached` rows into which `seq` rows are written."""
+    inputs = {
+        "cache": {"shape": ["cached", 8], "dtype": "float"},
+        "x": {"shape": ["seq", 8], "dtype": "float"},
+    }
+    write = {
+        "op": "dynamic_update_slice",
+        "x": "cache",
+        "update": "x",
+        "start": 0,
+        "axis": 0,
+    }
+    data = spec({"y": write}, inputs=inputs)
+    assert only(data).severity == "error"
+    assert found(data | {"constraints": ["cached >= seq"]}) == []
+    assert found(data | {"constraints": ["cached > 2 * seq"]}) == []
+
+
+def test_what_jax_cannot_decide_is_a_warning() -> None:
+    """Rounding up in two ways is equal, but not to JAX."""
+    x: Data = {"x": {"shape": ["n", 8], "dtype": "float"}}
+    nodes = {
+        "a": {"op": "zeros", "shape": ["$-(-n // 2)"], "dtype": "float"},
+        "b": {"op": "zeros", "shape": ["$(n - 1) // 2 + 1"], "dtype": "float"},
+        "y": {"op": "add", "a": "a", "b": "b"},
+    }
+    warning = only(spec(nodes, inputs=x))
+    assert (warning.code, warning.severity) == ("shape-undecided", "warning")
+    assert warning.path == "main.y"
+    assert warning.hint.startswith("it holds at n=2; n=1; n=")
+    nodes["b"]["shape"] = ["$n // 2 + 1"]
+    assert only(spec(nodes, inputs=x)).severity == "error"
+
+
+def test_any_leading_axes_and_ignored_ones() -> None:
+    leading: Data = {"x": {"shape": ["...", 8], "dtype": "float"}}
+    assert found(spec({"y": linear()}, inputs=leading)) == []
+    bad = {"y": linear() | {"in_features": 7}}
+    assert only(spec(bad, inputs=leading)).path == "main.y"
+    # Fine with one leading axis, not with none.
+    one = {"y": {"op": "mean", "x": "x", "axis": [-2]}}
+    assert "at batch" not in str(found(spec(one, inputs=leading)))
+    ignored: Data = {"x": {"shape": ["_", 8], "dtype": "float"}}
+    assert found(spec({"y": linear()}, inputs=ignored)) == []
+
+
+def test_every_entry_is_traced() -> None:
+    data = spec({"y": linear()}, inputs=SEQ, entries=["main", "other"])
+    nodes = {"z": linear() | {"in_features": 5}}
+    data["functions"]["other"] = function(nodes, "z", SEQ)
+    assert [d.path for d in found(data)] == ["other.z"]
+
+
+def test_options_are_given_and_left_out() -> None:
+    heads: Data = {"shape": ["batch", "seq", 2, 4], "dtype": "float"}
+    mask: Data = {"shape": [7, 5], "dtype": "bool", "optional": True}
+    attention = {
+        "op": "dot_product_attention",
+        "query": "q",
+        "key": "q",
+        "value": "q",
+        "mask": "mask",
+    }
+    data = spec({"y": attention}, inputs={"q": heads, "mask": mask})
+    assert only(data).path == "main.y"
+    mask["shape"] = ["seq", "seq"]
+    assert found(spec({"y": attention}, inputs={"q": heads, "mask": mask})) == []
+
+
+def test_training_is_traced_too() -> None:
+    """Batch statistics of an axis that is not there fail under train alone."""
+    norm = {"op": "batch_norm", "x": "x", "features": 9, "momentum": 0.9, "eps": 1e-5}
+    errors = found(spec({"y": norm}))
+    assert errors
+    assert {d.path for d in errors} == {"main.y"}
+
+
+def test_large_graphs_are_left_alone() -> None:
+    nodes = {"y": {"op": "relu", "x": "x"}}
+    step = {"op": "repeat", "function": "f", "count": 30_000, "scan": False}
+    data = spec(
+        {"h": step | {"carry": {"x": "x"}}},
+        functions={"f": function(nodes, {"x": "y"})},
+    )
+    assert [d.code for d in found(data)] == ["shape-skipped"]
+
+
+def test_wrong_graphs_are_reported_not_raised() -> None:
+    report = bx.validate(Graph.parse(spec({"y": {"op": "relu", "x": "nowhere"}})))
+    assert not report.ok
+    assert [d.path for d in report.errors] == ["main.y.x"]
+
+
+def test_keys_and_integers_as_inputs() -> None:
+    inputs: Data = {
+        "ids": {"shape": ["batch", "seq"], "dtype": "int32"},
+        "key": {"shape": [], "dtype": "key", "optional": True},
+    }
+    nodes: dict[str, Any] = {
+        "e": {"op": "embed", "ids": "ids", "num_embeddings": 11, "features": 8},
+        "d": {"op": "dropout", "x": "e", "key": "key", "rate": 0.5},
+    }
+    assert found(spec(nodes, inputs=inputs)) == []
