@@ -116,7 +116,7 @@ def test_sentence_embeddings(
     case: str, folder: Path, reference: Any, minilm: tuple[bx.Graph, dict[str, Any]]
 ) -> None:
     graph, params = minilm
-    inputs = CASES[case](folder)
+    inputs = {n: v for n, v in CASES[case](folder).items() if n != "position_ids"}
     found, _ = jax.jit(bx.build(graph, "sentence_embedding"))(params, **inputs)
     mask = inputs["attention_mask"]
     for dtype in (torch.float32, torch.float64):
