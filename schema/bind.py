@@ -175,7 +175,7 @@ class Binder:
                 path,
                 f"expected a {operand.kind}, found a {source.kind}",
             )
-        if source.optional and not operand.optional:
+        elif source.optional and not operand.optional:
             self.report.error(
                 "reference-optional",
                 path,

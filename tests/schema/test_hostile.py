@@ -445,7 +445,7 @@ def test_refused(data: Any, code: str, why: str) -> None:
         packed = bytes(msgpack.packb(data)) if isinstance(data, dict) else raw
         again, peak = refused(packed)
         assert str(again) == text
-        assert peak < 100 * len(raw) + 2**20
+        assert peak < 100 * len(raw) + 8 * 2**20
 
 
 def test_names_are_unique_rows() -> None:
