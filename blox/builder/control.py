@@ -10,18 +10,14 @@ from blox.schema.fields import Operand as OperandMark
 from blox.schema.ops.control import Remat
 
 from .arguments import (
-    added,
     attributes_of,
     by_position,
-    check_carry,
     input_flows,
     integer,
     node_data,
-    picked,
     prepare,
-    run,
-    stacked,
 )
+from .results import added, check_carry, picked, run, stacked
 from .signatures import signature
 from .tracing import entering, trace
 from .values import Operand, Value, show

@@ -168,14 +168,13 @@ class Probe:
     ) -> tuple[Flow, ...] | None:
         flows = []
         known = {s for f in self.flows.values() for s in f.shape or ()}
-        for results in zip(*(shapes for _, shapes in found), strict=True):
+        for i in range(len(self.step.outputs)):
+            results = [shapes[i] for _, shapes in found]
             if len({len(r.shape) for r in results}) != 1:
                 return None
             shape: list[Any] = []
-            axes: list[tuple[Any, ...]] = list(
-                zip(*(r.shape for r in results), strict=True)
-            )
-            for axis in axes:
+            for j in range(len(results[0].shape)):
+                axis = [r.shape[j] for r in results]
                 same = [
                     s
                     for s in sizes

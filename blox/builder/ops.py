@@ -287,13 +287,14 @@ class OpMethods:
         bias: Operand | None = None,
         *,
         scale: float | str | None = None,
+        heads_per_kv: int | str = 1,
     ) -> Value:
         """`softmax(query @ key.T * scale + bias) @ value` over the keys that `mask`
         allows.
 
         query (..., q, heads, head_dim), key (..., k, kv_heads, head_dim), value (...,
         k, kv_heads, value_dim) -> (..., q, heads, value_dim). Each of the kv_heads
-        serves heads / kv_heads adjacent heads (grouped and multi-query attention,
+        serves `heads_per_kv` adjacent heads (grouped and multi-query attention,
         arXiv:2305.13245). mask bool and bias float: (..., heads or 1, q, k).
 
         Scores and softmax are in float32, the result has the dtype of value. A `scale`
@@ -309,6 +310,7 @@ class OpMethods:
             mask=mask,
             bias=bias,
             scale=scale,
+            heads_per_kv=heads_per_kv,
         )[0]
 
     def conv(

@@ -138,7 +138,8 @@ def multi_head_attention(
             k = f.rope("k_rope", k, *angles, layout=rope)
         v = f.linear("value", context, out_features=narrow, use_bias=use_bias)
         v = f.reshape("v", v, shape=["...", groups, dim])
-        y = f.dot_product_attention("attend", q, k, v, mask)
+        shared = 1 if kv_heads is None else _ratio(heads, groups)
+        y = f.dot_product_attention("attend", q, k, v, mask, heads_per_kv=shared)
         y = f.flatten("merge", y, start=-2)
         return f.linear(
             "out",
