@@ -70,7 +70,8 @@ def dump_examples(
     if len(examples) > MAX_EXAMPLES:
         _refuse("", f"expected at most {MAX_EXAMPLES} examples, found {len(examples)}")
     for number, given in enumerate(examples):
-        example = Example(given) if isinstance(given, Mapping) else Example(*given)
+        fields: Any = (given,) if isinstance(given, Mapping) else given
+        example = Example(*fields)
         entry = graph.entries[0] if example.entry is None else example.entry
         inputs, outputs = _complete(graph, params, example, entry, number)
         tolerance = example.tolerance

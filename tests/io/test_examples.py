@@ -36,7 +36,7 @@ def test_outputs_are_computed_or_given(tmp_path: Path) -> None:
     graph = two_entries()
     params = init(graph)
     expected, _ = bx.build(graph)(params, jnp.asarray(X))
-    examples = [
+    examples: list[Any] = [
         {"x": X},
         bx.Example({"x": X}, expected, 1e-6),
         ([X], {"y": expected["y"]}),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 from saved_models import flat, init, layered, write
@@ -50,10 +51,9 @@ def reordered(folder: Path) -> None:
     data = GRAPH.plain()
     nodes = data["functions"]["main"]["nodes"]
     data["functions"]["main"]["nodes"] = dict(reversed(nodes.items()))
-    (folder / "graph.msgpack").write_bytes(b"")
-    import msgpack
-
-    (folder / "graph.msgpack").write_bytes(msgpack.packb(data))
+    packed = msgpack.packb(data)
+    assert packed is not None
+    (folder / "graph.msgpack").write_bytes(packed)
 
 
 def wrong_weights(folder: Path) -> None:
@@ -219,10 +219,10 @@ def test_a_save_in_between_is_seen_whole(
 ) -> None:
     """The folder changes between Graph and weights: what is loaded is of one model."""
     from blox.io import loading
+    from blox.weights import read_headers as read
 
     other = layered(scan=True, depth=5)
     bx.save(tmp_path, GRAPH, init(GRAPH))
-    read = loading.read_headers
 
     def slow(path: Path) -> Any:
         monkeypatch.setattr(loading, "read_headers", read)

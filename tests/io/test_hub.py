@@ -38,9 +38,13 @@ class Hub(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Hub
 
-    def log_message(self, *args: object) -> None:
+    @property
+    def hub(self) -> Hub:
+        assert isinstance(self.server, Hub)
+        return self.server
+
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
     def do_HEAD(self) -> None:
@@ -48,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self, *, body: bool = True) -> None:
         path = unquote(urlsplit(self.path).path)
-        files = self.server.files
+        files = self.hub.files
         for revision in ("main", "v1", COMMIT):
             if path == f"/api/models/{REPO}/revision/{revision}":
                 siblings = [{"rfilename": name} for name in files]
@@ -69,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
             name = path.removeprefix(start)
             if path.startswith(start) and name in files:
                 if body:
-                    self.server.fetched.append(name)
+                    self.hub.fetched.append(name)
                 return self.reply(files[name], body=body)
         self.reply(b"{}", body=body, status=404, error="RepoNotFound")
 

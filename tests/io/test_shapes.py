@@ -118,7 +118,7 @@ def test_constraints_are_kept_by_the_sizes_that_are_tried() -> None:
 def test_what_jax_cannot_decide_is_a_warning() -> None:
     """Rounding up in two ways is equal, but not to JAX."""
     x: Data = {"x": {"shape": ["n", 8], "dtype": "float"}}
-    nodes = {
+    nodes: Data = {
         "a": {"op": "zeros", "shape": ["$-(-n // 2)"], "dtype": "float"},
         "b": {"op": "zeros", "shape": ["$(n - 1) // 2 + 1"], "dtype": "float"},
         "y": {"op": "add", "a": "a", "b": "b"},
