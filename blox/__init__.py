@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from blox.builder.values import Operand as Operand
     from blox.builder.values import Value as Value
     from blox.generate import generate as generate
+    from blox.hf import from_hf as from_hf
+    from blox.hf import to_hf as to_hf
     from blox.io.examples import Example as Example
     from blox.io.loading import load as load
     from blox.io.saving import save as save
@@ -32,15 +34,19 @@ if TYPE_CHECKING:
     from blox.runtime.params import merge as merge
     from blox.runtime.params import split as split
     from blox.schema import BloxError as BloxError
+    from blox.schema import Diagnostic as Diagnostic
     from blox.schema import Graph as Graph
     from blox.schema import ModelError as ModelError
+    from blox.schema import Report as Report
     from blox.schema import SpecError as SpecError
     from blox.schema import WeightsError as WeightsError
+    from blox.summary import summary as summary
 
 __version__ = "0.1.0"
 
 _HOME = {
     "BloxError": "blox.schema",
+    "Diagnostic": "blox.schema",
     "Example": "blox.io.examples",
     "FunctionBuilder": "blox.builder.functions",
     "Graph": "blox.schema",
@@ -48,10 +54,12 @@ _HOME = {
     "Input": "blox.builder.values",
     "ModelError": "blox.schema",
     "Operand": "blox.builder.values",
+    "Report": "blox.schema",
     "SpecError": "blox.schema",
     "Value": "blox.builder.values",
     "WeightsError": "blox.schema",
     "build": "blox.runtime.model",
+    "from_hf": "blox.hf",
     "generate": "blox.generate",
     "init": "blox.runtime.params",
     "load": "blox.io.loading",
@@ -59,6 +67,8 @@ _HOME = {
     "recipes": "blox.builder",
     "save": "blox.io.saving",
     "split": "blox.runtime.params",
+    "summary": "blox.summary",
+    "to_hf": "blox.hf",
     "validate": "blox.io.validating",
     "verify": "blox.io.verifying",
 }

@@ -24,6 +24,7 @@ IMPORTS = {
     "from collections.abc import Callable",
     "from collections.abc import Sequence",
     "from functools import partial",
+    "from functools import reduce",
     "from jax import Array",
     "from pathlib import Path",
     "from safetensors.flax import load_file",

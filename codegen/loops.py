@@ -22,6 +22,7 @@ from .nodes import (
     tuple_of,
 )
 from .plan import Plan, dtype_node, state_paths
+from .printer import expression
 
 if TYPE_CHECKING:
     from .writer import FunctionWriter
@@ -167,6 +168,18 @@ class Loop:
             target = ast.Tuple([target, state])
         return [assign(target, value)], found, state
 
+    def _body(
+        self, role: str, arguments: list[Argument], returns: str, body: list[ast.stmt]
+    ) -> ast.expr:
+        """The body as a lambda where it is one short expression, else as a `def`."""
+        if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value:
+            thunk = ast.Lambda(_arguments([n for n, _, _ in arguments]), body[0].value)
+            if len(expression(thunk)) <= 60:
+                return thunk
+        title = self.writer.fresh(f"{self.step.name}_{role}")
+        self.writer.body.append(function(title, arguments, [], returns, body))
+        return name(title)
+
     @property
     def others(self) -> list[str]:
         return [o for o in self.step.outputs if o not in self.carry]
@@ -238,10 +251,7 @@ class Scanned(Loop):
                 end = ast.Tuple([end, new])
             result = ast.Tuple([end, _packed(others)])
         body.append(ast.Return(result))
-        title = writer.fresh(f"{step.name}_step")
-        writer.body.append(
-            function(title, [carry_arg, slice_arg], [], "tuple[Any, Any]", body)
-        )
+        title = self._body("step", [carry_arg, slice_arg], "tuple[Any, Any]", body)
         first = _packed([self.first(n) for n in self.carry])
         if carries_state:
             first = ast.Tuple([first, self._kept()])
@@ -251,9 +261,7 @@ class Scanned(Loop):
         if not repeat and op.reverse:
             keywords["reverse"] = literal(True)
         scanned = _packed([v for _, v in slices])
-        self._finish(
-            call("jax.lax.scan", [name(title), first, scanned], keywords), axis
-        )
+        self._finish(call("jax.lax.scan", [title, first, scanned], keywords), axis)
 
     def _moved(self, n: str, arg: Arg, axis: int) -> ast.expr:
         value = self.writer.atom(arg)
@@ -473,16 +481,14 @@ class Mapped(Loop):
             actual.append(value)
             axes.append(op.axis)
             given[n] = name(text)
-        title = writer.fresh(f"{step.name}_lane")
         value = self.call(own, given, i)
-        body: list[ast.stmt] = [ast.Return(value)]
-        writer.body.append(function(title, arguments, [], "Any", body))
+        lane = self._body("lane", arguments, "Any", [ast.Return(value)])
         keywords: dict[str, ast.expr] = {}
         if any(axes):
             keywords["in_axes"] = literal(tuple(axes))
             out: Any = op.axis
             keywords["out_axes"] = literal((out, 0) if step.stateful else out)
-        mapped = call(call("jax.vmap", [name(title)], keywords), actual)
+        mapped = call(call("jax.vmap", [lane], keywords), actual)
         if self.plan.returns_dict:
             target = writer.fresh(step.name)
             writer.values[step.name] = [
@@ -503,7 +509,7 @@ class Branch(Loop):
         branches: list[ast.expr] = []
         for taken, label in enumerate(("then", "else")):
             branches.append(self._call(taken, label))
-        thunks = [ast.Lambda(_no_arguments(), b) for b in branches]
+        thunks = [ast.Lambda(_arguments([]), b) for b in branches]
         if step.stateful:
             thunks = [name(t) for t in self._thunks(branches)]  # type: ignore[misc]
         value = call("jax.lax.cond", [predicate, *thunks])
@@ -685,7 +691,11 @@ def _list(text: str, annotation: str) -> ast.stmt:
     return annotated(text, annotation, ast.List([]))
 
 
-def _no_arguments() -> ast.arguments:
+def _arguments(names: list[str]) -> ast.arguments:
     return ast.arguments(
-        posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[]
+        posonlyargs=[],
+        args=[ast.arg(n) for n in names],
+        kwonlyargs=[],
+        kw_defaults=[],
+        defaults=[],
     )

@@ -6,10 +6,11 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from ..schema.op import Op
+from ..schema.ops.indexing import index_parts
 from ..schema.parameters import Leaf
 from ..schema.program import Arg, Step
 from ..schema.registry import family
-from .nodes import call, name, subscript
+from .nodes import call, name, subscript, tuple_of
 from .plan import dtype_node, leaf_names
 from .printer import expression
 from .sources import OpSource, Use
@@ -81,12 +82,28 @@ def _attributes(
             continue  # as JAX has it; what says more than "no" is always written
         if field == "dtype":
             result[field] = _dtype(writer, value)
+        elif field == "at":
+            result[field] = _index(writer, value)
         else:
             kind = "float" if field in fields.floats else "int"
             result[field] = writer.value(value, kind)
     if original.TRAIN:
         result["train"] = name("train")
     return result
+
+
+def _index(writer: FunctionWriter, text: str) -> ast.expr:
+    """What stands between the brackets."""
+
+    def part(value: Any) -> ast.expr:
+        if value == "...":
+            return ast.Constant(...)
+        if isinstance(value, tuple):
+            bounds = (None if b is None else writer.value(b, "int") for b in value)
+            return ast.Slice(*bounds)
+        return writer.value(value, "int")
+
+    return tuple_of([part(p) for p in index_parts(text)])
 
 
 def _dtype(writer: FunctionWriter, value: str) -> ast.expr:

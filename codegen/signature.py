@@ -64,8 +64,9 @@ def checks(writer: FunctionWriter) -> list[ast.stmt]:
         return []
     graph = writer.module.program.graph
     result: list[ast.stmt] = []
+    passed = _passed_on(writer)
     for dim, bounds in graph.dims.items():
-        if dim not in writer.instance.dims:
+        if dim not in writer.instance.dims or dim in passed:
             continue
         size = writer._expression(ast.Name(dim))
         for field, value in bounds:
@@ -90,12 +91,28 @@ def checks(writer: FunctionWriter) -> list[ast.stmt]:
     known = {*graph.attributes, *writer.instance.dims}
     for text in graph.constraints:
         left, sign, right = split_constraint(text)
-        if not {*names(left), *names(right)} <= known:
+        used = {*names(left), *names(right)}
+        if not used <= known or used - {*graph.attributes} <= passed:
             continue
         sides = [writer._expression(parse(side)) for side in (left, right)]
         test = ast.Compare(sides[0], [_FLIPPED[sign]()], [sides[1]])
         result.append(_refuse(test, literal(f"expected {text}")))
     return result
+
+
+def _passed_on(writer: FunctionWriter) -> set[str]:
+    """The dims that another entry checks, which gets the same input by the same name."""
+    found: set[str] = set()
+    for step in writer.instance.live_steps:
+        for callee in step.callees:
+            if step.op.op != "call" or not writer.module.plans[callee.name].is_entry:
+                continue
+            for dim, (source, axis) in writer.instance.dims.items():
+                given = step.args["inputs"].get(source)
+                if given and given.source == source:
+                    if callee.dims.get(dim) == (source, axis):
+                        found.add(dim)
+    return found
 
 
 def _refuse(test: ast.expr, message: ast.expr) -> ast.stmt:

@@ -28,8 +28,9 @@ BUILTINS = frozenset(
 GENERATED = frozenset(
     """
     jax jnp np lax math zlib numpy safetensors typing pathlib Any Array Callable Path
-    Params State annotations partial load_file init_params load_params merge fold_in
-    params state train dtype self blox
+    Params State annotations partial reduce load_file init_params load_params merge fold_in
+    params state train dtype self blox nest listed kept SHAPES STACKED INIT
+    DTYPES ARRAYS
     """.split()
 )
 RESERVED = BUILTINS | GENERATED

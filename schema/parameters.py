@@ -113,9 +113,7 @@ Initializer = Annotated[
 LECUN_NORMAL = VarianceScaling(
     scale=1.0, mode="fan_in", distribution="truncated_normal"
 )
-EMBEDDING = VarianceScaling(
-    scale=1.0, mode="fan_in", distribution="normal", in_axis=1, out_axis=0
-)
+EMBEDDING = Normal(stddev=0.02)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,10 +40,10 @@ ACTIVATIONS: dict[str, Data] = {
 
 # (node, module, op): where arrays are in Params and in transformers, `*` is the layer.
 MODULES: tuple[tuple[str, str, str], ...] = (
-    ("embeddings.word", "embeddings.word_embeddings", "embed"),
-    ("embeddings.position", "embeddings.position_embeddings", "embed"),
-    ("embeddings.token_type", "embeddings.token_type_embeddings", "embed"),
-    ("embeddings.norm", "embeddings.LayerNorm", "layer_norm"),
+    ("word", "embeddings.word_embeddings", "embed"),
+    ("position", "embeddings.position_embeddings", "embed"),
+    ("token_type", "embeddings.token_type_embeddings", "embed"),
+    ("norm", "embeddings.LayerNorm", "layer_norm"),
     ("encoder.*.attention.query", "encoder.layer.*.attention.self.query", "linear"),
     ("encoder.*.attention.key", "encoder.layer.*.attention.self.key", "linear"),
     ("encoder.*.attention.value", "encoder.layer.*.attention.self.value", "linear"),
@@ -53,9 +53,9 @@ MODULES: tuple[tuple[str, str, str], ...] = (
         "encoder.layer.*.attention.output.LayerNorm",
         "layer_norm",
     ),
-    ("encoder.*.mlp.up", "encoder.layer.*.intermediate.dense", "linear"),
-    ("encoder.*.mlp.down", "encoder.layer.*.output.dense", "linear"),
-    ("encoder.*.mlp_norm", "encoder.layer.*.output.LayerNorm", "layer_norm"),
+    ("encoder.*.up", "encoder.layer.*.intermediate.dense", "linear"),
+    ("encoder.*.down", "encoder.layer.*.output.dense", "linear"),
+    ("encoder.*.output_norm", "encoder.layer.*.output.LayerNorm", "layer_norm"),
     ("pooler", "pooler.dense", "linear"),
 )
 
@@ -90,12 +90,10 @@ def bert_graph(
         metadata: of the Graph.
     """
     functions = {
-        "main": _main(pooler),
+        "main": _main(config.layer_norm_eps, pooler),
         **(sentence_functions(sentence) if sentence else {}),
-        "embeddings": _embeddings(config.layer_norm_eps),
-        "layer": _layer(config.layer_norm_eps),
+        "layer": _layer(config.layer_norm_eps, ACTIVATIONS[config.hidden_act]),
         "attention": _attention(),
-        "mlp": _mlp(ACTIVATIONS[config.hidden_act]),
     }
     return {
         "format": "blox/1",
@@ -108,7 +106,7 @@ def bert_graph(
     }
 
 
-def _main(pooler: bool) -> Data:
+def _main(eps: float, pooler: bool) -> Data:
     ids = {"shape": ["batch", "seq"], "dtype": "int32"}
     nodes: Data = {
         "ones": {"op": "ones_like", "x": "input_ids"},
@@ -118,20 +116,17 @@ def _main(pooler: bool) -> Data:
         "types": {"op": "default", "x": "token_type_ids", "default": "zeros"},
         "offsets": {"op": "arange", "stop": "$seq"},
         "positions": {"op": "default", "x": "position_ids", "default": "offsets"},
-        "embeddings": {
-            "op": "call",
-            "function": "embeddings",
-            "inputs": {
-                "ids": "input_ids",
-                "types": "types",
-                "positions": "positions",
-            },
-        },
+        "word": _embed("input_ids", "$vocab"),
+        "token_type": _embed("types", "$types"),
+        "typed": {"op": "add", "a": "word", "b": "token_type"},
+        "position": _embed("positions", "$context"),
+        "placed": {"op": "add", "a": "typed", "b": "position"},
+        "norm": _layer_norm("placed", eps),
         "encoder": {
             "op": "repeat",
             "function": "layer",
             "count": "$depth",
-            "carry": {"x": "embeddings"},
+            "carry": {"x": "norm"},
             "inputs": {"mask": "mask"},
             "scan": True,
         },
@@ -155,22 +150,7 @@ def _main(pooler: bool) -> Data:
     }
 
 
-def _embeddings(eps: float) -> Data:
-    return {
-        "inputs": {"ids": {}, "types": {}, "positions": {}},
-        "nodes": {
-            "word": _embed("ids", "$vocab"),
-            "token_type": _embed("types", "$types"),
-            "typed": {"op": "add", "a": "word", "b": "token_type"},
-            "position": _embed("positions", "$context"),
-            "sum": {"op": "add", "a": "typed", "b": "position"},
-            "norm": _layer_norm("sum", eps),
-        },
-        "outputs": {"x": "norm"},
-    }
-
-
-def _layer(eps: float) -> Data:
+def _layer(eps: float, activation: Data) -> Data:
     return {
         "inputs": {"x": {}, "mask": {}},
         "nodes": {
@@ -181,11 +161,13 @@ def _layer(eps: float) -> Data:
             },
             "attended": {"op": "add", "a": "x", "b": "attention"},
             "attention_norm": _layer_norm("attended", eps),
-            "mlp": {"op": "call", "function": "mlp", "inputs": {"x": "attention_norm"}},
-            "mapped": {"op": "add", "a": "attention_norm", "b": "mlp"},
-            "mlp_norm": _layer_norm("mapped", eps),
+            "up": _linear("attention_norm", "$width", "$hidden"),
+            "act": {**activation, "x": "up"},
+            "down": _linear("act", "$hidden", "$width"),
+            "mapped": {"op": "add", "a": "attention_norm", "b": "down"},
+            "output_norm": _layer_norm("mapped", eps),
         },
-        "outputs": {"x": "mlp_norm"},
+        "outputs": {"x": "output_norm"},
     }
 
 
@@ -212,18 +194,6 @@ def _attention() -> Data:
         "inputs": {"x": {"shape": ["batch", "seq", "_"]}, "mask": {}},
         "nodes": nodes,
         "outputs": {"x": "output"},
-    }
-
-
-def _mlp(activation: Data) -> Data:
-    return {
-        "inputs": {"x": {}},
-        "nodes": {
-            "up": _linear("x", "$width", "$hidden"),
-            "act": {**activation, "x": "up"},
-            "down": _linear("act", "$hidden", "$width"),
-        },
-        "outputs": {"x": "down"},
     }
 
 

@@ -86,7 +86,7 @@ def _settings(graph: Graph) -> tuple[BertConfig, SentenceConfig | None]:
     }
     for name, attribute in SIZES.items():
         raw[name] = graph.attributes.get(attribute)
-    raw["layer_norm_eps"] = _field(functions, "embeddings", "norm", "eps")
+    raw["layer_norm_eps"] = _field(functions, "main", "norm", "eps")
     raw["hidden_act"] = _activation(functions, raw.get("hidden_act"))
     config = parse_config(raw, CONFIG, ACTIVATIONS)
     sentence = None
@@ -109,8 +109,8 @@ def _field(functions: Mapping[str, Any], *path: str) -> Any:
 
 
 def _activation(functions: Mapping[str, Any], known: Any) -> Any:
-    """The hidden_act of the node `mlp.act`: as it was imported, if that fits."""
-    node = functions.get("mlp", {}).get("nodes", {}).get("act", {})
+    """The hidden_act of the node `layer.act`: as it was imported, if that fits."""
+    node = functions.get("layer", {}).get("nodes", {}).get("act", {})
     node = {k: v for k, v in node.items() if k != "x"}
     names = [name for name, wanted in ACTIVATIONS.items() if wanted == node]
     if known in names or not names:

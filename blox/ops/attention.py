@@ -44,24 +44,30 @@ def dot_product_attention(
     mask: Array | None = None,
     bias: Array | None = None,
     *,
-    scale: float | None = None,
+    scale: float | None,
+    heads_per_kv: int,
 ) -> Array:
-    """softmax(query @ key.T * scale + bias) @ value: (..., q, heads, dim)."""
+    """softmax(query @ key.T * scale + bias) @ value: (..., time, heads, dim)."""
+    if heads_per_kv == 1:
+        dtype = jnp.promote_types(query.dtype, jnp.float32)
+        y = jnp.einsum(
+            "...qhd,...khd->...hqk", query, key, preferred_element_type=dtype
+        )
+        y = y * (query.shape[-1] ** -0.5 if scale is None else scale)
+        y = y if bias is None else y + bias
+        y = y if mask is None else jnp.where(mask, y, -1e30)
+        y = jax.nn.softmax(y, axis=-1).astype(value.dtype)
+        return jnp.einsum("...hqk,...khd->...qhd", y, value)
     *batch, time, heads, dim = query.shape
-    kv_heads = key.shape[-2]
     dtype = jnp.promote_types(query.dtype, jnp.float32)
-    query = query.reshape(*batch, time, kv_heads, heads // kv_heads, dim)
-    scores = jnp.einsum(
-        "...qhgd,...khd->...hgqk", query, key, preferred_element_type=dtype
-    )
-    scores = scores * (dim**-0.5 if scale is None else scale)
-    shape = scores.shape
-    scores = scores.reshape(*shape[:-4], heads, *shape[-2:])
-    if bias is not None:
-        scores = scores + bias
-    if mask is not None:
-        scores = jnp.where(mask, scores, -1e30)
-    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
-    weights = weights.reshape(*weights.shape[:-3], *shape[-4:])
-    y = jnp.einsum("...hgqk,...khd->...qhgd", weights, value)
+    query = query.reshape(*batch, time, heads // heads_per_kv, heads_per_kv, dim)
+    y = jnp.einsum("...qhgd,...khd->...hgqk", query, key, preferred_element_type=dtype)
+    y = y * (dim**-0.5 if scale is None else scale)
+    shape = y.shape
+    y = y.reshape(*shape[:-4], heads, *shape[-2:])
+    y = y if bias is None else y + bias
+    y = y if mask is None else jnp.where(mask, y, -1e30)
+    y = jax.nn.softmax(y, axis=-1).astype(value.dtype)
+    y = y.reshape(*y.shape[:-3], *shape[-4:])
+    y = jnp.einsum("...hgqk,...khd->...qhgd", y, value)
     return y.reshape(*y.shape[:-3], heads, y.shape[-1])

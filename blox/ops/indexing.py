@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -14,10 +13,9 @@ from .inline import inline
 dynamic_update_slice = jax.lax.dynamic_update_slice_in_dim
 
 
-def index(x: Array, *, at: Sequence[Any]) -> Array:
-    """x[at]; of its parts "..." is text and a slice a tuple of three bounds."""
-    parts = [slice(*p) if isinstance(p, tuple) else p for p in at]
-    return x[tuple(... if isinstance(p, str) else p for p in parts)]
+@inline
+def index(x: Array, *, at: Any) -> Array:
+    return x[at]
 
 
 @inline

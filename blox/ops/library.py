@@ -40,3 +40,18 @@ def op_function(name: str) -> OpFunction:
         kept = tuple(a for a in attributes if a in taken)
         return OpFunction(function, kept, "axis_name" in taken)
     return OpFunction(function, attributes, False)
+
+
+def argument(name: str, value: Any) -> Any:
+    """A resolved attribute as a function takes it: lists as tuples, `at` as an index."""
+    if isinstance(value, list):
+        value = tuple(argument("", v) for v in value)
+    if name == "at":
+        return tuple(_index_part(v) for v in value)
+    return value
+
+
+def _index_part(part: Any) -> Any:
+    if part == "...":
+        return ...
+    return slice(*part) if isinstance(part, tuple) else part

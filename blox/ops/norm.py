@@ -11,7 +11,7 @@ def layer_norm(
     x: Array, scale: Array | None = None, bias: Array | None = None, *, eps: float
 ) -> Array:
     """(x - mean) / sqrt(var + eps) * scale + bias over the last axis, in float32."""
-    y: Array = jax.lax.optimization_barrier(x)  # bounds compile time
+    y: Array = jax.tree.map(jax.lax.optimization_barrier, x)  # bounds compile time
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = y - jnp.mean(y, axis=-1, keepdims=True)
     y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
@@ -22,7 +22,7 @@ def layer_norm(
 
 def rms_norm(x: Array, scale: Array, *, eps: float) -> Array:
     """x / sqrt(mean(x ** 2) + eps) * scale over the last axis, in float32."""
-    y: Array = jax.lax.optimization_barrier(x)  # bounds compile time
+    y: Array = jax.tree.map(jax.lax.optimization_barrier, x)  # bounds compile time
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
     return (y * scale).astype(x.dtype)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from blox.ops.keys import fold_in
+from blox.ops.library import argument as argument_value
 from blox.ops.library import op_function
 from blox.ops.state import merge
 from blox.schema.expressions import evaluate, names
@@ -136,9 +137,13 @@ def call_op(step: Step) -> Act:
             dynamic[name] = lambda env, context: context.dtype
         elif _has_expression(value):
             kind = "float" if name in fields.floats else "int"
-            dynamic[name] = lambda env, context, v=value, k=kind: _evaluated(v, env, k)  # type: ignore[misc]
+            dynamic[name] = lambda env, context, n=name, v=value, k=kind: (
+                argument_value(  # type: ignore[misc]
+                    n, _evaluated(v, env, k)
+                )
+            )
         else:
-            fixed[name] = _plain(value)
+            fixed[name] = argument_value(name, value)
     if op.TRAIN:
         dynamic["train"] = lambda env, context: context.train
     if function.takes_axis_name:
@@ -173,12 +178,8 @@ def _has_expression(value: Any) -> bool:
 
 def _evaluated(value: Any, env: Env, kind: Any) -> Any:
     if isinstance(value, list):
-        return tuple(_evaluated(v, env, kind) for v in value)
+        return [_evaluated(v, env, kind) for v in value]
     return evaluate(value, env["$"], kind) if is_expression(value) else value
-
-
-def _plain(value: Any) -> Any:
-    return tuple(_plain(v) for v in value) if isinstance(value, list) else value
 
 
 def _used_dims(instance: Instance) -> set[str]:

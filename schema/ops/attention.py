@@ -50,7 +50,7 @@ class DotProductAttention(Op):
 
     query (..., q, heads, head_dim), key (..., k, kv_heads, head_dim), value (..., k,
     kv_heads, value_dim) -> (..., q, heads, value_dim). Each of the kv_heads serves
-    heads / kv_heads adjacent heads (grouped and multi-query attention,
+    `heads_per_kv` adjacent heads (grouped and multi-query attention,
     arXiv:2305.13245). mask bool and bias float: (..., heads or 1, q, k).
 
     Scores and softmax are in float32, the result has the dtype of value. A `scale` of
@@ -65,3 +65,4 @@ class DotProductAttention(Op):
     mask: OptionalTensor = None
     bias: OptionalTensor = None
     scale: Float | None = None
+    heads_per_kv: Size = 1

@@ -110,8 +110,8 @@ def test_wishes_are_no_difference(
 ) -> None:
     def wish(data: Any) -> None:
         data["functions"]["main"]["nodes"]["encoder"]["remat"] = "dots_saveable"
-        data["functions"]["mlp"]["nodes"]["up"]["frozen"] = ["bias"]
-        data["functions"]["mlp"]["doc"] = "Two linear maps."
+        data["functions"]["layer"]["nodes"]["up"]["frozen"] = ["bias"]
+        data["functions"]["layer"]["doc"] = "Two linear maps."
 
     to_hf(tmp_path, changed(tiny[0], wish), tiny[1])
 
@@ -122,13 +122,13 @@ def test_a_graph_that_computes_something_else_is_refused(
     def edit(data: Any) -> None:
         layer = data["functions"]["layer"]
         layer["nodes"]["attended"]["b"] = "x"
-        layer["nodes"]["mlp_norm"]["eps"] = 1e-3
+        layer["nodes"]["output_norm"]["eps"] = 1e-3
         data["functions"]["pool"]["nodes"]["count"]["b"] = 2
 
     with pytest.raises(bx.SpecError) as caught:
         to_hf(tmp_path / "out", changed(tiny[0], edit), tiny[1])
     paths = [d.path for d in caught.value.diagnostics]
-    assert paths == ["pool.count", "layer.attended", "layer.mlp_norm"]
+    assert paths == ["pool.count", "layer.attended", "layer.output_norm"]
     assert "only a Graph that computes what from_hf makes" in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -144,7 +144,7 @@ def test_params_that_do_not_fit_are_refused(
         "pooler.kernel: expected shape [16, 16], found [16, 3]",
         "pooler.bias: expected float[16], found no tensor",
     ]
-    with pytest.raises(bx.WeightsError, match=r"encoder\.mlp\.up\.kernel: expected"):
+    with pytest.raises(bx.WeightsError, match=r"encoder\.up\.kernel: expected"):
         to_hf(tmp_path / "out", graph.replace_attributes(depth=4), params)
     assert not (tmp_path / "out").exists()
 

@@ -119,7 +119,7 @@ def test_the_graph_is_sound_and_survives_its_file(
     shapes = jax.tree.map(lambda a: a.shape, params)
     fresh = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
     assert shapes == jax.tree.map(lambda a: a.shape, fresh)
-    assert shapes["encoder"]["mlp"]["up"] == {"kernel": (3, 16, 24), "bias": (3, 24)}
+    assert shapes["encoder"]["up"] == {"kernel": (3, 16, 24), "bias": (3, 24)}
 
 
 def test_sizes_can_be_replaced(tiny: tuple[bx.Graph, dict[str, Any]]) -> None:

@@ -8,16 +8,11 @@ from typing import Any
 import jax.numpy as jnp
 from pydantic import TypeAdapter
 
-from blox.ops.library import op_function
+from blox.ops.library import argument, op_function
 from blox.schema import Op, op_class
 from blox.schema.graph import AnyOp
 
 NODE: TypeAdapter[Op] = TypeAdapter(AnyOp)
-
-
-def plain(value: Any) -> Any:
-    """Lists of a spec as the tuples that functions take."""
-    return tuple(plain(v) for v in value) if isinstance(value, list) else value
 
 
 def node(name: str, attributes: Mapping[str, Any], operands: Sequence[Any]) -> Op:
@@ -47,7 +42,7 @@ def call(
     function = op_function(op.op)
     keywords: dict[str, Any] = dict(params)
     for name in function.attributes:
-        value = plain(getattr(op, name))
+        value = argument(name, getattr(op, name))
         keywords[name] = dtype if (name, value) == ("dtype", "float") else value
     if op.TRAIN:
         keywords["train"] = train

@@ -287,7 +287,8 @@ LAYERS: dict[str, Row] = {
     ),
     "padding_mask": unary(lambda p: (p != 0)[:, None, None], INTS),
     "dot_product_attention": Row(
-        {}, (normal(3, 4, 6), normal(5, 2, 6), normal(5, 2, 7), normal(4, 3, 5) > -0.5)
+        {"heads_per_kv": 2},
+        (normal(3, 4, 6), normal(5, 2, 6), normal(5, 2, 7), normal(4, 3, 5) > -0.5),
     ),
     "rope_table": Row(
         {"dim": 6},

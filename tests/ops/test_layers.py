@@ -131,7 +131,9 @@ def test_row_without_a_key_is_finite() -> None:
 
     @jax.jit
     def attend(query: jax.Array, mask: jax.Array | None) -> jax.Array:
-        return dot_product_attention(query, key, value, mask, scale=None)
+        return dot_product_attention(
+            query, key, value, mask, scale=None, heads_per_kv=1
+        )
 
     y = attend(query, mask)
     np.testing.assert_allclose(y[1], value.mean(0), 1e-5, 1e-6)
@@ -143,7 +145,7 @@ def test_row_without_a_key_is_finite() -> None:
 def test_attention_as_jax_nn() -> None:
     query, key, value = (normal(i, 2, 5, heads, 4) for i, heads in enumerate((6, 3, 3)))
     bias, mask = normal(3, 2, 6, 5, 5), normal(4, 2, 1, 5, 5) > -1
-    ours = jax.jit(partial(dot_product_attention, scale=0.7))
+    ours = jax.jit(partial(dot_product_attention, scale=0.7, heads_per_kv=2))
     theirs = jax.jit(partial(jax.nn.dot_product_attention, scale=0.7))
     found = ours(query, key, value, mask, bias)
     wanted = theirs(query, key, value, bias, mask)

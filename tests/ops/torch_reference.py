@@ -193,12 +193,13 @@ def attention() -> None:
         q, k, v = (a.transpose(1, 2) for a in arrays.values())
         sdpa = F.scaled_dot_product_attention
         y = sdpa(q, k, v, enable_gqa=True).transpose(1, 2)
-        case("dot_product_attention", arrays, y)
+        own = {"heads_per_kv": 4 // heads}
+        case("dot_product_attention", arrays, y, **own)
         y = sdpa(q, k, v, mask, scale=0.3, enable_gqa=True).transpose(1, 2)
-        case("dot_product_attention", arrays | {"mask": mask}, y, scale=0.3)
+        case("dot_product_attention", arrays | {"mask": mask}, y, scale=0.3, **own)
         both = torch.where(mask, bias, -torch.inf)
         y = sdpa(q, k, v, both, enable_gqa=True).transpose(1, 2)
-        case("dot_product_attention", arrays | {"mask": mask, "bias": bias}, y)
+        case("dot_product_attention", arrays | {"mask": mask, "bias": bias}, y, **own)
 
 
 def rotary() -> None:
