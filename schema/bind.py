@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,6 +198,8 @@ class Binder:
             return
         # Hints are a kindness, and cost more than all checks together.
         known = list(self.scope)[-200:] if len(self.report.diagnostics) < 20 else []
+        import difflib  # here, as a sound file needs none
+
         near = difflib.get_close_matches(name, known, 1)
         self.report.error(
             "reference-unknown",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from copy import copy
 from typing import Any
@@ -75,6 +74,8 @@ def to_msgpack(graph: Graph) -> bytes:
 
 def digest(graph: Graph) -> str:
     """`sha256:` and the hash of the canonical msgpack."""
+    import hashlib  # here, as it is slow to load and few need it
+
     return "sha256:" + hashlib.sha256(to_msgpack(graph)).hexdigest()
 
 

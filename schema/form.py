@@ -23,10 +23,6 @@ _EXPECTED = {
     "int_type": "expected an integer",
     "float_type": "expected a number",
     "finite_number": "expected a finite number",
-    "string_pattern_mismatch": (
-        "expected a name of ASCII letters, digits and inner underscores that begins "
-        "with a letter"
-    ),
     "union_tag_not_found": "expected an object with a `name`",
     "union_tag_invalid": "expected the name of an initializer",
     "model_attributes_type": "expected an object",

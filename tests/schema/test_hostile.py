@@ -222,19 +222,19 @@ FORM: list[tuple[str, Any, str, str]] = [
 ]  # fmt: skip
 
 NAMES: list[tuple[str, Any, str, str]] = [
-    (f"node {ascii(bad)[:20]} of {len(bad)}", named(bad), "form-string", "expected a")
+    (f"node {ascii(bad)[:20]} of {len(bad)}", named(bad), "form-name", "expected a")
     for bad in (
         "a\n", "a\nb", 'a"', "a'", "a\\", "{{a}}", "{% a %}", "a_", "_a", "__init__", "",
         "1a", "a-b", "a b", "a.b", "\u0430bc", "\uff41", "e\u0301", "\u00e9", "a\u202eb",
         "a\x00", "\x1b[2J", "<b>", "[red]", "a:b", "../a", "a" * 65, "a" * 60_000,
     )
 ] + [
-    ("node that is a keyword", named("lambda"), "form-name", "Python keyword"),
-    ("node relu_", named("relu_"), "form-string-pattern-mismatch", "found 'relu_'"),
+    ("node that is a keyword", named("lambda"), "form-name", "no Python keyword"),
+    ("node relu_", named("relu_"), "form-name", "found 'relu_'"),
     ("function that is a module", changed("functions/jax", function({"a": RELU}, "a")),
-     "form-reserved-name", "jax: expected a name that shadows nothing"),
+     "form-reserved-name", "jax: expected a name that shadows no"),
     ("function that is a builtin", changed("functions/print", function({}, "x")),
-     "form-reserved-name", "print: expected a name that shadows nothing"),
+     "form-reserved-name", "print: expected a name that shadows no"),
     ("function that files define", changed("functions/load_params", function({}, "x")),
      "form-reserved-name", "load_params"),
     ("function that is an op", spec({"a": call("relu")}, functions={
@@ -246,7 +246,7 @@ NAMES: list[tuple[str, Any, str, str]] = [
     ("model that is a module", {**GPT, "name": "numpy"}, "form-reserved-name", "name:"),
     ("input that is a builtin", spec({"n": {"op": "relu", "x": "input"}}, inputs={
         "input": {"shape": [1], "dtype": "float"}}), "form-reserved-name",
-     "main.inputs.input: expected a name that shadows nothing"),
+     "main.inputs.input: expected a name that shadows no"),
     ("input named params", spec({"n": RELU}, inputs={**X, "params": {}}),
      "form-reserved-name", "main.inputs.params"),
     ("attribute that is a builtin", {**GPT, "attributes": {"len": 1}},
@@ -270,7 +270,7 @@ NAMES: list[tuple[str, Any, str, str]] = [
     ("entry twice", {**TINY, "entries": ["main", "main"]}, "entry-twice", "entries.1"),
     ("entry that is none", {**TINY, "entries": ["other"]}, "entry-unknown",
      "entries.0: expected the name of a function, found 'other'"),
-    ("output name", spec({"n": RELU}, {"a b": "n"}), "form-string", "main.outputs.'a b'"),
+    ("output name", spec({"n": RELU}, {"a b": "n"}), "form-name", "main.outputs.'a b'"),
 ]  # fmt: skip
 
 GRAPHS: list[tuple[str, Any, str, str]] = [
