@@ -11,7 +11,7 @@ from blox.schema.program import Tree
 from blox.weights import Headers, load_flat
 from blox.weights.layout import ALIGNMENT
 
-from .fitting import Index, Piece
+from .copies import Index, Piece
 
 if TYPE_CHECKING:
     import jax

@@ -9,7 +9,8 @@ from blox.weights import Headers, locate
 from blox.weights import verify as verify_bytes
 
 from . import hub
-from .examples import EXAMPLES, read_examples, run_examples
+from .contract import run_examples
+from .examples import EXAMPLES, read_examples
 from .loading import read_model, read_params
 from .spec import PathLike, is_single
 from .validating import tell, validate

@@ -1,0 +1,70 @@
+"""Running a model's examples: are the numbers those that it promises?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from blox.schema import BloxError, Graph
+from blox.schema.errors import Diagnostic
+from blox.weights import Headers
+
+from .examples import Stored
+
+
+def run_examples(
+    graph: Graph, params: Any, headers: Headers, stored: Sequence[Stored]
+) -> list[Diagnostic]:
+    """What the model doesn't do as the examples say; empty if all is well."""
+    import jax
+
+    from blox.runtime.model import build
+    from blox.weights import load_flat
+
+    findings: list[Diagnostic] = []
+    models = {e.entry: jax.jit(build(graph, e.entry)) for e in stored}
+    for number, example in enumerate(stored):
+        path = f"examples.{number}"
+        try:
+            names = [*example.inputs.values(), *example.outputs.values()]
+            arrays = load_flat(headers, names)
+            inputs = {n: arrays[name] for n, name in example.inputs.items()}
+            for name, spec in graph.functions[example.entry].inputs.items():
+                if spec.dtype == "key" and name in inputs:
+                    inputs[name] = jax.random.wrap_key_data(inputs[name])
+            outputs, _ = models[example.entry](params, **inputs)
+        except BloxError as error:
+            findings += [
+                Diagnostic(d.code, f"{path}.{d.path}", d.message, d.hint)
+                for d in error.diagnostics
+            ]
+            continue
+        if not isinstance(outputs, dict):
+            outputs = {next(iter(graph.functions[example.entry].outputs)): outputs}
+        for name, tensor in example.outputs.items():
+            problem = _problem(outputs[name], arrays[tensor], example.tolerance)
+            if problem:
+                where = f"{path}.outputs.{name}"
+                findings.append(Diagnostic("example", where, problem))
+    return findings
+
+
+def _problem(found: Any, expected: Any, tolerance: float) -> str:
+    import jax.numpy as jnp
+    import numpy as np
+
+    if (found.shape, found.dtype) != (expected.shape, expected.dtype):
+        wanted = f"expected {expected.dtype}{list(expected.shape)}"
+        return f"{wanted}, found {found.dtype}{list(found.shape)}"
+    if not jnp.issubdtype(expected.dtype, jnp.floating):
+        count = int((np.asarray(found) != np.asarray(expected)).sum())
+        return f"expected equal values, found {count} that differ" if count else ""
+    a, b = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    with np.errstate(invalid="ignore"):
+        off = np.abs(a - b) / (1 + np.abs(b))
+    off = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, off)
+    worst = float(np.nan_to_num(off, nan=math.inf).max(initial=0.0))
+    if worst <= tolerance:
+        return ""
+    return f"expected values within {tolerance:g}, found one off by {worst:.3g}"
