@@ -1,7 +1,7 @@
 """Copies of a repeat: numbered in paths, or stacked in arrays.
 
 They lie in one array each (`h.0.up.kernel`, `h.1.up.kernel`, ...) or in one stacked
-array (`h.up.kernel`, a leading axis), in the Graph and in the file, and the two need not
+array (`h.up.kernel`, a leading axis), in the Graph and in the file. The two need not
 agree. A node's name never begins with a digit, so a number in a path is always that of
 a copy.
 """
