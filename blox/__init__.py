@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from blox.schema import Report as Report
     from blox.schema import SpecError as SpecError
     from blox.schema import WeightsError as WeightsError
-    from blox.summary import summary as summary
+    from blox.summaries import summary as summary
 
 __version__ = "0.1.0"
 
@@ -67,7 +67,7 @@ _HOME = {
     "recipes": "blox.builder",
     "save": "blox.io.saving",
     "split": "blox.runtime.params",
-    "summary": "blox.summary",
+    "summary": "blox.summaries",
     "to_hf": "blox.hf",
     "validate": "blox.io.validating",
     "verify": "blox.io.verifying",

@@ -135,9 +135,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     options = parser.parse_args()
 
-    data = load_digits()
-    images = data.images.astype(np.uint8)
-    labels = data.target.astype(np.uint8)
+    pixels, labels = load_digits(return_X_y=True)
+    images = np.asarray(pixels, np.uint8).reshape(-1, 8, 8)
+    labels = np.asarray(labels, np.uint8)
     seen, unseen = slice(None, -HELD_OUT), slice(-HELD_OUT, None)
 
     graph = digits()

@@ -59,12 +59,12 @@ def codegen(
     """
     if output == "-" and (check or force):
         usage("expected --output FILE along with --check or --force")
-    from blox.generate import generate
+    import blox as bx
     from blox.io.spec import read_graph
 
     if not model.startswith(HUB):
         existing(model)
-    source = generate(read_graph(model))
+    source = bx.generate(read_graph(model))
     if output == "-":
         sys.stdout.write(source)
         return

@@ -106,13 +106,13 @@ def _step(name: str, text: str) -> None:
 
 def _files(folder: Path, file: Path) -> dict[Path, bytes]:
     """What the demo leaves: the model and digits that come with blox, and the code."""
+    import blox as bx
     from blox.demo_data import HELD_OUT, MODEL, read
-    from blox.generate import generate
     from blox.schema import from_bytes
 
     files = {folder / "model" / name: read(name) for name in MODEL}
     files[folder / HELD_OUT] = read(HELD_OUT)
-    files[file] = generate(from_bytes(read(MODEL[0]))).encode()
+    files[file] = bx.generate(from_bytes(read(MODEL[0]))).encode()
     return files
 
 

@@ -48,7 +48,7 @@ def show(
         blox show model/graph.json --depth 1
     """
     from blox.io.spec import read_graph
-    from blox.summary import summarise
+    from blox.summaries import summarise
 
     if not path.startswith(HUB):
         existing(path)

@@ -13,7 +13,7 @@ import pytest
 
 import blox as bx
 from blox.printable import printable
-from blox.summary import size_text, summary
+from blox.summaries import size_text, summary
 
 EVIL = '\x1b[31m\x1b]0;t\x07 [red]x[/red]\n\r\u202e """ {{ x }}'
 DENSE = {"op": "linear", "x": "x", "in_features": 4, "out_features": 4}

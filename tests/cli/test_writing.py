@@ -85,7 +85,9 @@ def test_fmt_of_msgpack(blox: Callable[..., Any], digits: Path) -> None:
 
     graph = from_bytes((digits / "graph.json").read_bytes())
     file = digits / "graph.msgpack"
-    file.write_bytes(msgpack.packb({**graph.plain(), "dims": {}}))
+    loose = msgpack.packb({**graph.plain(), "dims": {}})
+    assert loose is not None
+    file.write_bytes(loose)
     assert blox("fmt", file).code == 0
     assert file.read_bytes() == to_msgpack(graph)
 
@@ -192,6 +194,29 @@ def test_verify_finds_numbers_and_bytes_that_changed(
     run = blox("verify", digits)
     assert run.code == 1
     assert "weights-checksum" in run.out
+
+
+def test_a_checkpoint_goes_in_and_out_bit_for_bit(
+    blox: Callable[..., Any], tmp_path: Path
+) -> None:
+    source = Path(__file__).parents[1] / "hf" / "tiny_bert"
+    run = blox("import", "hf", source, tmp_path / "model")
+    assert (run.code, run.err) == (0, "")
+    assert "entries main, sentence_embedding\n" in run.out
+    assert blox("validate", tmp_path / "model", "--strict").code == 0
+    assert blox("export", "hf", tmp_path / "model", tmp_path / "back").code == 0
+    from safetensors.numpy import load_file
+
+    before = load_file(source / "model.safetensors")
+    after = load_file(tmp_path / "back" / "model.safetensors")
+    kept = {n: a for n, a in before.items() if n in after}
+    assert len(after) == len(kept) > 0
+    assert {n: a.tobytes() for n, a in after.items()} == {
+        n: a.tobytes() for n, a in kept.items()
+    }
+    again = blox("import", "hf", source, tmp_path / "model")
+    assert (again.code, again.out) == (2, "")
+    assert blox("import", "hf", source, tmp_path / "model", "--force").code == 0
 
 
 def test_export_refuses_what_is_no_bert_and_keeps_what_is(
