@@ -16,7 +16,7 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 def expected() -> Arrays:
-    """Inputs and what transformers makes of them; see make_tiny_bert.py."""
+    """Inputs and what transformers makes of them; see parity/hf/make_tiny_bert.py."""
     return load_file(TINY / "expected.safetensors")
 
 

@@ -170,8 +170,7 @@ def test_layers_of_unequal_dtypes(tmp_path: Path) -> None:
         return {**arrays, name: arrays[name].astype(np.float16)}
 
     assert refused(copy(tmp_path, arrays=change), WeightsError) == [
-        "encoder.down.bias: expected one dtype for all layers, found float16, "
-        "float32"
+        "encoder.down.bias: expected one dtype for all layers, found float16, float32"
     ]
 
 

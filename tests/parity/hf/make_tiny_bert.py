@@ -1,6 +1,6 @@
-"""Makes `tiny_bert`, a random BERT of transformers, and what it computes.
+"""Makes `tests/hf/tiny_bert`, a random BERT of transformers, and what it computes.
 
-    python tests/hf/make_tiny_bert.py      # needs the extra `parity`
+    python tests/parity/hf/make_tiny_bert.py      # needs the extra `parity`
 
 So that the default tests compare with transformers without having it. The folder is
 committed; the numbers change with the version of torch, in their last digits.
@@ -16,7 +16,7 @@ import torch
 import transformers
 from safetensors.numpy import save_file
 
-FOLDER = Path(__file__).parent / "tiny_bert"
+FOLDER = Path(__file__).parents[2] / "hf" / "tiny_bert"
 
 
 def main() -> None:
