@@ -288,7 +288,11 @@ class Resolver:
         self.report.error(code, path, text)
 
     def _fill_leaves(self, step: Step, op: Op) -> None:
-        if isinstance(op, ParamOp) and not self._sizes_known(step, op):
+        if not isinstance(op, ParamOp):
+            step.stateful, step.uses_train = op.STATEFUL, op.TRAIN
+            step.needs_float = getattr(op, "dtype", None) == "float"
+            return
+        if not self._sizes_known(step, op):
             return
         try:
             names_ = {name or "value" for name in op.parameters()}
@@ -300,16 +304,15 @@ class Resolver:
                 "expected attributes that give parameters a size, found others",
             )
             return
-        if isinstance(op, ParamOp):
-            for field in ("init", "axes", "frozen"):
-                for name in getattr(op, field):
-                    if name not in names_:
-                        self.report.error(
-                            "parameter-unknown",
-                            f"{step.path}.{field}",
-                            f"expected a parameter ({listing(sorted(names_))}), found "
-                            f"{quote(name)}",
-                        )
+        for field in ("init", "axes", "frozen"):
+            for name in getattr(op, field):
+                if name not in names_:
+                    self.report.error(
+                        "parameter-unknown",
+                        f"{step.path}.{field}",
+                        f"expected a parameter ({listing(sorted(names_))}), found "
+                        f"{quote(name)}",
+                    )
         for name, leaf in stored.items():
             for size in leaf.shape:
                 if isinstance(size, str):
@@ -336,11 +339,7 @@ class Resolver:
                 "parameter-path", step.path, "expected the path of an array, found `.`"
             )
             step.tree = {}
-        step.stateful = op.STATEFUL
-        step.uses_train = op.TRAIN
-        step.needs_float = not isinstance(op, ParamOp) and (
-            getattr(op, "dtype", None) == "float"
-        )
+        step.stateful, step.uses_train = op.STATEFUL, op.TRAIN
 
     def _sizes_known(self, step: Step, op: ParamOp) -> bool:
         """False where a dim decides a size of parameters; told."""
