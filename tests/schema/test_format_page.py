@@ -1,0 +1,44 @@
+"""docs/format.md says what the code holds to: its limits and its examples of names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from blox.schema import errors, expressions, limits, literals, names, reader
+
+PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("row", "value"),
+    [
+        ("bytes of a Graph's file", f"{reader.MAX_BYTES // 2**20} MiB"),
+        ("objects and lists within each other", f"{reader.MAX_DEPTH}"),
+        ("keys and values together", f"{reader.MAX_ITEMS:,}"),
+        (
+            "characters of a text / of an expression / of a name",
+            f"{reader.MAX_TEXT:,} / {expressions.MAX_LENGTH} / {names.MAX_NAME}",
+        ),
+        ("calls below each other", f"{limits.MAX_CALL_DEPTH}"),
+        ("functions, counted per distinct values", f"{limits.MAX_INSTANCES:,}"),
+        ("nodes of all these together", f"{limits.MAX_STEPS:,}"),
+        ("nodes that a trace visits", f"{limits.MAX_TRACED:,}"),
+        ("nodes that a run visits", "10¹²"),
+        ("arrays, counted at each level", f"{limits.MAX_LEAVES:,}"),
+        ("elements of one parameter or input", "2⁴⁰"),
+        ("elements of a literal", f"{literals.MAX_LITERAL:,}"),
+        ("faults that are told one by one", f"{errors.MAX_DIAGNOSTICS}"),
+    ],
+)
+def test_limits(row: str, value: str) -> None:
+    (line,) = re.findall(rf"^\| {re.escape(row)}.* \| (.*) \|$", PAGE, re.MULTILINE)
+    assert line == value
+    assert limits.MAX_RAN == 10**12
+    assert limits.MAX_ELEMENTS == 2**40
+
+
+def test_the_grammar_of_names() -> None:
+    assert names.NAME.replace("?:", "") in PAGE
