@@ -40,9 +40,41 @@ def op_methods() -> str:
     return module_text()
 
 
+def golden(spec: Path) -> Callable[[], str]:
+    """`tests/golden/*.py`: what the generator writes for a model of the tests."""
+
+    def text() -> str:
+        from blox.generate import generate
+        from blox.schema import from_bytes
+
+        return generate(from_bytes(spec.read_bytes()))
+
+    return text
+
+
+def json_schema() -> str:
+    """`schema/graph.schema.json`: what editors complete a graph.json by."""
+    from blox.schema import json_schema
+
+    return json_schema.text()
+
+
+def lock() -> str:
+    """`schema/lock.json`: the meaning of every op, frozen."""
+    from blox.schema import lock
+
+    return lock.text()
+
+
 GENERATED: list[tuple[str, Callable[[], str]]] = [
     ("schema/ops/index.py", op_index),
     ("blox/builder/ops.py", op_methods),
+    ("schema/graph.schema.json", json_schema),
+    ("schema/lock.json", lock),
+    *(
+        (f"tests/golden/{spec.stem}.py", golden(spec))
+        for spec in sorted((ROOT / "tests" / "models").glob("*.json"))
+    ),
 ]
 """What is generated, and from what: a path in the checkout and the text's function.
 
@@ -52,8 +84,8 @@ The order matters: a later file may be made from an earlier one. Python is forma
 
 def formatted(text: str, path: str) -> str:
     """`text` as `ruff format` leaves it, where `path` names a Python file."""
-    if not path.endswith(".py"):
-        return text
+    if not path.endswith(".py") or path.startswith("tests/golden/"):
+        return text  # goldens show the generator as it is
     done = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "--stdin-filename", path, "-"],
         input=text,
@@ -83,6 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
         done = "is stale; run python -m blox.regenerate" if check else "written"
         print(f"{path}: {done}")
         if not check:
+            file.parent.mkdir(exist_ok=True)
             file.write_text(new, encoding="utf-8")
     return status
 

@@ -71,12 +71,12 @@ def _shapes(leaves: dict[str, Leaf]) -> ast.expr:
 
 
 def _stacked(leaves: dict[str, Leaf]) -> list[str]:
-    """The paths below which arrays hold one more axis of copies."""
+    """How the paths begin whose arrays hold one more axis of copies."""
     found: dict[str, None] = {}
     for path, leaf in leaves.items():
         parts = path.split(".")
         for below in leaf.below:
-            found[".".join(parts[: len(parts) - below])] = None
+            found["".join(f"{p}." for p in parts[: len(parts) - below])] = None
     return list(found)
 
 

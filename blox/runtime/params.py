@@ -45,34 +45,46 @@ def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
     """
     floating = jnp.dtype(dtype)
 
-    def array(leaf: Leaf, key: Array) -> Array:
+    def array(leaf: Leaf, parts: tuple[str | int, ...]) -> Array:
         wanted = floating if leaf.dtype == "float" else jnp.dtype(leaf.dtype)
         make = initializer(leaf.init)
 
-        def copies(key: Array, stack: tuple[int, ...]) -> Array:
-            if not stack:
+        def draw(key: Array, folds: Sequence[tuple[str, int]]) -> Array:
+            if not folds:
                 return make(key, leaf.shape, wanted)
-            return jax.vmap(lambda i: copies(jax.random.fold_in(key, i), stack[1:]))(
-                jnp.arange(stack[0])
+            (kind, number), *rest = folds
+            if kind == "copy":
+                return draw(jax.random.fold_in(key, number), rest)
+            return jax.vmap(lambda i: draw(jax.random.fold_in(key, i), rest))(
+                jnp.arange(number)
             )
 
-        return copies(key, leaf.stack)
-
-    def grow(tree: Tree, path: str, copies: tuple[int, ...]) -> Any:
-        if isinstance(tree, dict):
-            return {
-                n: grow(t, f"{path}.{n}" if path else n, copies)
-                for n, t in tree.items()
-            }
-        if isinstance(tree, list):
-            return [grow(t, path, (*copies, i)) for i, t in enumerate(tree)]
+        path = ".".join(p for p in parts if isinstance(p, str))
         own = jax.random.fold_in(key, zlib.crc32(path.encode()))
-        for i in copies:
-            own = jax.random.fold_in(own, i)
-        return array(tree, own)
+        return draw(own, _folds(leaf, parts))
 
-    params: dict[str, Any] = grow(graph.program().tree, "", ())
+    def grow(tree: Tree, parts: tuple[str | int, ...]) -> Any:
+        if isinstance(tree, dict):
+            return {n: grow(t, (*parts, n)) for n, t in tree.items()}
+        if isinstance(tree, list):
+            return [grow(t, (*parts, i)) for i, t in enumerate(tree)]
+        return array(tree, parts)
+
+    params: dict[str, Any] = grow(graph.program().tree, ())
     return params
+
+
+def _folds(leaf: Leaf, parts: tuple[str | int, ...]) -> list[tuple[str, int]]:
+    """The copies around an array, outermost first: one of a list, or a stacked axis."""
+    stacked: dict[int, list[int]] = {}
+    for count, below in zip(leaf.stack, leaf.below, strict=True):
+        stacked.setdefault(len(parts) - below, []).append(count)
+    folds: list[tuple[str, int]] = []
+    for depth in range(len(parts) + 1):
+        if depth and isinstance(number := parts[depth - 1], int):
+            folds.append(("copy", number))
+        folds += [("axis", count) for count in stacked.get(depth, ())]
+    return folds
 
 
 def split(
