@@ -28,6 +28,8 @@ class Fields:
     attributes: tuple[str, ...]
     floats: frozenset[str]
     minima: dict[str, int]
+    texts: frozenset[str]
+    """Attributes that are text and never an expression."""
 
 
 class Op(Strict):
@@ -80,6 +82,8 @@ class Op(Strict):
         """(field, expression) for every expression of the attributes and operands."""
         fields = self.fields()
         for name in (*fields.attributes, *fields.operands):
+            if name in fields.texts:
+                continue
             for text in _expressions(getattr(self, name)):
                 yield name, text
 
@@ -96,6 +100,8 @@ class Op(Strict):
         for name in (*fields.attributes, *fields.operands):
             old = getattr(self, name)
             if old is None or isinstance(old, (bool, float)):
+                continue
+            if isinstance(old, str) and name in fields.texts:
                 continue
             kind = "float" if name in fields.floats else "int"
             try:
@@ -168,6 +174,7 @@ def _fields(cls: type[Op]) -> Fields:
     slots: list[str] = []
     attributes: list[str] = []
     floats: set[str] = set()
+    texts: set[str] = set()
     minima: dict[str, int] = {}
     for name, field in cls.model_fields.items():
         if name in MODIFIERS:
@@ -183,10 +190,19 @@ def _fields(cls: type[Op]) -> Fields:
             attributes.append(name)
             if _mentions(field.annotation, float):
                 floats.add(name)
+            elif field.annotation is str:
+                texts.add(name)
             low = _minimum(field)
             if low is not None:
                 minima[name] = low
-    return Fields(operands, tuple(slots), tuple(attributes), frozenset(floats), minima)
+    return Fields(
+        operands,
+        tuple(slots),
+        tuple(attributes),
+        frozenset(floats),
+        minima,
+        frozenset(texts),
+    )
 
 
 def _mentions(annotation: Any, kind: type) -> bool:

@@ -95,7 +95,7 @@ class Index(Op):
     at: At
 
     def expressions(self) -> Iterator[tuple[str, str]]:
-        yield from ((f, t) for f, t in super().expressions() if f != "at")
+        yield from super().expressions()
         for part in index_parts(self.at) if isinstance(self.at, str) else ():
             for bound in part if isinstance(part, tuple) else (part,):
                 if isinstance(bound, str) and bound != "...":
