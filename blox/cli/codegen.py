@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 import sys
 from collections.abc import Callable
 from itertools import islice
@@ -78,9 +79,8 @@ def codegen(
     elif check:
         say(_diff(old, source, output))
         hint = "" if old is None else " --force"
-        fail(
-            f"{output}: stale; write it with: blox codegen {model} -o {output}{hint}",
-        )
+        command = shlex.join(["blox", "codegen", model, "-o", output])
+        fail(f"{output}: stale; write it with: {command}{hint}")
     elif old is not None and not force:
         fail(
             f"{output}: holds something else, maybe your edits; --check shows the "

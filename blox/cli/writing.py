@@ -8,7 +8,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from blox.cli.output import usage
+from blox.cli.output import fail
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -57,7 +57,7 @@ def keep_apart(target: Path, patterns: tuple[str, ...], force: bool) -> None:
     elif os.path.lexists(target):
         found = [target.name]
     if found:
-        usage(
+        fail(
             f"{target}: expected a new place, found {found[0]}; choose another, or "
             "replace it with --force"
         )

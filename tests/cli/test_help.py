@@ -15,6 +15,7 @@ import blox as bx
 from blox.cli.app import COMMANDS
 
 BLOX = [sys.executable, "-c", "from blox.cli import main; main()"]
+ROOT = Path(__file__).resolve().parents[2]
 LEAVES = [(n, "hf") if n in ("import", "export") else (n,) for n in COMMANDS]
 
 
@@ -44,6 +45,18 @@ def test_help_of_a_command_has_examples_that_are_calls_of_it(
     own = [line for line in lines if line.startswith(" ".join(["blox", *command]))]
     for option in re.findall(r"--\w+", " ".join(own)):
         assert option in run.out.partition("Examples:")[0], option
+
+
+@pytest.mark.parametrize("command", LEAVES)
+def test_the_docs_have_every_command_with_its_options(
+    blox: Callable[..., Any], command: tuple[str, ...]
+) -> None:
+    docs = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    options = blox(*command, "--help").out.partition("Options:\n")[2]
+    section = docs.partition(f"## blox {command[0]}\n")[2].partition("\n## ")[0]
+    assert f"$ blox {' '.join(command)}" in section
+    for option in re.findall(r"^  (?:-\w, )?(--\w+)", options, re.MULTILINE):
+        assert option == "--help" or option in section, option
 
 
 def test_version(blox: Callable[..., Any]) -> None:

@@ -46,7 +46,7 @@ def test_init_keeps_weights_unless_forced(
     weights = digits / "params.safetensors"
     before = weights.read_bytes()
     run = blox("init", digits / "graph.json", digits)
-    assert run.code == 2
+    assert run.code == 1
     assert "found params.safetensors" in run.err
     assert "--force" in run.err
     assert weights.read_bytes() == before
@@ -215,7 +215,7 @@ def test_a_checkpoint_goes_in_and_out_bit_for_bit(
         n: a.tobytes() for n, a in kept.items()
     }
     again = blox("import", "hf", source, tmp_path / "model")
-    assert (again.code, again.out) == (2, "")
+    assert (again.code, again.out) == (1, "")
     assert blox("import", "hf", source, tmp_path / "model", "--force").code == 0
 
 
@@ -230,7 +230,7 @@ def test_export_refuses_what_is_no_bert_and_keeps_what_is(
     old.mkdir()
     (old / "config.json").write_text("{}")
     run = blox("export", "hf", digits, old)
-    assert run.code == 2
+    assert run.code == 1
     assert "found config.json" in run.err
 
 
@@ -242,7 +242,7 @@ def test_import_refuses_what_is_no_checkpoint_and_keeps_what_is(
     assert "config.json" in run.err
     assert not (tmp_path / "out").exists()
     run = blox("import", "hf", tmp_path, digits)
-    assert run.code == 2
+    assert run.code == 1
     assert "--force" in run.err
 
 
