@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from . import fields, literals, parameters
 from .graph import FORMAT
 from .names import Name
-from .op import MODIFIERS, Op, ParamOp, ScopeOp
+from .op import MODIFIERS, ParamOp, ScopeOp
 from .registry import op_class, op_names
 from .strict import Strict
 

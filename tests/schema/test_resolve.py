@@ -431,3 +431,32 @@ def test_msgpack_and_json_give_one_program() -> None:
     graph = Graph.parse(CONTROL)
     again = from_bytes(json.dumps(graph.plain()).encode())
     assert repr(again.program().leaves()) == repr(graph.program().leaves())
+
+
+@pytest.mark.parametrize(
+    ("init", "name", "fits"),
+    [
+        ({"name": "orthogonal"}, "kernel", True),
+        ({"name": "orthogonal"}, "bias", False),
+        ({"name": "orthogonal", "column_axis": 2}, "kernel", False),
+        ({"name": "delta_orthogonal"}, "kernel", False),
+        ({"name": "ones"}, "bias", True),
+    ],
+)
+def test_initializers_find_their_axes(init: Data, name: str, fits: bool) -> None:
+    node = {"op": "linear", "x": "x", "in_features": 8, "out_features": 8}
+    data = spec({"n": {**node, "init": {name: init}}})
+    if fits:
+        program(data)
+    else:
+        assert fault(data).startswith(f"parameter-init main.n.init.{name}: expected an i")
+
+
+def test_a_list_of_attributes_knows_no_dims() -> None:
+    repeat = {"op": "repeat", "function": "f", "count": 2, "carry": {"x": "x"},
+              "scan": False, "attributes": {"k": [1, "$batch"]}}  # fmt: skip
+    inner = function({"n": {"op": "add", "a": "x", "b": "$k"}}, {"x": "n"})
+    inner["attributes"] = ["k"]
+    assert fault(spec({"r": repeat}, functions={"f": inner})).startswith(
+        "call-attributes main.r.attributes.k: expected a value that no dim decides"
+    )
