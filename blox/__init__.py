@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blox.builder.values import Input as Input
     from blox.builder.values import Operand as Operand
     from blox.builder.values import Value as Value
-    from blox.generate import generate as generate
+    from blox.generating import generate as generate
     from blox.hf import from_hf as from_hf
     from blox.hf import to_hf as to_hf
     from blox.io.examples import Example as Example
@@ -60,7 +60,7 @@ _HOME = {
     "WeightsError": "blox.schema",
     "build": "blox.runtime.model",
     "from_hf": "blox.hf",
-    "generate": "blox.generate",
+    "generate": "blox.generating",
     "init": "blox.runtime.params",
     "load": "blox.io.loading",
     "merge": "blox.runtime.params",

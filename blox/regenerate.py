@@ -44,7 +44,7 @@ def golden(spec: Path) -> Callable[[], str]:
     """`tests/golden/*.py`: what the generator writes for a model of the tests."""
 
     def text() -> str:
-        from blox.generate import generate
+        from blox.generating import generate
         from blox.schema import from_bytes
 
         return generate(from_bytes(spec.read_bytes()))

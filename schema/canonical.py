@@ -68,7 +68,8 @@ def to_msgpack(graph: Graph) -> bytes:
     """The same data, compact."""
     import msgpack
 
-    packed: bytes = msgpack.packb(plain(graph))
+    packed = msgpack.packb(plain(graph))
+    assert isinstance(packed, bytes)
     return packed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, LiteralString
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -48,7 +48,7 @@ def _is_expression(value: str) -> bool:
     return True
 
 
-def _fail(kind: str, expected: str) -> PydanticCustomError:
+def _fail(kind: LiteralString, expected: LiteralString) -> PydanticCustomError:
     return PydanticCustomError(kind, expected)
 
 

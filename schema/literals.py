@@ -68,11 +68,14 @@ def literal_problems(value: Any, dtype: str) -> Iterator[str]:
 def _literal(value: Any) -> Any:
     shape = literal_shape(value)
     if len(shape) > MAX_RANK:
-        raise PydanticCustomError("literal", f"expected at most {MAX_RANK} axes")
+        raise PydanticCustomError(
+            "literal", "expected at most {most} axes", {"most": MAX_RANK}
+        )
     if _count(value, shape, MAX_LITERAL) > MAX_LITERAL:
         raise PydanticCustomError(
             "literal",
-            f"expected at most {MAX_LITERAL} elements; larger arrays are a `buffer`",
+            "expected at most {most} elements; larger arrays are a `buffer`",
+            {"most": MAX_LITERAL},
         )
     return value
 

@@ -42,7 +42,7 @@ class Op(Strict):
     STATEFUL: ClassVar[bool] = False
     """True where the function returns (output, state)."""
 
-    op: str
+    op: Any  # its name, a Literal in every class
 
     @classmethod
     def fields(cls) -> Fields:

@@ -66,8 +66,9 @@ class Conv(ParamOp):
         yield from pairs_only(self.padding)
         for name in ("in_features", "out_features"):
             value = getattr(self, name)
-            known = isinstance(value, int) and isinstance(self.groups, int)
-            if known and value % self.groups:
+            if not isinstance(value, int) or not isinstance(self.groups, int):
+                continue
+            if value % self.groups:
                 yield f"{name}: expected a multiple of {self.groups}, found {value}"
 
 
