@@ -1,4 +1,4 @@
-"""The format: a Graph as a Pydantic schema, its files and its checks. No JAX, no NumPy."""
+"""The format: a Graph as a Pydantic schema, its files, its checks. No JAX, no NumPy."""
 
 from .canonical import digest, from_bytes, to_json, to_msgpack
 from .errors import (

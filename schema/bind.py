@@ -178,8 +178,8 @@ class Binder:
             self.report.error(
                 "reference-optional",
                 path,
-                f"expected a value that is always there, found {quote(name)}, which may "
-                "be absent",
+                f"expected a value that is always there, found {quote(name)}, which "
+                "may be absent",
                 "give it a value by the op `default`, or pass it to an operand that is "
                 "optional",
             )

@@ -1,4 +1,4 @@
-"""What a step that calls functions holds and costs: its leaves, and its nodes counted."""
+"""What a step that calls functions holds and costs: its leaves, its nodes."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _given(data: dict[str, Any], shape: Any = None) -> dict[str, Any]:
 
 
 def to_json(graph: Graph) -> str:
-    """The canonical JSON: a value stands on one line where that has at most 120 columns."""
+    """The canonical JSON: a value on one line where that has at most 120 columns."""
     return _text(plain(graph), 0, 0) + "\n"
 
 

@@ -15,7 +15,7 @@ MAX_DIAGNOSTICS = 100
 
 
 def quote(value: Any, limit: int = 60) -> str:
-    """`value` as ASCII on one line, shortened: text of a stranger's file, made inert."""
+    """`value` as ASCII on one line, shortened: text of strangers, made inert."""
     if isinstance(value, str):
         text = ascii(value[:limit])
         if len(value) <= limit and len(text) <= limit:

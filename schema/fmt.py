@@ -1,4 +1,4 @@
-"""Order for files that a tool has sorted: nodes before their users, optional inputs last.
+"""Order for files that a tool has sorted: nodes before users, optional inputs last.
 
 What stands in a right place stays there; the canonical text is `to_json`'s.
 """

@@ -72,7 +72,7 @@ def _without_shallow_branches(items: Iterable[Any]) -> Iterable[tuple[str, Any]]
 
 
 def _split(loc: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
-    """The place of a union and what lies within the branch; None where there is none."""
+    """The place of a union and what lies within its branch; None without a union."""
     for i, part in enumerate(loc):
         if (
             i >= _NODE

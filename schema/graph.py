@@ -47,7 +47,7 @@ def _node(value: Any) -> Op:
 
 
 def dump_node(node: Op) -> dict[str, Any]:
-    """A node as plain data: what is semantic always, what is a wish only where given."""
+    """A node as plain data: what has a meaning always, wishes only where given."""
     cls = type(node)
     fields = cls.fields()
     data = node.model_dump(mode="json", by_alias=True)
@@ -70,7 +70,7 @@ def dump_node(node: Op) -> dict[str, Any]:
 
 @cache
 def _default(cls: type[Op], name: str) -> Any:
-    """The default of a field as plain data; of one that has none, what equals nothing."""
+    """The default of a field; of one that has none, what equals nothing."""
     info = cls.model_fields[name]
     return object() if info.is_required() else info.get_default()
 
@@ -140,7 +140,7 @@ Constraint = Annotated[str, AfterValidator(_constraint)]
 
 
 class Input(Strict):
-    """An input of a function: its shape binds dims, its dtype is checked at the call."""
+    """An input of a function: its shape binds dims, its dtype is checked at calls."""
 
     shape: list[Dim] | None = Field(default=None, max_length=32)
     dtype: Literal[DType, "key"] | None = None
@@ -167,7 +167,7 @@ class Bounds(Strict):
 
 
 class Metadata(Strict):
-    """What people want to know of a model. Text only; nothing in it is ever followed."""
+    """What people want to know of a model. Text only; nothing in it is followed."""
 
     description: str = ""
     license: str = ""
@@ -229,7 +229,7 @@ class Graph(Strict):
         return Graph.parse(data)
 
     def plain(self) -> dict[str, Any]:
-        """The Graph as plain data in canonical order, defaults of no meaning left out."""
+        """The Graph as plain data in canonical order, less what has no meaning."""
         from .canonical import plain
 
         return plain(self)

@@ -116,7 +116,7 @@ def _bound(schema: Any, low: int) -> None:
 
 
 def _cleaned(schema: Any, *, names: bool = False) -> Any:
-    """Without the titles that Pydantic makes of names; `names` where keys are fields."""
+    """Without the titles that Pydantic makes of names; `names`: keys are fields."""
     if isinstance(schema, list):
         return [_cleaned(part) for part in schema]
     if not isinstance(schema, dict):

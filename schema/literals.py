@@ -48,7 +48,7 @@ def literal_problems(value: Any, dtype: str) -> Iterator[str]:
     items = list(literal_items(value))
     if dtype == "bool" or any(isinstance(v, bool) for v in items):
         if dtype != "bool" or not all(isinstance(v, bool) for v in items):
-            yield "value: expected true and false for dtype bool, numbers for all others"
+            yield "value: expected booleans for dtype bool, numbers for all others"
         return
     if dtype in _LARGEST:
         if wrong := [v for v in items if abs(v) > _LARGEST[dtype]]:

@@ -23,16 +23,16 @@ BUILTINS = frozenset(
     id input int isinstance issubclass iter len license list locals map max memoryview
     min next object oct open ord pow print property quit range repr reversed round set
     setattr slice sorted staticmethod str sum super tuple type vars zip
-    """.split()
+    """.split()  # noqa: SIM905
 )
 # What a generated file imports or defines, and the arguments that its functions have.
 GENERATED = frozenset(
     """
     jax jnp np lax math zlib numpy safetensors typing pathlib Any Array Callable Path
-    Params State annotations partial reduce load_file init_params load_params merge fold_in
-    params state train dtype self blox nest listed kept SHAPES STACKED INIT
+    Params State annotations partial reduce load_file init_params load_params merge
+    fold_in params state train dtype self blox nest listed kept SHAPES STACKED INIT
     DTYPES ARRAYS
-    """.split()
+    """.split()  # noqa: SIM905
 )
 RESERVED = BUILTINS | GENERATED
 
@@ -53,8 +53,8 @@ def _name(value: Any) -> Any:
     if not _NAME.fullmatch(value):
         raise PydanticCustomError(
             "name",
-            "expected a name of ASCII letters, digits and inner underscores that begins "
-            "with a letter",
+            "expected a name of ASCII letters, digits and inner underscores that "
+            "begins with a letter",
         )
     if keyword.iskeyword(value):
         raise PydanticCustomError("name", "expected a name, which no Python keyword is")
@@ -65,8 +65,8 @@ def _public_name(value: Any) -> Any:
     if _name(value) in RESERVED:
         raise PydanticCustomError(
             "reserved_name",
-            "expected a name that shadows no Python builtin, no module and no name that "
-            "generated files define",
+            "expected a name that shadows no Python builtin, no module and no name "
+            "that generated files define",
         )
     return value
 

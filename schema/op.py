@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
 
@@ -168,7 +168,7 @@ def _at_least(value: Any, low: int) -> None:
         raise BoundError(f"expected at least {low}, found {value}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fields(cls: type[Op]) -> Fields:
     operands: dict[str, Operand] = {}
     slots: list[str] = []

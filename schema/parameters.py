@@ -1,4 +1,4 @@
-"""Parameters: what an array of the model is, and how it starts. Initialisers as data."""
+"""Parameters: what an array of the model is, how it starts. Initialisers as data."""
 
 from __future__ import annotations
 
@@ -120,9 +120,9 @@ EMBEDDING = Normal(stddev=0.02)
 class Leaf:
     """One array of Params.
 
-    `shape` is that of one copy; `stack` holds the counts of the scanned repeats and maps
-    around it, outermost first, which come as leading axes. A size that a node doesn't
-    know (a tied head) is None until the specs that meet at the path are joined.
+    `shape` is that of one copy; `stack` holds the counts of the scanned repeats and
+    maps around it, outermost first, which come as leading axes. A size that a node
+    doesn't know (a tied head) is None until the specs that meet at the path are joined.
     """
 
     shape: tuple[Any, ...]

@@ -20,7 +20,7 @@ Tree = Leaf | dict[str, "Tree"] | list["Tree"]
 
 @dataclass(frozen=True, slots=True)
 class Arg:
-    """What an operand is: output `output` of `source`, or a number, or an expression."""
+    """What an operand is: output `output` of `source`, a number, or an expression."""
 
     source: str | None = None
     output: int = 0
@@ -37,7 +37,7 @@ class Arg:
 
 @dataclass(eq=False, slots=True)
 class Step:
-    """A node of an instance, its expressions replaced by values wherever they are known.
+    """A node of an instance, its expressions replaced by values where they are known.
 
     `args` holds an Arg, a list or a dict of them per operand or given slot; calls have
     `inputs`, `carry` and `xs` by input name. `callees` are the instances that it runs:
@@ -200,8 +200,8 @@ def _join_leaves(a: Leaf, b: Leaf, path: tuple[str, ...]) -> Leaf:
     if (a.dtype, a.kind, a.stack) != (b.dtype, b.kind, b.stack):
         raise TreeConflict(
             path,
-            f"one node has a {a.dtype} {a.kind} stacked {list(a.stack)} here, another a "
-            f"{b.dtype} {b.kind} stacked {list(b.stack)}",
+            f"one node has a {a.dtype} {a.kind} stacked {list(a.stack)} here, another "
+            f"a {b.dtype} {b.kind} stacked {list(b.stack)}",
         )
     if len(a.shape) == len(b.shape):
         pairs = list(zip(a.shape, b.shape, strict=True))

@@ -1,8 +1,8 @@
-"""From the name of an op to its class. Only the families that a file uses are imported."""
+"""From the name of an op to its class. Only families that a file uses are imported."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from typing import TypeVar
 
@@ -31,7 +31,7 @@ def op_class(name: str) -> type[Op] | None:
     return classes(module)[name]
 
 
-@lru_cache(maxsize=None)
+@cache
 def classes(module: str) -> dict[str, type[Op]]:
     """The op classes that a family module defines, by op name."""
     contents = vars(import_module(f".ops.{module}", __package__)).values()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 
 from .errors import Report, listing, quote
 from .graph import Graph
@@ -19,7 +19,7 @@ def called(op: Op) -> Iterator[tuple[str, str]]:
             yield field, getattr(op, field)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _function_fields(cls: type[ScopeOp]) -> tuple[str, ...]:
     wanted = ("function", "then", "otherwise", "cond", "body")
     return tuple(name for name in wanted if name in cls.model_fields)
@@ -109,7 +109,7 @@ def check_attributes(graph: Graph, name: str, report: Report) -> None:
 
 
 def call_order(graph: Graph, report: Report) -> list[str]:
-    """The functions, callees first; cycles and chains that are too deep are reported."""
+    """The functions, callees first; cycles and chains too deep are reported."""
     edges: dict[str, list[str]] = {}
     for name, function in graph.functions.items():
         edges[name] = []

@@ -212,7 +212,9 @@ CONTROL: Data = spec(
         "shift": function({"more": {"op": "add", "a": "x", "b": 1.5}}, "more"),
         "same": function({}, "x"),
         "small": function({"less": {"op": "less", "a": "x", "b": 10.0}}, "less"),
-        "grow": function({"twice": {"op": "multiply", "a": "x", "b": 2}}, {"x": "twice"}),
+        "grow": function(
+            {"twice": {"op": "multiply", "a": "x", "b": 2}}, {"x": "twice"}
+        ),
     },
     attributes={"width": 8},
     metadata={"authors": ["a"], "tags": ["t"], "extra": {"one": 1, "half": 0.5}},

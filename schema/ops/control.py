@@ -39,8 +39,9 @@ class Repeat(ScopeOp):
     """`count` copies of a function one after another, each with its own parameters.
 
     An output named as a carry is the next carry; all others are stacked on a leading
-    axis. `inputs` are the same for every copy, `xs` give one slice of their leading axis
-    (or one item of a literal list) per copy, `index` names the input that gets the step.
+    axis. `inputs` are the same for every copy, `xs` give one slice of their leading
+    axis (or one item of a literal list) per copy, `index` names the input that gets the
+    step.
     With `scan` the parameters are stacked and the loop is `jax.lax.scan`; without it
     they are a list, the loop is unrolled, and a list in `attributes` cycles.
     """
@@ -71,7 +72,8 @@ class Scan(ScopeOp):
     """`jax.lax.scan` of a function over `axis` of its xs; all steps share parameters.
 
     An output named as a carry is the next carry; all others are stacked on `axis`.
-    `length` is needed where there are no xs; `index` names the input that gets the step.
+    `length` is needed where there are no xs; `index` names the input that gets the
+    step.
     """
 
     op: Literal["scan"] = "scan"
@@ -94,8 +96,8 @@ class Scan(ScopeOp):
 class Map(ScopeOp):
     """`jax.vmap` of a function over `axis` of its xs.
 
-    With a `count` every lane has its own parameters, stacked on a leading axis (experts);
-    without one all lanes share them. Outputs are stacked on `axis`.
+    With a `count` every lane has its own parameters, stacked on a leading axis
+    (experts); without one all lanes share them. Outputs are stacked on `axis`.
     """
 
     op: Literal["map"] = "map"
@@ -112,9 +114,11 @@ class Map(ScopeOp):
 
 
 class Cond(ScopeOp):
-    """`jax.lax.cond`: the outputs of `then` where the scalar `predicate` holds, else those
-    of `else`. Both take `inputs` and return outputs of the same names, shapes and dtypes;
-    their parameters lie under `node.then` and `node.else`.
+    """`jax.lax.cond`: the outputs of `then` where the scalar `predicate` holds, else
+    those of `else`.
+
+    Both take `inputs` and return outputs of the same names, shapes and dtypes; their
+    parameters lie under `node.then` and `node.else`.
     """
 
     op: Literal["cond"] = "cond"

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from sample_specs import CONTROL, GPT, RELU, TINY, Data, function, spec
+from sample_specs import CONTROL, GPT, RELU, TINY, function, spec
 
 from blox.schema import Graph, Report, SpecError
 from blox.schema.errors import MAX_DIAGNOSTICS, listing, quote
@@ -94,7 +94,8 @@ def test_all_faults_of_meaning_in_one_error() -> None:
         "main.use.x: expected one of the outputs of 'two' (one, other), found 'two' "
         "alone; write 'two.one'",
         "main.outputs.y: expected an input or an earlier node, found 'nothing'",
-        "main.x.alpha: expected an attribute or a dim, found 'alpha', which is none here",
+        "main.x.alpha: expected an attribute or a dim, found 'alpha', which is none "
+        "here",
     ]
 
 
@@ -154,8 +155,8 @@ def test_a_missing_format() -> None:
 
 def test_newer_ops() -> None:
     assert errors(spec({"n": {"op": "relu@2", "x": "x", "new": 1}})) == [
-        "main.n: expected `relu` at version 1, found version 2; this file needs a newer "
-        "blox: upgrade blox-format"
+        "main.n: expected `relu` at version 1, found version 2; this file needs a "
+        "newer blox: upgrade blox-format"
     ]
 
 

@@ -64,7 +64,7 @@ def test_values(text: str, kind: Kind, value: Any) -> None:
     ],
 )
 def test_values_that_cannot_be_had(text: str, kind: Kind, why: str) -> None:
-    with pytest.raises(ExpressionError, match=".") as caught:
+    with pytest.raises(ExpressionError) as caught:
         evaluate(text, {"x": 2**40, "half": 0.5, "flag": True}, kind)
     assert why in str(caught.value)
 

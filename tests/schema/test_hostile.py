@@ -1,4 +1,5 @@
 """Files that mean harm: each is refused by typed errors of one line, at once."""
+# ruff: noqa: E501 (rows of tables)
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from sample_specs import GPT, RELU, TINY, X, Data, function, spec
+from sample_specs import GPT, RELU, TINY, Data, X, function, spec
 
 from blox.schema import SpecError, from_bytes
 

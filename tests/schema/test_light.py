@@ -1,4 +1,4 @@
-"""The format alone: what an import of it brings in, and how much a file makes it load."""
+"""The format alone: what importing it brings in, and what a file makes it load."""
 
 from __future__ import annotations
 

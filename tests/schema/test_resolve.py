@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from sample_specs import CONTROL, GPT, RELU, X, Data, function, spec
+from sample_specs import CONTROL, GPT, RELU, Data, X, function, spec
 
 from blox.schema import Graph, Leaf, SpecError, from_bytes
 from blox.schema.program import Instance, Program, Step, TreeConflict, join
@@ -244,7 +244,7 @@ def test_optional_inputs_come_last() -> None:
 
 
 def test_dims_are_bound_by_what_is_always_there() -> None:
-    inputs = {
+    inputs: Data = {
         "a": {"shape": ["...", "n", "_"], "dtype": "float"},
         "b": {"shape": ["n", "m", "$two"], "dtype": "float"},
         "c": {"shape": ["m", "n"], "dtype": "float", "optional": True},
@@ -398,7 +398,7 @@ def test_state_is_merged_where_an_earlier_step_may_have_written(
     inner = function({"norm": BATCH}, "norm")
     call = {"op": "call", "function": "f", "inputs": ["x"]}
     outer = {"a": function({"norm": BATCH}, "norm")}
-    nodes = {"a": call, "b": {**call, "params": second}}
+    nodes: Data = {"a": call, "b": {**call, "params": second}}
     if second == ".":
         # The callee's own `a` lies where the first call's state lies.
         nodes["b"]["function"] = "g"
@@ -449,7 +449,9 @@ def test_initializers_find_their_axes(init: Data, name: str, fits: bool) -> None
     if fits:
         program(data)
     else:
-        assert fault(data).startswith(f"parameter-init main.n.init.{name}: expected an i")
+        assert fault(data).startswith(
+            f"parameter-init main.n.init.{name}: expected an "
+        )
 
 
 def test_a_list_of_attributes_knows_no_dims() -> None:
