@@ -66,11 +66,19 @@ def lock() -> str:
     return lock.text()
 
 
+def op_reference() -> str:
+    """`docs/ops.md`: every op for people to read."""
+    from blox import reference
+
+    return reference.text()
+
+
 GENERATED: list[tuple[str, Callable[[], str]]] = [
     ("schema/ops/index.py", op_index),
     ("blox/builder/ops.py", op_methods),
     ("schema/graph.schema.json", json_schema),
     ("schema/lock.json", lock),
+    ("docs/ops.md", op_reference),
     *(
         (f"tests/golden/{spec.stem}.py", golden(spec))
         for spec in sorted((ROOT / "tests" / "models").glob("*.json"))

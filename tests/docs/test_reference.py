@@ -1,0 +1,97 @@
+"""docs/ops.md: every op is there, what it says is so, and its text is inert."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from docs.pages import ROOT, blocks, prose
+from pydantic import TypeAdapter
+
+from blox import reference
+from blox.schema import op_class, op_names
+from blox.schema.op import Op, ParamOp
+from blox.schema.parameters import Initializer
+
+PAGE = (ROOT / "docs" / "ops.md").read_text(encoding="utf-8")
+OWNERS = [n for n in op_names() if issubclass(op_class(n) or Op, ParamOp)]
+SIZES = {
+    "in_features": 6,
+    "out_features": 9,
+    "groups": 3,
+    "features": 5,
+    "num_embeddings": 7,
+    "kernel_size": [2, 4],
+    "shape": [8, 1],
+}
+
+
+def test_it_is_fresh() -> None:
+    assert reference.text() == PAGE, "is stale; run python -m blox.regenerate"
+
+
+def test_every_op_has_a_section_and_a_link() -> None:
+    assert re.findall(r"^### (\w+)$", PAGE, re.MULTILINE) == list(op_names())
+    for name in op_names():
+        assert f"[{name}](#{name})" in PAGE
+
+
+def test_the_python_in_it_is_python() -> None:
+    for block in blocks(PAGE):
+        if block.kind == "python":
+            compile(block.text, f"ops.md:{block.line}", "exec")
+
+
+def test_each_op_shows_the_function_or_says_what_it_is() -> None:
+    sections = re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]
+    for section in sections:
+        name = section.splitlines()[0]
+        shown = f"def {name}(" in section or re.search(r"is `(jax|jnp)\.\w", section)
+        assert shown or name in ("call", "repeat", "scan", "map", "cond", "while_loop")
+
+
+@pytest.mark.parametrize("name", OWNERS)
+def test_shapes_of_symbols_are_the_shapes_of_numbers(name: str) -> None:
+    """The table says `in_features // groups` where the class divides."""
+    cls = op_class(name)
+    assert cls is not None
+    sizes: dict[str, Any] = {f: SIZES[f] for f in cls.fields().minima if f in SIZES}
+    real = cls.model_construct(**sizes).parameters()
+    told = reference.symbolic(name).parameters()
+    assert told.keys() == real.keys()
+    for array, leaf in told.items():
+        text = reference.shape(leaf)
+        code = re.sub(r"(\w+)\.\.\.", r"*\1", text.removesuffix(")") + ",)")
+        found = eval(code.replace(",,", ",").replace("(,)", "()"), {}, dict(SIZES))
+        assert found == real[array].shape, text
+
+
+@pytest.mark.parametrize(
+    ("doc", "markdown"),
+    [
+        ("a * b, `a * b`", "a \\* b, `a * b`\n"),
+        ("_x_ and in_features", "\\_x\\_ and in_features\n"),
+        ("<b>[x](y)</b>", "\\<b>\\[x\\](y)\\</b>\n"),
+        ("one `tick", "one \\`tick\n"),
+        ("- no\n  list\n\n# no heading", "\\- no list\n\n\\# no heading\n"),
+        ("1. no list", "\\1. no list\n"),
+        ("``a`b`` c*", "``a`b`` c\\*\n"),
+    ],
+)
+def test_text_is_escaped_outside_of_code(doc: str, markdown: str) -> None:
+    assert reference.prose(doc) == markdown
+
+
+def test_no_html_comes_through() -> None:
+    for line in prose(PAGE).splitlines():
+        assert not re.search(r"(?<!\\)<\w", re.sub(r"`[^`]*`", "", line)), line
+
+
+def test_initialisers_are_data_that_a_node_may_have() -> None:
+    """What stands under `starts as` can be copied into `init`."""
+    found = re.findall(r"^\| `(\w+)`.* \| param \| `(\{.*\})` \|$", PAGE, re.MULTILINE)
+    assert len(found) >= 8
+    adapter: TypeAdapter[object] = TypeAdapter(Initializer)
+    for _, data in found:
+        adapter.validate_json(data)
