@@ -110,14 +110,16 @@ def callee_call(
         keywords["train"] = name("train")
     args = [own] if own is not None else []
     named: dict[str, ast.expr] = {}
-    gap = False
+    gap = 0  # optional inputs that are not given, before one that is
     for input_name in callee.function.inputs:
         if input_name not in inputs:
-            gap = True
+            gap += 1
         elif gap and remat is None:
             named[input_name] = inputs[input_name]
         else:
+            args += [ast.Constant(None)] * gap  # a checkpoint takes what it is given
             args.append(inputs[input_name])
+            gap = 0
     target: ast.expr = name(plan.title)
     if remat is not None:
         fixed = {**named, **keywords}

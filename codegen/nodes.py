@@ -96,3 +96,20 @@ def function(
 
 def names_in(node: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+
+
+def names_in_order(node: ast.AST) -> list[str]:
+    """The names that an expression speaks of, in the order in which it computes."""
+    if isinstance(node, ast.Name):
+        return [node.id]
+    return [n for child in ast.iter_child_nodes(node) for n in names_in_order(child)]
+
+
+def is_atom(node: ast.expr) -> bool:
+    """A name, a number, or a tuple of them: what may stand anywhere, and twice."""
+    match node:
+        case ast.UnaryOp(operand=ast.Constant()) | ast.Name() | ast.Constant():
+            return True
+        case ast.Tuple(elts=elts):
+            return all(is_atom(e) for e in elts)
+    return False

@@ -35,6 +35,7 @@ def write_op(writer: FunctionWriter, step: Step) -> None:
     slots = [s for s in fields.slots if s in step.args]
     args += [step.args[s] for s in slots]
     attributes = _attributes(writer, step, source)
+    one_of_several = len(step.outputs) == 1 and step.outputs != op.OUTPUTS
 
     def build(values: list[ast.expr]) -> ast.expr:
         operands: list[ast.expr | None] = []
@@ -50,7 +51,8 @@ def write_op(writer: FunctionWriter, step: Step) -> None:
                 for _ in range(size):
                     next(flat)
         given = {s: next(rest) for s in slots}
-        return _source(writer, step, source, home, operands, given, attributes)
+        value = _source(writer, step, source, home, operands, given, attributes)
+        return subscript(value, 0) if one_of_several else value
 
     lead = 7 + len(step.name)
     if step.stateful or len(step.outputs) > 1:
@@ -137,9 +139,8 @@ def _source(
         p: v for p, v in zip(positions, operands, strict=True) if v is not None
     }
     values.update(given)
-    inline = source.expression(
-        {**values, **{n: subscript(own, n) for n in stored}, **attributes}
-    )
+    others = {**{n: subscript(own, n) for n in stored}, **attributes}
+    inline = source.expression(values, others)
     if inline is not None:
         return inline
     maybe = {

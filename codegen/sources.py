@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from .fold import Folder
-from .nodes import names_in
+from .nodes import is_atom, names_in, names_in_order
 from .printer import statement as print_statement
 
 Reader = Callable[[str], str]
@@ -36,8 +36,13 @@ class OpSource:
         keyword = zip(a.kwonlyargs, a.kw_defaults, strict=True)
         return {p.arg: d for p, d in (*both, *keyword)}
 
-    def expression(self, values: Mapping[str, ast.expr]) -> ast.expr | None:
-        """The op's one expression over `values`, None where a call of it is written."""
+    def expression(
+        self, operands: Mapping[str, ast.expr], others: Mapping[str, ast.expr]
+    ) -> ast.expr | None:
+        """The op's one expression over these values, None where a call of it is written.
+
+        Operands that compute something have to stand there once and in order.
+        """
         if self.function is None:
             return None
         has_branch = any(isinstance(s, ast.If) for s in self.function.body)
@@ -47,9 +52,17 @@ class OpSource:
             return None
         defaults = {k: d for k, d in self.parameters.items() if d is not None}
         body = [s for s in self.function.body if not _is_docstring(s)]
-        folded = Folder({**defaults, **values}).block(copy.deepcopy(body))
-        if len(folded) == 1 and isinstance(folded[0], ast.Return):
-            return folded[0].value
+        computed = {f"@{k}": v for k, v in operands.items() if not is_atom(v)}
+        held: dict[str, ast.expr] = {
+            k: ast.Name(f"@{k}") if f"@{k}" in computed else v
+            for k, v in operands.items()
+        }
+        folder = Folder({**defaults, **held, **others})
+        match folder.block(copy.deepcopy(body)):
+            case [ast.Return(value=ast.expr() as value)]:
+                if [n for n in names_in_order(value) if n[0] == "@"] == [*computed]:
+                    result: ast.expr = Folder(computed).visit(value)
+                    return result
         return None
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import jax
 from jax import Array
 
 
-def fold_in(key: Array | None, part: str | int | Array) -> Array | None:
+def fold_in(key: Any, part: str | int | Array) -> Any:
     """The key of a part, by its name or step; None stays None."""
     if key is None:
         return None

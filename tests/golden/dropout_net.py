@@ -53,7 +53,7 @@ def rng(
     return jax.random.fold_in(key, count), {"key_data": key_data, "count": count + 1}
 
 
-def fold_in(key: Array | None, part: str | int | Array) -> Array | None:
+def fold_in(key: Any, part: str | int | Array) -> Any:
     """The key of a part, by its name or step; None stays None."""
     if key is None:
         return None
