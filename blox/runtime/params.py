@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -46,22 +47,13 @@ def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
     floating = jnp.dtype(dtype)
 
     def array(leaf: Leaf, parts: tuple[str | int, ...]) -> Array:
-        wanted = floating if leaf.dtype == "float" else jnp.dtype(leaf.dtype)
-        make = initializer(leaf.init)
-
-        def draw(key: Array, folds: Sequence[tuple[str, int]]) -> Array:
-            if not folds:
-                return make(key, leaf.shape, wanted)
-            (kind, number), *rest = folds
-            if kind == "copy":
-                return draw(jax.random.fold_in(key, number), rest)
-            return jax.vmap(lambda i: draw(jax.random.fold_in(key, i), rest))(
-                jnp.arange(number)
-            )
-
         path = ".".join(p for p in parts if isinstance(p, str))
         own = jax.random.fold_in(key, zlib.crc32(path.encode()))
-        return draw(own, _folds(leaf, parts))
+        folds = _folds(leaf, parts)
+        while folds and folds[0][0] == "copy":
+            own = jax.random.fold_in(own, folds.pop(0)[1])
+        dtype = floating if leaf.dtype == "float" else jnp.dtype(leaf.dtype)
+        return _draw(own, leaf.init, leaf.shape, dtype, tuple(folds))
 
     def grow(tree: Tree, parts: tuple[str | int, ...]) -> Any:
         if isinstance(tree, dict):
@@ -72,6 +64,26 @@ def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
 
     params: dict[str, Any] = grow(graph.program().tree, ())
     return params
+
+
+@partial(jax.jit, static_argnums=(1, 2, 3, 4))
+def _draw(
+    key: Array,
+    init: Any,
+    shape: tuple[int, ...],
+    dtype: Any,
+    folds: tuple[tuple[str, int], ...],
+) -> Array:
+    """An array and its copies. Compiled once for all that are alike."""
+    if not folds:
+        return initializer(init)(key, shape, dtype)
+    (kind, number), *rest = folds
+    if kind == "copy":
+        key = jax.random.fold_in(key, number)
+        return _draw(key, init, shape, dtype, tuple(rest))
+    copies = jnp.arange(number)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, copies)
+    return jax.vmap(lambda k: _draw(k, init, shape, dtype, tuple(rest)))(keys)
 
 
 def _folds(leaf: Leaf, parts: tuple[str | int, ...]) -> list[tuple[str, int]]:
