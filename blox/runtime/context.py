@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 from jax import Array
 
 from blox.schema import ModelError
@@ -72,6 +73,5 @@ def lookup(params: Any, scope: tuple[str, ...]) -> Any:
 
 
 def as_array(value: Any) -> Array:
-    import jax.numpy as jnp
-
+    """A number as an array; arrays stay as they are."""
     return value if isinstance(value, Array) else jnp.asarray(value)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from blox.schema import Graph, ModelError
 
-from .context import Context, failed
+from .context import Context, as_array, failed
 from .inputs import Signature
 from .interpret import Interpreter
 
@@ -80,14 +80,10 @@ def build(
             values, state = run(params, inputs, Context(train, floating, axis_name))
         except ModelError as error:
             raise failed(name, error, {}) from error.__cause__
-        return (
-            (
-                values[0]
-                if len(values) == 1
-                else dict(zip(outputs, values, strict=True))
-            ),
-            state,
-        )
+        arrays = map(as_array, values)  # a number that a call got may come out again
+        if len(outputs) == 1:
+            return next(arrays), state
+        return dict(zip(outputs, arrays, strict=True)), state
 
     parameters = [inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     for input_name, spec in instance.function.inputs.items():
