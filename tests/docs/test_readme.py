@@ -22,6 +22,7 @@ def test_the_page_is_true(
 ) -> None:
     """With a tiny BERT in place of MiniLM, whose numbers are not compared here."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     shutil.copytree(ROOT / "tests" / "hf" / "tiny_bert", CHECKPOINT)
     assert run_page(page, exact=False) == []
 
@@ -35,6 +36,7 @@ def test_the_page_is_true_of_minilm(
     assert spec is not None, "it is in the extra `parity`"
     assert spec.origin is not None
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     # Copied: blox refuses links that lead out of a checkpoint.
     shutil.copytree(Path(spec.origin).parent / "model", CHECKPOINT)
     assert run_page(page, exact=True) == []
