@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+INDEX = "schema/ops/index.py"
 
 
 def op_index() -> str:
@@ -74,7 +75,7 @@ def op_reference() -> str:
 
 
 GENERATED: list[tuple[str, Callable[[], str]]] = [
-    ("schema/ops/index.py", op_index),
+    (INDEX, op_index),
     ("blox/builder/ops.py", op_methods),
     ("schema/graph.schema.json", json_schema),
     ("schema/lock.json", lock),
@@ -121,10 +122,13 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         status = 1 if check else status
         done = "is stale; run python -m blox.regenerate" if check else "written"
-        print(f"{path}: {done}")
+        print(f"{path}: {done}", flush=True)
         if not check:
             file.parent.mkdir(exist_ok=True)
             file.write_text(new, encoding="utf-8")
+        if path == INDEX and not check:
+            # This process has imported the old one; what follows is made of it.
+            return subprocess.call([sys.executable, "-m", "blox.regenerate"], cwd=ROOT)
     return status
 
 
