@@ -6,8 +6,10 @@ import ast
 from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
+from ..schema.expressions import ExpressionError, evaluate
+from ..schema.fields import is_expression
 from ..schema.ops.control import Cond, Map, Repeat, Scan, WhileLoop
-from ..schema.program import Arg, Step
+from ..schema.program import Arg, Step, literal_dtype
 from .calls import callee_attributes, callee_call
 from .nodes import (
     annotated,
@@ -97,13 +99,26 @@ class Loop:
         """The first value of a carry: literals become arrays, as loops want types."""
         arg: Arg = self.carry[n]
         value = self.writer.atom(arg)
-        if arg.is_reference:
-            return value
-        assert self.callee is not None
-        dtype = self.callee.function.inputs[n].dtype
-        if dtype is None:
-            dtype = "float" if isinstance(arg.value, float) else "int32"
+        return value if arg.is_reference else self.array(n, arg, value)
+
+    def array(self, n: str, arg: Arg, value: ast.expr) -> ast.expr:
+        """A literal of the input `n` as an array."""
+        declared = self.callee.function.inputs[n].dtype if self.callee else None
+        dtype = literal_dtype(self._sample(arg.value), declared)
         return call("jnp.asarray", [value, self.dtype(dtype)])
+
+    def _sample(self, value: Any) -> Any:
+        """A value of the kind that a literal has; expressions may speak of dims."""
+        if isinstance(value, tuple):
+            return tuple(self._sample(v) for v in value)
+        if not is_expression(value):
+            return value
+        instance = self.writer.instance
+        sizes = dict.fromkeys(instance.dims, 9973)  # seldom a zero of a denominator
+        try:
+            return evaluate(value, {**sizes, **instance.values}, "float")
+        except ExpressionError:
+            return 0.0
 
     def dtype(self, dtype: str) -> ast.expr:
         if dtype != "float":
@@ -266,7 +281,7 @@ class Scanned(Loop):
     def _moved(self, n: str, arg: Arg, axis: int) -> ast.expr:
         value = self.writer.atom(arg)
         if isinstance(arg.value, tuple):
-            return call("jnp.asarray", [value])
+            return self.array(n, arg, value)
         if axis == 0:
             return value
         target = self.writer.fresh(f"{self.step.name}_{n}")
@@ -449,7 +464,8 @@ class Mapped(Loop):
         writer, step, op = self.writer, self.step, self.op
         assert self.plan is not None
         self.fix()
-        layered = op.count is not None and bool(step.tree)
+        count = self._count()
+        layered = count is not None and bool(step.tree)
         xs = {n: writer.atom(a) for n, a in self.xs.items()}
         arguments: list[Argument] = []
         actual: list[ast.expr] = []
@@ -465,13 +481,10 @@ class Mapped(Loop):
             text = self.inner("i")
             i = name(text)
             arguments.append((text, "Array", None))
-            if op.count is not None:
-                original: Any = writer.instance.function.nodes[step.name]
-                size = writer.value(original.count, "int")
-            else:
-                size = subscript(
-                    ast.Attribute(next(iter(xs.values())), "shape"), op.axis
-                )
+            size = count
+            if size is None:
+                first = next(iter(xs.values()))
+                size = subscript(ast.Attribute(first, "shape"), op.axis)
             actual.append(call("jnp.arange", [size]))
             axes.append(0)
         given: dict[str, ast.expr] = {}
@@ -488,6 +501,8 @@ class Mapped(Loop):
             keywords["in_axes"] = literal(tuple(axes))
             out: Any = op.axis
             keywords["out_axes"] = literal((out, 0) if step.stateful else out)
+        if not actual and count is not None:
+            keywords["axis_size"] = count
         mapped = call(call("jax.vmap", [lane], keywords), actual)
         if self.plan.returns_dict:
             target = writer.fresh(step.name)
@@ -497,6 +512,12 @@ class Mapped(Loop):
             writer.body += writer.unpack(step, [name(target)], mapped)
         else:
             writer.statement(step, mapped)
+
+
+    def _count(self) -> ast.expr | None:
+        original: Any = self.writer.instance.function.nodes[self.step.name]
+        count = original.count
+        return None if count is None else self.writer.value(count, "int")
 
 
 class Branch(Loop):
@@ -534,13 +555,13 @@ class Branch(Loop):
     def _thunks(self, values: list[ast.expr]) -> list[str]:
         """Branches that return (outputs, state of both)."""
         writer, step = self.writer, self.step
+        outputs, new = name(self.inner("outputs")), name(self.inner("new"))
         titles = []
         for taken, label in enumerate(("then", "else")):
             callee = step.callees[taken]
-            outputs: ast.expr = name("outputs")
             body: list[ast.stmt] = []
             if callee.stateful:
-                body.append(assign(ast.Tuple([outputs, name("new")]), values[taken]))
+                body.append(assign(ast.Tuple([outputs, new]), values[taken]))
             else:
                 body.append(assign(outputs, values[taken]))
             parts: dict[str, ast.expr] = {}
@@ -549,9 +570,7 @@ class Branch(Loop):
                 if not inner.stateful:
                     continue
                 stored = subscript(self.own, other)
-                parts[other] = (
-                    name("new") if j == taken else kept(writer, stored, inner.tree)
-                )
+                parts[other] = new if j == taken else kept(writer, stored, inner.tree)
             state = ast.Dict([literal(k) for k in parts], list(parts.values()))
             body.append(ast.Return(ast.Tuple([outputs, state])))
             title = writer.fresh(f"{step.name}_{label}")

@@ -83,7 +83,8 @@ class Module:
     ) -> Module:
         graph = program.graph
         groups: dict[str, list[Instance]] = {}
-        for instance in program.instances:
+        live = _live(program)
+        for instance in live:
             groups.setdefault(instance.name, []).append(instance)
         plans = {}
         for name, instances in groups.items():
@@ -99,24 +100,36 @@ class Module:
                 {**graph.attributes, **same},
                 varying,
                 name in graph.entries,
-                _numbers(program, name),
+                _numbers(live, name),
             )
         taken = {p.title for p in plans.values()} | names | BUILTINS | GENERATED
         return cls(program, library, plans, Carried(library), dropped, frozenset(taken))
 
     def float_dtype(self, instance: Instance) -> ast.expr:
         """The model's floating type, read off the first array that has it."""
-        for path, leaf in flatten(instance.tree):
-            if leaf.trainable and leaf.dtype == "float":
-                keys = [int(p) if p.isdigit() else p for p in path.split(".")]
-                return ast.Attribute(subscript(dotted("params"), *keys), "dtype")
-        return dotted("jnp.float32")
+        path = instance.float_path()
+        if path is None:
+            return dotted("jnp.float32")
+        keys = [int(p) if p.isdigit() else p for p in path.split(".")]
+        return ast.Attribute(subscript(dotted("params"), *keys), "dtype")
 
 
-def _numbers(program: Program, function: str) -> frozenset[str]:
+def _live(program: Program) -> list[Instance]:
+    """The instances that something runs, callees before callers."""
+    found: dict[int, Instance] = {}
+    todo = list(program.entries.values())
+    while todo:
+        instance = todo.pop()
+        if id(instance) not in found:
+            found[id(instance)] = instance
+            todo += [c for step in instance.live_steps for c in step.callees]
+    return [i for i in program.instances if id(i) in found]
+
+
+def _numbers(instances: list[Instance], function: str) -> frozenset[str]:
     """The inputs of a function that get Python numbers, here or there."""
     found: set[str] = set()
-    for step in (s for i in program.instances for s in i.steps):
+    for step in (s for i in instances for s in i.live_steps):
         if not any(c.name == function for c in step.callees):
             continue
         given = dict(step.args.get("inputs", {}))

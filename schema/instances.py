@@ -23,7 +23,16 @@ from .liveness import mark_live, mark_merges
 from .op import ParamOp, ScopeOp
 from .ops.control import Repeat
 from .parameters import Leaf
-from .program import Arg, Instance, Step, Tree, TreeConflict, join, nest
+from .program import (
+    Arg,
+    Instance,
+    Step,
+    Tree,
+    TreeConflict,
+    join,
+    literal_dtype,
+    nest,
+)
 from .scope import called
 
 
@@ -182,9 +191,7 @@ class Instances:
         step.tree = call_tree(step, op, self.report)
         step.stateful = any(c.stateful for c in callees)
         step.uses_train = any(c.uses_train for c in callees)
-        step.needs_float = any(c.needs_float for c in callees) or any(
-            isinstance(a.value, float) for a in step.args.get("carry", {}).values()
-        )
+        step.needs_float = any(c.needs_float for c in callees) or _float_literals(step)
 
     def _check_literals(self, step: Step, op: ScopeOp) -> None:
         count = getattr(op, "count", None)
@@ -220,6 +227,22 @@ class Instances:
             }
             copies.append(self.instance(name, picked, step.path))
         return copies
+
+
+def _float_literals(step: Step) -> bool:
+    """Whether a loop has a literal that becomes an array of the floating type."""
+    typed = dict(step.args.get("carry", {}))
+    if not (isinstance(step.op, Repeat) and not step.op.scan):
+        typed |= step.args.get("xs", {})
+    inputs = step.callees[-1].function.inputs if step.callees else {}
+    for name, arg in typed.items():
+        declared = inputs[name].dtype if name in inputs else None
+        unknown = declared is None and isinstance(arg.value, str)
+        if not arg.is_reference and (
+            unknown or literal_dtype(arg.value, declared) == "float"
+        ):
+            return True
+    return False
 
 
 def _with_values(arg: Any, values: dict[str, Any]) -> Any:

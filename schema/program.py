@@ -113,6 +113,13 @@ class Instance:
     def needs_float(self) -> bool:
         return any(s.needs_float for s in self.live_steps)
 
+    def float_path(self) -> str | None:
+        """The path of the first array whose dtype is the model's floating type."""
+        for path, leaf in flatten(self.tree):
+            if leaf.trainable and leaf.dtype == "float":
+                return path
+        return None
+
 
 @dataclass(eq=False, slots=True)
 class Program:
@@ -128,13 +135,6 @@ class Program:
         """The leaves by graph path, in the order of the program."""
         return dict(flatten(self.tree))
 
-    def float_path(self) -> str | None:
-        """The path of the first array whose dtype is the model's floating type."""
-        for path, leaf in flatten(self.tree):
-            if leaf.trainable and leaf.dtype == "float":
-                return path
-        return None
-
 
 def flatten(tree: Tree, path: str = "") -> Iterator[tuple[str, Leaf]]:
     """(path, leaf) for every leaf; the copies of a list are numbered."""
@@ -144,6 +144,17 @@ def flatten(tree: Tree, path: str = "") -> Iterator[tuple[str, Leaf]]:
     items = tree.items() if isinstance(tree, dict) else enumerate(tree)
     for name, part in items:
         yield from flatten(part, f"{path}.{name}" if path else str(name))
+
+
+def literal_dtype(value: Any, declared: str | None) -> str:
+    """The dtype of a literal as carry or xs of a loop, which wants types that stay.
+
+    That of the function's input, else by the kind of the number, or of the numbers.
+    """
+    if declared is not None:
+        return declared
+    parts = value if isinstance(value, tuple) else (value,)
+    return "float" if any(isinstance(part, float) for part in parts) else "int32"
 
 
 class TreeConflict(ValueError):

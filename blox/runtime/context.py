@@ -43,6 +43,8 @@ def failed(name: str, error: Exception, operands: dict[str, Any]) -> ModelError:
         )
     lines = [line for line in str(error).splitlines() if line.strip()]
     text = lines[0] if lines else type(error).__name__
+    if text.endswith(":") and len(lines) > 1:
+        text = f"{text} {lines[1].strip()}"
     if isinstance(error, KeyError):
         text = f"Params has no {text} here"
     shapes = ", ".join(f"{k} {describe(v)}" for k, v in operands.items())

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 
 from blox.ops.keys import fold_in
 from blox.ops.state import kept, merge
+from blox.schema.expressions import evaluate
 from blox.schema.ops.control import Call, Cond, Map, Repeat, Scan, WhileLoop
-from blox.schema.program import Instance, Step, flatten
+from blox.schema.program import Instance, Step, flatten, literal_dtype
 
 from .context import Context, Run
 
@@ -108,27 +109,27 @@ def _call(interpreter: Interpreter, step: Step) -> Act:
     return act
 
 
-def _initial(
-    step: Step, instance: Instance
+def _typed(
+    step: Step, field: str, instance: Instance | None
 ) -> dict[str, Callable[[Env, Context], Any]]:
-    """The first carry: literals become arrays, as loops want types that stay."""
-    from .interpret import getter
+    """The carry or xs: literals become arrays, as loops want types that stay."""
+    from .interpret import argument, getter
 
     result: dict[str, Callable[[Env, Context], Any]] = {}
-    for name, arg in step.args["carry"].items():
-        get = getter(arg)
+    for name, arg in step.args[field].items():
+        # A carry is no argument of a part of its own, so no key of it is folded.
+        get = getter(arg) if field == "carry" else argument(arg, step.name)
         if arg.is_reference:
             result[name] = lambda env, context, get=get: get(env)  # type: ignore[misc]
             continue
-        dtype = instance.function.inputs[name].dtype
+        declared = instance.function.inputs[name].dtype if instance else None
 
         def typed(
-            env: Env, context: Context, get: Getter = get, dtype: str | None = dtype
+            env: Env, context: Context, get: Getter = get, own: str | None = declared
         ) -> Any:
             value = get(env)
-            default = "float" if isinstance(value, float) else "int32"
-            wanted = dtype or default
-            return jnp.asarray(value, context.dtype if wanted == "float" else wanted)
+            dtype = literal_dtype(value, own)
+            return jnp.asarray(value, context.dtype if dtype == "float" else dtype)
 
         result[name] = typed
     return result
@@ -155,7 +156,7 @@ def _scan(interpreter: Interpreter, step: Step) -> Act:
     assert isinstance(op, (Repeat, Scan))
     (instance,) = step.callees
     run = _runner(interpreter, instance, op.remat, cse=False)
-    carry, xs = _initial(step, instance), _getters(step, "xs")
+    carry, xs = _typed(step, "carry", instance), _typed(step, "xs", instance)
     inputs, keys = _getters(step, "inputs"), _keys(step)
     repeat = isinstance(op, Repeat)
     layered = repeat and bool(step.tree)
@@ -168,8 +169,12 @@ def _scan(interpreter: Interpreter, step: Step) -> Act:
 
     def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
         fixed = {n: get(env) for n, get in inputs.items()}
-        sliced = {n: _sliced(get(env), axis) for n, get in xs.items()}
-        count = _length(length, sliced, env)
+        sliced = {n: get(env, context) for n, get in xs.items()}
+        if axis != 0:
+            sliced = {n: jnp.moveaxis(v, axis, 0) for n, v in sliced.items()}
+        count = _size(length, env)
+        if count is None:
+            count = next(iter(sliced.values())).shape[0]
 
         def body(values: Any, slices: Any) -> Any:
             values, state = values if carries_state else (values, None)
@@ -211,35 +216,22 @@ def _scan(interpreter: Interpreter, step: Step) -> Act:
     return act
 
 
-def _sliced(value: Any, axis: int) -> Any:
-    if isinstance(value, tuple):
-        return jnp.asarray(value)
-    return value if axis == 0 else jnp.moveaxis(value, axis, 0)
-
-
-def _length(length: Any, sliced: dict[str, Any], env: Env) -> int:
-    from blox.schema.expressions import evaluate
-
-    if isinstance(length, str):
-        length = evaluate(length, env["$"])
-    if length is None:
-        length = next(iter(sliced.values())).shape[0]
-    result: int = length
-    return result
+def _size(size: Any, env: Env) -> Any:
+    """A size that may be an expression over dims."""
+    return evaluate(size, env["$"]) if isinstance(size, str) else size
 
 
 def _unrolled(interpreter: Interpreter, step: Step, used: Collection[int]) -> Act:
     op = step.op
     assert isinstance(op, Repeat)
     runs = [_runner(interpreter, c, op.remat, cse=True) for c in step.callees]
-    carry: dict[str, Any] = {}
-    if step.callees:
-        carry = _initial(step, step.callees[0])
+    carry = _typed(step, "carry", step.callees[0] if step.callees else None)
     xs, inputs, keys = _getters(step, "xs"), _getters(step, "inputs"), _keys(step)
     listed = bool(step.tree)
-    wanted = [
-        i in used for i, name in enumerate(step.outputs) if name not in carry
-    ]  # copies whose outputs nothing uses are not stacked
+    others = [(i, name) for i, name in enumerate(step.outputs) if name not in carry]
+    wanted = [i in used for i, _ in others]  # what nothing uses is not stacked
+    if not runs:
+        return _no_copies(step, carry, [name for i, name in others if i in used])
 
     def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
         fixed = {n: get(env) for n, get in inputs.items()}
@@ -266,6 +258,20 @@ def _unrolled(interpreter: Interpreter, step: Step, used: Collection[int]) -> Ac
             for parts, seen in zip(zip(*stacked, strict=True), wanted, strict=True)
         )
         return _join(step, carry, values, joined), states
+
+    return act
+
+
+def _no_copies(step: Step, carry: dict[str, Any], stacked: list[str]) -> Act:
+    """An unrolled repeat of count 0: the carry as it came, and nothing to stack."""
+
+    def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+        if stacked:
+            raise ValueError(
+                f"expected at least one copy to stack {stacked[0]!r}, found none"
+            )
+        values = {n: get(env, context) for n, get in carry.items()}
+        return tuple(values.get(n) for n in step.outputs), []
 
     return act
 
@@ -343,13 +349,15 @@ def _while(interpreter: Interpreter, step: Step) -> Act:
     assert isinstance(op, WhileLoop)
     cond, body = step.callees
     test, run = interpreter.run(cond), interpreter.run(body)
-    carry, inputs, keys = _initial(step, body), _getters(step, "inputs"), _keys(step)
+    carry = _typed(step, "carry", body)
+    inputs, keys = _getters(step, "inputs"), _keys(step)
     counted = bool(keys) or op.max_steps is not None
     paths = state_paths(body)
 
     def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
         fixed = {n: get(env) for n, get in inputs.items()}
         condition, own = params.get("cond", {}), params.get("body", {})
+        limit = _size(op.max_steps, env)
 
         def given(values: Any, i: Any) -> dict[str, Any]:
             merged = {**fixed, **dict(zip(carry, values, strict=True))}
@@ -360,9 +368,7 @@ def _while(interpreter: Interpreter, step: Step) -> Act:
         def go_on(loop: Any) -> Any:
             values, i, _ = loop
             (result,), _ = test(condition, _ordered(cond, given(values, i)), context)
-            if op.max_steps is not None:
-                result = result & (i < op.max_steps)
-            return result
+            return result if limit is None else result & (i < limit)
 
         def advance(loop: Any) -> Any:
             values, i, state = loop

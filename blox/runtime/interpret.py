@@ -95,8 +95,8 @@ def getter(arg: Arg) -> Getter:
             return found[index] if type(found) is tuple else found
 
         return from_source
-    if is_expression(value):
-        return lambda env: evaluate(value, env["$"], "float")
+    if _has_expression(value):
+        return lambda env: _evaluated(value, env, "float")
     return lambda env: value
 
 
@@ -171,14 +171,14 @@ def call_op(step: Step) -> Act:
 
 
 def _has_expression(value: Any) -> bool:
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return any(_has_expression(v) for v in value)
     return is_expression(value)
 
 
 def _evaluated(value: Any, env: Env, kind: Any) -> Any:
-    if isinstance(value, list):
-        return [_evaluated(v, env, kind) for v in value]
+    if isinstance(value, (list, tuple)):
+        return type(value)(_evaluated(v, env, kind) for v in value)
     return evaluate(value, env["$"], kind) if is_expression(value) else value
 
 
@@ -189,7 +189,7 @@ def _used_dims(instance: Instance) -> set[str]:
     def search(value: Any) -> None:
         if is_expression(value):
             found.update(names(value))
-        elif isinstance(value, list):
+        elif isinstance(value, (list, tuple)):
             for part in value:
                 search(part)
 

@@ -53,7 +53,7 @@ def build(
     run = Interpreter(program.instances).run(instance)
     signature = Signature(program, instance)
     outputs = tuple(instance.outputs)
-    float_path = program.float_path()
+    float_path = instance.float_path()
     where = float_path.split(".") if float_path is not None else []
     leaves = program.leaves()
     target = None if dtype is None else jnp.dtype(dtype)

@@ -37,7 +37,8 @@ def batch_norm(
     state = {}
     if train:
         axes = tuple(range(x.ndim - 1))
-        old_mean, old_var = (mean, var)
+        old_mean = mean
+        old_var = var
         mean = jnp.mean(y, axis=axes)
         var = jnp.mean(jnp.square(y - mean), axis=axes)
         new_var = var
@@ -49,17 +50,13 @@ def batch_norm(
     return y.astype(x.dtype), state
 
 
-def dropout(
-    x: Array, key: Array | None = None, *, broadcast_dims: Sequence[int] = ()
-) -> Array:
+def dropout(x: Array, key: Array | None = None, *, rate: float) -> Array:
     """Zeroes elements with probability rate, scales the rest; no key, no change."""
     if key is None:
         return x
     shape = list(x.shape)
-    for axis in broadcast_dims:
-        shape[axis] = 1
-    keep = jax.random.bernoulli(key, 1 - 0.5, tuple(shape))
-    return jnp.where(keep, x / (1 - 0.5), 0)
+    keep = jax.random.bernoulli(key, 1 - rate, tuple(shape))
+    return jnp.where(keep, x / (1 - rate), 0)
 
 
 def rng(
@@ -91,16 +88,21 @@ def merge(params: Any, state: Any) -> Any:
     return state
 
 
-def kept(params: Any, paths: Sequence[str], *, train: bool) -> dict[str, Any]:
+def kept(params: Any, paths: Sequence[str], *, train: bool) -> Any:
     """The state of a part that does not run: what it has if training, else nothing."""
-    state: dict[str, Any] = {}
+    parts: dict[str, list[str]] = {}
     for path in paths:
-        *parents, name = path.split(".")
-        source, target = (params, state)
-        for parent in parents:
-            source, target = (source[parent], target.setdefault(parent, {}))
-        if train:
-            target[name] = source[name]
+        name, _, rest = path.partition(".")
+        parts.setdefault(name, []).append(rest)
+    if isinstance(params, list):
+        copies = enumerate(params)
+        return [kept(p, parts.get(str(i), []), train=train) for i, p in copies]
+    state: dict[str, Any] = {}
+    for name, below in parts.items():
+        if below != [""]:
+            state[name] = kept(params[name], below, train=train)
+        elif train:
+            state[name] = params[name]
     return state
 
 
@@ -111,7 +113,7 @@ def normed(
     bn, state["bn"] = batch_norm(
         x, **params["bn"], momentum=0.9, eps=1e-05, train=train
     )
-    return dropout(bn, fold_in(key, "drop")), state
+    return dropout(bn, fold_in(key, "drop"), rate=0.5), state
 
 
 def plain(x: Array, key: Array | None = None) -> Array:
@@ -264,7 +266,14 @@ def state_everywhere(
         return gain(x, gain_, i), None
 
     gained, _ = jax.lax.scan(
-        gained_step, widened_x, (jnp.asarray((0.5, 1.0, 1.5, 2.0)), jnp.arange(4))
+        gained_step,
+        widened_x,
+        (
+            jnp.asarray(
+                (0.5, 1.0, 1.5, 2.0), params["branch"]["then"]["bn"]["scale"].dtype
+            ),
+            jnp.arange(4),
+        ),
     )
     lanes_key = fold_in(rng_, "lanes")
 

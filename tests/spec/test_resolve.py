@@ -51,7 +51,7 @@ def test_control_puts_leaves_where_it_says() -> None:
     assert leaves["loop.2.norm.mean"].kind == "state"
     assert "second.up.kernel" not in leaves
     assert leaves["rng.count"].dtype == "uint32"
-    assert result.float_path() == "first.up.kernel"
+    assert result.entries["main"].float_path() == "first.up.kernel"
     assert step(result, "loop").stateful
     assert step(result, "loop").uses_train
     assert [s.name for s in result.entries["main"].steps] == list(
