@@ -497,7 +497,7 @@ class Mapped(Loop):
         value = self.call(own, given, i)
         lane = self._body("lane", arguments, "Any", [ast.Return(value)])
         keywords: dict[str, ast.expr] = {}
-        if any(axes):
+        if op.axis != 0:
             keywords["in_axes"] = literal(tuple(axes))
             out: Any = op.axis
             keywords["out_axes"] = literal((out, 0) if step.stateful else out)
