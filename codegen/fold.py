@@ -45,13 +45,19 @@ class Folder(ast.NodeTransformer):
     """Puts values in place of parameters and drops the branches they decide."""
 
     def __init__(
-        self, values: Mapping[str, ast.expr], present: Sequence[str] = ()
+        self,
+        values: Mapping[str, ast.expr],
+        present: Sequence[str] = (),
+        *,
+        put: Mapping[str, ast.expr] | None = None,
     ) -> None:
+        """`values` decide branches; `put`, all of them by default, replace names."""
         self.values = values
+        self.put = values if put is None else put
         self.present = frozenset(present)
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        value = self.values.get(node.id)
+        value = self.put.get(node.id)
         return copy.deepcopy(value) if value is not None else node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
@@ -90,6 +96,10 @@ class Folder(ast.NodeTransformer):
             return node
         chosen: ast.expr = self.visit(node.body if known else node.orelse)
         return chosen
+
+    def visit_For(self, node: ast.For) -> Any:
+        self.generic_visit(node)
+        return [] if isinstance(node.iter, ast.Tuple) and not node.iter.elts else node
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
         self.generic_visit(node)

@@ -108,7 +108,7 @@ class Carried:
         module = self.library.module(family)
         source = module[name]
         assert source.function is not None
-        node = _cut(source, self.uses.get(name, []))
+        node, _ = _cut(source, self.uses.get(name, []))
         for used in sorted(names_in(node) - {name}):
             if used in module and module[used].function is not None:
                 self._add(used, family, done)
@@ -117,7 +117,7 @@ class Carried:
     def dropped(self, name: str) -> frozenset[str]:
         """The parameters that are the same at every use, and so no longer are any."""
         module = self.library.module(self.families[name])
-        return frozenset(_decided(module[name], self.uses.get(name, [])))
+        return _cut(module[name], self.uses.get(name, []))[1]
 
 
 @dataclass(frozen=True)
@@ -129,54 +129,96 @@ class Use:
     maybe: frozenset[str] = frozenset()
 
 
-def _decided(source: OpSource, uses: list[Use]) -> dict[str, ast.expr]:
-    """Parameters of one constant value at all uses which decide a branch."""
+_SIZE = ast.Name("size")
+"""Stands for an integer that differs from use to use."""
+
+
+def _known(source: OpSource, uses: list[Use]) -> dict[str, ast.expr]:
+    """What all uses say of a parameter: one constant value, or that it is an integer."""
     assert source.function is not None
-    tested: set[str] = set()
-    for node in ast.walk(source.function):
-        if isinstance(node, (ast.If, ast.IfExp)):
-            tested |= names_in(node.test)
     result: dict[str, ast.expr] = {}
     assigned = _assigned(source.function)
+    annotations = {a.arg: a.annotation for a in _arguments(source.function)}
     for name, default in source.parameters.items():
-        if name not in tested or name in assigned or not uses:
+        values = [
+            None
+            if name in (use.present | use.maybe)
+            else use.attributes.get(name, default)
+            for use in uses
+        ]
+        if name in assigned or not values or None in values:
             continue
-        found: dict[str, ast.expr] = {}
-        for use in uses:
-            value: ast.expr | None = use.attributes.get(name, default)
-            if name in use.present or name in use.maybe:
-                value = None
-            if value is None or not _is_constant(value):
-                break
-            found[ast.dump(value)] = value
-        else:
-            if len(found) == 1:
-                result[name] = next(iter(found.values()))
+        given = [v for v in values if v is not None]
+        if len({ast.dump(v) for v in given}) == 1 and _is_constant(given[0]):
+            result[name] = given[0]
+        elif "int" in _members(annotations[name]) and not any(
+            isinstance(v, (ast.Tuple, ast.List)) or _is_text(v) for v in given
+        ):
+            result[name] = _SIZE
     return result
 
 
-def _cut(source: OpSource, uses: list[Use]) -> ast.FunctionDef:
+def _cut(source: OpSource, uses: list[Use]) -> tuple[ast.FunctionDef, frozenset[str]]:
+    """The function as this file needs it, and which parameters it no longer has.
+
+    What is known of parameters decides branches. A parameter goes if nothing is left
+    that reads it, or if every use has its default.
+    """
     node = copy.deepcopy(source.function)
     assert node is not None
-    decided = _decided(source, uses)
+    known = _known(source, uses)
+    defaults = {
+        name: value
+        for name, value in known.items()
+        if (default := source.parameters[name]) is not None
+        and ast.unparse(default) == ast.unparse(value)
+    }
     always = [
         p
         for p, default in source.parameters.items()
         if uses and default is not None and all(p in u.present for u in uses)
     ]
-    node.body = _tidy(Folder(decided, always).block(node.body))
+    node.body = _tidy(Folder(known, always, put=defaults).block(node.body))
+    read = set().union(*(names_in(s) for s in node.body))
+    dropped = frozenset(n for n in known if n in defaults or n not in read)
     a = node.args
-    keep = [d for d in _paired(a.args, a.defaults) if d[0].arg not in decided]
-    for arg, _ in keep:
-        if arg.arg in always and arg.annotation is not None:
-            arg.annotation = _without_none(arg.annotation)
+    keep = [d for d in _paired(a.args, a.defaults) if d[0].arg not in dropped]
     a.args = [arg for arg, _ in keep]
     a.defaults = [d for arg, d in keep if d is not None and arg.arg not in always]
     pairs = zip(a.kwonlyargs, a.kw_defaults, strict=True)
-    kept = [(arg, d) for arg, d in pairs if arg.arg not in decided]
+    kept = [(arg, d) for arg, d in pairs if arg.arg not in dropped]
     a.kwonlyargs = [arg for arg, _ in kept]
-    a.kw_defaults = [d for _, d in kept]
-    return node
+    # What all uses give needs no default, which may not be of the type they give.
+    a.kw_defaults = [None if arg.arg in known else d for arg, d in kept]
+    for arg in _arguments(node):
+        if arg.annotation is not None:
+            arg.annotation = _narrowed(
+                arg.annotation, known.get(arg.arg), arg.arg in always
+            )
+    return node, dropped
+
+
+def _arguments(function: ast.FunctionDef) -> list[ast.arg]:
+    return [*function.args.args, *function.args.kwonlyargs]
+
+
+def _members(annotation: ast.expr | None) -> list[str]:
+    """The parts of a union."""
+    return [] if annotation is None else ast.unparse(annotation).split(" | ")
+
+
+def _narrowed(annotation: ast.expr, value: ast.expr | None, always: bool) -> ast.expr:
+    """The parts of a union that the values given are of."""
+    parts = _members(annotation)
+    if always:
+        parts = [p for p in parts if p != "None"]
+    if value is not None:
+        kind = "int" if value is _SIZE else type(literal_value(value)).__name__
+        fits = [p for p in parts if p.partition("[")[0].lower() == kind]
+        if kind == "tuple":
+            fits = [p for p in parts if p.startswith(("Sequence", "tuple"))]
+        parts = fits or parts
+    return ast.parse(" | ".join(parts), mode="eval").body
 
 
 def _tidy(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -276,11 +318,8 @@ def _paired(
     return list(zip(args, padded + list(defaults), strict=True))
 
 
-def _without_none(annotation: ast.expr) -> ast.expr:
-    match annotation:
-        case ast.BinOp(left=left, op=ast.BitOr(), right=ast.Constant(value=None)):
-            return left
-    return annotation
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and not isinstance(node.value, int)
 
 
 def _is_constant(node: ast.expr) -> bool:

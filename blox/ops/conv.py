@@ -23,26 +23,28 @@ def conv(
 ) -> Array:
     """x (..., spatial..., in), kernel (spatial..., in / groups, out)."""
     n = kernel.ndim - 2
-    strides = [strides] * n if isinstance(strides, int) else strides
-    dilation = [dilation] * n if isinstance(dilation, int) else dilation
-    reach = [d * (k - 1) for d, k in zip(dilation, kernel.shape[:n], strict=True)]
+    steps = [strides] * n if isinstance(strides, int) else strides
+    rates = [dilation] * n if isinstance(dilation, int) else dilation
+    pads: str | Sequence[tuple[int, int]] = padding
     if padding == "CAUSAL":
-        padding = [(r, 0) for r in reach]
+        pads = [(r * (k - 1), 0) for r, k in zip(rates, kernel.shape, strict=False)]
     if padding_mode != "zeros":
-        if isinstance(padding, str):
-            sizes, windows = x.shape[-n - 1 : -1], [r + 1 for r in reach]
-            padding = jax.lax.padtype_to_pads(sizes, windows, strides, padding)
-        widths = [(0, 0)] * (x.ndim - n - 1) + [*padding, (0, 0)]
+        reach = [r * (k - 1) + 1 for r, k in zip(rates, kernel.shape, strict=False)]
+        if isinstance(pads, str):
+            pads = jax.lax.padtype_to_pads(x.shape[-n - 1 : -1], reach, steps, pads)
         mode = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-        x, padding = jnp.pad(x, widths, mode=mode[padding_mode]), "VALID"
+        widths = [(0, 0)] * (x.ndim - n - 1) + [*pads, (0, 0)]
+        x = jnp.pad(x, widths, mode=mode[padding_mode])
+        pads = "VALID"
     dtype = jnp.promote_types(x.dtype, kernel.dtype)
-    batch, spatial = x.shape[: -n - 1], "DHW"[-n:]
+    batch = x.shape[: -n - 1]
+    spatial = "DHW"[-n:]
     y = jax.lax.conv_general_dilated(
         x.reshape(math.prod(batch), *x.shape[-n - 1 :]).astype(dtype),
         kernel.astype(dtype),
-        strides,
-        padding,
-        rhs_dilation=dilation,
+        steps,
+        pads,
+        rhs_dilation=rates,
         dimension_numbers=(f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"),
         feature_group_count=groups,
     )

@@ -47,7 +47,8 @@ def batch_norm(
     if train:
         axes = tuple(range(x.ndim - 1))
         n = x.size // x.shape[-1]
-        old_mean, old_var = mean, var
+        old_mean = mean
+        old_var = var
         mean = jnp.mean(y, axis=axes)
         if axis_name is not None:
             mean = jax.lax.pmean(mean, axis_name)

@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 
-def pool_windows(
-    x: Array,
+def window_steps(
+    window: Sequence[int], strides: int | Sequence[int] | None
+) -> Sequence[int]:
+    """A step per axis: the window's own by default."""
+    if strides is None:
+        return window
+    return [strides] * len(window) if isinstance(strides, int) else strides
+
+
+def ceil_pads(
+    sizes: Sequence[int],
     window: Sequence[int],
-    strides: int | Sequence[int] | None,
+    steps: Sequence[int],
     padding: str | Sequence[tuple[int, int]],
-    ceil_mode: bool,
-) -> tuple[list[int], list[int], list[tuple[int, int]], list[tuple[int, int]]]:
-    """Window, strides, padding and what ceil_mode adds to it, for all axes of x."""
-    n = len(window)
-    strides = window if strides is None else strides
-    strides = [strides] * n if isinstance(strides, int) else strides
-    sizes = x.shape[-n - 1 : -1]
+) -> list[tuple[int, int]]:
+    """Padding with room at the end for a last window that begins within it."""
     if isinstance(padding, str):
-        padding = jax.lax.padtype_to_pads(sizes, window, strides, padding)
-    beyond = [(0, 0)] * n
-    if ceil_mode:
-        for i, (low, high) in enumerate(padding):
-            end = low + sizes[i]
-            steps = -((window[i] - end - high) // strides[i])
-            last = min(steps, (end - 1) // strides[i]) * strides[i]
-            beyond[i] = (0, max(last + window[i] - end - high, 0))
-    lead, none = [1] * (x.ndim - n - 1), [(0, 0)] * (x.ndim - n - 1)
-    return (
-        [*lead, *window, 1],
-        [*lead, *strides, 1],
-        [*none, *padding, (0, 0)],
-        [*none, *beyond, (0, 0)],
+        padding = jax.lax.padtype_to_pads(sizes, window, steps, padding)
+    pads = []
+    for (low, high), n, size, step in zip(padding, sizes, window, steps, strict=True):
+        count = -((size - low - n - high) // step)
+        last = min(count, (low + n - 1) // step) * step
+        pads.append((low, high + max(last + size - low - n - high, 0)))
+    return pads
+
+
+def reduce_windows(
+    x: Array,
+    start: float,
+    function: Callable[..., Any],
+    window: Sequence[int],
+    steps: Sequence[int],
+    pads: str | Sequence[tuple[int, int]],
+) -> Array:
+    """Each window of the spatial axes, reduced."""
+    lead = x.ndim - len(window) - 1
+    if not isinstance(pads, str):
+        pads = [*[(0, 0)] * lead, *pads, (0, 0)]
+    sizes = [*[1] * lead, *window, 1]
+    y: Array = jax.lax.reduce_window(
+        x, start, function, sizes, [*[1] * lead, *steps, 1], pads
     )
+    return y
 
 
 def max_pool(
@@ -48,10 +65,11 @@ def max_pool(
     ceil_mode: bool,
 ) -> Array:
     """The greatest value of each window."""
-    sizes, steps, pads, beyond = pool_windows(x, window, strides, padding, ceil_mode)
-    pads = [(a, b + more) for (a, b), (_, more) in zip(pads, beyond, strict=True)]
-    y: Array = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, sizes, steps, pads)
-    return y
+    steps = window_steps(window, strides)
+    pads: str | Sequence[tuple[int, int]] = padding
+    if ceil_mode:
+        pads = ceil_pads(x.shape[-len(window) - 1 : -1], window, steps, padding)
+    return reduce_windows(x, -jnp.inf, jax.lax.max, window, steps, pads)
 
 
 def min_pool(
@@ -63,10 +81,11 @@ def min_pool(
     ceil_mode: bool,
 ) -> Array:
     """The least value of each window."""
-    sizes, steps, pads, beyond = pool_windows(x, window, strides, padding, ceil_mode)
-    pads = [(a, b + more) for (a, b), (_, more) in zip(pads, beyond, strict=True)]
-    y: Array = jax.lax.reduce_window(x, jnp.inf, jax.lax.min, sizes, steps, pads)
-    return y
+    steps = window_steps(window, strides)
+    pads: str | Sequence[tuple[int, int]] = padding
+    if ceil_mode:
+        pads = ceil_pads(x.shape[-len(window) - 1 : -1], window, steps, padding)
+    return reduce_windows(x, jnp.inf, jax.lax.min, window, steps, pads)
 
 
 def avg_pool(
@@ -79,15 +98,24 @@ def avg_pool(
     count_include_pad: bool,
 ) -> Array:
     """The mean of each window, in float32."""
-    sizes, steps, pads, beyond = pool_windows(x, window, strides, padding, ceil_mode)
+    steps = window_steps(window, strides)
+    sizes = x.shape[-len(window) - 1 : -1]
+    pads: str | Sequence[tuple[int, int]] = padding
+    if ceil_mode:
+        pads = ceil_pads(sizes, window, steps, padding)
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    y = jax.lax.reduce_window(jnp.pad(y, pads), 0.0, jax.lax.add, sizes, steps, beyond)
-    n = len(window)
-    ones = jnp.ones([1] * (x.ndim - n - 1) + [*x.shape[-n - 1 : -1], 1], y.dtype)
-    ones = jnp.pad(ones, pads, constant_values=count_include_pad)
-    counts = jax.lax.reduce_window(ones, 0.0, jax.lax.add, sizes, steps, beyond)
-    mean: Array = y / counts
-    return mean.astype(x.dtype)
+    y = reduce_windows(y, 0.0, jax.lax.add, window, steps, pads)
+    if count_include_pad and not ceil_mode:
+        return (y / math.prod(window)).astype(x.dtype)
+    ones = jnp.ones((*sizes, 1), y.dtype)
+    if count_include_pad:
+        if isinstance(padding, str):
+            padding = jax.lax.padtype_to_pads(sizes, window, steps, padding)
+        ones = jnp.pad(ones, [*padding, (0, 0)], constant_values=1)
+        room = ceil_pads(sizes, window, steps, padding)
+        pads = [(0, b - d) for (_, b), (_, d) in zip(room, padding, strict=True)]
+    counts = reduce_windows(ones, 0.0, jax.lax.add, window, steps, pads)
+    return (y / counts).astype(x.dtype)
 
 
 def adaptive_pool(

@@ -17,14 +17,19 @@ def merge(params: Any, state: Any) -> Any:
     return state
 
 
-def kept(params: Any, paths: Sequence[str], *, train: bool) -> dict[str, Any]:
+def kept(params: Any, paths: Sequence[str], *, train: bool) -> Any:
     """The state of a part that does not run: what it has if training, else nothing."""
-    state: dict[str, Any] = {}
+    parts: dict[str, list[str]] = {}
     for path in paths:
-        *parents, name = path.split(".")
-        source, target = params, state
-        for parent in parents:
-            source, target = source[parent], target.setdefault(parent, {})
-        if train:
-            target[name] = source[name]
+        name, _, rest = path.partition(".")
+        parts.setdefault(name, []).append(rest)
+    if isinstance(params, list):
+        copies = enumerate(params)
+        return [kept(p, parts.get(str(i), []), train=train) for i, p in copies]
+    state: dict[str, Any] = {}
+    for name, below in parts.items():
+        if below != [""]:
+            state[name] = kept(params[name], below, train=train)
+        elif train:
+            state[name] = params[name]
     return state

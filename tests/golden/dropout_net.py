@@ -8,7 +8,6 @@ Made by blox of sha256:b085d6291dff50ce92b37bdedb9429e7e563b44f1ccb552cffcb5b610
 """
 
 import zlib
-from collections.abc import Sequence
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
@@ -26,19 +25,11 @@ def linear(x: Array, kernel: Array, bias: Array) -> Array:
     return x @ kernel + bias
 
 
-def dropout(
-    x: Array,
-    key: Array | None = None,
-    *,
-    rate: float,
-    broadcast_dims: Sequence[int] = (),
-) -> Array:
+def dropout(x: Array, key: Array | None = None, *, rate: float) -> Array:
     """Zeroes elements with probability rate, scales the rest; no key, no change."""
     if key is None or rate == 0:
         return x
     shape = list(x.shape)
-    for axis in broadcast_dims:
-        shape[axis] = 1
     keep = jax.random.bernoulli(key, 1 - rate, tuple(shape))
     return jnp.where(keep, x / (1 - rate), 0)
 

@@ -23,32 +23,23 @@ from safetensors.flax import load_file
 Params = dict[str, Any]
 
 
-def conv(
-    x: Array,
-    kernel: Array,
-    *,
-    strides: int | Sequence[int],
-    padding: str | Sequence[tuple[int, int]],
-    dilation: int | Sequence[int] = 1,
-    groups: int = 1,
-) -> Array:
+def conv(x: Array, kernel: Array, *, strides: int, padding: str) -> Array:
     """x (..., spatial..., in), kernel (spatial..., in / groups, out)."""
     n = kernel.ndim - 2
-    strides = [strides] * n if isinstance(strides, int) else strides
-    dilation = [dilation] * n if isinstance(dilation, int) else dilation
-    reach = [d * (k - 1) for d, k in zip(dilation, kernel.shape[:n], strict=True)]
-    if padding == "CAUSAL":
-        padding = [(r, 0) for r in reach]
+    steps = [strides] * n
+    rates = [1] * n
+    pads: str | Sequence[tuple[int, int]] = padding
     dtype = jnp.promote_types(x.dtype, kernel.dtype)
-    batch, spatial = (x.shape[: -n - 1], "DHW"[-n:])
+    batch = x.shape[: -n - 1]
+    spatial = "DHW"[-n:]
     y = jax.lax.conv_general_dilated(
         x.reshape(math.prod(batch), *x.shape[-n - 1 :]).astype(dtype),
         kernel.astype(dtype),
-        strides,
-        padding,
-        rhs_dilation=dilation,
+        steps,
+        pads,
+        rhs_dilation=rates,
         dimension_numbers=(f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"),
-        feature_group_count=groups,
+        feature_group_count=1,
     )
     return y.reshape(*batch, *y.shape[1:])
 
@@ -69,7 +60,8 @@ def batch_norm(
     state = {}
     if train:
         axes = tuple(range(x.ndim - 1))
-        old_mean, old_var = (mean, var)
+        old_mean = mean
+        old_var = var
         mean = jnp.mean(y, axis=axes)
         var = jnp.mean(jnp.square(y - mean), axis=axes)
         new_var = var
