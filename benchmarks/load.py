@@ -1,11 +1,12 @@
-"""Loading weights: blox against `safetensors.safe_open(framework="flax")`.
+"""Loading a model: `bx.load` against `safetensors.safe_open(framework="flax")`.
 
-    python benchmarks/load.py [model.safetensors]
+    python benchmarks/load.py [folder of a checkpoint of transformers]
 
-Rewrites the file (by default one of MiniLM's size and shapes, made up) by `save_flat`,
-loads it in turns by either way in one process, and prints medians of times and of the
-ratios within a turn. Files are in the page cache and both ways are warm. Each peak of
-memory is that of a process of its own, above the same process before it loads.
+Writes a model by `bx.save` (by default MiniLM's Graph with made-up weights), loads it in
+turns by either way in one process, and prints medians of times and of the ratios within a
+turn. Files are in the page cache and both ways are warm; "spec read again" forgets the
+Graph that earlier loads parsed. Each peak of memory is that of a process of its own, above
+the same process before it loads.
 """
 
 from __future__ import annotations
@@ -19,97 +20,89 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
 import numpy as np
 from safetensors import safe_open
 
-from blox.weights import load_flat, read_headers, save_flat
-from blox.weights.dtypes import NEEDS_X64
+import blox as bx
+from blox.io.spec import _parsed
+from blox.schema import Graph, from_bytes
 
-Arrays = Mapping[str, jax.Array]
 GOALS = {"load": 15.0, "load and read": 6.0, "memory": 1.15}
 
 
-def blox(path: Path) -> Arrays:
-    return load_flat(read_headers(path))
+def load(folder: Path) -> Any:
+    return bx.load(folder)[1]
 
 
-def blox_copy(path: Path) -> Arrays:
-    return load_flat(read_headers(path), mmap=False)
+def load_again(folder: Path) -> Any:
+    _parsed.cache_clear()
+    return bx.load(folder)[1]
 
 
-def flax(path: Path) -> Arrays:
-    with safe_open(path, framework="flax") as file:
+def load_copy(folder: Path) -> Any:
+    return bx.load(folder, mmap=False)[1]
+
+
+def flax(folder: Path) -> Any:
+    with safe_open(folder / "params.safetensors", framework="flax") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
-WAYS: dict[str, Callable[[Path], Arrays]] = {
+WAYS: dict[str, Callable[[Path], Any]] = {
     "safe_open(flax)": flax,
-    "blox": blox,
-    "blox mmap=False": blox_copy,
+    "bx.load": load,
+    "spec read again": load_again,
+    "mmap=False": load_copy,
 }
 
 
-def read_all(arrays: Arrays) -> float:
+def read_all(arrays: Any) -> float:
     """Touch every value once."""
-    return sum(float(np.asarray(array).sum()) for array in arrays.values())
+    return sum(float(np.asarray(array).sum()) for array in jax.tree.leaves(arrays))
 
 
-def minilm() -> dict[str, np.ndarray[Any, Any]]:
-    """Random weights with the shapes of all-MiniLM-L6-v2: 22.7 million values."""
-    width, hidden = 384, 1536
-    shapes: dict[str, tuple[int, ...]] = {
-        "embeddings.word": (30522, width),
-        "embeddings.position": (512, width),
-        "embeddings.token_type": (2, width),
-        "pooler.kernel": (width, width),
-        "pooler.bias": (width,),
-    }
-    for layer in (
-        "embeddings.ln",
-        *(f"h.{i}.ln_{j}" for i in range(6) for j in (1, 2)),
-    ):
-        shapes |= {f"{layer}.scale": (width,), f"{layer}.bias": (width,)}
-    for i in range(6):
-        for name, inner, outer in (
-            *((f"attn.{part}", width, width) for part in ("q", "k", "v", "out")),
-            ("up", width, hidden),
-            ("down", hidden, width),
-        ):
-            shapes[f"h.{i}.{name}.kernel"] = (inner, outer)
-            shapes[f"h.{i}.{name}.bias"] = (outer,)
+def made_up(graph: Graph) -> Any:
+    """Random arrays for a Graph, without the time that init takes to compile."""
     draw = np.random.default_rng(0)
-    return {
-        name: draw.standard_normal(shape, np.float32) for name, shape in shapes.items()
-    }
+    shapes = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
+    return jax.tree.map(lambda a: draw.standard_normal(a.shape, np.float32), shapes)
 
 
-def rewritten(source: Path | None, folder: Path) -> Path:
-    path = folder / "params.safetensors"
+def written(source: Path | None, folder: Path) -> None:
+    """The model to load, in `folder/model`, and one of a single array beside it."""
     if source is None:
-        save_flat(path, minilm(), metadata={})
-        return path
-    headers = read_headers(source)
-    names = [n for n, info in headers.tensors.items() if info.dtype not in NEEDS_X64]
-    save_flat(path, load_flat(headers, names), metadata={})
-    return path
+        spec = ROOT / "tests" / "models" / "minilm.json"
+        graph = from_bytes(spec.read_bytes())
+        bx.save(folder / "model", graph, made_up(graph))
+    else:
+        bx.save(folder / "model", *bx.from_hf(source))
+    b = bx.GraphBuilder("tiny")
+
+    @b.entry(x=bx.Input(["batch", 4], "float"))
+    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+        return f.rms_norm("norm", x)
+
+    tiny = b.graph()
+    bx.save(folder / "tiny", tiny, made_up(tiny))
 
 
-def times(path: Path, rounds: int) -> dict[str, list[tuple[float, float]]]:
+def times(folder: Path, rounds: int) -> dict[str, list[tuple[float, float]]]:
     """Seconds of the load, and of load and first read, by way and round."""
     found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     for turn in range(rounds + 1):
-        for way, load in WAYS.items():
+        for way, function in WAYS.items():
             gc.collect()
             start = time.perf_counter()
-            arrays = jax.block_until_ready(load(path))
+            arrays = jax.block_until_ready(function(folder))
             loaded = time.perf_counter()
             read_all(arrays)
             read = time.perf_counter()
@@ -125,20 +118,19 @@ def peak_kib() -> int:
     return int(status.split("VmHWM:")[1].split()[0])
 
 
-def measure_memory(way: str, path: Path) -> None:
+def measure_memory(way: str, folder: Path) -> None:
     """In a process of its own: prints the bytes that loading and reading took."""
-    tiny = path.with_name("tiny.safetensors")
-    read_all(WAYS[way](tiny))  # imports, first use
+    read_all(WAYS[way](folder.with_name("tiny")))  # imports, first use
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = peak_kib()
-    arrays = jax.block_until_ready(WAYS[way](path))
+    arrays = jax.block_until_ready(WAYS[way](folder))
     read_all(arrays)
     print(json.dumps((peak_kib() - before) * 1024))
 
 
-def memory(way: str, path: Path) -> int:
-    run = [sys.executable, __file__, "--memory", way, str(path)]
+def memory(way: str, folder: Path) -> int:
+    run = [sys.executable, __file__, "--memory", way, str(folder)]
     result: int = json.loads(
         subprocess.run(run, check=True, capture_output=True).stdout
     )
@@ -154,15 +146,13 @@ def main() -> None:
     if arguments.memory:
         measure_memory(arguments.memory, arguments.path)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = rewritten(arguments.path, Path(folder))
-        tiny = path.with_name("tiny.safetensors")
-        save_flat(tiny, {"a": np.ones(64, np.float32)}, metadata={})
-        headers = read_headers(path)
-        size = headers.nbytes
-        count = len(headers.tensors)
-        print(f"{count} tensors, {size / 1e6:.1f} MB, JAX {jax.__version__}")
-        found = times(path, arguments.rounds)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
+        written(arguments.path, folder.parent)
+        leaves = jax.tree.leaves(bx.load(folder)[1])
+        size = sum(leaf.nbytes for leaf in leaves)
+        print(f"{len(leaves)} tensors, {size / 1e6:.1f} MB, JAX {jax.__version__}")
+        found = times(folder, arguments.rounds)
         titles = f"{'load':>10}{'+ read':>10}{'load x':>9}{'+ read x':>10}{'memory':>9}"
         print(" " * 18 + titles)
         theirs = found["safe_open(flax)"]
@@ -173,7 +163,7 @@ def main() -> None:
             pairs = list(zip(theirs, ours, strict=True))
             faster = [statistics.median(a[i] / b[i] for a, b in pairs) for i in (0, 1)]
             share = (
-                memory(way, path) / size
+                memory(way, folder) / size
                 if Path("/proc/self/clear_refs").exists()
                 else 0
             )
