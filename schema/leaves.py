@@ -9,7 +9,17 @@ from .errors import Report, listing, quote
 from .fields import is_expression
 from .limits import MAX_ELEMENTS
 from .op import Op, ParamOp
-from .parameters import DeltaOrthogonal, Leaf, Orthogonal, VarianceScaling
+from .parameters import (
+    FLOATS,
+    Constant,
+    DeltaOrthogonal,
+    KeyData,
+    Leaf,
+    Ones,
+    Orthogonal,
+    VarianceScaling,
+    Zeros,
+)
 from .program import Step, Tree, flatten
 
 
@@ -87,8 +97,18 @@ def _sizes_known(step: Step, op: ParamOp, report: Report) -> bool:
 
 
 def _check_init(step: Step, name: str, leaf: Leaf, report: Report) -> None:
-    """An initializer that speaks of axes finds them."""
+    """An initializer that speaks of axes finds them; one that draws gets floats."""
     rank, init = len(leaf.shape), leaf.init
+    if leaf.dtype not in FLOATS and not isinstance(
+        init, (Zeros, Ones, Constant, KeyData)
+    ):
+        report.error(
+            "parameter-init",
+            f"{step.path}.init.{name or 'value'}",
+            f"expected zeros, ones or constant for dtype {leaf.dtype}, found "
+            f"{init.name}",
+        )
+        return
     match init:
         case VarianceScaling():
             fits = rank >= 2 and all(

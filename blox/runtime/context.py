@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from blox.schema import ModelError
-from blox.schema.errors import Diagnostic
+from blox.schema.errors import Diagnostic, quote
 
 Run = Callable[[Any, dict[str, Any], "Context"], tuple[tuple[Any, ...], dict[str, Any]]]
 """(params, inputs by name, context) -> (outputs, state) of an instance."""
@@ -23,6 +23,24 @@ class Context:
     train: bool
     dtype: Any
     axis_name: str | None = None
+
+
+def floating_dtype(dtype: Any) -> Any:
+    """The dtype that a model is to compute in.
+
+    Raises:
+        ModelError: it is not a floating one.
+    """
+    try:
+        found = jnp.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or not jnp.issubdtype(found, jnp.floating):
+        name = dtype if isinstance(dtype, str) or found is None else str(found)
+        raise ModelError.one(
+            "dtype", "dtype", f"expected a floating dtype, found {quote(name)}"
+        )
+    return found
 
 
 def describe(value: Any) -> str:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from blox.schema import Graph, ModelError
 
-from .context import Context, as_array, failed
+from .context import Context, as_array, failed, floating_dtype
 from .inputs import Signature
 from .interpret import Interpreter
 
@@ -40,8 +40,9 @@ def build(
         updates (`bx.merge(params, state)`), an empty dict if nothing.
 
     Raises:
-        SpecError: the Graph is not sound. ModelError: there is no such entry, or, when
-            the function is called, inputs or Params that do not fit, with the graph path.
+        SpecError: the Graph is not sound.
+        ModelError: no such entry, no floating dtype; when the function is called, inputs
+            or Params that do not fit, with the graph path.
     """
     program = graph.program()
     name = graph.entries[0] if entry is None else entry
@@ -50,13 +51,13 @@ def build(
             "entry", name, f"expected an entry of the Graph: {', '.join(graph.entries)}"
         )
     instance = program.entries[name]
-    run = Interpreter(program.instances).run(instance)
+    run = Interpreter(program.live_instances()).run(instance)
     signature = Signature(program, instance)
     outputs = tuple(instance.outputs)
     float_path = instance.float_path()
     where = float_path.split(".") if float_path is not None else []
     leaves = program.leaves()
-    target = None if dtype is None else jnp.dtype(dtype)
+    target = None if dtype is None else floating_dtype(dtype)
 
     def cast(path: str, part: Any) -> Any:
         if isinstance(part, dict):

@@ -14,8 +14,12 @@ from jax import Array
 
 from blox.ops.state import merge as merge
 from blox.schema import Graph, Leaf, ModelError
+from blox.schema.errors import Diagnostic
 from blox.schema.parameters import KeyData
-from blox.schema.program import Tree
+from blox.schema.program import Program, Tree
+from blox.weights.dtypes import NEEDS_X64
+
+from .context import floating_dtype
 
 
 def initializer(init: Any) -> Callable[..., Array]:
@@ -26,7 +30,14 @@ def initializer(init: Any) -> Callable[..., Array]:
     if init.name not in ("zeros", "ones"):
         function = function(**init.model_dump(exclude={"name"}))
     made: Callable[..., Array] = function
-    return made
+    if init.name not in ("orthogonal", "delta_orthogonal"):
+        return made
+
+    def whole(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+        # There is no decomposition of matrices in 16 bits.
+        return made(key, shape, jnp.promote_types(dtype, jnp.float32)).astype(dtype)
+
+    return whole
 
 
 def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
@@ -43,8 +54,11 @@ def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
 
     Returns:
         A nested dict of arrays by graph path; a list where an unrolled repeat lies.
+
+    Raises:
+        SpecError: the Graph is not sound. ModelError: dtype is no floating one.
     """
-    floating = jnp.dtype(dtype)
+    floating = floating_dtype(dtype)
 
     def array(leaf: Leaf, parts: tuple[str | int, ...]) -> Array:
         path = ".".join(p for p in parts if isinstance(p, str))
@@ -62,8 +76,24 @@ def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
             return [grow(t, (*parts, i)) for i, t in enumerate(tree)]
         return array(tree, parts)
 
-    params: dict[str, Any] = grow(graph.program().tree, ())
+    program = graph.program()
+    _refuse_wide(program, floating)
+    params: dict[str, Any] = grow(program.tree, ())
     return params
+
+
+def _refuse_wide(program: Program, floating: Any) -> None:
+    if jax.dtypes.canonicalize_dtype("int64") == "int64":
+        return
+    faults = []
+    for path, leaf in program.leaves().items():
+        dtype = str(floating) if leaf.dtype == "float" else leaf.dtype
+        if dtype in NEEDS_X64:
+            text = f"expected at most 32 bits per value, found {dtype}"
+            hint = 'JAX would cut it: jax.config.update("jax_enable_x64", True)'
+            faults.append(Diagnostic("dtype", path, text, hint))
+    if faults:
+        raise ModelError(faults)
 
 
 @partial(jax.jit, static_argnums=(1, 2, 3, 4))

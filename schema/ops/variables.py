@@ -8,7 +8,7 @@ from typing import Literal
 from ..fields import Size
 from ..literals import LiteralArray, literal_problems
 from ..op import Op, ParamOp
-from ..parameters import DType, Leaf, Normal, Zeros
+from ..parameters import FLOATS, DType, Leaf, Normal, Zeros
 
 
 class Param(ParamOp):
@@ -19,7 +19,8 @@ class Param(ParamOp):
     dtype: DType = "float"
 
     def parameters(self) -> dict[str, Leaf]:
-        return {"": Leaf(tuple(self.shape), Normal(stddev=0.02), dtype=self.dtype)}
+        init = Normal(stddev=0.02) if self.dtype in FLOATS else Zeros()
+        return {"": Leaf(tuple(self.shape), init, dtype=self.dtype)}
 
 
 class Buffer(ParamOp):
