@@ -9,7 +9,8 @@ from typing import Any
 
 from jax import export
 
-from blox.runtime.inputs import COMPARE, Signature
+from blox.runtime.inputs import Signature
+from blox.schema.dims import COMPARISONS
 from blox.schema.expressions import ExpressionError, evaluate, names
 from blox.schema.fields import is_expression
 
@@ -223,7 +224,7 @@ def _first(
         known = {**signature.values, **dims}
         for _, left, sign, right in signature.constraints:
             try:
-                holds = COMPARE[sign](evaluate(left, known), evaluate(right, known))
+                holds = COMPARISONS[sign](evaluate(left, known), evaluate(right, known))
             except ExpressionError:
                 continue
             if not holds:

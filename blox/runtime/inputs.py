@@ -3,45 +3,59 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from blox.schema import ModelError
-from blox.schema.errors import Diagnostic
-from blox.schema.expressions import evaluate
+from blox.schema.dims import COMPARISONS
+from blox.schema.errors import Diagnostic, quote
+from blox.schema.expressions import ExpressionError, evaluate, names
 from blox.schema.fields import is_expression
-from blox.schema.graph import split_constraint
+from blox.schema.graph import Input, split_constraint
 from blox.schema.program import Instance, Program
 
 from .context import describe
 
-COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "<=": operator.le, ">=": operator.ge, "==": operator.eq,
-    "<": operator.lt, ">": operator.gt,
-}  # fmt: skip
+Sizes = dict[str, Any]
+BOUNDS: dict[str, tuple[str, Callable[[Any, int], Any]]] = {
+    "min": ("at least", operator.ge),
+    "max": ("at most", operator.le),
+    "multiple_of": ("a multiple of", lambda size, bound: size % bound == 0),
+}
+"""What a size should be, and the test of it."""
 
 
 class Signature:
     """Binds arguments to the inputs of an entry and checks them."""
 
     def __init__(self, program: Program, instance: Instance) -> None:
+        graph, self.entry = program.graph, instance.name
+        self.values = instance.values
         self.inputs = instance.function.inputs
         self.names = tuple(self.inputs)
-        self.entry = instance.name
-        self.values = instance.values
-        graph = program.graph
-        self.bounds = {}
-        for name, bounds in graph.dims.items():
-            self.bounds[name] = {
+        self.expected = {
+            name: _Expected.of(f"{self.entry}.{name}", given, self.values)
+            for name, given in self.inputs.items()
+        }
+        dims = {d for e in self.expected.values() for _, d in e.dims}
+        self.bounds: dict[str, dict[str, int]] = {
+            name: {
                 field: evaluate(v, graph.attributes) if is_expression(v) else v
                 for field, v in bounds
                 if v is not None
             }
+            for name, bounds in graph.dims.items()
+            if name in dims
+        }
+        # Others speak of dims that this entry doesn't have.
         self.constraints = [
-            (text, *split_constraint(text)) for text in graph.constraints
+            (text, *split_constraint(text))
+            for text in graph.constraints
+            if all(n in dims or n in self.values for n in _names(text))
         ]
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -51,44 +65,36 @@ class Signature:
             ModelError: every input that is missing, unknown, or not as declared.
         """
         faults: list[Diagnostic] = []
+        given = dict(zip(self.names, args, strict=False))
         if len(args) > len(self.names):
             text = f"expected at most {len(self.names)} inputs, found {len(args)}"
             faults.append(Diagnostic("inputs", self.entry, text, self._takes()))
-        given = dict(zip(self.names, args, strict=False))
         for name, value in kwargs.items():
             if name in given or name not in self.inputs:
                 text = "given twice" if name in given else "no such input"
-                faults.append(
-                    Diagnostic("inputs", f"{self.entry}.{name}", text, self._takes())
-                )
+                shown = name if name in self.inputs else quote(name).strip("'\"")
+                path = f"{self.entry}.{shown}"
+                faults.append(Diagnostic("inputs", path, text, self._takes()))
             else:
                 given[name] = value
         result: dict[str, Any] = {}
-        sizes: dict[str, Any] = {}
-        for name, spec in self.inputs.items():
+        sizes: Sizes = {}
+        for name, expected in self.expected.items():
             value = given.get(name)
-            path = f"{self.entry}.{name}"
             if value is None:
-                if not spec.optional:
-                    faults.append(
-                        Diagnostic(
-                            "inputs",
-                            path,
-                            "expected an array, found nothing",
-                            self._takes(),
-                        )
-                    )
                 result[name] = None
+                if not expected.optional:
+                    faults.append(expected.fault("nothing", self._takes()))
                 continue
-            value = value if isinstance(value, jax.Array) else jnp.asarray(value)
+            try:
+                value = value if isinstance(value, jax.Array) else jnp.asarray(value)
+            except (TypeError, ValueError):
+                faults.append(expected.fault(describe(value)))
+                continue
             result[name] = value
-            problem = _dtype_problem(value, spec.dtype) or self._shape_problem(
-                value, spec.shape or [], sizes
-            )
-            if problem:
-                faults.append(Diagnostic("inputs", path, problem))
+            faults += expected.faults(value, sizes)
         if not faults:
-            faults = self._bound_faults(sizes)
+            faults += self._faults_of_sizes(result, sizes)
         if faults:
             raise ModelError(faults)
         return result
@@ -96,76 +102,138 @@ class Signature:
     def _takes(self) -> str:
         return f"inputs are {', '.join(self.names) or 'none'}"
 
-    def _shape_problem(
-        self, value: Any, shape: list[Any], sizes: dict[str, Any]
-    ) -> str:
-        found = value.shape
-        text = f"expected shape {shape}, found {list(found)}"
-        if "..." in shape:
-            at = shape.index("...")
-            after = len(shape) - at - 1
-            if len(found) < len(shape) - 1:
-                return text
-            pairs = [*zip(shape[:at], found, strict=False)]
-            pairs += zip(shape[at + 1 :], found[len(found) - after :], strict=True)
-        elif len(found) != len(shape):
-            return text
-        else:
-            pairs = [*zip(shape, found, strict=True)]
-        for wanted, size in pairs:
-            if is_expression(wanted):
-                known = {**self.values, **sizes}
-                if evaluate(wanted, known) != size:
-                    return text
-            elif isinstance(wanted, int):
-                if wanted != size:
-                    return text
-            elif wanted != "_":
-                if sizes.setdefault(wanted, size) != size:
-                    return f"{text}, where {wanted} is {sizes[wanted]} elsewhere"
-        return ""
-
-    def _bound_faults(self, sizes: dict[str, Any]) -> list[Diagnostic]:
-        faults = []
+    def _faults_of_sizes(
+        self, inputs: dict[str, Any], sizes: Sizes
+    ) -> Iterator[Diagnostic]:
+        """Faults that show once all dims have sizes."""
+        known = {**self.values, **sizes} if sizes else self.values
+        for name, expected in self.expected.items():
+            if expected.computed and inputs[name] is not None:
+                yield from expected.faults_computed(inputs[name], known)
         for name, bounds in self.bounds.items():
-            size = sizes.get(name)
-            if size is None:
-                continue
-            for field, bound in bounds.items():
-                wrong = {
-                    "min": lambda s, b: s < b,
-                    "max": lambda s, b: s > b,
-                    "multiple_of": lambda s, b: s % b != 0,
-                }[field](size, bound)
-                if wrong:
-                    wanted = {"min": "at least", "max": "at most"}.get(
-                        field, "a multiple of"
-                    )
-                    text = f"expected {wanted} {bound}, found {size}"
-                    faults.append(Diagnostic("dims", f"{self.entry}.{name}", text))
-        known = {**self.values, **sizes}
+            for field, bound in bounds.items() if name in sizes else ():
+                wanted, fits = BOUNDS[field]
+                if not fits(sizes[name], bound):
+                    text = f"expected {wanted} {bound}, found {sizes[name]}"
+                    yield Diagnostic("dims", f"{self.entry}.{name}", text)
         for text, left, sign, right in self.constraints:
             try:
-                holds = COMPARE[sign](evaluate(left, known), evaluate(right, known))
-            except ValueError:
-                continue  # it speaks of a dim that this entry doesn't have
+                a, b = (evaluate(side, known, "float") for side in (left, right))
+                holds = COMPARISONS[sign](a, b)
+            except ExpressionError as error:
+                yield Diagnostic("dims", self.entry, f"expected {text}: {error}")
+                continue
             if not holds:
-                found = ", ".join(f"{n} {s}" for n, s in sizes.items())
-                faults.append(
-                    Diagnostic("dims", self.entry, f"expected {text}, found {found}")
+                used = [n for n in dict.fromkeys(_names(text)) if n in sizes]
+                found = ", ".join(f"{n} {sizes[n]}" for n in used)
+                yield Diagnostic(
+                    "dims", self.entry, f"expected {text}, found {found or f'{a}, {b}'}"
                 )
-        return faults
 
 
-def _dtype_problem(value: Any, dtype: str | None) -> str:
-    if dtype == "key":
-        if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
-            return ""
-        return f"expected a key such as jax.random.key(0), found {describe(value)}"
-    if dtype == "float":
-        if jnp.issubdtype(value.dtype, jnp.floating):
-            return ""
-        return f"expected a floating dtype, found {value.dtype}"
-    if dtype is not None and value.dtype != jnp.dtype(dtype):
-        return f"expected dtype {dtype}, found {value.dtype}"
-    return ""
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """An input, with all that is known of it before a call.
+
+    Axes behind `...` count from the end. `computed` are sizes that depend on dims.
+    """
+
+    path: str
+    dtype: str | None
+    optional: bool
+    shown: str
+    rank: int
+    open: bool
+    fixed: tuple[tuple[int, int], ...]
+    dims: tuple[tuple[int, str], ...]
+    computed: tuple[tuple[int, str], ...]
+
+    @classmethod
+    def of(cls, path: str, given: Input, values: dict[str, Any]) -> _Expected:
+        shape = [_known(part, values) for part in given.shape or []]
+        after = shape.index("...") if "..." in shape else len(shape)
+        axes = [(i if i < after else i - len(shape), p) for i, p in enumerate(shape)]
+        return cls(
+            path,
+            given.dtype,
+            given.optional,
+            f"[{', '.join(map(str, shape))}]",
+            len(shape) - ("..." in shape),
+            "..." in shape,
+            tuple((i, p) for i, p in axes if isinstance(p, int)),
+            tuple((i, p) for i, p in axes if p not in ("...", "_") and _is_dim(p)),
+            tuple((i, p) for i, p in axes if is_expression(p)),
+        )
+
+    def fault(self, found: str, hint: str = "") -> Diagnostic:
+        dtype = "" if self.dtype is None else f"{self.dtype} "
+        kind = "a key" if self.dtype == "key" else f"{dtype}{self.shown}"
+        return Diagnostic("inputs", self.path, f"expected {kind}, found {found}", hint)
+
+    def faults(self, value: Any, sizes: Sizes) -> Iterator[Diagnostic]:
+        """Faults of dtype and shape; sizes get those of dims that are new."""
+        if fault := self._dtype_fault(value):
+            yield fault
+        found = value.shape
+        rank = len(found)
+        if rank < self.rank if self.open else rank != self.rank:
+            yield self._shape_fault(value)
+            return
+        if any(found[axis] != size for axis, size in self.fixed):
+            yield self._shape_fault(value)
+        for axis, dim in self.dims:
+            if sizes.setdefault(dim, found[axis]) != found[axis]:
+                yield self._shape_fault(
+                    value, f", where {dim} is {sizes[dim]} elsewhere"
+                )
+
+    def faults_computed(self, value: Any, known: Sizes) -> Iterator[Diagnostic]:
+        for axis, text in self.computed:
+            try:
+                size = evaluate(text, known)
+            except ExpressionError as error:
+                yield self._shape_fault(value, f": {error}")
+                continue
+            if size != value.shape[axis]:
+                yield self._shape_fault(value, f", where {text} is {size}")
+
+    def _shape_fault(self, value: Any, more: str = "") -> Diagnostic:
+        text = f"expected shape {self.shown}, found {_shown(value.shape)}{more}"
+        return Diagnostic("inputs", self.path, text)
+
+    def _dtype_fault(self, value: Any) -> Diagnostic | None:
+        if self.dtype == "key":
+            if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+                return None
+            hint = "jax.random.key(0) makes one, jax.random.wrap_key_data of raw data"
+            return self.fault(describe(value), hint)
+        if self.dtype == "float":
+            if jnp.issubdtype(value.dtype, jnp.floating):
+                return None
+            text = f"expected a floating dtype, found {value.dtype}"
+            return Diagnostic("inputs", self.path, text, 'cast it: x.astype("float32")')
+        if self.dtype is None or value.dtype == self.dtype:
+            return None
+        text = f"expected dtype {self.dtype}, found {value.dtype}"
+        return Diagnostic(
+            "inputs", self.path, text, f'cast it: x.astype("{self.dtype}")'
+        )
+
+
+def _known(part: Any, values: dict[str, Any]) -> Any:
+    if is_expression(part) and all(n in values for n in names(part)):
+        return evaluate(part, values)
+    return part
+
+
+def _is_dim(part: Any) -> bool:
+    return isinstance(part, str) and not is_expression(part)
+
+
+def _shown(shape: tuple[Any, ...]) -> str:
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def _names(constraint: str) -> list[str]:
+    left, _, right = split_constraint(constraint)
+    return [*names(left), *names(right)]
