@@ -18,53 +18,40 @@ def write_call(writer: FunctionWriter, step: Step) -> None:
     """Writes a `call` node."""
     (callee,) = step.callees
     plan = writer.module.plans[callee.name]
-    args: dict[str, Arg] = {
-        n: step.args["inputs"][n]
-        for n in callee.function.inputs
-        if n in step.args["inputs"]
-    }
+    given = step.args["inputs"]
+    args: dict[str, Arg] = {n: given[n] for n in callee.function.inputs if n in given}
+    attributes = callee_attributes(writer, step, plan)
     remat = getattr(step.op, "remat", None)
 
     def build(values: list[ast.expr]) -> ast.expr:
         inputs = dict(zip(args, values, strict=True))
-        own = writer.params(step) if plan.takes_params else None
-        attributes = callee_attributes(writer, step, plan)
+        own = writer.params(step)
         return callee_call(
-            writer, plan, callee, own, inputs, attributes, remat, cse=True
+            writer, callee, own, inputs, attributes, remat=remat, cse=True
         )
 
-    lead = 7 + len(step.name)
     several = len(step.outputs) > 1
-    if several and plan.returns_dict and not step.stateful:
-        _write_dict(
-            writer,
-            step,
-            writer.combine(step.name, list(args.values()), build, lead + 16),
-        )
-    elif step.stateful and plan.returns_dict:
-        value = writer.combine(step.name, list(args.values()), build, lead + 16)
-        writer.flush()
-        target = writer.fresh(step.name)
-        writer.values[step.name] = [subscript(name(target), o) for o in step.outputs]
-        writer.body += writer.unpack(step, [name(target)], value)
+    lead = 7 + len(step.name) + (16 if several or step.stateful else 0)
+    value = writer.combine(step.name, list(args.values()), build, lead)
+    if plan.returns_dict:
+        _write_dict(writer, step, value)
     elif several or step.stateful:
-        value = writer.combine(step.name, list(args.values()), build, lead + 16)
         writer.statement(step, value)
     else:
-        writer.wait(step, writer.combine(step.name, list(args.values()), build, lead))
+        writer.wait(step, value)
 
 
 def _write_dict(writer: FunctionWriter, step: Step, value: ast.expr) -> None:
     """The outputs of an entry come by name."""
-    if writer.uses.get(step.name, 0) == 1:
+    if not step.stateful and writer.uses.get(step.name, 0) == 1:
         used = _only_output(writer, step)
         writer.wait(step, subscript(value, step.outputs[used]))
-        writer.values[step.name] = [writer.values[step.name][0]] * len(step.outputs)
+        writer.values[step.name] = writer.values[step.name] * len(step.outputs)
         return
     writer.flush()
-    target = writer.fresh(step.name)
-    writer.body.append(ast.Assign([name(target)], value))
-    writer.values[step.name] = [subscript(name(target), o) for o in step.outputs]
+    target = name(writer.fresh(step.name) if step.name in writer.used else "_")
+    writer.values[step.name] = [subscript(target, o) for o in step.outputs]
+    writer.body += writer.unpack(step, [target], value)
 
 
 def _only_output(writer: FunctionWriter, step: Step) -> int:
@@ -89,41 +76,42 @@ def callee_attributes(
 
 def callee_call(
     writer: FunctionWriter,
-    plan: Plan,
     callee: Instance,
-    own: ast.expr | None,
+    own: ast.expr,
     inputs: Mapping[str, ast.expr],
     attributes: Mapping[str, ast.expr],
-    remat: str | None,
     *,
+    remat: str | None = None,
     cse: bool,
 ) -> ast.expr:
-    """The call of a function, under `jax.checkpoint` where the node wants that."""
-    keywords: dict[str, ast.expr] = dict(attributes)
+    """The call of a function, under `jax.checkpoint` where the node wants that.
+
+    `own` are the parameters of the callee, should it take any.
+    """
+    module = writer.module
+    plan = module.plans[callee.name]
+    keywords = {module.argument(n): value for n, value in attributes.items()}
     if plan.takes_dtype:
-        keywords["dtype"] = (
-            writer.module.float_dtype(writer.instance)
-            if writer.plan.is_entry
-            else name("dtype")
-        )
+        keywords["dtype"] = writer.dtype("float")
     if plan.uses_train:
         keywords["train"] = name("train")
-    args = [own] if own is not None else []
+    args: list[ast.expr] = []
+    if plan.takes_params:
+        args.append(own if callee.tree else ast.Dict([], []))
     named: dict[str, ast.expr] = {}
     gap = 0  # optional inputs that are not given, before one that is
     for input_name in callee.function.inputs:
         if input_name not in inputs:
             gap += 1
         elif gap and remat is None:
-            named[input_name] = inputs[input_name]
+            named[module.argument(input_name)] = inputs[input_name]
         else:
             args += [ast.Constant(None)] * gap  # a checkpoint takes what it is given
             args.append(inputs[input_name])
             gap = 0
     target: ast.expr = name(plan.title)
     if remat is not None:
-        fixed = {**named, **keywords}
-        function = call("partial", [target], fixed) if fixed else target
+        function = call("partial", [target], keywords) if keywords else target
         target = call("jax.checkpoint", [function], _checkpoint(remat, cse))
         return call(target, args)
     return call(target, args, {**named, **keywords})

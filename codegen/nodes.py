@@ -94,6 +94,16 @@ def function(
     return node
 
 
+def lambda_of(names: Sequence[str], body: ast.expr) -> ast.Lambda:
+    args = [ast.arg(n) for n in names]
+    return ast.Lambda(
+        ast.arguments(
+            posonlyargs=[], args=args, kwonlyargs=[], kw_defaults=[], defaults=[]
+        ),
+        body,
+    )
+
+
 def names_in(node: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 

@@ -11,7 +11,7 @@ from ..schema.parameters import Leaf
 from ..schema.program import Arg, Step
 from ..schema.registry import family
 from .nodes import call, name, subscript, tuple_of
-from .plan import dtype_node, leaf_names
+from .plan import leaf_names
 from .printer import expression
 from .sources import OpSource, Use
 
@@ -83,7 +83,7 @@ def _attributes(
         ):
             continue  # as JAX has it; what says more than "no" is always written
         if field == "dtype":
-            result[field] = _dtype(writer, value)
+            result[field] = writer.dtype(value)
         elif field == "at":
             result[field] = _index(writer, value)
         else:
@@ -106,14 +106,6 @@ def _index(writer: FunctionWriter, text: str) -> ast.expr:
         return writer.value(value, "int")
 
     return tuple_of([part(p) for p in index_parts(text)])
-
-
-def _dtype(writer: FunctionWriter, value: str) -> ast.expr:
-    if value != "float":
-        return dtype_node(value)
-    if writer.plan.is_entry:
-        return writer.module.float_dtype(writer.instance)
-    return name("dtype")
 
 
 def _source(

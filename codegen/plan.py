@@ -6,11 +6,10 @@ import ast
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..schema.ops.control import Repeat
 from ..schema.names import BUILTINS, GENERATED
-from ..schema.parameters import Leaf
-from ..schema.program import Instance, Program, flatten
-from .nodes import dotted, literal, subscript
+from ..schema.ops.control import Repeat
+from ..schema.program import Instance, Program, Tree, flatten
+from .nodes import dotted, subscript
 from .sources import Carried, Library
 
 
@@ -83,7 +82,7 @@ class Module:
     ) -> Module:
         graph = program.graph
         groups: dict[str, list[Instance]] = {}
-        live = _live(program)
+        live = program.live_instances()
         for instance in live:
             groups.setdefault(instance.name, []).append(instance)
         plans = {}
@@ -105,6 +104,12 @@ class Module:
         taken = {p.title for p in plans.values()} | names | BUILTINS | GENERATED
         return cls(program, library, plans, Carried(library), dropped, frozenset(taken))
 
+    def argument(self, text: str) -> str:
+        """The name of an argument: the graph's, with `_` where it would hide a global."""
+        while text in self.globals:
+            text += "_"
+        return text
+
     def float_dtype(self, instance: Instance) -> ast.expr:
         """The model's floating type, read off the first array that has it."""
         path = instance.float_path()
@@ -112,18 +117,6 @@ class Module:
             return dotted("jnp.float32")
         keys = [int(p) if p.isdigit() else p for p in path.split(".")]
         return ast.Attribute(subscript(dotted("params"), *keys), "dtype")
-
-
-def _live(program: Program) -> list[Instance]:
-    """The instances that something runs, callees before callers."""
-    found: dict[int, Instance] = {}
-    todo = list(program.entries.values())
-    while todo:
-        instance = todo.pop()
-        if id(instance) not in found:
-            found[id(instance)] = instance
-            todo += [c for step in instance.live_steps for c in step.callees]
-    return [i for i in program.instances if id(i) in found]
 
 
 def _numbers(instances: list[Instance], function: str) -> frozenset[str]:
@@ -148,11 +141,6 @@ def leaf_names(tree: Any) -> set[str]:
     return set(tree) if isinstance(tree, dict) else set()
 
 
-def state_paths(tree: Any) -> ast.expr:
-    """The paths of the state in a tree, as a literal."""
-    paths = [
-        p
-        for p, leaf in flatten(tree)
-        if isinstance(leaf, Leaf) and leaf.kind == "state"
-    ]
-    return literal(paths)
+def state_leaves(tree: Tree) -> list[str]:
+    """The paths of the state in a tree."""
+    return [path for path, leaf in flatten(tree) if leaf.kind == "state"]

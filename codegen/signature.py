@@ -28,17 +28,17 @@ def signature(writer: FunctionWriter) -> tuple[list[Argument], list[Argument], s
     for text, given in function.inputs.items():
         local = writer.values[text][0]
         assert isinstance(local, ast.Name)
-        if given.optional:
-            arguments.append((local.id, "Array | None", ast.Constant(None)))
-        else:
-            number = text in plan.numbers
-            arguments.append((local.id, "Any" if number else "Array", None))
+        default = ast.Constant(None) if given.optional else None
+        kind = "Array | None" if given.optional else "Array"
+        if text in plan.numbers:
+            kind = "Any"
+        arguments.append((local.id, kind, default))
     keywords: list[Argument] = []
     for attribute in plan.varying:
         if attribute in plan.needed:
             values = [i.own[attribute] for i in plan.instances]
             kind = "float" if any(isinstance(v, float) for v in values) else "int"
-            keywords.append((attribute, kind, None))
+            keywords.append((writer.attributes[attribute], kind, None))
     if plan.takes_dtype:
         keywords.append(("dtype", "Any", None))
     if plan.uses_train:
@@ -109,9 +109,9 @@ def _passed_on(writer: FunctionWriter) -> set[str]:
                 continue
             for dim, (source, axis) in writer.instance.dims.items():
                 given = step.args["inputs"].get(source)
-                if given and given.source == source:
-                    if callee.dims.get(dim) == (source, axis):
-                        found.add(dim)
+                same = given is not None and given.source == source
+                if same and callee.dims.get(dim) == (source, axis):
+                    found.add(dim)
     return found
 
 

@@ -204,7 +204,12 @@ def _arguments(function: ast.FunctionDef) -> list[ast.arg]:
 
 def _members(annotation: ast.expr | None) -> list[str]:
     """The parts of a union."""
-    return [] if annotation is None else ast.unparse(annotation).split(" | ")
+    match annotation:
+        case None:
+            return []
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return [*_members(left), *_members(right)]
+    return [ast.unparse(annotation)]
 
 
 def _narrowed(annotation: ast.expr, value: ast.expr | None, always: bool) -> ast.expr:
@@ -269,7 +274,8 @@ def _put(
     if len(found) != 1 or not _leads(second, target):
         return None
     new = copy.deepcopy(statement)
-    assert isinstance(new, (ast.Assign, ast.Return)) and new.value is not None
+    assert isinstance(new, ast.Assign | ast.Return)
+    assert new.value is not None
     new.value = Folder({target: first}).visit(new.value)
     lines = print_statement(new, 1)
     return new if len(lines) == 1 and len(lines[0]) <= 80 else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ from ..schema.expressions import evaluate, names, parse
 from ..schema.fields import is_expression
 from ..schema.op import ScopeOp
 from ..schema.program import Arg, Step
+from .control import write_control
+from .names import Names
 from .nodes import (
     annotated,
     assign,
@@ -22,8 +24,11 @@ from .nodes import (
     subscript,
     tuple_of,
 )
-from .plan import Module, Plan
+from .ops import write_op
+from .plan import Module, Plan, dtype_node, state_leaves
 from .printer import expression
+from .signature import checks, docstring, signature
+from .untyped import is_untyped
 
 WIDTH = 88
 
@@ -49,18 +54,23 @@ class FunctionWriter:
         self.body: list[ast.stmt] = []
         self.pending: list[Pending] = []
         self.values: dict[str, list[ast.expr]] = {}
-        self.taken: set[str] = set()
+        self.names = Names(module.globals)
+        self.untyped = {"params", "state"}
+        """Locals that type checkers know nothing of."""
         self.used = self.instance.used_outputs()
         self.uses = _uses(
             self.instance.live_steps, list(self.instance.outputs.values())
         )
         self.written: list[tuple[str, ...]] = []
+        """The paths of the arrays of `state` so far."""
 
     def write(self) -> ast.FunctionDef:
-        from .signature import checks, docstring, signature
-
         for item in self.instance.function.inputs:
-            self.values[item] = [name(self.fresh(item))]
+            local = self.fresh(item)
+            self.values[item] = [name(local)]
+            if item in self.plan.numbers:
+                self.untyped.add(local)
+        self.attributes = {n: self.fresh(n) for n in self.plan.varying}
         if self.plan.stateful:
             self.body.append(annotated("state", "Params", ast.Dict([], [])))
         for step in self.instance.live_steps:
@@ -76,10 +86,7 @@ class FunctionWriter:
 
     def fresh(self, text: str) -> str:
         """A local name: the graph's, with a trailing `_` where it would shadow."""
-        while text in self.module.globals or text in self.taken:
-            text += "_"
-        self.taken.add(text)
-        return text
+        return self.names.fresh(text)
 
     def locals_of(self, step: Step) -> list[str]:
         """Names for the outputs of a step; `_` for those that nothing uses."""
@@ -115,7 +122,7 @@ class FunctionWriter:
                     return literal(self.plan.uniform[text])
                 if text in self.plan.varying:
                     self.plan.needed.add(text)
-                    return name(text)
+                    return name(self.attributes[text])
                 source, axis = self.instance.dims[text]
                 shape = ast.Attribute(self.values[source][0], "shape")
                 return subscript(shape, axis)
@@ -124,6 +131,14 @@ class FunctionWriter:
             case ast.UnaryOp(op=op, operand=operand):
                 return ast.UnaryOp(op, self._expression(operand))
         return tree
+
+    def dtype(self, text: str) -> ast.expr:
+        """A dtype; the model's floating type is read off an array, or handed on."""
+        if text != "float":
+            return dtype_node(text)
+        if self.plan.is_entry:
+            return self.module.float_dtype(self.instance)
+        return name("dtype")
 
     def atom(self, arg: Arg, part: str = "") -> ast.expr:
         """An argument as a name or a number; what it waits for is written first."""
@@ -163,7 +178,8 @@ class FunctionWriter:
         for folded in range(depth, -1, -1):
             chosen = set(waiting[len(waiting) - folded :]) if folded else set()
             built = build([self._operand(a, chosen, part) for a in args])
-            if folded == 0 or lead + len(expression(built)) <= WIDTH:
+            fits = lead + len(expression(built)) <= WIDTH
+            if folded == 0 or (fits and not _has_two_signs(built)):
                 break
         stay = {p.step.name for p in self.pending if p.step.name not in chosen}
         blocked = [a.source for a in args if a.source in stay]
@@ -198,6 +214,8 @@ class FunctionWriter:
     def _flush(self, count: int) -> None:
         for p in self.pending[:count]:
             self.body.append(assign(p.target, p.value))
+            if is_untyped(p.value, self.untyped):
+                self.untyped.add(p.target)
         self.pending = self.pending[count:]
 
     def flush_through(self, source: str) -> None:
@@ -212,21 +230,20 @@ class FunctionWriter:
     # Parameters and state
 
     def params(self, step: Step) -> ast.expr:
-        """The part of params that a step has."""
-        if step.merges:
-            stored = subscript(name("params"), *step.scope)
-            return call("merge", [stored, subscript(name("state"), *step.scope)])
-        return subscript(name("params"), *step.scope)
+        """The part of params that a step has, with what was updated before it."""
+        own = subscript(name("params"), *step.scope)
+        depth = len(step.scope)
+        if step.merges and any(w[:depth] == step.scope for w in self.written):
+            return call("merge", [own, subscript(name("state"), *step.scope)])
+        return own
 
     def state_target(self, step: Step) -> tuple[ast.expr, list[ast.stmt]]:
         """Where new state goes: a target, and what to do after the assignment."""
         scope = step.scope
-        overlaps = any(
-            w[: len(scope)] == scope or scope[: len(w)] == w for w in self.written
-        )
-        nested = len(scope) != 1
-        self.written.append(scope)
-        if not overlaps and not nested:
+        paths = [(*scope, *p.split(".")) for p in state_leaves(step.tree)]
+        overlaps = any(w[: len(scope)] == scope for w in self.written)
+        self.written += paths
+        if len(scope) == 1 and not overlaps:
             return subscript(name("state"), *scope), []
         local = name(self.fresh(f"{step.name}_state"))
         new: ast.expr = local
@@ -237,22 +254,15 @@ class FunctionWriter:
     # Steps
 
     def _step(self, step: Step) -> None:
-        from .calls import write_call
-        from .loops import write_control
-        from .ops import write_op
-
-        if not isinstance(step.op, ScopeOp):
-            write_op(self, step)
-        elif step.op.op == "call":
-            write_call(self, step)
-        else:
-            self.flush()
-            write_control(self, step)
+        write = write_control if isinstance(step.op, ScopeOp) else write_op
+        write(self, step)
 
     def statement(self, step: Step, value: ast.expr) -> None:
         """A value with state or several parts as a line of its own."""
         self.flush()
         targets = self.locals_of(step)
+        if is_untyped(value, self.untyped):
+            self.untyped.update(targets)
         self.values[step.name] = [name(t) for t in targets]
         self.body += self.unpack(step, [name(t) for t in targets], value)
 
@@ -278,7 +288,7 @@ class FunctionWriter:
         self.flush()
         if self.plan.stateful:
             value = ast.Tuple([value, name("state")])
-        elif _is_untyped(value, self.plan.numbers):
+        elif is_untyped(value, self.untyped):
             text = self.fresh(next(iter(outputs)))
             self.body.append(
                 ast.AnnAssign(name(text), dotted("Array"), value, simple=1)
@@ -295,20 +305,9 @@ def _uses(steps: Sequence[Step], outputs: Sequence[Arg]) -> dict[str, int]:
     return counts
 
 
-def _is_untyped(value: ast.expr, numbers: Set[str]) -> bool:
-    """What type checkers know as Any: parameters, numbers, jitted functions of jax.nn."""
-    match value:
-        case ast.Subscript() | ast.Attribute():
-            return True
-        case ast.Name(id=text):
-            return text in numbers
-        case ast.BinOp(left=left, right=right):
-            return _is_untyped(left, numbers) or _is_untyped(right, numbers)
-        case ast.Compare(left=left, comparators=[right]):
-            return _is_untyped(left, numbers) or _is_untyped(right, numbers)
-        case ast.UnaryOp(operand=operand):
-            return _is_untyped(operand, numbers)
-        case ast.Call(func=ast.Attribute() as function):
-            text = expression(function)
-            return text.startswith(("jax.nn.", "jax.lax.cond")) or "[" in text
-    return False
+def _has_two_signs(value: ast.expr) -> bool:
+    """`--x`, which readers and linters take for a decrement."""
+    return any(
+        isinstance(n, ast.UnaryOp) and isinstance(n.operand, ast.UnaryOp)
+        for n in ast.walk(value)
+    )

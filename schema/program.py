@@ -131,6 +131,17 @@ class Program:
     """All instances, callees before callers."""
     tree: dict[str, Tree]
 
+    def live_instances(self) -> list[Instance]:
+        """The instances that a call of an entry runs, callees before callers."""
+        found: set[int] = set()
+        todo = list(self.entries.values())
+        while todo:
+            instance = todo.pop()
+            if id(instance) not in found:
+                found.add(id(instance))
+                todo += [c for step in instance.live_steps for c in step.callees]
+        return [i for i in self.instances if id(i) in found]
+
     def leaves(self) -> dict[str, Leaf]:
         """The leaves by graph path, in the order of the program."""
         return dict(flatten(self.tree))

@@ -56,7 +56,9 @@ def ways(graph: Graph) -> Iterator[tuple[str, bool, bool]]:
     for entry, instance in graph.program().entries.items():
         given = instance.function.inputs.values()
         for train in [False, True] if instance.uses_train else [False]:
-            for optional in [False, True] if any(i.optional for i in given) else [False]:
+            for optional in (
+                [False, True] if any(i.optional for i in given) else [False]
+            ):
                 yield entry, train, optional
 
 

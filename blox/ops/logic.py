@@ -46,6 +46,6 @@ def greater_equal(a: Array, b: Array) -> Array:
     return a >= b
 
 
-def default(x: Array | None, default: Array) -> Array:
+def default(x: Array | None, default: Array | float) -> Array:
     """x, or the default where x is absent."""
-    return default if x is None else x
+    return jnp.asarray(default) if x is None else x

@@ -150,7 +150,8 @@ def test_generated_op_is_the_loaded_op(case: Case) -> None:
 
 def test_generated_ops_are_tidy_and_typed(tmp_path: Path) -> None:
     sources = {
-        f"op_{i}_{case[0]}": bx.generate(graph_of(*case)) for i, case in enumerate(CASES)
+        f"op_{i}_{case[0]}": bx.generate(graph_of(*case))
+        for i, case in enumerate(CASES)
     }
     assert_tidy(sources, tmp_path)
     assert_typed(sources, tmp_path)

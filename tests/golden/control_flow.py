@@ -25,9 +25,9 @@ def linear(x: Array, kernel: Array, bias: Array) -> Array:
     return x @ kernel + bias
 
 
-def default(x: Array | None, default: Array) -> Array:
+def default(x: Array | None, default: Array | float) -> Array:
     """x, or the default where x is absent."""
-    return default if x is None else x
+    return jnp.asarray(default) if x is None else x
 
 
 def warm(params: Params, x: Array) -> Array:

@@ -43,9 +43,9 @@ def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float) -> Array:
     return (y * scale + bias).astype(x.dtype)
 
 
-def default(x: Array | None, default: Array) -> Array:
+def default(x: Array | None, default: Array | float) -> Array:
     """x, or the default where x is absent."""
-    return default if x is None else x
+    return jnp.asarray(default) if x is None else x
 
 
 def embed(ids: Array, embedding: Array) -> Array:

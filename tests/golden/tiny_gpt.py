@@ -113,8 +113,7 @@ def tiny_gpt(params: Params, tokens: Array) -> Array:
     empty = jnp.zeros(
         (3, tokens.shape[0], tokens.shape[1], 4, 8), params["wte"]["embedding"].dtype
     )
-    logits: Array = step(params, tokens, 0, empty, empty)["logits"]
-    return logits
+    return step(params, tokens, 0, empty, empty)["logits"]
 
 
 # The shapes of the arrays of each node; below STACKED, copies lie on leading axes.

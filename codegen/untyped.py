@@ -1,0 +1,28 @@
+"""What type checkers know nothing of: parameters, numbers, what JAX's transforms give."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Set
+
+
+def is_untyped(value: ast.expr, names: Set[str]) -> bool:
+    """Whether a type checker takes a value for Any; `names` are the locals that it does."""
+    match value:
+        case ast.Name(id=text):
+            return text in names
+        case ast.Subscript(value=inner) | ast.Attribute(value=inner):
+            return is_untyped(inner, names)
+        case ast.BinOp(left=left, right=right):
+            return is_untyped(left, names) or is_untyped(right, names)
+        case ast.Compare(left=left, comparators=[right]):
+            return is_untyped(left, names) or is_untyped(right, names)
+        case ast.UnaryOp(operand=operand):
+            return is_untyped(operand, names)
+        case ast.Call(func=ast.Attribute(value=inner, attr=attribute)):
+            return attribute == "cond" or is_untyped(inner, names)
+        case ast.Call(func=ast.Call(args=[ast.Lambda(), *_])):
+            return False  # jax.vmap(lambda ...)(...)
+        case ast.Call(func=ast.Call()):
+            return True
+    return False

@@ -1,0 +1,435 @@
+"""Random valid Graphs: small, and with everything that is hard to write out as code.
+
+Values are of three kinds: `x`, arrays (..., 4) of one shape per function; `s`, scalars;
+`v`, what broadcasts to an x. So all that is drawn fits together in any function, under
+scan and vmap too. Nodes refer to any earlier value, in any order, once or often.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any, TypeVar
+
+from blox.schema import Graph
+
+T = TypeVar("T")
+Data = dict[str, Any]
+WIDTH, ROWS = 4, 3
+NAMES = [
+    *(
+        "x",
+        "y",
+        "z",
+        "h",
+        "a",
+        "b",
+        "out",
+        "outputs",
+        "new",
+        "layer",
+        "i",
+        "xs",
+        "carry",
+    ),
+    *("key", "body", "lane", "new_state", "h_step", "h_x", "relu", "linear", "add"),
+    *("merge", "jnp", "state", "sum", "max", "params", "path", "shape", "f", "g"),
+    *("h_then", "train", "y_0"),
+]
+FUNCTIONS = [
+    *("f", "g", "layer", "step", "out", "new", "x", "i", "xs", "path", "flat", "tree"),
+    *("block_x", "lane", "h_step"),
+]
+TYPES = {"key": {"dtype": "key", "optional": True}, "v?": {"optional": True}}
+UNARY: list[Data] = [
+    {"op": "relu"},
+    {"op": "tanh"},
+    {"op": "negative"},
+    {"op": "square"},
+    {"op": "gelu", "approximate": True},
+    {"op": "softmax"},
+    {"op": "cumsum", "axis": -1},
+    {"op": "index", "at": "..., ::-1"},
+    {"op": "astype", "dtype": "float"},
+    {"op": "linear", "in_features": WIDTH, "out_features": WIDTH},
+    {"op": "linear", "in_features": "$width", "out_features": 4, "use_bias": False},
+    {"op": "layer_norm", "features": WIDTH, "eps": 1e-5},
+    {"op": "layer_norm", "features": WIDTH, "use_scale": False, "use_bias": False},
+    {"op": "batch_norm", "features": WIDTH},
+]
+PLAIN = 9
+"""The first ones of `UNARY` own no arrays."""
+BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum")
+
+
+class Writer:
+    """Draws the functions of one Graph."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.functions: dict[str, Data] = {}
+        self.signatures: dict[str, tuple[Any, ...]] = {}
+        self.budget = 14
+
+    def pick(self, items: list[T] | tuple[T, ...]) -> T:
+        return self.random.choice(items)
+
+    def chance(self, one_in: int) -> bool:
+        return self.random.randrange(one_in) == 0
+
+    def unused(self, names: list[str], taken: Any) -> str:
+        free = [n for n in names if n not in taken]
+        return self.pick(free) if free else f"n{len(taken)}"
+
+    def function(
+        self, inputs: dict[str, str], outputs: dict[str, str], depth: int, plain: bool
+    ) -> tuple[str, list[str]]:
+        """A function of these kinds, an old one or a new one, and its attributes."""
+        signature = (tuple(inputs.items()), tuple(outputs.items()), depth, plain)
+        old = [n for n, s in self.signatures.items() if s == signature]
+        if old and self.chance(2):
+            name = self.pick(old)
+            return name, self.functions[name].get("attributes", [])
+        name = self.unused(FUNCTIONS, {*self.functions, "model"})
+        attributes = ["gain"] if "gain" not in inputs and self.chance(3) else []
+        self.functions[name] = {}  # the name is taken
+        self.functions[name] = Body(self, inputs, attributes, depth, plain).write(
+            outputs
+        )
+        self.signatures[name] = signature
+        return name, attributes
+
+
+class Body:
+    """Draws the nodes of one function."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        inputs: dict[str, str],
+        attributes: list[str],
+        depth: int,
+        plain: bool,
+    ) -> None:
+        self.writer = writer
+        self.pick, self.chance = writer.pick, writer.chance
+        self.inputs, self.attributes = inputs, attributes
+        self.depth, self.plain = depth, plain
+        self.nodes: Data = {}
+        self.values: dict[str, list[str]] = {"x": [], "s": [], "v": [], "key": []}
+        self.linear: list[str] = []
+        for name, kind in inputs.items():
+            self.values[kind.removesuffix("?")].append(name)
+        if "v?" in inputs.values():
+            maybe = next(n for n, k in inputs.items() if k == "v?")
+            self.values["v"].remove(maybe)
+            self.node({"op": "default", "x": maybe, "default": 1.5}, "v")
+
+    def write(self, outputs: dict[str, str]) -> Data:
+        for _ in range(self.writer.random.randint(1, 5)):
+            self.step()
+        given = {n: self.value(kind) for n, kind in outputs.items()}
+        return {
+            "inputs": {n: dict(TYPES.get(k, {})) for n, k in self.inputs.items()},
+            "attributes": self.attributes,
+            "nodes": self.nodes,
+            "outputs": given,
+        }
+
+    # Values
+
+    def value(self, kind: str) -> str:
+        """A reference to a value of a kind, the latest ones more often."""
+        if kind == "v":
+            kind = self.pick([k for k in ("v", "s", "x") if self.values[k]])
+        if kind == "s" and not self.values["s"]:
+            self.node({"op": "sum", "x": self.value("x"), "axis": None}, "s")
+        known = self.values[kind]
+        return known[-1] if self.chance(2) else self.pick(known)
+
+    def operand(self, kind: str = "v") -> Any:
+        """A reference, a number, or an expression."""
+        match self.writer.random.randrange(10):
+            case 0:
+                return self.pick([0.5, 2.0, -0.25] if kind == "s" else [2, -1, 0.5])
+            case 1:
+                texts = ["$width ** -0.5", "$width * 0.5"]
+                texts += ["$width", "$width // 3"] if kind == "v" else []
+                texts += ["$gain / 2", "$gain ** 2", "$-gain * 0.5"] * len(
+                    self.attributes
+                )
+                return self.pick(texts)
+        return self.value(kind)
+
+    def node(self, data: Data, *kinds: str, outputs: list[str] | None = None) -> str:
+        names = [f"{n}_2" for n in NAMES] if self.second else NAMES
+        name = self.writer.unused(names, {*self.inputs, *self.nodes})
+        self.nodes[name] = data
+        for kind, output in zip(kinds, outputs or [""], strict=False):
+            self.values[kind].append(f"{name}.{output}".rstrip("."))
+        return name
+
+    # Nodes
+
+    def step(self) -> None:
+        self.writer.budget -= 1
+        calls = self.depth and self.writer.budget > 0
+        if self.second and self.chance(4):
+            return self.entry()
+        kinds = [self.unary] * 3 + [self.binary] * 4 + [self.other]
+        if calls:
+            kinds += [self.call] * 2 + [self.repeat] * 2 + [self.branch, self.loop]
+            kinds += [self.lanes] * (not self.plain)
+        return self.pick(kinds)()
+
+    def unary(self) -> None:
+        data = dict(self.pick(UNARY[:PLAIN] if self.plain else UNARY))
+        if data["op"] == "linear" and self.linear and self.chance(2):
+            data |= self.nodes[self.linear[0]] | {"params": self.linear[0]}
+        data["x"] = self.value("x")
+        name = self.node(data, "x")
+        if data["op"] == "linear" and "params" not in data:
+            self.linear.append(name)
+        elif data["op"] == "batch_norm" and self.chance(3):
+            data["params"] = "shared.norm"
+
+    def binary(self) -> None:
+        a, b = self.value("x"), self.operand()
+        if self.chance(2):
+            a, b = b, a
+        self.node({"op": self.pick(BINARY), "a": a, "b": b}, "x")
+
+    def other(self) -> None:
+        match self.writer.random.randrange(8):
+            case 0:
+                data = {"op": "split", "x": self.value("x"), "axis": -1}
+                name = self.node(data | {"names": ["a", "b"]})
+                xs = [f"{name}.{n}" for n in self.pick(["ab", "ba"])]
+                self.node({"op": "concatenate", "xs": xs, "axis": -1}, "x")
+            case 1:
+                data = {"op": "reshape", "x": self.value("x"), "shape": ["...", 2, 2]}
+                name = self.node(data)
+                self.node({"op": "flatten", "x": name, "start": -2}, "x")
+            case 2:
+                test = self.node({"op": "greater", "a": self.value("x"), "b": 0})
+                data = {"op": "where", "condition": test, "a": self.value("x")}
+                self.node(data | {"b": self.operand()}, "x")
+            case 3:
+                self.node({"op": "constant", "value": [1, 2, 3, 4.5]}, "v")
+            case 4 if not self.plain:
+                self.node({"op": "param", "shape": [WIDTH]}, "v")
+            case 5 if not self.plain:
+                raw = self.node({"op": "param", "shape": [WIDTH, WIDTH]})
+                data = {"op": "linear", "x": self.value("x"), "kernel": raw}
+                data |= {"use_bias": self.chance(2)}
+                self.node(data | {"in_features": WIDTH, "out_features": WIDTH}, "x")
+            case 6:
+                data = {"op": "mean", "x": self.value("x"), "axis": -1}
+                self.node(data | {"keepdims": True}, "v")
+            case _:
+                data = {"op": "dropout", "x": self.value("x"), "rate": 0.5}
+                if self.values["key"]:
+                    data["key"] = self.pick(self.values["key"])
+                self.node(data, "x")
+
+    def arguments(self, wanted: dict[str, str]) -> Data:
+        """References for inputs of these kinds; what is optional not always."""
+        given: Data = {}
+        for name, kind in wanted.items():
+            if kind == "key":
+                if self.values["key"] and not self.chance(3):
+                    given[name] = self.pick(self.values["key"])
+            elif kind != "v?" or self.chance(2):
+                given[name] = self.value("x") if kind == "x" else self.operand(kind[0])
+        return given
+
+    def extras(self) -> dict[str, str]:
+        extras = {"v?": "bias", "key": "key"}
+        kinds = [k for k in extras if self.chance(3)]
+        return {extras[k]: k for k in kinds}
+
+    def attribute(self, names: list[str], *, cycle: bool = False) -> Data:
+        values: list[Any] = [2, 0.5, 3, "$width * 2"]
+        if cycle and self.chance(2):
+            return {n: [self.pick(values), self.pick(values)] for n in names}
+        return {n: self.pick(values) for n in names}
+
+    def call(self) -> None:
+        inputs = {"x": "x"} | ({"other": "v"} if self.chance(3) else {}) | self.extras()
+        outputs = self.pick([{"x": "x"}, {"y": "x"}, {"x": "x", "z": "s"}])
+        name, names = self.writer.function(inputs, outputs, self.depth - 1, self.plain)
+        data: Data = {"op": "call", "function": name, "inputs": self.arguments(inputs)}
+        data["attributes"] = self.attribute(names)
+        if not names and self.chance(3):
+            data["remat"] = self.pick(["nothing_saveable", "dots_saveable"])
+        self.add(data, outputs)
+
+    def add(self, data: Data, outputs: dict[str, str]) -> None:
+        self.node(data, *outputs.values(), outputs=list(outputs))
+
+    def repeat(self) -> None:
+        carry = {"x": "x"} | ({"total": "s"} if self.chance(3) else {})
+        xs = {"rate": "s"} if self.chance(3) else {}
+        index = {"i": "v"} if self.chance(3) else {}
+        fixed = ({"other": "v"} if self.chance(3) else {}) | self.extras()
+        others = {"y": "x"} if self.chance(3) else {}
+        outputs = self.pick([carry | others, others | carry])
+        scan = self.chance(2)
+        inputs = carry | xs | index | fixed
+        name, names = self.writer.function(inputs, outputs, self.depth - 1, self.plain)
+        data: Data = {"op": "repeat", "function": name, "count": ROWS, "scan": scan}
+        data["carry"] = {n: self.value(k) for n, k in carry.items()}
+        if "total" in carry and self.chance(2):
+            data["carry"]["total"] = 0.0
+        data["xs"] = {n: [0.5, 1.0, 2.0] for n in xs}
+        data["inputs"] = self.arguments(fixed)
+        data["attributes"] = self.attribute(names, cycle=not scan)
+        data["index"] = "i" if index else None
+        if not names and self.chance(3):
+            data["remat"] = "nothing_saveable"
+        # What is stacked has one axis more, and so is no x: its mean is.
+        node = self.node(data, *carry.values(), outputs=list(carry))
+        if others and self.chance(2):
+            self.node({"op": "mean", "x": f"{node}.y", "axis": None}, "s")
+
+    def branch(self) -> None:
+        inputs = {"x": "x"} | self.extras()
+        outputs = self.pick([{"x": "x"}, {"x": "x", "z": "s"}])
+        test = self.node({"op": "greater", "a": self.value("s"), "b": 0.5})
+        sides = []
+        while len(sides) < 2:
+            name, names = self.writer.function(
+                inputs, outputs, self.depth - 1, self.plain
+            )
+            if names:  # a cond gives no attributes
+                name, _ = self.without(name)
+            sides.append(name)
+        data = {"op": "cond", "predicate": test, "then": sides[0], "else": sides[1]}
+        self.add(data | {"inputs": self.arguments(inputs)}, outputs)
+
+    def without(self, name: str) -> tuple[str, list[str]]:
+        """A function that calls another one and has no attributes."""
+        inner = self.writer.functions[name]
+        new = self.writer.unused(FUNCTIONS, {*self.writer.functions, "model"})
+        inputs = {n: n for n in inner["inputs"]}
+        node = {
+            "op": "call",
+            "function": name,
+            "inputs": inputs,
+            "attributes": {"gain": 2},
+        }
+        several = len(inner["outputs"]) > 1
+        outputs = {o: f"inner.{o}" if several else "inner" for o in inner["outputs"]}
+        self.writer.functions[new] = {
+            "inputs": inner["inputs"], "nodes": {"inner": node}, "outputs": outputs,
+        }  # fmt: skip
+        return new, []
+
+    def loop(self) -> None:
+        carry = {"x": "x", "n": "s"}
+        fixed = {"limit": "s"} if self.chance(2) else {}
+        inputs = carry | fixed | ({"key": "key"} if self.chance(3) else {})
+        test = self.writer.unused(FUNCTIONS, {*self.writer.functions, "model"})
+        less = {"op": "less", "a": "n", "b": "limit" if fixed else 3.0}
+        self.writer.functions[test] = {
+            "inputs": {n: dict(TYPES.get(k, {})) for n, k in inputs.items()},
+            "nodes": {"less": less},
+            "outputs": {"go": "less"},
+        }
+        body, names = self.writer.function(inputs, carry, self.depth - 1, self.plain)
+        if names:
+            body, _ = self.without(body)
+        data: Data = {"op": "while_loop", "cond": test, "body": body}
+        data["carry"] = {"x": self.value("x"), "n": self.pick([self.value("s"), 0.0])}
+        data["inputs"] = self.arguments(
+            {n: k for n, k in inputs.items() if n not in carry}
+        )
+        data["max_steps"] = self.pick([None, 3, "$width"])
+        self.add(data, carry)
+
+    def lanes(self) -> None:
+        """A scan or a map over the rows, which an entry's x has, or shared by all."""
+        fixed = ({"other": "s"} if self.chance(3) else {}) | self.extras()
+        plain = self.plain
+        if self.chance(2):
+            outputs: dict[str, str] = {"x": "x"}
+            inputs = {"x": "x"} | fixed
+            name, names = self.writer.function(inputs, outputs, self.depth - 1, plain)
+            data: Data = {
+                "op": "map",
+                "function": name,
+                "inputs": self.arguments(fixed),
+            }
+            if self.chance(2):
+                data["count"] = 2
+                data["inputs"]["x"] = self.value("x")
+                node = self.node(data | {"attributes": self.attribute(names)})
+                self.node({"op": "mean", "x": node, "axis": 0}, "x")
+                return
+            data["xs"] = {"x": self.value("x")}
+            data["axis"] = -1 if plain and self.chance(2) else 0
+            if self.top:
+                self.node(data | {"attributes": self.attribute(names)}, "x")
+            return
+        inputs = {"total": "s", "x": "x"} | fixed
+        outputs = {"total": "s", "y": "x"}
+        name, names = self.writer.function(inputs, outputs, self.depth - 1, plain)
+        data = {"op": "scan", "function": name, "xs": {"x": self.value("x")}}
+        data |= {"carry": {"total": self.pick([0.0, self.value("s")])}}
+        data |= {"inputs": self.arguments(fixed), "reverse": self.chance(2)}
+        if self.top:
+            self.add(data | {"attributes": self.attribute(names)}, outputs)
+
+    def entry(self) -> None:
+        """A call of the other entry."""
+        main = self.writer.functions["main"]
+        kinds = {"x": "x", "y": "x", "bias": "v?", "key": "key"}
+        given = self.arguments({n: kinds[n] for n in main["inputs"]})
+        outputs = {n: "s" if n == "sum" else "x" for n in main["outputs"]}
+        if "bias" in given:
+            given["bias"] = self.node({"op": "param", "shape": [WIDTH]}, "v")
+        data = {"op": "call", "function": "main", "inputs": given}
+        if self.chance(3):
+            data["params"] = "."
+        self.add(data, outputs)
+
+    top = False
+    """Whether an x has rows: in entries."""
+    second = False
+    """Whether another entry has arrays beside these."""
+
+
+class Entry(Body):
+    top = True
+
+
+def random_graph(seed: int) -> Graph:
+    """A Graph of one or two entries and the functions that they call."""
+    writer = Writer(seed)
+    entries = ["main", "second"] if writer.chance(4) else ["main"]
+    for entry in entries:
+        inputs = {"x": "x"} | ({"y": "x"} if writer.chance(2) else {})
+        inputs |= {"bias": "v?"} if writer.chance(3) else {}
+        key = writer.random.randrange(3)
+        inputs |= {"key": "key"} if key == 2 else {}
+        body = Entry(writer, inputs, [], 2, False)
+        body.second = entry == "second"
+        if key == 1:
+            body.node({"op": "rng"}, "key")
+        outputs = writer.pick([{"y": "x"}, {"x": "x"}, {"out": "x", "sum": "s"}])
+        writer.functions[entry] = body.write(outputs)
+        for name, given in writer.functions[entry]["inputs"].items():
+            if name in ("x", "y"):
+                given |= {"shape": [ROWS, WIDTH], "dtype": "float"}
+            elif name == "bias":
+                given |= {"shape": ["$width"], "dtype": "float"}
+            else:
+                given |= {"shape": []}
+    return Graph.parse(
+        {
+            "format": "blox/1",
+            "name": "model",
+            "attributes": {"width": WIDTH},
+            "entries": entries,
+            "functions": writer.functions,
+        }
+    )
