@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from blox.schema import ModelError
-from blox.schema.errors import Diagnostic, quote
+from blox.schema.errors import Diagnostic, listing, quote
 
 Run = Callable[[Any, dict[str, Any], "Context"], tuple[tuple[Any, ...], dict[str, Any]]]
 """(params, inputs by name, context) -> (outputs, state) of an instance."""
@@ -59,16 +60,21 @@ def failed(name: str, error: Exception, operands: dict[str, Any]) -> ModelError:
             )
             for d in error.diagnostics
         )
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    text = lines[0] if lines else type(error).__name__
-    if text.endswith(":") and len(lines) > 1:
-        text = f"{text} {lines[1].strip()}"
-    if isinstance(error, KeyError):
-        text = f"Params has no {text} here"
+    text = _first_words(str(error)) or type(error).__name__
     shapes = ", ".join(f"{k} {describe(v)}" for k, v in operands.items())
     return ModelError(
         Diagnostic("trace", name, f"{text} (operands: {shapes or 'none'})")
     )
+
+
+def _first_words(text: str) -> str:
+    """What an error says on its first line; JAX may tell what differs on the next."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line for line in lines if not re.search(r" at \S*:\d+$", line)]
+    if lines and lines[0].endswith((":", " differ.")):
+        items = [line for line in lines[1:5] if line.startswith("*")]
+        return " ".join([lines[0], *(items or lines[1:2])])
+    return lines[0] if lines else ""
 
 
 def lookup(params: Any, scope: tuple[str, ...]) -> Any:
@@ -79,17 +85,27 @@ def lookup(params: Any, scope: tuple[str, ...]) -> Any:
     """
     for name in scope:
         if not isinstance(params, dict) or name not in params:
-            found = sorted(params) if isinstance(params, dict) else describe(params)
-            raise ModelError(
-                Diagnostic(
-                    "params",
-                    "",
-                    f"expected {name!r} in Params, found {found}",
-                    "build and Params must be of one Graph; blox.load and blox.init make both",
-                )
-            )
+            raise lacking(params, repr(name))
         params = params[name]
     return params
+
+
+def lacking(params: Any, wanted: str) -> ModelError:
+    """The error of a part of Params in which something else was expected."""
+    if isinstance(params, dict):
+        found = listing([repr(name) for name in params])
+    elif isinstance(params, (list, tuple)):
+        found = f"a list of {len(params)}"
+    else:
+        found = describe(params)
+    return ModelError(
+        Diagnostic(
+            "params",
+            "",
+            f"expected {wanted} in Params, found {found}",
+            "give Params of this Graph, as bx.load and bx.init make them",
+        )
+    )
 
 
 def as_array(value: Any) -> Array:

@@ -14,7 +14,7 @@ from blox.schema.expressions import evaluate
 from blox.schema.ops.control import Call, Cond, Map, Repeat, Scan, WhileLoop
 from blox.schema.program import Instance, Step, flatten, literal_dtype
 
-from .context import Context, Run
+from .context import Context, Run, lacking, lookup
 
 if TYPE_CHECKING:
     from .interpret import Act, Env, Getter, Interpreter
@@ -163,11 +163,14 @@ def _scan(interpreter: Interpreter, step: Step) -> Act:
     carries_state = not repeat and step.stateful
     paths = state_paths(instance)
     indexed = op.index is not None or bool(keys)
-    axis = 0 if isinstance(op, Repeat) else op.axis
+    chosen = 0 if isinstance(op, Repeat) else op.axis
     reverse = False if isinstance(op, Repeat) else op.reverse
     length = op.count if isinstance(op, Repeat) else op.length
 
     def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+        if layered:
+            _check_stacked(params, length)
+        axis = _size(chosen, env)
         fixed = {n: get(env) for n, get in inputs.items()}
         sliced = {n: get(env, context) for n, get in xs.items()}
         if axis != 0:
@@ -216,6 +219,15 @@ def _scan(interpreter: Interpreter, step: Step) -> Act:
     return act
 
 
+def _check_stacked(params: Any, count: Any) -> None:
+    wanted = f"arrays of {count} stacked copies"
+    if not isinstance(params, dict):
+        raise lacking(params, wanted)
+    for leaf in jax.tree.leaves(params):
+        if jnp.shape(leaf)[:1] != (count,):
+            raise lacking(leaf, wanted)
+
+
 def _size(size: Any, env: Env) -> Any:
     """A size that may be an expression over dims."""
     return evaluate(size, env["$"]) if isinstance(size, str) else size
@@ -234,6 +246,8 @@ def _unrolled(interpreter: Interpreter, step: Step, used: Collection[int]) -> Ac
         return _no_copies(step, carry, [name for i, name in others if i in used])
 
     def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+        if listed and not (isinstance(params, list) and len(params) == len(runs)):
+            raise lacking(params, f"a list of {len(runs)} copies")
         fixed = {n: get(env) for n, get in inputs.items()}
         sliced = {n: get(env) for n, get in xs.items()}
         values: tuple[Any, ...] = tuple(get(env, context) for get in carry.values())
@@ -278,21 +292,20 @@ def _no_copies(step: Step, carry: dict[str, Any], stacked: list[str]) -> Act:
 
 def _map(interpreter: Interpreter, step: Step) -> Act:
     op = step.op
-    assert isinstance(op, Map) and isinstance(op.axis, int)
+    assert isinstance(op, Map)
     (instance,) = step.callees
     run = interpreter.run(instance)
     xs, inputs, keys = _getters(step, "xs"), _getters(step, "inputs"), _keys(step)
     layered = op.count is not None and bool(step.tree)
-    axis = op.axis
 
     def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+        if layered:
+            _check_stacked(params, op.count)
+        axis, count = _size(op.axis, env), _size(op.count, env)
         fixed = {n: get(env) for n, get in inputs.items()}
         mapped = {n: get(env) for n, get in xs.items()}
-        count = (
-            op.count
-            if op.count is not None
-            else next(iter(mapped.values())).shape[axis]
-        )
+        if count is None:
+            count = next(iter(mapped.values())).shape[axis]
 
         def lane(own: Any, i: Any, *slices: Any) -> Any:
             given = {**fixed, **dict(zip(mapped, slices, strict=True))}
@@ -310,6 +323,10 @@ def _map(interpreter: Interpreter, step: Step) -> Act:
     return act
 
 
+def _part(params: Any, name: str, instance: Instance) -> Any:
+    return lookup(params, (name,)) if instance.tree else {}
+
+
 def _cond(interpreter: Interpreter, step: Step) -> Act:
     from .interpret import getter
 
@@ -321,14 +338,15 @@ def _cond(interpreter: Interpreter, step: Step) -> Act:
 
     def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
         given = {n: get(env) for n, get in inputs.items()}
+        own = [_part(params, n, c) for n, c in zip(names, step.callees, strict=True)]
 
         def branch(taken: int) -> Callable[[], Any]:
             def run() -> Any:
-                outputs, new = runs[taken](params.get(names[taken], {}), given, context)
+                outputs, new = runs[taken](own[taken], given, context)
                 state = {
                     n: new
                     if i == taken
-                    else kept(params.get(n, {}), paths[i], train=context.train)
+                    else kept(own[i], paths[i], train=context.train)
                     for i, n in enumerate(names)
                     if step.callees[i].stateful
                 }
@@ -356,7 +374,7 @@ def _while(interpreter: Interpreter, step: Step) -> Act:
 
     def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
         fixed = {n: get(env) for n, get in inputs.items()}
-        condition, own = params.get("cond", {}), params.get("body", {})
+        condition, own = _part(params, "cond", cond), _part(params, "body", body)
         limit = _size(op.max_steps, env)
 
         def given(values: Any, i: Any) -> dict[str, Any]:

@@ -10,12 +10,15 @@ from blox.ops.keys import fold_in
 from blox.ops.library import argument as argument_value
 from blox.ops.library import op_function
 from blox.ops.state import merge
+from blox.schema import ModelError
+from blox.schema.errors import listing
 from blox.schema.expressions import evaluate, names
 from blox.schema.fields import is_expression
 from blox.schema.op import ScopeOp
-from blox.schema.program import Arg, Instance, Leaf, Step
+from blox.schema.parameters import Leaf
+from blox.schema.program import Arg, Instance, Step
 
-from .context import Context, Run, failed, lookup
+from .context import Context, Run, failed, lacking, lookup
 from .control import control
 
 Env = dict[str, Any]
@@ -70,8 +73,11 @@ class Interpreter:
                     if step.merges:
                         own = merge(own, _find(state, step.scope))
                     env[step.name], new = act(own, env, context)
+                except ModelError as error:
+                    raise failed(step.name, error, {}) from error.__cause__
                 except Exception as error:
-                    raise failed(step.name, error, _operands(step, env)) from error
+                    shown = _operands(step, env, params)
+                    raise failed(step.name, error, shown) from error
                 if step.stateful:
                     _write(state, step.scope, new)
             return tuple(get(env) for get in outputs), state
@@ -155,7 +161,12 @@ def call_op(step: Step) -> Act:
         arguments = [get(env) for get in operands]
         if leaf:
             arguments.append(params)
-        keywords = {n: params[n] for n in owned}
+        try:
+            keywords = {n: params[n] for n in owned}
+        except (KeyError, IndexError, TypeError):
+            there = params if isinstance(params, dict) else ()
+            wanted = [repr(n) for n in owned if n not in there]
+            raise lacking(params, listing(wanted)) from None
         for name, get in slots.items():
             keywords[name] = get(env)
         keywords.update(fixed)
@@ -201,8 +212,9 @@ def _used_dims(instance: Instance) -> set[str]:
     return found
 
 
-def _operands(step: Step, env: Env) -> dict[str, Any]:
-    shown = {}
+def _operands(step: Step, env: Env, params: Any) -> dict[str, Any]:
+    """What a node got: its operands, and the arrays that it owns."""
+    shown: dict[str, Any] = {}
     for name, arg in step.args.items():
         if isinstance(arg, Arg) and arg.source is not None and arg.source in env:
             shown[name] = getter(arg)(env)
@@ -210,6 +222,9 @@ def _operands(step: Step, env: Env) -> dict[str, Any]:
             for key, part in arg.items():
                 if part.source is not None and part.source in env:
                     shown[key] = getter(part)(env)
+    if step.tree and not isinstance(step.op, ScopeOp):
+        own = lookup(params, step.scope)
+        shown.update(own if isinstance(own, dict) else {"value": own})
     return shown
 
 

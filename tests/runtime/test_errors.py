@@ -1,0 +1,438 @@
+"""Errors at trace time: one line, with the chain of nodes, expected and found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from runtime.calling import (
+    WIDTH,
+    X,
+    call,
+    fn,
+    graph,
+    init,
+    linear,
+    node,
+    norm,
+    ones,
+    repeat,
+)
+from sample_specs import Data
+
+import blox as bx
+
+BLOCK = fn({"up": linear(), "bn": norm("up")})
+ATTENTION = fn(
+    {"query": linear(), "mix": node("add", None, a="query", b="mask")},
+    inputs={"x": {}, "mask": {}},
+)
+OUTER = fn(
+    {
+        "attn": call("attention", {"x": "x", "mask": "mask"}),
+        "c": {
+            "op": "cond",
+            "predicate": 1,
+            "then": "block",
+            "else": "block",
+            "inputs": {"x": "attn"},
+        },
+    },
+    inputs={"x": {}, "mask": {}},
+)
+MODEL = graph(
+    {
+        "h": repeat("outer", 2, scan=True, inputs={"mask": "mask"}),
+        "g": repeat("block", 2, scan=False, carry={"x": "h"}),
+        "out": linear("g", 3),
+    },
+    inputs={**X, "mask": {"shape": ["_"], "dtype": "float"}},
+    functions={"outer": OUTER, "block": BLOCK, "attention": ATTENTION},
+)
+PARAMS = init(MODEL)
+BUILT = bx.build(MODEL)
+x, mask = ones(3, WIDTH), jnp.ones(WIDTH)
+HINT = "; give Params of this Graph, as bx.load and bx.init make them"
+TAKES = "; inputs are x, mask"
+
+
+def message(function: Any, *args: Any, **kwargs: Any) -> str:
+    with pytest.raises(bx.ModelError) as error:
+        function(*args, **kwargs)
+    assert all("\n" not in str(d) for d in error.value.diagnostics)
+    return str(error.value)
+
+
+def own(**changes: Any) -> Any:
+    return {**PARAMS, **changes}
+
+
+def taken(tree: Any, i: Any) -> Any:
+    return jax.tree.map(lambda a: a[i], tree)
+
+
+OUT, H = PARAMS["out"], PARAMS["h"]
+OF_PARAMS: list[tuple[Any, str]] = [
+    ({"h": H, "g": PARAMS["g"]}, "main.out: expected 'out' in Params, found 'h', 'g'"),
+    (own(out={"bias": mask}), "main.out: expected 'kernel' in Params, found 'bias'"),
+    (own(out={}), "main.out: expected 'kernel', 'bias' in Params, found none"),
+    (own(out=mask), "main.out: expected 'kernel', 'bias' in Params, found float32[4]"),
+    (
+        own(h=None),
+        "main.h: expected arrays of 2 stacked copies in Params, found nothing",
+    ),
+    (
+        own(h=[taken(H, i) for i in range(2)]),
+        "main.h: expected arrays of 2 stacked copies in Params, found a list of 2",
+    ),
+    (
+        own(h=taken(H, jnp.array([0, 1, 0]))),
+        "main.h: expected arrays of 2 stacked copies in Params, found float32[3, 4]",
+    ),
+    (
+        own(g=jax.tree.map(lambda *a: jnp.stack(a), *PARAMS["g"])),
+        "main.g: expected a list of 2 copies in Params, found 'up', 'bn'",
+    ),
+    (
+        own(g=[*PARAMS["g"], *PARAMS["g"]]),
+        "main.g: expected a list of 2 copies in Params, found a list of 4",
+    ),
+    (
+        own(g=[PARAMS["g"][0], {"up": {}, "bn": {}}]),
+        "main.g.up: expected 'kernel', 'bias' in Params, found none",
+    ),
+    (
+        own(h={**H, "c": {"then": H["c"]["then"]}}),
+        "main.h.c: expected 'else' in Params, found 'then'",
+    ),
+    (
+        own(h={**H, "attn": {"query": {"bias": H["attn"]["query"]["bias"]}}}),
+        "main.h.attn.query: expected 'kernel' in Params, found 'bias'",
+    ),
+    (None, "main.h: expected 'h' in Params, found nothing"),
+    ([], "main.h: expected 'h' in Params, found a list of 0"),
+]
+
+
+@pytest.mark.parametrize(("params", "text"), OF_PARAMS, ids=lambda v: str(v)[:40])
+def test_params_that_are_not_of_the_graph(params: Any, text: str) -> None:
+    found = message(jax.eval_shape, BUILT, params, x, mask)
+    if params is not None and isinstance(params, dict):
+        # A transform hands dicts over with their keys sorted.
+        for way in ("'h', 'g'", "'up', 'bn'"):
+            there = ", ".join(sorted(way.split(", ")))
+            text = text.replace(f"found {way}", f"found {there}")
+    assert found == text + HINT
+
+
+OF_INPUTS: list[tuple[tuple[Any, ...], dict[str, Any], list[str]]] = [
+    ((), {}, [
+        f"main.x: expected float [batch, 4], found nothing{TAKES}",
+        f"main.mask: expected float [_], found nothing{TAKES}",
+    ]),
+    ((x,), {}, [f"main.mask: expected float [_], found nothing{TAKES}"]),
+    ((x, None), {}, [f"main.mask: expected float [_], found nothing{TAKES}"]),
+    ((x, mask, x), {}, [f"main: expected at most 2 inputs, found 3{TAKES}"]),
+    ((x, mask), {"z": x}, [f"main.z: no such input{TAKES}"]),
+    ((x, mask), {"x": x}, [f"main.x: given twice{TAKES}"]),
+    ((x, mask), {"a\nb": x}, [f"main.a\\nb: no such input{TAKES}"]),
+    ((ones(3, 5), mask), {}, ["main.x: expected shape [batch, 4], found [3, 5]"]),
+    ((ones(4), mask), {}, ["main.x: expected shape [batch, 4], found [4]"]),
+    ((x, x), {}, ["main.mask: expected shape [_], found [3, 4]"]),
+    ((x.astype("int32"), mask), {}, [
+        'main.x: expected a floating dtype, found int32; cast it: x.astype("float32")'
+    ]),
+    ((x, mask > 0), {}, [
+        'main.mask: expected a floating dtype, found bool; cast it: x.astype("float32")'
+    ]),
+    ((ones(4).astype("int32"), "text"), {}, [
+        'main.x: expected a floating dtype, found int32; cast it: x.astype("float32")',
+        "main.x: expected shape [batch, 4], found [4]",
+        "main.mask: expected float [_], found str",
+    ]),
+    ((object(), mask), {}, ["main.x: expected float [batch, 4], found object"]),
+    ((jax.ShapeDtypeStruct((3, 4), jnp.float32), mask), {}, [
+        "main.x: expected float [batch, 4], found float32[3, 4]"
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("args", "kwargs", "lines"), OF_INPUTS)
+def test_inputs_that_are_not_as_declared(
+    args: Any, kwargs: dict[str, Any], lines: list[str]
+) -> None:
+    assert message(BUILT, PARAMS, *args, **kwargs).splitlines() == lines
+
+
+def test_no_params_at_all() -> None:
+    with pytest.raises(TypeError, match="params"):
+        BUILT()
+
+
+def typed(**inputs: Any) -> Any:
+    """The entry of a model with these inputs, which returns the last."""
+    made = {n: {"shape": s, "dtype": d} for n, (s, d) in inputs.items()}
+    return bx.build(graph({}, {"out": next(reversed(inputs))}, inputs=made))
+
+
+def test_keys_and_integers() -> None:
+    keyed = typed(key=([], "key"), x=(["n"], "int32"))
+    n = jnp.arange(3)
+    hint = "; jax.random.key(0) makes one, jax.random.wrap_key_data of raw data"
+    assert message(keyed, {}, jax.random.key_data(jax.random.key(0)), n) == (
+        f"main.key: expected a key, found uint32[2]{hint}"
+    )
+    keys = jax.random.split(jax.random.key(0), 2)
+    assert message(keyed, {}, keys, n) == "main.key: expected shape [], found [2]"
+    assert message(keyed, {}, 0, n) == f"main.key: expected a key, found int32[]{hint}"
+    plain = typed(x=(["n"], "int32"))
+    assert message(plain, {}, n.astype("uint8")) == (
+        'main.x: expected dtype int32, found uint8; cast it: x.astype("int32")'
+    )
+    assert message(plain, {}, np.ones(3)) == (
+        'main.x: expected dtype int32, found float32; cast it: x.astype("int32")'
+    )
+
+
+def test_numpy_and_python_numbers_are_as_under_jit() -> None:
+    ids = typed(scale=([], "float"), x=(["n"], "int32"))
+    for values in (np.arange(3), np.arange(3, dtype=np.int32), [0, 1, 2]):
+        found, _ = ids({}, 0.5, values)
+        assert found.dtype == jnp.int32
+    assert typed(x=(["n"], "float"))({}, np.ones(3))[0].dtype == jnp.float32
+    with jax.enable_x64(True):
+        assert message(ids, {}, 0.5, np.arange(3)) == (
+            'main.x: expected dtype int32, found int64; cast it: x.astype("int32")'
+        )
+
+
+def test_dims_agree_across_inputs() -> None:
+    model = typed(
+        x=(["batch", "n"], "float"),
+        y=(["...", "n"], "float"),
+        z=(["$2 * batch"], "float"),
+    )
+    z = ones(4)
+    model({}, ones(2, 3), ones(7, 5, 3), z)
+    assert message(model, {}, ones(2, 3), ones(2), z) == (
+        "main.y: expected shape [..., n], found [2], where n is 3 elsewhere"
+    )
+    assert message(model, {}, ones(2, 3), ones(3), ones(5)) == (
+        "main.z: expected shape [$2 * batch], found [5], where $2 * batch is 4"
+    )
+    assert message(model, {}, ones(2, 3), jnp.float32(1), z) == (
+        "main.y: expected shape [..., n], found []"
+    )
+
+
+def test_a_size_may_depend_on_a_dim_of_a_later_input() -> None:
+    model = typed(x=(["$n + 1"], "float"), y=(["n"], "float"))
+    model({}, ones(4), ones(3))
+    assert message(model, {}, ones(3), ones(3)) == (
+        "main.x: expected shape [$n + 1], found [3], where $n + 1 is 4"
+    )
+    division = typed(x=(["n"], "float"), y=(["$4 // n"], "float"))
+    assert message(division, {}, ones(0), ones(0)) == (
+        "main.y: expected shape [$4 // n], found [0]: division by zero"
+    )
+
+
+def test_bounds_and_constraints() -> None:
+    model = graph(
+        {"y": node("negative")},
+        inputs={
+            "x": {"shape": ["batch", "seq"], "dtype": "float"},
+            "c": {"shape": ["cached"], "dtype": "float", "optional": False},
+        },
+        attributes={"context": 12},
+        dims={"seq": {"min": 2, "max": "$context", "multiple_of": 2}},
+        constraints=["cached >= seq", "batch * seq < 2 * context"],
+    )
+    built = bx.build(model)
+    built({}, ones(1, 4), ones(4))
+    cases = [
+        ((1, 0), 9, ["main.seq: expected at least 2, found 0"]),
+        ((1, 14), 20, ["main.seq: expected at most 12, found 14"]),
+        ((1, 5), 9, ["main.seq: expected a multiple of 2, found 5"]),
+        ((1, 4), 3, ["main: expected cached >= seq, found cached 3, seq 4"]),
+        (
+            (9, 13),
+            1,
+            [
+                "main.seq: expected at most 12, found 13",
+                "main.seq: expected a multiple of 2, found 13",
+                "main: expected cached >= seq, found cached 1, seq 13",
+                "main: expected batch * seq < 2 * context, found batch 9, seq 13",
+            ],
+        ),
+    ]
+    for shape, cached, lines in cases:
+        found = message(built, {}, jnp.zeros(shape), ones(cached))
+        assert found.splitlines() == lines
+
+
+def test_constraints_of_other_entries_are_not_asked() -> None:
+    model = graph(
+        {"y": node("negative")},
+        entries=["main", "other"],
+        functions={
+            "other": fn(
+                {"y": node("negative")},
+                inputs={"x": {"shape": ["n", "m"], "dtype": "float"}},
+            )
+        },
+        constraints=["n > m"],
+        dims={"m": {"min": 3}},
+    )
+    bx.build(model)({}, x)
+    assert message(bx.build(model, "other"), {}, ones(2, 2)).splitlines() == [
+        "main.m: expected at least 3, found 2".replace("main", "other"),
+        "other: expected n > m, found n 2, m 2",
+    ]
+
+
+def test_an_unknown_entry() -> None:
+    text = "expected an entry of the Graph: main"
+    assert message(bx.build, MODEL, "nope") == f"nope: {text}"
+    assert message(bx.build, MODEL, "attention") == f"attention: {text}"
+
+
+BROADCAST = "Incompatible shapes for broadcasting: shapes=[(3, 4), (5,)]"
+
+
+@pytest.mark.parametrize("how", ["plain", "jit", "grad", "vmap", "eval_shape"])
+def test_errors_of_jax_carry_the_path_through_any_transform(how: str) -> None:
+    wrong = jnp.ones(5)
+    trainable, rest = bx.split(MODEL, PARAMS)
+
+    def loss(trainable: Any) -> Any:
+        return BUILT(bx.merge(trainable, rest), x, wrong)[0].sum()
+
+    functions: dict[str, Any] = {
+        "plain": lambda: BUILT(PARAMS, x, wrong),
+        "jit": lambda: jax.jit(BUILT)(PARAMS, x, wrong),
+        "grad": lambda: jax.grad(loss)(trainable),
+        "vmap": lambda: jax.vmap(BUILT, (None, 0, None))(PARAMS, x[None], wrong),
+        "eval_shape": lambda: jax.eval_shape(BUILT, PARAMS, x, wrong),
+    }
+    operands = "(operands: a float32[3, 4], b float32[5])"
+    assert message(functions[how]) == f"main.h.attn.mix: {BROADCAST} {operands}"
+
+
+def test_the_cause_is_the_error_of_jax() -> None:
+    with pytest.raises(bx.ModelError) as error:
+        BUILT(PARAMS, x, jnp.ones(5))
+    assert isinstance(error.value.__cause__, (TypeError, ValueError))
+    assert BROADCAST in str(error.value.__cause__)
+    assert isinstance(error.value, ValueError)
+
+
+def test_arrays_of_a_wrong_shape_are_shown() -> None:
+    wrong = {"kernel": OUT["kernel"].T, "bias": OUT["bias"]}
+    assert message(BUILT, own(out=wrong), x, mask) == (
+        "main.out: dot_general requires contracting dimensions to have the same shape, "
+        "got (4,) and (3,). (operands: x float32[3, 4], kernel float32[3, 4], bias "
+        "float32[3])"
+    )
+
+
+def part(**nodes: Data) -> Data:
+    return {"functions": {"part": fn(nodes)}}
+
+
+def loop(**fields: Any) -> Data:
+    return {"w": {"op": "while_loop", "cond": "c", "body": "part", **fields}}
+
+
+DIFFER = "carry input and carry output must have equal types, but they differ: "
+OF_LOOPS: list[tuple[Data, Data, list[str]]] = [
+    (
+        {"h": repeat("part", scan=True)},
+        part(y=node("astype", dtype="int32")),
+        [
+            f"main.h: scan body function {DIFFER}",
+            "has type float32[3,4]",
+            "has type int32[3,4]",
+        ],
+    ),
+    (
+        {"h": repeat("part", scan=True)},
+        part(y=node("concatenate", None, xs=["x", "x"], axis=-1)),
+        [
+            f"main.h: scan body function {DIFFER}",
+            "has type float32[3,4]",
+            "has type float32[3,8]",
+        ],
+    ),
+    (
+        {
+            "c": {
+                "op": "cond",
+                "predicate": 1,
+                "then": "part",
+                "else": "same",
+                "inputs": {"x": "x"},
+            }
+        },
+        {
+            "functions": {
+                "part": fn({"y": node("sum")}),
+                "same": fn({"y": node("relu")}),
+            }
+        },
+        [
+            "main.c: cond branches must have equal output types but they differ. ",
+            "has type float32[]",
+            "has type float32[3,4]",
+        ],
+    ),
+    (
+        loop(carry={"x": "x"}),
+        {"functions": {"part": fn({"y": node("relu")}), "c": fn({"y": node("relu")})}},
+        ["main.w: cond_fun must return a boolean scalar, but got", "float32[3,4]"],
+    ),
+    (
+        {
+            "rows": node("arange", None, stop=2),
+            "m": {"op": "map", "function": "part", "xs": {"a": "x", "b": "rows"}},
+        },
+        {
+            "functions": {
+                "part": fn(
+                    {"y": node("multiply", None, a="a", b="b")},
+                    inputs={"a": {}, "b": {}},
+                )
+            }
+        },
+        [
+            "main.m: vmap got inconsistent sizes for array axes to be mapped: ",
+            "size 3",
+            "size 2",
+            "(operands: a float32[3, 4], b int32[2])",
+        ],
+    ),
+    (
+        {"n": node("arange", None, stop="$4 // (batch - batch)")},
+        {},
+        ["main.n: division by zero (operands: none)"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("nodes", "more", "texts"), OF_LOOPS)
+def test_errors_of_loops_and_branches(
+    nodes: Data, more: Data, texts: list[str]
+) -> None:
+    model = graph(nodes, **more)
+    found = message(jax.eval_shape, bx.build(model), init(model), x)
+    assert found.startswith(texts[0])
+    assert all(text in found for text in texts)
+    assert ".py" not in found
+
+
+def test_text_of_a_file_stays_inert() -> None:
+    model = graph({"y": node("negative")}, metadata={"description": "\x1b[31m"})
+    assert "\x1b" not in message(bx.build(model), {}, "\x1b[31m")
