@@ -53,17 +53,11 @@ def generate(graph: Graph, read: Reader) -> str:
     """
     program = graph.program()
     library = Library(read)
-    names: set[str] = set()
-    dropped: dict[str, frozenset[str]] = {}
     # What the file carries over is known when its functions are written, and what they
-    # call by which name and with which arguments depends on that: so twice, then whole.
-    for _ in range(2):
-        module = Module.of(program, library, dropped, names)
-        functions = _functions(module)
-        ops = module.carried.functions()
-        names = {f.name for f in ops}
-        dropped = {n: module.carried.dropped(n) for n in module.carried.uses}
-    module = Module.of(program, library, dropped, names)
+    # call by which name and with which arguments depends on that: so twice.
+    draft = Module.of(program, library)
+    _functions(draft)
+    module = Module.of(program, library, draft.carried)
     functions = _functions(module)
     text = _render(module, functions, module.carried.functions())
     check(text)
@@ -84,23 +78,19 @@ def _functions(module: Module) -> list[ast.FunctionDef]:
 def _render(
     module: Module, functions: list[ast.FunctionDef], ops: list[ast.FunctionDef]
 ) -> str:
+    """The file: rendered without imports, and then with those that it turns out to need."""
     params = table(module.program)
-    body = (
-        _environment()
-        .get_template("model.py.jinja")
-        .render(
-            docstring="@docstring",
-            imports="@imports",
-            ops=["\n".join(statement(f)) for f in ops],
-            functions=["\n".join(statement(f)) for f in functions],
-            table=params,
-            tables=["\n".join(statement(s)) for s in params.statements],
-        )
-    )
-    docstring = "\n".join(statement(ast.Expr(ast.Constant(_about(module.program)))))
-    head, rest = body.split("@imports", 1)
-    imports = _imports(rest)
-    return head.replace("@docstring", docstring, 1) + imports + rest.rstrip() + "\n"
+    about = ast.Expr(ast.Constant(_about(module.program)))
+    template = _environment().get_template("model.py.jinja")
+    parts = {
+        "docstring": "\n".join(statement(about)),
+        "ops": ["\n".join(statement(f)) for f in ops],
+        "functions": ["\n".join(statement(f)) for f in functions],
+        "table": params,
+        "tables": ["\n".join(statement(s)) for s in params.statements],
+    }
+    imports = _imports(template.render(imports="", **parts))
+    return template.render(imports=imports, **parts)
 
 
 @cache

@@ -77,9 +77,9 @@ class Module:
         cls,
         program: Program,
         library: Library,
-        dropped: dict[str, frozenset[str]],
-        names: set[str],
+        draft: Carried | None = None,
     ) -> Module:
+        """A file to write, which carries over what a draft of it did."""
         graph = program.graph
         groups: dict[str, list[Instance]] = {}
         live = program.live_instances()
@@ -101,7 +101,9 @@ class Module:
                 name in graph.entries,
                 _numbers(live, name),
             )
-        taken = {p.title for p in plans.values()} | names | BUILTINS | GENERATED
+        names = [] if draft is None else [f.name for f in draft.functions()]
+        dropped = {} if draft is None else {n: draft.dropped(n) for n in draft.uses}
+        taken = {p.title for p in plans.values()} | {*names} | BUILTINS | GENERATED
         return cls(program, library, plans, Carried(library), dropped, frozenset(taken))
 
     def argument(self, text: str) -> str:

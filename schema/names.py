@@ -29,6 +29,7 @@ BUILTINS = frozenset(
 GENERATED = frozenset(
     """
     jax jnp np lax math zlib numpy safetensors typing pathlib Any Array Callable Path
+    Literal Sequence ValueError
     Params State annotations partial reduce load_file init_params load_params merge
     fold_in params state train dtype self blox nest listed kept SHAPES STACKED INIT
     DTYPES ARRAYS

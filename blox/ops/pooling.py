@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 
-def window_steps(
+def _window_steps(
     window: Sequence[int], strides: int | Sequence[int] | None
 ) -> Sequence[int]:
     """A step per axis: the window's own by default."""
@@ -20,7 +20,7 @@ def window_steps(
     return [strides] * len(window) if isinstance(strides, int) else strides
 
 
-def ceil_pads(
+def _ceil_pads(
     sizes: Sequence[int],
     window: Sequence[int],
     steps: Sequence[int],
@@ -37,7 +37,7 @@ def ceil_pads(
     return pads
 
 
-def reduce_windows(
+def _reduce_windows(
     x: Array,
     start: float,
     function: Callable[..., Any],
@@ -65,11 +65,11 @@ def max_pool(
     ceil_mode: bool,
 ) -> Array:
     """The greatest value of each window."""
-    steps = window_steps(window, strides)
+    steps = _window_steps(window, strides)
     pads: str | Sequence[tuple[int, int]] = padding
     if ceil_mode:
-        pads = ceil_pads(x.shape[-len(window) - 1 : -1], window, steps, padding)
-    return reduce_windows(x, -jnp.inf, jax.lax.max, window, steps, pads)
+        pads = _ceil_pads(x.shape[-len(window) - 1 : -1], window, steps, padding)
+    return _reduce_windows(x, -jnp.inf, jax.lax.max, window, steps, pads)
 
 
 def min_pool(
@@ -81,11 +81,11 @@ def min_pool(
     ceil_mode: bool,
 ) -> Array:
     """The least value of each window."""
-    steps = window_steps(window, strides)
+    steps = _window_steps(window, strides)
     pads: str | Sequence[tuple[int, int]] = padding
     if ceil_mode:
-        pads = ceil_pads(x.shape[-len(window) - 1 : -1], window, steps, padding)
-    return reduce_windows(x, jnp.inf, jax.lax.min, window, steps, pads)
+        pads = _ceil_pads(x.shape[-len(window) - 1 : -1], window, steps, padding)
+    return _reduce_windows(x, jnp.inf, jax.lax.min, window, steps, pads)
 
 
 def avg_pool(
@@ -98,13 +98,13 @@ def avg_pool(
     count_include_pad: bool,
 ) -> Array:
     """The mean of each window, in float32."""
-    steps = window_steps(window, strides)
+    steps = _window_steps(window, strides)
     sizes = x.shape[-len(window) - 1 : -1]
     pads: str | Sequence[tuple[int, int]] = padding
     if ceil_mode:
-        pads = ceil_pads(sizes, window, steps, padding)
+        pads = _ceil_pads(sizes, window, steps, padding)
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    y = reduce_windows(y, 0.0, jax.lax.add, window, steps, pads)
+    y = _reduce_windows(y, 0.0, jax.lax.add, window, steps, pads)
     if count_include_pad and not ceil_mode:
         return (y / math.prod(window)).astype(x.dtype)
     ones = jnp.ones((*sizes, 1), y.dtype)
@@ -112,13 +112,13 @@ def avg_pool(
         if isinstance(padding, str):
             padding = jax.lax.padtype_to_pads(sizes, window, steps, padding)
         ones = jnp.pad(ones, [*padding, (0, 0)], constant_values=1)
-        room = ceil_pads(sizes, window, steps, padding)
+        room = _ceil_pads(sizes, window, steps, padding)
         pads = [(0, b - d) for (_, b), (_, d) in zip(room, padding, strict=True)]
-    counts = reduce_windows(ones, 0.0, jax.lax.add, window, steps, pads)
+    counts = _reduce_windows(ones, 0.0, jax.lax.add, window, steps, pads)
     return (y / counts).astype(x.dtype)
 
 
-def adaptive_pool(
+def _adaptive_pool(
     x: Array, sizes: Sequence[int], reduce: Callable[..., Array]
 ) -> Array:
     """Each spatial axis in parts, which may overlap by an element, and reduced."""
@@ -134,9 +134,9 @@ def adaptive_pool(
 def adaptive_avg_pool(x: Array, *, sizes: Sequence[int]) -> Array:
     """The mean of n parts of each spatial axis, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return adaptive_pool(y, sizes, jnp.mean).astype(x.dtype)
+    return _adaptive_pool(y, sizes, jnp.mean).astype(x.dtype)
 
 
 def adaptive_max_pool(x: Array, *, sizes: Sequence[int]) -> Array:
     """The greatest value of n parts of each spatial axis."""
-    return adaptive_pool(x, sizes, jnp.max)
+    return _adaptive_pool(x, sizes, jnp.max)

@@ -1,0 +1,163 @@
+"""The last look at generated files: what no model needs is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from blox.codegen.allow import GenerationError, check
+
+HERE = Path(__file__).parents[1]
+GOLDEN = (HERE / "golden" / "dropout_net.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", sorted((HERE / "golden").glob("*.py")), ids=str)
+def test_generated_files_pass(file: Path) -> None:
+    check(file.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import os",
+        "import jax.numpy as np",
+        "import jax, os",
+        "from os import path",
+        "from .jax import Array",
+        "from jax import *",
+        "from jax import Array as load_file",
+        "x = 1\nimport subprocess",
+    ],
+)
+def test_imports(line: str) -> None:
+    with pytest.raises(GenerationError, match=r"line \d+: expected model code, found"):
+        check(GOLDEN + line + "\n")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "eval('1')",
+        "exec('1')",
+        "open('x')",
+        "compile('1', '', 'eval')",
+        "getattr(x, 'y')",
+        "setattr(x, 'y', 1)",
+        "globals()",
+        "vars(x)",
+        "type(x)",
+        "print(x)",
+        "input()",
+        "breakpoint()",
+        "memoryview(x)",
+        "__import__('os')",
+        "__builtins__",
+        "__file__",
+        "x.__class__",
+        "x._value",
+        "().__class__.__bases__[0].__subclasses__()",
+        "x.tofile('y')",
+        "x.at[0].set(1)",
+        "x.format(1)",
+        "'{0.__class__}'.format(x)",
+        "f'{x.shape}'",
+        "f'{eval(1)}'",
+        "f'{x!r:{y()}}'",
+        "jax.pure_callback(x, x, x)",
+        "jax.debug.callback(x)",
+        "jax.experimental.io_callback(x, x)",
+        "jax.config.update('jax_enable_x64', True)",
+        "jax.numpy.load('x')",
+        "jnp.load('x')",
+        "jnp.save('x', x)",
+        "jax.lax._src",
+        "jax._src.core",
+        "jnp.linalg.__loader__",
+        "math.__spec__.loader",
+        "zlib.__loader__",
+        "(y := x)",
+        "lambda: eval('1')",
+        "(lambda f: f('1'))(eval)",
+        "[open(p) for p in x]",
+        "{**globals()}",
+        "{eval('1')}",
+        "not_defined(x)",
+        "os.system('true')",
+        "Path(x).unlink()",
+        "Path(x).write_text(x)",
+        "(yield x)",
+        "await x",
+        "b'bytes'.decode()",
+    ],
+)
+def test_expressions(expression: str) -> None:
+    with pytest.raises(GenerationError):
+        check(f"{GOLDEN}\n\ndef f(x: Any, y: Any) -> Any:\n    return {expression}\n")
+    with pytest.raises(GenerationError):
+        check(
+            f"{GOLDEN}\n\ndef f(x: Any, y: Any = {expression}) -> Any:\n    return x\n"
+        )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "global Params",
+        "nonlocal x",
+        "del x",
+        "assert eval('1')",
+        "while x:\n        pass",
+        "try:\n        pass\n    except ValueError:\n        pass",
+        "with x:\n        pass",
+        "class C:\n        pass",
+        "async def g() -> None:\n        pass",
+        "@jax.jit\n    def g() -> None:\n        return x",
+        "x(1)",
+        "x.shape",
+        "x.y = 1",
+        "jax.lax.scan = x",
+        "jax.nn['relu'] = x",
+        "jax.nn.relu[0] = x",
+        "jax = x",
+        "open = x",
+        "sum = x",
+        "__all__ = x",
+        "def str(x: Any) -> Any:\n        return x",
+        "def g(jnp: Any) -> Any:\n        return x",
+        "type X = int",
+        "import jax.numpy as jnp, os",
+        "match x:\n        case 1:\n            pass",
+    ],
+)
+def test_statements(statement: str) -> None:
+    with pytest.raises(GenerationError):
+        check(f"{GOLDEN}\n\ndef f(x: Any) -> Any:\n    {statement}\n    return x\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "X = nest({})",
+        "X = jnp.ones(3)",
+        "X = [load_params(p) for p in ('a',)]",
+        "nest({})",
+        "for i in ():\n    X = nest({})",
+        "def f(x: Any = nest({})) -> Any:\n    return x",
+        "def f(x: nest({})) -> Any:\n    return x",
+        "def f(x: Any) -> nest({}):\n    return x",
+    ],
+)
+def test_nothing_runs_at_import(line: str) -> None:
+    with pytest.raises(GenerationError, match=r"a call at import|a bare"):
+        check(f"{GOLDEN}{line}\n")
+
+
+def test_what_does_not_parse() -> None:
+    for text in ("def", "x = '", "\0", "(" * 1000):
+        with pytest.raises(GenerationError, match="the file doesn't parse"):
+            check(text)
+
+
+def test_text_is_only_text() -> None:
+    check('"""eval(open(__import__))"""\n\nX = "os.system(\'true\') {x} {{ y }}"\n')
