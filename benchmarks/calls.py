@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,8 @@ Data = dict[str, Any]
 
 
 def linear(params: Params, x: Array) -> Array:
-    return x @ params["kernel"] + params["bias"]
+    y: Array = x @ params["kernel"] + params["bias"]
+    return y
 
 
 def layer(params: Params, x: Array) -> Array:
@@ -122,7 +124,8 @@ def transformer_by_hand(scan: bool) -> Function:
             for own in params["h"]:
                 x = block(own, x, mask)
         x = layer_norm(params["ln_f"], x, eps=1e-5)
-        return x @ params["wte"]["embedding"].T
+        logits: Array = x @ params["wte"]["embedding"].T
+        return logits
 
     return transformer
 
@@ -261,13 +264,13 @@ def cases() -> Iterator[Case]:
         yield Case(
             f"MLP, {LAYERS} layers, {how}",
             mlp_graph(scan),
-            lambda scan=scan: mlp_by_hand(scan),
+            partial(mlp_by_hand, scan),
             (x,),
         )
         yield Case(
             f"transformer, {BLOCKS} blocks, {how}",
             transformer_graph(scan),
-            lambda scan=scan: transformer_by_hand(scan),
+            partial(transformer_by_hand, scan),
             (tokens,),
         )
 
@@ -318,7 +321,7 @@ def first_traces(
         for i in (1, 0) if turn % 2 else (0, 1):
             jax.clear_caches()
             gc.collect()
-            took[i] = seconds(lambda i=i: how(pair[i])(params, *case.inputs))  # type: ignore[misc]
+            took[i] = seconds(partial(how(pair[i]), params, *case.inputs))
         times.append(took)
     return times
 

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from blox.ops.keys import fold_in
 from blox.ops.library import argument as argument_value
 from blox.ops.library import op_function
 from blox.ops.state import merge
 from blox.schema import ModelError
 from blox.schema.errors import listing
-from blox.schema.expressions import evaluate, names
+from blox.schema.expressions import names
 from blox.schema.fields import is_expression
 from blox.schema.op import ScopeOp
 from blox.schema.parameters import Leaf
@@ -20,11 +19,16 @@ from blox.schema.program import Arg, Instance, Step
 
 from .context import Context, Run, failed, lacking, lookup
 from .control import control
-
-Env = dict[str, Any]
-Getter = Callable[[Env], Any]
-Act = Callable[[Any, Env, Context], tuple[tuple[Any, ...], Any]]
-"""(the step's parameters, values, context) -> (outputs, state) of a step."""
+from .values import (
+    Act,
+    Env,
+    Getter,
+    Typed,
+    evaluated,
+    getter,
+    has_expression,
+    key_getter,
+)
 
 
 class Interpreter:
@@ -91,31 +95,6 @@ class Interpreter:
         return call_op(step)
 
 
-def getter(arg: Arg) -> Getter:
-    """How a value is had from the values so far."""
-    source, index, value = arg.source, arg.output, arg.value
-    if source is not None:
-
-        def from_source(env: Env) -> Any:
-            found = env[source]
-            return found[index] if type(found) is tuple else found
-
-        return from_source
-    if _has_expression(value):
-        return lambda env: _evaluated(value, env, "float")
-    return lambda env: value
-
-
-def key_getter(arg: Arg, part: str) -> Getter:
-    """A key for a node: folded with the node's name."""
-    get = getter(arg)
-    return lambda env: fold_in(get(env), part)
-
-
-def argument(arg: Arg, part: str) -> Getter:
-    return key_getter(arg, part) if arg.kind == "key" else getter(arg)
-
-
 def call_op(step: Step) -> Act:
     """The closure of a node that computes by itself."""
     op = step.op
@@ -136,16 +115,16 @@ def call_op(step: Step) -> Act:
     leaf = isinstance(step.tree, Leaf)
     owned = () if leaf else tuple(op.stored())
     fixed: dict[str, Any] = {}
-    dynamic: dict[str, Callable[[Env, Context], Any]] = {}
+    dynamic: dict[str, Typed] = {}
     for name in function.attributes:
         value = getattr(op, name)
         if name == "dtype" and value == "float":
             dynamic[name] = lambda env, context: context.dtype
-        elif _has_expression(value):
+        elif has_expression(value):
             kind = "float" if name in fields.floats else "int"
             dynamic[name] = lambda env, context, n=name, v=value, k=kind: (
                 argument_value(  # type: ignore[misc]
-                    n, _evaluated(v, env, k)
+                    n, evaluated(v, env, k)
                 )
             )
         else:
@@ -179,18 +158,6 @@ def call_op(step: Step) -> Act:
         return tuple(result) if several else (result,), state
 
     return act
-
-
-def _has_expression(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return any(_has_expression(v) for v in value)
-    return is_expression(value)
-
-
-def _evaluated(value: Any, env: Env, kind: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return type(value)(_evaluated(v, env, kind) for v in value)
-    return evaluate(value, env["$"], kind) if is_expression(value) else value
 
 
 def _used_dims(instance: Instance) -> set[str]:

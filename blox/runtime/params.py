@@ -35,7 +35,8 @@ def initializer(init: Any) -> Callable[..., Array]:
 
     def whole(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
         # There is no decomposition of matrices in 16 bits.
-        return made(key, shape, jnp.promote_types(dtype, jnp.float32)).astype(dtype)
+        array = made(key, shape, jnp.promote_types(dtype, jnp.float32))
+        return array.astype(dtype)
 
     return whole
 
@@ -67,7 +68,8 @@ def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
         while folds and folds[0][0] == "copy":
             own = jax.random.fold_in(own, folds.pop(0)[1])
         dtype = floating if leaf.dtype == "float" else jnp.dtype(leaf.dtype)
-        return _draw(own, leaf.init, leaf.shape, dtype, tuple(folds))
+        drawn: Array = _draw(own, leaf.init, leaf.shape, dtype, tuple(folds))
+        return drawn
 
     def grow(tree: Tree, parts: tuple[str | int, ...]) -> Any:
         if isinstance(tree, dict):
@@ -96,7 +98,7 @@ def _refuse_wide(program: Program, floating: Any) -> None:
         raise ModelError(faults)
 
 
-@partial(jax.jit, static_argnums=(1, 2, 3, 4))
+@partial(jax.jit, static_argnames=("init", "shape", "dtype", "folds"))
 def _draw(
     key: Array,
     init: Any,
@@ -108,12 +110,13 @@ def _draw(
     if not folds:
         return initializer(init)(key, shape, dtype)
     (kind, number), *rest = folds
+    draw = partial(_draw, init=init, shape=shape, dtype=dtype, folds=tuple(rest))
     if kind == "copy":
-        key = jax.random.fold_in(key, number)
-        return _draw(key, init, shape, dtype, tuple(rest))
-    copies = jnp.arange(number)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, copies)
-    return jax.vmap(lambda k: _draw(k, init, shape, dtype, tuple(rest)))(keys)
+        copy: Array = draw(jax.random.fold_in(key, number))
+        return copy
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(number))
+    copies: Array = jax.vmap(draw)(keys)
+    return copies
 
 
 def _folds(leaf: Leaf, parts: tuple[str | int, ...]) -> list[tuple[str, int]]:

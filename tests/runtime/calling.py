@@ -126,12 +126,16 @@ def run(
     return (jax.jit(built) if jit else built)(params, *args)
 
 
+def structure(tree: Any) -> Any:
+    return jax.tree.structure(tree)
+
+
 def assert_close(found: Any, expected: Any, **tolerance: float) -> None:
     """The same nesting and shapes, and values as near as float32 allows."""
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    limits = {"rtol": 1e-5, "atol": 1e-6, **tolerance}
+    assert structure(found) == structure(expected)
+    rtol, atol = tolerance.get("rtol", 1e-5), tolerance.get("atol", 1e-6)
     for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
         assert np.shape(a) == np.shape(b)
         np.testing.assert_allclose(
-            np.asarray(a, np.float64), np.asarray(b, np.float64), **limits
+            np.asarray(a, np.float64), np.asarray(b, np.float64), rtol=rtol, atol=atol
         )

@@ -20,6 +20,7 @@ from runtime.calling import (
     repeat,
     run,
 )
+from sample_specs import Data
 
 import blox as bx
 
@@ -79,7 +80,7 @@ def test_only_trainable_floating_leaves_are_cast() -> None:
 @pytest.mark.parametrize("op", ["layer_norm", "rms_norm", "batch_norm", "softmax"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
 def test_norms_return_the_type_of_their_input(op: str, dtype: str) -> None:
-    more = {"axis": -1} if op == "softmax" else {"features": WIDTH}
+    more: Data = {"axis": -1} if op == "softmax" else {"features": WIDTH}
     model = graph({"y": node(op, **more)})
     params = init(model)
     for train in (False, True):

@@ -21,6 +21,7 @@ from runtime.calling import (
     ones,
     repeat,
     run,
+    structure,
 )
 from sample_specs import Data
 
@@ -211,7 +212,7 @@ def test_split_sorts_by_what_is_trained() -> None:
     assert paths(trainable) | paths(rest) == paths(params)
     assert not paths(trainable) & paths(rest)
     merged = bx.merge(trainable, rest)
-    assert jax.tree.structure(merged) == jax.tree.structure(params)
+    assert structure(merged) == structure(params)
     assert all(jax.tree.leaves(jax.tree.map(lambda a, b: a is b, merged, params)))
 
 
@@ -236,14 +237,14 @@ def test_globs_freeze(freeze: list[str], frozen: set[str]) -> None:
     assert paths(before) - paths(trainable) == frozen
     assert frozen <= paths(rest)
     merged = bx.merge(trainable, rest)
-    assert jax.tree.structure(merged) == jax.tree.structure(params)
+    assert structure(merged) == structure(params)
 
 
 def test_everything_may_be_frozen() -> None:
     params = bx.init(MODEL, KEY)
     trainable, rest = bx.split(MODEL, params, freeze=["*"])
     assert jax.tree.leaves(trainable) == []
-    assert jax.tree.structure(bx.merge(trainable, rest)) == jax.tree.structure(params)
+    assert structure(bx.merge(trainable, rest)) == structure(params)
 
 
 def test_split_is_told_what_is_wrong() -> None:
@@ -261,7 +262,7 @@ def test_split_is_told_what_is_wrong() -> None:
 def test_init_is_pure() -> None:
     shapes = jax.eval_shape(lambda k: bx.init(MODEL, k), KEY)
     params = bx.init(MODEL, KEY)
-    assert jax.tree.structure(shapes) == jax.tree.structure(params)
+    assert structure(shapes) == structure(params)
     for shape, array in zip(
         jax.tree.leaves(shapes), jax.tree.leaves(params), strict=True
     ):

@@ -21,6 +21,7 @@ from runtime.calling import (
     ones,
     repeat,
     run,
+    structure,
 )
 
 import blox as bx
@@ -77,7 +78,7 @@ def test_merge_puts_state_in_place() -> None:
     _, state = run(model, params, x, train=True)
     merged = bx.merge(params, state)
     assert list(merged) == list(params)
-    assert jax.tree.structure(merged) == jax.tree.structure(params)
+    assert structure(merged) == structure(params)
     assert merged["out"] is params["out"]
     assert merged["bn"]["scale"] is params["bn"]["scale"]
     assert merged["bn"]["mean"] is state["bn"]["mean"]
@@ -85,7 +86,7 @@ def test_merge_puts_state_in_place() -> None:
     _, again = run(model, merged, x, train=True)
     assert_close(again["bn"], batch_norm(merged["bn"], x)[1])
     untouched = bx.merge(params, run(model, params, x)[1])
-    assert jax.tree.structure(untouched) == jax.tree.structure(params)
+    assert structure(untouched) == structure(params)
 
 
 def test_many_steps_come_near_the_statistics() -> None:
@@ -181,7 +182,7 @@ def test_through_repeat(scan: bool, remat: str | None) -> None:
     found, state = run(model, params, x, train=True)
     assert_close(found, expected, rtol=1e-3, atol=1e-5)
     assert_close(state, {"h": wanted}, rtol=1e-4)
-    assert jax.tree.structure(bx.merge(params, state)) == jax.tree.structure(params)
+    assert structure(bx.merge(params, state)) == structure(params)
     assert empty(run(model, params, x)[1])
 
 
@@ -192,6 +193,7 @@ def test_through_scan() -> None:
     )
     params = init(model)
     own, expected = params["s"], x
+    new: Any = {}
     for _ in range(4):
         expected, new = part(own, expected)
         own = bx.merge(own, new)
@@ -277,6 +279,7 @@ def test_through_while_loop() -> None:
     )
     params = init(model)
     own, expected = params["w"]["body"]["y"], x
+    new: Any = {}
     for _ in range(3):
         expected, new = part(own, expected)
         own = bx.merge(own, new)
@@ -318,7 +321,7 @@ def test_loops_in_loops_in_branches() -> None:
     copies = [jax.tree.map(lambda a, i=i: a[i], own["h"]) for i in range(2)]
     expected, states = x, []
     for copy in [*copies, *own["g"]]:
-        mine = copy["s"]
+        mine, new = copy["s"], None
         for _ in range(2):
             expected, new = part(mine, expected)
             mine = bx.merge(mine, new)

@@ -24,6 +24,7 @@ from runtime.calling import (
     norm,
     ones,
     repeat,
+    structure,
 )
 
 import blox as bx
@@ -73,7 +74,7 @@ def test_value_and_grad_with_split_against_finite_differences() -> None:
         return loss(bx.merge(trainable, rest), x)
 
     (before, state), grads = jax.jit(jax.value_and_grad(value, has_aux=True))(trainable)
-    assert jax.tree.structure(grads) == jax.tree.structure(trainable)
+    assert structure(grads) == structure(trainable)
     assert_close(before, loss(PARAMS, x)[0], rtol=1e-4)
     assert int(state["rng"]["count"]) == 1
     rng = np.random.default_rng(0)
@@ -153,7 +154,7 @@ def test_eval_shape_and_donation() -> None:
     (y, state) = jax.eval_shape(TRAIN, shapes, x)
     assert (y.shape, y.dtype) == ((8, WIDTH), jnp.float32)
     merged = jax.eval_shape(bx.merge, shapes, state)
-    assert jax.tree.structure(merged) == jax.tree.structure(PARAMS)
+    assert structure(merged) == structure(PARAMS)
 
     def step(params: Any) -> Any:
         return bx.merge(params, TRAIN(params, x)[1])
