@@ -72,7 +72,7 @@ _HOME = {
     "validate": "blox.io.validating",
     "verify": "blox.io.verifying",
 }
-__all__ = ["__version__", *_HOME]  # noqa: PLE0604
+__all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> Any:

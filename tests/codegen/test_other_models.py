@@ -39,7 +39,7 @@ CASES = [
 
 @pytest.mark.parametrize(("make", "entry", "args", "keywords"), CASES)
 def test_jaxprs_are_equal(
-    make: Any, entry: str, args: list[Any], keywords: dict[str, bool]
+    make: Any, entry: str, args: list[Any], keywords: dict[str, Any]
 ) -> None:
     graph = make()
     module = ModuleType(graph.name)

@@ -1,5 +1,4 @@
 """Files that mean harm: each is refused by typed errors of one line, at once."""
-# ruff: noqa: E501 (rows of tables)
 
 from __future__ import annotations
 
@@ -10,8 +9,8 @@ import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
-import msgpack
 import pytest
+from packing import pack
 from sample_specs import GPT, RELU, TINY, Data, X, function, spec
 
 from blox.schema import SpecError, from_bytes
@@ -443,7 +442,7 @@ def test_refused(data: Any, code: str, why: str) -> None:
     assert any(found.code.startswith(code) for found in error.diagnostics)
     assert took < 4
     if took < 0.1:  # tracing makes the same work many times as long
-        packed = bytes(msgpack.packb(data)) if isinstance(data, dict) else raw
+        packed = pack(data) if isinstance(data, dict) else raw
         again, peak = refused(packed)
         assert str(again) == text
         assert peak < 100 * len(raw) + 8 * 2**20
