@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from .errors import Diagnostic, bounded, quote
+from .graph import Bounds, Function, Graph, Input, Metadata
 from .registry import op_class, op_names
 
 _EXPECTED = {
@@ -34,14 +35,22 @@ _BARE_LABELS = {"int", "float", "str", "bool"}
 _NODE = 5  # functions, its name, nodes, the node's name, a field: the branches follow
 
 
-def form_diagnostics(error: ValidationError) -> list[Diagnostic]:
-    """One diagnostic per fault of form; the branches of a union that fail are one."""
+def form_diagnostics(error: ValidationError, data: Any) -> list[Diagnostic]:
+    """One diagnostic per fault of form; the branches of a union that fail are one.
+
+    Args:
+        error: what Pydantic found.
+        data: the plain data that it found it in.
+    """
     found: dict[tuple[str, str], list[str]] = {}
     hints: dict[str, str] = {}
     for path, item in _without_shallow_branches(
         error.errors(include_url=False, include_context=False)
     ):
-        message, hint = _message(item, hints=len(found) < 20)
+        hinted = len(found) < 20
+        message, hint = _message(item, hints=hinted)
+        if hinted and item["type"] == "extra_forbidden":
+            hint = _near(str(item["loc"][-1]), _fields(item["loc"][:-1], data))
         ending = "" if item["type"] in _WHOLE or "found" in message else _found(item)
         messages = found.setdefault((path, ending), [])
         if hint:
@@ -117,15 +126,39 @@ def _unknown_op(name: Any, hints: bool) -> tuple[str, str]:
     found = f"expected the name of an op, found {_shown(name)}"
     if not isinstance(name, str):
         return found, ""
-    base, at, version = name.partition("@")
-    if at and op_class(base) is not None and re.fullmatch(r"[0-9]{1,6}", version):
+    base, _, version = name.partition("@")
+    newer = re.fullmatch(r"[1-9][0-9]{0,5}", version) and version != "1"
+    if newer and op_class(base) is not None:
         return (
             f"expected `{base}` at version 1, found version {version}",
             "this file needs a newer blox: upgrade blox-format",
         )
     # Hints are a kindness, and cost more than all checks together.
-    near = difflib.get_close_matches(name[:64], op_names(), 1) if hints else []
-    return found, f"did you mean {quote(near[0])}?" if near else ""
+    return found, _near(name, op_names()) if hints else ""
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name[:64], list(names), 1)
+    return f"did you mean {quote(near[0])}?" if near else ""
+
+
+def _fields(loc: tuple[Any, ...], data: Any) -> Iterable[str]:
+    """The fields of the part of a Graph at a place."""
+    part: Any = None
+    match loc:
+        case ():
+            part = Graph
+        case ("metadata",):
+            part = Metadata
+        case ("dims", _):
+            part = Bounds
+        case ("functions", _):
+            part = Function
+        case ("functions", _, "inputs", _):
+            part = Input
+        case ("functions", function, "nodes", node):
+            part = op_class(data["functions"][function]["nodes"][node]["op"])
+    return part.model_fields if part is not None else ()
 
 
 def _found(item: Any) -> str:

@@ -204,7 +204,7 @@ class Graph(Strict):
             from .form import form_diagnostics
 
             # Another version may differ in everything else.
-            rest = [] if wrong and "format" in data else form_diagnostics(error)
+            rest = [] if wrong and "format" in data else form_diagnostics(error, data)
             raise SpecError([*wrong, *rest]) from None
         if wrong:
             raise SpecError(wrong)

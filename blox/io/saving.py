@@ -96,7 +96,7 @@ def check_params(graph: Graph, params: Mapping[str, Any]) -> dict[str, Any]:
     findings: list[Diagnostic] = []
     arrays: dict[str, Any] = {}
     for path, value in _flatten(params, ""):
-        if not hasattr(value, "shape") or not hasattr(value, "dtype"):
+        if not _is_array(value):
             wanted = "expected an array"
             hint = "jax.numpy.asarray makes one"
             kind = type(value).__name__
@@ -108,7 +108,7 @@ def check_params(graph: Graph, params: Mapping[str, Any]) -> dict[str, Any]:
     found = {
         path: TensorInfo(path, str(a.dtype), tuple(a.shape), nowhere, 0, 0)
         for path, a in arrays.items()
-        if hasattr(a, "dtype") and hasattr(a, "shape")
+        if _is_array(a)
     }
     bad = set(arrays) - set(found)
     expected = {
@@ -120,6 +120,11 @@ def check_params(graph: Graph, params: Mapping[str, Any]) -> dict[str, Any]:
     if findings:
         raise WeightsError(bounded(findings))
     return {path: arrays[path] for path in expected}
+
+
+def _is_array(value: Any) -> bool:
+    """Shapes alone, as of `jax.eval_shape`, are none."""
+    return all(hasattr(value, name) for name in ("shape", "dtype", "__array__"))
 
 
 def _flatten(tree: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -234,6 +234,14 @@ def test_differences_are_told_at_once_and_nothing_is_written(tmp_path: Path) -> 
     assert not (tmp_path / "new").exists()
 
 
+def test_shapes_alone_are_no_arrays(tmp_path: Path) -> None:
+    graph = Graph.parse(spec({"a": {**linear(), "use_bias": False}}))
+    params = jax.eval_shape(lambda: init(graph))
+    text = "a.kernel: expected an array, found 'ShapeDtypeStruct'"
+    with pytest.raises(bx.WeightsError, match=text):
+        bx.save(tmp_path / "m", graph, params)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "text"),
     [

@@ -19,6 +19,39 @@ def errors(data: Any) -> list[str]:
     return str(caught.value).split("\n")
 
 
+@pytest.mark.parametrize(
+    ("field", "path"),
+    [
+        ("entires", "entires"),
+        ("metadata.licence", "metadata.licence"),
+        ("dims.seq.maximum", "dims.seq.maximum"),
+        ("functions.main.output", "main.output"),
+        ("functions.main.inputs.tokens.option", "main.inputs.tokens.option"),
+        ("functions.main.nodes.wte.feature", "main.wte.feature"),
+    ],
+)
+def test_a_field_with_a_typing_error_is_told_the_right_name(
+    field: str, path: str
+) -> None:
+    data = copy.deepcopy(GPT)
+    part: Any = data
+    *parents, name = field.split(".")
+    for parent in parents:
+        part = part.setdefault(parent, {})
+    part[name] = 1
+    (fault,) = errors(data)
+    right = {"entires": "entries", "licence": "license", "maximum": "max"}.get(name)
+    found, _, hint = fault.partition("; did you mean ")
+    assert found == f"{path}: expected no such field"
+    assert hint.startswith(f"'{right or name}")
+
+
+def test_version_one_of_an_op_is_written_without_a_version() -> None:
+    data = spec({"r": {"op": "relu@1", "x": "x"}})
+    text = "expected the name of an op, found 'relu@1'; did you mean 'relu'?"
+    assert errors(data) == [f"main.r: {text}"]
+
+
 def test_all_faults_of_form_in_one_error() -> None:
     data = copy.deepcopy(GPT)
     main = data["functions"]["main"]
