@@ -35,7 +35,7 @@ def op_function(name: str) -> OpFunction:
     if function is None or cls is None:
         raise ModelError.one("op", name, "this op has no JAX function")
     attributes = cls.fields().attributes
-    if getattr(function, "__module__", "").startswith(__package__ + "."):
+    if getattr(function, "__module__", "").startswith(f"{__package__}."):
         taken = inspect.signature(function).parameters
         kept = tuple(a for a in attributes if a in taken)
         return OpFunction(function, kept, "axis_name" in taken)

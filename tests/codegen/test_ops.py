@@ -105,7 +105,7 @@ def graph_of(name: str, attributes: dict[str, Any], operands: Sequence[Any]) -> 
         if isinstance(value, (int, float)):
             return value
         dtype = jnp.asarray(value).dtype
-        key = jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
+        key = jnp.issubdtype(dtype, jax.dtypes.prng_key)
         kind = "key" if key else "float" if dtype == "float32" else dtype.name
         inputs[f"the_{field}"] = {"shape": list(np.shape(value)), "dtype": kind}
         return f"the_{field}"

@@ -1,6 +1,6 @@
 """Writes torch_reference.safetensors: what PyTorch gives, in float64, for our ops.
 
-    python tests/ops/torch_reference.py     (extra `parity`)
+    python tests/parity/ops/torch_reference.py     (extra `parity`)
 
 A case is a node's attributes, its operands and parameters in our layout, and the
 outputs. Nothing of blox is imported, so that layouts are turned by this file alone.
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from safetensors.numpy import save_file
 from torch import Tensor
 
-FILE = Path(__file__).with_name("torch_reference.safetensors")
+FILE = Path(__file__).parents[2] / "ops" / "torch_reference.safetensors"
 CASES: list[tuple[dict[str, Any], dict[str, Tensor], list[Tensor]]] = []
 torch.manual_seed(0)
 torch.set_default_dtype(torch.float64)
