@@ -33,6 +33,18 @@ def prepare(
     return w, signature(function)
 
 
+def by_name(w: Writer, name: str, **groups: Any) -> dict[str, Mapping[str, Any]]:
+    """Carry, xs and inputs, each by input name; an empty one where there is none."""
+    for group, values in groups.items():
+        if values is not None and not isinstance(values, Mapping):
+            w.fault(
+                f"{name}.{group}",
+                f"expected values by input name, found {type(values).__name__}",
+                f'give {group}={{"x": x}}',
+            )
+    return {group: {} if v is None else v for group, v in groups.items()}
+
+
 def by_position(
     w: Writer, name: str, form: Signature, inputs: Sequence[Any]
 ) -> dict[str, Any]:

@@ -18,10 +18,22 @@ if TYPE_CHECKING:
     from .writer import Writer
 
 
+def check_list(path: str, shape: Any) -> None:
+    """Refuses a text, whose characters would each be a dim."""
+    if isinstance(shape, str) or not isinstance(shape, Sequence):
+        raise SpecError.one(
+            "builder-shape",
+            path,
+            f"expected a list of sizes, found {quote(shape)}",
+            'such as ["batch", 3]; [] is the shape of a number',
+        )
+
+
 def declared_sizes(
     path: str, shape: Sequence[int | str], attributes: Mapping[str, Any], dims: Dims
 ) -> Shape:
     """The shape of an entry's input, dims symbolic; `...` is one axis of any size."""
+    check_list(path, shape)
     sizes: list[Any] = []
     known = dict(attributes)
     for size in shape:
@@ -43,6 +55,7 @@ def bind_shape(
     Raises:
         ModelError: another rank, or another size.
     """
+    check_list(path, shape)
     if found is None:
         for size in shape:
             if is_dim_name(size):

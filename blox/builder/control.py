@@ -11,6 +11,7 @@ from blox.schema.ops.control import Remat
 
 from .arguments import (
     attributes_of,
+    by_name,
     by_position,
     input_flows,
     integer,
@@ -91,7 +92,7 @@ class ControlMethods:
         list in `attributes` cycles.
         """
         w, form = prepare(self, name, function)
-        groups = {"carry": carry or {}, "xs": xs or {}, "inputs": inputs or {}}
+        groups = by_name(w, name, carry=carry, xs=xs, inputs=inputs)
         own = attributes_of(w, name, form, attributes or {})
         steps = integer(w, f"{name}.count", count)
         flows = input_flows(w, name, form, groups, index, axis=0)
@@ -137,7 +138,7 @@ class ControlMethods:
         needed where there are no xs; `index` names the input that gets the step.
         """
         w, form = prepare(self, name, function)
-        groups = {"carry": carry or {}, "xs": xs or {}, "inputs": inputs or {}}
+        groups = by_name(w, name, carry=carry, xs=xs, inputs=inputs)
         own = attributes_of(w, name, form, attributes or {})
         flows = input_flows(w, name, form, groups, index, axis=axis)
         traced, outputs = run(w, name, function, flows, own, carry)
@@ -173,7 +174,7 @@ class ControlMethods:
         (experts); without one all lanes share them.
         """
         w, form = prepare(self, name, function)
-        groups = {"xs": xs or {}, "inputs": inputs or {}}
+        groups = by_name(w, name, xs=xs, inputs=inputs)
         own = attributes_of(w, name, form, attributes or {})
         flows = input_flows(w, name, form, groups, axis=axis)
         traced, outputs = run(w, name, function, flows, own, None)
@@ -202,7 +203,7 @@ class ControlMethods:
         """
         w, form = prepare(self, name, then)
         other = signature(otherwise)
-        groups = {"inputs": inputs or {}}
+        groups = by_name(w, name, inputs=inputs)
         flows = input_flows(w, name, form, groups)
         traced = trace(w.graph, then, flows, {})
         second = trace(w.graph, otherwise, input_flows(w, name, other, groups), {})
@@ -235,7 +236,7 @@ class ControlMethods:
         at most `max_steps` times. `body` returns the next carry, by name.
         """
         w, form = prepare(self, name, body)
-        groups = {"carry": carry, "inputs": inputs or {}}
+        groups = by_name(w, name, carry=carry, inputs=inputs)
         flows = input_flows(w, name, form, groups)
         traced, outputs = run(w, name, body, flows, {}, carry)
         test = signature(cond)

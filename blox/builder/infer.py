@@ -118,12 +118,14 @@ class Probe:
         except Exception as error:
             decided = self._by_samples(arrays, error)
             return unknown if decided is None else decided
+        if self.op.op == "reshape":
+            self._by_samples(arrays, None)  # JAX lets wrong ones pass
         return tuple(Flow(tuple(s.shape), s.dtype) for s in found)
 
     def _by_samples(
-        self, arrays: dict[str, Any], error: Exception
+        self, arrays: dict[str, Any], error: Exception | None
     ) -> tuple[Flow, ...] | None:
-        """What sample sizes say where symbolic ones raised.
+        """What sample sizes say where symbolic ones raised, or can't be believed.
 
         JAX refuses what it can't prove. That no sample works either is the proof of a
         fault; where some do, their shapes tell what they can.
@@ -142,9 +144,9 @@ class Probe:
                 found.append((sample, self._at(arrays, sample)))
             except Exception as problem:
                 # The symbolic error names dims; this one says more than "undecided".
-                if failure is error and "inconclusive" in str(error):
+                if failure is error and (not error or "inconclusive" in str(error)):
                     failure = problem
-        if not found and (samples or not names):
+        if not found and failure is not None and (samples or not names):
             raise self._refused(failure, arrays, symbolic=bool(names)) from failure
         if not found:
             return None

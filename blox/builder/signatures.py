@@ -30,6 +30,12 @@ def signature(function: Callable[..., Any]) -> Signature:
         SpecError: it has no usable name, or parameters that no spec function has.
     """
     name = getattr(function, "__name__", "")
+    if name.isidentifier() and not is_name(name):
+        raise fault(
+            quote(name),
+            "expected the name of a function: letters, digits and inner underscores, "
+            f"no keyword of Python, found {quote(name)}",
+        )
     if not is_name(name):
         raise fault(
             quote(name or function),

@@ -126,6 +126,24 @@ def branch(f: F, x: V) -> V:
     return f.repeat("h", narrow, count=2, carry={"x": x}) if x else x
 
 
+def bare_carry(f: F, x: V) -> V:
+    given: Any = x
+    return f.repeat("h", narrow, count=2, carry=given)
+
+
+def ends_in_underscore(f: F, x: V) -> V:
+    def inner_(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+        return x
+
+    return f.call("c", inner_, x)
+
+
+def declared_as_text(f: F, x: V) -> V:
+    shape: Any = "batch"
+    f.declare(x, shape)
+    return x
+
+
 def dim_size(f: F, x: V) -> V:
     return f.linear("l", f.transpose("t", x, permutation=[1, 0]), out_features=2)
 
@@ -239,6 +257,21 @@ def declared(f: F, x: V) -> V:
             "value; use f.where or f.cond; an optional input goes to an operand that "
             "is optional, or to f.default",
         ),
+        (
+            bare_carry,
+            "bare_carry.h.carry: expected values by input name, found Value; give "
+            'carry={"x": x}',
+        ),
+        (
+            ends_in_underscore,
+            "'inner_': expected the name of a function: letters, digits and inner "
+            "underscores, no keyword of Python, found 'inner_'",
+        ),
+        (
+            declared_as_text,
+            "declared_as_text.x: expected a list of sizes, found 'batch'; such as "
+            '["batch", 3]; [] is the shape of a number',
+        ),
         (declared, "inner.x: expected shape [batch, 5], found [batch, 8]"),
     ],
 )
@@ -251,6 +284,14 @@ def test_one_line_that_helps(function: Callable[..., Any], text: str) -> None:
 def test_a_shape_that_no_size_fits() -> None:
     with pytest.raises(bx.ModelError, match=r"^rows\.r: reshape: .*\(batch, 8\)"):
         entry(rows)
+
+
+def test_a_reshape_that_jax_lets_pass() -> None:
+    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+        return f.reshape("r", x, shape=[3, 5])
+
+    with pytest.raises(bx.ModelError, match=r"^main\.r: reshape: cannot reshape"):
+        entry(main)
 
 
 def test_optional_values_reach_optional_operands_only() -> None:
@@ -275,6 +316,8 @@ def test_entries_declare_their_inputs() -> None:
         entry(sized, x=bx.Input(["batch"]))
     with pytest.raises(bx.SpecError, match=r"inputs\.x: expected a dtype, found 'f3'"):
         entry(narrow, x=bx.Input(["batch", 2], "f3"))
+    with pytest.raises(bx.SpecError, match=r"inputs\.x: expected a list of sizes"):
+        entry(narrow, x=bx.Input("batch"))
 
 
 def test_a_function_has_a_name_and_named_parameters() -> None:
