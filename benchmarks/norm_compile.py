@@ -81,7 +81,9 @@ def block(norm: Norm, x: Array, params: dict[str, Array]) -> Array:
     normed = norm(x, params["ln_1"], eps=1e-5)
     heads = (*x.shape[:-1], HEADS, WIDTH // HEADS)
     parts = jnp.split(normed @ params["qkv"], 3, axis=-1)
-    attended = dot_product_attention(*(part.reshape(heads) for part in parts))
+    attended = dot_product_attention(
+        *(part.reshape(heads) for part in parts), scale=None, heads_per_kv=1
+    )
     x = x + attended.reshape(x.shape) @ params["out"]
     normed = norm(x, params["ln_2"], eps=1e-5)
     return x + jax.nn.gelu(normed @ params["up"]) @ params["down"]
