@@ -57,7 +57,9 @@ def scan(interpreter: Interpreter, step: Step) -> Act:
                 own, *slices = slices
             elif carries_state:
                 own = merge(params, state)
-            *slices, i = slices if indexed else (*slices, None)
+            i: Any = None
+            if indexed:
+                *slices, i = slices
             given = {**fixed, **dict(zip(carry, values, strict=True))}
             given.update(zip(sliced, slices, strict=True))
             for name in keys:
