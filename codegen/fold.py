@@ -38,8 +38,6 @@ class _Opaque(int):
     def __bool__(self) -> bool:
         raise _Unknown
 
-    __hash__ = None  # type: ignore[assignment]
-
 
 class Folder(ast.NodeTransformer):
     """Puts values in place of parameters and drops the branches they decide."""
@@ -84,9 +82,10 @@ class Folder(ast.NodeTransformer):
                 return node
         if isinstance(node.value, ast.Tuple) and not isinstance(node.slice, ast.Slice):
             try:
-                return node.value.elts[self.evaluate(node.slice)]
+                part: ast.expr = node.value.elts[self.evaluate(node.slice)]
             except (_Unknown, TypeError, IndexError):
                 return node
+            return part
         return node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:

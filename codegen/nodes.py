@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -41,12 +41,11 @@ def literal(value: Any) -> ast.expr:
 def call(
     function: ast.expr | str,
     args: Sequence[ast.expr] = (),
-    keywords: Mapping[str, ast.expr] | Iterable[tuple[str | None, ast.expr]] = (),
+    keywords: dict[str, ast.expr] | None = None,
 ) -> ast.Call:
-    """A call; a keyword named None is `**value`."""
-    pairs = keywords.items() if isinstance(keywords, Mapping) else keywords
     target = dotted(function) if isinstance(function, str) else function
-    return ast.Call(target, list(args), [ast.keyword(k, v) for k, v in pairs])
+    named = [ast.keyword(k, v) for k, v in (keywords or {}).items()]
+    return ast.Call(target, [*args], named)
 
 
 def subscript(value: ast.expr, *keys: str | int) -> ast.expr:

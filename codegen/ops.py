@@ -10,10 +10,11 @@ from ..schema.ops.indexing import index_parts
 from ..schema.parameters import Leaf
 from ..schema.program import Arg, Step
 from ..schema.registry import family
+from .carried import Use
 from .nodes import call, name, subscript, tuple_of
 from .plan import leaf_names
 from .printer import expression
-from .sources import OpSource, Use
+from .sources import OpSource
 
 if TYPE_CHECKING:
     from .writer import FunctionWriter
@@ -35,9 +36,11 @@ def write_op(writer: FunctionWriter, step: Step) -> None:
     slots = [s for s in fields.slots if s in step.args]
     args += [step.args[s] for s in slots]
     attributes = _attributes(writer, step, source)
+    use: Use | None = None
     one_of_several = len(step.outputs) == 1 and step.outputs != op.OUTPUTS
 
     def build(values: list[ast.expr]) -> ast.expr:
+        nonlocal use  # of the last try, which is the one that is written
         operands: list[ast.expr | None] = []
         rest = iter(values)
         flat = iter(args)
@@ -51,15 +54,17 @@ def write_op(writer: FunctionWriter, step: Step) -> None:
                 for _ in range(size):
                     next(flat)
         given = {s: next(rest) for s in slots}
-        value = _source(writer, step, source, home, operands, given, attributes)
+        value, use = _source(writer, step, source, operands, given, attributes)
         return subscript(value, 0) if one_of_several else value
 
-    lead = 7 + len(step.name)
-    if step.stateful or len(step.outputs) > 1:
-        writer.statement(step, writer.combine(step.name, args, build, lead + 16))
-        return
+    several = step.stateful or len(step.outputs) > 1
+    lead = 7 + len(step.name) + (16 if several else 0)
     value = writer.combine(step.name, args, build, lead)
-    if isinstance(step.tree, Leaf):
+    if use is not None:
+        writer.module.carried.use(home, source.name, use)
+    if several:
+        writer.statement(step, value)
+    elif isinstance(step.tree, Leaf):
         writer.values[step.name] = [value]
     else:
         writer.wait(step, value)
@@ -76,11 +81,8 @@ def _attributes(
         if source.alias is None and field not in source.parameters:
             continue
         value: Any = getattr(original, field)
-        if (
-            source.alias is not None
-            and value in (None, False)
-            and value == (type(original).model_fields[field].default)
-        ):
+        default = type(original).model_fields[field].default
+        if source.alias is not None and value == default in (None, False):
             continue  # as JAX has it; what says more than "no" is always written
         if field == "dtype":
             result[field] = writer.dtype(value)
@@ -112,13 +114,13 @@ def _source(
     writer: FunctionWriter,
     step: Step,
     source: OpSource,
-    home: str,
     operands: list[ast.expr | None],
     given: dict[str, ast.expr],
     attributes: dict[str, ast.expr],
-) -> ast.expr:
+) -> tuple[ast.expr, Use | None]:
+    """The op over these values, and what is used of a function that is carried over."""
     if source.alias is not None:
-        return call(source.alias, _positional(operands), attributes)
+        return call(source.alias, _positional(operands), attributes), None
     parameters = list(source.parameters)
     positions = parameters[: len(operands)]
     stored = {} if isinstance(step.tree, Leaf) else step.tree
@@ -134,7 +136,7 @@ def _source(
     others = {**{n: subscript(own, n) for n in stored}, **attributes}
     inline = source.expression(values, others)
     if inline is not None:
-        return inline
+        return inline, None
     maybe = {
         p
         for p, field in zip(positions, step.op.fields().operands, strict=False)
@@ -142,20 +144,19 @@ def _source(
     }
     present = frozenset({*values, *stored} - maybe)
     use = Use(attributes, present, frozenset(maybe & set(values)))
-    writer.module.carried.use(home, source.name, use)
     dropped = writer.module.dropped.get(source.name, frozenset())
-    keywords: list[tuple[str | None, ast.expr]] = list(given.items())
+    kept = [v for p, v in zip(positions, operands, strict=True) if p not in dropped]
+    result = call(source.name, _positional(kept), given)
     if stored and _is_whole(writer, step):
-        keywords.append((None, own))
+        result.keywords.append(ast.keyword(None, own))
     else:
-        keywords += [(n, subscript(own, n)) for n in stored]
+        result.keywords += [ast.keyword(n, subscript(own, n)) for n in stored]
     for field, value in attributes.items():
         default = source.parameters[field]
         same = default is not None and expression(default) == expression(value)
         if field not in dropped and not same:
-            keywords.append((field, value))
-    kept = [v for p, v in zip(positions, operands, strict=True) if p not in dropped]
-    return call(source.name, _positional(kept), keywords)
+            result.keywords.append(ast.keyword(field, value))
+    return result, use
 
 
 def _positional(operands: list[ast.expr | None]) -> list[ast.expr]:

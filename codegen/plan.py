@@ -9,8 +9,9 @@ from typing import Any
 from ..schema.names import BUILTINS, GENERATED
 from ..schema.ops.control import Repeat
 from ..schema.program import Instance, Program, Tree, flatten
+from .carried import Carried
 from .nodes import dotted, subscript
-from .sources import Carried, Library
+from .sources import Library
 
 
 @dataclass

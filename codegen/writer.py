@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..schema.expressions import evaluate, names, parse
@@ -25,23 +24,12 @@ from .nodes import (
     tuple_of,
 )
 from .ops import write_op
+from .pending import Pending, Waiting
 from .plan import Module, Plan, dtype_node, state_leaves
-from .printer import expression
 from .signature import checks, docstring, signature
 from .untyped import is_untyped
 
-WIDTH = 88
-
 Build = Callable[[list[ast.expr]], ast.expr]
-
-
-@dataclass
-class Pending:
-    """A value that waits for its one use, to stand there instead of in a line of its own."""
-
-    step: Step
-    target: str
-    value: ast.expr
 
 
 class FunctionWriter:
@@ -52,7 +40,7 @@ class FunctionWriter:
         self.plan = plan
         self.instance = plan.first
         self.body: list[ast.stmt] = []
-        self.pending: list[Pending] = []
+        self.pending = Pending()
         self.values: dict[str, list[ast.expr]] = {}
         self.names = Names(module.globals)
         self.untyped = {"params", "state"}
@@ -126,6 +114,13 @@ class FunctionWriter:
                 source, axis = self.instance.dims[text]
                 shape = ast.Attribute(self.values[source][0], "shape")
                 return subscript(shape, axis)
+            case ast.BinOp(left=left, op=ast.Pow(), right=right):
+                base, power = self._expression(left), self._expression(right)
+                match power:
+                    case ast.Constant(value=float()) | ast.UnaryOp():
+                        return ast.BinOp(base, ast.Pow(), power)
+                # a power is a float, also that of an integer
+                return ast.BinOp(call("float", [base]), ast.Pow(), power)
             case ast.BinOp(left=left, op=op, right=right):
                 return ast.BinOp(self._expression(left), op, self._expression(right))
             case ast.UnaryOp(op=op, operand=operand):
@@ -146,86 +141,55 @@ class FunctionWriter:
             return self.value(
                 list(arg.value) if isinstance(arg.value, tuple) else arg.value
             )
-        self.flush_through(arg.source)
+        self._write(self.pending.through(arg.source))
         value = self.values[arg.source][arg.output]
         if arg.kind == "key" and part:
             return call("fold_in", [value, literal(part)])
         return value
 
-    # Folding: the pending values are a stack. An operand may take its place in an
-    # expression only if what is pending above it is taken by later operands, in order:
-    # then the source computes in the order of the spec.
+    # Values that wait
 
     def combine(
         self, part: str, args: Sequence[Arg], build: Build, lead: int
     ) -> ast.expr:
-        """`build` over the arguments' sources, folded as far as the line's width allows."""
-        waiting: list[str] = []
-        for arg in args:
-            if arg.kind == "key" and arg.source is not None:
-                waiting.append("")
-            elif arg.source is not None and self._is_pending(arg.source):
-                waiting.append(arg.source)
-        while waiting and waiting[-1] == "":
-            waiting.pop()
-        depth = 0
-        tail = [p.step.name for p in self.pending]
-        while (
-            depth < min(len(waiting), len(tail))
-            and waiting[-1 - depth] == tail[-1 - depth]
-        ):
-            depth += 1
-        for folded in range(depth, -1, -1):
-            chosen = set(waiting[len(waiting) - folded :]) if folded else set()
-            built = build([self._operand(a, chosen, part) for a in args])
-            fits = lead + len(expression(built)) <= WIDTH
-            if folded == 0 or (fits and not _has_two_signs(built)):
-                break
-        stay = {p.step.name for p in self.pending if p.step.name not in chosen}
-        blocked = [a.source for a in args if a.source in stay]
-        if blocked:
-            last = max(i for i, p in enumerate(self.pending) if p.step.name in blocked)
-            self._flush(last + 1)
-        self.pending = [p for p in self.pending if p.step.name not in chosen]
+        """`build` over the arguments, folded as far as order and width allow."""
+
+        def over(folded: Mapping[str, ast.expr]) -> ast.expr:
+            return build([self._operand(a, folded, part) for a in args])
+
+        sources = [
+            None if a.kind == "key" else a.source for a in args if a.source is not None
+        ]
+        built, before = self.pending.fold(sources, over, lead)
+        self._write(before)
         return built
 
-    def _operand(self, arg: Arg, chosen: set[str], part: str) -> ast.expr:
+    def _operand(self, arg: Arg, folded: Mapping[str, ast.expr], part: str) -> ast.expr:
         if arg.source is None:
             return self.number(arg)
-        if arg.source in chosen:
-            return next(p.value for p in self.pending if p.step.name == arg.source)
+        if arg.source in folded:
+            return folded[arg.source]
         value = self.values[arg.source][arg.output]
         return call("fold_in", [value, literal(part)]) if arg.kind == "key" else value
-
-    def _is_pending(self, source: str) -> bool:
-        return any(p.step.name == source for p in self.pending)
 
     def wait(self, step: Step, value: ast.expr) -> None:
         """Lets a value wait for its use, or writes it where there are several."""
         target = self.fresh(step.name)
         self.values[step.name] = [name(target)]
-        self.pending.append(Pending(step, target, value))
-        if self.uses.get(step.name, 0) != 1 or self._width(target, value) > WIDTH:
-            self._flush(len(self.pending))
-
-    def _width(self, target: str, value: ast.expr) -> int:
-        return 7 + len(target) + len(expression(value))
-
-    def _flush(self, count: int) -> None:
-        for p in self.pending[:count]:
-            self.body.append(assign(p.target, p.value))
-            if is_untyped(p.value, self.untyped):
-                self.untyped.add(p.target)
-        self.pending = self.pending[count:]
-
-    def flush_through(self, source: str) -> None:
-        for i, p in enumerate(self.pending):
-            if p.step.name == source:
-                self._flush(i + 1)
-                return
+        waiting = Waiting(step.name, target, value)
+        self.pending.push(waiting)
+        if self.uses.get(step.name, 0) != 1 or not waiting.fits:
+            self.flush()
 
     def flush(self) -> None:
-        self._flush(len(self.pending))
+        """Writes all that waits."""
+        self._write(self.pending.all())
+
+    def _write(self, values: Iterable[Waiting]) -> None:
+        for waiting in values:
+            self.body.append(waiting.statement())
+            if is_untyped(waiting.value, self.untyped):
+                self.untyped.add(waiting.target)
 
     # Parameters and state
 
@@ -303,11 +267,3 @@ def _uses(steps: Sequence[Step], outputs: Sequence[Arg]) -> dict[str, int]:
         if arg.source is not None:
             counts[arg.source] = counts.get(arg.source, 0) + 1
     return counts
-
-
-def _has_two_signs(value: ast.expr) -> bool:
-    """`--x`, which readers and linters take for a decrement."""
-    return any(
-        isinstance(n, ast.UnaryOp) and isinstance(n.operand, ast.UnaryOp)
-        for n in ast.walk(value)
-    )

@@ -7,6 +7,7 @@ scan and vmap too. Nodes refer to any earlier value, in any order, once or often
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any, TypeVar
 
@@ -39,7 +40,10 @@ FUNCTIONS = [
     *("f", "g", "layer", "step", "out", "new", "x", "i", "xs", "path", "flat", "tree"),
     *("block_x", "lane", "h_step"),
 ]
-TYPES = {"key": {"dtype": "key", "optional": True}, "v?": {"optional": True}}
+TYPES: dict[str, Data] = {
+    "key": {"dtype": "key", "optional": True},
+    "v?": {"optional": True},
+}
 UNARY: list[Data] = [
     {"op": "relu"},
     {"op": "tanh"},
@@ -70,7 +74,7 @@ class Writer:
         self.signatures: dict[str, tuple[Any, ...]] = {}
         self.budget = 14
 
-    def pick(self, items: list[T] | tuple[T, ...]) -> T:
+    def pick(self, items: Sequence[T]) -> T:
         return self.random.choice(items)
 
     def chance(self, one_in: int) -> bool:
@@ -277,9 +281,10 @@ class Body:
         inputs = carry | xs | index | fixed
         name, names = self.writer.function(inputs, outputs, self.depth - 1, self.plain)
         data: Data = {"op": "repeat", "function": name, "count": ROWS, "scan": scan}
-        data["carry"] = {n: self.value(k) for n, k in carry.items()}
+        first: Data = {n: self.value(k) for n, k in carry.items()}
         if "total" in carry and self.chance(2):
-            data["carry"]["total"] = 0.0
+            first["total"] = 0.0
+        data["carry"] = first
         data["xs"] = {n: [0.5, 1.0, 2.0] for n in xs}
         data["inputs"] = self.arguments(fixed)
         data["attributes"] = self.attribute(names, cycle=not scan)
@@ -295,7 +300,7 @@ class Body:
         inputs = {"x": "x"} | self.extras()
         outputs = self.pick([{"x": "x"}, {"x": "x", "z": "s"}])
         test = self.node({"op": "greater", "a": self.value("s"), "b": 0.5})
-        sides = []
+        sides: list[str] = []
         while len(sides) < 2:
             name, names = self.writer.function(
                 inputs, outputs, self.depth - 1, self.plain
