@@ -183,7 +183,10 @@ CASES: dict[str, Data] = {
 } | {f"loops_{i}": names_of_loops(*pair) for i, pair in enumerate(PAIRS)}
 
 
-@pytest.mark.parametrize("case", [*list(CASES)[:3], *list(CASES)[3::5]])
+SOME = [*list(CASES)[:3], *list(CASES)[3::5]]
+
+
+@pytest.mark.parametrize("case", SOME)
 def test_names_that_collide(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("generated_files.SIZES", {"batch": 2, "size": 3})
     graph = Graph.parse(CASES[case])
@@ -320,7 +323,7 @@ def test_bytes_depend_on_the_graph_alone(tmp_path: Path) -> None:
 
 
 def test_a_graph_made_of_its_own_json_gives_the_same_bytes() -> None:
-    for name, data in CASES.items():
-        graph = Graph.parse(data)
+    for name in SOME:
+        graph = Graph.parse(CASES[name])
         again: Any = from_bytes(to_json(graph).encode())
         assert bx.generate(again) == bx.generate(graph), name
