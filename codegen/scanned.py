@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..schema.ops.control import Repeat
 from ..schema.program import Arg, Step
 from .loop import Argument, Loop, packed
-from .nodes import assign, call, literal, name, subscript
+from .nodes import assign, call, dotted, literal, name, subscript
 
 if TYPE_CHECKING:
     from .writer import FunctionWriter
@@ -43,7 +43,9 @@ class Scanned(Loop):
         i: ast.expr | None = None
         if self.uses_index:
             text = self.names.fresh(self.index or "i")
-            slices[text] = call("jnp.arange", [self._length(xs)])
+            # Steps that a function sees are int32, whatever jax_enable_x64 is.
+            dtype = {"dtype": dotted("jnp.int32")} if self.index is not None else {}
+            slices[text] = call("jnp.arange", [self._length(xs)], dtype)
             i = name(text)
         if self.step.stateful and not self.repeats:
             self.state = name(self.names.fresh("state"))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def cond(interpreter: Interpreter, step: Step) -> Act:
     names = ("then", "else")
     runs = [interpreter.run(c) for c in step.callees]
-    inputs = ordered(step.callees[0], getters(step, "inputs"))
+    inputs = ordered(step.callees[0], getters(step))
     predicate = getter(step.args["predicate"])
     paths = [state_paths(c) for c in step.callees]
 
@@ -60,7 +60,7 @@ def while_loop(interpreter: Interpreter, step: Step) -> Act:
     cond, body = step.callees
     test, run = interpreter.run(cond), interpreter.run(body)
     carry = typed(step, "carry", body)
-    inputs, keys = getters(step, "inputs"), keys_of(step)
+    inputs, keys = getters(step), keys_of(step)
     counted = bool(keys) or op.max_steps is not None
     paths = state_paths(body)
 

@@ -40,7 +40,7 @@ def _call(interpreter: Interpreter, step: Step) -> Act:
     assert isinstance(step.op, Call)
     (instance,) = step.callees
     run = runner(interpreter, instance, step.op.remat, cse=True)
-    inputs = ordered(instance, getters(step, "inputs"))
+    inputs = ordered(instance, getters(step))
 
     def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
         return run(params, {n: get(env) for n, get in inputs.items()}, context)

@@ -91,7 +91,7 @@ class Signature:
             except (TypeError, ValueError):
                 faults.append(expected.fault(describe(value)))
                 continue
-            result[name] = value
+            result[name] = value = expected.converted(value)
             faults += expected.faults(value, sizes)
         if not faults:
             faults += self._faults_of_sizes(result, sizes)
@@ -141,6 +141,7 @@ class _Expected:
     path: str
     dtype: str | None
     optional: bool
+    integer: bool
     shown: str
     rank: int
     open: bool
@@ -157,6 +158,7 @@ class _Expected:
             path,
             given.dtype,
             given.optional,
+            (given.dtype or "").startswith(("int", "uint")),
             f"[{', '.join(map(str, shape))}]",
             len(shape) - ("..." in shape),
             "..." in shape,
@@ -164,6 +166,13 @@ class _Expected:
             tuple((i, p) for i, p in axes if p not in ("...", "_") and _is_dim(p)),
             tuple((i, p) for i, p in axes if is_expression(p)),
         )
+
+    def converted(self, value: Any) -> Any:
+        """A Python integer has the integer type that is wanted, others stay."""
+        if not self.integer or not getattr(value, "weak_type", False):
+            return value
+        integer = jnp.issubdtype(value.dtype, jnp.integer)
+        return value.astype(self.dtype) if integer else value
 
     def fault(self, found: str, hint: str = "") -> Diagnostic:
         dtype = "" if self.dtype is None else f"{self.dtype} "

@@ -15,7 +15,7 @@ from blox.schema.program import Step
 
 from .callees import join, ordered, runner, split, state_paths
 from .context import Context, lacking
-from .values import Act, Env, getters, keys_of, size_of, typed
+from .values import Act, Env, getters, keys_of, size_of, slices_of, typed
 
 if TYPE_CHECKING:
     from .interpret import Interpreter
@@ -28,12 +28,13 @@ def scan(interpreter: Interpreter, step: Step) -> Act:
     (instance,) = step.callees
     run = runner(interpreter, instance, op.remat, cse=False)
     carry, xs = typed(step, "carry", instance), typed(step, "xs", instance)
-    inputs, keys = getters(step, "inputs"), keys_of(step)
+    inputs, keys = getters(step), keys_of(step)
     repeat = isinstance(op, Repeat)
     layered = repeat and bool(step.tree)
     carries_state = not repeat and step.stateful
     paths = state_paths(instance)
     indexed = op.index is not None or bool(keys)
+    counting = None if op.index is None else jnp.int32  # whatever jax_enable_x64 is
     chosen = 0 if isinstance(op, Repeat) else op.axis
     reverse = False if isinstance(op, Repeat) else op.reverse
     length = op.count if isinstance(op, Repeat) else op.length
@@ -78,7 +79,7 @@ def scan(interpreter: Interpreter, step: Step) -> Act:
         scanned = (
             *((params,) if layered else ()),
             *sliced.values(),
-            *((jnp.arange(count),) if indexed else ()),
+            *((jnp.arange(count, dtype=counting),) if indexed else ()),
         )
         last, out = jax.lax.scan(body, first, scanned, length=count, reverse=reverse)
         if carries_state:
@@ -97,7 +98,7 @@ def unrolled(interpreter: Interpreter, step: Step, used: Collection[int]) -> Act
     assert isinstance(op, Repeat)
     runs = [runner(interpreter, c, op.remat, cse=True) for c in step.callees]
     carry = typed(step, "carry", step.callees[0] if step.callees else None)
-    xs, inputs, keys = getters(step, "xs"), getters(step, "inputs"), keys_of(step)
+    xs, inputs, keys = slices_of(step), getters(step), keys_of(step)
     listed = bool(step.tree)
     others = [(i, name) for i, name in enumerate(step.outputs) if name not in carry]
     wanted = [i in used for i, _ in others]  # what nothing uses is not stacked
@@ -152,7 +153,7 @@ def mapped(interpreter: Interpreter, step: Step) -> Act:
     assert isinstance(op, Map)
     (instance,) = step.callees
     run = interpreter.run(instance)
-    xs, inputs, keys = getters(step, "xs"), getters(step, "inputs"), keys_of(step)
+    xs, inputs, keys = slices_of(step), getters(step), keys_of(step)
     layered = op.count is not None and bool(step.tree)
 
     def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:

@@ -47,8 +47,14 @@ def argument(arg: Arg, part: str) -> Getter:
     return key_getter(arg, part) if arg.kind == "key" else getter(arg)
 
 
-def getters(step: Step, field: str) -> dict[str, Getter]:
-    return {n: argument(a, step.name) for n, a in step.args.get(field, {}).items()}
+def getters(step: Step) -> dict[str, Getter]:
+    """The inputs that a node gives to a function."""
+    return {n: argument(a, step.name) for n, a in step.args.get("inputs", {}).items()}
+
+
+def slices_of(step: Step) -> dict[str, Getter]:
+    """The xs. Keys among them are not folded: there is one for each step already."""
+    return {n: getter(a) for n, a in step.args.get("xs", {}).items()}
 
 
 def keys_of(step: Step) -> list[str]:
@@ -59,8 +65,7 @@ def typed(step: Step, field: str, instance: Instance | None) -> dict[str, Typed]
     """The carry or xs: literals become arrays, as loops want types that stay."""
     result: dict[str, Typed] = {}
     for name, arg in step.args[field].items():
-        # A carry is no argument of a part of its own, so no key of it is folded.
-        get = getter(arg) if field == "carry" else argument(arg, step.name)
+        get = getter(arg)
         if arg.is_reference:
             result[name] = lambda env, context, get=get: get(env)  # type: ignore[misc]
             continue

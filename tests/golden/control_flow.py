@@ -88,7 +88,7 @@ def control_flow(
         x, point = euler(params["path"], x, i)
         return x, point
 
-    path_x, path_point = jax.lax.scan(path_step, loop_x, jnp.arange(5))
+    path_x, path_point = jax.lax.scan(path_step, loop_x, jnp.arange(5, dtype=jnp.int32))
     lanes = jax.vmap(lambda row: lane(row, 2.0))(path_x)
     experts = jax.vmap(lambda layer: expert(layer, lanes))(params["experts"])
     return {"x": experts, "steps": loop_steps, "path": path_point}

@@ -272,7 +272,7 @@ def state_everywhere(
             jnp.asarray(
                 (0.5, 1.0, 1.5, 2.0), params["branch"]["then"]["bn"]["scale"].dtype
             ),
-            jnp.arange(4),
+            jnp.arange(4, dtype=jnp.int32),
         ),
     )
     lanes_key = fold_in(rng_, "lanes")

@@ -204,6 +204,9 @@ def test_numpy_and_python_numbers_are_as_under_jit() -> None:
         assert found.dtype == jnp.int32
     assert typed(x=(["n"], "float"))({}, np.ones(3))[0].dtype == jnp.float32
     with jax.enable_x64(True):
+        position = typed(x=([], "int32"))
+        assert position({}, 3)[0].dtype == jnp.int32
+        assert jax.eval_shape(position, {}, 3)[0].dtype == jnp.int32
         assert message(ids, {}, 0.5, np.arange(3)) == (
             'main.x: expected dtype int32, found int64; cast it: x.astype("int32")'
         )

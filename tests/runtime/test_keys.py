@@ -260,3 +260,26 @@ def test_dropout_beside_layers_that_have_parameters() -> None:
         y = dropped(y, key, "h", i, "drop")
         y = y @ own["out"]["kernel"] + own["out"]["bias"]
     assert_close(found, y)
+
+
+@pytest.mark.parametrize("how", ["scan", "map", "unrolled", "scanned"])
+def test_keys_as_xs_are_those_of_the_steps(how: str) -> None:
+    part = fn({"drop": dropout()}, inputs={"x": {}, "key": KEY})
+    loop: Data = {"function": "part", "xs": {"key": "keys"}}
+    if how == "map":
+        loop |= {"op": "map", "inputs": {"x": "x"}}
+    elif how == "scan":
+        loop |= {"op": "scan", "carry": {"x": "x"}}
+    else:
+        loop |= {"op": "repeat", "count": 2, "scan": how == "scanned"}
+        loop |= {"carry": {"x": "x"}}
+    model = graph(
+        {"h": loop},
+        inputs={**X, "keys": {"shape": ["n"], "dtype": "key"}},
+        functions={"part": part},
+    )
+    keys = jax.random.split(jax.random.key(0), 2)
+    found, _ = run(model, bx.init(model, keys[0]), x, keys)
+    each = [dropped(x, key, "drop") for key in keys]
+    expected = np.stack(each) if how == "map" else dropped(each[0], keys[1], "drop")
+    assert_close(found, expected)

@@ -292,3 +292,17 @@ def test_dims_in_literal_xs() -> None:
             functions={"part": part},
         )
         assert_close(run(model, bx.init(model, jax.random.key(0)), x)[0], 2 * x)
+
+
+@pytest.mark.parametrize("op", ["scan", "repeat"])
+def test_steps_are_int32_with_x64_too(op: str) -> None:
+    part = fn(
+        {"m": node("add", None, a="n", b="i")}, {"n": "m"}, inputs={"n": {}, "i": {}}
+    )
+    length = {"length": 3} if op == "scan" else {"count": 3}
+    steps = {"op": op, "function": "part", "carry": {"n": 0}, "index": "i", **length}
+    model = graph({"s": steps}, functions={"part": part})
+    with jax.enable_x64(True):
+        found, _ = run(model, {}, x)
+    assert found.dtype == jnp.int32
+    assert_close(found, 3)
