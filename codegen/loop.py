@@ -76,6 +76,13 @@ class Loop:
         self.writer.body.append(assign(target, value))
         return name(target)
 
+    def sliced(self, n: str) -> ast.expr:
+        """An xs, or a literal list in place of one."""
+        arg = self.xs[n]
+        if isinstance(arg.value, tuple):
+            return self.writer.value(self.node.xs[n])
+        return self.writer.atom(arg)
+
     def first(self, n: str) -> ast.expr:
         """The first value of a carry: literals become arrays, as loops want types."""
         arg = self.carry[n]

@@ -13,7 +13,7 @@ class Mapped(Loop):
         writer, step, node = self.writer, self.step, self.node
         count = None if node.count is None else writer.value(node.count, "int")
         axis = writer.value(node.axis, "int")
-        xs = {n: writer.atom(a) for n, a in self.xs.items()}
+        xs = {n: self.sliced(n) for n in self.xs}
         arguments: list[Argument] = []
         actual: list[ast.expr] = []
         axes: list[ast.expr] = []

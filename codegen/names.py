@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, field
 
+AMBIGUOUS = frozenset("lIO")
+"""Names that look like numbers. Arguments may have them, as users may call by name."""
+
 
 @dataclass
 class Names:

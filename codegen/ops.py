@@ -89,8 +89,8 @@ def _attributes(
         elif field == "at":
             result[field] = _index(writer, value)
         else:
-            kind = "float" if field in fields.floats else "int"
-            result[field] = writer.value(value, kind)
+            is_float = field in fields.floats
+            result[field] = writer.value(value, "float" if is_float else "int")
     if original.TRAIN:
         result["train"] = name("train")
     return result

@@ -72,7 +72,7 @@ class Scanned(Loop):
 
     def _moved(self, n: str, arg: Arg) -> ast.expr:
         """An xs with its steps in front."""
-        value = self.writer.atom(arg)
+        value = self.sliced(n)
         if isinstance(arg.value, tuple):
             return self.array(n, arg, value)
         if not self.moves:

@@ -68,7 +68,7 @@ def checks(writer: FunctionWriter) -> list[ast.stmt]:
     for dim, bounds in graph.dims.items():
         if dim not in writer.instance.dims or dim in passed:
             continue
-        size = writer._expression(ast.Name(dim))
+        size = writer.numbers.expression(ast.Name(dim))
         for field, value in bounds:
             if value is None:
                 continue
@@ -94,7 +94,7 @@ def checks(writer: FunctionWriter) -> list[ast.stmt]:
         used = {*names(left), *names(right)}
         if not used <= known or used - {*graph.attributes} <= passed:
             continue
-        sides = [writer._expression(parse(side)) for side in (left, right)]
+        sides = [writer.numbers.expression(parse(side)) for side in (left, right)]
         test = ast.Compare(sides[0], [_FLIPPED[sign]()], [sides[1]])
         result.append(_refuse(test, literal(f"expected {text}")))
     return result

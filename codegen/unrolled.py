@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 
-from ..schema.program import Arg
 from .loop import Loop
 from .nodes import annotated, assign, call, literal, name
 
@@ -12,7 +11,7 @@ from .nodes import annotated, assign, call, literal, name
 class Unrolled(Loop):
     def write(self) -> None:
         writer, step = self.writer, self.step
-        xs = {n: self._named(n, a) for n, a in self.xs.items()}
+        xs = {n: self._named(n) for n in self.xs}
         targets = dict(zip(step.outputs, writer.locals_of(step), strict=True))
         first = {n: self.first(n) for n in self.carry}
         for n, value in first.items():
@@ -39,8 +38,8 @@ class Unrolled(Loop):
             writer.body += [assign(target, name(states)), *after]
         self.bind([name(t) for t in targets.values()])
 
-    def _named(self, n: str, arg: Arg) -> ast.expr:
-        value = self.writer.atom(arg)
+    def _named(self, n: str) -> ast.expr:
+        value = self.sliced(n)
         if isinstance(value, ast.Name):
             return value
         target = self.writer.fresh(f"{self.step.name}_{n}")

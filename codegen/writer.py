@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from ..schema.expressions import evaluate, names, parse
-from ..schema.fields import is_expression
 from ..schema.op import ScopeOp
 from ..schema.program import Arg, Step
 from .control import write_control
-from .names import Names
+from .names import AMBIGUOUS, Names
 from .nodes import (
     annotated,
     assign,
@@ -23,6 +21,7 @@ from .nodes import (
     subscript,
     tuple_of,
 )
+from .numbers import Numbers
 from .ops import write_op
 from .pending import Pending, Waiting
 from .plan import Module, Plan, dtype_node, state_leaves
@@ -42,7 +41,7 @@ class FunctionWriter:
         self.body: list[ast.stmt] = []
         self.pending = Pending()
         self.values: dict[str, list[ast.expr]] = {}
-        self.names = Names(module.globals)
+        self.names = Names(module.globals | AMBIGUOUS)
         self.untyped = {"params", "state"}
         """Locals that type checkers know nothing of."""
         self.used = self.instance.used_outputs()
@@ -52,13 +51,15 @@ class FunctionWriter:
         self.written: list[tuple[str, ...]] = []
         """The paths of the arrays of `state` so far."""
 
-    def write(self) -> ast.FunctionDef:
         for item in self.instance.function.inputs:
-            local = self.fresh(item)
+            local = self._argument(item)
             self.values[item] = [name(local)]
-            if item in self.plan.numbers:
+            if item in plan.numbers:
                 self.untyped.add(local)
-        self.attributes = {n: self.fresh(n) for n in self.plan.varying}
+        self.attributes = {n: self._argument(n) for n in plan.varying}
+        self.numbers = Numbers(plan, self.attributes, self.values)
+
+    def write(self) -> ast.FunctionDef:
         if self.plan.stateful:
             self.body.append(annotated("state", "Params", ast.Dict([], [])))
         for step in self.instance.live_steps:
@@ -76,6 +77,11 @@ class FunctionWriter:
         """A local name: the graph's, with a trailing `_` where it would shadow."""
         return self.names.fresh(text)
 
+    def _argument(self, text: str) -> str:
+        local = self.module.argument(text)
+        self.names.taken.add(local)
+        return local
+
     def locals_of(self, step: Step) -> list[str]:
         """Names for the outputs of a step; `_` for those that nothing uses."""
         used = self.used.get(step.name, set())
@@ -88,44 +94,13 @@ class FunctionWriter:
             for i, o in enumerate(step.outputs)
         ]
 
-    def value(self, value: Any, kind: Any = "float") -> ast.expr:
-        """An attribute, number or expression of the spec as source."""
-        if isinstance(value, (list, tuple)):
-            return ast.Tuple([self.value(v, kind) for v in value])
-        if not is_expression(value):
-            return literal(value)
-        known = self.plan.uniform
-        if all(n in known for n in names(value)):
-            return literal(evaluate(value, known, kind))
-        return self._expression(parse(value))
+    def value(self, value: Any, kind: Literal["int", "float"] = "float") -> ast.expr:
+        """An attribute, number or expression of the spec as source, or a list of them."""
+        return self.numbers.value(value, kind)
 
     def number(self, arg: Arg) -> ast.expr:
-        """A number, an expression that is one, or a literal list of them."""
+        """A number, or an expression that is one."""
         return self.value(arg.value if arg.text is None else arg.text)
-
-    def _expression(self, tree: ast.expr) -> ast.expr:
-        match tree:
-            case ast.Name(id=text):
-                if text in self.plan.uniform:
-                    return literal(self.plan.uniform[text])
-                if text in self.plan.varying:
-                    self.plan.needed.add(text)
-                    return name(self.attributes[text])
-                source, axis = self.instance.dims[text]
-                shape = ast.Attribute(self.values[source][0], "shape")
-                return subscript(shape, axis)
-            case ast.BinOp(left=left, op=ast.Pow(), right=right):
-                base, power = self._expression(left), self._expression(right)
-                match power:
-                    case ast.Constant(value=float()) | ast.UnaryOp():
-                        return ast.BinOp(base, ast.Pow(), power)
-                # a power is a float, also that of an integer
-                return ast.BinOp(call("float", [base]), ast.Pow(), power)
-            case ast.BinOp(left=left, op=op, right=right):
-                return ast.BinOp(self._expression(left), op, self._expression(right))
-            case ast.UnaryOp(op=op, operand=operand):
-                return ast.UnaryOp(op, self._expression(operand))
-        return tree
 
     def dtype(self, text: str) -> ast.expr:
         """A dtype; the model's floating type is read off an array, or handed on."""
@@ -138,9 +113,7 @@ class FunctionWriter:
     def atom(self, arg: Arg, part: str = "") -> ast.expr:
         """An argument as a name or a number; what it waits for is written first."""
         if arg.source is None:
-            return self.value(
-                list(arg.value) if isinstance(arg.value, tuple) else arg.value
-            )
+            return self.number(arg)
         self._write(self.pending.through(arg.source))
         value = self.values[arg.source][arg.output]
         if arg.kind == "key" and part:

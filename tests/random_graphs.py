@@ -285,7 +285,8 @@ class Body:
         if "total" in carry and self.chance(2):
             first["total"] = 0.0
         data["carry"] = first
-        data["xs"] = {n: [0.5, 1.0, 2.0] for n in xs}
+        some = "$gain * 0.5" if self.attributes else 0.5
+        data["xs"] = {n: [some, 1.0, 2.0] for n in xs}
         data["inputs"] = self.arguments(fixed)
         data["attributes"] = self.attribute(names, cycle=not scan)
         data["index"] = "i" if index else None
