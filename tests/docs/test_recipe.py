@@ -13,7 +13,7 @@ from docs.pages import ROOT, Block, blocks
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PARTS = ("blox", "codegen", "docs", "schema", "tests", "pyproject.toml")
 TESTS = (
-    *("tests/ops/test_contract.py", "tests/codegen/test_ops.py"),
+    *("tests/ops/test_contract.py", "tests/generator/test_ops.py"),
     *("tests/docs/test_reference.py", "-k", "hard_shrink or row or agree or fresh"),
 )
 
