@@ -115,7 +115,7 @@ def test_cross_attention_to_a_sequence_of_other_width() -> None:
 
 @pytest.mark.parity
 def test_masked_attention_is_that_of_flax() -> None:
-    from flax import linen
+    from flax import linen  # pyright: ignore[reportMissingImports]
 
     graph = graph_of(recipes.multi_head_attention(heads="$heads"))
     params = random_params(graph)
