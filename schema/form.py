@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from .errors import Diagnostic, bounded, quote
 from .graph import Bounds, Function, Graph, Input, Metadata
+from .places import graph_path
 from .registry import op_class, op_names
 
 _EXPECTED = {
@@ -77,7 +78,7 @@ def _without_shallow_branches(items: Iterable[Any]) -> Iterable[tuple[str, Any]]
             deepest[head] = max(deepest.get(head, 0), len(branch))
     for (head, branch), item in known:
         if branch is None or len(branch) == deepest[head]:
-            yield _path((*head, *(branch or ()))), item
+            yield graph_path((*head, *(branch or ()))), item
 
 
 def _split(loc: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
@@ -90,22 +91,6 @@ def _split(loc: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...] | Non
         ):
             return loc[:i], loc[i + 1 :]
     return loc, None
-
-
-def _path(loc: tuple[Any, ...]) -> str:
-    parts = list(loc)
-    if parts and parts[-1] == "[key]":
-        parts.pop()
-    if len(parts) > 1 and parts[0] == "functions":
-        parts = parts[1:]
-        if len(parts) > 2 and parts[1] == "nodes":
-            del parts[1]
-    return ".".join(_path_part(p) for p in parts)
-
-
-def _path_part(part: Any) -> str:
-    text = str(part)
-    return text if re.fullmatch(r"\w{1,64}", text, re.ASCII) else quote(text)
 
 
 def _message(item: Any, hints: bool) -> tuple[str, str]:

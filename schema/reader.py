@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from .errors import SpecError, quote
+from .places import FAULTS, find_fault, graph_path
 
 MAX_BYTES = 16 * 2**20
 """Bytes of a file."""
@@ -35,10 +38,31 @@ def read_plain(data: bytes) -> Any:
     is_map = data[:1] and (0x80 <= data[0] <= 0x8F or data[0] in (0xDE, 0xDF))
     try:
         value = _read_msgpack(data) if is_map else _read_json(data)
+        _check(value)
     except RecursionError:
         raise _too_deep() from None
-    _check(value)
+    except SpecError as error:
+        told = error if is_map else _placed(error, data)
+        raise told from None
     return value
+
+
+def _placed(error: SpecError, data: bytes) -> SpecError:
+    """The error with the path of the fault in a JSON text, where it can be told."""
+    (told,) = error.diagnostics
+    if told.code not in FAULTS:
+        return error
+    found = find_fault(data.decode(), told.code)
+    if found is None or len(found[0]) > MAX_DEPTH:
+        return error
+    place, text = found
+    message, _, _ = told.message.partition(", found ")
+    text = text if len(text) <= 20 else f"{len(text)} digits"
+    if told.code == "file-duplicate-key":
+        text = quote(place[-1])
+    return SpecError(
+        replace(told, path=graph_path(place), message=f"{message}, found {text}")
+    )
 
 
 def _too_deep() -> SpecError:
@@ -84,6 +108,8 @@ def _read_json(data: bytes) -> Any:
         and _punctuation(_TEXTS.sub(b"", data)) > MAX_ITEMS
     ):
         raise _too_many()
+    if not data.strip():
+        raise _refused("syntax", "expected JSON, found an empty file")
     try:
         return json.loads(
             data.decode("utf-8"),
@@ -96,6 +122,11 @@ def _read_json(data: bytes) -> Any:
             "encoding", f"expected UTF-8, found byte {error.start}"
         ) from None
     except json.JSONDecodeError as error:
+        if data.startswith(codecs.BOM_UTF8):
+            hint = "save it as UTF-8 without one"
+            raise _refused(
+                "syntax", "expected JSON, found a byte order mark", hint
+            ) from None
         where = f"line {error.lineno}, column {error.colno}"
         raise _refused("syntax", f"expected JSON, found an error at {where}") from None
 
