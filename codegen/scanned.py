@@ -63,7 +63,8 @@ class Scanned(Loop):
         if self.state is not None:
             start = ast.Tuple([start, self.kept(self.own, self.step.tree)])
         keywords: dict[str, ast.expr] = {}
-        if not slices:
+        known = (self.node.count if self.repeats else self.node.length) is not None
+        if not slices or (known and not self.layered and i is None):
             keywords["length"] = self._length(xs)
         if not self.repeats and self.node.reverse:
             keywords["reverse"] = literal(True)

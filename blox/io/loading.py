@@ -35,7 +35,7 @@ def load(
     Args:
         path: a model folder, a single self-describing `.safetensors` file, or
             `hf://owner/name[@revision]`.
-        dtype: trainable leaves of dtype `float` are cast to it; all others stay.
+        dtype: parameters of dtype `float` are cast to it; state and buffers stay.
         mmap: on CPU, arrays use the file's own pages, read when first needed. False
             reads copies: do that where others may rewrite the files in place.
         strict: refuse weights that were saved with another Graph, even if they fit;
@@ -91,7 +91,7 @@ def read_params(
     )
     if target is not None:
         for name, leaf in leaves.items():
-            if leaf.trainable and leaf.dtype == "float":
+            if leaf.kind == "param" and leaf.dtype == "float":
                 arrays[name] = arrays[name].astype(target)
     params: dict[str, Any] = grow(program.tree, arrays)
     return params, found.findings

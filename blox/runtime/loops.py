@@ -47,7 +47,8 @@ def scan(interpreter: Interpreter, step: Step) -> Act:
         sliced = {n: get(env, context) for n, get in xs.items()}
         if axis != 0:
             sliced = {n: jnp.moveaxis(v, axis, 0) for n, v in sliced.items()}
-        count = size_of(length, env)
+        given_length = size_of(length, env)
+        count = given_length
         if count is None:
             count = next(iter(sliced.values())).shape[0]
 
@@ -81,7 +82,10 @@ def scan(interpreter: Interpreter, step: Step) -> Act:
             *sliced.values(),
             *((jnp.arange(count, dtype=counting),) if indexed else ()),
         )
-        last, out = jax.lax.scan(body, first, scanned, length=count, reverse=reverse)
+        # Without a length of its own it has that of its xs, which may be symbolic.
+        last, out = jax.lax.scan(
+            body, first, scanned, length=given_length, reverse=reverse
+        )
         if carries_state:
             (final, state), others = last, out
         else:
@@ -110,6 +114,11 @@ def unrolled(interpreter: Interpreter, step: Step, used: Collection[int]) -> Act
             raise lacking(params, f"a list of {len(runs)} copies")
         fixed = {n: get(env) for n, get in inputs.items()}
         sliced = {n: get(env) for n, get in xs.items()}
+        for name, value in sliced.items():
+            if hasattr(value, "shape") and value.shape[0] != len(runs):
+                raise ValueError(
+                    f"expected {len(runs)} slices of {name}, found {value.shape[0]}"
+                )
         values: tuple[Any, ...] = tuple(get(env, context) for get in carry.values())
         stacked: list[tuple[Any, ...]] = []
         states: list[Any] = []

