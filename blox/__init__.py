@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from blox.builder import recipes as recipes
-    from blox.builder.functions import FunctionBuilder as FunctionBuilder
-    from blox.builder.graphs import GraphBuilder as GraphBuilder
+    from blox.builder.function import FunctionBuilder as FunctionBuilder
+    from blox.builder.graph import GraphBuilder as GraphBuilder
     from blox.builder.values import Input as Input
     from blox.builder.values import Operand as Operand
     from blox.builder.values import Value as Value
-    from blox.generating import generate as generate
-    from blox.hf import from_hf as from_hf
-    from blox.hf import to_hf as to_hf
+    from blox.importers.hf import from_hf as from_hf
+    from blox.importers.hf import to_hf as to_hf
     from blox.io.examples import Example as Example
-    from blox.io.loading import load as load
-    from blox.io.saving import save as save
-    from blox.io.validating import validate as validate
-    from blox.io.verifying import verify as verify
-    from blox.runtime.model import build as build
+    from blox.io.generate import generate as generate
+    from blox.io.load import load as load
+    from blox.io.save import save as save
+    from blox.io.validate import validate as validate
+    from blox.io.verify import verify as verify
+    from blox.runtime.build import build as build
     from blox.runtime.params import init as init
     from blox.runtime.params import merge as merge
     from blox.runtime.params import split as split
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from blox.schema import Report as Report
     from blox.schema import SpecError as SpecError
     from blox.schema import WeightsError as WeightsError
-    from blox.summaries import summary as summary
+    from blox.show.summary import summary as summary
 
 __version__ = "0.1.0"
 
@@ -48,9 +48,9 @@ _HOME = {
     "BloxError": "blox.schema",
     "Diagnostic": "blox.schema",
     "Example": "blox.io.examples",
-    "FunctionBuilder": "blox.builder.functions",
+    "FunctionBuilder": "blox.builder.function",
     "Graph": "blox.schema",
-    "GraphBuilder": "blox.builder.graphs",
+    "GraphBuilder": "blox.builder.graph",
     "Input": "blox.builder.values",
     "ModelError": "blox.schema",
     "Operand": "blox.builder.values",
@@ -58,19 +58,19 @@ _HOME = {
     "SpecError": "blox.schema",
     "Value": "blox.builder.values",
     "WeightsError": "blox.schema",
-    "build": "blox.runtime.model",
-    "from_hf": "blox.hf",
-    "generate": "blox.generating",
+    "build": "blox.runtime.build",
+    "from_hf": "blox.importers.hf",
+    "generate": "blox.io.generate",
     "init": "blox.runtime.params",
-    "load": "blox.io.loading",
+    "load": "blox.io.load",
     "merge": "blox.runtime.params",
     "recipes": "blox.builder",
-    "save": "blox.io.saving",
+    "save": "blox.io.save",
     "split": "blox.runtime.params",
-    "summary": "blox.summaries",
-    "to_hf": "blox.hf",
-    "validate": "blox.io.validating",
-    "verify": "blox.io.verifying",
+    "summary": "blox.show.summary",
+    "to_hf": "blox.importers.hf",
+    "validate": "blox.io.validate",
+    "verify": "blox.io.verify",
 }
 __all__ = ["__version__", *_HOME]
 

@@ -1,5 +1,5 @@
 """Graph to Python source: one standalone, readable file per model."""
 
-from .module import generate
+from .generate import generate
 
 __all__ = ["generate"]

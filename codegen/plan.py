@@ -8,10 +8,10 @@ from typing import Any
 
 from ..schema.names import BUILTINS, GENERATED
 from ..schema.ops.control import Repeat
-from ..schema.program import Instance, Program, Tree, flatten
-from .carried import Carried
+from ..schema.resolve.program import Instance, Program, Tree, flatten
+from .library.sources import Library
+from .library.specialize import Carried
 from .nodes import dotted, subscript
-from .sources import Library
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """The format: a Graph as a Pydantic schema, its files, its checks. No JAX, no NumPy."""
 
-from .canonical import digest, from_bytes, to_json, to_msgpack
-from .errors import (
+from .diagnostics import (
     BloxError,
     Diagnostic,
     ModelError,
@@ -13,6 +12,7 @@ from .graph import Bounds, Function, Graph, Input, Metadata
 from .op import Op
 from .parameters import Leaf
 from .registry import op_class, op_names
+from .write.canonical import digest, from_bytes, to_json, to_msgpack
 
 __all__ = [
     "BloxError",

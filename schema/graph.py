@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from .errors import Diagnostic, SpecError, listing, quote
+from .diagnostics import Diagnostic, SpecError, listing, quote
 from .expressions import MAX_LENGTH, ExpressionError, names
 from .fields import Int, Number, Reference, is_number
 from .names import Name, PublicName, is_name
@@ -27,7 +27,7 @@ from .registry import op_class
 from .strict import Strict
 
 if TYPE_CHECKING:
-    from .program import Program
+    from .resolve.program import Program
 
 FORMAT = "blox/1"
 WISHES = ("names", "params", "init", "axes", "frozen")
@@ -201,7 +201,7 @@ class Graph(Strict):
         try:
             graph = cls.model_validate(data)
         except ValidationError as error:
-            from .form import form_diagnostics
+            from .parse.pydantic_errors import form_diagnostics
 
             # Another version may differ in everything else.
             rest = [] if wrong and "format" in data else form_diagnostics(error, data)
@@ -230,7 +230,7 @@ class Graph(Strict):
 
     def plain(self) -> dict[str, Any]:
         """The Graph as plain data in canonical order, less what has no meaning."""
-        from .canonical import plain
+        from .write.canonical import plain
 
         return plain(self)
 
@@ -240,14 +240,14 @@ class Graph(Strict):
         Raises:
             SpecError: every fault of meaning in one error.
         """
-        from .resolve import program
+        from .resolve.resolver import program
 
         return program(self)
 
     @property
     def digest(self) -> str:
         """`sha256:` and the hash of the canonical msgpack."""
-        from .canonical import digest
+        from .write.canonical import digest
 
         return digest(self)
 

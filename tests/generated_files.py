@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import blox as bx
 from blox.schema import Graph
 from blox.schema.expressions import evaluate
-from blox.schema.program import Instance
+from blox.schema.resolve.program import Instance
 
 SIZES = {"batch": 2, "seq": 5, "cached": 8, "height": 8, "width": 8}
 """What the named dims of the tests' inputs are."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 
-from blox.schema.errors import quote
+from blox.schema.diagnostics import quote
 from blox.schema.expressions import ExpressionError, evaluate
 from blox.schema.fields import Operand as OperandMark
 from blox.schema.fields import is_expression
 
 from .signatures import Signature, signature
-from .tracing import entering
+from .trace import entering
 from .values import Flow, Value, show
 
 if TYPE_CHECKING:

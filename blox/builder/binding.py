@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from blox.schema import ModelError, SpecError
-from blox.schema.dims import is_dim_name
-from blox.schema.errors import Diagnostic, quote
+from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.expressions import ExpressionError, evaluate
 from blox.schema.fields import is_expression
+from blox.schema.resolve.dims import is_dim_name
 
 from .sizes import Dims
 from .values import Shape, show

@@ -20,7 +20,7 @@ from .arguments import (
 )
 from .results import added, check_carry, picked, run, stacked
 from .signatures import signature
-from .tracing import entering, trace
+from .trace import entering, trace
 from .values import Operand, Value, show
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from blox.runtime.context import Context, describe
-from blox.runtime.interpret import call_op
+from blox.runtime.interpreter import call_op
 from blox.schema import ModelError, Op
-from blox.schema.errors import Diagnostic
-from blox.schema.program import Arg, Step
+from blox.schema.diagnostics import Diagnostic
+from blox.schema.resolve.program import Arg, Step
 
 from .sizes import Dims, at_sample, variables
 from .values import Flow

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from blox.schema.fields import is_expression
 
 if TYPE_CHECKING:
-    from .functions import FunctionBuilder
+    from .function import FunctionBuilder
     from .values import Value
 
 Function: TypeAlias = "Callable[..., Value]"

@@ -11,7 +11,7 @@ from blox.schema.fields import is_expression
 
 from .arguments import numbers
 from .records import Record
-from .tracing import SINGLE, Traced, rebuilt, trace
+from .trace import SINGLE, Traced, rebuilt, trace
 from .values import Flow, Value, show
 from .written import means
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blox.schema import SpecError
-from blox.schema.errors import Diagnostic, quote
+from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.names import is_name
 
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from blox.schema import Graph, Op, SpecError, op_class
-from blox.schema.errors import Diagnostic, quote
+from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.expressions import ExpressionError, evaluate, names
 from blox.schema.fields import Operand as OperandMark
 from blox.schema.fields import is_expression
 from blox.schema.graph import FORMAT
 from blox.schema.names import is_name
 from blox.schema.op import ParamOp
-from blox.schema.program import Arg
+from blox.schema.resolve.program import Arg
 
 from .binding import bind_shape
 from .infer import Probe
@@ -22,7 +22,7 @@ from .values import Flow, Value, Values, show
 from .written import fill, last_sizes, missing
 
 if TYPE_CHECKING:
-    from .graphs import GraphBuilder
+    from .graph import GraphBuilder
 
 Leaves = dict[tuple[str, ...], tuple[tuple[Any, ...], str]]
 """Shape and dtype of the arrays that nodes so far keep at a path."""

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from blox.cli.output import FINDINGS, error_lines, say, tolerant_streams
-from blox.printable import printable
+from blox.show.printable import printable
 
 COMMANDS = {
     "demo": "demo",

@@ -15,7 +15,7 @@ import typer
 from blox.cli.output import existing, fail, say, usage
 from blox.cli.validate import HUB
 from blox.cli.writing import write_atomically
-from blox.printable import printable
+from blox.show.printable import printable
 
 MAX_DIFF = 200
 """Lines of a diff that are shown."""

@@ -15,7 +15,7 @@ import typer
 from blox.cli.output import fail, say
 from blox.cli.pictures import drawn
 from blox.cli.writing import write_atomically
-from blox.printable import printable
+from blox.show.printable import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,8 +55,8 @@ def demo(
         if not path.exists():
             write_atomically(path, data)
 
-    from blox.io.loading import load
-    from blox.io.validating import validate
+    from blox.io.load import load
+    from blox.io.validate import validate
 
     report = validate(model)
     for found in report:
@@ -157,7 +157,7 @@ def _run_loaded(graph: Graph, params: Any, images: Any) -> np.ndarray[Any, Any]:
     import jax
     import numpy as np
 
-    from blox.runtime.model import build
+    from blox.runtime.build import build
 
     logits, _ = jax.jit(build(graph))(params, images)
     return np.asarray(logits)

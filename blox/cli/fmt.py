@@ -10,8 +10,8 @@ import typer
 
 from blox.cli.output import FINDINGS, error_lines, existing, say, usage
 from blox.cli.writing import write_atomically
-from blox.printable import printable
 from blox.schema import BloxError
+from blox.show.printable import printable
 
 NAMES = ("graph.json", "graph.msgpack")
 
@@ -77,13 +77,13 @@ def _files(path: str) -> list[Path]:
 
 def _format(file: Path, check: bool, reorder: bool) -> bool:
     from blox.schema import from_bytes, to_json, to_msgpack
-    from blox.schema.reader import MAX_BYTES
+    from blox.schema.parse.reader import MAX_BYTES
     from blox.weights.files import read_small
 
     old = read_small(file, MAX_BYTES)
     graph = from_bytes(old)
     if reorder:
-        from blox.schema.fmt import reorder as ordered
+        from blox.schema.write.reorder import reorder as ordered
 
         graph = ordered(graph)
     new = to_msgpack(graph) if file.suffix == ".msgpack" else to_json(graph).encode()

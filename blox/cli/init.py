@@ -10,7 +10,7 @@ import typer
 
 from blox.cli.output import existing, fail, say
 from blox.cli.writing import keep_apart
-from blox.printable import printable
+from blox.show.printable import printable
 
 WEIGHTS = ("params*.safetensors", "params*.safetensors.index.json")
 
@@ -65,7 +65,7 @@ def init(
         fail(f"{dst}: holds another Graph; choose another folder, or say --force")
     import jax
 
-    from blox.io.saving import save
+    from blox.io.save import save
     from blox.runtime.params import init as init_params
 
     params = init_params(spec, jax.random.key(seed), dtype=dtype)

@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import typer
 
-from blox.printable import printable
 from blox.schema import BloxError
+from blox.show.printable import printable
 
 FINE, FINDINGS, USAGE = 0, 1, 2
 

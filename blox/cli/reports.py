@@ -8,8 +8,8 @@ from pathlib import Path
 
 import typer
 
-from blox.printable import printable
 from blox.schema import Diagnostic
+from blox.show.printable import printable
 
 _COLOURS = {"error": "red", "warning": "yellow"}
 

@@ -10,7 +10,7 @@ import typer
 
 from blox.cli.output import existing, say
 from blox.cli.validate import HUB
-from blox.printable import printable
+from blox.show.printable import printable
 
 if TYPE_CHECKING:
     from blox.schema import Graph
@@ -48,7 +48,7 @@ def show(
         blox show model/graph.json --depth 1
     """
     from blox.io.spec import read_graph
-    from blox.summaries import summarise
+    from blox.show.summary import summarise
 
     if not path.startswith(HUB):
         existing(path)
@@ -63,7 +63,7 @@ def _dtypes(path: str, graph: Graph) -> dict[str, str]:
     single = place.is_file() and place.name.endswith(".safetensors")
     if not single and not any(place.glob("params*.safetensors*")):
         return {}
-    from blox.io.fitting import fit
+    from blox.io.match import fit
     from blox.schema import WeightsError
     from blox.weights import read_headers
 

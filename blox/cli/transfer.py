@@ -12,7 +12,7 @@ from blox.cli.app import OPTIONS, example_text
 from blox.cli.init import WEIGHTS
 from blox.cli.output import existing, say, usage
 from blox.cli.writing import keep_apart
-from blox.printable import printable
+from blox.show.printable import printable
 
 CHECKPOINT = ("config.json", "model*.safetensors", "model*.safetensors.index.json")
 
@@ -68,8 +68,8 @@ def import_hf(
     if not source.is_dir():
         usage(f"{src}: expected the folder of a checkpoint, found a file")
     keep_apart(target, (*WEIGHTS, "graph.json", "graph.msgpack"), force)
-    from blox.hf import from_hf
-    from blox.io.saving import save
+    from blox.importers.hf import from_hf
+    from blox.io.save import save
 
     graph, params = from_hf(source, progress=True)
     save(target, graph, params)
@@ -113,8 +113,8 @@ def export_hf(
     if target.exists() and not target.is_dir():
         usage(f"{dst}: expected a folder, found a file")
     keep_apart(target, CHECKPOINT, force)
-    from blox.hf import to_hf
-    from blox.io.loading import load
+    from blox.importers.hf import to_hf
+    from blox.io.load import load
 
     graph, params = load(model)
     to_hf(target, graph, params, progress=True)

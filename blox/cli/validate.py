@@ -64,10 +64,10 @@ def validate(
 def _findings(path: str, structure: bool) -> list[Diagnostic]:
     try:
         if not structure:
-            from blox.io.validating import validate
+            from blox.io.validate import validate
 
             return list(validate(path))
-        from blox.schema.resolve import validate as validate_structure
+        from blox.schema.resolve.resolver import validate as validate_structure
 
         return list(validate_structure(_graph(path)))
     except BloxError as error:
@@ -77,8 +77,8 @@ def _findings(path: str, structure: bool) -> list[Diagnostic]:
 def _graph(path: str) -> Graph:
     """As `read_graph`; a plain file is read without all that knows of weights, whose
     import would be a tenth of this command's time."""
-    from blox.schema.canonical import from_bytes
-    from blox.schema.reader import MAX_BYTES
+    from blox.schema.parse.reader import MAX_BYTES
+    from blox.schema.write.canonical import from_bytes
 
     file = Path(path)
     if file.suffix in (".json", ".msgpack"):

@@ -30,7 +30,7 @@ def verify(
     Examples:
         blox verify model
     """
-    from blox.io.verifying import verify
+    from blox.io.verify import verify
 
     if not model.startswith(HUB):
         existing(model)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from blox.schema import BloxError, Graph
-from blox.schema.errors import Diagnostic
+from blox.schema.diagnostics import Diagnostic
 from blox.weights import Headers
 
 from .examples import Stored
@@ -19,7 +19,7 @@ def run_examples(
     """What the model doesn't do as the examples say; empty if all is well."""
     import jax
 
-    from blox.runtime.model import build
+    from blox.runtime.build import build
     from blox.weights import load_flat
 
     findings: list[Diagnostic] = []

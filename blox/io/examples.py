@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from blox.schema import Graph, ModelError, WeightsError
-from blox.schema.errors import Diagnostic, bounded, quote
+from blox.schema.diagnostics import Diagnostic, bounded, quote
 from blox.weights import Headers, dump_flat, read_headers
 from blox.weights.header import strict_json
 
@@ -98,7 +98,7 @@ def _complete(
     import jax.numpy as jnp
     import numpy as np
 
-    from blox.runtime.model import build
+    from blox.runtime.build import build
 
     model = build(graph, entry)
     function = graph.functions[entry]

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from blox.schema import SpecError
-from blox.schema.errors import quote
+from blox.schema.diagnostics import quote
 
 SCHEME = "hf://"
 SPEC = ["graph.json", "graph.msgpack"]

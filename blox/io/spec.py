@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from blox.schema import Graph, SpecError, WeightsError, from_bytes
-from blox.schema.canonical import plain
-from blox.schema.errors import quote
-from blox.schema.reader import MAX_BYTES
+from blox.schema.diagnostics import quote
+from blox.schema.parse.reader import MAX_BYTES
+from blox.schema.write.canonical import plain
 from blox.weights.files import read_small, shown
 from blox.weights.header import read_header
 from blox.weights.log import locate

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from blox.schema import ModelError
-from blox.schema.errors import Diagnostic, listing, quote
+from blox.schema.diagnostics import Diagnostic, listing, quote
 
 Run = Callable[[Any, dict[str, Any], "Context"], tuple[tuple[Any, ...], dict[str, Any]]]
 """(params, inputs by name, context) -> (outputs, state) of an instance."""

@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 
 from blox.schema import ModelError
-from blox.schema.dims import COMPARISONS
-from blox.schema.errors import Diagnostic, quote
+from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.expressions import ExpressionError, evaluate, names
 from blox.schema.fields import is_expression
 from blox.schema.graph import Input, split_constraint
-from blox.schema.program import Instance, Program
+from blox.schema.resolve.dims import COMPARISONS
+from blox.schema.resolve.program import Instance, Program
 
 from .context import describe
 

@@ -14,9 +14,9 @@ from jax import Array
 
 from blox.ops.state import merge as merge
 from blox.schema import Graph, Leaf, ModelError
-from blox.schema.errors import Diagnostic
+from blox.schema.diagnostics import Diagnostic
 from blox.schema.parameters import KeyData
-from blox.schema.program import Program, Tree
+from blox.schema.resolve.program import Program, Tree
 from blox.weights.dtypes import NEEDS_X64
 
 from .context import floating_dtype

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from blox.ops.keys import fold_in
 from blox.schema.expressions import evaluate
 from blox.schema.fields import is_expression
-from blox.schema.program import Arg, Instance, Step, literal_dtype
+from blox.schema.resolve.program import Arg, Instance, Step, literal_dtype
 
 from .context import Context
 

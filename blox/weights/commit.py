@@ -34,7 +34,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from blox.schema.errors import quote
+from blox.schema.diagnostics import quote
 
 from .files import plain_name, refuse, shown
 from .log import LOG, LOG_FORMAT, TEMPORARY, finish, sync_folder

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from blox.schema.errors import Diagnostic, quote
+from blox.schema.diagnostics import Diagnostic, quote
 
 from .dtypes import FLOATING
 from .header import TensorInfo

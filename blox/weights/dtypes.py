@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from blox.schema.errors import Diagnostic, WeightsError
+from blox.schema.diagnostics import Diagnostic, WeightsError
 
 # safetensors name -> (JAX name, bytes). Sub-byte types are absent: XLA stores them
 # differently, so they could not be mapped.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from blox.schema.errors import Diagnostic, WeightsError, quote
+from blox.schema.diagnostics import Diagnostic, WeightsError, quote
 
 MAX_JSON_BYTES = 100_000_000
 """Headers and indexes above this are refused, as safetensors itself does."""

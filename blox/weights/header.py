@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from blox.schema.errors import quote
+from blox.schema.diagnostics import quote
 
 from .dtypes import SAFETENSORS
 from .files import MAX_JSON_BYTES, Identity, open_regular, refuse, shown

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
-from blox.schema.errors import Diagnostic, quote
+from blox.schema.diagnostics import Diagnostic, quote
 
 from .files import Identity, open_regular, refuse, shown
 from .progress import track

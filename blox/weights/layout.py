@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from blox.schema.errors import Diagnostic, WeightsError, quote
+from blox.schema.diagnostics import Diagnostic, WeightsError, quote
 
 from .dtypes import FROM_JAX, ITEMSIZE
 from .files import MAX_JSON_BYTES, refuse

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blox.schema.errors import Diagnostic, WeightsError, quote
+from blox.schema.diagnostics import Diagnostic, WeightsError, quote
 
 from .comparing import near_misses
 from .dtypes import NEEDS_X64, require_little_endian

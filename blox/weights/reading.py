@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from blox.schema.errors import Diagnostic, WeightsError, quote
+from blox.schema.diagnostics import Diagnostic, WeightsError, quote
 
 from .files import Identity, plain_name, read_small, refuse, shown
 from .header import FileHeader, TensorInfo, read_header, strict_json, valid_name

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from blox.schema.errors import quote
+from blox.schema.diagnostics import quote
 
 from .commit import FolderCommit, flush
 from .dtypes import require_little_endian

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import blox as bx
-from blox.builder.functions import FunctionBuilder as F
+from blox.builder.function import FunctionBuilder as F
 from blox.builder.values import Value as V
 
 

@@ -6,10 +6,10 @@ import inspect
 
 import pytest
 
-from blox import regenerate
 from blox.builder.control import ControlMethods
-from blox.builder.functions import FunctionBuilder
+from blox.builder.function import FunctionBuilder
 from blox.builder.ops import OpMethods
+from blox.dev import regenerate
 from blox.schema import op_class, op_names
 from blox.schema.ops.index import FAMILIES
 

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import pytest
 
 import blox as bx
-from blox.printable import printable
-from blox.summaries import size_text, summary
+from blox.show.printable import printable
+from blox.show.summary import size_text, summary
 
 EVIL = '\x1b[31m\x1b]0;t\x07 [red]x[/red]\n\r\u202e """ {{ x }}'
 DENSE = {"op": "linear", "x": "x", "in_features": 4, "out_features": 4}

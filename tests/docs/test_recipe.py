@@ -59,7 +59,7 @@ def test_the_recipe_gives_an_op_that_all_tests_know(tmp_path: Path) -> None:
     assert len(marked) == 3
     for block in marked:
         follow(tmp_path, block)
-    written = run(tmp_path, "blox.regenerate")
+    written = run(tmp_path, "blox.dev.regenerate")
     for name in ("blox/builder/ops.py", "schema/lock.json", "docs/ops.md"):
         assert f"{name}: written" in written
     run(tmp_path, "ruff", "check", *{f for b in marked for f in files_of(b)})

@@ -9,7 +9,7 @@ import pytest
 from docs.pages import ROOT, blocks, prose
 from pydantic import TypeAdapter
 
-from blox import reference
+from blox.dev import op_docs as reference
 from blox.schema import op_class, op_names
 from blox.schema.op import Op, ParamOp
 from blox.schema.parameters import Initializer
@@ -28,7 +28,7 @@ SIZES = {
 
 
 def test_it_is_fresh() -> None:
-    assert reference.text() == PAGE, "is stale; run python -m blox.regenerate"
+    assert reference.text() == PAGE, "is stale; run python -m blox.dev.regenerate"
 
 
 def test_every_op_has_a_section_and_a_link() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from blox.codegen.allow import GenerationError, check
+from blox.codegen.allowlist import GenerationError, check
 
 HERE = Path(__file__).parents[1]
 GOLDEN = (HERE / "golden" / "dropout_net.py").read_text(encoding="utf-8")

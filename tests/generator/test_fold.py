@@ -7,12 +7,12 @@ import textwrap
 
 import pytest
 
-from blox.codegen.carried import Carried, Use
-from blox.codegen.fold import Folder
+from blox.codegen.emit.folding import Pending, Waiting
+from blox.codegen.library.fold import Folder
+from blox.codegen.library.sources import Library
+from blox.codegen.library.specialize import Carried, Use
+from blox.codegen.library.tidy import tidy
 from blox.codegen.nodes import literal
-from blox.codegen.pending import Pending, Waiting
-from blox.codegen.sources import Library
-from blox.codegen.tidy import tidy
 
 
 def tree(text: str) -> ast.expr:

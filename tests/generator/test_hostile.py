@@ -289,7 +289,7 @@ def test_any_text_stays_text(text: str) -> None:
 HASHES = """
 import hashlib, sys
 from pathlib import Path
-from blox.generating import generate
+from blox.io.generate import generate
 from blox.schema import from_bytes
 for file in sorted(Path(sys.argv[1]).glob("*.json")):
     source = generate(from_bytes(file.read_bytes()))

@@ -16,7 +16,7 @@ from trees import same_structure
 import blox as bx
 from blox.schema import Graph, from_bytes
 from blox.schema.expressions import evaluate
-from blox.schema.program import Instance
+from blox.schema.resolve.program import Instance
 
 HERE = Path(__file__).parents[1]
 MODELS = sorted(p.stem for p in (HERE / "models").glob("*.json"))

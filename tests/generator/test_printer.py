@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from syntax_trees import LOAD, Trees
 
-from blox.codegen import printer
-from blox.codegen.layout import render
+from blox.codegen.printer import printer
+from blox.codegen.printer.layout import render
 
 TREES = int(os.environ.get("BLOX_PRINTER_TREES", "1500"))
 """Functions per shape; set it to 20000 for a long run."""

@@ -13,7 +13,7 @@ from hf.checkpoints import TINY, copy
 from safetensors.numpy import load_file
 
 import blox as bx
-from blox.hf import from_hf, to_hf
+from blox.importers.hf import from_hf, to_hf
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from hf.checkpoints import TINY, Arrays, copy, expected
 from safetensors.numpy import load_file
 
 import blox as bx
-from blox.hf import from_hf, to_hf
+from blox.importers.hf import from_hf, to_hf
 from blox.schema import from_bytes, to_json
-from blox.schema.resolve import validate
+from blox.schema.resolve.resolver import validate
 from blox.weights import save_flat
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids", "position_ids")

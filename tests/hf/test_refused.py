@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hf.checkpoints import Arrays, copy
 
-from blox.hf import from_hf
+from blox.importers.hf import from_hf
 from blox.schema import BloxError, SpecError, WeightsError
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from sample_specs import function, spec
 
 import blox as bx
-from blox.io.fitting import fit
-from blox.io.loading import read_model
+from blox.io.load import read_model
+from blox.io.match import fit
 from blox.schema import Graph
 
 DEPTHS = {"old": 6, "new": 9}

@@ -166,7 +166,7 @@ def test_no_array_is_made_when_headers_do_not_fit(
 def test_no_header_is_read_when_the_graph_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from blox.io import loading
+    from blox.io import load as loading
 
     folder = model(tmp_path)
     CASES["a wrong reference"][0](folder)
@@ -218,7 +218,7 @@ def test_a_save_in_between_is_seen_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The folder changes between Graph and weights: what is loaded is of one model."""
-    from blox.io import loading
+    from blox.io import load as loading
     from blox.weights import read_headers as read
 
     other = layered(scan=True, depth=5)

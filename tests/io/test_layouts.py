@@ -18,7 +18,7 @@ from saved_models import assert_same, flat, init, layered, linear, nested, repea
 from trees import same_structure
 
 import blox as bx
-from blox.io.fitting import fit
+from blox.io.match import fit
 from blox.schema import Graph
 from blox.weights import Headers, TensorInfo
 

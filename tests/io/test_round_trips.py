@@ -282,7 +282,7 @@ def test_validation_of_structure_and_headers_needs_no_jax(tmp_path: Path) -> Non
     graph = layered(scan=True, inner=False)
     bx.save(tmp_path, graph, init(graph))
     code = (
-        "import sys; from blox.io.validating import validate\n"
+        "import sys; from blox.io.validate import validate\n"
         f"assert validate({str(tmp_path)!r}, shapes=False).ok\n"
         "print(*{'jax', 'numpy', 'huggingface_hub'} & set(sys.modules))"
     )

@@ -12,7 +12,7 @@ import pytest
 from ops.calling import NODE, call, node
 from ops.rows import ROWS, TORCH, Row
 
-from blox.ops.check import missing
+from blox.dev.op_check import missing
 from blox.schema import Op, op_class, op_names
 from blox.schema.graph import dump_node
 from blox.schema.op import ScopeOp

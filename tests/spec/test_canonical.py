@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sample_specs import CONTROL, GPT, RELU, TINY, Data, spec
 
 from blox.schema import Graph, from_bytes, to_json, to_msgpack
-from blox.schema.canonical import WIDTH
-from blox.schema.errors import quote
+from blox.schema.diagnostics import quote
+from blox.schema.write.canonical import WIDTH
 
 GOLDEN = Path(__file__).parent / "golden.json"
 ALL = {"tiny": TINY, "gpt": GPT, "control": CONTROL}

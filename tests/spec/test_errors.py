@@ -9,8 +9,8 @@ import pytest
 from sample_specs import CONTROL, GPT, RELU, TINY, function, spec
 
 from blox.schema import Graph, Report, SpecError
-from blox.schema.errors import MAX_DIAGNOSTICS, listing, quote
-from blox.schema.resolve import validate
+from blox.schema.diagnostics import MAX_DIAGNOSTICS, listing, quote
+from blox.schema.resolve.resolver import validate
 
 
 def errors(data: Any) -> list[str]:

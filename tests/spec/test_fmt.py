@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sample_specs import CONTROL, GPT, RELU, TINY, spec
 
 from blox.schema import Graph, SpecError, to_json
-from blox.schema.fmt import reorder
+from blox.schema.write.reorder import reorder
 
 
 @pytest.mark.parametrize("data", [TINY, GPT, CONTROL])

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from blox.schema import errors, expressions, limits, literals, names, reader
+from blox.schema import diagnostics as errors
+from blox.schema import expressions, limits, literals, names
+from blox.schema.parse import reader
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
 

@@ -32,7 +32,7 @@ def test_neither_jax_nor_numpy(tmp_path: Path) -> None:
         "g.program(); s.to_json(g); g.digest"
     )
     found = modules(code, str(file))
-    assert "blox.schema.resolve" in found
+    assert "blox.schema.resolve.resolver" in found
     assert HEAVY & {name.partition(".")[0] for name in found} == set()
     # Only the families of ops that the file uses, and the calls.
     ops = {n for n in found if n.startswith("blox.schema.ops.")}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blox.schema import SpecError
-from blox.schema.reader import read_plain
+from blox.schema.parse.reader import read_plain
 
 NODE = '{"functions":{"main":{"nodes":{"l":{"op":"relu",%s}}}}}'
 

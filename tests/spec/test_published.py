@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sample_specs import CONTROL, GPT, RELU, TINY, Data, spec
 
-from blox.schema import Graph, json_schema, lock, op_class, op_names
+from blox.schema import Graph, op_class, op_names
+from blox.schema.release import json_schema, lock
 
 jsonschema = pytest.importorskip("jsonschema")
-STALE = "is stale; run python -m blox.regenerate"
+STALE = "is stale; run python -m blox.dev.regenerate"
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from packing import pack
 
 from blox.schema import SpecError
-from blox.schema.reader import (
+from blox.schema.parse.reader import (
     MAX_BYTES,
     MAX_DEPTH,
     MAX_ITEMS,

@@ -9,7 +9,7 @@ import pytest
 from sample_specs import CONTROL, GPT, RELU, Data, X, function, spec
 
 from blox.schema import Graph, Leaf, SpecError, from_bytes
-from blox.schema.program import Instance, Program, Step, TreeConflict, join
+from blox.schema.resolve.program import Instance, Program, Step, TreeConflict, join
 
 
 def program(data: Data) -> Program:

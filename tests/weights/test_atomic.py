@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from weights.killed_saves import MODELS, held, save, tensors
 
-from blox.schema.errors import WeightsError
+from blox.schema.diagnostics import WeightsError
 from blox.weights import finish, load_flat, read_headers, save_flat
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="uses POSIX's calls")

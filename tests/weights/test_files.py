@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save as save_theirs
 
-from blox.schema.errors import WeightsError
+from blox.schema.diagnostics import WeightsError
 from blox.weights import (
     LeafSpec,
     compare,

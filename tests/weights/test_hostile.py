@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from blox.schema.errors import WeightsError
+from blox.schema.diagnostics import WeightsError
 from blox.weights import load_flat, locate, read_headers, save_flat
 
 Build = Callable[[Path], Path]

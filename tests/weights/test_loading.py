@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from blox.schema.errors import WeightsError
+from blox.schema.diagnostics import WeightsError
 from blox.weights import Headers, dump_flat, load_flat, read_headers, save_flat
 from blox.weights.dtypes import ITEMSIZE, NEEDS_X64
 

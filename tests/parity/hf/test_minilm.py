@@ -14,7 +14,7 @@ import torch
 from parity.hf.references import Arrays, error, outputs, sentence_embedding
 
 import blox as bx
-from blox.hf import from_hf, to_hf
+from blox.importers.hf import from_hf, to_hf
 
 pytestmark = pytest.mark.parity
 

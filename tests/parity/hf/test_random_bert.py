@@ -12,8 +12,8 @@ import torch
 from parity.hf.references import error, outputs
 
 import blox as bx
-from blox.hf import from_hf, to_hf
-from blox.hf.bert import ACTIVATIONS
+from blox.importers.hf import from_hf, to_hf
+from blox.importers.hf.families.bert import ACTIVATIONS
 
 pytestmark = pytest.mark.parity
 

@@ -1,0 +1,263 @@
+"""`GraphBuilder`: a whole Graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, overload
+
+import jax.numpy as jnp
+
+from blox.schema import Graph, SpecError
+from blox.schema.diagnostics import Diagnostic
+from blox.schema.expressions import ExpressionError, evaluate
+from blox.schema.graph import FORMAT
+
+from .binding import declared_sizes
+from .records import Record
+from .signatures import signature
+from .sizes import Dim, Dims
+from .trace import Traced, trace
+from .values import Flow, Input
+from .writer import Leaves
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class GraphBuilder:
+    """Writes a Graph from Python functions.
+
+        b = bx.GraphBuilder("classifier", features=64, classes=10)
+
+        @b.entry(x=bx.Input(["batch", "$features"]))
+        def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+            x = f.linear("hidden", x, out_features="$2 * features")
+            return f.linear("out", f.relu("act", x), out_features="$classes")
+
+        graph = b.graph(license="MIT")
+
+    Args:
+        name: the model's name.
+        attributes: its hyper-parameters, `"$name"` in every function.
+    """
+
+    def __init__(self, name: str, /, **attributes: int | float) -> None:
+        self.name = name
+        self.attributes = dict(attributes)
+        self.inputs: dict[str, dict[str, Input]] = {}
+        """The declared inputs of the entries."""
+        self.records: dict[str, Record] = {}
+        self.traced: dict[Any, Traced[Any]] = {}
+        self.active: list[str] = []
+        self.leaves: Leaves = {}
+        """What the entries so far keep at a path."""
+        self._dim_texts: dict[str, dict[str, int | str]] = {}
+        self._bounds: dict[str, Dim] = {}
+        self._constraints: list[str] = []
+        self._dims: Dims | None = None
+
+    def dim(
+        self,
+        name: str,
+        *,
+        min: int | str | None = None,
+        max: int | str | None = None,
+        multiple_of: int | str | None = None,
+    ) -> None:
+        """Bounds a dim of the entries: checked at the call, and known here.
+
+        Call it before the first entry.
+        """
+        self._not_yet(f"dims.{name}")
+        given = {"min": min, "max": max, "multiple_of": multiple_of}
+        texts = {k: v for k, v in given.items() if v is not None}
+        numbers = {k: self._number(f"dims.{name}.{k}", v) for k, v in texts.items()}
+        self._dim_texts[name] = texts
+        self._bounds[name] = Dim(**numbers)
+
+    def constraint(self, text: str) -> None:
+        """Relates dims of the entries: `b.constraint("cached >= seq")`.
+
+        Call it before the first entry.
+        """
+        self._not_yet("constraints")
+        self._constraints.append(text)
+
+    @property
+    def dims(self) -> Dims:
+        """The dims as symbolic sizes."""
+        if self._dims is None:
+            # The Graph's own checks say what is wrong with names and constraints.
+            self._plain_graph({"main": {"outputs": {"x": "x"}}})
+            try:
+                self._dims = Dims(self._bounds, self._constraints, self.attributes)
+            except ValueError as error:
+                text = str(error).partition("\n")[0]
+                raise _fault("dims", f"expected bounds for JAX: {text}") from error
+        return self._dims
+
+    @overload
+    def entry(self, function: F, /, **inputs: Input) -> F: ...
+    @overload
+    def entry(self, /, **inputs: Input) -> Callable[[F], F]: ...
+    def entry(
+        self, function: Callable[..., Any] | None = None, /, **inputs: Input
+    ) -> Any:
+        """Adds a function that users call; a decorator, or `b.entry(main, x=...)`.
+
+        Args:
+            function: `def main(f, x)`: the builder, then the inputs.
+            inputs: a declaration for every input.
+
+        Returns:
+            The Python function as it was, to be called from other entries too.
+
+        Raises:
+            SpecError: the Graph that it writes is not sound. ModelError: a node does
+                not take the shapes that flow into it.
+        """
+        if function is None:
+            return lambda function: self._entry(function, inputs)
+        return self._entry(function, inputs)
+
+    def _entry(self, function: F, inputs: dict[str, Input]) -> F:
+        form = signature(function)
+        if form.name in self.inputs:
+            raise _fault(form.name, "expected a new entry, found this name already")
+        if form.attributes:
+            raise _fault(
+                form.name,
+                f"expected an entry without attributes, found {form.attributes[0]}",
+                "attributes of the graph are its hyper-parameters",
+            )
+        for name in {**dict.fromkeys(form.inputs), **inputs}:
+            if name not in inputs:
+                hint = f'b.entry({name}=bx.Input(["batch", ...]))'
+                raise _fault(
+                    f"{form.name}.inputs.{name}", "expected its declaration", hint
+                )
+            if name not in form.inputs:
+                raise _fault(
+                    f"{form.name}.inputs.{name}",
+                    f"expected an input of {form.name} ({', '.join(form.inputs)})",
+                )
+        self.inputs[form.name] = {n: inputs[n] for n in form.inputs}
+        try:
+            flows = {n: self._flow(form.name, n) for n in form.inputs}
+            trace(self, function, flows, {})
+        except BaseException:
+            del self.inputs[form.name]
+            raise
+        return function
+
+    def _flow(self, entry: str, name: str) -> Flow:
+        given = self.inputs[entry][name]
+        if given.dtype == "key":
+            return Flow(kind="key", optional=given.optional)
+        path = f"{entry}.inputs.{name}"
+        shape = declared_sizes(path, given.shape, self.attributes, self.dims)
+        try:
+            dtype = jnp.dtype("float32" if given.dtype == "float" else given.dtype)
+        except TypeError:
+            raise _fault(path, f"expected a dtype, found {given.dtype!r}") from None
+        last = given.shape[-1] if shape and isinstance(shape[-1], int) else None
+        return Flow(shape, dtype, last, optional=given.optional)
+
+    def graph(
+        self,
+        *,
+        entries: Sequence[str] | None = None,
+        description: str = "",
+        license: str = "",
+        source: str = "",
+        citation: str = "",
+        authors: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        extra: dict[str, str | int | float | bool] | None = None,
+    ) -> Graph:
+        """The Graph, checked whole.
+
+        Args:
+            entries: another order of the entries; the first is what `bx.build` builds.
+            description: what the model is. The others: what people want to know of it.
+
+        Raises:
+            SpecError: every fault of meaning in one error.
+        """
+        names = list(self.inputs)
+        if not names:
+            raise _fault("", "expected at least one entry", "add one by b.entry")
+        if entries is not None:
+            if sorted(entries) != sorted(names):
+                have = ", ".join(names)
+                raise _fault("entries", f"expected {have} in some order, found others")
+            names = list(entries)
+        metadata = {
+            "description": description,
+            "license": license,
+            "source": source,
+            "citation": citation,
+            "authors": list(authors),
+            "tags": list(tags),
+            "extra": extra or {},
+        }
+        functions = {n: _plain(self.records[n]) for n in self._order(names)}
+        made = self._plain_graph(functions, entries=names, metadata=metadata)
+        made.program()
+        return made
+
+    def _plain_graph(self, functions: dict[str, Any], **more: Any) -> Graph:
+        data = {
+            "format": FORMAT,
+            "name": self.name,
+            "attributes": self.attributes,
+            "dims": self._dim_texts,
+            "constraints": self._constraints,
+            "functions": functions,
+            **more,
+        }
+        return Graph.parse(data)
+
+    def _order(self, entries: list[str]) -> list[str]:
+        """The entries and what they call, each function where it is first called."""
+        order: dict[str, None] = {}
+
+        def visit(name: str) -> None:
+            if name in order:
+                return
+            order[name] = None
+            for callee in self.records[name].callees():
+                visit(callee)
+
+        for name in entries:
+            visit(name)
+        return list(order)
+
+    def _not_yet(self, path: str) -> None:
+        if self._dims is not None:
+            raise _fault(
+                path,
+                "expected dims and constraints before the first entry",
+                "sizes are inferred with them",
+            )
+
+    def _number(self, path: str, value: int | str) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return int(evaluate(value, self.attributes))
+        except ExpressionError as error:
+            raise _fault(path, str(error)) from None
+
+
+def _plain(record: Record) -> dict[str, Any]:
+    return {
+        "doc": record.doc,
+        "attributes": record.attributes,
+        "inputs": record.inputs,
+        "nodes": record.nodes,
+        "outputs": record.outputs,
+    }
+
+
+def _fault(path: str, message: str, hint: str = "") -> SpecError:
+    return SpecError(Diagnostic("builder", path, message, hint))

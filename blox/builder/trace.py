@@ -1,0 +1,219 @@
+"""Python functions as functions of a Graph: traced with what flows into them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from blox.schema.diagnostics import quote
+from blox.schema.expressions import names
+from blox.schema.fields import is_expression
+from blox.schema.graph import dump_node
+
+from .binding import bind_shape
+from .records import Record, compare
+from .signatures import Signature, fault, signature
+from .values import Flow, Input, Value, Values
+
+if TYPE_CHECKING:
+    from .graph import GraphBuilder
+    from .writer import Leaves, Writer
+
+R = TypeVar("R")
+SINGLE = "out"
+"""The name of the one output of a function that returns a bare value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Traced(Generic[R]):
+    """What a call of a function gives: flows by output name, and its arrays."""
+
+    record: Record
+    outputs: dict[str, Flow]
+    leaves: Leaves
+    result: R
+    """What the Python function returned: a value, a dict or a named tuple of values."""
+
+
+def trace(
+    graph: GraphBuilder,
+    function: Callable[..., R],
+    flows: Mapping[str, Flow],
+    own: Mapping[str, int | float],
+) -> Traced[R]:
+    """Runs a Python function on what flows in, and records or compares its nodes.
+
+    Raises:
+        SpecError: it was traced before and now writes other nodes.
+    """
+    form = signature(function)
+    key = (function, tuple(repr(f) for f in flows.values()), tuple(own.items()))
+    found = graph.traced.get(key)
+    if found is not None:
+        return found
+    if form.name in graph.active:
+        chain = " -> ".join([*graph.active, form.name])
+        raise fault(form.name, f"expected calls without a cycle, found {chain}")
+    before = graph.records.get(form.name)
+    if before is None:
+        # Its place in the file: before the functions that it calls.
+        graph.records[form.name] = Record(form.name, "", [])
+    graph.active.append(form.name)
+    try:
+        made = _run(graph, function, form, flows, own)
+    except BaseException:
+        if before is None:
+            del graph.records[form.name]
+        raise
+    finally:
+        graph.active.pop()
+    if before is None:
+        graph.records[form.name] = made.record
+    else:
+        compare(before, made.record)
+        made = replace(made, record=before)
+    graph.traced[key] = made
+    return made
+
+
+def _run(
+    graph: GraphBuilder,
+    function: Callable[..., R],
+    form: Signature,
+    flows: Mapping[str, Flow],
+    own: Mapping[str, int | float],
+) -> Traced[R]:
+    from .function import FunctionBuilder
+    from .writer import Writer
+
+    # Entries share one tree of parameters; what is called has a scope of its own.
+    is_entry = len(graph.active) == 1
+    leaves = dict(graph.leaves) if is_entry else {}
+    w = Writer(graph, form.name, flows, own, leaves)
+    for name, given in graph.inputs.get(form.name, {}).items():
+        w.declared[name] = _declared(given)
+        if not flows[name].absent and flows[name].kind == "tensor":
+            path = f"{form.name}.inputs.{name}"
+            bind_shape(path, given.shape, flows[name].shape, w)
+    result = function(
+        FunctionBuilder(w), *w.inputs.values(), **{n: f"${n}" for n in form.attributes}
+    )
+    outputs = named_outputs(w, result)
+    doc = inspect.getdoc(function) or ""
+    record = Record(
+        form.name,
+        doc.partition("\n\n")[0].replace("\n", " "),
+        list(form.attributes),
+        {n: {**_input(w.declared[n], flows[n])} for n in _optional_last(flows)},
+        {n: dump_node(op) for n, op in w.nodes.items()},
+        {n: v.reference for n, v in outputs.items()},
+        bare=isinstance(result, Value),
+    )
+    leaving = {n: _leaving(v.flow, graph, own) for n, v in outputs.items()}
+    if is_entry:
+        graph.leaves.update(w.leaves)
+    return Traced(record, leaving, w.leaves, result)
+
+
+def named_outputs(w: Writer, result: Any) -> dict[str, Value]:
+    """The outputs by name.
+
+    Raises:
+        SpecError: what is returned is no value, dict or named tuple of values.
+    """
+    if isinstance(result, Value):
+        outputs: dict[str, Any] = {SINGLE: result}
+    elif isinstance(result, dict):
+        outputs = result
+    elif isinstance(result, Values):
+        outputs = dict(zip(result.names, result, strict=True))
+    elif isinstance(result, tuple) and hasattr(result, "_fields"):
+        outputs = dict(zip(_field_names(result), result, strict=True))
+    else:
+        w.fault(
+            "",
+            "expected a Value, a dict or a named tuple of them to be returned, found "
+            f"{type(result).__name__}",
+            'return {"x": x, "k": k}' if isinstance(result, tuple) else "",
+        )
+    for name, value in outputs.items():
+        if not isinstance(value, Value) or value.owner is not w:
+            w.fault(
+                f"outputs.{name}",
+                f"expected a value of {w.name}, found {quote(value)}",
+            )
+        if value.flow.optional:
+            w.fault(
+                f"outputs.{name}",
+                "expected a value that is always there, found "
+                f"{value.reference}, which is optional",
+                "give it a value by f.default",
+            )
+    return outputs
+
+
+def _field_names(result: Any) -> tuple[str, ...]:
+    names: tuple[str, ...] = result._fields
+    return names
+
+
+def rebuilt(result: R, values: tuple[Value, ...]) -> R:
+    """`values` in the form that the function returned its own in."""
+    made: Any
+    if isinstance(result, Value):
+        made = values[0]
+    elif isinstance(result, dict):
+        made = dict(zip(result, values, strict=True))
+    elif isinstance(result, Values):
+        made = Values(result.names, values)
+    else:
+        made = cast(Any, type(result))(*values)
+    return cast(R, made)
+
+
+def _input(declared: dict[str, Any], flow: Flow) -> dict[str, Any]:
+    if flow.kind == "key":
+        declared = {**declared, "dtype": "key"}
+    return {**declared, "optional": True} if flow.optional else declared
+
+
+def _declared(given: Input) -> dict[str, Any]:
+    declared: dict[str, Any] = {"shape": list(given.shape), "dtype": given.dtype}
+    declared |= {"optional": True} if given.optional else {}
+    return {**declared, **({"doc": given.doc} if given.doc else {})}
+
+
+def _optional_last(flows: Mapping[str, Flow]) -> list[str]:
+    return sorted(flows, key=lambda n: flows[n].optional)
+
+
+def _leaving(flow: Flow, graph: GraphBuilder, own: Mapping[str, Any]) -> Flow:
+    """A flow without what only the function that it leaves can name.
+
+    `$features` stays where it is the name of one of its own attributes: the caller
+    knows what it gave for that.
+    """
+    if not is_expression(flow.last):
+        return flow
+    used = names(str(flow.last))
+    if all(n in graph.attributes for n in used):
+        return flow
+    if len(used) == 1 and flow.last == f"${used[0]}" and used[0] in own:
+        return flow
+    return replace(flow, last=_number(flow))
+
+
+def _number(flow: Flow) -> int | None:
+    size = flow.shape[-1] if flow.shape else None
+    return size if isinstance(size, int) else None
+
+
+def entering(flow: Flow, graph: GraphBuilder) -> Flow:
+    """A flow without what only the function that it comes from can name."""
+    if is_expression(flow.last) and not all(
+        n in graph.attributes for n in names(str(flow.last))
+    ):
+        return replace(flow, last=_number(flow))
+    return flow

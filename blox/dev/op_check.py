@@ -1,0 +1,120 @@
+"""The check that spec classes and JAX functions agree."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from inspect import Parameter
+from typing import Any
+
+from blox.schema.op import Op, ParamOp, ScopeOp
+from blox.schema.registry import family, op_class, op_names
+
+
+def missing() -> list[str]:
+    """What an op lacks in one of the two rooms: a line each, none if all agree.
+
+    Every op needs a class and a function of its name (or `name_`, for aliases only).
+    The function takes the operands in the order of the class, the slots by name and, as
+    keywords, the attributes, less those that are only the sizes of its parameters;
+    defaults are those of the class.
+    """
+    return [f"{name}: {fault}" for name in op_names() for fault in _faults(name)]
+
+
+def _faults(name: str) -> list[str]:
+    cls = op_class(name)
+    if cls is None:
+        return ["no spec class"]
+    if not (cls.__doc__ or "").strip() or cls.__doc__ == Op.__doc__:
+        return ["the spec class has no docstring"]
+    if issubclass(cls, ScopeOp):
+        return []
+    module = import_module(f"blox.ops.{family(name)}")
+    function = getattr(module, name, None)
+    alias = function is None
+    if alias:
+        function = getattr(module, f"{name}_", None)
+    if not callable(function):
+        return [f"no function {name} in {module.__name__}"]
+    if getattr(function, "__module__", None) == module.__name__:
+        return (
+            ["a function with `_` must be an alias"] if alias else _own(cls, function)
+        )
+    return _alias(cls, function)
+
+
+def _own(cls: type[Op], function: Any) -> list[str]:
+    """Faults of a function of ours: its names are those of the class."""
+    fields = cls.fields()
+    taken = inspect.signature(function).parameters
+    positional = [n for n, p in taken.items() if p.kind is not Parameter.KEYWORD_ONLY]
+    keywords = [n for n, p in taken.items() if p.kind is Parameter.KEYWORD_ONLY]
+    leaf = ["value"] if family(cls.model_fields["op"].default) == "variables" else []
+    if leaf and not issubclass(cls, ParamOp):
+        leaf = []
+    wanted = [*fields.operands, *fields.slots, *leaf]
+    faults = []
+    if positional != wanted:
+        faults.append(f"expected the parameters {wanted}, found {positional}")
+    given = {*fields.attributes, "train", "axis_name", *_state(cls)}
+    if unknown := [n for n in keywords if n not in given]:
+        faults.append(f"the class has no attributes {unknown}")
+    sizes = _sizes(cls)
+    if unused := [a for a in fields.attributes if a not in keywords and a not in sizes]:
+        faults.append(f"the function takes no {unused}")
+    if cls.TRAIN and "train" not in keywords:
+        faults.append("the function takes no train")
+    return faults + _defaults(cls, {n: taken[n] for n in keywords})
+
+
+def _alias(cls: type[Op], function: Any) -> list[str]:
+    """Faults of a function of JAX: it takes the operands, then attributes by name."""
+    fields = cls.fields()
+    taken = dict(inspect.signature(function).parameters)
+    faults = []
+    if unknown := [a for a in fields.attributes if a not in taken]:
+        faults.append(f"{function.__name__} takes no {unknown}")
+    positional = [p for p in taken.values() if p.kind is not Parameter.KEYWORD_ONLY]
+    several = any(p.kind is Parameter.VAR_POSITIONAL for p in positional)
+    if not several and len(positional) < len(fields.operands):
+        faults.append(f"{function.__name__} takes {len(positional)} operands")
+    return faults + _defaults(cls, taken)
+
+
+def _defaults(cls: type[Op], taken: dict[str, Parameter]) -> list[str]:
+    """Defaults that differ: attributes equal to the default are left out in code."""
+    faults = []
+    for name in cls.fields().attributes:
+        if name not in taken or taken[name].default is Parameter.empty:
+            continue
+        field, found = cls.model_fields[name], taken[name].default
+        wanted = field.get_default(call_default_factory=True)
+        if not field.is_required() and not _same(wanted, found):
+            faults.append(
+                f"{name} is {wanted!r} in the class, {found!r} in the function"
+            )
+    return faults
+
+
+def _same(wanted: Any, found: Any) -> bool:
+    wanted = tuple(wanted) if isinstance(wanted, list) else wanted
+    if wanted is False and found is None:  # `keepdims` of `jnp.argmax`
+        return True
+    return type(wanted == found) is bool and bool(wanted == found)
+
+
+def _sizes(cls: type[Op]) -> set[str]:
+    """Attributes that only shape the op's parameters: sizes that may be inferred."""
+    if not issubclass(cls, ParamOp):
+        return set()
+    fields = cls.fields()
+    flags = {n for n in fields.attributes if n.startswith("use_")}
+    inferred = {n for n in fields.minima if cls.model_fields[n].default is None}
+    return flags | inferred | {"shape", "dtype"}
+
+
+def _state(cls: type[Op]) -> set[str]:
+    if not cls.STATEFUL:
+        return set()
+    return set(cls.model_construct(op=cls.model_fields["op"].default).parameters())

@@ -1,0 +1,219 @@
+"""The text of `docs/ops.md`: every op, from its spec class and its JAX function."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
+from typing import Any
+
+from blox.schema.op import Op, ParamOp, ScopeOp
+from blox.schema.ops.index import FAMILIES
+from blox.schema.parameters import KeyData, Leaf
+from blox.schema.registry import op_class
+from blox.schema.release import lock
+
+HEAD = """# The ops
+
+Written by `python -m blox.dev.regenerate` from the spec classes in `schema/ops/` and the
+JAX functions in `blox/ops/`; how to add one is in
+[CONTRIBUTING.md](../CONTRIBUTING.md#how-to-add-an-op).
+
+A node of [the format](format.md) is `{"op": "linear", "x": "h", ...}`: the fields of
+the op by name; those without a default are required. The builder has a method of the
+same name for each op.
+
+| type of a field | takes |
+|---|---|
+| `tensor` | a reference, a number, or an expression that is a number |
+| `optional tensor`, `optional key` | the same, or absent |
+| `tensors` | a list of them |
+| `key` | a reference to a key |
+| `arguments` | values by input name, or in a list |
+| `slot` | a parameter: stored, unless a reference is given here |
+| `size`, `count` | an integer of at least 1, of at least 0, or an expression |
+| `int`, `float` | a number of that kind, or an expression |
+| `scalar` | an integer or a float, or an expression |
+| `dtype` | `"float"`, the model's floating type, or the name of a concrete one |
+| `name` | a name of the Graph |
+| `literal` | numbers or booleans in nested lists of equal length |
+| `str` | a text that the op describes |
+
+A size that is `null` is taken from other nodes at the same path; the builder takes it
+from what flows in. Ops with parameters also take `params`, `init`, `axes` and `frozen`
+([section 9](format.md#9-parameters-state-keys)), those that call functions `params`.
+In shapes, `...` stands for any axes; dtypes are kept unless it is said otherwise.
+"""
+
+_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
+_WIDTH = 88
+
+
+class Symbol(int):
+    """A size that is not known: an integer of a name, in which classes calculate."""
+
+    text: str
+
+    def __new__(cls, text: str) -> Symbol:
+        made = super().__new__(cls, 1)
+        made.text = text
+        return made
+
+    def __floordiv__(self, other: int) -> Symbol:
+        return Symbol(f"{self.text} // {other}")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def text() -> str:
+    """`docs/ops.md`."""
+    parts = [HEAD, "\n## Contents\n\n"]
+    for family, ops in FAMILIES.items():
+        links = ", ".join(f"[{op}](#{op})" for op in ops)
+        parts.append(f"- [{family}](#family-{family}): {links}\n")
+    for family, ops in FAMILIES.items():
+        module = import_module(f"blox.schema.ops.{family}")
+        parts.append(f"\n## Family `{family}`\n\n{prose(inspect.getdoc(module) or '')}")
+        parts += [_op(family, op) for op in ops]
+    return "".join(parts)
+
+
+def prose(doc: str) -> str:
+    """A docstring as Markdown: a paragraph a line, all but its inline code escaped."""
+    joined = (" ".join(p.split()) for p in doc.split("\n\n") if p.strip())
+    return "".join(f"{_escaped(p)}\n\n" for p in joined).removesuffix("\n")
+
+
+def _escaped(paragraph: str) -> str:
+    result, at = "", 0
+    for span in _SPAN.finditer(paragraph):
+        result += _plain(paragraph[at : span.start()]) + span[0]
+        at = span.end()
+    result += _plain(paragraph[at:])
+    return re.sub(r"^([-+>#=]|\d+(?=[.)]))", r"\\\1", result)
+
+
+def _plain(words: str) -> str:
+    """Text without meaning for Markdown; `_` inside of a word has none anyway."""
+    words = re.sub(r"[\\`*\[\]<~&|]", r"\\\g<0>", words)
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", words)
+
+
+def _op(family: str, name: str) -> str:
+    cls = op_class(name)
+    assert cls is not None
+    parts = [f"### {name}\n\n{prose(inspect.getdoc(cls) or '')}"]
+    parts.append(f"```text\n{_signature(cls, name)}\n```\n")
+    if cls.TRAIN:
+        parts.append(
+            "It does something else in training, and updates its state there.\n"
+        )
+    if table := "\n".join(_parameters(name)):
+        parts.append(f"{table}\n")
+    if not issubclass(cls, ScopeOp):
+        parts.append(_function(family, name))
+    return "\n" + "\n".join(parts)
+
+
+@cache
+def _locked() -> dict[str, dict[str, str]]:
+    ops: dict[str, dict[str, str]] = json.loads(lock.text())["ops"]
+    return ops
+
+
+def _signature(cls: type[Op], name: str) -> str:
+    """`relu(x: tensor) -> out`, a field a line where that is long."""
+    locked = _locked()[name]
+    fields = [f"{k}: {v}" for k, v in locked.items() if not k.startswith("(")]
+    outputs = "key" if cls.OUTPUT_KIND == "key" else locked["(outputs)"]
+    if "names" in locked:
+        outputs = "one for each of names"
+    elif issubclass(cls, ScopeOp):
+        outputs = "those of the function"
+    if len(line := f"{name}({', '.join(fields)}) -> {outputs}") <= _WIDTH:
+        return line
+    return f"{name}(\n" + "".join(f"    {f},\n" for f in fields) + f") -> {outputs}"
+
+
+# --- Parameters ----------------------------------------------------------------------
+
+
+def symbolic(name: str) -> Op:
+    """An op whose sizes are symbols of their own names."""
+    cls = op_class(name)
+    assert cls is not None
+    values: dict[str, Any] = {"op": name}
+    for field in cls.fields().minima:
+        several = _locked()[name][field].startswith("list")
+        values[field] = [Symbol(f"{field}...")] if several else Symbol(field)
+    if issubclass(cls, ParamOp) and "dtype" in cls.model_fields:
+        values["dtype"] = "dtype"
+    return cls.model_construct(**values)
+
+
+def shape(leaf: Leaf) -> str:
+    """`(in_features, out_features)`."""
+    sizes = ", ".join(str(size) for size in leaf.shape)
+    return (
+        f"({sizes},)" if len(leaf.shape) == 1 and "..." not in sizes else f"({sizes})"
+    )
+
+
+def _parameters(name: str) -> Iterator[str]:
+    """A table of the arrays that an op owns: its lines, if it owns any."""
+    op = symbolic(name)
+    leaves = op.parameters()
+    if not leaves:
+        return
+    yield "| array | shape | dtype | kind | starts as |"
+    yield "|---|---|---|---|---|"
+    flags = [a for a in op.fields().attributes if getattr(op, a) is True]
+    for array, leaf in leaves.items():
+        label = f"`{array}`" if array else "the node itself"
+        for flag in flags:
+            if array not in op.model_copy(update={flag: False}).parameters():
+                label += f", if `{flag}`"
+        cells = (label, f"`{shape(leaf)}`", f"`{leaf.dtype}`", leaf.kind, _start(leaf))
+        yield f"| {' | '.join(cells)} |"
+
+
+def _start(leaf: Leaf) -> str:
+    """The initialiser as `init` would say it."""
+    if isinstance(leaf.init, KeyData):
+        return "data of a key of its own"
+    data = {"name": leaf.init.name, **leaf.init.model_dump(exclude_defaults=True)}
+    return f"`{json.dumps(data)}`"
+
+
+# --- Functions -----------------------------------------------------------------------
+
+
+def _function(family: str, name: str) -> str:
+    """What stands in JAX for an op: the function that it is, or its source."""
+    source, statements = _module(family)
+    node = statements.get(name) or statements[f"{name}_"]
+    if isinstance(node, ast.Assign):
+        return f"In JAX it is `{ast.unparse(node.value)}`.\n"
+    lines = source.splitlines()[node.lineno - 1 : node.end_lineno]
+    inlined = any(ast.unparse(d) == "inline" for d in node.decorator_list)
+    how = "In generated code its expression stands in place:" if inlined else "In JAX:"
+    return f"{how}\n\n```python\n" + "\n".join(lines) + "\n```\n"
+
+
+@cache
+def _module(family: str) -> tuple[str, dict[str, ast.Assign | ast.FunctionDef]]:
+    source = (files("blox.ops") / f"{family}.py").read_text(encoding="utf-8")
+    found: dict[str, ast.Assign | ast.FunctionDef] = {}
+    for node in ast.parse(source).body:
+        match node:
+            case ast.FunctionDef(name=name):
+                found[name] = node
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                found[name] = node
+    return source, found

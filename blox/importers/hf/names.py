@@ -1,0 +1,139 @@
+"""Arrays between Params and a checkpoint, by a table that reads both ways.
+
+A row of the table says which module of transformers a node is, and the op what its
+arrays are called there, and how they are turned. Params hold the layers stacked under a
+scanned repeat, in a list under an unrolled one; a checkpoint has a module per layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from blox.schema import Leaf
+from blox.schema.diagnostics import Diagnostic, WeightsError
+from blox.weights import LeafSpec
+
+Row = tuple[str, str, str]
+"""(node, module of transformers, op); `*` stands for the number of the layer."""
+
+# op -> (parameter here, parameter in transformers, transposed)
+PARAMETERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
+    "linear": (("kernel", "weight", True), ("bias", "bias", False)),
+    "embed": (("embedding", "weight", False),),
+    "layer_norm": (("scale", "weight", False), ("bias", "bias", False)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One array of a checkpoint: `params[path][layer]`, transposed or not.
+
+    `shape` and `dtype` are those of the checkpoint; `layer` is None for what is not
+    stacked.
+    """
+
+    path: str
+    layer: int | None
+    name: str
+    transposed: bool
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def places(table: Iterable[Row], leaves: Mapping[str, Leaf]) -> list[Place]:
+    """Every array of a checkpoint of a model with these leaves.
+
+    Raises:
+        WeightsError: leaves that the table doesn't name.
+    """
+    found: list[Place] = []
+    for node, module, op in table:
+        for ours, theirs, transposed in PARAMETERS[op]:
+            rows = _copies(f"{node}.{ours}", leaves)
+            for path, layer, number in rows:
+                leaf = leaves[path]
+                shape = tuple(reversed(leaf.shape)) if transposed else leaf.shape
+                name = f"{module}.{theirs}".replace("*", str(number))
+                found.append(Place(path, layer, name, transposed, shape, leaf.dtype))
+    unknown = set(leaves) - {place.path for place in found}
+    if unknown:
+        raise WeightsError(
+            Diagnostic("hf-name", path, "transformers has no array for this one")
+            for path in leaves
+            if path in unknown
+        )
+    return found
+
+
+def _copies(
+    pattern: str, leaves: Mapping[str, Leaf]
+) -> Iterator[tuple[str, int | None, int]]:
+    """(path, index within the array, number of the layer) for each array of a row."""
+    stacked = pattern.replace(".*", "")
+    if stacked in leaves:
+        stack = leaves[stacked].stack
+        if stack:
+            yield from ((stacked, i, i) for i in range(stack[0]))
+        else:
+            yield stacked, None, 0
+    elif "*" in pattern:
+        number = 0
+        while (path := pattern.replace("*", str(number))) in leaves:
+            yield path, None, number
+            number += 1
+
+
+def expected(found: Iterable[Place]) -> dict[str, LeafSpec]:
+    """What a checkpoint must hold, by name."""
+    return {place.name: LeafSpec(place.shape, place.dtype) for place in found}
+
+
+def gather(found: Iterable[Place], arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of Params by path, from those of a checkpoint by name (NumPy).
+
+    Raises:
+        WeightsError: layers of unequal dtypes, which one array can't hold.
+    """
+    import numpy as np
+
+    layers: dict[str, list[Any]] = {}
+    single: dict[str, Any] = {}
+    for place in found:
+        array = np.asarray(arrays[place.name])
+        array = array.T if place.transposed else array
+        if place.layer is None:
+            single[place.path] = array
+        else:
+            layers.setdefault(place.path, []).append(array)
+    mixed = {}
+    for path, parts in layers.items():
+        dtypes = sorted({str(part.dtype) for part in parts})
+        if len(dtypes) > 1:
+            mixed[path] = dtypes
+    if mixed:
+        raise WeightsError(
+            Diagnostic(
+                "weights-dtype",
+                path,
+                f"expected one dtype for all layers, found {', '.join(dtypes)}",
+            )
+            for path, dtypes in mixed.items()
+        )
+    stacked = {path: np.stack(parts) for path, parts in layers.items()}
+    return single | stacked
+
+
+def scatter(found: Iterable[Place], arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of a checkpoint by name (NumPy), from those of Params by path."""
+    import numpy as np
+
+    result: dict[str, Any] = {}
+    for place in found:
+        array = np.asarray(arrays[place.path])
+        array = array if place.layer is None else array[place.layer]
+        result[place.name] = np.ascontiguousarray(
+            array.T if place.transposed else array
+        )
+    return result

@@ -1,0 +1,233 @@
+"""The modules of sentence-transformers: pooling of the tokens, normalisation.
+
+Reimers and Gurevych, arXiv:1908.10084. `modules.json` lists them; of the types that it
+names the last word is looked up in a closed list, nothing is imported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from blox.schema.diagnostics import Diagnostic, SpecError, quote
+from blox.weights.files import plain_name
+
+from .config import read_json
+
+SENTENCE = "sentence_embedding"
+MODULES_FILE = "modules.json"
+TOKENS_FILE = "sentence_bert_config.json"
+POOLING_FOLDER = "1_Pooling"
+_HINT = "sentence=False imports the encoder alone"
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentenceConfig:
+    """How token vectors become one vector; the last two are for the tokenizer."""
+
+    pooling: str = "mean"
+    normalize: bool = False
+    max_seq_length: int | None = None
+    do_lower_case: bool = False
+
+
+_TOTAL: Data = {
+    "column": {"op": "expand_dims", "x": "present", "axis": -1},
+    "weighted": {"op": "multiply", "a": "x", "b": "column"},
+    "total": {"op": "sum", "x": "weighted", "axis": -2},
+    "tokens": {"op": "sum", "x": "present", "axis": -1, "keepdims": True},
+    "count": {"op": "maximum", "a": "tokens", "b": 1},
+}
+# What turns x (batch, seq, width) and present (batch, seq), 0 for padding, into pooled
+# (batch, width).
+POOLING: dict[str, Data] = {
+    "mean": {**_TOTAL, "pooled": {"op": "divide", "a": "total", "b": "count"}},
+    "mean_sqrt_len_tokens": {
+        **_TOTAL,
+        "root": {"op": "sqrt", "x": "count"},
+        "pooled": {"op": "divide", "a": "total", "b": "root"},
+    },
+    "max": {
+        "column": {"op": "expand_dims", "x": "present", "axis": -1},
+        "kept": {"op": "where", "condition": "column", "a": "x", "b": -1e9},
+        "pooled": {"op": "max", "x": "kept", "axis": -2},
+    },
+    "cls": {  # the first token that is no padding
+        "place": {"op": "argmax", "x": "present", "axis": -1},
+        "places": {"op": "expand_dims", "x": "place", "axis": [-2, -1]},
+        "first": {"op": "take_along_axis", "x": "x", "indices": "places", "axis": -2},
+        "pooled": {"op": "squeeze", "x": "first", "axis": -2},
+    },
+}
+# In files from before `pooling_mode` each mode had a switch of its own.
+_SWITCHES = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+
+
+def sentence_functions(config: SentenceConfig) -> Data:
+    """The entry `sentence_embedding`, which calls `main`, and the pooling."""
+    ids = {"shape": ["batch", "seq"], "dtype": "int32"}
+    nodes: Data = {
+        "ones": {"op": "ones_like", "x": "input_ids"},
+        "present": {"op": "default", "x": "attention_mask", "default": "ones"},
+        "model": {
+            "op": "call",
+            "function": "main",
+            "params": ".",
+            "inputs": {
+                "input_ids": "input_ids",
+                "attention_mask": "present",
+                "token_type_ids": "token_type_ids",
+            },
+        },
+        "pooled": {
+            "op": "call",
+            "function": "pool",
+            "inputs": {"x": "model.last_hidden_state", "present": "present"},
+        },
+    }
+    if config.normalize:
+        nodes["length"] = {"op": "norm", "x": "pooled", "axis": -1, "keepdims": True}
+        nodes["divisor"] = {"op": "maximum", "a": "length", "b": 1e-12}
+        nodes["normalized"] = {"op": "divide", "a": "pooled", "b": "divisor"}
+    return {
+        SENTENCE: {
+            "doc": "Token ids to one vector per text.",
+            "inputs": {
+                "input_ids": ids,
+                "attention_mask": {**ids, "optional": True},
+                "token_type_ids": {**ids, "optional": True},
+            },
+            "nodes": nodes,
+            "outputs": {SENTENCE: "normalized" if config.normalize else "pooled"},
+        },
+        "pool": {
+            "inputs": {"x": {}, "present": {}},
+            "nodes": POOLING[config.pooling],
+            "outputs": {"x": "pooled"},
+        },
+    }
+
+
+def read_sentence(folder: Path) -> SentenceConfig | None:
+    """What the `modules.json` of a folder declares; None where there is none.
+
+    Raises:
+        SpecError: modules, or a pooling, that have no counterpart here.
+        WeightsError: a file that is not a regular one of the folder.
+    """
+    modules = read_json(folder, MODULES_FILE)
+    if modules is None:
+        return None
+    if not isinstance(modules, list) or not all(isinstance(m, dict) for m in modules):
+        _refuse(MODULES_FILE, "expected a list of modules", modules)
+    kinds = [str(m.get("type")).rpartition(".")[2] for m in modules]
+    wanted = ["Transformer", "Pooling", "Normalize"]
+    if kinds not in (wanted, wanted[:2]):
+        _refuse(MODULES_FILE, f"expected {', '.join(wanted)}", ", ".join(kinds))
+    if modules[0].get("path") not in ("", None):
+        found = modules[0]["path"]
+        _refuse(f"{MODULES_FILE}.0.path", "expected the encoder in the folder", found)
+    return SentenceConfig(
+        pooling=_pooling(folder, modules[1].get("path")),
+        normalize=len(kinds) == 3,
+        **_tokens(folder),
+    )
+
+
+def _pooling(folder: Path, name: Any) -> str:
+    where = f"{MODULES_FILE}.1.path"
+    if not isinstance(name, str) or not plain_name(name):
+        _refuse(where, "expected the plain name of a folder", name)
+    inner = folder / name
+    if not inner.resolve().is_relative_to(folder.resolve()):
+        _refuse(where, "expected a folder of the model, found a link out of it", name)
+    data = read_json(inner, "config.json", f"{POOLING_FOLDER}/config.json")
+    path = f"{POOLING_FOLDER}/config.json"
+    if not isinstance(data, dict):
+        _refuse(path, "expected a JSON object", data)
+    modes = data.get("pooling_mode")
+    if modes is None:
+        modes = [mode for key, mode in _SWITCHES.items() if data.get(key) is True]
+    modes = [modes] if isinstance(modes, str) else modes
+    if not isinstance(modes, list) or len(modes) != 1 or modes[0] not in POOLING:
+        _refuse(path, f"expected one pooling of {', '.join(POOLING)}", modes)
+    if data.get("include_prompt") not in (True, None):
+        found = data["include_prompt"]
+        _refuse(f"{path}.include_prompt", "expected prompts to be pooled", found)
+    mode: str = modes[0]
+    return mode
+
+
+def _tokens(folder: Path) -> Data:
+    data = read_json(folder, TOKENS_FILE)
+    data = data if isinstance(data, dict) else {}
+    length = data.get("max_seq_length")
+    if length is not None and not (type(length) is int and 0 < length < 2**31):
+        _refuse(f"{TOKENS_FILE}.max_seq_length", "expected a positive integer", length)
+    return {
+        "max_seq_length": length,
+        "do_lower_case": data.get("do_lower_case") is True,
+    }
+
+
+def sentence_files(config: SentenceConfig, width: int) -> tuple[Data, Data]:
+    """Files to be written, as plain data: of the model's folder, of the pooling's."""
+    types = [("", "Transformer"), (POOLING_FOLDER, "Pooling")]
+    if config.normalize:
+        types.append(("2_Normalize", "Normalize"))
+    # The names of sentence-transformers 2 to 5; later ones know them as well.
+    modules = [
+        {
+            "idx": i,
+            "name": str(i),
+            "path": path,
+            "type": f"sentence_transformers.models.{kind}",
+        }
+        for i, (path, kind) in enumerate(types)
+    ]
+    files: Data = {MODULES_FILE: modules}
+    if config.max_seq_length is not None:
+        files[TOKENS_FILE] = {
+            "max_seq_length": config.max_seq_length,
+            "do_lower_case": config.do_lower_case,
+        }
+    pooling: Data = {"word_embedding_dimension": width}
+    for key, mode in _SWITCHES.items():
+        pooling[key] = mode == config.pooling
+    return files, {"config.json": pooling}
+
+
+def sentence_extra(config: SentenceConfig) -> Data:
+    """What the Graph doesn't say of them, as its extra metadata."""
+    extra: Data = {"pooling": config.pooling}
+    if config.max_seq_length is not None:
+        extra["max_seq_length"] = config.max_seq_length
+    if config.do_lower_case:
+        extra["do_lower_case"] = True
+    return extra
+
+
+def sentence_from_extra(extra: Data, *, normalize: bool) -> SentenceConfig:
+    """The settings again; what is not sound in there is taken as not given."""
+    pooling, length = extra.get("pooling"), extra.get("max_seq_length")
+    return SentenceConfig(
+        pooling=pooling if isinstance(pooling, str) and pooling in POOLING else "mean",
+        normalize=normalize,
+        max_seq_length=length if type(length) is int and length > 0 else None,
+        do_lower_case=extra.get("do_lower_case") is True,
+    )
+
+
+def _refuse(path: str, expected: str, found: Any) -> NoReturn:
+    message = f"{expected}, found {quote(found)}"
+    raise SpecError(Diagnostic("hf-sentence", path, message, _HINT))

@@ -1,0 +1,143 @@
+"""`bx.save`: Params checked against their Graph, then all files at once or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from blox.schema import Graph, WeightsError, to_json
+from blox.schema.diagnostics import Diagnostic, bounded, quote
+from blox.weights import LeafSpec, TensorInfo, compare, save_flat
+from blox.weights.files import shown
+
+from . import hub
+from .examples import EXAMPLES, Example, dump_examples
+from .spec import (
+    GRAPH_JSON,
+    GRAPH_KEY,
+    GRAPH_MSGPACK,
+    PathLike,
+    is_single,
+    is_spec,
+    metadata_of,
+)
+
+
+def save(
+    path: PathLike,
+    graph: Graph,
+    params: Mapping[str, Any],
+    *,
+    max_shard_size: int | str | None = None,
+    examples: Sequence[Example | Mapping[str, Any] | tuple[Any, ...]] = (),
+    progress: bool | None = None,
+) -> None:
+    """Write a model, atomically: `bx.save("model", graph, params)`.
+
+    A folder gets `graph.json` and `params.safetensors` (or shards and their index), and
+    `examples.safetensors` if there are any; a path that ends in `.safetensors` becomes
+    one file that holds its Graph too. Whatever an older model at `path` had is replaced
+    or removed; other files stay. Equal arguments give equal bytes.
+
+    Args:
+        path: a folder, made if absent, or a file whose name ends in `.safetensors`.
+        graph: the Graph.
+        params: arrays (JAX or NumPy) in the nesting of `bx.init(graph, key)`.
+        max_shard_size: bytes of data per file, or text such as `"5GB"`; folders only.
+        examples: the numeric contract that `bx.verify` runs, an `Example` each, or its
+            fields as a tuple, or inputs by name alone; outputs that aren't given are
+            computed. Folders only.
+        progress: show a bar for long work; by default on a terminal.
+
+    Raises:
+        SpecError: all faults of the Graph. WeightsError: all differences between Params
+            and Graph, or what can't be written. Nothing is written then.
+        ModelError: an example that the model does not take.
+    """
+    if hub.is_hub(path):
+        wanted = "expected a folder or a file here, found a name of the Hub"
+        hint = "save to a folder, then: hf upload owner/name folder"
+        _refuse("weights-target", str(path), wanted, hint)
+    target = Path(path)
+    if is_spec(target):
+        wanted = "expected a folder or a *.safetensors file, found another name"
+        _refuse("weights-target", shown(target), wanted)
+    tensors = check_params(graph, params)
+    metadata = metadata_of(graph)
+    extras: dict[str, bytes] = {}
+    if is_single(target):
+        if examples:
+            wanted = "expected no examples for a single file, found some"
+            _refuse("weights-target", shown(target), wanted, "save to a folder")
+        metadata[GRAPH_KEY] = to_json(graph)
+    else:
+        extras[GRAPH_JSON] = to_json(graph).encode()
+        if examples:
+            extras[EXAMPLES] = dump_examples(graph, params, examples)
+    save_flat(
+        target,
+        tensors,
+        metadata=metadata,
+        max_shard_size=max_shard_size,
+        extra_files=extras or None,
+        remove=() if is_single(target) else (GRAPH_MSGPACK, EXAMPLES),
+        progress=progress is not False,
+    )
+
+
+def check_params(graph: Graph, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of Params by graph path, if they are those of the Graph.
+
+    Raises:
+        WeightsError: every leaf that is missing, unknown, no array, or of another shape
+            or dtype.
+    """
+    findings: list[Diagnostic] = []
+    arrays: dict[str, Any] = {}
+    for path, value in _flatten(params, ""):
+        if not _is_array(value):
+            wanted = "expected an array"
+            hint = "jax.numpy.asarray makes one"
+            kind = type(value).__name__
+            findings.append(
+                Diagnostic("weights-kind", path, f"{wanted}, found {quote(kind)}", hint)
+            )
+        arrays[path] = value
+    nowhere = Path()
+    found = {
+        path: TensorInfo(path, str(a.dtype), tuple(a.shape), nowhere, 0, 0)
+        for path, a in arrays.items()
+        if _is_array(a)
+    }
+    bad = set(arrays) - set(found)
+    expected = {
+        path: LeafSpec(leaf.full_shape, leaf.dtype)
+        for path, leaf in graph.program().leaves().items()
+        if path not in bad
+    }
+    findings += compare(found, expected)
+    if findings:
+        raise WeightsError(bounded(findings))
+    return {path: arrays[path] for path in expected}
+
+
+def _is_array(value: Any) -> bool:
+    """Shapes alone, as of `jax.eval_shape`, are none."""
+    return all(hasattr(value, name) for name in ("shape", "dtype", "__array__"))
+
+
+def _flatten(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, Mapping):
+        items = [(k if isinstance(k, str) else quote(k), v) for k, v in tree.items()]
+    elif isinstance(tree, (list, tuple)):
+        items = [(str(i), v) for i, v in enumerate(tree)]
+    else:
+        yield path or ".", tree
+        return
+    for name, part in items:
+        yield from _flatten(part, f"{path}.{name}" if path else name)
+
+
+def _refuse(code: str, path: str, message: str, hint: str = "") -> None:
+    raise WeightsError(Diagnostic(code, path, message, hint))

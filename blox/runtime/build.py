@@ -1,0 +1,110 @@
+"""`bx.build`: a pure function of (params, inputs) for an entry of a Graph."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from blox.schema import Graph, ModelError
+
+from .context import Context, as_array, failed, floating_dtype
+from .inputs import Signature
+from .interpreter import Interpreter
+
+
+def build(
+    graph: Graph,
+    entry: str | None = None,
+    *,
+    train: bool = False,
+    dtype: Any = None,
+    axis_name: str | None = None,
+) -> Callable[..., tuple[Any, dict[str, Any]]]:
+    """The model as a pure function, `outputs, state = model(params, *inputs)`.
+
+    Args:
+        graph: the Graph; it is checked whole, once.
+        entry: which entry to build, the first one by default.
+        train: batch statistics are used and updated, keys are drawn.
+        dtype: `float` parameters, frozen or not, and inputs are cast to it on entry;
+            state and buffers never are.
+        axis_name: the mapped axis over which statistics of a batch are taken.
+
+    Returns:
+        A function of Params and the entry's inputs, by position or name. `outputs` is the
+        array of a single output, else a dict by name. `state` holds what the call
+        updates (`bx.merge(params, state)`), an empty dict if nothing.
+
+    Raises:
+        SpecError: the Graph is not sound.
+        ModelError: no such entry, no floating dtype; when the function is called, inputs
+            or Params that do not fit, with the graph path.
+    """
+    program = graph.program()
+    name = graph.entries[0] if entry is None else entry
+    if name not in program.entries:
+        raise ModelError.one(
+            "entry", name, f"expected an entry of the Graph: {', '.join(graph.entries)}"
+        )
+    instance = program.entries[name]
+    run = Interpreter(program.live_instances()).run(instance)
+    signature = Signature(program, instance)
+    outputs = tuple(instance.outputs)
+    float_path = instance.float_path()
+    where = float_path.split(".") if float_path is not None else []
+    leaves = program.leaves()
+    target = None if dtype is None else floating_dtype(dtype)
+
+    def cast(path: str, part: Any) -> Any:
+        if isinstance(part, dict):
+            return {k: cast(f"{path}.{k}" if path else k, v) for k, v in part.items()}
+        if isinstance(part, list):
+            return [cast(f"{path}.{i}", v) for i, v in enumerate(part)]
+        leaf = leaves.get(path)
+        if leaf is not None and leaf.kind == "param" and leaf.dtype == "float":
+            return part.astype(target)
+        return part
+
+    def model(params: Any, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+        inputs = signature.bind(args, kwargs)
+        if target is not None:
+            params = cast("", params)
+            for input_name, spec in instance.function.inputs.items():
+                if spec.dtype == "float" and inputs[input_name] is not None:
+                    inputs[input_name] = inputs[input_name].astype(target)
+        floating = target or _dtype_at(params, where)
+        try:
+            values, state = run(params, inputs, Context(train, floating, axis_name))
+        except ModelError as error:
+            raise failed(name, error, {}) from error.__cause__
+        arrays = map(as_array, values)  # a number that a call got may come out again
+        if len(outputs) == 1:
+            return next(arrays), state
+        return dict(zip(outputs, arrays, strict=True)), state
+
+    parameters = [inspect.Parameter("params", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+    for input_name, spec in instance.function.inputs.items():
+        parameters.append(
+            inspect.Parameter(
+                input_name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=None if spec.optional else inspect.Parameter.empty,
+            )
+        )
+    model.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    model.__name__ = model.__qualname__ = graph.name if name == "main" else name
+    model.__doc__ = instance.function.doc or f"Entry {name} of {graph.name}."
+    return model
+
+
+def _dtype_at(params: Any, path: list[str]) -> Any:
+    for name in path:
+        try:
+            params = params[int(name)] if isinstance(params, list) else params[name]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return jnp.dtype("float32")
+    return jax.dtypes.canonicalize_dtype(params.dtype) if path else jnp.dtype("float32")

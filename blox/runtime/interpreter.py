@@ -1,0 +1,216 @@
+"""Instances as closures: every decision that the Graph takes is taken once, at build."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from blox.ops.library import argument as argument_value
+from blox.ops.library import op_function
+from blox.ops.state import merge
+from blox.schema import ModelError
+from blox.schema.diagnostics import listing
+from blox.schema.expressions import names
+from blox.schema.fields import is_expression
+from blox.schema.op import ScopeOp
+from blox.schema.parameters import Leaf
+from blox.schema.resolve.program import Arg, Instance, Step
+
+from .context import Context, Run, failed, lacking, lookup
+from .control.dispatch import control
+from .values import (
+    Act,
+    Env,
+    Getter,
+    Typed,
+    evaluated,
+    getter,
+    has_expression,
+    key_getter,
+)
+
+
+class Interpreter:
+    """Compiles each instance of a Program once."""
+
+    def __init__(self, instances: Sequence[Instance] = ()) -> None:
+        names = Counter(i.name for i in instances)
+        self._varied = {n for n, count in names.items() if count > 1}
+        self._runs: dict[int, Run] = {}
+        self.bodies: dict[Any, Callable[..., Any]] = {}
+        """What is under `jax.checkpoint`, by function, inputs and context."""
+
+    def varies(self, instance: Instance) -> bool:
+        """Whether the function is called with different attributes."""
+        return instance.name in self._varied
+
+    def run(self, instance: Instance) -> Run:
+        """The instance as a function of (params, inputs by name, context)."""
+        found = self._runs.get(id(instance))
+        if found is None:
+            found = self._runs[id(instance)] = self._compile(instance)
+        return found
+
+    def _compile(self, instance: Instance) -> Run:
+        steps = [(s, self._act(instance, s)) for s in instance.live_steps]
+        outputs = [getter(a) for a in instance.outputs.values()]
+        dims = tuple(instance.dims.items())
+        used = _used_dims(instance)
+        dims = tuple((n, where) for n, where in dims if n in used)
+        optional = [n for n, i in instance.function.inputs.items() if i.optional]
+        values = instance.values
+
+        def run(
+            params: Any, inputs: dict[str, Any], context: Context
+        ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            env: Env = dict(inputs)
+            for name in optional:
+                env.setdefault(name, None)
+            if dims:
+                sizes = {n: env[name].shape[axis] for n, (name, axis) in dims}
+                env["$"] = {**values, **sizes}
+            state: dict[str, Any] = {}
+            for step, act in steps:
+                try:
+                    own = lookup(params, step.scope) if step.tree else {}
+                    if step.merges:
+                        own = merge(own, _find(state, step.scope))
+                    env[step.name], new = act(own, env, context)
+                except ModelError as error:
+                    raise failed(step.name, error, {}) from error.__cause__
+                except Exception as error:
+                    shown = _operands(step, env, params)
+                    raise failed(step.name, error, shown) from error
+                if step.stateful:
+                    _write(state, step.scope, new)
+            return tuple(get(env) for get in outputs), state
+
+        return run
+
+    def _act(self, instance: Instance, step: Step) -> Act:
+        if isinstance(step.op, ScopeOp):
+            used = instance.used_outputs().get(step.name, set())
+            return control(self, step, used)
+        return call_op(step)
+
+
+def call_op(step: Step) -> Act:
+    """The closure of a node that computes by itself."""
+    op = step.op
+    fields = op.fields()
+    function = op_function(op.op)
+    call = function.call
+    operands: list[Getter] = []
+    for name, operand in fields.operands.items():
+        arg = step.args[name]
+        if operand.many == "list":
+            gets = [getter(a) for a in arg]
+            operands.append(lambda env, gets=gets: [get(env) for get in gets])  # type: ignore[misc]
+        elif operand.kind == "key":
+            operands.append(key_getter(arg, step.name))
+        else:
+            operands.append(getter(arg))
+    slots = {n: getter(step.args[n]) for n in fields.slots if n in step.args}
+    leaf = isinstance(step.tree, Leaf)
+    owned = () if leaf else tuple(op.stored())
+    fixed: dict[str, Any] = {}
+    dynamic: dict[str, Typed] = {}
+    for name in function.attributes:
+        value = getattr(op, name)
+        if name == "dtype" and value == "float":
+            dynamic[name] = lambda env, context: context.dtype
+        elif has_expression(value):
+            kind = "float" if name in fields.floats else "int"
+            dynamic[name] = lambda env, context, n=name, v=value, k=kind: (
+                argument_value(  # type: ignore[misc]
+                    n, evaluated(v, env, k)
+                )
+            )
+        else:
+            fixed[name] = argument_value(name, value)
+    if op.TRAIN:
+        dynamic["train"] = lambda env, context: context.train
+    if function.takes_axis_name:
+        dynamic["axis_name"] = lambda env, context: context.axis_name
+    stateful = op.STATEFUL
+    several = op.outputs() != ("out",)
+
+    def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+        arguments = [get(env) for get in operands]
+        if leaf:
+            arguments.append(params)
+        try:
+            keywords = {n: params[n] for n in owned}
+        except (KeyError, IndexError, TypeError):
+            there = params if isinstance(params, dict) else ()
+            wanted = [repr(n) for n in owned if n not in there]
+            raise lacking(params, listing(wanted)) from None
+        for name, get in slots.items():
+            keywords[name] = get(env)
+        keywords.update(fixed)
+        for name, value in dynamic.items():
+            keywords[name] = value(env, context)
+        result = call(*arguments, **keywords)
+        state = None
+        if stateful:
+            result, state = result
+        return tuple(result) if several else (result,), state
+
+    return act
+
+
+def _used_dims(instance: Instance) -> set[str]:
+    """The dims that nodes speak of, so that others aren't looked up."""
+    found: set[str] = set()
+
+    def search(value: Any) -> None:
+        if is_expression(value):
+            found.update(names(value))
+        elif isinstance(value, (list, tuple)):
+            for part in value:
+                search(part)
+
+    for step in instance.live_steps:
+        for name in step.op.fields().attributes:
+            search(getattr(step.op, name))
+        for arg in step.arguments():
+            search(arg.value)
+    return found
+
+
+def _operands(step: Step, env: Env, params: Any) -> dict[str, Any]:
+    """What a node got: its operands, and the arrays that it owns."""
+    shown: dict[str, Any] = {}
+    for name, arg in step.args.items():
+        if isinstance(arg, Arg) and arg.source is not None and arg.source in env:
+            shown[name] = getter(arg)(env)
+        elif isinstance(arg, dict):
+            for key, part in arg.items():
+                if part.source is not None and part.source in env:
+                    shown[key] = getter(part)(env)
+    if step.tree and not isinstance(step.op, ScopeOp):
+        own = lookup(params, step.scope)
+        shown.update(own if isinstance(own, dict) else {"value": own})
+    return shown
+
+
+def _find(state: dict[str, Any], scope: tuple[str, ...]) -> Any:
+    found: Any = state
+    for name in scope:
+        if not isinstance(found, dict) or name not in found:
+            return {}
+        found = found[name]
+    return found
+
+
+def _write(state: dict[str, Any], scope: tuple[str, ...], new: Any) -> None:
+    if not scope:
+        merged = merge(state, new)
+        state.clear()
+        state.update(merged)
+        return
+    for name in scope[:-1]:
+        state = state.setdefault(name, {})
+    old = state.get(scope[-1])
+    state[scope[-1]] = new if old is None else merge(old, new)

@@ -1,0 +1,1 @@
+"""Shapes and dtypes of every node, before there is an array."""

@@ -1,0 +1,219 @@
+"""The lines of a model's tree, as `bx.summary` shows it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from blox.schema import Leaf
+from blox.schema.op import ScopeOp
+from blox.schema.ops.control import Cond, Repeat, WhileLoop
+from blox.schema.resolve.names import called
+from blox.schema.resolve.program import Instance, Step, flatten, nest
+from blox.show.printable import printable
+
+MAX_ROWS = 5_000
+"""Lines of a tree: calls that double at every level would fill the screen for hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the tree: a node, or an array of the node above.
+
+    `path` is the graph path of an array, of a node that of what lies below it. `count`
+    and `nbytes` leave out what an earlier line has counted: then `shared` is true.
+    """
+
+    depth: int
+    name: str
+    kind: str
+    path: str
+    shape: str = ""
+    count: int = 0
+    nbytes: int = 0
+    shared: bool = False
+
+
+class Full(Exception):
+    """The tree has as many rows as it may."""
+
+
+class Walk:
+    """Makes the rows; what was counted once is not counted again."""
+
+    def __init__(
+        self,
+        leaves: Mapping[str, Leaf],
+        nbytes: Mapping[str, int],
+        dtypes: Mapping[str, str],
+        depth: int | None,
+    ) -> None:
+        self.leaves, self.nbytes, self.dtypes = leaves, nbytes, dtypes
+        self.limit = depth
+        self.rows: list[Row] = []
+        self.counted: set[str] = set()
+        self.dropped = False
+
+    def entry(self, name: str, instance: Instance) -> None:
+        paths = [p for p, _ in flatten(instance.tree)]
+        self._row(0, name, "entry", "", paths)
+        self._nodes(instance, "", 1, paths)
+
+    def _nodes(
+        self, instance: Instance, scope: str, depth: int, below: list[str]
+    ) -> None:
+        if self.limit is not None and depth > self.limit:
+            self.counted.update(below)
+            return
+        for step in instance.steps:
+            tree = nest(step.scope, step.tree)
+            paths = [_joined(scope, p) for p, _ in flatten(tree)]
+            inner = ".".join(n for n in (scope, *step.scope) if n)
+            if isinstance(step.op, ScopeOp):
+                self._row(depth, step.name, _kind(step), inner, paths)
+                self._callees(step, inner, depth + 1, paths)
+            else:
+                self._leaf_op(step, depth, inner, paths)
+
+    def _leaf_op(self, step: Step, depth: int, scope: str, paths: list[str]) -> None:
+        if paths == [scope]:  # param, buffer: the node is the array
+            self._array(depth, step.name, scope, _kind(step))
+            return
+        self._row(depth, step.name, _kind(step), scope, paths)
+        for path in paths:
+            self._array(depth + 1, path.rpartition(".")[2], path, "")
+
+    def _callees(self, step: Step, scope: str, depth: int, below: list[str]) -> None:
+        match step.op:
+            case Repeat(scan=False):
+                if self.limit is not None and depth > self.limit:
+                    self.counted.update(below)
+                    return
+                for first, last in _runs(step.callees):
+                    self._copies(step, scope, depth, first, last)
+            case Cond():
+                self._branches(step, scope, depth, below, ("then", "else"))
+            case WhileLoop():
+                self._branches(step, scope, depth, below, ("cond", "body"))
+            case _:
+                self._nodes(step.callees[0], scope, depth, below)
+
+    def _copies(
+        self, step: Step, scope: str, depth: int, first: int, last: int
+    ) -> None:
+        """Copies that are one instance: the first in full, the others on a line."""
+        instance = step.callees[first]
+        own = [p for p, _ in flatten(instance.tree)]
+        path = f"{scope}.{first}"
+        paths = [f"{path}.{p}" for p in own]
+        self._row(depth, str(first), instance.name, path, paths)
+        self._nodes(instance, path, depth + 1, paths)
+        if last > first:
+            others = [
+                f"{scope}.{i}.{p}" for i in range(first + 1, last + 1) for p in own
+            ]
+            label = f"{first + 1}" if last == first + 1 else f"{first + 1}-{last}"
+            self._row(depth, label, f"as {first}", scope, others)
+            self.counted.update(others)
+
+    def _branches(
+        self,
+        step: Step,
+        scope: str,
+        depth: int,
+        below: list[str],
+        names: tuple[str, ...],
+    ) -> None:
+        if self.limit is not None and depth > self.limit:
+            self.counted.update(below)
+            return
+        for name, instance in zip(names, step.callees, strict=True):
+            path = f"{scope}.{name}"
+            paths = [f"{path}.{p}" for p, _ in flatten(instance.tree)]
+            self._row(depth, name, instance.name, path, paths)
+            self._nodes(instance, path, depth + 1, paths)
+
+    def _row(
+        self, depth: int, name: str, kind: str, path: str, below: list[str]
+    ) -> None:
+        new = dict.fromkeys(p for p in below if p not in self.counted)
+        self._add(
+            Row(
+                depth,
+                name,
+                kind,
+                path,
+                count=sum(self._size(p) for p in new),
+                nbytes=sum(self.nbytes[p] for p in new),
+                shared=bool(below) and not new,
+            )
+        )
+
+    def _array(self, depth: int, name: str, path: str, kind: str) -> None:
+        leaf = self.leaves[path]
+        shared = path in self.counted
+        self.counted.add(path)
+        marks = [kind] if kind else []
+        if leaf.kind != "param" and leaf.kind != kind:
+            marks.append(leaf.kind)
+        if leaf.frozen:
+            marks.append("frozen")
+        dtype = printable(self.dtypes.get(path, leaf.dtype), 20)
+        self._add(
+            Row(
+                depth,
+                name,
+                ", ".join(marks),
+                path,
+                f"{dtype}{list(leaf.full_shape)}",
+                0 if shared else self._size(path),
+                0 if shared else self.nbytes[path],
+                shared,
+            )
+        )
+
+    def _add(self, row: Row) -> None:
+        if len(self.rows) >= MAX_ROWS:
+            raise Full
+        self.rows.append(row)
+
+    def _size(self, path: str) -> int:
+        return math.prod(self.leaves[path].full_shape)
+
+
+def _joined(scope: str, path: str) -> str:
+    return f"{scope}.{path}" if scope and path else scope or path
+
+
+def _runs(copies: Sequence[Instance]) -> Iterator[tuple[int, int]]:
+    """(first, last) of neighbouring copies that are one instance."""
+    first = 0
+    for i in range(1, len(copies) + 1):
+        if i == len(copies) or copies[i] is not copies[first]:
+            yield first, i - 1
+            first = i
+
+
+def signature_text(instance: Instance) -> str:
+    """`(tokens int32[batch, seq], mask?) -> logits`"""
+    inputs = []
+    for name, given in instance.function.inputs.items():
+        kind = f" {given.dtype or ''}" if given.dtype or given.shape is not None else ""
+        if given.shape is not None and given.dtype != "key":
+            kind += f"[{', '.join(str(d) for d in given.shape)}]"
+        inputs.append(f"{name}{'?' if given.optional else ''}{kind}")
+    return f"({', '.join(inputs)}) -> {', '.join(instance.outputs)}"
+
+
+def _kind(step: Step) -> str:
+    """The op, and for calls what they run: `repeat block x 12, scan`."""
+    op = step.op
+    names = dict.fromkeys(name for _, name in called(op))
+    text = " ".join([op.op, *names])
+    count = getattr(op, "count", None) if isinstance(op, ScopeOp) else None
+    if count is not None:
+        text += f" x {count}"
+    if isinstance(op, Repeat) and op.scan:
+        text += ", scan"
+    return text if step.live else f"{text}, unused"

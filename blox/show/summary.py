@@ -1,0 +1,169 @@
+"""`bx.summary`: a model as a tree with shapes, parameter counts and bytes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from blox.schema import Graph, Leaf
+from blox.schema.resolve.program import Program
+from blox.show.printable import printable
+from blox.show.rows import MAX_ROWS, Full, Row, Walk, signature_text
+
+_ITEMSIZE = {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2}
+_ITEMSIZE |= {"int16": 2, "uint16": 2, "int8": 1, "uint8": 1, "bool": 1}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What `bx.summary` found; `str()` of it is the tree.
+
+    Attributes:
+        rows: the lines of the tree, in the order of the program.
+        parameters: elements of all arrays but state and buffers, each path once.
+        trainable: those of them that training may change.
+        state: elements of state and buffers.
+        nbytes: bytes of all arrays.
+    """
+
+    rows: tuple[Row, ...]
+    heading: tuple[str, ...]
+    parameters: int
+    trainable: int
+    state: int
+    nbytes: int
+    dropped: bool = False
+
+    def __str__(self) -> str:
+        return "\n".join([*self.heading, "", *self._tree(), "", self._total()])
+
+    def _tree(self) -> Iterator[str]:
+        table = [("", "", "shape", "parameters", "bytes")]
+        for row, lead in zip(self.rows, _branches(self.rows), strict=True):
+            count = f"{row.count:,}" if row.count or row.shape else ""
+            nbytes = size_text(row.nbytes) if row.count or row.shape else ""
+            if row.shared:
+                count, nbytes = "shared", ""
+            table.append((lead + row.name, row.kind, row.shape, count, nbytes))
+        widths = [max(len(line[i]) for line in table) for i in range(5)]
+        for name, kind, shape, count, nbytes in table:
+            yield (
+                f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {shape:<{widths[2]}}  "
+                f"{count:>{widths[3]}}  {nbytes:>{widths[4]}}"
+            ).rstrip()
+        if self.dropped:
+            yield f"... and more; a smaller depth shows less (limit: {MAX_ROWS} lines)"
+
+    def _total(self) -> str:
+        frozen = self.parameters - self.trainable
+        parts = [f"{self.parameters:,} parameters"]
+        parts += [f"{frozen:,} of them frozen"] if frozen else []
+        parts += [f"{self.state:,} values of state and buffers"] if self.state else []
+        return ", ".join([*parts, size_text(self.nbytes)])
+
+
+def summary(graph: Graph, params: Any = None, *, depth: int | None = None) -> Summary:
+    """The model as a tree: nodes in the order of the program, their arrays below them.
+
+        print(bx.summary(graph))
+
+    Args:
+        graph: the Graph.
+        params: Params, or `jax.eval_shape` of them, for the dtypes that they have;
+            without them the model's floating type counts as float32.
+        depth: how many levels of calls to show; 1 shows the nodes of the entries.
+
+    Returns:
+        A Summary; `str` of it is text without control codes, whatever the file holds.
+
+    Raises:
+        SpecError: the Graph is not sound.
+    """
+    dtypes = {p: str(leaf.dtype) for p, leaf in _arrays(params, "")}
+    return summarise(graph, dtypes, depth=depth)
+
+
+def summarise(
+    graph: Graph, dtypes: Mapping[str, str], *, depth: int | None = None
+) -> Summary:
+    """As `summary`, with dtypes of arrays by graph path, as headers of files say."""
+    program = graph.program()
+    leaves = program.leaves()
+    nbytes = {p: _nbytes(leaf, dtypes.get(p)) for p, leaf in leaves.items()}
+    walk = Walk(leaves, nbytes, dtypes, depth)
+    try:
+        for entry, instance in program.entries.items():
+            walk.entry(entry, instance)
+    except Full:
+        walk.dropped = True
+
+    def count(wanted: Any) -> int:
+        return sum(math.prod(a.full_shape) for a in leaves.values() if wanted(a))
+
+    return Summary(
+        rows=tuple(walk.rows),
+        heading=tuple(_heading(program)),
+        parameters=count(lambda a: a.kind == "param"),
+        trainable=count(lambda a: a.trainable),
+        state=count(lambda a: a.kind != "param"),
+        nbytes=sum(nbytes.values()),
+        dropped=walk.dropped,
+    )
+
+
+def size_text(nbytes: int) -> str:
+    """`1,234 B`, `12.3 KiB`, `86.6 MiB`."""
+    if nbytes < 1024:
+        return f"{nbytes:,} B"
+    size = float(nbytes)
+    for unit in ("KiB", "MiB", "GiB"):
+        size /= 1024
+        if size < 1024:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1024:,.1f} TiB"
+
+
+def _heading(program: Program) -> Iterator[str]:
+    graph = program.graph
+    yield f"{graph.name}  {graph.format}  {graph.digest[:19]}"
+    about = graph.metadata
+    for label in ("description", "license", "source"):
+        text = getattr(about, label)
+        if text:
+            yield f"{label}: {printable(text, 160)}"
+    if graph.attributes:
+        values = ", ".join(f"{k}={v}" for k, v in graph.attributes.items())
+        yield f"attributes: {values}"
+    for name, instance in program.entries.items():
+        yield f"{name}{signature_text(instance)}"
+
+
+def _branches(rows: tuple[Row, ...]) -> Iterator[str]:
+    """What leads to each row: drawn from the last, where it is known what follows."""
+    leads: list[str] = []
+    open_at: set[int] = set()
+    for row in reversed(rows):
+        open_at = {d for d in open_at if d <= row.depth}
+        lead = "".join(
+            "\u2502  " if d in open_at else "   " for d in range(1, row.depth)
+        )
+        if row.depth:
+            lead += "\u251c\u2500 " if row.depth in open_at else "\u2514\u2500 "
+        leads.append(lead)
+        open_at.add(row.depth)
+    return reversed(leads)
+
+
+def _arrays(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, (dict, list)):
+        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for name, part in items:
+            yield from _arrays(part, f"{path}.{name}" if path else str(name))
+    elif tree is not None:
+        yield path, tree
+
+
+def _nbytes(leaf: Leaf, dtype: str | None) -> int:
+    return math.prod(leaf.full_shape) * _ITEMSIZE.get(dtype or leaf.dtype, 4)

@@ -1,0 +1,1 @@
+"""Nodes that run functions, as source: a module per kind."""

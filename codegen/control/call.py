@@ -1,0 +1,126 @@
+"""Calls of the file's own functions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ...schema.resolve.program import Arg, Instance, Step
+from ..nodes import call, dotted, literal, name, subscript
+from ..plan import Plan
+
+if TYPE_CHECKING:
+    from ..emit.function import FunctionWriter
+
+
+def write_call(writer: FunctionWriter, step: Step) -> None:
+    """Writes a `call` node."""
+    (callee,) = step.callees
+    plan = writer.module.plans[callee.name]
+    given = step.args["inputs"]
+    args: dict[str, Arg] = {n: given[n] for n in callee.function.inputs if n in given}
+    attributes = callee_attributes(writer, step, plan)
+    remat = getattr(step.op, "remat", None)
+
+    def build(values: list[ast.expr]) -> ast.expr:
+        inputs = dict(zip(args, values, strict=True))
+        own = writer.params(step)
+        return callee_call(
+            writer, callee, own, inputs, attributes, remat=remat, cse=True
+        )
+
+    several = len(step.outputs) > 1
+    lead = 7 + len(step.name) + (16 if several or step.stateful else 0)
+    value = writer.combine(step.name, list(args.values()), build, lead)
+    if plan.returns_dict:
+        _write_dict(writer, step, value)
+    elif several or step.stateful:
+        writer.statement(step, value)
+    else:
+        writer.wait(step, value)
+
+
+def _write_dict(writer: FunctionWriter, step: Step, value: ast.expr) -> None:
+    """The outputs of an entry come by name."""
+    if not step.stateful and writer.uses.get(step.name, 0) == 1:
+        used = _only_output(writer, step)
+        writer.wait(step, subscript(value, step.outputs[used]))
+        writer.values[step.name] = writer.values[step.name] * len(step.outputs)
+        return
+    writer.flush()
+    target = name(writer.fresh(step.name) if step.name in writer.used else "_")
+    writer.values[step.name] = [subscript(target, o) for o in step.outputs]
+    writer.body += writer.unpack(step, [target], value)
+
+
+def _only_output(writer: FunctionWriter, step: Step) -> int:
+    everything = [a for s in writer.instance.live_steps for a in s.arguments()]
+    everything += writer.instance.outputs.values()
+    return next(a.output for a in everything if a.source == step.name)
+
+
+def callee_attributes(
+    writer: FunctionWriter, step: Step, plan: Plan
+) -> dict[str, ast.expr]:
+    """The attributes that a function takes as keywords, as this node gives them."""
+    given: Mapping[str, Any] = getattr(
+        writer.instance.function.nodes[step.name], "attributes", {}
+    )
+    return {
+        n: writer.value(given[n])
+        for n in plan.varying
+        if n in plan.needed and not isinstance(given[n], list)
+    }
+
+
+def callee_call(
+    writer: FunctionWriter,
+    callee: Instance,
+    own: ast.expr,
+    inputs: Mapping[str, ast.expr],
+    attributes: Mapping[str, ast.expr],
+    *,
+    remat: str | None = None,
+    cse: bool,
+) -> ast.expr:
+    """The call of a function, under `jax.checkpoint` where the node wants that.
+
+    `own` are the parameters of the callee, should it take any.
+    """
+    module = writer.module
+    plan = module.plans[callee.name]
+    keywords = {module.argument(n): value for n, value in attributes.items()}
+    if plan.takes_dtype:
+        keywords["dtype"] = writer.dtype("float")
+    if plan.uses_train:
+        keywords["train"] = name("train")
+    args: list[ast.expr] = []
+    if plan.takes_params:
+        args.append(own if callee.tree else ast.Dict([], []))
+    named: dict[str, ast.expr] = {}
+    gap = 0  # optional inputs that are not given, before one that is
+    for input_name in callee.function.inputs:
+        if input_name not in inputs:
+            gap += 1
+        elif gap and remat is None:
+            named[module.argument(input_name)] = inputs[input_name]
+        else:
+            args += [ast.Constant(None)] * gap  # a checkpoint takes what it is given
+            args.append(inputs[input_name])
+            gap = 0
+    target: ast.expr = name(plan.title)
+    if remat is not None:
+        function = call("partial", [target], keywords) if keywords else target
+        target = call("jax.checkpoint", [function], _checkpoint(remat, cse))
+        return call(target, args)
+    return call(target, args, {**named, **keywords})
+
+
+def _checkpoint(remat: str, cse: bool) -> dict[str, ast.expr]:
+    keywords: dict[str, ast.expr] = {}
+    if remat != "nothing_saveable":
+        keywords["policy"] = dotted(f"jax.checkpoint_policies.{remat}")
+    if not cse:
+        keywords["prevent_cse"] = literal(False)
+    return keywords

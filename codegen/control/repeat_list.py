@@ -1,0 +1,112 @@
+"""An unrolled repeat: a `for` over the list of the copies' parameters."""
+
+from __future__ import annotations
+
+import ast
+
+from ..nodes import annotated, assign, call, literal, name
+from .base import Loop
+
+
+class Unrolled(Loop):
+    def write(self) -> None:
+        writer, step = self.writer, self.step
+        xs = {n: self._named(n) for n in self.xs}
+        targets = dict(zip(step.outputs, writer.locals_of(step), strict=True))
+        first = {n: self.first(n) for n in self.carry}
+        for n, value in first.items():
+            if targets[n] == "_":  # the next copy uses it even where nothing else does
+                targets[n] = writer.fresh(f"{step.name}_{n}")
+            writer.body.append(assign(targets[n], value))
+        self.bind_carry(targets, first)
+        lists = {
+            o: writer.fresh(f"{step.name}_{o}_list")
+            for o in self.others
+            if targets[o] != "_"
+        }
+        for text in lists.values():
+            writer.body.append(annotated(text, "list[Array]", ast.List([])))
+        states = writer.fresh(f"{step.name}_states") if step.stateful else ""
+        if states:
+            writer.body.append(annotated(states, "list[Params]", ast.List([])))
+        if step.callees:
+            self._loop(targets, xs, lists, states)
+        for o, text in lists.items():
+            writer.body.append(assign(targets[o], call("jnp.stack", [name(text)])))
+        if states:
+            target, after = writer.state_target(step)
+            writer.body += [assign(target, name(states)), *after]
+        self.bind([name(t) for t in targets.values()])
+
+    def _named(self, n: str) -> ast.expr:
+        value = self.sliced(n)
+        if isinstance(value, ast.Name):
+            return value
+        target = self.writer.fresh(f"{self.step.name}_{n}")
+        self.writer.body.append(assign(target, value))
+        return name(target)
+
+    def _loop(
+        self,
+        targets: dict[str, str],
+        xs: dict[str, ast.expr],
+        lists: dict[str, str],
+        states: str,
+    ) -> None:
+        writer, step = self.writer, self.step
+        cycles = {
+            n: v
+            for n, v in self.node.attributes.items()
+            if isinstance(v, list) and n in self.plan.needed and n in self.plan.varying
+        }
+        counted = self.uses_index or bool(xs) or bool(cycles)
+        i = name(writer.names.variable("i")) if counted else None
+        layer = name(writer.names.variable("layer")) if step.tree else None
+        for n, values in cycles.items():
+            assert i is not None
+            chosen = ast.BinOp(i, ast.Mod(), literal(len(values)))
+            self.attributes[n] = ast.Subscript(writer.value(values), chosen)
+        given: dict[str, ast.expr] = {n: name(targets[n]) for n in self.carry}
+        for n, value in xs.items():
+            assert i is not None
+            given[n] = ast.Subscript(value, i)
+        own = layer or ast.Dict([], [])
+        body = self._body(
+            self.call(own, given, i, cse=True), targets, given, lists, states
+        )
+        writer.body.append(ast.For(*self._steps(i, layer), body, []))
+
+    def _steps(
+        self, i: ast.Name | None, layer: ast.Name | None
+    ) -> tuple[ast.expr, ast.expr]:
+        """The target and the iterable of the `for`."""
+        if layer is None:
+            count = self.writer.value(self.node.count, "int")
+            return i or name("_"), call("range", [count])
+        if i is None:
+            return layer, self.own
+        return ast.Tuple([i, layer]), call("enumerate", [self.own])
+
+    def _body(
+        self,
+        value: ast.expr,
+        targets: dict[str, str],
+        given: dict[str, ast.expr],
+        lists: dict[str, str],
+        states: str,
+    ) -> list[ast.stmt]:
+        names = self.writer.names
+        state = name(names.variable("new_state")) if states else None
+        fresh = {o: names.fresh(o) if o in lists else "_" for o in self.others}
+        if self.plan.returns_dict:
+            fresh["out"] = names.variable("out")
+        statement, found = self.unpacked(value, given, fresh, state)
+        body = [statement]
+        for n in self.carry:
+            if found[n] is not given[n]:
+                body.append(assign(targets[n], found[n]))
+        for o, text in lists.items():
+            body.append(ast.Expr(call(f"{text}.append", [found[o]])))
+        if state is not None:
+            body.append(ast.Expr(call(f"{states}.append", [state])))
+        return body

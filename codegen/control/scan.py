@@ -1,0 +1,157 @@
+"""`jax.lax.scan`: parameters as xs (repeat), or shared by all steps (scan)."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from ...schema.ops.control import Repeat
+from ...schema.resolve.program import Arg, Step
+from ..nodes import assign, call, dotted, literal, name, subscript
+from .base import Argument, Loop, packed
+
+if TYPE_CHECKING:
+    from ..emit.function import FunctionWriter
+
+
+class Scanned(Loop):
+    """A scanned repeat, or a scan."""
+
+    def __init__(self, writer: FunctionWriter, step: Step) -> None:
+        super().__init__(writer, step)
+        self.repeats = isinstance(self.node, Repeat)
+        self.layered = self.repeats and bool(step.tree)
+        self.axis = literal(0) if self.repeats else writer.value(self.node.axis, "int")
+        self.moves = not (isinstance(self.axis, ast.Constant) and self.axis.value == 0)
+        self.state: ast.Name | None = None
+        """The state inside, where it goes from step to step."""
+
+    def write(self) -> None:
+        xs = {n: self._moved(n, a) for n, a in self.xs.items()}
+        carries = {n: self.names.fresh(n) for n in self.carry}
+        slices: dict[str, ast.expr] = {}
+        own = self.own
+        if self.layered:
+            layer = self.names.fresh("layer")
+            slices[layer] = own
+            own = name(layer)
+        given: dict[str, ast.expr] = {n: name(c) for n, c in carries.items()}
+        for n, value in xs.items():
+            local = self.names.fresh(n)
+            slices[local] = value
+            given[n] = name(local)
+        i: ast.expr | None = None
+        if self.uses_index:
+            text = self.names.fresh(self.index or "i")
+            # Steps that a function sees are int32, whatever jax_enable_x64 is.
+            dtype = {"dtype": dotted("jnp.int32")} if self.index is not None else {}
+            slices[text] = call("jnp.arange", [self._length(xs)], dtype)
+            i = name(text)
+        if self.step.stateful and not self.repeats:
+            self.state = name(self.names.fresh("state"))
+            own = call("merge", [own, self.state])
+        lead: list[ast.stmt] = []
+        arguments = [
+            self._carried([*carries.values()], lead),
+            self._sliced([*slices], lead),
+        ]
+        returned = self._returned(self.call(own, given, i), given, lead)
+        body = [*lead, ast.Return(returned)]
+        step = self.body("step", arguments, "tuple[Any, Any]", body)
+        first = {n: self.first(n) for n in self.carry}
+        start = packed([*first.values()])
+        if self.state is not None:
+            start = ast.Tuple([start, self.kept(self.own, self.step.tree)])
+        keywords: dict[str, ast.expr] = {}
+        known = (self.node.count if self.repeats else self.node.length) is not None
+        if not slices or (known and not self.layered and i is None):
+            keywords["length"] = self._length(xs)
+        if not self.repeats and self.node.reverse:
+            keywords["reverse"] = literal(True)
+        scan = call("jax.lax.scan", [step, start, packed([*slices.values()])], keywords)
+        self._finish(scan, first)
+
+    def _moved(self, n: str, arg: Arg) -> ast.expr:
+        """An xs with its steps in front."""
+        value = self.sliced(n)
+        if isinstance(arg.value, tuple):
+            return self.array(n, arg, value)
+        if not self.moves:
+            return value
+        target = self.writer.fresh(f"{self.step.name}_{n}")
+        moved = call("jnp.moveaxis", [value, self.axis, literal(0)])
+        self.writer.body.append(assign(target, moved))
+        return name(target)
+
+    def _length(self, xs: dict[str, ast.expr]) -> ast.expr:
+        length = self.node.count if self.repeats else self.node.length
+        if length is not None:
+            return self.writer.value(length, "int")
+        return subscript(ast.Attribute(next(iter(xs.values())), "shape"), 0)
+
+    def _carried(self, names: list[str], lead: list[ast.stmt]) -> Argument:
+        """The first argument of the body, and what unpacks it."""
+        if self.state is None:
+            if len(names) < 2:
+                return (names[0], "Array", None) if names else ("_", "None", None)
+            target: ast.expr = packed([name(n) for n in names])
+        else:
+            parts = packed([name(n) for n in names], unused=True)
+            target = ast.Tuple([parts, self.state])
+        text = self.names.fresh("carry")
+        lead.append(assign(target, name(text)))
+        return text, "Any", None
+
+    def _sliced(self, names: list[str], lead: list[ast.stmt]) -> Argument:
+        """The second argument of the body, and what unpacks it."""
+        if not names:
+            return "_", "None", None
+        if len(names) == 1:
+            return names[0], "Params" if self.layered else "Array", None
+        text = self.names.fresh("xs")
+        lead.append(assign(packed([name(n) for n in names]), name(text)))
+        return text, "Any", None
+
+    def _returned(
+        self, value: ast.expr, given: dict[str, ast.expr], lead: list[ast.stmt]
+    ) -> ast.expr:
+        """What the body returns: the next carry, and what is stacked."""
+        stateful = self.step.stateful
+        plain = not stateful and not self.plan.returns_dict
+        if plain and self.step.outputs == tuple(self.carry):
+            return ast.Tuple([value, ast.Constant(None)])
+        fresh = self.fresh_outputs()
+        state = name(self.names.fresh("new_state")) if stateful else None
+        statement, found = self.unpacked(value, given, fresh, state)
+        lead.append(statement)
+        carry, others = (
+            packed([found[n] for n in self.carry]),
+            [found[o] for o in self.others],
+        )
+        if state is not None and self.repeats:
+            others.append(state)
+        elif state is not None:
+            carry = ast.Tuple([carry, state])
+        return ast.Tuple([carry, packed(others)])
+
+    def _finish(self, scan: ast.expr, first: dict[str, ast.expr]) -> None:
+        writer, step = self.writer, self.step
+        targets = dict(zip(step.outputs, writer.locals_of(step), strict=True))
+        carried = packed([name(targets[n]) for n in self.carry], unused=True)
+        others: list[ast.expr] = [name(targets[o]) for o in self.others]
+        after: list[ast.stmt] = []
+        if step.stateful:
+            state, after = writer.state_target(step)
+            if self.repeats:
+                others.append(state)
+            else:
+                carried = ast.Tuple([carried, state])
+        target = ast.Tuple([carried, packed(others, unused=True)])
+        writer.body += [assign(target, scan), *after]
+        self.bind_carry(targets, first)
+        for o in (targets[o] for o in self.others if targets[o] != "_"):
+            if self.moves:
+                moved = call("jnp.moveaxis", [name(o), literal(0), self.axis])
+                writer.body.append(assign(o, moved))
+            writer.untyped.add(o)
+        self.bind([name(t) for t in targets.values()])

@@ -1,0 +1,1 @@
+"""A Program to syntax trees: functions, their heads, nodes and tables."""

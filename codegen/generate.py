@@ -1,0 +1,157 @@
+"""`generate`: a Graph as one standalone file of Python."""
+
+from __future__ import annotations
+
+import ast
+import math
+import textwrap
+from functools import cache
+
+import jinja2
+
+from ..schema.graph import Graph
+from ..schema.resolve.program import Program
+from ..schema.write.canonical import digest
+from .allowlist import check
+from .emit.function import FunctionWriter
+from .emit.table import table
+from .library.sources import Library, Reader
+from .nodes import names_in
+from .plan import Module
+from .printer import statement
+
+_IMPORTS = {
+    "math": "import math",
+    "zlib": "import zlib",
+    "Callable": "from collections.abc import Callable",
+    "Sequence": "from collections.abc import Sequence",
+    "partial": "from functools import partial",
+    "reduce": "from functools import reduce",
+    "Path": "from pathlib import Path",
+    "Any": "from typing import Any",
+    "Literal": "from typing import Literal",
+    "jax": "import jax",
+    "jnp": "import jax.numpy as jnp",
+    "Array": "from jax import Array",
+    "load_file": "from safetensors.flax import load_file",
+}
+
+
+def generate(graph: Graph, read: Reader) -> str:
+    """The source of a standalone file for `graph`.
+
+    Args:
+        graph: a Graph; it is checked whole.
+        read: gives the text of a module of `blox.ops` by its name.
+
+    Returns:
+        Source that is deterministic, a fixpoint of `ruff format`, and needs jax, numpy
+        and safetensors only.
+
+    Raises:
+        SpecError: the Graph is not sound.
+    """
+    program = graph.program()
+    library = Library(read)
+    # What the file carries over is known when its functions are written, and what they
+    # call by which name and with which arguments depends on that: so twice.
+    draft = Module.of(program, library)
+    _functions(draft)
+    module = Module.of(program, library, draft.carried)
+    functions = _functions(module)
+    text = _render(module, functions, module.carried.functions())
+    check(text)
+    return text
+
+
+def _functions(module: Module) -> list[ast.FunctionDef]:
+    """The functions, callees first; helpers of state and keys count as ops."""
+    functions = [FunctionWriter(module, plan).write() for plan in module.plans.values()]
+    used = set().union(*(names_in(f) for f in functions))
+    for helper, home in (("fold_in", "keys"), ("merge", "state"), ("kept", "state")):
+        if helper in used:
+            module.carried.families[helper] = home
+            module.carried.uses.setdefault(helper, [])
+    return functions
+
+
+def _render(
+    module: Module, functions: list[ast.FunctionDef], ops: list[ast.FunctionDef]
+) -> str:
+    """The file: rendered without imports, and then with those that it turns out to need."""
+    params = table(module.program)
+    about = ast.Expr(ast.Constant(_about(module.program)))
+    template = _environment().get_template("model.py.jinja")
+    parts = {
+        "docstring": "\n".join(statement(about)),
+        "ops": ["\n".join(statement(f)) for f in ops],
+        "functions": ["\n".join(statement(f)) for f in functions],
+        "table": params,
+        "tables": ["\n".join(statement(s)) for s in params.statements],
+    }
+    imports = _imports(template.render(imports="", **parts))
+    return template.render(imports=imports, **parts)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader(__name__.rpartition(".")[0], "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+def _imports(text: str) -> str:
+    used = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+    third = ("import jax", "from jax", "from safetensors")
+    plain: dict[bool, list[str]] = {False: [], True: []}
+    members: dict[bool, dict[str, list[str]]] = {False: {}, True: {}}
+    for name, line in _IMPORTS.items():
+        if name not in used:
+            continue
+        outside = line.startswith(third)
+        if line.startswith("import"):
+            plain[outside].append(line)
+        else:
+            members[outside].setdefault(line.split(" import ")[0], []).append(name)
+    blocks = []
+    for outside in (False, True):
+        froms = sorted(members[outside].items())
+        lines = sorted(plain[outside])
+        lines += [f"{source} import {', '.join(sorted(n))}" for source, n in froms]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(b for b in blocks if b)
+
+
+def _about(program: Program) -> str:
+    """The docstring: what the model is, where from, its size, its digest, how to use it."""
+    graph = program.graph
+    leaves = program.leaves().values()
+    count = sum(math.prod(leaf.full_shape) for leaf in leaves)
+    meta = graph.metadata
+    size = f"{count:,} parameters in {len(leaves)} arrays."
+    about = " ".join(meta.description.split())
+    lines = textwrap.wrap(
+        f"{graph.name}: {about}" if about else f"{graph.name}: {size}", 85
+    )
+    facts = [size] if about else []
+    for label, value in (("Source", meta.source), ("License", meta.license)):
+        if value:
+            facts.append(f"{label}: {' '.join(value.split())}.")
+    lines += ["", *textwrap.wrap(" ".join(facts), 85)]
+    lines += [f"Made by blox of {digest(graph)}", ""]
+    entry = program.entries[graph.entries[0]]
+    title = graph.name if entry.name == "main" else entry.name
+    inputs = ", ".join(
+        ["params", *(n for n, i in entry.function.inputs.items() if not i.optional)]
+    )
+    result = "outputs, state" if entry.stateful else "outputs"
+    lines += [
+        '    params = load_params("folder of params.safetensors")',
+        f"    {result} = jax.jit({title})({inputs})",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,102 @@
+"""What folding leaves, as a person would write it."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from typing import Any
+
+from ..nodes import names_in
+from ..printer import statement as print_statement
+from .fold import Folder
+
+
+def tidy(body: list[ast.stmt]) -> list[ast.stmt]:
+    """Less what folding left without use, and `y = ...; return y` as one."""
+    while True:
+        read = {
+            n.id
+            for s in body
+            for n in ast.walk(s)
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+        }
+        before = sum(1 for s in body for _ in ast.walk(s))
+        body = _Unread(read).block(body)
+        if sum(1 for s in body for _ in ast.walk(s)) == before:
+            break
+    return _chained(body)
+
+
+def _chained(body: list[ast.stmt]) -> list[ast.stmt]:
+    """`y = a(x)` before `y = b(y)` or `return b(y)` as `b(a(x))`, where that is short."""
+    result: list[ast.stmt] = []
+    for statement in body:
+        match result[-1:], statement:
+            case (
+                [ast.Assign(targets=[ast.Name(id=a)], value=first)],
+                ast.Assign(targets=[ast.Name(id=b)], value=second),
+            ) if a == b:
+                joined: ast.stmt | None = _put(first, second, a, statement)
+            case (
+                [ast.Assign(targets=[ast.Name(id=a)], value=first)],
+                ast.Return(value=ast.expr() as second),
+            ):
+                joined = _put(first, second, a, statement)
+            case _:
+                joined = None
+        if joined is None:
+            result.append(statement)
+        else:
+            result[-1] = joined
+    return result
+
+
+def _put(
+    first: ast.expr, second: ast.expr, target: str, statement: ast.stmt
+) -> ast.stmt | None:
+    """`statement` with `first` in place of its one `target`, if computed first there."""
+    found = [n for n in ast.walk(second) if isinstance(n, ast.Name) and n.id == target]
+    if len(found) != 1 or not _leads(second, target):
+        return None
+    new = copy.deepcopy(statement)
+    assert isinstance(new, ast.Assign | ast.Return)
+    assert new.value is not None
+    new.value = Folder({target: first}).visit(new.value)
+    lines = print_statement(new, 1)
+    return new if len(lines) == 1 and len(lines[0]) <= 80 else None
+
+
+def _leads(node: ast.expr, target: str) -> bool:
+    """Whether nothing is computed before `target` in an expression."""
+    while not isinstance(node, ast.Name):
+        match node:
+            case ast.BinOp(left=inner) | ast.Compare(left=inner):
+                node = inner
+            case ast.Attribute(value=inner) | ast.Subscript(value=inner):
+                node = inner
+            case ast.UnaryOp(operand=inner):
+                node = inner
+            case ast.Call(func=function, args=args):
+                if isinstance(function, ast.Attribute) and target in names_in(function):
+                    node = function
+                elif args:
+                    node = args[0]
+                else:
+                    return False
+            case _:
+                return False
+    return node.id == target
+
+
+class _Unread(Folder):
+    """Drops assignments to names that nothing reads."""
+
+    def __init__(self, read: set[str]) -> None:
+        super().__init__({})
+        self.read = read
+
+    def visit_Assign(self, node: ast.Assign) -> Any:
+        match node.targets:
+            case [ast.Name(id=text)] if text not in self.read:
+                return []
+        return node

@@ -1,0 +1,1 @@
+"""JSON or msgpack to a Graph: every fault with its path."""

@@ -1,0 +1,166 @@
+"""Pydantic's findings as diagnostics: the graph path, expected, found, what to do."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..diagnostics import Diagnostic, bounded, quote
+from ..graph import Bounds, Function, Graph, Input, Metadata
+from ..registry import op_class, op_names
+from .locate import graph_path
+
+_EXPECTED = {
+    "missing": "expected this field, found none",
+    "extra_forbidden": "expected no such field",
+    "model_type": "expected an object",
+    "dict_type": "expected an object",
+    "list_type": "expected a list",
+    "string_type": "expected text",
+    "bool_type": "expected true or false",
+    "int_type": "expected an integer",
+    "float_type": "expected a number",
+    "finite_number": "expected a finite number",
+    "union_tag_not_found": "expected an object with a `name`",
+    "union_tag_invalid": "expected the name of an initializer",
+    "model_attributes_type": "expected an object",
+    "too_short": "expected at least one item",
+}
+_WHOLE = {"missing", "extra_forbidden"}
+_LABEL = re.compile(r"(function-\w+|list|dict|literal|nullable|constrained-\w+)\[.*")
+_BARE_LABELS = {"int", "float", "str", "bool"}
+_NODE = 5  # functions, its name, nodes, the node's name, a field: the branches follow
+
+
+def form_diagnostics(error: ValidationError, data: Any) -> list[Diagnostic]:
+    """One diagnostic per fault of form; the branches of a union that fail are one.
+
+    Args:
+        error: what Pydantic found.
+        data: the plain data that it found it in.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    hints: dict[str, str] = {}
+    for path, item in _without_shallow_branches(
+        error.errors(include_url=False, include_context=False)
+    ):
+        hinted = len(found) < 20
+        message, hint = _message(item, hints=hinted)
+        if hinted and item["type"] == "extra_forbidden":
+            hint = _near(str(item["loc"][-1]), _fields(item["loc"][:-1], data))
+        ending = "" if item["type"] in _WHOLE or "found" in message else _found(item)
+        messages = found.setdefault((path, ending), [])
+        if hint:
+            hints[path] = hint
+        if not messages:
+            messages.append(f"form-{item['type']}".replace("_", "-"))
+        else:
+            message = message.removeprefix("expected ")
+        if message not in messages:
+            messages.append(message)
+    return bounded(
+        Diagnostic(code, path, " or ".join(messages) + ending, hints.get(path, ""))
+        for (path, ending), (code, *messages) in found.items()
+    )
+
+
+def _without_shallow_branches(items: Iterable[Any]) -> Iterable[tuple[str, Any]]:
+    """The faults by path. Of a union, those that lie deepest: `[1, "x"]` is a list with
+    a bad item rather than no integer."""
+    known = [(_split(item["loc"]), item) for item in items]
+    deepest: dict[tuple[Any, ...], int] = {}
+    for (head, branch), _ in known:
+        if branch is not None:
+            deepest[head] = max(deepest.get(head, 0), len(branch))
+    for (head, branch), item in known:
+        if branch is None or len(branch) == deepest[head]:
+            yield graph_path((*head, *(branch or ()))), item
+
+
+def _split(loc: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
+    """The place of a union and what lies within its branch; None without a union."""
+    for i, part in enumerate(loc):
+        if (
+            i >= _NODE
+            and isinstance(part, str)
+            and (_LABEL.fullmatch(part) or part in _BARE_LABELS)
+        ):
+            return loc[:i], loc[i + 1 :]
+    return loc, None
+
+
+def _message(item: Any, hints: bool) -> tuple[str, str]:
+    kind = item["type"]
+    if kind == "unknown_op":
+        return _unknown_op(item["input"].get("op"), hints)
+    text = _EXPECTED.get(kind)
+    if text is None:
+        text = item["msg"].replace("Input should be", "expected")
+        text = text.replace("String should have", "expected")
+        text = text[0].lower() + text[1:]
+        if not (text.isascii() and text.isprintable()):  # never text of the file
+            text = f"expected another value ({kind})"
+    return text, ""
+
+
+def _unknown_op(name: Any, hints: bool) -> tuple[str, str]:
+    found = f"expected the name of an op, found {_shown(name)}"
+    if not isinstance(name, str):
+        return found, ""
+    base, _, version = name.partition("@")
+    newer = re.fullmatch(r"[1-9][0-9]{0,5}", version) and version != "1"
+    if newer and op_class(base) is not None:
+        return (
+            f"expected `{base}` at version 1, found version {version}",
+            "this file needs a newer blox: upgrade blox-format",
+        )
+    # Hints are a kindness, and cost more than all checks together.
+    return found, _near(name, op_names()) if hints else ""
+
+
+def _near(name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name[:64], list(names), 1)
+    return f"did you mean {quote(near[0])}?" if near else ""
+
+
+def _fields(loc: tuple[Any, ...], data: Any) -> Iterable[str]:
+    """The fields of the part of a Graph at a place."""
+    part: Any = None
+    match loc:
+        case ():
+            part = Graph
+        case ("metadata",):
+            part = Metadata
+        case ("dims", _):
+            part = Bounds
+        case ("functions", _):
+            part = Function
+        case ("functions", _, "inputs", _):
+            part = Input
+        case ("functions", function, "nodes", node):
+            part = op_class(data["functions"][function]["nodes"][node]["op"])
+    return part.model_fields if part is not None else ()
+
+
+def _found(item: Any) -> str:
+    value = item["input"]
+    if item["type"] == "union_tag_invalid":
+        value = value.get("name")
+    return f", found {_shown(value)}"
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case dict():
+            return "an object"
+        case list() | tuple():
+            return "a list"
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+    return quote(value)

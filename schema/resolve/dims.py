@@ -1,0 +1,170 @@
+"""Dims: where functions bind them, what bounds them, what shapes are known of them."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ..diagnostics import Report, quote
+from ..expressions import ExpressionError, evaluate, names
+from ..fields import is_expression
+from ..graph import Bounds, Function, Graph, split_constraint
+from ..limits import MAX_ELEMENTS
+from ..names import NAME, RESERVED
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    "==": operator.eq,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
+
+
+def is_dim_name(dim: object) -> bool:
+    return isinstance(dim, str) and dim != "_" and re.fullmatch(NAME, dim) is not None
+
+
+def bind_dims(
+    graph: Graph, name: str, function: Function, report: Report
+) -> dict[str, tuple[str, int]]:
+    """Where each dim of a function is bound: the first input that must be there."""
+    dims: dict[str, tuple[str, int]] = {}
+    attributes = {*graph.attributes, *function.attributes}
+    optional_only: dict[str, str] = {}
+    for input_name, given in function.inputs.items():
+        shape = given.shape or []
+        path = f"{name}.inputs.{input_name}.shape"
+        if shape.count("...") > 1:
+            report.error("shape", path, "expected `...` at most once")
+            continue
+        after = shape.index("...") if "..." in shape else len(shape)
+        for axis, dim in enumerate(shape):
+            if not is_dim_name(dim):
+                continue
+            if dim in attributes:
+                report.error(
+                    "name-twice",
+                    path,
+                    f"expected the name of a dim, found the attribute {quote(dim)}",
+                    f"write {quote('$' + dim)} for its value",
+                )
+            elif dim in RESERVED:
+                report.error(
+                    "name-reserved",
+                    path,
+                    f"expected a name that shadows nothing, found {quote(dim)}",
+                    "choose another name",
+                )
+            elif given.optional:
+                optional_only.setdefault(dim, path)
+            else:
+                dims.setdefault(
+                    dim, (input_name, axis if axis < after else axis - len(shape))
+                )
+    for dim, path in optional_only.items():
+        if dim not in dims:
+            report.error(
+                "dim-optional",
+                path,
+                f"expected an input that is always there to bind {quote(dim)}, found "
+                "optional ones only",
+                "write `_`, or let an input that is always there bind it",
+            )
+    return dims
+
+
+def check_constraints(graph: Graph, report: Report) -> None:
+    """Bounds and constraints speak of dims of entries and attributes of the graph."""
+    known = set(graph.attributes)
+    for entry in graph.entries:
+        function = graph.functions.get(entry)
+        for given in function.inputs.values() if function else ():
+            known.update(d for d in given.shape or () if is_dim_name(d))
+    for name, bounds in graph.dims.items():
+        if name not in known:
+            report.error(
+                "dim-unknown",
+                f"dims.{name}",
+                "expected a dim that the shape of an entry's input binds",
+            )
+        _check_bounds(graph, name, bounds, report)
+    for i, text in enumerate(graph.constraints):
+        left, sign, right = split_constraint(text)
+        path = f"constraints.{i}"
+        used = (*names(left), *names(right))
+        for name in used:
+            if name not in known:
+                report.error(
+                    "expression",
+                    path,
+                    "expected attributes and dims of entries, found "
+                    f"{quote(name)}, which is neither",
+                )
+        if any(name not in graph.attributes for name in used):
+            continue
+        try:
+            a, b = (evaluate(t, graph.attributes, "float") for t in (left, right))
+        except ExpressionError as error:
+            report.error("expression", path, str(error))
+            continue
+        if not COMPARISONS[sign](a, b):
+            report.error(
+                "constraint", path, f"expected {quote(text)}, found {a} and {b}"
+            )
+
+
+def _check_bounds(graph: Graph, name: str, bounds: Bounds, report: Report) -> None:
+    values: dict[str, int] = {}
+    for field, value in bounds:
+        path = f"dims.{name}.{field}"
+        if value is None:
+            continue
+        try:
+            if isinstance(value, str):
+                value = evaluate(value, graph.attributes)
+        except ExpressionError as error:
+            report.error("expression", path, str(error))
+            continue
+        values[field] = value
+        low = 1 if field == "multiple_of" else 0
+        if value < low:
+            report.error("bounds", path, f"expected at least {low}, found {value}")
+    if values.get("min", 0) > values.get("max", values.get("min", 0)):
+        report.error(
+            "bounds",
+            f"dims.{name}",
+            f"expected min to be at most max, found {values['min']} and "
+            f"{values['max']}",
+        )
+
+
+def check_shapes(
+    name: str, function: Function, values: dict[str, Any], report: Report
+) -> None:
+    """The shapes of a function's inputs, as far as its attributes tell them."""
+    for input_name, given in function.inputs.items():
+        path = f"{name}.inputs.{input_name}.shape"
+        sizes = []
+        for dim in given.shape or ():
+            if is_expression(dim) and all(n in values for n in names(dim)):
+                try:
+                    dim = evaluate(dim, values)
+                except ExpressionError as error:
+                    report.error("expression", path, str(error))
+                    continue
+            if isinstance(dim, int):
+                sizes.append(dim)
+        if any(size < 0 for size in sizes):
+            report.error(
+                "shape", path, f"expected sizes of at least 0, found {quote(sizes)}"
+            )
+        elif math.prod(sizes) > MAX_ELEMENTS:
+            report.error(
+                "too-large",
+                path,
+                f"expected at most {MAX_ELEMENTS} elements, found {quote(sizes)}",
+            )

@@ -1,0 +1,332 @@
+"""References of a function, bound to the inputs and nodes that they mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..diagnostics import Report, listing, quote
+from ..fields import Operand, is_expression
+from ..graph import Function, Graph
+from ..op import Op
+from ..ops.control import Cond, Repeat, Scan, WhileLoop
+from .names import called
+from .program import Arg
+
+
+@dataclass(slots=True)
+class BoundNode:
+    name: str
+    path: str
+    op: Op
+    args: dict[str, Any]
+    outputs: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class BoundFunction:
+    nodes: list[BoundNode]
+    outputs: dict[str, Arg]
+
+
+@dataclass(slots=True)
+class _Source:
+    outputs: tuple[str, ...] | None
+    """None for an input, which has no parts."""
+    kind: str
+    optional: bool
+    unknown: bool = False
+    """True where nobody can say what the outputs are."""
+
+
+class Binder:
+    """Binds one function; all faults go to the report."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        name: str,
+        outputs: dict[str, tuple[str, ...]],
+        report: Report,
+    ) -> None:
+        self.graph = graph
+        self.name = name
+        self.function: Function = graph.functions[name]
+        self.function_outputs = outputs
+        self.report = report
+        self.scope: dict[str, _Source] = {}
+
+    def bind(self) -> BoundFunction:
+        optional = False
+        for name, given in self.function.inputs.items():
+            path = f"{self.name}.inputs.{name}"
+            kind = "key" if given.dtype == "key" else "tensor"
+            self.scope[name] = _Source(None, kind, given.optional)
+            if optional and not given.optional:
+                self.report.error(
+                    "input-order",
+                    path,
+                    "expected optional inputs last, found this after",
+                )
+            optional = optional or given.optional
+        nodes = [self._node(name, op) for name, op in self.function.nodes.items()]
+        outputs = {}
+        for name, reference in self.function.outputs.items():
+            path = f"{self.name}.outputs.{name}"
+            outputs[name] = self._reference(path, reference, Operand())
+        return BoundFunction(nodes, outputs)
+
+    def _node(self, name: str, op: Op) -> BoundNode:
+        path = f"{self.name}.{name}"
+        if name in self.scope and self.scope[name].outputs is None:
+            self.report.error(
+                "name-twice", path, "expected a new name, found that of an input"
+            )
+        fields = op.fields()
+        args: dict[str, Any] = {}
+        for field, operand in fields.operands.items():
+            value = getattr(op, field)
+            where = f"{path}.{field}"
+            if operand.many == "map":
+                continue
+            if value is None:
+                if not operand.optional:
+                    self.report.error(
+                        "operand", where, "expected an operand, found null"
+                    )
+                args[field] = Arg(optional=True)
+            elif operand.many == "list":
+                args[field] = [
+                    self._value(f"{where}.{i}", v, operand) for i, v in enumerate(value)
+                ]
+            else:
+                args[field] = self._value(where, value, operand)
+        for slot in fields.slots:
+            value = getattr(op, slot)
+            if value is not None:
+                args[slot] = self._reference(f"{path}.{slot}", value, Operand())
+        outputs = op.outputs()
+        if any(True for _ in called(op)):
+            outputs = self._call(path, op, args)
+        elif (
+            fields.operands
+            and not any(o.optional for o in fields.operands.values())
+            and not any(_references(a) for a in args.values())
+        ):
+            self.report.error(
+                "operand", path, "expected at least one reference, found numbers only"
+            )
+        # A node that follows may refer to this one even where this one is at fault.
+        self.scope[name] = _Source(
+            outputs,
+            op.OUTPUT_KIND,
+            op.OUTPUT_KIND == "key",
+            any(n not in self.graph.functions for _, n in called(op)),
+        )
+        return BoundNode(name, path, op, args, outputs)
+
+    def _value(self, path: str, value: Any, operand: Operand) -> Arg:
+        if isinstance(value, str) and not is_expression(value):
+            return self._reference(path, value, operand)
+        if operand.kind == "key":
+            self.report.error("reference-kind", path, "expected a key, found a number")
+        return Arg(value=value)
+
+    def _reference(self, path: str, text: str, operand: Operand) -> Arg:
+        name, _, part = text.partition(".")
+        source = self.scope.get(name)
+        if source is None:
+            self._unknown(path, name)
+            return Arg(source=name, kind=operand.kind)
+        index = 0
+        if source.outputs is None:
+            if part:
+                self.report.error(
+                    "reference-output",
+                    path,
+                    f"expected an input, which has no parts, found {quote(text)}",
+                )
+        elif source.unknown:
+            pass  # the call is at fault, and told so
+        elif part:
+            if part not in source.outputs:
+                self.report.error(
+                    "reference-output",
+                    path,
+                    f"expected an output of {quote(name)} "
+                    f"({listing(source.outputs)}), found {quote(part)}",
+                )
+            else:
+                index = source.outputs.index(part)
+        elif len(source.outputs) != 1:
+            self.report.error(
+                "reference-output",
+                path,
+                f"expected one of the outputs of {quote(name)} "
+                f"({listing(source.outputs)}), found {quote(name)} alone",
+                f"write {quote(name + '.' + source.outputs[0])}"
+                if source.outputs
+                else "it gives nothing",
+            )
+        if source.kind != operand.kind:
+            self.report.error(
+                "reference-kind",
+                path,
+                f"expected a {operand.kind}, found a {source.kind}",
+            )
+        elif source.optional and not operand.optional:
+            self.report.error(
+                "reference-optional",
+                path,
+                f"expected a value that is always there, found {quote(name)}, which "
+                "may be absent",
+                "give it a value by the op `default`, or pass it to an operand that is "
+                "optional",
+            )
+        return Arg(name, index, kind=source.kind, optional=source.optional)
+
+    def _unknown(self, path: str, name: str) -> None:
+        if name in self.function.nodes:
+            self.report.error(
+                "reference-forward",
+                path,
+                f"expected an input or an earlier node, found {quote(name)}, which "
+                "comes later",
+                "if a tool has sorted this file, `blox fmt --reorder` restores an "
+                "order",
+            )
+            return
+        # Hints are a kindness, and cost more than all checks together.
+        known = list(self.scope)[-200:] if len(self.report.diagnostics) < 20 else []
+        import difflib  # here, as a sound file needs none
+
+        near = difflib.get_close_matches(name, known, 1)
+        self.report.error(
+            "reference-unknown",
+            path,
+            f"expected an input or an earlier node, found {quote(name)}",
+            f"did you mean {quote(near[0])}?" if near else "",
+        )
+
+    def _call(self, path: str, op: Op, args: dict[str, Any]) -> tuple[str, ...]:
+        """Arguments by input name for every callee; returns the outputs of the node."""
+        callees = [n for _, n in called(op) if n in self.graph.functions]
+        maps = [f for f, o in op.fields().operands.items() if o.many == "map"]
+        if not callees:
+            for field in maps:
+                args[field] = {}
+            return ("out",)
+        inputs = self.graph.functions[callees[-1]].inputs
+        index = getattr(op, "index", None)
+        free = {name: None for name in inputs if name != index}
+        for field in maps:
+            value = getattr(op, field)
+            if isinstance(value, list):
+                if len(value) > len(free):
+                    self.report.error(
+                        "argument",
+                        f"{path}.{field}",
+                        f"expected at most {len(free)} values, found {len(value)}",
+                    )
+                value = dict(zip(free, value, strict=False))
+            args[field] = {}
+            for name, item in value.items():
+                where = f"{path}.{field}.{name if name in inputs else quote(name)}"
+                if name not in inputs:
+                    self.report.error(
+                        "argument",
+                        where,
+                        f"expected an input of {callees[-1]} ({listing(inputs)}), "
+                        f"found {quote(name)}",
+                    )
+                    continue
+                if name not in free:
+                    self.report.error(
+                        "argument",
+                        where,
+                        "expected each input once, found one that is given already",
+                    )
+                    continue
+                free.pop(name)
+                args[field][name] = self._argument(where, field, op, item, inputs[name])
+        for name in free:
+            if not inputs[name].optional:
+                self.report.error(
+                    "argument",
+                    path,
+                    f"expected a value for the input {quote(name)} of {callees[-1]}, "
+                    "found none",
+                )
+        if index is not None and index not in inputs:
+            self.report.error(
+                "argument",
+                f"{path}.index",
+                f"expected an input of {callees[-1]} ({listing(inputs)}), "
+                f"found {quote(index)}",
+            )
+        for name in callees[:-1]:
+            if list(self.graph.functions[name].inputs) != list(inputs):
+                self.report.error(
+                    "argument",
+                    path,
+                    f"expected {name} and {callees[-1]} to have the same inputs",
+                )
+        return self._call_outputs(path, op, callees, args)
+
+    def _argument(self, path: str, field: str, op: Op, item: Any, given: Any) -> Any:
+        kind: Any = "key" if given.dtype == "key" else "tensor"
+        optional = given.optional and field == "inputs"
+        if isinstance(item, list):
+            if not (isinstance(op, Repeat) and field == "xs"):
+                self.report.error(
+                    "argument", path, "expected a reference, found a list"
+                )
+            return Arg(value=tuple(item))
+        return self._value(path, item, Operand(kind, optional))
+
+    def _call_outputs(
+        self, path: str, op: Op, callees: list[str], args: dict[str, Any]
+    ) -> tuple[str, ...]:
+        outputs = self.function_outputs[callees[-1]]
+        carry = tuple(args.get("carry", ()))
+        if isinstance(op, (Repeat, Scan)):
+            for name in carry:
+                if name not in outputs:
+                    self.report.error(
+                        "carry",
+                        f"{path}.carry.{name}",
+                        f"expected {callees[-1]} to return the next {quote(name)}, "
+                        f"found {listing(outputs)}",
+                    )
+        elif isinstance(op, WhileLoop):
+            if set(outputs) != set(carry):
+                self.report.error(
+                    "carry",
+                    path,
+                    f"expected {op.body} to return the carry ({listing(carry)}), found "
+                    f"{listing(outputs)}",
+                )
+            if len(self.function_outputs.get(op.cond, ("",))) != 1:
+                self.report.error(
+                    "carry",
+                    path,
+                    f"expected {op.cond} to return one value, found "
+                    f"{listing(self.function_outputs[op.cond])}",
+                )
+        elif (
+            isinstance(op, Cond)
+            and len(callees) == 2
+            and self.function_outputs[callees[0]] != outputs
+        ):
+            self.report.error(
+                "argument",
+                path,
+                f"expected {callees[0]} and {callees[1]} to have the same outputs",
+            )
+        return outputs
+
+
+def _references(arg: Any) -> bool:
+    if isinstance(arg, Arg):
+        return arg.is_reference
+    return any(_references(a) for a in arg)

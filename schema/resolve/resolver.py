@@ -1,0 +1,127 @@
+"""From a Graph to a Program: all checks of meaning, all faults in one error."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from ..diagnostics import Report, SpecError, quote
+from ..expressions import ExpressionError, names
+from ..fields import is_expression
+from ..graph import Graph
+from .dims import bind_dims, check_constraints
+from .names import call_order, check_attributes, check_names
+from .parameters import check_leaves
+from .program import Instance, Program, Tree, TreeConflict, join
+from .references import Binder, BoundFunction
+from .specialize import Instances, TooLarge
+
+
+def validate(graph: Graph) -> Report:
+    """Every fault of meaning of a Graph; the empty report of a sound one."""
+    return _resolved(graph)[1]
+
+
+def program(graph: Graph) -> Program:
+    """The resolved Graph.
+
+    Raises:
+        SpecError: every fault of meaning in one error.
+    """
+    result, report = _resolved(graph)
+    if result is None or not report.ok:
+        raise SpecError(report.errors)
+    return result
+
+
+class _Cached:
+    """A Graph as a key by identity: its dicts can't be hashed, and it never changes."""
+
+    __slots__ = ("graph",)
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def __hash__(self) -> int:
+        return id(self.graph)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Cached) and other.graph is self.graph
+
+
+def _resolved(graph: Graph) -> tuple[Program | None, Report]:
+    return _resolved_once(_Cached(graph))
+
+
+@lru_cache(maxsize=32)
+def _resolved_once(key: _Cached) -> tuple[Program | None, Report]:
+    return Resolver(key.graph).resolve()
+
+
+class Resolver:
+    """The checks of one graph, in the order in which they may rely on each other."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.report = Report()
+        self.bound: dict[str, BoundFunction] = {}
+        self.dims: dict[str, dict[str, tuple[str, int]]] = {}
+
+    def resolve(self) -> tuple[Program | None, Report]:
+        graph, report = self.graph, self.report
+        check_names(graph, report)
+        check_constraints(graph, report)
+        order = call_order(graph, report)
+        outputs = {name: tuple(f.outputs) for name, f in graph.functions.items()}
+        for name, function in graph.functions.items():
+            self.bound[name] = Binder(graph, name, outputs, report).bind()
+            self.dims[name] = bind_dims(graph, name, function, report)
+            check_attributes(graph, name, report)
+            self._check_expressions(name)
+        if not order or not report.ok:
+            return None, report
+        instances = Instances(graph, self.bound, self.dims, report)
+        entries: dict[str, Instance] = {}
+        tree: Tree = {}
+        try:
+            for entry in graph.entries:
+                entries[entry] = instances.instance(entry, {}, entry)
+                tree = join(tree, entries[entry].tree)
+        except TooLarge:
+            return None, report
+        except TreeConflict as conflict:
+            report.error("parameter-conflict", ".".join(conflict.path), str(conflict))
+            return None, report
+        assert isinstance(tree, dict)
+        check_leaves(tree, report)
+        reached = {i.name for i in instances.made.values()}
+        for name in graph.functions:
+            if name not in reached:
+                report.warn("unused-function", name, "nothing calls this function")
+        result = Program(graph, entries, list(instances.made.values()), tree)
+        return (result if report.ok else None), report
+
+    def _check_expressions(self, name: str) -> None:
+        function = self.graph.functions[name]
+        known = {*self.graph.attributes, *function.attributes, *self.dims[name]}
+        for node_name, op in function.nodes.items():
+            for field, text in op.expressions():
+                self._check_expression(f"{name}.{node_name}.{field}", text, known)
+        for input_name, given in function.inputs.items():
+            for dim in given.shape or ():
+                if is_expression(dim):
+                    path = f"{name}.inputs.{input_name}.shape"
+                    self._check_expression(path, dim, known)
+
+    def _check_expression(self, path: str, text: str, known: set[str]) -> None:
+        try:
+            unknown = [n for n in names(text) if n not in known]
+        except ExpressionError as error:
+            self.report.error("expression", path, f"{error}, found {quote(text)}")
+            return
+        for name in unknown:
+            self.report.error(
+                "expression",
+                path,
+                f"expected an attribute or a dim, found {quote(name)}, which is none "
+                "here",
+            )

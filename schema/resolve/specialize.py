@@ -1,0 +1,264 @@
+"""Functions with values for their attributes: one instance per function and values.
+
+So what doubles at every level of calls is still looked at once, and what a file would
+expand to is counted before it is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from ..diagnostics import Report, listing, quote
+from ..expressions import BoundError, ExpressionError, evaluate, names
+from ..fields import is_expression
+from ..graph import Graph
+from ..limits import MAX_INSTANCES, MAX_LEAVES, MAX_RAN, MAX_STEPS, MAX_TRACED
+from ..op import ParamOp, ScopeOp
+from ..ops.control import Repeat
+from ..parameters import Leaf
+from .call_trees import call_tree, ran, traced
+from .dims import check_shapes
+from .liveness import mark_live, mark_merges
+from .names import called
+from .parameters import fill_leaves
+from .program import (
+    Arg,
+    Instance,
+    Step,
+    Tree,
+    TreeConflict,
+    join,
+    literal_dtype,
+    nest,
+)
+from .references import BoundFunction, BoundNode
+
+
+class TooLarge(Exception):
+    """The count of what a file would expand to went over a limit; already reported."""
+
+
+class Instances:
+    """The instances of a graph, made as calls ask for them."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        bound: dict[str, BoundFunction],
+        dims: dict[str, dict[str, tuple[str, int]]],
+        report: Report,
+    ) -> None:
+        self._graph = graph
+        self._bound = bound
+        self._dims = dims
+        self.report = report
+        self.made: dict[tuple[str, str], Instance] = {}
+        # What the work so far has come to: a file is refused before it is done.
+        self._steps = 0
+        self._copies = 0
+        self._leaves = 0
+        self._leaves_of: dict[int, int] = {}
+
+    def instance(self, name: str, own: dict[str, Any], path: str) -> Instance:
+        """The function `name` with the values `own`, for the call at `path`.
+
+        Raises:
+            TooLarge: a limit of what a file may ask for; reported.
+        """
+        key = (name, repr(own))  # 1 and 1.0 are equal, but not the same attribute
+        found = self.made.get(key)
+        if found is not None:
+            return found
+        if len(self.made) >= MAX_INSTANCES:
+            self._too_large(
+                path, f"expected at most {MAX_INSTANCES} variants of functions"
+            )
+        function, bound = self._graph.functions[name], self._bound[name]
+        values = {**self._graph.attributes, **own}
+        self._steps += len(bound.nodes)
+        if self._steps > MAX_STEPS:
+            self._too_large(path, f"expected at most {MAX_STEPS} nodes, found more")
+        check_shapes(name, function, values, self.report)
+        steps = [self._step(name, node, values) for node in bound.nodes]
+        tree: Tree = {}
+        groups: set[int] = set()
+        for step in steps:
+            try:
+                tree = join(tree, nest(step.scope, step.tree), (), groups)
+            except TreeConflict as conflict:
+                where = ".".join(conflict.path)
+                self.report.error(
+                    "parameter-conflict", step.path, f"{where}: {conflict}"
+                )
+        assert isinstance(tree, dict)
+        mark_live(steps, bound.outputs, self.report)
+        mark_merges(steps)
+        visited = 1 + sum(traced(s) for s in steps)
+        executed = 1 + sum(ran(s) for s in steps)
+        if visited > MAX_TRACED:
+            self._too_large(name, f"expected at most {MAX_TRACED} nodes, found more")
+        if executed > MAX_RAN:
+            self._too_large(name, f"expected at most {MAX_RAN} steps, found more")
+        instance = Instance(
+            name,
+            function,
+            own,
+            values,
+            self._dims[name],
+            steps,
+            bound.outputs,
+            tree,
+            visited,
+            executed,
+        )
+        self.made[key] = instance
+        self._leaves_of[id(instance)] = sum(self._leaf_count(s) for s in steps)
+        return instance
+
+    def _leaf_count(self, step: Step) -> int:
+        if isinstance(step.op, ScopeOp):
+            return sum(self._leaves_of[id(c)] for c in step.callees)
+        return 1 if isinstance(step.tree, Leaf) else len(step.tree)
+
+    def _too_large(self, path: str, message: str) -> None:
+        self.report.error(
+            "too-large", path, message, "this file can't be a sound model"
+        )
+        raise TooLarge
+
+    def _step(self, function: str, node: BoundNode, values: dict[str, Any]) -> Step:
+        try:
+            op = node.op.resolve(values, partial=True)
+            args = {k: _with_values(a, values) for k, a in node.args.items()}
+        except ExpressionError as error:
+            code = "attribute" if isinstance(error, BoundError) else "expression"
+            self._problem(code, node.path, str(error))
+            return Step(node.name, node.path, node.op, (node.name,), {}, node.outputs)
+        sound = True
+        for problem in op.problems():
+            sound = False
+            self._problem("attribute", node.path, problem)
+        params = op.params if isinstance(op, (ParamOp, ScopeOp)) else None
+        scope = (
+            (node.name,) if params is None else tuple(p for p in params.split(".") if p)
+        )
+        step = Step(node.name, node.path, op, scope, args, node.outputs)
+        if not sound:
+            return step
+        if isinstance(op, ScopeOp):
+            self._fill_call(step, op)
+        else:
+            fill_leaves(step, op, self.report)
+        return step
+
+    def _problem(self, code: str, path: str, text: str) -> None:
+        """A problem of an op, which may begin with the field that it lies in."""
+        field = re.match(r"([a-z_0-9.]+): ", text)
+        if field is not None:
+            path, text = f"{path}.{field[1]}", text[field.end() :]
+        self.report.error(code, path, text)
+
+    def _fill_call(self, step: Step, op: ScopeOp) -> None:
+        given: dict[str, Any] = dict(getattr(op, "attributes", {}))
+        callees: list[Instance] = []
+        for field, name in called(op):
+            wanted = self._graph.functions[name].attributes
+            if set(wanted) != set(given):
+                self.report.error(
+                    "call-attributes",
+                    f"{step.path}.attributes",
+                    f"expected {listing(wanted)} for {name}, found {listing(given)}",
+                )
+                return
+            ordered = {k: given[k] for k in wanted}
+            for k, value in ordered.items():
+                parts = value if isinstance(value, list) else [value]
+                if any(isinstance(part, str) for part in parts):
+                    self.report.error(
+                        "call-attributes",
+                        f"{step.path}.attributes.{k}",
+                        f"expected a value that no dim decides, found {quote(value)}",
+                    )
+                    return
+            callees += self._callees(step, op, field, name, ordered)
+        step.callees = tuple(callees)
+        self._check_literals(step, op)
+        self._leaves += self._leaf_count(step)
+        if self._leaves > MAX_LEAVES:
+            self._too_large(step.path, f"expected at most {MAX_LEAVES} arrays")
+        step.tree = call_tree(step, op, self.report)
+        step.stateful = any(c.stateful for c in callees)
+        step.uses_train = any(c.uses_train for c in callees)
+        step.needs_float = any(c.needs_float for c in callees) or _float_literals(step)
+
+    def _check_literals(self, step: Step, op: ScopeOp) -> None:
+        count = getattr(op, "count", None)
+        xs = step.args.get("xs", {})
+        for name, arg in xs.items():
+            if isinstance(arg.value, tuple) and len(arg.value) != count:
+                self.report.error(
+                    "argument",
+                    f"{step.path}.xs.{name}",
+                    f"expected {quote(count)} values, one a copy, found "
+                    f"{len(arg.value)}",
+                )
+
+    def _callees(
+        self, step: Step, op: ScopeOp, field: str, name: str, own: dict[str, Any]
+    ) -> list[Instance]:
+        if not (isinstance(op, Repeat) and not op.scan):
+            return [self.instance(name, own, step.path)]
+        if not isinstance(op.count, int) or op.count > MAX_TRACED:
+            self._too_large(
+                f"{step.path}.count", f"expected a count of at most {MAX_TRACED} copies"
+            )
+        assert isinstance(op.count, int)
+        self._copies += op.count
+        if self._copies > MAX_TRACED:
+            self._too_large(
+                step.path, f"expected at most {MAX_TRACED} copies, found more"
+            )
+        copies = []
+        for i in range(op.count):
+            picked = {
+                k: v[i % len(v)] if isinstance(v, list) else v for k, v in own.items()
+            }
+            copies.append(self.instance(name, picked, step.path))
+        return copies
+
+
+def _float_literals(step: Step) -> bool:
+    """Whether a loop has a literal that becomes an array of the floating type."""
+    typed = dict(step.args.get("carry", {}))
+    if not (isinstance(step.op, Repeat) and not step.op.scan):
+        typed |= step.args.get("xs", {})
+    inputs = step.callees[-1].function.inputs if step.callees else {}
+    for name, arg in typed.items():
+        declared = inputs[name].dtype if name in inputs else None
+        unknown = declared is None and isinstance(arg.value, str)
+        if not arg.is_reference and (
+            unknown or literal_dtype(arg.value, declared) == "float"
+        ):
+            return True
+    return False
+
+
+def _with_values(arg: Any, values: dict[str, Any]) -> Any:
+    match arg:
+        case Arg(value=str() as text):
+            return replace(arg, value=_number(text, values), text=text)
+        case Arg(value=tuple() as items):
+            return replace(arg, value=tuple(_number(v, values) for v in items))
+        case list():
+            return [_with_values(a, values) for a in arg]
+        case dict():
+            return {k: _with_values(a, values) for k, a in arg.items()}
+    return arg
+
+
+def _number(value: Any, values: dict[str, Any]) -> Any:
+    if is_expression(value) and all(n in values for n in names(value)):
+        return evaluate(value, values, "float")
+    return value

@@ -1,0 +1,108 @@
+"""The one text and the one msgpack of a Graph, its digest, and reading them back."""
+
+from __future__ import annotations
+
+import json
+from copy import copy
+from typing import Any
+
+from ..graph import Function, Graph, dump_node
+from ..parse.reader import read_plain
+
+WIDTH = 120
+_ALWAYS = {"format", "name", "functions", "inputs", "nodes", "outputs"}
+
+
+def plain(graph: Graph) -> dict[str, Any]:
+    """The Graph as plain data in canonical order, defaults of no meaning left out."""
+    data: dict[str, Any] = {}
+    for name in type(graph).model_fields:
+        value = getattr(graph, name)
+        if name == "functions":
+            data[name] = {k: _function(f) for k, f in value.items()}
+        elif name == "dims":
+            data[name] = {
+                k: _given(b.model_dump(mode="json")) for k, b in value.items()
+            }
+        elif name == "metadata":
+            data[name] = _given(value.model_dump(mode="json"))
+        else:
+            data[name] = copy(value)
+    if data["entries"] == ["main"]:
+        del data["entries"]
+    return _given(data)
+
+
+def _function(function: Function) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "doc": function.doc,
+        "attributes": list(function.attributes),
+        "inputs": {
+            k: _given(i.model_dump(mode="json"), i.shape)
+            for k, i in function.inputs.items()
+        },
+        "nodes": {k: dump_node(n) for k, n in function.nodes.items()},
+        "outputs": dict(function.outputs),
+    }
+    return _given(data)
+
+
+def _given(data: dict[str, Any], shape: Any = None) -> dict[str, Any]:
+    """Less the empty and the false; a scalar's shape [] is not empty but a shape."""
+    kept = {
+        k: v
+        for k, v in data.items()
+        if k in _ALWAYS or not (v is None or v is False or v in ("", [], {}))
+    }
+    if shape == []:
+        kept = {"shape": [], **kept}
+    return kept
+
+
+def to_json(graph: Graph) -> str:
+    """The canonical JSON: a value on one line where that has at most 120 columns."""
+    return _text(plain(graph), 0, 0) + "\n"
+
+
+def to_msgpack(graph: Graph) -> bytes:
+    """The same data, compact."""
+    import msgpack
+
+    packed = msgpack.packb(plain(graph))
+    assert isinstance(packed, bytes)
+    return packed
+
+
+def digest(graph: Graph) -> str:
+    """`sha256:` and the hash of the canonical msgpack."""
+    import hashlib  # here, as it is slow to load and few need it
+
+    return "sha256:" + hashlib.sha256(to_msgpack(graph)).hexdigest()
+
+
+def from_bytes(data: bytes) -> Graph:
+    """A Graph from JSON or msgpack, read strictly; its meaning is not checked yet.
+
+    Raises:
+        SpecError: every fault of form in one error.
+    """
+    return Graph.parse(read_plain(data))
+
+
+def _text(value: Any, indent: int, lead: int) -> str:
+    line = json.dumps(value, ensure_ascii=True)
+    if not isinstance(value, (dict, list)) or not value:
+        return line
+    if indent + lead + len(line) < WIDTH and (
+        indent > 2 or not isinstance(value, dict)
+    ):
+        return line
+    inner = " " * (indent + 2)
+    if isinstance(value, dict):
+        parts = []
+        for key, part in value.items():
+            label = f"{json.dumps(key)}: "
+            parts.append(f"{inner}{label}{_text(part, indent + 2, len(label))}")
+        return "{\n" + ",\n".join(parts) + "\n" + " " * indent + "}"
+    items = ",\n".join(inner + _text(part, indent + 2, 0) for part in value)
+    return "[\n" + items + "\n" + " " * indent + "]"
