@@ -94,12 +94,12 @@ class Report:
         return "\n".join(f"{d.severity} {d.code} {d}" for d in self.diagnostics)
 
     def error(self, code: str, path: str, message: str, hint: str = "") -> None:
-        self._add(Diagnostic(code, path, message, hint))
+        self.add(Diagnostic(code, path, message, hint))
 
     def warn(self, code: str, path: str, message: str, hint: str = "") -> None:
-        self._add(Diagnostic(code, path, message, hint, "warning"))
+        self.add(Diagnostic(code, path, message, hint, "warning"))
 
-    def _add(self, found: Diagnostic) -> None:
+    def add(self, found: Diagnostic) -> None:
         if found in self._told:
             return
         count = self._counts.get(found.severity, 0) + 1

@@ -32,11 +32,16 @@ _FLOAT_OPS = _INT_OPS | {ast.Div: operator.truediv, ast.Pow: operator.pow}
 
 
 class ExpressionError(ValueError):
-    """An expression that is not one, or whose value can't be had."""
+    """An expression that is none, or that has no value; in `field` of an op, if any."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(f"{field}: {message}" if field else message)
+        self.message = message
+        self.field = field
 
 
 class BoundError(ExpressionError):
-    """A value that is had, and is too small."""
+    """The value of an expression, where it is too small."""
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from .fields import is_number
+from .problems import Problem
 
 MAX_LITERAL = 4096
 """Elements of a literal array; more belong into a `buffer` or `param`."""
@@ -43,26 +44,28 @@ def literal_items(value: Any) -> Iterator[Any]:
         yield value
 
 
-def literal_problems(value: Any, dtype: str) -> Iterator[str]:
-    """What in a literal does not fit a dtype: expected, found."""
+def literal_problems(value: Any, dtype: str) -> Iterator[Problem]:
+    """What in the `value` of a node does not fit a dtype."""
     items = list(literal_items(value))
     if dtype == "bool" or any(isinstance(v, bool) for v in items):
         if dtype != "bool" or not all(isinstance(v, bool) for v in items):
-            yield "value: expected booleans for dtype bool, numbers for all others"
+            yield Problem(
+                "value", "expected booleans for dtype bool, numbers for all others"
+            )
         return
     if dtype in _LARGEST:
         if wrong := [v for v in items if abs(v) > _LARGEST[dtype]]:
-            yield f"value: expected numbers within {dtype}, found {wrong[0]}"
+            yield Problem.expected("value", f"numbers within {dtype}", wrong[0])
         return
     if floats := [v for v in items if isinstance(v, float)]:
-        yield f"value: expected integers for dtype {dtype}, found {floats[0]}"
+        yield Problem.expected("value", f"integers for dtype {dtype}", floats[0])
         return
     bits = int(dtype.removeprefix("u").removeprefix("int"))
     low, high = (
         (0, 2**bits) if dtype[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1))
     )
     if wrong := [v for v in items if not low <= v < high]:
-        yield f"value: expected integers within {dtype}, found {wrong[0]}"
+        yield Problem.expected("value", f"integers within {dtype}", wrong[0])
 
 
 def _literal(value: Any) -> Any:

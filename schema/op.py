@@ -14,6 +14,7 @@ from .expressions import BoundError, ExpressionError, evaluate
 from .fields import Minimum, Operand, ParamPath, Slot, is_expression
 from .names import Name
 from .parameters import Initializer, Leaf
+from .problems import Problem
 from .strict import Strict
 
 MODIFIERS = frozenset({"op", "params", "init", "axes", "frozen", "names"})
@@ -57,8 +58,8 @@ class Op(Strict):
         node's name is itself the leaf calls it ''."""
         return {}
 
-    def problems(self) -> Iterator[str]:
-        """What is wrong with the attributes of a resolved op: expected, found."""
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong with the attributes of a resolved op."""
         return iter(())
 
     def stored(self) -> dict[str, Leaf]:
@@ -109,7 +110,7 @@ class Op(Strict):
                 if (low := fields.minima.get(name)) is not None:
                     _at_least(new, low)
             except ExpressionError as error:
-                raise type(error)(f"{name}: {error}") from None
+                raise type(error)(error.message, name) from None
             if new is not old:
                 changes[name] = new
         return self.model_copy(update=changes) if changes else self

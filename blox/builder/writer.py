@@ -174,10 +174,7 @@ class Writer:
                     )
         problems = list(result.problems())
         if problems:
-            raise SpecError(
-                Diagnostic("attribute", f"{self.name}.{name}", f"{op.op}: {p}")
-                for p in problems
-            )
+            raise SpecError(p.at(f"{self.name}.{name}") for p in problems)
         return result
 
     def node(

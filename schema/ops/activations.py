@@ -8,6 +8,7 @@ from typing import Literal
 from ..fields import Float, Int, Size, Tensor
 from ..op import Op
 from ..parameters import DType
+from ..problems import Problem
 
 
 class Activation(Op):
@@ -52,9 +53,9 @@ class Celu(Activation):
     op: Literal["celu"] = "celu"
     alpha: Float = 1.0
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if self.alpha == 0:
-            yield "alpha: expected a number other than 0, found 0"
+            yield Problem("alpha", "expected a number other than 0, found 0")
 
 
 class Selu(Activation):
@@ -200,6 +201,6 @@ class OneHot(Activation):
     axis: Int = -1
     dtype: DType = "float"
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if isinstance(self.num_classes, int) and self.num_classes > 2**31:
-            yield f"num_classes: expected at most 2**31, found {self.num_classes}"
+            yield Problem.expected("num_classes", "at most 2**31", self.num_classes)

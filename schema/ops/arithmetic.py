@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from ..diagnostics import quote
 from ..fields import OptionalTensor, Tensor, Tensors
 from ..op import Op
+from ..problems import Problem
 
 _SUBSCRIPTS = re.compile(r"(\.\.\.)?[A-Za-z]*(\.\.\.)?[A-Za-z]*")
 
@@ -108,7 +110,7 @@ class Einsum(Op):
     xs: Tensors
     equation: str
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         inputs, arrow, output = self.equation.replace(" ", "").partition("->")
         terms = inputs.split(",")
         if (
@@ -117,16 +119,17 @@ class Einsum(Op):
             or not all(_SUBSCRIPTS.fullmatch(t) for t in [*terms, output])
             or any(t.count("...") > 1 for t in [*terms, output])
         ):
-            yield "equation: expected subscripts such as `...ij,...jk->...ik`"
-        elif len(terms) != len(self.xs):
-            yield (
-                f"equation: expected {len(self.xs)} terms, one for each of xs, "
-                f"found {len(terms)}"
+            yield Problem(
+                "equation", "expected subscripts such as `...ij,...jk->...ik`"
             )
+        elif len(terms) != len(self.xs):
+            many = f"{len(self.xs)} terms, one for each of xs"
+            yield Problem.expected("equation", many, len(terms))
         elif len(set(output.replace(".", ""))) != len(output.replace(".", "")):
-            yield "equation: expected each index once in the output"
+            yield Problem("equation", "expected each index once in the output")
         elif unknown := set(output) - set(inputs):
-            yield f"equation: index {min(unknown)!r} of the output is in no input"
+            index = quote(min(unknown))
+            yield Problem("equation", f"index {index} of the output is in no input")
 
 
 class StopGradient(Op):

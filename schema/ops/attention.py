@@ -7,6 +7,7 @@ from typing import Literal
 
 from ..fields import Float, OptionalTensor, Size, Tensor
 from ..op import Op
+from ..problems import Problem
 
 
 class AttentionMask(Op):
@@ -30,9 +31,11 @@ class AttentionMask(Op):
     causal: bool = False
     window: Size | None = None
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if (self.query_segments is None) != (self.key_segments is None):
-            yield "segments: expected those of queries and of keys, found one of them"
+            lacking = "query" if self.query_segments is None else "key"
+            message = "expected segments of queries and of keys, found one of them"
+            yield Problem(f"{lacking}_segments", message)
 
 
 class PaddingMask(Op):

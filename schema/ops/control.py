@@ -10,6 +10,7 @@ from pydantic import Field
 from ..fields import Count, Int, Scalar, Size, Tensor, TensorMap
 from ..names import Name
 from ..op import ScopeOp
+from ..problems import Problem
 
 Remat = Literal[
     "everything_saveable",
@@ -57,15 +58,17 @@ class Repeat(ScopeOp):
     scan: bool = True
     remat: Remat | None = None
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         for name, value in self.attributes.items():
             if self.scan and isinstance(value, list):
-                yield (
-                    f"attributes.{name}: a list cycles over unrolled copies; expected "
-                    "a number under scan, found a list"
+                yield Problem(
+                    f"attributes.{name}",
+                    "a list cycles over unrolled copies; expected a number under scan, "
+                    "found a list",
                 )
             elif value == []:
-                yield f"attributes.{name}: expected at least one value, found none"
+                message = "expected at least one value, found none"
+                yield Problem(f"attributes.{name}", message)
 
 
 class Scan(ScopeOp):
@@ -88,9 +91,9 @@ class Scan(ScopeOp):
     attributes: Attributes = {}
     remat: Remat | None = None
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if not self.xs and self.length is None:
-            yield "expected xs or a length, found neither"
+            yield Problem("", "expected xs or a length, found neither")
 
 
 class Map(ScopeOp):
@@ -108,9 +111,9 @@ class Map(ScopeOp):
     axis: Int = 0
     attributes: Attributes = {}
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if not self.xs and self.count is None:
-            yield "expected xs or a count, found neither"
+            yield Problem("", "expected xs or a count, found neither")
 
 
 class Cond(ScopeOp):

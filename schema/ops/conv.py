@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ..fields import Count, ParamSlot, Size, Tensor
 from ..op import ParamOp
 from ..parameters import LECUN_NORMAL, Leaf, Zeros
+from ..problems import Problem
 
 Padding = Literal["SAME", "SAME_LOWER", "VALID", "CAUSAL"] | list[list[Count]]
 
@@ -51,28 +52,30 @@ class Conv(ParamOp):
             leaves["bias"] = Leaf((self.out_features,), Zeros())
         return leaves
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if self.kernel_size is None:
             if self.kernel is None:
-                yield "kernel_size: expected a size for each spatial axis, found none"
+                yield Problem(
+                    "kernel_size", "expected a size for each spatial axis, found none"
+                )
         elif not 1 <= len(self.kernel_size) <= 3:
-            yield f"kernel_size: expected 1 to 3 sizes, found {len(self.kernel_size)}"
+            yield Problem.expected("kernel_size", "1 to 3 sizes", len(self.kernel_size))
         else:
             rank = len(self.kernel_size)
             for name in ("strides", "dilation", "padding"):
                 value = getattr(self, name)
                 if isinstance(value, list) and len(value) != rank:
-                    yield f"{name}: expected {rank}, one a spatial axis, found {value}"
+                    yield Problem.expected(name, f"{rank}, one a spatial axis", value)
         yield from pairs_only(self.padding)
         for name in ("in_features", "out_features"):
             value = getattr(self, name)
             if not isinstance(value, int) or not isinstance(self.groups, int):
                 continue
             if value % self.groups:
-                yield f"{name}: expected a multiple of {self.groups}, found {value}"
+                yield Problem.expected(name, f"a multiple of {self.groups}", value)
 
 
-def pairs_only(padding: Any) -> Iterator[str]:
+def pairs_only(padding: Any) -> Iterator[Problem]:
     """A problem where explicit padding is not a list of [before, after]."""
     if isinstance(padding, list) and any(len(pair) != 2 for pair in padding):
-        yield f"padding: expected pairs [before, after], found {padding}"
+        yield Problem.expected("padding", "pairs [before, after]", padding)

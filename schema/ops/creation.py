@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Literal
 
 from ..fields import Count, Int, Scalar, Tensor
 from ..op import Op
 from ..parameters import DType
-
-MAX_ELEMENTS = 2**31
+from ..problems import Problem, too_many
 
 
 class Filled(Op):
@@ -18,10 +16,8 @@ class Filled(Op):
 
     shape: list[Count]
 
-    def problems(self) -> Iterator[str]:
-        count = math.prod(size for size in self.shape if isinstance(size, int))
-        if count > MAX_ELEMENTS:
-            yield f"shape: expected at most 2**31 elements, found {count}"
+    def problems(self) -> Iterator[Problem]:
+        yield from too_many("shape", self.shape)
 
 
 class Zeros(Filled):
@@ -77,11 +73,10 @@ class Arange(Op):
     step: Int = 1
     dtype: DType = "int32"
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         match self.start, self.stop, self.step:
             case (_, _, 0):
-                yield "step: expected an integer other than 0, found 0"
+                yield Problem("step", "expected an integer other than 0, found 0")
             case (int(start), int(stop), int(step)):
-                count = len(range(start, stop, step))
-                if count > MAX_ELEMENTS:
-                    yield f"stop: expected at most 2**31 elements, found {count}"
+                # Not `len(range(...))`, which a count beyond 2**63 raises from.
+                yield from too_many("stop", [max(0, -((start - stop) // step))])

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from ..expressions import ExpressionError, names
 from ..fields import Int, Size, Tensor
 from ..op import Op
+from ..problems import Problem
 
 Bound: TypeAlias = int | str | None
 """A part of a slice; an expression where it is text."""
@@ -109,10 +110,10 @@ class Index(Op):
         op = self.model_copy(update={"at": parts})
         return op.resolve(values, partial=partial)
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         parts = index_parts(self.at) if isinstance(self.at, str) else self.at
         if any(isinstance(p, (list, tuple)) and p[2] == 0 for p in parts):
-            yield "at: expected a step other than 0, found 0"
+            yield Problem("at", "expected a step other than 0, found 0")
 
 
 class Take(Op):

@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Literal
 from ..fields import Float, ParamSlot, Size, Tensor
 from ..op import ParamOp
 from ..parameters import Leaf, Ones, Zeros
+from ..problems import Problem
 
 
-def _positive(eps: Any) -> Iterator[str]:
+def _positive(eps: Any) -> Iterator[Problem]:
     if isinstance(eps, (int, float)) and eps < 0:
-        yield f"eps: expected a number of at least 0, found {eps}"
+        yield Problem.expected("eps", "a number of at least 0", eps)
 
 
 class LayerNorm(ParamOp):
@@ -38,7 +39,7 @@ class LayerNorm(ParamOp):
             leaves["bias"] = Leaf((self.features,), Zeros())
         return leaves
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         yield from _positive(self.eps)
 
 
@@ -57,7 +58,7 @@ class RMSNorm(ParamOp):
     def parameters(self) -> dict[str, Leaf]:
         return {"scale": Leaf((self.features,), Ones())}
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         yield from _positive(self.eps)
 
 
@@ -97,7 +98,7 @@ class BatchNorm(ParamOp):
         leaves["var"] = Leaf(shape, Ones(), dtype="float32", kind="state")
         return leaves
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         yield from _positive(self.eps)
         if isinstance(self.momentum, (int, float)) and not 0 <= self.momentum <= 1:
-            yield f"momentum: expected a number from 0 to 1, found {self.momentum}"
+            yield Problem.expected("momentum", "a number from 0 to 1", self.momentum)

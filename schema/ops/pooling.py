@@ -7,6 +7,7 @@ from typing import Literal
 
 from ..fields import Count, Size, Tensor
 from ..op import Op
+from ..problems import Problem
 
 
 class Pool(Op):
@@ -24,22 +25,22 @@ class Pool(Op):
     padding: Literal["SAME", "SAME_LOWER", "VALID"] | list[list[Count]] = "VALID"
     ceil_mode: bool = False
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         rank = len(self.window)
         if rank == 0:
-            yield "window: expected a size for each spatial axis, found none"
+            yield Problem("window", "expected a size for each spatial axis, found none")
         for name in ("strides", "padding"):
             value = getattr(self, name)
             if isinstance(value, list) and len(value) != rank:
-                yield f"{name}: expected {rank}, one a spatial axis, found {value}"
+                yield Problem.expected(name, f"{rank}, one a spatial axis", value)
         if isinstance(self.padding, list):
             for size, pair in zip(self.window, self.padding, strict=False):
                 if len(pair) != 2:
-                    yield f"padding: expected pairs [before, after], found {pair}"
+                    yield Problem.expected("padding", "pairs [before, after]", pair)
                 elif isinstance(size, int) and any(
                     isinstance(n, int) and n >= size for n in pair
                 ):
-                    yield f"padding: expected less than the window, found {pair}"
+                    yield Problem.expected("padding", "less than the window", pair)
 
 
 class MaxPool(Pool):
@@ -82,12 +83,12 @@ class Adaptive(Op):
     x: Tensor
     sizes: list[Size]
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if not self.sizes:
-            yield "sizes: expected a size for each spatial axis, found none"
+            yield Problem("sizes", "expected a size for each spatial axis, found none")
         for size in self.sizes:
             if isinstance(size, int) and size > 1024:
-                yield f"sizes: expected at most 1024 an axis, found {size}"
+                yield Problem.expected("sizes", "at most 1024 an axis", size)
 
 
 class AdaptiveAvgPool(Adaptive):

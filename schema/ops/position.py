@@ -7,11 +7,12 @@ from typing import ClassVar, Literal
 
 from ..fields import Float, Size, Tensor
 from ..op import Op
+from ..problems import Problem
 
 
-def _even(dim: object) -> Iterator[str]:
+def _even(dim: object) -> Iterator[Problem]:
     if isinstance(dim, int) and dim % 2:
-        yield f"dim: expected an even number, found {dim}"
+        yield Problem.expected("dim", "an even number", dim)
 
 
 class RopeTable(Op):
@@ -31,14 +32,14 @@ class RopeTable(Op):
     scaling: Literal["none", "linear"] = "none"
     factor: Float = 1.0
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         yield from _even(self.dim)
         for name in ("theta", "factor"):
             value = getattr(self, name)
             if isinstance(value, (int, float)) and value <= 0:
-                yield f"{name}: expected a number above 0, found {value}"
+                yield Problem.expected(name, "a number above 0", value)
         if self.scaling == "none" and self.factor != 1:
-            yield f"factor: expected 1.0 where scaling is none, found {self.factor}"
+            yield Problem.expected("factor", "1.0 where scaling is none", self.factor)
 
 
 class Rope(Op):
@@ -71,7 +72,7 @@ class Sinusoidal(Op):
     theta: Float = 10000.0
     layout: Literal["half_split", "interleaved"] = "interleaved"
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         yield from _even(self.dim)
         if isinstance(self.theta, (int, float)) and self.theta <= 0:
-            yield f"theta: expected a number above 0, found {self.theta}"
+            yield Problem.expected("theta", "a number above 0", self.theta)

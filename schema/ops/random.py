@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from ..fields import Count, Float, Int, Key, OptionalKey, Tensor
 from ..op import Op, ParamOp
 from ..parameters import DType, KeyData, Leaf, Zeros
-
-MAX_ELEMENTS = 2**31
+from ..problems import Problem, too_many
 
 
 class Rng(ParamOp):
@@ -46,9 +44,9 @@ class Dropout(Op):
     rate: Float
     broadcast_dims: list[Int] = []
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if isinstance(self.rate, (int, float)) and not 0 <= self.rate < 1:
-            yield f"rate: expected at least 0 and below 1, found {self.rate}"
+            yield Problem.expected("rate", "at least 0 and below 1", self.rate)
 
 
 class Drawn(Op):
@@ -57,10 +55,8 @@ class Drawn(Op):
     key: Key
     shape: list[Count]
 
-    def problems(self) -> Iterator[str]:
-        count = math.prod(size for size in self.shape if isinstance(size, int))
-        if count > MAX_ELEMENTS:
-            yield f"shape: expected at most 2**31 elements, found {count}"
+    def problems(self) -> Iterator[Problem]:
+        yield from too_many("shape", self.shape)
 
 
 class RandomNormal(Drawn):
@@ -85,7 +81,7 @@ class Bernoulli(Drawn):
     op: Literal["bernoulli"] = "bernoulli"
     p: Float = 0.5
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         yield from super().problems()
         if isinstance(self.p, (int, float)) and not 0 <= self.p <= 1:
-            yield f"p: expected a number from 0 to 1, found {self.p}"
+            yield Problem.expected("p", "a number from 0 to 1", self.p)

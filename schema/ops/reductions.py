@@ -10,6 +10,7 @@ from typing import Literal
 
 from ..fields import Count, Int, Scalar, Tensor
 from ..op import Op
+from ..problems import Problem
 
 
 class Reduction(Op):
@@ -19,9 +20,9 @@ class Reduction(Op):
     axis: Int | list[Int] | None = None
     keepdims: bool = False
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if isinstance(self.axis, list) and len(set(self.axis)) != len(self.axis):
-            yield f"axis: expected each axis once, found {self.axis}"
+            yield Problem.expected("axis", "each axis once", self.axis)
 
 
 class Sum(Reduction):
@@ -86,10 +87,10 @@ class Norm(Reduction):
     op: Literal["norm"] = "norm"
     ord: Scalar = 2
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         yield from super().problems()
         if isinstance(self.ord, (int, float)) and self.ord <= 0:
-            yield f"ord: expected a number above 0, found {self.ord}"
+            yield Problem.expected("ord", "a number above 0", self.ord)
 
 
 class ArgMax(Op):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -12,15 +11,7 @@ from ..fields import Count, Int, Scalar, Size, Tensor, Tensors
 from ..names import Name
 from ..op import Op
 from ..parameters import DType
-
-MAX_ELEMENTS = 2**31
-
-
-def too_many(field: str, sizes: list[Any]) -> Iterator[str]:
-    """A problem where the product of the sizes that are known is beyond reason."""
-    count = math.prod(s for s in sizes if isinstance(s, int))
-    if count > MAX_ELEMENTS:
-        yield f"{field}: expected at most 2**31 elements, found {count}"
+from ..problems import Problem, too_many
 
 
 class Reshape(Op):
@@ -35,12 +26,12 @@ class Reshape(Op):
     x: Tensor
     shape: list[Int | Literal["..."]]
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if "..." in self.shape[1:]:
-            yield "shape: expected `...` in front of all sizes"
+            yield Problem("shape", "expected `...` in front of all sizes")
         sizes = [s for s in self.shape if isinstance(s, int)]
         if any(s < -1 for s in sizes) or sizes.count(-1) > 1:
-            yield f"shape: expected sizes, of which one may be -1, found {sizes}"
+            yield Problem.expected("shape", "sizes, of which one may be -1", sizes)
 
 
 class Flatten(Op):
@@ -62,13 +53,13 @@ class Transpose(Op):
     x: Tensor
     permutation: list[Int]
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         rank = len(self.permutation)
         known = [p for p in self.permutation if isinstance(p, int)]
         if len(known) == rank and sorted(p % max(rank, 1) for p in known) != list(
             range(rank)
         ):
-            yield f"permutation: expected each of {rank} axes once, found {known}"
+            yield Problem.expected("permutation", f"each of {rank} axes once", known)
 
 
 class SwapAxes(Op):
@@ -103,7 +94,7 @@ class BroadcastTo(Op):
     x: Tensor
     shape: list[Count]
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         yield from too_many("shape", self.shape)
 
 
@@ -148,13 +139,15 @@ class Split(Op):
     def outputs(self) -> tuple[str, ...]:
         return tuple(self.names)
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         parts = self.sections
         count = len(parts) if isinstance(parts, list) else parts
         if not self.names or len(set(self.names)) != len(self.names):
-            yield "names: expected at least one name, each once"
+            yield Problem("names", "expected at least one name, each once")
         elif isinstance(count, int) and count != len(self.names):
-            yield f"names: expected {count}, one for each part, found {len(self.names)}"
+            yield Problem.expected(
+                "names", f"{count}, one for each part", len(self.names)
+            )
 
 
 class Flip(Op):
@@ -175,13 +168,15 @@ class Roll(Op):
     shift: Int | list[Int]
     axis: Int | list[Int]
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if (
             isinstance(self.shift, list)
             and isinstance(self.axis, list)
             and len(self.shift) != len(self.axis)
         ):
-            yield f"shift: expected {len(self.axis)}, one an axis, found {self.shift}"
+            yield Problem.expected(
+                "shift", f"{len(self.axis)}, one an axis", self.shift
+            )
 
 
 class Tile(Op):
@@ -194,7 +189,7 @@ class Tile(Op):
     x: Tensor
     reps: list[Size]
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         yield from too_many("reps", self.reps)
 
 
@@ -209,7 +204,7 @@ class RepeatElements(Op):
     repeats: Size
     axis: Int
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         yield from too_many("repeats", [self.repeats])
 
 
@@ -226,9 +221,9 @@ class Pad(Op):
     mode: Literal["constant", "edge", "reflect", "symmetric", "wrap"] = "constant"
     constant_values: Scalar = 0
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         if any(len(pair) != 2 for pair in self.pad_width):
-            yield f"pad_width: expected pairs [before, after], found {self.pad_width}"
+            yield Problem.expected("pad_width", "pairs [before, after]", self.pad_width)
             return
         known = [p for p in self.pad_width if all(isinstance(n, int) for n in p)]
         yield from too_many("pad_width", [1 + sum(map(int, pair)) for pair in known])

@@ -9,6 +9,7 @@ from ..fields import Size
 from ..literals import LiteralArray, literal_problems
 from ..op import Op, ParamOp
 from ..parameters import FLOATS, DType, Leaf, Normal, Zeros
+from ..problems import Problem
 
 
 class Param(ParamOp):
@@ -46,5 +47,5 @@ class Constant(Op):
     value: LiteralArray
     dtype: DType = "float32"
 
-    def problems(self) -> Iterator[str]:
+    def problems(self) -> Iterator[Problem]:
         yield from literal_problems(self.value, self.dtype)

@@ -6,7 +6,6 @@ expand to is counted before it is.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from ..limits import MAX_INSTANCES, MAX_LEAVES, MAX_RAN, MAX_STEPS, MAX_TRACED
 from ..op import ParamOp, ScopeOp
 from ..ops.control import Repeat
 from ..parameters import Leaf
+from ..problems import Problem
 from .call_trees import call_tree, ran, traced
 from .dims import check_shapes
 from .liveness import mark_live, mark_merges
@@ -134,12 +134,12 @@ class Instances:
             args = {k: _with_values(a, values) for k, a in node.args.items()}
         except ExpressionError as error:
             code = "attribute" if isinstance(error, BoundError) else "expression"
-            self._problem(code, node.path, str(error))
+            self.report.add(Problem(error.field, error.message).at(node.path, code))
             return Step(node.name, node.path, node.op, (node.name,), {}, node.outputs)
         sound = True
         for problem in op.problems():
             sound = False
-            self._problem("attribute", node.path, problem)
+            self.report.add(problem.at(node.path))
         params = op.params if isinstance(op, (ParamOp, ScopeOp)) else None
         scope = (
             (node.name,) if params is None else tuple(p for p in params.split(".") if p)
@@ -152,13 +152,6 @@ class Instances:
         else:
             fill_leaves(step, op, self.report)
         return step
-
-    def _problem(self, code: str, path: str, text: str) -> None:
-        """A problem of an op, which may begin with the field that it lies in."""
-        field = re.match(r"([a-z_0-9.]+): ", text)
-        if field is not None:
-            path, text = f"{path}.{field[1]}", text[field.end() :]
-        self.report.error(code, path, text)
 
     def _fill_call(self, step: Step, op: ScopeOp) -> None:
         given: dict[str, Any] = dict(getattr(op, "attributes", {}))

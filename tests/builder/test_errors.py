@@ -202,8 +202,7 @@ def declared(f: F, x: V) -> V:
         ),
         (
             problem,
-            "problem.t: transpose: permutation: expected each of 2 axes once, found "
-            "[0, 0]",
+            "problem.t.permutation: expected each of 2 axes once, found [0, 0]",
         ),
         (
             bare_tuple,
