@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections import Counter
 
 import pytest
+from imports import ROOT, circles, files, import_graph, imported
 
-ROOT = Path(__file__).resolve().parents[1]
 HEAVY = {"jax", "jaxlib", "numpy", "torch", "safetensors"}
 
+LONGEST = 300
+LONG = {
+    "blox/builder/ops.py",
+    "codegen/printer/expressions.py",
+    "schema/resolve/references.py",
+}
+"""Modules of more than `LONGEST` lines: a list that only gets shorter."""
 
-def imports(file: Path, package: str) -> Iterator[str]:
-    """The absolute dotted names that `file`, a module of `package`, imports."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            parts = package.split(".")
-            start = parts[: len(parts) + 1 - node.level] if node.level else []
-            stem = ".".join([*start, *([node.module] if node.module else [])])
-            yield from (f"{stem}.{alias.name}" for alias in node.names)
-
-
-def modules(room: str) -> list[tuple[Path, str]]:
-    """The files of `schema` or `codegen`, each with the package that holds it."""
-    files = sorted((ROOT / room).rglob("*.py"))
-    return [(f, ".".join(("blox", *f.parent.relative_to(ROOT).parts))) for f in files]
+IN_CIRCLES = {
+    "blox.builder": 10,
+    "blox.codegen": 11,
+    "blox.runtime": 5,
+    "blox.schema": 2,
+}
+"""How many modules of a package import each other: numbers that only get smaller."""
 
 
 def inside(name: str, package: str) -> bool:
@@ -43,12 +39,12 @@ def inside(name: str, package: str) -> bool:
 def test_doors_are_one_way(room: str, allowed: list[str]) -> None:
     wrong = [
         f"{file.relative_to(ROOT)}: {name}"
-        for file, package in modules(room)
-        for name in imports(file, package)
+        for file in files(room)
+        for name in imported(file)
         if name.split(".")[0] in HEAVY
         or (inside(name, "blox") and not any(inside(name, a) for a in allowed))
     ]
-    assert modules(room)
+    assert files(room)
     assert wrong == []
 
 
@@ -57,8 +53,8 @@ def test_rooms_are_imported_as_parts_of_blox(room: str) -> None:
     # Ruff's banned-api sees this everywhere but in the rooms themselves.
     wrong = [
         f"{file.relative_to(ROOT)}: {name}"
-        for file, package in modules(room)
-        for name in imports(file, package)
+        for file in files(room)
+        for name in imported(file)
         if name.split(".")[0] in {"schema", "codegen"}
     ]
     assert wrong == []
@@ -71,3 +67,40 @@ def test_import_is_light(module: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert run.stdout.split() == []
+
+
+def test_the_top_level_of_blox_holds_packages() -> None:
+    assert [f.name for f in (ROOT / "blox").glob("*.py")] == ["__init__.py"]
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    """Imports for types count: what two modules know of each other is a Protocol."""
+    graph = import_graph()
+    assert "blox.schema.resolve.program" in graph["blox.schema.resolve.resolver"]
+    found = circles(graph)
+    counts = Counter(
+        ".".join(name.split(".")[:2]) for circle in found for name in circle
+    )
+    assert counts <= Counter(IN_CIRCLES), found
+
+
+def test_circles_are_found() -> None:
+    graph = {
+        "a": {"b"},
+        "b": {"c"},
+        "c": {"b"},
+        "d": {"a", "e"},
+        "e": {"d"},
+        "f": set(),
+    }
+    assert circles(graph) == [["b", "c"], ["d", "e"]]
+
+
+def test_one_idea_is_one_file() -> None:
+    long = {
+        str(file.relative_to(ROOT))
+        for room in ("schema", "codegen", "blox")
+        for file in files(room)
+        if len(file.read_text(encoding="utf-8").splitlines()) > LONGEST
+    }
+    assert long <= LONG
