@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
-import time
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from work import counted
 
 from blox.schema.expressions import (
     INT64,
@@ -107,11 +108,9 @@ def test_deep_expressions_end(text: str) -> None:
     "text", ["$" + "9" * 100_000, "$" + "a" * 100_000, "$" + " " * 100_000 + "!"]
 )
 def test_long_texts_are_refused_at_once_and_never_kept(text: str) -> None:
-    start = time.process_time()
-    for _ in range(100):
-        with pytest.raises(ExpressionError):
-            names(text)
-    assert time.process_time() - start < 0.5
+    with counted() as work, pytest.raises(ExpressionError):
+        names(text)
+    assert work.calls < 100
     assert names.cache_info().maxsize is not None
     assert parse.cache_info().maxsize is not None
 
@@ -148,9 +147,7 @@ def test_as_python(text: str, width: int, depth: int) -> None:
 
 @given(st.text(max_size=40))
 def test_any_text_is_an_expression_or_refused(text: str) -> None:
-    try:
+    with suppress(ExpressionError):
         tree = parse("$" + text)
-    except ExpressionError:
-        return
-    assert text.isascii()
-    assert tree is parse("$" + text)
+        assert text.isascii()
+        assert tree is parse("$" + text)

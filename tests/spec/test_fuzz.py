@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from typing import Any
 
 import pytest
@@ -71,13 +70,11 @@ def test_any_value_in_any_field(name: str) -> None:
     cls = op_class(name)
     assert cls is not None
     fields = [info.alias or field for field, info in cls.model_fields.items()]
-    start = time.process_time()
     for field in fields:
         for value in VALUES:
             data = copy.deepcopy(base)
             data["functions"]["main"]["nodes"]["n"][field] = value
             outcome(data)
-    assert time.process_time() - start < 20
 
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
