@@ -11,11 +11,11 @@ Severity = Literal["error", "warning"]
 
 
 MAX_DIAGNOSTICS = 100
-"""How many errors, and how many warnings, are told one by one; the rest is counted."""
+"""How many errors, and how many warnings, are reported one by one; the rest is counted."""
 
 
 def quote(value: Any, limit: int = 60) -> str:
-    """`value` as ASCII on one line, shortened: text of strangers, made inert."""
+    """`value` as ASCII on one line, shortened: untrusted text, made inert."""
     if isinstance(value, str):
         text = ascii(value[:limit])
         if len(value) <= limit and len(text) <= limit:
@@ -70,7 +70,7 @@ class Report:
     """The diagnostics of one validation, in the order of the file, each once."""
 
     diagnostics: list[Diagnostic] = field(default_factory=list)
-    _told: dict[Diagnostic, None] = field(default_factory=dict, repr=False)
+    _seen: dict[Diagnostic, None] = field(default_factory=dict, repr=False)
     _counts: dict[Severity, int] = field(default_factory=dict, repr=False)
 
     @property
@@ -93,6 +93,10 @@ class Report:
     def __str__(self) -> str:
         return "\n".join(f"{d.severity} {d.code} {d}" for d in self.diagnostics)
 
+    def copy(self) -> Report:
+        """The same diagnostics, to which more may be added."""
+        return Report(list(self.diagnostics), dict(self._seen), dict(self._counts))
+
     def error(self, code: str, path: str, message: str, hint: str = "") -> None:
         self.add(Diagnostic(code, path, message, hint))
 
@@ -100,12 +104,12 @@ class Report:
         self.add(Diagnostic(code, path, message, hint, "warning"))
 
     def add(self, found: Diagnostic) -> None:
-        if found in self._told:
+        if found in self._seen:
             return
         count = self._counts.get(found.severity, 0) + 1
         self._counts[found.severity] = count
         if count <= MAX_DIAGNOSTICS:
-            self._told[found] = None
+            self._seen[found] = None
             self.diagnostics.append(found)
 
 

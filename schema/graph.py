@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +29,7 @@ from .strict import Strict
 if TYPE_CHECKING:
     from .resolve.program import Program
 
+_T = TypeVar("_T")
 FORMAT = "blox/1"
 WISHES = ("names", "params", "init", "axes", "frozen")
 _CONSTRAINT = re.compile(r"(?P<left>[^<>=]+)(?P<sign><=|>=|==|<|>)(?P<right>[^<>=]+)")
@@ -181,6 +182,9 @@ class Metadata(Strict):
 class Graph(Strict):
     """A model without its arrays: what is computed, as data."""
 
+    # It never changes: what is computed of it once is kept with it, and goes with it.
+    __slots__ = ("_digest", "_resolved")
+
     format: Literal["blox/1"] = "blox/1"
     name: PublicName
     attributes: dict[PublicName, Number] = {}
@@ -246,10 +250,29 @@ class Graph(Strict):
 
     @property
     def digest(self) -> str:
-        """`sha256:` and the hash of the canonical msgpack."""
+        """`sha256:` and the hash of the canonical msgpack. Computed once."""
         from .write.canonical import digest
 
-        return digest(self)
+        return self.once("_digest", digest)
+
+    def once(
+        self, slot: Literal["_digest", "_resolved"], compute: Callable[[Graph], _T]
+    ) -> _T:
+        """What `compute` makes of the Graph, which never changes. Copies lack it."""
+        try:
+            found: _T = getattr(self, slot)
+        except AttributeError:
+            found = compute(self)
+            object.__setattr__(self, slot, found)
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Graph):
+            return NotImplemented
+        return self is other or self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
 
 def _check_format(data: Any) -> Iterator[Diagnostic]:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Self
+
 from pydantic import BaseModel, ConfigDict
+
+from .frozen import freeze, same
 
 
 class Strict(BaseModel):
+    """A part of a Graph. It can't be changed, nor can the lists and dicts in it; it is
+    hashable, and equal to what holds the same values of the same types (1 is not 1.0).
+    """
+
     model_config = ConfigDict(
         strict=True,
         extra="forbid",
@@ -17,3 +26,22 @@ class Strict(BaseModel):
         validate_by_alias=True,
         use_attribute_docstrings=False,
     )
+
+    def model_post_init(self, context: Any) -> None:
+        freeze(self.__dict__)
+
+    def model_copy(
+        self, *, update: Mapping[str, Any] | None = None, deep: bool = False
+    ) -> Self:
+        """The same part with other values, which are not validated."""
+        copied = super().model_copy(update=update, deep=deep)
+        freeze(copied.__dict__)
+        return copied
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return self is other or same(self.__dict__, other.__dict__)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.__dict__.values()))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from ..diagnostics import Report, SpecError, quote
 from ..expressions import ExpressionError, names
 from ..fields import is_expression
@@ -18,7 +16,7 @@ from .specialize import Instances, TooLarge
 
 def validate(graph: Graph) -> Report:
     """Every fault of meaning of a Graph; the empty report of a sound one."""
-    return _resolved(graph)[1]
+    return _resolved(graph)[1].copy()
 
 
 def program(graph: Graph) -> Program:
@@ -33,28 +31,8 @@ def program(graph: Graph) -> Program:
     return result
 
 
-class _Cached:
-    """A Graph as a key by identity: its dicts can't be hashed, and it never changes."""
-
-    __slots__ = ("graph",)
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-
-    def __hash__(self) -> int:
-        return id(self.graph)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Cached) and other.graph is self.graph
-
-
 def _resolved(graph: Graph) -> tuple[Program | None, Report]:
-    return _resolved_once(_Cached(graph))
-
-
-@lru_cache(maxsize=32)
-def _resolved_once(key: _Cached) -> tuple[Program | None, Report]:
-    return Resolver(key.graph).resolve()
+    return graph.once("_resolved", lambda g: Resolver(g).resolve())
 
 
 class Resolver:

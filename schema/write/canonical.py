@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from copy import copy
 from typing import Any
 
 from ..graph import Function, Graph, dump_node
@@ -27,10 +26,19 @@ def plain(graph: Graph) -> dict[str, Any]:
         elif name == "metadata":
             data[name] = _given(value.model_dump(mode="json"))
         else:
-            data[name] = copy(value)
+            data[name] = _unfrozen(value)
     if data["entries"] == ["main"]:
         del data["entries"]
     return _given(data)
+
+
+def _unfrozen(value: Any) -> Any:
+    """Plain data that may be changed."""
+    if isinstance(value, dict):
+        return {k: _unfrozen(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_unfrozen(v) for v in value]
+    return value
 
 
 def _function(function: Function) -> dict[str, Any]:

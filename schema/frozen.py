@@ -1,0 +1,94 @@
+"""Lists and dicts that can't be changed, of which a validated Graph consists.
+
+They read, compare, pickle and validate as the plain ones that they are made of, and are
+hashable where their items are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, Self
+
+
+def _refuse(self: Any, *_: Any, **__: Any) -> NoReturn:
+    raise TypeError(
+        "a Graph can't be changed: change plain data (`graph.plain()`) and give it to "
+        "`Graph.parse`"
+    )
+
+
+class FrozenList(list[Any]):
+    """A list that can't be changed; `+`, slices and `copy()` give plain ones."""
+
+    __slots__ = ()
+
+    append = extend = insert = remove = pop = clear = sort = reverse = _refuse
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(self))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __reduce__(self) -> Any:
+        return type(self), (list(self),)
+
+
+class FrozenDict(dict[Any, Any]):
+    """A dict that can't be changed; `|` and `copy()` give plain ones."""
+
+    __slots__ = ()
+
+    update = setdefault = pop = popitem = clear = _refuse
+    __setitem__ = __delitem__ = __ior__ = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __reduce__(self) -> Any:
+        return type(self), (dict(self),)
+
+
+EMPTY_LIST = FrozenList()
+EMPTY_DICT = FrozenDict()
+
+
+def freeze(values: dict[str, Any]) -> None:
+    """Freezes the values of a dict, in place."""
+    for name, value in values.items():
+        kind = type(value)
+        if kind is list or kind is dict:
+            values[name] = frozen(value)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equal in type and value all the way down; numbers of different types are not."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(v, b[k]) for k, v in a.items())
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    # 0.0 is not -0.0.
+    return bool(a == b) and (type(a) is not float or repr(a) == repr(b))
+
+
+def frozen(value: Any) -> Any:
+    """`value` with every list and dict in it frozen."""
+    kind = type(value)
+    if kind is list:
+        return FrozenList(map(frozen, value)) if value else EMPTY_LIST
+    if kind is dict:
+        if not value:
+            return EMPTY_DICT
+        return FrozenDict({k: frozen(v) for k, v in value.items()})
+    return value
