@@ -18,7 +18,7 @@ from .emit.table import table
 from .library.sources import Library, Reader
 from .nodes import names_in
 from .plan import Module
-from .printer import statement
+from .printer import render
 
 _IMPORTS = {
     "math": "import math",
@@ -83,11 +83,11 @@ def _render(
     about = ast.Expr(ast.Constant(_about(module.program)))
     template = _environment().get_template("model.py.jinja")
     parts = {
-        "docstring": "\n".join(statement(about)),
-        "ops": ["\n".join(statement(f)) for f in ops],
-        "functions": ["\n".join(statement(f)) for f in functions],
+        "docstring": render([about]),
+        "ops": [render([f]) for f in ops],
+        "functions": [render([f]) for f in functions],
         "table": params,
-        "tables": ["\n".join(statement(s)) for s in params.statements],
+        "tables": [render([s]) for s in params.statements],
     }
     imports = _imports(template.render(imports="", **parts))
     return template.render(imports=imports, **parts)

@@ -22,7 +22,7 @@ from ..nodes import (
     tuple_of,
 )
 from ..plan import Plan, state_leaves
-from ..printer import expression
+from ..printer import render
 from .call import callee_attributes, callee_call
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Loop:
         match body:
             case [ast.Return(value=ast.expr() as value)]:
                 thunk = lambda_of([n for n, _, _ in arguments], value)
-                if len(expression(thunk)) <= LAMBDA:
+                if len(render(thunk)) <= LAMBDA:
                     return thunk
         title = self.writer.fresh(f"{self.step.name}_{role}")
         self.writer.body.append(function(title, arguments, [], returns, body))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...schema.resolve.program import Arg, Instance, Step
+from ..emit.folding import Built
 from ..nodes import call, dotted, literal, name, subscript
 from ..plan import Plan
 
@@ -32,32 +33,29 @@ def write_call(writer: FunctionWriter, step: Step) -> None:
 
     several = len(step.outputs) > 1
     lead = 7 + len(step.name) + (16 if several or step.stateful else 0)
-    value = writer.combine(step.name, list(args.values()), build, lead)
+    built = writer.combine(step.name, list(args.values()), build, lead)
     if plan.returns_dict:
-        _write_dict(writer, step, value)
+        _write_dict(writer, step, built)
     elif several or step.stateful:
-        writer.statement(step, value)
+        writer.statement(step, built.value)
     else:
-        writer.wait(step, value)
+        writer.wait(step, built)
 
 
-def _write_dict(writer: FunctionWriter, step: Step, value: ast.expr) -> None:
+def _write_dict(writer: FunctionWriter, step: Step, built: Built) -> None:
     """The outputs of an entry come by name."""
     if not step.stateful and writer.uses.get(step.name, 0) == 1:
-        used = _only_output(writer, step)
-        writer.wait(step, subscript(value, step.outputs[used]))
+        (used,) = writer.used[step.name]
+        output = step.outputs[used]
+        built.value = subscript(built.value, output)
+        built.width += len(f'["{output}"]')
+        writer.wait(step, built)
         writer.values[step.name] = writer.values[step.name] * len(step.outputs)
         return
     writer.flush()
     target = name(writer.fresh(step.name) if step.name in writer.used else "_")
     writer.values[step.name] = [subscript(target, o) for o in step.outputs]
-    writer.body += writer.unpack(step, [target], value)
-
-
-def _only_output(writer: FunctionWriter, step: Step) -> int:
-    everything = [a for s in writer.instance.live_steps for a in s.arguments()]
-    everything += writer.instance.outputs.values()
-    return next(a.output for a in everything if a.source == step.name)
+    writer.body += writer.unpack(step, [target], built.value)
 
 
 def callee_attributes(

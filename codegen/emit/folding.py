@@ -12,26 +12,35 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..nodes import assign
-from ..printer import expression
-from ..printer.layout import LINE_WIDTH
+from ..printer import LINE_WIDTH, render
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """The value of a node, and the local that it gets if it has to be written."""
 
     source: str
     target: str
     value: ast.expr
+    width: int
+    """Columns of the value on one line."""
 
     @property
     def fits(self) -> bool:
-        """Whether the assignment fits on a line of a function."""
-        line = expression(self.value)
-        return len(f"    {self.target} = {line}") <= LINE_WIDTH
+        """True where the assignment fits on a line of a function."""
+        return len(f"    {self.target} = ") + self.width <= LINE_WIDTH
 
     def statement(self) -> ast.stmt:
         return assign(self.target, self.value)
+
+
+@dataclass(slots=True)
+class Built:
+    """An expression of a node, and what has to be written before it."""
+
+    value: ast.expr
+    width: int
+    before: list[Waiting]
 
 
 @dataclass
@@ -39,16 +48,18 @@ class Pending:
     """The stack of a function."""
 
     values: list[Waiting] = field(default_factory=list)
+    places: dict[str, int] = field(default_factory=dict)
+    """Where the values lie in the stack, by source, what was taken away counted."""
+    taken: int = 0
 
     def push(self, value: Waiting) -> None:
+        self.places[value.source] = self.taken + len(self.values)
         self.values.append(value)
 
     def through(self, source: str) -> list[Waiting]:
         """Takes away what has to be written so that `source` has a local."""
-        for i, value in enumerate(self.values):
-            if value.source == source:
-                return self._take(i + 1)
-        return []
+        place = self.places.get(source)
+        return [] if place is None else self._take(place + 1 - self.taken)
 
     def all(self) -> list[Waiting]:
         """Takes away everything."""
@@ -56,34 +67,49 @@ class Pending:
 
     def fold(
         self,
-        sources: Sequence[str | None],
+        operands: Sequence[tuple[str | None, int]],
         build: Callable[[Mapping[str, ast.expr]], ast.expr],
         lead: int,
-    ) -> tuple[ast.expr, list[Waiting]]:
-        """An expression of a node, and what has to be written before it.
+    ) -> Built:
+        """An expression of a node over its operands.
 
         Args:
-            sources: the operands in order: nodes, or None for what computes in place.
+            operands: in order: the node that one is, None where it computes in place,
+                and the columns that it has as a local.
             build: the expression, given the values of those operands that are folded.
             lead: the columns in front of it; it is to fit on a line.
         """
+        sources = [source for source, _ in operands]
         folded = self._depth(sources)
+        # Of each operand at least this much is in the line: most of what is too long is
+        # so without a try.
+        space = LINE_WIDTH - lead
+        least = sum(width for _, width in operands)
+        sizes = dict(operands)
+        for value in self.values[len(self.values) - folded :]:
+            least += value.width - sizes[value.source]
+        while folded and least > space:
+            value = self.values[-folded]
+            least -= value.width - sizes[value.source]
+            folded -= 1
         while True:
             kept = len(self.values) - folded
             values = {v.source: v.value for v in self.values[kept:]}
             built = build(values)
-            fits = lead + len(expression(built)) <= LINE_WIDTH
-            if folded == 0 or (fits and not _has_two_signs(built)):
+            width = len(render(built))
+            if folded == 0 or (width <= space and not _has_two_signs(built)):
                 break
             folded -= 1
+        for value in self.values[kept:]:
+            del self.places[value.source]
         del self.values[kept:]
-        needed = [i for i, v in enumerate(self.values) if v.source in sources]
-        return built, self._take(needed[-1] + 1 if needed else 0)
+        needed = [self.places[s] for s in sources if s in self.places]
+        count = max(needed) + 1 - self.taken if needed else 0
+        return Built(built, width, self._take(count))
 
     def _depth(self, sources: Sequence[str | None]) -> int:
         """How many of the last operands are just the top of the stack."""
-        waiting = {v.source for v in self.values}
-        operands = [s for s in sources if s is None or s in waiting]
+        operands = [s for s in sources if s is None or s in self.places]
         while operands and operands[-1] is None:
             operands.pop()  # it computes after all others
         if None in operands:
@@ -99,6 +125,9 @@ class Pending:
 
     def _take(self, count: int) -> list[Waiting]:
         taken, self.values = self.values[:count], self.values[count:]
+        self.taken += count
+        for value in taken:
+            del self.places[value.source]
         return taken
 
 

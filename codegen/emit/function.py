@@ -22,7 +22,7 @@ from ..nodes import (
     tuple_of,
 )
 from ..plan import Module, Plan, dtype_node, state_leaves
-from .folding import Pending, Waiting
+from .folding import Built, Pending, Waiting
 from .op import write_op
 from .signature import checks, docstring, signature
 from .sizes import Numbers
@@ -124,17 +124,20 @@ class FunctionWriter:
 
     def combine(
         self, part: str, args: Sequence[Arg], build: Build, lead: int
-    ) -> ast.expr:
+    ) -> Built:
         """`build` over the arguments, folded as far as order and width allow."""
 
         def over(folded: Mapping[str, ast.expr]) -> ast.expr:
             return build([self._operand(a, folded, part) for a in args])
 
-        sources = [
-            None if a.kind == "key" else a.source for a in args if a.source is not None
-        ]
-        built, before = self.pending.fold(sources, over, lead)
-        self._write(before)
+        operands: list[tuple[str | None, int]] = []
+        for arg in args:
+            if arg.source is not None:
+                local = self.values[arg.source][arg.output]
+                width = len(local.id) if isinstance(local, ast.Name) else 1
+                operands.append((None if arg.kind == "key" else arg.source, width))
+        built = self.pending.fold(operands, over, lead)
+        self._write(built.before)
         return built
 
     def _operand(self, arg: Arg, folded: Mapping[str, ast.expr], part: str) -> ast.expr:
@@ -145,11 +148,11 @@ class FunctionWriter:
         value = self.values[arg.source][arg.output]
         return call("fold_in", [value, literal(part)]) if arg.kind == "key" else value
 
-    def wait(self, step: Step, value: ast.expr) -> None:
+    def wait(self, step: Step, built: Built) -> None:
         """Lets a value wait for its use, or writes it where there are several."""
         target = self.fresh(step.name)
         self.values[step.name] = [name(target)]
-        waiting = Waiting(step.name, target, value)
+        waiting = Waiting(step.name, target, built.value, built.width)
         self.pending.push(waiting)
         if self.uses.get(step.name, 0) != 1 or not waiting.fits:
             self.flush()
@@ -221,7 +224,7 @@ class FunctionWriter:
                 return ast.Dict([literal(k) for k in outputs], values)
             return tuple_of(values)
 
-        value = self.combine("", list(outputs.values()), build, 11)
+        value = self.combine("", list(outputs.values()), build, 11).value
         self.flush()
         if self.plan.stateful:
             value = ast.Tuple([value, name("state")])

@@ -14,7 +14,6 @@ from ..library.sources import OpSource
 from ..library.specialize import Use
 from ..nodes import call, name, subscript, tuple_of
 from ..plan import leaf_names
-from ..printer import expression
 
 if TYPE_CHECKING:
     from .function import FunctionWriter
@@ -59,15 +58,15 @@ def write_op(writer: FunctionWriter, step: Step) -> None:
 
     several = step.stateful or len(step.outputs) > 1
     lead = 7 + len(step.name) + (16 if several else 0)
-    value = writer.combine(step.name, args, build, lead)
+    built = writer.combine(step.name, args, build, lead)
     if use is not None:
         writer.module.carried.use(home, source.name, use)
     if several:
-        writer.statement(step, value)
+        writer.statement(step, built.value)
     elif isinstance(step.tree, Leaf):
-        writer.values[step.name] = [value]
+        writer.values[step.name] = [built.value]
     else:
-        writer.wait(step, value)
+        writer.wait(step, built)
 
 
 def _attributes(
@@ -153,7 +152,7 @@ def _source(
         result.keywords += [ast.keyword(n, subscript(own, n)) for n in stored]
     for field, value in attributes.items():
         default = source.parameters[field]
-        same = default is not None and expression(default) == expression(value)
+        same = default is not None and ast.dump(default) == ast.dump(value)
         if field not in dropped and not same:
             result.keywords.append(ast.keyword(field, value))
     return result, use

@@ -7,7 +7,7 @@ import copy
 from typing import Any
 
 from ..nodes import names_in
-from ..printer import statement as print_statement
+from ..printer import render
 from .fold import Folder
 
 
@@ -62,8 +62,8 @@ def _put(
     assert isinstance(new, ast.Assign | ast.Return)
     assert new.value is not None
     new.value = Folder({target: first}).visit(new.value)
-    lines = print_statement(new, 1)
-    return new if len(lines) == 1 and len(lines[0]) <= 80 else None
+    text = render([new], 1)
+    return new if "\n" not in text and len(text) <= 80 else None
 
 
 def _leads(node: ast.expr, target: str) -> bool:

@@ -1,5 +1,6 @@
 """Syntax trees as text that `ruff format` leaves as it is, without needing ruff."""
 
-from .printer import body, expression, statement
+from .layout import LINE_WIDTH
+from .printer import render
 
-__all__ = ["body", "expression", "statement"]
+__all__ = ["LINE_WIDTH", "render"]

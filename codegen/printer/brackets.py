@@ -7,7 +7,6 @@ brackets: `None` for nothing, `INSIDE` for brackets that certainly stand there, 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from enum import Enum
 from typing import Final, TypeAlias
@@ -23,7 +22,7 @@ from .documents import (
     When,
     soft_block,
 )
-from .layout import render
+from .layout import flat
 
 
 class Brackets(Enum):
@@ -67,8 +66,9 @@ def comma_separated(items: Sequence[Doc], always: bool = False) -> Doc:
 
 
 def one_line(doc: Doc) -> str:
-    """Render without any break, however long."""
-    (text,) = render(Group(doc), width=sys.maxsize)
+    """The text without any break, however long."""
+    text = flat(doc)
+    assert text is not None  # what always breaks is only ever a second choice
     return text
 
 

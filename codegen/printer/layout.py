@@ -1,16 +1,15 @@
 """Decides where the lines of a document break.
 
 A group is printed flat if everything up to the next possible break fits in the width,
-else all its own breaks are taken and its inner groups are asked in turn. `render`
+else all its own breaks are taken and its inner groups are asked in turn. `lines_of`
 decides as ruff's printer does, special cases included, because generated files have to
 be a fixpoint of `ruff format` where no ruff is installed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from .documents import (
     BestFitParentheses,
@@ -38,8 +37,7 @@ class _Measure(Enum):
     ALL_LINES_OVERFLOWING = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(NamedTuple):
     broken: bool
     indent: int
     measure: _Measure = _Measure.FIRST_LINE
@@ -48,7 +46,7 @@ class _State:
 _Todo: TypeAlias = list[tuple[_State, Doc]]
 
 
-def render(doc: Doc, indent: int = 0, width: int = LINE_WIDTH) -> list[str]:
+def lines_of(doc: Doc, indent: int = 0, width: int = LINE_WIDTH) -> list[str]:
     """Break `doc` into lines of at most `width` columns where that is possible.
 
     Args:
@@ -59,7 +57,37 @@ def render(doc: Doc, indent: int = 0, width: int = LINE_WIDTH) -> list[str]:
     Returns:
         The lines, without line ends.
     """
+    line = flat(doc)
+    if line is not None and INDENT * indent + len(line) <= width:
+        return [" " * (INDENT * indent) + line if line else ""]
     return _Printer(width).print(doc, indent)
+
+
+def flat(doc: Doc) -> str | None:
+    """The document on one line, None where it has a break that is always taken."""
+    parts: list[str] = []
+    todo: list[Doc] = [doc]
+    while todo:
+        item = todo.pop()
+        match item:
+            case str():
+                parts.append(item)
+            case tuple():
+                todo.extend(reversed(item))
+            case Line():
+                if item is Line.HARD:
+                    return None
+                parts.append(item.value)
+            case When(broken, content):
+                if not broken:
+                    todo.append(content)
+            case BestFitting(variants):
+                todo.append(variants[0])
+            case Close():
+                return None
+            case _:
+                todo.append(item.content)
+    return "".join(parts)
 
 
 class _Printer:
@@ -97,11 +125,11 @@ class _Printer:
             case Group(content, id, expand):
                 broken = expand or not self._flat(state, content, id, todo)
                 self._remember(id, broken)
-                todo.append((replace(state, broken=broken), content))
+                todo.append((_State(broken, state.indent, state.measure), content))
             case GroupIfBroken(content, id):
                 if self.broken[id]:
                     broken = not self._flat(state, content, None, todo)
-                    state = replace(state, broken=broken)
+                    state = _State(broken, state.indent, state.measure)
                 todo.append((state, content))
             case When(broken, content, id):
                 if broken == self._is_broken(id, state):
@@ -118,10 +146,10 @@ class _Printer:
                 broken = not self._flat(state, content, id, todo)
                 self.broken[id] = broken
                 if broken:
-                    every = replace(state, measure=_Measure.ALL_LINES)
+                    every = _State(*state[:2], _Measure.ALL_LINES)
                     broken = self._fits(_parentheses(every, content), todo)
                     self.broken[id] = broken
-                state = replace(state, broken=broken)
+                state = _State(broken, state.indent, state.measure)
                 todo.extend(
                     _parentheses(state, content) if broken else [(state, content)]
                 )
@@ -134,11 +162,11 @@ class _Printer:
         if not state.broken and self.measured:
             return state, variants[0]
         self.measured = True
-        flat = replace(state, broken=False, measure=_Measure.FIRST_LINE)
+        flat = _State(False, state.indent)
         for variant in variants[:-1]:
             if self._fits([(flat, variant)], todo):
                 return flat, variant
-        return replace(state, broken=True), variants[-1]
+        return _State(True, state.indent, state.measure), variants[-1]
 
     def _flat(
         self, state: _State, content: Doc, id: GroupId | None, todo: _Todo
@@ -147,7 +175,8 @@ class _Printer:
             return True
         self.measured = True
         self._remember(id, False)
-        return self._fits([(replace(state, broken=False), content)], todo)
+        flat = _State(False, state.indent, state.measure)
+        return self._fits([(flat, content)], todo)
 
     def _remember(self, id: GroupId | None, broken: bool) -> None:
         if id is not None:
@@ -159,7 +188,7 @@ class _Printer:
     def _indented(self, state: _State, id: GroupId | None) -> _State:
         if id is not None and not self.broken[id]:
             return state
-        return replace(state, indent=state.indent + 1)
+        return _State(state.broken, state.indent + 1, state.measure)
 
     def _fits(self, todo: _Todo, rest: _Todo) -> bool:
         """Tell whether `todo`, then what follows it up to a break, fits."""
@@ -190,7 +219,8 @@ class _Printer:
                 case tuple():
                     todo.extend((state, item) for item in reversed(doc))
                 case Group(content, id, expand):
-                    state = replace(state, broken=expand or state.broken)
+                    if expand and not state.broken:
+                        state = _State(True, state.indent, state.measure)
                     self._remember(id, state.broken)
                     todo.append((state, content))
                 case GroupIfBroken(content):
@@ -203,13 +233,13 @@ class _Printer:
                 case FitsExpanded(content, id):
                     if not state.broken and (id is None or not self.broken[id]):
                         measure = _Measure.ALL_LINES_OVERFLOWING
-                        state = replace(state, broken=True, measure=measure)
+                        state = _State(True, state.indent, measure)
                     todo.append((state, content))
                 case BestFitting(variants):
                     if state.broken:
                         todo.append((state, variants[-1]))
                     else:
-                        state = replace(state, measure=_Measure.FIRST_LINE)
+                        state = _State(state.broken, state.indent)
                         todo.append((state, variants[0]))
                 case BestFitParentheses(content, id):
                     self.broken[id] = state.broken
@@ -219,7 +249,7 @@ class _Printer:
 
 
 def _parentheses(state: _State, content: Doc) -> _Todo:
-    inner = replace(state, indent=state.indent + 1)
+    inner = _State(state.broken, state.indent + 1, state.measure)
     return [
         (state, Close.PARENTHESES),
         (inner, content),

@@ -60,7 +60,7 @@ def docstring(text: str, indent: int) -> list[str]:
     spaces at the ends of lines and of the whole.
     """
     lines = [line.rstrip() for line in inspect.cleandoc(text).strip().split("\n")]
-    quoted = [_inert(line) for line in lines]
+    quoted = [_no_command(_inert(line)) for line in lines]
     quoted[0] = '"""' + quoted[0]
     if len(quoted) > 1:
         quoted.append('"""')
@@ -76,3 +76,11 @@ def _inert(line: str) -> str:
     quotes = iter(parts[1::2])
     docs = [escaped(part, "") + '\\"' * len(next(quotes, "")) for part in parts[::2]]
     return "".join(docs)
+
+
+def _no_command(line: str) -> str:
+    """No command of a CI runner, which read `::error::` and `##[error]` off its output."""
+    text = line.lstrip()
+    if not text.startswith(("::", "##[")):
+        return line
+    return line[: len(line) - len(text)] + f"\\x{ord(text[0]):02x}" + text[1:]

@@ -24,55 +24,95 @@ from collections.abc import Sequence
 from .brackets import one_line
 from .documents import Doc
 from .expressions import expression_doc
-from .layout import INDENT, render
+from .layout import INDENT, LINE_WIDTH, lines_of
 from .literals import docstring
 from .statements import for_target, function_head, simple_statement, value_doc
 
 
-def expression(node: ast.expr) -> str:
-    """Print an expression on one line, however long.
+def render(
+    nodes: ast.expr | Sequence[ast.stmt], indent: int = 0, width: int = LINE_WIDTH
+) -> str:
+    """The text of an expression or of statements.
 
-    Raises:
-        ValueError: the node is outside the supported set, or holds inf or nan.
-    """
-    return one_line(expression_doc(node, None))
+    Args:
+        nodes: an expression, which becomes one line, however long; or statements in
+            order, with ruff's blank lines around functions: a module at `indent` 0,
+            deeper the body of a function.
+        indent: levels of four spaces in front of each line of the statements.
+        width: columns of a line, where there is a way to keep to them.
 
-
-def statement(node: ast.stmt, indent: int = 0) -> list[str]:
-    """Print a statement as lines without line ends, `indent` levels of 4 spaces deep.
-
-    Raises:
-        ValueError: the node is outside the supported set, or holds inf or nan.
-    """
-    return _statement(node, indent)
-
-
-def body(nodes: Sequence[ast.stmt], indent: int) -> list[str]:
-    """Print statements in order, with ruff's blank lines around functions.
-
-    At `indent` 0 they are a module, deeper the body of a function.
+    Returns:
+        Text without a line end at its end.
 
     Raises:
         ValueError: a node is outside the supported set, or holds inf or nan.
     """
-    return _body(nodes, indent)
+    if isinstance(nodes, ast.expr):
+        return one_line(expression_doc(nodes, None))
+    return "\n".join(_Statements(width).body(nodes, indent))
 
 
-def _body(nodes: Sequence[ast.stmt], indent: int, block: bool = False) -> list[str]:
-    """Print a body; a function that opens a `block` (an if, a for) is set off."""
-    lines: list[str] = []
-    before: ast.stmt | None = None
-    for index, node in enumerate(nodes):
-        function = isinstance(node, ast.FunctionDef)
-        if before is None:
-            empty = int(block and function)
-        elif function or _ends_in_function(before):
-            empty = 2 if indent == 0 else 1
-        else:
-            empty = int(indent == 0 and index == 1 and _is_docstring(before))
-        lines += [""] * empty + _statement(node, indent)
-        before = node
-    return lines
+class _Statements:
+    """Statements as lines of at most `width` columns where that is possible."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    def body(
+        self, nodes: Sequence[ast.stmt], indent: int, block: bool = False
+    ) -> list[str]:
+        """Print a body; a function that opens a `block` (an if, a for) is set off."""
+        lines: list[str] = []
+        before: ast.stmt | None = None
+        for index, node in enumerate(nodes):
+            function = isinstance(node, ast.FunctionDef)
+            if before is None:
+                empty = int(block and function)
+            elif function or _ends_in_function(before):
+                empty = 2 if indent == 0 else 1
+            else:
+                empty = int(indent == 0 and index == 1 and _is_docstring(before))
+            lines += [""] * empty + self.statement(node, indent)
+            before = node
+        return lines
+
+    def statement(self, node: ast.stmt, indent: int) -> list[str]:
+        match node:
+            case ast.Expr(ast.Constant(str(text))):
+                return docstring(text, INDENT * indent)
+            case ast.FunctionDef(body=nodes):
+                return [
+                    *lines_of(function_head(node), indent, self.width),
+                    *self.body(nodes, indent + 1),
+                ]
+            case ast.If():
+                return self._if(node, indent, "if ")
+            case ast.For(target, iterable, nodes, []):
+                doc: Doc = (
+                    "for ",
+                    for_target(target),
+                    " in ",
+                    value_doc(iterable),
+                    ":",
+                )
+                return [
+                    *lines_of(doc, indent, self.width),
+                    *self.body(nodes, indent + 1, block=True),
+                ]
+            case _:
+                return lines_of(simple_statement(node), indent, self.width)
+
+    def _if(self, node: ast.If, indent: int, keyword: str) -> list[str]:
+        lines = lines_of((keyword, value_doc(node.test), ":"), indent, self.width)
+        lines += self.body(node.body, indent + 1, block=True)
+        match node.orelse:
+            case []:
+                return lines
+            case [ast.If() as other]:
+                return lines + self._if(other, indent, "elif ")
+            case orelse:
+                lines += lines_of("else:", indent, self.width)
+                return lines + self.body(orelse, indent + 1, block=True)
 
 
 def _ends_in_function(node: ast.stmt) -> bool:
@@ -89,31 +129,3 @@ def _is_docstring(node: ast.stmt) -> bool:
             return True
         case _:
             return False
-
-
-def _statement(node: ast.stmt, indent: int) -> list[str]:
-    match node:
-        case ast.Expr(ast.Constant(str(text))):
-            return docstring(text, INDENT * indent)
-        case ast.FunctionDef(body=nodes):
-            return [*render(function_head(node), indent), *_body(nodes, indent + 1)]
-        case ast.If():
-            return _if(node, indent, "if ")
-        case ast.For(target, iterable, nodes, []):
-            doc: Doc = ("for ", for_target(target), " in ", value_doc(iterable), ":")
-            return [*render(doc, indent), *_body(nodes, indent + 1, block=True)]
-        case _:
-            return render(simple_statement(node), indent)
-
-
-def _if(node: ast.If, indent: int, keyword: str) -> list[str]:
-    lines = render((keyword, value_doc(node.test), ":"), indent)
-    lines += _body(node.body, indent + 1, block=True)
-    match node.orelse:
-        case []:
-            return lines
-        case [ast.If() as other]:
-            return lines + _if(other, indent, "elif ")
-        case orelse:
-            lines += render("else:", indent)
-            return lines + _body(orelse, indent + 1, block=True)
