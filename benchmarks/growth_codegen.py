@@ -35,7 +35,7 @@ def chain(count: int, node: Callable[[int, str], Data]) -> tuple[Data, Data]:
 
 def nodes(count: int) -> Data:
     """A flat chain of layers and elementwise ops."""
-    kinds = [
+    kinds: list[Data] = [
         LINEAR,
         {"op": "relu"},
         {"op": "layer_norm", "features": 8, "eps": 1e-5},
@@ -104,15 +104,17 @@ KINDS = (nodes, calls, functions, inputs, operands, outputs, copies)
 def seconds(data: Data) -> tuple[float, int]:
     graph = bx.Graph.parse(data)
     graph.program()
-    start = time.perf_counter()
+    start = time.process_time()
     source = bx.generate(graph)
-    return time.perf_counter() - start, source.count("\n")
+    return time.process_time() - start, source.count("\n")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kinds", nargs="*", metavar="KIND")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000, 2000, 4000, 8000])
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[500, 1000, 2000, 4000, 8000]
+    )
     options = parser.parse_args()
     seconds(nodes(8))  # imports, caches
     print(f"{'ms an item':12}" + "".join(f"{size:>9}" for size in options.sizes))

@@ -142,7 +142,8 @@ class Trees:
         return ast.Tuple(self.many(part, 1, 4), LOAD)
 
     def loops(self, inner: Callable[[], ast.expr]) -> list[ast.comprehension]:
-        return [ast.comprehension(self.target(), inner(), [], 0)]
+        tests = [inner()] if self.random.random() < 0.3 else []
+        return [ast.comprehension(self.target(), inner(), tests, 0)]
 
     def target(self) -> ast.expr:
         names: list[ast.expr] = [ast.Name(name, STORE) for name in self.names(3)]

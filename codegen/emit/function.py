@@ -122,9 +122,7 @@ class FunctionWriter:
 
     # Values that wait
 
-    def combine(
-        self, part: str, args: Sequence[Arg], build: Build, lead: int
-    ) -> Built:
+    def combine(self, part: str, args: Sequence[Arg], build: Build, lead: int) -> Built:
         """`build` over the arguments, folded as far as order and width allow."""
 
         def over(folded: Mapping[str, ast.expr]) -> ast.expr:

@@ -292,8 +292,8 @@ def _comprehension(node: Comprehended) -> Doc:
         element = Group(expression_doc(node.elt, INSIDE))
     docs: list[Doc] = [element]
     for part in node.generators:
-        if part.is_async or part.ifs:
-            raise ValueError("no layout for an `if` or `async` in a comprehension")
+        if part.is_async:
+            raise ValueError("no layout for `async` in a comprehension")
         if isinstance(part.target, ast.Tuple) and len(part.target.elts) > 1:
             names = [expression_doc(name, INSIDE) for name in part.target.elts]
             target: Doc = (names[0], *((", ", name) for name in names[1:]))
@@ -301,6 +301,9 @@ def _comprehension(node: Comprehended) -> Doc:
             target = expression_doc(part.target, INSIDE)
         source = _wrapped(part.iter, strength(part.iter) < NO_CONDITION, INSIDE)
         docs.append((Line.SPACE, "for ", target, " in ", source))
+        for test in part.ifs:
+            wrap = strength(test) < NO_CONDITION
+            docs.append((Line.SPACE, "if ", _wrapped(test, wrap, INSIDE)))
     return tuple(docs)
 
 

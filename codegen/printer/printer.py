@@ -7,7 +7,7 @@ quotes), also where a name of 64 characters leaves no good place to break.
 
 Supported is what generated files use. Expressions: Name, Attribute, Subscript, Slice,
 Call, Tuple, List, Dict, BinOp, UnaryOp, BoolOp, Compare, IfExp, Lambda, Constant (not
-bytes, not complex), Starred and comprehensions without `if`. Statements: Assign to one
+bytes, not complex), Starred and comprehensions. Statements: Assign to one
 target, AnnAssign, AugAssign, Return, Expr, If, For, FunctionDef, Raise, Pass. Anything
 else, and a name that is no identifier, is a ValueError. Negative constants are written
 as a sign and a number.

@@ -230,6 +230,7 @@ NASTY = [
     "\r\n\r x", "\u2028\u2029\x85\x0b\x0c\x1c", "a" * 500, "\u202e\u200b\U0001f600 \u00e9",
     "-> None:\n    eval('1')", "# type: ignore\n# noqa\n# fmt: off", "\\N{DIGIT ONE}\\x41",
     "  indented\n    more\n\tand tabs", ">>> exec('1')", '"' * 7, "x\\", "\ud7ff\ue000",
+    "doc\n::error file=a.py::x\n  ::stop-commands::t\n##[error]x", "::warning::first",
     "from __future__ import braces", "coding: latin-1", "a.b:c;d\n\n\n\n\nlast",
 ]  # fmt: skip
 
@@ -265,6 +266,8 @@ def assert_inert(text: str) -> str:
     source = bx.generate(Graph.parse(texts(text)))
     assert without_docstrings(source) == PLAIN
     assert all(" " <= char <= "~" or char == "\n" for char in source)
+    commands = ("::", "##[")
+    assert not any(x.strip().startswith(commands) for x in source.splitlines())
     assert len(ast.parse(source).body) == len(
         ast.parse(source, type_comments=True).body
     )
