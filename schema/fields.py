@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, LiteralString
+from typing import TYPE_CHECKING, Annotated, Any, Literal, LiteralString, TypeAlias
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -29,6 +29,53 @@ class Operand:
 @dataclass(frozen=True, slots=True)
 class Slot:
     """Marks a parameter that is stored, unless the field gives a reference instead."""
+
+
+class Hint:
+    """The base of marks that say something to tools; a file means the same without."""
+
+
+@dataclass(frozen=True, slots=True)
+class SizeOf(Hint):
+    """Marks an attribute that is the size of an axis of an operand or an output.
+
+    The builder fills a size that is not given from the operand `of`, and writes that of
+    an output as the attribute does: `$width`.
+
+    Args:
+        of: the operand or the output; the first of an operand that is a list.
+        axis: the axis, or the attribute that holds it.
+        each: True where a list has a size for each output, and a number is none.
+    """
+
+    of: str
+    axis: int | str = -1
+    each: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeOf(Hint):
+    """Marks a list of sizes that is the shape of an output."""
+
+    of: str = "out"
+
+
+@dataclass(frozen=True, slots=True)
+class Filled(Hint):
+    """Marks a required field that the class fills in itself where a file has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere(Hint):
+    """Marks a slot: what the parameter is called in PyTorch and transformers.
+
+    Args:
+        name: its last name there, `weight`.
+        transposed: True where its axes are in reverse order there.
+    """
+
+    name: str
+    transposed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +221,15 @@ OptionalKey = Annotated[Reference | None, Operand("key", optional=True)]
 ParamSlot = Annotated[Reference | None, Slot()]
 
 Int = Annotated[int | str, PlainValidator(_int), _schema("integer", EXPRESSION)]
-Size = Annotated[Int, Minimum(1)]
-"""An integer of at least 1, or an expression."""
+if TYPE_CHECKING:
+    # What `parameters` calculates with: an integer, or an `Unknown` in its place.
+    Size: TypeAlias = Any
+    OptionalSize: TypeAlias = Any
+else:
+    Size = Annotated[Int, Minimum(1)]
+    OptionalSize = Size | None
+"""An integer of at least 1, or an expression; `OptionalSize` may be left out, where
+other nodes at the same path, or what flows in, decide it."""
 Count = Annotated[Int, Minimum(0)]
 Float = Annotated[float | str, PlainValidator(_float), _schema("number", EXPRESSION)]
 """A number, or an expression that may use `/` and `**`."""

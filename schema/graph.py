@@ -18,11 +18,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from .diagnostics import Diagnostic, SpecError, listing, quote
+from .dtypes import DType
 from .expressions import MAX_LENGTH, ExpressionError, names
 from .fields import Int, Number, Reference, is_number
 from .names import Name, PublicName, is_name
 from .op import Op, ParamOp
-from .parameters import DType
 from .registry import op_class
 from .strict import Strict
 

@@ -8,20 +8,13 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from .dtypes import LARGEST
 from .fields import is_number
 from .problems import Problem
 
 MAX_LITERAL = 4096
 """Elements of a literal array; more belong into a `buffer` or `param`."""
 MAX_RANK = 8
-
-_LARGEST = {
-    "float": 65504.0,  # as the model may be cast to float16
-    "float16": 65504.0,
-    "bfloat16": 3.3895313892515355e38,
-    "float32": 3.4028234663852886e38,
-    "float64": float("inf"),
-}
 
 
 def literal_shape(value: Any) -> tuple[int, ...]:
@@ -53,8 +46,8 @@ def literal_problems(value: Any, dtype: str) -> Iterator[Problem]:
                 "value", "expected booleans for dtype bool, numbers for all others"
             )
         return
-    if dtype in _LARGEST:
-        if wrong := [v for v in items if abs(v) > _LARGEST[dtype]]:
+    if dtype in LARGEST:
+        if wrong := [v for v in items if abs(v) > LARGEST[dtype]]:
             yield Problem.expected("value", f"numbers within {dtype}", wrong[0])
         return
     if floats := [v for v in items if isinstance(v, float)]:

@@ -3,51 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
-from types import UnionType
-from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
-
-from pydantic.fields import FieldInfo
+from dataclasses import replace
+from typing import Any, ClassVar, Self
 
 from .expressions import BoundError, ExpressionError, evaluate
-from .fields import Minimum, Operand, ParamPath, Slot, is_expression
+from .fields import (
+    ParamPath,
+    is_expression,
+)
+from .initializers import Initializer
 from .names import Name
-from .parameters import Initializer, Leaf
+from .op_fields import Fields, fields_of
+from .parameters import Leaf
 from .problems import Problem
+from .sizes import Unknown
 from .strict import Strict
-
-MODIFIERS = frozenset({"op", "params", "init", "axes", "frozen", "names"})
-
-
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """The field names of an op class: operands in order, slots, attributes."""
-
-    operands: dict[str, Operand]
-    slots: tuple[str, ...]
-    attributes: tuple[str, ...]
-    floats: frozenset[str]
-    minima: dict[str, int]
-    texts: frozenset[str]
-    """Attributes that are text and never an expression."""
 
 
 class Op(Strict):
     """One node: an operation, its operands and its attributes."""
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("out",)
+    """The names of the outputs. One alone is `out`; of several, the function returns a
+    tuple."""
     OUTPUT_KIND: ClassVar[str] = "tensor"
     TRAIN: ClassVar[bool] = False
     """True where the function takes `train`."""
     STATEFUL: ClassVar[bool] = False
     """True where the function returns (output, state)."""
 
+    SYMBOLIC: ClassVar[bool] = True
+    """False where JAX takes sizes that dims decide without a look at them."""
+
     op: Any  # its name, a Literal in every class
 
     @classmethod
     def fields(cls) -> Fields:
-        return _fields(cls)
+        return fields_of(cls)
 
     def outputs(self) -> tuple[str, ...]:
         """The names of the outputs; a single one is also what the node's name means."""
@@ -55,18 +47,68 @@ class Op(Strict):
 
     def parameters(self) -> dict[str, Leaf]:
         """The arrays that the node owns, by name, where no slot is given. An op whose
-        node's name is itself the leaf calls it ''."""
+        node's name is itself the leaf calls it ''.
+
+        A size that is not known yet is an `Unknown`, which calculates: `4 * self.units`.
+        """
         return {}
+
+    def leaves(self) -> dict[str, Leaf]:
+        """`parameters()` with None for sizes that are not known."""
+        known = self.with_unknown().parameters()
+        return {name: _without_unknown(leaf) for name, leaf in known.items()}
+
+    def with_unknown(self) -> Self:
+        """The op with an `Unknown` for each size that is absent or an expression."""
+        fields = self.fields()
+        changes: dict[str, Any] = {}
+        for name in fields.minima:
+            value = getattr(self, name)
+            if value is None:
+                if name not in fields.lists:
+                    changes[name] = Unknown.named(name)
+            elif is_expression(value):
+                changes[name] = Unknown.named(name)
+            elif isinstance(value, list) and any(is_expression(v) for v in value):
+                changes[name] = [
+                    Unknown.named(name) if is_expression(v) else v for v in value
+                ]
+        return self.model_copy(update=changes) if changes else self
+
+    def lacking(self) -> set[str]:
+        """The absent sizes that arrays which the node stores are made of."""
+        leaves = self.with_unknown().parameters()
+        return {
+            name
+            for array, leaf in leaves.items()
+            if not array or getattr(self, array, None) is None
+            for size in leaf.shape
+            if isinstance(size, Unknown)
+            for name in size.names
+            if getattr(self, name) is None
+        }
+
+    def value_of(self, axis: int | str) -> Any:
+        """The axis of a `SizeOf`: a number, or the attribute that holds it."""
+        return getattr(self, axis) if isinstance(axis, str) else axis
+
+    def undecided(self) -> Iterator[tuple[str, str]]:
+        """(field, expression) for every size that a dim decides."""
+        for name in self.fields().minima:
+            value = getattr(self, name)
+            for part in value if isinstance(value, list) else (value,):
+                if is_expression(part):
+                    yield name, part
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the attributes of a resolved op."""
         return iter(())
 
-    def stored(self) -> dict[str, Leaf]:
-        """`parameters()` less the slots given as references, with the node's wishes."""
+    def stored(self, leaves: dict[str, Leaf] | None = None) -> dict[str, Leaf]:
+        """`leaves()` less the slots given as references, with the node's options."""
         wishes = self if isinstance(self, ParamOp) else None
         result: dict[str, Leaf] = {}
-        for name, leaf in self.parameters().items():
+        for name, leaf in (self.leaves() if leaves is None else leaves).items():
             if name and getattr(self, name, None) is not None:
                 continue
             if wishes is not None:
@@ -131,6 +173,13 @@ class ScopeOp(Op):
     params: ParamPath | None = None
 
 
+def _without_unknown(leaf: Leaf) -> Leaf:
+    if any(isinstance(size, Unknown) for size in leaf.shape):
+        shape = tuple(None if isinstance(s, Unknown) else s for s in leaf.shape)
+        return replace(leaf, shape=shape)
+    return leaf
+
+
 def _expressions(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         if is_expression(value):
@@ -167,63 +216,3 @@ def _at_least(value: Any, low: int) -> None:
             _at_least(part, low)
     elif isinstance(value, int) and value < low:
         raise BoundError(f"expected at least {low}, found {value}")
-
-
-@cache
-def _fields(cls: type[Op]) -> Fields:
-    operands: dict[str, Operand] = {}
-    slots: list[str] = []
-    attributes: list[str] = []
-    floats: set[str] = set()
-    texts: set[str] = set()
-    minima: dict[str, int] = {}
-    for name, field in cls.model_fields.items():
-        if name in MODIFIERS:
-            continue
-        marks = field.metadata
-        operand = next((m for m in marks if isinstance(m, Operand)), None)
-        if operand is not None:
-            operands[name] = operand
-            floats.add(name)
-        elif any(isinstance(m, Slot) for m in marks):
-            slots.append(name)
-        else:
-            attributes.append(name)
-            if _mentions(field.annotation, float):
-                floats.add(name)
-            elif field.annotation is str:
-                texts.add(name)
-            low = _minimum(field)
-            if low is not None:
-                minima[name] = low
-    return Fields(
-        operands,
-        tuple(slots),
-        tuple(attributes),
-        frozenset(floats),
-        minima,
-        frozenset(texts),
-    )
-
-
-def _mentions(annotation: Any, kind: type) -> bool:
-    if annotation is kind:
-        return True
-    if get_origin(annotation) in (Union, UnionType, Annotated, list, dict):
-        return any(_mentions(a, kind) for a in get_args(annotation))
-    return False
-
-
-def _minimum(field: FieldInfo) -> int | None:
-    def search(annotation: Any) -> int | None:
-        if get_origin(annotation) is Annotated:
-            for mark in annotation.__metadata__:
-                if isinstance(mark, Minimum):
-                    return mark.value
-        for part in get_args(annotation):
-            if get_origin(part) is not None and (low := search(part)) is not None:
-                return low
-        return None
-
-    own = next((m.value for m in field.metadata if isinstance(m, Minimum)), None)
-    return own if own is not None else search(field.annotation)

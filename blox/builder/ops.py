@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from blox.schema.parameters import DType
+from blox.schema.dtypes import DType
 
 from .parameter_options import Axes, Init
 from .values import Operand, Value, Values

@@ -5,30 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from blox.schema.parameters import (
-    Constant,
-    DeltaOrthogonal,
-    Normal,
-    Ones,
-    Orthogonal,
-    TruncatedNormal,
-    Uniform,
-    VarianceScaling,
-    Zeros,
-)
+from blox.schema.initializers import Initializer
 
-Init: TypeAlias = (
-    Zeros
-    | Ones
-    | Constant
-    | Normal
-    | TruncatedNormal
-    | Uniform
-    | VarianceScaling
-    | Orthogonal
-    | DeltaOrthogonal
-    | dict[str, Any]
-)
+Init: TypeAlias = Initializer | dict[str, Any]
 """An initialiser, or its dict: `{"name": "normal", "stddev": 0.02}`."""
 
 Axes: TypeAlias = Sequence[str | None]

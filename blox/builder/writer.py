@@ -18,8 +18,8 @@ from blox.schema.resolve.program import Arg
 
 from .binding import bind_shape
 from .infer import Probe
-from .values import Flow, Value, Values, show
-from .written import fill, last_sizes, missing
+from .values import Flow, Value, Values
+from .written import fill, last_sizes
 
 if TYPE_CHECKING:
     from .graph import GraphBuilder
@@ -251,14 +251,14 @@ class Writer:
     def _check_leaves(
         self, name: str, op: Op, leaves: Mapping[str, tuple[tuple[Any, ...], str]]
     ) -> None:
-        for leaf, (shape, _) in leaves.items():
-            if any(isinstance(s, str) for s in shape):
-                self.fault(
-                    f"{name}.{leaf}".rstrip("."),
-                    f"{op.op}: expected sizes that no dim decides, found {show(shape)}",
-                )
+        for field, text in op.undecided() if leaves else ():
+            self.fault(
+                f"{name}.{field}",
+                f"{op.op}: expected a size that no dim decides, found {quote(text)}",
+            )
+        for shape, _ in leaves.values():
             if None in shape:
-                lacking = missing(op)
+                lacking = [n for n in op.fields().minima if n in op.lacking()]
                 self.fault(
                     name,
                     f"{op.op}: expected {' and '.join(lacking) or 'sizes'}, found "

@@ -5,63 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from blox.schema import Leaf, Op
+from blox.schema import Op
 from blox.schema.expressions import ExpressionError, evaluate, names
 from blox.schema.fields import is_expression
-from blox.schema.op import ParamOp
 
 from .infer import Probe
 from .values import Flow
-
-# The attribute that is the size of the last axis of an op's output.
-LAST = {
-    "linear": "out_features",
-    "embed": "features",
-    "unembed": "num_embeddings",
-    "conv": "out_features",
-    "layer_norm": "features",
-    "rms_norm": "features",
-    "batch_norm": "features",
-    "sinusoidal": "dim",
-    "one_hot": "num_classes",
-}
-# The attributes that are the size of the last axis of an operand.
-GIVEN_BY = {"in_features": "x", "features": "x"}
 
 
 def fill(op: Op, flows: Mapping[str, Flow], tied: bool) -> Op:
     """`op` with sizes that it lacks taken from what flows in, by operand.
 
-    Not where no parameter wants them, nor where the path that is tied knows them.
+    Not where no parameter needs them, nor where the path that is tied knows them.
     """
-    if not isinstance(op, ParamOp) or tied:
-        return op
-    for field, operand in GIVEN_BY.items():
-        flow = flows.get(operand)
-        if flow is None or flow.last is None or getattr(op, field, 0) is not None:
+    lacking = set() if tied else op.lacking()
+    found: dict[str, str | int] = {}
+    for field, mark in op.fields().sizes:
+        flow = flows.get(mark.of)
+        if flow is None or field not in lacking or field in found:
             continue
-        filled = op.model_copy(update={field: flow.last})
-        if _lacking(filled.stored()) < _lacking(op.stored()):
-            op = filled
-    return op
+        size = _size(flow, op.value_of(mark.axis))
+        if size is not None:
+            found[field] = size
+    return op.model_copy(update=found) if found else op
 
 
-def _lacking(leaves: Mapping[str, Leaf]) -> int:
-    return sum(size is None for leaf in leaves.values() for size in leaf.shape)
-
-
-def missing(op: Op) -> list[str]:
-    """The sizes that some parameter of `op` lacks."""
-    leaves = op.stored()
-    if not _lacking(leaves):
-        return []
-    found = []
-    for field in op.fields().minima:
-        if getattr(op, field) is None:
-            tried = op.model_copy(update={field: 1}).stored()
-            if _lacking(tried) < _lacking(leaves):
-                found.append(field)
-    return found
+def _size(flow: Flow, axis: Any) -> str | int | None:
+    """An axis of an operand as a size of parameters, None where a call decides."""
+    if axis == -1 or flow.shape is None or not isinstance(axis, int):
+        return flow.last if axis == -1 else None
+    known = -len(flow.shape) <= axis < len(flow.shape)
+    size = flow.shape[axis] if known else None
+    return size if isinstance(size, int) else None
 
 
 def last_sizes(
@@ -100,17 +75,19 @@ def _last(
 
 
 def _stated(op: Op, index: int, rank: int) -> Any:
-    field = LAST.get(op.op)
-    if field is not None:
-        if op.op == "one_hot" and getattr(op, "axis", -1) not in (-1, rank - 1):
-            return None
-        return getattr(op, field)
-    shape = getattr(op, "shape", None)
-    if isinstance(shape, list) and shape:
+    """What the attributes say of the last axis of an output."""
+    fields, output = op.fields(), op.OUTPUTS[min(index, len(op.OUTPUTS) - 1)]
+    shape = getattr(op, fields.shapes[output]) if output in fields.shapes else None
+    if shape:
         return shape[-1]
-    sections = getattr(op, "sections", None)
-    if isinstance(sections, list) and getattr(op, "axis", 0) in (-1, rank - 1):
-        return sections[index]
+    for field, mark in fields.sizes:
+        if mark.of != output or op.value_of(mark.axis) not in (-1, rank - 1):
+            continue
+        value = getattr(op, field)
+        if not mark.each:
+            return value
+        if isinstance(value, list):
+            return value[index]
     return None
 
 

@@ -7,8 +7,10 @@ from importlib import import_module
 from inspect import Parameter
 from typing import Any
 
-from blox.schema.op import Op, ParamOp, ScopeOp
+from blox.schema.op import Op, ScopeOp
 from blox.schema.registry import family, op_class, op_names
+
+from .symbolic import sizing, symbolic
 
 
 def missing() -> list[str]:
@@ -50,9 +52,7 @@ def _own(cls: type[Op], function: Any) -> list[str]:
     taken = inspect.signature(function).parameters
     positional = [n for n, p in taken.items() if p.kind is not Parameter.KEYWORD_ONLY]
     keywords = [n for n, p in taken.items() if p.kind is Parameter.KEYWORD_ONLY]
-    leaf = ["value"] if family(cls.model_fields["op"].default) == "variables" else []
-    if leaf and not issubclass(cls, ParamOp):
-        leaf = []
+    leaf = ["value"] if "" in symbolic(cls).parameters() else []
     wanted = [*fields.operands, *fields.slots, *leaf]
     faults = []
     if positional != wanted:
@@ -60,7 +60,7 @@ def _own(cls: type[Op], function: Any) -> list[str]:
     given = {*fields.attributes, "train", "axis_name", *_state(cls)}
     if unknown := [n for n in keywords if n not in given]:
         faults.append(f"the class has no attributes {unknown}")
-    sizes = _sizes(cls)
+    sizes = sizing(cls)
     if unused := [a for a in fields.attributes if a not in keywords and a not in sizes]:
         faults.append(f"the function takes no {unused}")
     if cls.TRAIN and "train" not in keywords:
@@ -104,17 +104,7 @@ def _same(wanted: Any, found: Any) -> bool:
     return type(wanted == found) is bool and bool(wanted == found)
 
 
-def _sizes(cls: type[Op]) -> set[str]:
-    """Attributes that only shape the op's parameters: sizes that may be inferred."""
-    if not issubclass(cls, ParamOp):
-        return set()
-    fields = cls.fields()
-    flags = {n for n in fields.attributes if n.startswith("use_")}
-    inferred = {n for n in fields.minima if cls.model_fields[n].default is None}
-    return flags | inferred | {"shape", "dtype"}
-
-
 def _state(cls: type[Op]) -> set[str]:
     if not cls.STATEFUL:
         return set()
-    return set(cls.model_construct(op=cls.model_fields["op"].default).parameters())
+    return set(symbolic(cls).parameters())

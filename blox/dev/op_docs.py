@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
-from typing import Any
 
-from blox.schema.op import Op, ParamOp, ScopeOp
+from blox.schema.initializers import KeyData
+from blox.schema.op import Op, ScopeOp
 from blox.schema.ops.index import FAMILIES
-from blox.schema.parameters import KeyData, Leaf
+from blox.schema.parameters import Leaf
 from blox.schema.registry import op_class
 from blox.schema.release import lock
+
+from .symbolic import flags, symbolic
 
 HEAD = """# The ops
 
@@ -52,23 +54,6 @@ In shapes, `...` stands for any axes; dtypes are kept unless it is said otherwis
 
 _SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
 _WIDTH = 88
-
-
-class Symbol(int):
-    """A size that is not known: an integer of a name, in which classes calculate."""
-
-    text: str
-
-    def __new__(cls, text: str) -> Symbol:
-        made = super().__new__(cls, 1)
-        made.text = text
-        return made
-
-    def __floordiv__(self, other: int) -> Symbol:
-        return Symbol(f"{self.text} // {other}")
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def text() -> str:
@@ -144,19 +129,6 @@ def _signature(cls: type[Op], name: str) -> str:
 # --- Parameters ----------------------------------------------------------------------
 
 
-def symbolic(name: str) -> Op:
-    """An op whose sizes are symbols of their own names."""
-    cls = op_class(name)
-    assert cls is not None
-    values: dict[str, Any] = {"op": name}
-    for field in cls.fields().minima:
-        several = _locked()[name][field].startswith("list")
-        values[field] = [Symbol(f"{field}...")] if several else Symbol(field)
-    if issubclass(cls, ParamOp) and "dtype" in cls.model_fields:
-        values["dtype"] = "dtype"
-    return cls.model_construct(**values)
-
-
 def shape(leaf: Leaf) -> str:
     """`(in_features, out_features)`."""
     sizes = ", ".join(str(size) for size in leaf.shape)
@@ -167,17 +139,19 @@ def shape(leaf: Leaf) -> str:
 
 def _parameters(name: str) -> Iterator[str]:
     """A table of the arrays that an op owns: its lines, if it owns any."""
-    op = symbolic(name)
+    cls = op_class(name)
+    assert cls is not None
+    op = symbolic(cls)
     leaves = op.parameters()
     if not leaves:
         return
     yield "| array | shape | dtype | kind | starts as |"
     yield "|---|---|---|---|---|"
-    flags = [a for a in op.fields().attributes if getattr(op, a) is True]
+    deciding = flags(op)
     for array, leaf in leaves.items():
         label = f"`{array}`" if array else "the node itself"
-        for flag in flags:
-            if array not in op.model_copy(update={flag: False}).parameters():
+        for flag, arrays in deciding.items():
+            if array in arrays:
                 label += f", if `{flag}`"
         cells = (label, f"`{shape(leaf)}`", f"`{leaf.dtype}`", leaf.kind, _start(leaf))
         yield f"| {' | '.join(cells)} |"

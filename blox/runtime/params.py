@@ -15,7 +15,7 @@ from jax import Array
 from blox.ops.state import merge as merge
 from blox.schema import Graph, Leaf, ModelError
 from blox.schema.diagnostics import Diagnostic
-from blox.schema.parameters import KeyData
+from blox.schema.initializers import KeyData
 from blox.schema.resolve.program import Program, Tree
 from blox.weights.dtypes import NEEDS_X64
 
@@ -27,14 +27,13 @@ def initializer(init: Any) -> Callable[..., Array]:
     if isinstance(init, KeyData):
         return lambda key, shape, dtype: jax.random.bits(key, shape, dtype)
     function = getattr(jax.nn.initializers, init.name)
-    if init.name not in ("zeros", "ones"):
-        function = function(**init.model_dump(exclude={"name"}))
+    if arguments := init.model_dump(exclude={"name"}):
+        function = function(**arguments)
     made: Callable[..., Array] = function
-    if init.name not in ("orthogonal", "delta_orthogonal"):
+    if not init.WIDE:
         return made
 
     def whole(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-        # There is no decomposition of matrices in 16 bits.
         array = made(key, shape, jnp.promote_types(dtype, jnp.float32))
         return array.astype(dtype)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from ..fields import Float, Int, Size, Tensor
+from ..dtypes import DType
+from ..fields import Float, Int, Size, SizeOf, Tensor
 from ..op import Op
-from ..parameters import DType
 from ..problems import Problem
 
 
@@ -197,7 +197,7 @@ class OneHot(Activation):
     """
 
     op: Literal["one_hot"] = "one_hot"
-    num_classes: Size
+    num_classes: Annotated[Size, SizeOf("out", axis="axis")]
     axis: Int = -1
     dtype: DType = "float"
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from ..fields import Count, ParamSlot, Size, Tensor
+from ..fields import Count, OptionalSize, ParamSlot, Size, SizeOf, Tensor
+from ..initializers import LECUN_NORMAL, Zeros
 from ..op import ParamOp
-from ..parameters import LECUN_NORMAL, Leaf, Zeros
+from ..parameters import Leaf
 from ..problems import Problem
 
 Padding = Literal["SAME", "SAME_LOWER", "VALID", "CAUSAL"] | list[list[Count]]
@@ -32,8 +33,8 @@ class Conv(ParamOp):
     x: Tensor
     kernel: ParamSlot = None
     bias: ParamSlot = None
-    in_features: Size | None = None
-    out_features: Size | None = None
+    in_features: Annotated[OptionalSize, SizeOf("x")] = None
+    out_features: Annotated[OptionalSize, SizeOf("out")] = None
     kernel_size: list[Size] | None = None
     strides: Size | list[Size] = 1
     padding: Padding = "SAME"
@@ -43,10 +44,8 @@ class Conv(ParamOp):
     use_bias: bool = True
 
     def parameters(self) -> dict[str, Leaf]:
-        inputs: Any = self.in_features
-        if isinstance(inputs, int) and isinstance(self.groups, int):
-            inputs = inputs // self.groups
-        shape = (*(self.kernel_size or []), inputs, self.out_features)
+        spatial = self.kernel_size or []
+        shape = (*spatial, self.in_features // self.groups, self.out_features)
         leaves = {"kernel": Leaf(shape, LECUN_NORMAL)}
         if self.use_bias:
             leaves["bias"] = Leaf((self.out_features,), Zeros())

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from ..fields import Count, Int, Scalar, Tensor
+from ..dtypes import DType
+from ..fields import Count, Int, Scalar, ShapeOf, Tensor
 from ..op import Op
-from ..parameters import DType
 from ..problems import Problem, too_many
 
 
 class Filled(Op):
     """The base of arrays of a `shape`."""
 
-    shape: list[Count]
+    shape: Annotated[list[Count], ShapeOf()]
 
     def problems(self) -> Iterator[Problem]:
         yield from too_many("shape", self.shape)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from ..fields import ParamSlot, Size, Tensor
+from ..fields import Elsewhere, OptionalSize, ParamSlot, SizeOf, Tensor
+from ..initializers import EMBEDDING, LECUN_NORMAL, Zeros
 from ..op import ParamOp
-from ..parameters import EMBEDDING, LECUN_NORMAL, Leaf, Zeros
+from ..parameters import Leaf
 
 
 class Linear(ParamOp):
@@ -17,10 +18,10 @@ class Linear(ParamOp):
 
     op: Literal["linear"] = "linear"
     x: Tensor
-    kernel: ParamSlot = None
-    bias: ParamSlot = None
-    in_features: Size | None = None
-    out_features: Size | None = None
+    kernel: Annotated[ParamSlot, Elsewhere("weight", transposed=True)] = None
+    bias: Annotated[ParamSlot, Elsewhere("bias")] = None
+    in_features: Annotated[OptionalSize, SizeOf("x")] = None
+    out_features: Annotated[OptionalSize, SizeOf("out")] = None
     use_bias: bool = True
 
     def parameters(self) -> dict[str, Leaf]:
@@ -40,9 +41,9 @@ class Embed(ParamOp):
 
     op: Literal["embed"] = "embed"
     ids: Tensor
-    embedding: ParamSlot = None
-    num_embeddings: Size | None = None
-    features: Size | None = None
+    embedding: Annotated[ParamSlot, Elsewhere("weight")] = None
+    num_embeddings: OptionalSize = None
+    features: Annotated[OptionalSize, SizeOf("out")] = None
 
     def parameters(self) -> dict[str, Leaf]:
         return {"embedding": Leaf((self.num_embeddings, self.features), EMBEDDING)}
@@ -56,9 +57,9 @@ class Unembed(ParamOp):
 
     op: Literal["unembed"] = "unembed"
     x: Tensor
-    embedding: ParamSlot = None
-    num_embeddings: Size | None = None
-    features: Size | None = None
+    embedding: Annotated[ParamSlot, Elsewhere("weight")] = None
+    num_embeddings: Annotated[OptionalSize, SizeOf("out")] = None
+    features: Annotated[OptionalSize, SizeOf("x")] = None
 
     def parameters(self) -> dict[str, Leaf]:
         return {"embedding": Leaf((self.num_embeddings, self.features), EMBEDDING)}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from ..fields import Float, ParamSlot, Size, Tensor
+from ..fields import Elsewhere, Float, OptionalSize, ParamSlot, SizeOf, Tensor
+from ..initializers import Ones, Zeros
 from ..op import ParamOp
-from ..parameters import Leaf, Ones, Zeros
+from ..parameters import Leaf
 from ..problems import Problem
 
 
@@ -24,9 +25,9 @@ class LayerNorm(ParamOp):
 
     op: Literal["layer_norm"] = "layer_norm"
     x: Tensor
-    scale: ParamSlot = None
-    bias: ParamSlot = None
-    features: Size | None = None
+    scale: Annotated[ParamSlot, Elsewhere("weight")] = None
+    bias: Annotated[ParamSlot, Elsewhere("bias")] = None
+    features: Annotated[OptionalSize, SizeOf("x"), SizeOf("out")] = None
     eps: Float = 1e-5
     use_scale: bool = True
     use_bias: bool = True
@@ -51,8 +52,8 @@ class RMSNorm(ParamOp):
 
     op: Literal["rms_norm"] = "rms_norm"
     x: Tensor
-    scale: ParamSlot = None
-    features: Size | None = None
+    scale: Annotated[ParamSlot, Elsewhere("weight")] = None
+    features: Annotated[OptionalSize, SizeOf("x"), SizeOf("out")] = None
     eps: Float = 1e-6
 
     def parameters(self) -> dict[str, Leaf]:
@@ -77,9 +78,9 @@ class BatchNorm(ParamOp):
 
     op: Literal["batch_norm"] = "batch_norm"
     x: Tensor
-    scale: ParamSlot = None
-    bias: ParamSlot = None
-    features: Size | None = None
+    scale: Annotated[ParamSlot, Elsewhere("weight")] = None
+    bias: Annotated[ParamSlot, Elsewhere("bias")] = None
+    features: Annotated[OptionalSize, SizeOf("x"), SizeOf("out")] = None
     momentum: Float = 0.9
     eps: Float = 1e-5
     unbiased: bool = False

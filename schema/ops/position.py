@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from ..fields import Float, Size, Tensor
+from ..fields import Float, Size, SizeOf, Tensor
 from ..op import Op
 from ..problems import Problem
 
@@ -68,7 +68,7 @@ class Sinusoidal(Op):
 
     op: Literal["sinusoidal"] = "sinusoidal"
     positions: Tensor
-    dim: Size
+    dim: Annotated[Size, SizeOf("out")]
     theta: Float = 10000.0
     layout: Literal["half_split", "interleaved"] = "interleaved"
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from ..fields import Count, Float, Int, Key, OptionalKey, Tensor
+from ..dtypes import DType
+from ..fields import Count, Float, Int, Key, OptionalKey, ShapeOf, Tensor
+from ..initializers import KeyData, Zeros
 from ..op import Op, ParamOp
-from ..parameters import DType, KeyData, Leaf, Zeros
+from ..parameters import Leaf
 from ..problems import Problem, too_many
 
 
@@ -53,7 +55,7 @@ class Drawn(Op):
     """The base of arrays of random numbers."""
 
     key: Key
-    shape: list[Count]
+    shape: Annotated[list[Count], ShapeOf()]
 
     def problems(self) -> Iterator[Problem]:
         yield from too_many("shape", self.shape)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from ..fields import Count, Int, Scalar, Size, Tensor, Tensors
+from ..dtypes import DType
+from ..fields import Count, Filled, Int, Scalar, ShapeOf, Size, SizeOf, Tensor, Tensors
 from ..names import Name
 from ..op import Op
-from ..parameters import DType
 from ..problems import Problem, too_many
 
 
@@ -22,9 +22,11 @@ class Reshape(Op):
     -1, what is left over.
     """
 
+    SYMBOLIC: ClassVar[bool] = False
+
     op: Literal["reshape"] = "reshape"
     x: Tensor
-    shape: list[Int | Literal["..."]]
+    shape: Annotated[list[Int | Literal["..."]], ShapeOf()]
 
     def problems(self) -> Iterator[Problem]:
         if "..." in self.shape[1:]:
@@ -92,7 +94,7 @@ class BroadcastTo(Op):
 
     op: Literal["broadcast_to"] = "broadcast_to"
     x: Tensor
-    shape: list[Count]
+    shape: Annotated[list[Count], ShapeOf()]
 
     def problems(self) -> Iterator[Problem]:
         yield from too_many("shape", self.shape)
@@ -125,7 +127,7 @@ class Split(Op):
     op: Literal["split"] = "split"
     x: Tensor
     names: list[Name]
-    sections: Size | list[Size]
+    sections: Annotated[Size | list[Size], Filled(), SizeOf("out", "axis", each=True)]
     axis: Int
 
     @model_validator(mode="before")

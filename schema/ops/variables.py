@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
-from ..fields import Size
+from ..dtypes import FLOATS, DType
+from ..fields import ShapeOf, Size
+from ..initializers import Normal, Zeros
 from ..literals import LiteralArray, literal_problems
 from ..op import Op, ParamOp
-from ..parameters import FLOATS, DType, Leaf, Normal, Zeros
+from ..parameters import Leaf
 from ..problems import Problem
 
 
@@ -16,7 +18,7 @@ class Param(ParamOp):
     """A trainable array of `shape`: () -> shape."""
 
     op: Literal["param"] = "param"
-    shape: list[Size]
+    shape: Annotated[list[Size], ShapeOf()]
     dtype: DType = "float"
 
     def parameters(self) -> dict[str, Leaf]:
@@ -28,7 +30,7 @@ class Buffer(ParamOp):
     """An array of `shape` that is loaded and never trained: () -> shape."""
 
     op: Literal["buffer"] = "buffer"
-    shape: list[Size]
+    shape: Annotated[list[Size], ShapeOf()]
     dtype: DType = "float"
 
     def parameters(self) -> dict[str, Leaf]:

@@ -13,7 +13,8 @@ from typing import Any
 
 from ..graph import WISHES, Graph
 from ..names import RESERVED
-from ..op import MODIFIERS, Op
+from ..op import Op
+from ..op_fields import MODIFIERS
 from ..registry import op_class, op_names
 
 PATH = Path(__file__).parents[1] / "graph.schema.json"
@@ -26,9 +27,6 @@ _NOTES = {
     "frozen": "Parameters that are not trained.",
     "names": "The names of the outputs.",
 }
-
-_FILLED = {"split": ("sections",)}
-"""Required fields that an op fills in itself where a file has none."""
 
 
 def text() -> str:
@@ -98,8 +96,8 @@ def _op(cls: type[Op], defs: dict[str, Any]) -> dict[str, Any]:
         if low is not None:
             _bound(part, low)
     required = [*schema.get("required", [])]
-    filled = _FILLED.get(schema["properties"]["op"]["const"], ())
-    schema["required"] = ["op", *(r for r in required if r not in ("op", *filled))]
+    skipped = {"op", *fields.filled}
+    schema["required"] = ["op", *(r for r in required if r not in skipped)]
     return schema
 
 

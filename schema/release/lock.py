@@ -11,18 +11,19 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from .. import fields, literals, parameters
+from .. import dtypes, fields, initializers, literals
 from ..graph import FORMAT
 from ..names import Name
-from ..op import MODIFIERS, ParamOp, ScopeOp
+from ..op import ParamOp, ScopeOp
+from ..op_fields import MODIFIERS
 from ..registry import op_class, op_names
 from ..strict import Strict
 
 PATH = Path(__file__).parents[1] / "lock.json"
 
 _TYPES: list[tuple[str, Any]] = [
-    ("dtype", parameters.DType),
-    ("initializer", parameters.Initializer),
+    ("dtype", dtypes.DType),
+    ("initializer", initializers.Initializer),
     ("literal", literals.LiteralArray),
     ("tensor", fields.Tensor),
     ("optional tensor", fields.OptionalTensor),
@@ -38,7 +39,7 @@ _TYPES: list[tuple[str, Any]] = [
     ("scalar", fields.Scalar),
     ("name", Name),
 ]
-_INITIALIZERS = get_args(get_args(parameters.Initializer)[0])
+_INITIALIZERS = get_args(get_args(initializers.Initializer)[0])
 
 
 def text() -> str:
@@ -111,6 +112,9 @@ def _type(hint: Any) -> str:
         if hint == known:
             return word
     origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated and any(isinstance(m, fields.Hint) for m in parts[1:]):
+        kept = [m for m in parts[1:] if not isinstance(m, fields.Hint)]
+        return _type(Annotated[(parts[0], *kept)] if kept else parts[0])
     if origin is Annotated:
         return _type(parts[0])
     if origin in (Union, UnionType):

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from ..diagnostics import Report, listing, quote
-from ..fields import is_expression
+from ..dtypes import FLOATS
 from ..limits import MAX_ELEMENTS
 from ..op import Op, ParamOp
-from ..parameters import (
-    FLOATS,
-    Constant,
-    DeltaOrthogonal,
-    KeyData,
-    Leaf,
-    Ones,
-    Orthogonal,
-    VarianceScaling,
-    Zeros,
-)
+from ..parameters import Leaf
 from .program import Step, Tree, flatten
 
 
@@ -29,11 +18,17 @@ def fill_leaves(step: Step, op: Op, report: Report) -> None:
         step.stateful, step.uses_train = op.STATEFUL, op.TRAIN
         step.needs_float = getattr(op, "dtype", None) == "float"
         return
-    if not _sizes_known(step, op, report):
+    undecided = list(op.undecided())
+    for field, text in undecided:
+        report.error(
+            "parameter-size",
+            f"{step.path}.{field}",
+            f"expected a size that no dim decides, found {quote(text)}",
+        )
+    if undecided:
         return
     try:
-        names_ = {name or "value" for name in op.parameters()}
-        stored = op.stored()
+        leaves = op.leaves()
     except (TypeError, ArithmeticError):
         report.error(
             "parameter-size",
@@ -41,6 +36,8 @@ def fill_leaves(step: Step, op: Op, report: Report) -> None:
             "expected attributes that give parameters a size, found others",
         )
         return
+    stored = op.stored(leaves)
+    names_ = {name or "value" for name in leaves}
     for field in ("init", "axes", "frozen"):
         for name in getattr(op, field):
             if name not in names_:
@@ -51,15 +48,6 @@ def fill_leaves(step: Step, op: Op, report: Report) -> None:
                     f"{quote(name)}",
                 )
     for name, leaf in stored.items():
-        for size in leaf.shape:
-            if isinstance(size, str):
-                report.error(
-                    "parameter-size",
-                    f"{step.path}.{name}".rstrip("."),
-                    f"expected a size that no dim decides, found {quote(size)}",
-                )
-        if any(isinstance(s, str) for s in leaf.shape):
-            leaf = replace(leaf, shape=tuple(None for _ in leaf.shape))
         _check_init(step, name, leaf, report)
         if leaf.axes and len(leaf.axes) != len(leaf.shape):
             report.error(
@@ -80,47 +68,17 @@ def fill_leaves(step: Step, op: Op, report: Report) -> None:
     step.stateful, step.uses_train = op.STATEFUL, op.TRAIN
 
 
-def _sizes_known(step: Step, op: ParamOp, report: Report) -> bool:
-    """False where a dim decides a size of parameters; told."""
-    known = True
-    for field in op.fields().minima:
-        value = getattr(op, field)
-        for part in value if isinstance(value, list) else (value,):
-            if is_expression(part):
-                known = False
-                report.error(
-                    "parameter-size",
-                    f"{step.path}.{field}",
-                    f"expected a size that no dim decides, found {quote(part)}",
-                )
-    return known
-
-
 def _check_init(step: Step, name: str, leaf: Leaf, report: Report) -> None:
     """An initializer that speaks of axes finds them; one that draws gets floats."""
     rank, init = len(leaf.shape), leaf.init
-    if leaf.dtype not in FLOATS and not isinstance(
-        init, (Zeros, Ones, Constant, KeyData)
-    ):
+    if leaf.dtype not in FLOATS and init.DRAWS:
         report.error(
             "parameter-init",
             f"{step.path}.init.{name or 'value'}",
             f"expected zeros, ones or constant for dtype {leaf.dtype}, found "
             f"{init.name}",
         )
-        return
-    match init:
-        case VarianceScaling():
-            fits = rank >= 2 and all(
-                -rank <= axis < rank for axis in (init.in_axis, init.out_axis)
-            )
-        case Orthogonal():
-            fits = rank >= 2 and -rank <= init.column_axis < rank
-        case DeltaOrthogonal():
-            fits = 3 <= rank <= 5 and -rank <= init.column_axis < rank
-        case _:
-            return
-    if not fits:
+    elif not init.fits(rank):
         report.error(
             "parameter-init",
             f"{step.path}.init.{name or 'value'}",

@@ -10,9 +10,10 @@ from docs.pages import ROOT, blocks, prose
 from pydantic import TypeAdapter
 
 from blox.dev import op_docs as reference
+from blox.dev.symbolic import symbolic
 from blox.schema import op_class, op_names
+from blox.schema.initializers import Initializer
 from blox.schema.op import Op, ParamOp
-from blox.schema.parameters import Initializer
 
 PAGE = (ROOT / "docs" / "ops.md").read_text(encoding="utf-8")
 OWNERS = [n for n in op_names() if issubclass(op_class(n) or Op, ParamOp)]
@@ -58,7 +59,7 @@ def test_shapes_of_symbols_are_the_shapes_of_numbers(name: str) -> None:
     assert cls is not None
     sizes: dict[str, Any] = {f: SIZES[f] for f in cls.fields().minima if f in SIZES}
     real = cls.model_construct(**sizes).parameters()
-    told = reference.symbolic(name).parameters()
+    told = symbolic(cls).parameters()
     assert told.keys() == real.keys()
     for array, leaf in told.items():
         text = reference.shape(leaf)

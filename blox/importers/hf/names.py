@@ -1,8 +1,9 @@
 """Arrays between Params and a checkpoint, by a table that reads both ways.
 
-A row of the table says which module of transformers a node is, and the op what its
-arrays are called there, and how they are turned. Params hold the layers stacked under a
-scanned repeat, in a list under an unrolled one; a checkpoint has a module per layer.
+A row of the table says which module of transformers a node is; the op's spec class says
+what its arrays are called there, and how they are turned. Params hold the layers stacked
+under a scanned repeat, in a list under an unrolled one; a checkpoint has a module per
+layer.
 """
 
 from __future__ import annotations
@@ -11,19 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from blox.schema import Leaf
+from blox.schema import Leaf, op_class
 from blox.schema.diagnostics import Diagnostic, WeightsError
 from blox.weights import LeafSpec
 
 Row = tuple[str, str, str]
 """(node, module of transformers, op); `*` stands for the number of the layer."""
-
-# op -> (parameter here, parameter in transformers, transposed)
-PARAMETERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
-    "linear": (("kernel", "weight", True), ("bias", "bias", False)),
-    "embed": (("embedding", "weight", False),),
-    "layer_norm": (("scale", "weight", False), ("bias", "bias", False)),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +44,16 @@ def places(table: Iterable[Row], leaves: Mapping[str, Leaf]) -> list[Place]:
     """
     found: list[Place] = []
     for node, module, op in table:
-        for ours, theirs, transposed in PARAMETERS[op]:
+        cls = op_class(op)
+        assert cls is not None
+        for ours, mark in cls.fields().elsewhere.items():
             rows = _copies(f"{node}.{ours}", leaves)
             for path, layer, number in rows:
                 leaf = leaves[path]
-                shape = tuple(reversed(leaf.shape)) if transposed else leaf.shape
-                name = f"{module}.{theirs}".replace("*", str(number))
-                found.append(Place(path, layer, name, transposed, shape, leaf.dtype))
+                turned = mark.transposed
+                shape = tuple(reversed(leaf.shape)) if turned else leaf.shape
+                name = f"{module}.{mark.name}".replace("*", str(number))
+                found.append(Place(path, layer, name, turned, shape, leaf.dtype))
     unknown = set(leaves) - {place.path for place in found}
     if unknown:
         raise WeightsError(

@@ -1,0 +1,22 @@
+"""Element types: their names, and what they can hold."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+DType = Literal[
+    "float", "float32", "float16", "bfloat16", "float64", "int8", "int16", "int32",
+    "int64", "uint8", "uint16", "uint32", "uint64", "bool",
+]  # fmt: skip
+"""`"float"` is the model's floating type; every other name is concrete."""
+
+LARGEST = {
+    "float": 65504.0,  # as the model may be cast to float16
+    "float16": 65504.0,
+    "bfloat16": 3.3895313892515355e38,
+    "float32": 3.4028234663852886e38,
+    "float64": float("inf"),
+}
+"""The largest number of each floating type."""
+
+FLOATS = frozenset(LARGEST)
