@@ -1,34 +1,92 @@
-"""From the name of an op to its class. Only families that a file uses are imported."""
+"""The registry of ops: from a name to its definition. Nothing is imported before it is used."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import TypeVar
+from typing import Any
 
 from .op import Op
 from .ops.index import FAMILIES
 
-_FAMILY_OF = {name: family for family, names in FAMILIES.items() for name in names}
-_Cls = TypeVar("_Cls", bound=type[Op])
+_VERSION = re.compile(r"(?P<name>[a-z][a-z0-9_:]*)@(?P<version>[1-9][0-9]{0,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What an op is: its name and version, its spec class, its function.
+
+    Args:
+        name: `relu`, or `acme:rope` for one that is no core op.
+        version: a new meaning of a name is a new version.
+        home: the module that holds it: that of its family in `schema.ops` and in
+            `blox.ops`, or the Python module of the function of a third party.
+        spec: the class of a third party; that of a core op is imported when asked for.
+        function: likewise. A core op's is `python_name` of `blox.ops`, which has JAX.
+    """
+
+    name: str
+    version: int
+    home: str
+    spec: type[Op] | None = None
+    function: Callable[..., Any] | None = None
+
+    @property
+    def key(self) -> str:
+        """The op as a node names it: `relu` for version 1, `relu@2` for version 2."""
+        return self.name if self.version == 1 else f"{self.name}@{self.version}"
+
+    @property
+    def python_name(self) -> str:
+        """The name of its function: `relu`, `relu_v2`, `acme_rope`."""
+        name = self.name.replace(":", "_")
+        return name if self.version == 1 else f"{name}_v{self.version}"
+
+    @property
+    def is_core(self) -> bool:
+        return self.spec is None
+
+    @property
+    def op_class(self) -> type[Op]:
+        """The spec class."""
+        return self.spec or classes(self.home)[self.key]
+
+
+def split_key(key: str) -> tuple[str, int]:
+    """The name and the version of an op: `relu@2` is version 2 of `relu`."""
+    found = _VERSION.fullmatch(key)
+    return (found["name"], int(found["version"])) if found else (key, 1)
+
+
+def _core(family: str, key: str) -> Definition:
+    return Definition(*split_key(key), family)
+
+
+_CORE = {key: _core(family, key) for family, keys in FAMILIES.items() for key in keys}
+
+
+def definition(key: str) -> Definition | None:
+    """The definition of an op, None where there is none of that name."""
+    return _CORE.get(key)
 
 
 def op_names() -> tuple[str, ...]:
-    """The names of all core ops."""
-    return tuple(_FAMILY_OF)
+    """The names of all core ops, `relu@2` beside `relu`."""
+    return tuple(_CORE)
 
 
-def family(name: str) -> str | None:
-    """The module of `schema.ops` (and of `blox.ops`) that holds an op."""
-    return _FAMILY_OF.get(name)
+def versions(name: str) -> list[int]:
+    """The versions of a core op, oldest first; none where there is no such op."""
+    return sorted(d.version for d in _CORE.values() if d.name == name)
 
 
-def op_class(name: str) -> type[Op] | None:
+def op_class(key: str) -> type[Op] | None:
     """The spec class of an op, None where there is none of that name."""
-    module = _FAMILY_OF.get(name)
-    if module is None:
-        return None
-    return classes(module)[name]
+    found = definition(key)
+    return None if found is None else found.op_class
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .control import ControlMethods
-from .ops import OpMethods
+from .op_methods import OpMethods
 from .values import Value
 from .writer import Writer
 

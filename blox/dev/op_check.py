@@ -8,7 +8,7 @@ from inspect import Parameter
 from typing import Any
 
 from blox.schema.op import Op, ScopeOp
-from blox.schema.registry import family, op_class, op_names
+from blox.schema.registry import definition, op_class, op_names
 
 from .symbolic import sizing, symbolic
 
@@ -32,13 +32,15 @@ def _faults(name: str) -> list[str]:
         return ["the spec class has no docstring"]
     if issubclass(cls, ScopeOp):
         return []
-    module = import_module(f"blox.ops.{family(name)}")
-    function = getattr(module, name, None)
+    found = definition(name)
+    assert found is not None
+    module, title = import_module(f"blox.ops.{found.home}"), found.python_name
+    function = getattr(module, title, None)
     alias = function is None
     if alias:
-        function = getattr(module, f"{name}_", None)
+        function = getattr(module, f"{title}_", None)
     if not callable(function):
-        return [f"no function {name} in {module.__name__}"]
+        return [f"no function {title} in {module.__name__}"]
     if getattr(function, "__module__", None) == module.__name__:
         return (
             ["a function with `_` must be an alias"] if alias else _own(cls, function)

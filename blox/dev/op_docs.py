@@ -1,4 +1,4 @@
-"""The text of `docs/ops.md`: every op, from its spec class and its JAX function."""
+"""The pages of `docs/ops`: every op, from its spec class and its JAX function."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from blox.schema.initializers import KeyData
 from blox.schema.op import Op, ScopeOp
 from blox.schema.ops.index import FAMILIES
 from blox.schema.parameters import Leaf
-from blox.schema.registry import op_class
+from blox.schema.registry import definition, op_class
 from blox.schema.release import lock
 
 from .symbolic import flags, symbolic
@@ -24,11 +24,12 @@ HEAD = """# The ops
 
 Written by `python -m blox.dev.regenerate` from the spec classes in `schema/ops/` and the
 JAX functions in `blox/ops/`; how to add one is in
-[CONTRIBUTING.md](../CONTRIBUTING.md#how-to-add-an-op).
+[CONTRIBUTING.md](../../CONTRIBUTING.md#how-to-add-an-op).
 
-A node of [the format](format.md) is `{"op": "linear", "x": "h", ...}`: the fields of
+A node of [the format](../format.md) is `{"op": "linear", "x": "h", ...}`: the fields of
 the op by name; those without a default are required. The builder has a method of the
-same name for each op.
+same name for each op. `op@2` is another version of an op, with a meaning of its own; the
+builder writes the newest.
 
 | type of a field | takes |
 |---|---|
@@ -48,7 +49,7 @@ same name for each op.
 
 A size that is `null` is taken from other nodes at the same path; the builder takes it
 from what flows in. Ops with parameters also take `params`, `init`, `axes` and `frozen`
-([section 9](format.md#9-parameters-state-keys)), those that call functions `params`.
+([section 9](../format.md#9-parameters-state-keys)), those that call functions `params`.
 In shapes, `...` stands for any axes; dtypes are kept unless it is said otherwise.
 """
 
@@ -56,17 +57,25 @@ _SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
 _WIDTH = 88
 
 
-def text() -> str:
-    """`docs/ops.md`."""
+def index_text() -> str:
+    """`docs/ops/index.md`: what is true of all ops, and where each stands."""
     parts = [HEAD, "\n## Contents\n\n"]
-    for family, ops in FAMILIES.items():
-        links = ", ".join(f"[{op}](#{op})" for op in ops)
-        parts.append(f"- [{family}](#family-{family}): {links}\n")
-    for family, ops in FAMILIES.items():
-        module = import_module(f"blox.schema.ops.{family}")
-        parts.append(f"\n## Family `{family}`\n\n{prose(inspect.getdoc(module) or '')}")
-        parts += [_op(family, op) for op in ops]
+    for family, keys in FAMILIES.items():
+        links = ", ".join(f"[{k}]({family}.md#{_anchor(k)})" for k in keys)
+        parts.append(f"- [{family}]({family}.md): {links}\n")
     return "".join(parts)
+
+
+def family_text(family: str) -> str:
+    """`docs/ops/FAMILY.md`."""
+    module = import_module(f"blox.schema.ops.{family}")
+    head = f"# Ops: `{family}`\n\n{prose(inspect.getdoc(module) or '')}\n"
+    note = "Fields and their types are those of [all ops](index.md).\n"
+    return head + note + "".join(_op(family, key) for key in FAMILIES[family])
+
+
+def _anchor(key: str) -> str:
+    return key.replace("@", "")
 
 
 def prose(doc: str) -> str:
@@ -93,7 +102,7 @@ def _plain(words: str) -> str:
 def _op(family: str, name: str) -> str:
     cls = op_class(name)
     assert cls is not None
-    parts = [f"### {name}\n\n{prose(inspect.getdoc(cls) or '')}"]
+    parts = [f"## {name}\n\n{prose(inspect.getdoc(cls) or '')}"]
     parts.append(f"```text\n{_signature(cls, name)}\n```\n")
     if cls.TRAIN:
         parts.append(
@@ -106,15 +115,9 @@ def _op(family: str, name: str) -> str:
     return "\n" + "\n".join(parts)
 
 
-@cache
-def _locked() -> dict[str, dict[str, str]]:
-    ops: dict[str, dict[str, str]] = json.loads(lock.text())["ops"]
-    return ops
-
-
 def _signature(cls: type[Op], name: str) -> str:
     """`relu(x: tensor) -> out`, a field a line where that is long."""
-    locked = _locked()[name]
+    locked = lock.locked(name)
     fields = [f"{k}: {v}" for k, v in locked.items() if not k.startswith("(")]
     outputs = "key" if cls.OUTPUT_KIND == "key" else locked["(outputs)"]
     if "names" in locked:
@@ -171,7 +174,10 @@ def _start(leaf: Leaf) -> str:
 def _function(family: str, name: str) -> str:
     """What stands in JAX for an op: the function that it is, or its source."""
     source, statements = _module(family)
-    node = statements.get(name) or statements[f"{name}_"]
+    found = definition(name)
+    assert found is not None
+    function = found.python_name
+    node = statements.get(function) or statements[f"{function}_"]
     if isinstance(node, ast.Assign):
         return f"In JAX it is `{ast.unparse(node.value)}`.\n"
     lines = source.splitlines()[node.lineno - 1 : node.end_lineno]

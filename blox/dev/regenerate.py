@@ -1,16 +1,19 @@
 """Writes the files that are generated from others: `python -m blox.dev.regenerate`.
 
 With `--check` nothing is written; the exit code is 1 where a file is stale. To generate
-one more file, add a row to `GENERATED`.
+one more file, add a row to `generated`.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 INDEX = "schema/ops/index.py"
@@ -34,13 +37,6 @@ def op_index() -> str:
     )
 
 
-def op_methods() -> str:
-    """`blox/builder/ops.py`: a typed method for every op."""
-    from blox.dev.builder_methods import module_text
-
-    return module_text()
-
-
 def golden(spec: Path) -> Callable[[], str]:
     """`tests/golden/*.py`: what the generator writes for a model of the tests."""
 
@@ -53,41 +49,37 @@ def golden(spec: Path) -> Callable[[], str]:
     return text
 
 
-def json_schema() -> str:
-    """`schema/graph.schema.json`: what editors complete a graph.json by."""
-    from blox.schema.release import json_schema
+def generated() -> Iterator[tuple[str, Callable[[], str]]]:
+    """The rows of `GENERATED`."""
+    from blox.dev import builder_methods, op_docs
+    from blox.schema.ops.index import FAMILIES
+    from blox.schema.release import json_schema, lock
 
-    return json_schema.text()
+    yield INDEX, op_index
+    methods = "blox/builder/op_methods"
+    yield f"{methods}/__init__.py", builder_methods.index_text
+    for family in builder_methods.families():
+        yield f"{methods}/{family}.py", partial(builder_methods.module_text, family)
+    for path, schema in json_schema.paths().items():
+        yield path, partial(_json, schema)
+    for name in lock.names():
+        yield f"schema/release/locked/{name}.json", partial(lock.text, name)
+    yield "docs/ops/index.md", op_docs.index_text
+    for family in FAMILIES:
+        yield f"docs/ops/{family}.md", partial(op_docs.family_text, family)
+    for spec in sorted((ROOT / "tests" / "models").glob("*.json")):
+        yield f"tests/golden/{spec.stem}.py", golden(spec)
 
 
-def lock() -> str:
-    """`schema/lock.json`: the meaning of every op, frozen."""
-    from blox.schema.release import lock
-
-    return lock.text()
+def _json(data: Callable[[], Any]) -> str:
+    return json.dumps(data(), indent=1) + "\n"
 
 
-def op_reference() -> str:
-    """`docs/ops.md`: every op for people to read."""
-    from blox.dev import op_docs
-
-    return op_docs.text()
-
-
-GENERATED: list[tuple[str, Callable[[], str]]] = [
-    (INDEX, op_index),
-    ("blox/builder/ops.py", op_methods),
-    ("schema/graph.schema.json", json_schema),
-    ("schema/lock.json", lock),
-    ("docs/ops.md", op_reference),
-    *(
-        (f"tests/golden/{spec.stem}.py", golden(spec))
-        for spec in sorted((ROOT / "tests" / "models").glob("*.json"))
-    ),
-]
+GENERATED = list(generated())
 """What is generated, and from what: a path in the checkout and the text's function.
 
 The order matters: a later file may be made from an earlier one. Python is formatted.
+What belongs to the ops is a file a family, so that two people can add ops at once.
 """
 
 

@@ -9,8 +9,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from blox.schema import ModelError, op_class
-from blox.schema.registry import family
+from blox.schema import ModelError
+from blox.schema.registry import Definition, definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +29,24 @@ def op_function(name: str) -> OpFunction:
     Raises:
         ModelError: the op has a spec class but no function.
     """
-    module = import_module(f".{family(name)}", __package__)
-    function = getattr(module, name, None) or getattr(module, f"{name}_", None)
-    cls = op_class(name)
-    if function is None or cls is None:
+    found = definition(name)
+    function = None if found is None else _function(found)
+    if found is None or function is None:
         raise ModelError.one("op", name, "this op has no JAX function")
-    attributes = cls.fields().attributes
+    attributes = found.op_class.fields().attributes
     if getattr(function, "__module__", "").startswith(f"{__package__}."):
         taken = inspect.signature(function).parameters
         kept = tuple(a for a in attributes if a in taken)
         return OpFunction(function, kept, "axis_name" in taken)
     return OpFunction(function, attributes, False)
+
+
+def _function(found: Definition) -> Callable[..., Any] | None:
+    if found.function is not None:
+        return found.function
+    module, name = import_module(f".{found.home}", __package__), found.python_name
+    function: Callable[..., Any] | None = getattr(module, name, None)
+    return function or getattr(module, f"{name}_", None)
 
 
 def argument(name: str, value: Any) -> Any:

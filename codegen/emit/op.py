@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...schema.op import Op
 from ...schema.ops.indexing import index_parts
 from ...schema.parameters import Leaf
-from ...schema.registry import family
+from ...schema.registry import definition
 from ...schema.resolve.program import Arg, Step
 from ..library.sources import OpSource
 from ..library.specialize import Use
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def write_op(writer: FunctionWriter, step: Step) -> None:
     """Writes a node that is an op."""
     op = step.op
-    home = family(op.op)
-    assert home is not None
-    source = writer.module.library.op(home, op.op)
+    found = definition(op.op)
+    assert found is not None
+    source = writer.module.library.op(found)
     fields = op.fields()
     args: list[Arg] = []
     sizes: list[int | None] = []
@@ -60,7 +60,7 @@ def write_op(writer: FunctionWriter, step: Step) -> None:
     lead = 7 + len(step.name) + (16 if several else 0)
     built = writer.combine(step.name, args, build, lead)
     if use is not None:
-        writer.module.carried.use(home, source.name, use)
+        writer.module.carried.use(found.home, source.name, use)
     if several:
         writer.statement(step, built.value)
     elif isinstance(step.tree, Leaf):

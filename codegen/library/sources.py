@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from ...schema.registry import Definition
 from ..nodes import is_atom, names_in_order
 from .fold import Folder
 
@@ -71,8 +72,8 @@ class Library:
         self._read = read
         self._modules: dict[str, dict[str, OpSource]] = {}
 
-    def op(self, family: str, name: str) -> OpSource:
-        module = self.module(family)
+    def op(self, definition: Definition) -> OpSource:
+        module, name = self.module(definition.home), definition.python_name
         return module.get(name) or module[f"{name}_"]
 
     def module(self, family: str) -> dict[str, OpSource]:

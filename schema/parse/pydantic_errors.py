@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ..diagnostics import Diagnostic, bounded, quote
 from ..graph import Bounds, Function, Graph, Input, Metadata
-from ..registry import op_class, op_names
+from ..registry import op_class, op_names, split_key, versions
 from .locate import graph_path
 
 _EXPECTED = {
@@ -111,11 +111,12 @@ def _unknown_op(name: Any, hints: bool) -> tuple[str, str]:
     found = f"expected the name of an op, found {_shown(name)}"
     if not isinstance(name, str):
         return found, ""
-    base, _, version = name.partition("@")
-    newer = re.fullmatch(r"[1-9][0-9]{0,5}", version) and version != "1"
-    if newer and op_class(base) is not None:
+    base, version = split_key(name)
+    known = versions(base)
+    if known and version > known[-1]:
+        have = " or ".join(map(str, known))
         return (
-            f"expected `{base}` at version 1, found version {version}",
+            f"expected `{base}` at version {have}, found version {version}",
             "this file needs a newer blox: upgrade blox-format",
         )
     # Hints are a kindness, and cost more than all checks together.

@@ -1,23 +1,29 @@
 """The JSON Schema of graph.json, for editors: it completes ops, fields and their docs.
 
 It says no more than the form of a file; what references, expressions and sizes mean is
-checked by `blox validate`. The committed `graph.schema.json` is `text()`.
+checked by `blox validate`.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..graph import WISHES, Graph
 from ..names import RESERVED
-from ..op import Op
+from ..op import Op, ParamOp, ScopeOp
 from ..op_fields import MODIFIERS
-from ..registry import op_class, op_names
+from ..ops.index import FAMILIES
+from ..registry import definition
 
-PATH = Path(__file__).parents[1] / "graph.schema.json"
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+GRAPH = "schema/graph.schema.json"
+FOLDER = "schema/release/nodes"
+PARAMETERS = "parameters"
+"""The file of what all ops with parameters share; the others are named by family."""
+
 _NOTES = {
     "op": "The operation.",
     "params": "Where the parameters lie: a path of the function's scope, or `.`, the "
@@ -29,32 +35,28 @@ _NOTES = {
 }
 
 
-def text() -> str:
-    """The text of `graph.schema.json`."""
-    return json.dumps(json_schema(), indent=1) + "\n"
+def paths() -> dict[str, Callable[[], dict[str, Any]]]:
+    """The files by path in the checkout, and what makes them; they refer to each other."""
+    names = [PARAMETERS, *FAMILIES]
+    return {GRAPH: graph_schema} | {
+        f"{FOLDER}/{name}.json": partial(family_schema, name) for name in names
+    }
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a Graph; every op is a branch of `node`."""
+def graph_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a Graph; its nodes stand in files by family."""
     schema = Graph.model_json_schema()
     defs: dict[str, Any] = schema.pop("$defs")
     nodes = defs["Function"]["properties"]["nodes"]
     for pattern in nodes["patternProperties"]:
         nodes["patternProperties"][pattern] = {"$ref": "#/$defs/node"}
-    branches = []
-    for name in op_names():
-        cls = op_class(name)
-        assert cls is not None
-        branch = _op(cls, defs)
-        defs[f"op_{name}"] = branch
-        test = {"properties": {"op": {"const": name}}, "required": ["op"]}
-        branches.append({"if": test, "then": {"$ref": f"#/$defs/op_{name}"}})
-    # `if` and `then` instead of `oneOf`: a faulty node is told of its own op's fields.
+    files = [f"release/nodes/{family}.json" for family in FAMILIES]
+    names = [{"$ref": f"{file}#/$defs/names"} for file in files]
     defs["node"] = {
         "type": "object",
-        "properties": {"op": {"enum": list(op_names()), "description": _NOTES["op"]}},
+        "properties": {"op": {"description": _NOTES["op"], "anyOf": names}},
         "required": ["op"],
-        "allOf": branches,
+        "allOf": [{"$ref": file} for file in files],
     }
     defs["reserved"] = {"enum": sorted(RESERVED)}
     for owner, field in (
@@ -63,29 +65,49 @@ def json_schema() -> dict[str, Any]:
         (schema, "dims"),
         (defs["Function"], "inputs"),
     ):
-        names = owner["properties"][field].setdefault("propertyNames", {})
-        names["not"] = {"$ref": "#/$defs/reserved"}
+        part = owner["properties"][field].setdefault("propertyNames", {})
+        part["not"] = {"$ref": "#/$defs/reserved"}
     schema["required"] = ["format", *schema["required"]]
-    head = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "blox graph",
-    }
     schema.pop("title", None)
+    head = {"$schema": DRAFT, "title": "blox graph"}
     ordered: Any = _cleaned({**head, **schema, "$defs": dict(sorted(defs.items()))})
     return dict(ordered)
 
 
-def _op(cls: type[Op], defs: dict[str, Any]) -> dict[str, Any]:
+def family_schema(name: str) -> dict[str, Any]:
+    """The nodes of a family, or what those with parameters share."""
+    common: dict[str, Any] = {}
+    for cls in (ParamOp, ScopeOp):
+        _node(cls, common)
+    if name == PARAMETERS:
+        return dict(_cleaned({"$schema": DRAFT, "$defs": dict(sorted(common.items()))}))
+    others: dict[str, Any] = {}
+    defs: dict[str, Any] = {"names": {"enum": list(FAMILIES[name])}}
+    branches = []
+    for key in FAMILIES[name]:
+        found = definition(key)
+        assert found is not None
+        defs[found.python_name] = _node(found.op_class, others)
+        test = {"properties": {"op": {"const": key}}, "required": ["op"]}
+        target = {"$ref": f"#/$defs/{found.python_name}"}
+        branches.append({"if": test, "then": target})
+    defs |= {k: v for k, v in others.items() if k not in common}
+    # `if` and `then` instead of `oneOf`: a faulty node is told of its own op's fields.
+    return dict(_cleaned({"$schema": DRAFT, "allOf": branches, "$defs": defs}))
+
+
+def _node(cls: type[Op], shared: dict[str, Any]) -> dict[str, Any]:
+    """The node of an op; what all ops with parameters have alike goes to `shared`."""
     schema = cls.model_json_schema(ref_template="#/$defs/{model}")
-    defs.update(schema.pop("$defs", {}))
+    shared.update(schema.pop("$defs", {}))
     schema["description"] = inspect.getdoc(cls) or ""
     fields = cls.fields()
     for field, info in cls.model_fields.items():
         part = schema["properties"][info.alias or field]
         if field in WISHES and field != "names":
             # The same in every op, so written once.
-            defs[field] = {**part, "description": _NOTES[field]}
-            schema["properties"][field] = {"$ref": f"#/$defs/{field}"}
+            shared[field] = {**part, "description": _NOTES[field]}
+            schema["properties"][field] = {"$ref": f"{PARAMETERS}.json#/$defs/{field}"}
         elif field in MODIFIERS:
             part["description"] = _NOTES[field]
         elif field in fields.operands:

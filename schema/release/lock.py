@@ -1,4 +1,4 @@
-"""What the ops of a release mean, in a form that can be compared: `lock.json`.
+"""What the ops of a release mean, in a form that can be compared: the folder `locked`.
 
 An op is locked by its fields, their types and their defaults, and by its outputs. Once
 released, none of that changes under the same name: another meaning is `op@2`.
@@ -12,14 +12,15 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .. import dtypes, fields, initializers, literals
-from ..graph import FORMAT
 from ..names import Name
 from ..op import ParamOp, ScopeOp
 from ..op_fields import MODIFIERS
-from ..registry import op_class, op_names
+from ..ops.index import FAMILIES
+from ..registry import op_class
 from ..strict import Strict
 
-PATH = Path(__file__).parents[1] / "lock.json"
+FOLDER = Path(__file__).parent / "locked"
+INITIALIZERS = "initializers"
 
 _TYPES: list[tuple[str, Any]] = [
     ("dtype", dtypes.DType),
@@ -42,16 +43,20 @@ _TYPES: list[tuple[str, Any]] = [
 _INITIALIZERS = get_args(get_args(initializers.Initializer)[0])
 
 
-def text() -> str:
-    """The text of `lock.json`: the ops by name, one line a field."""
-    data = {
-        "format": FORMAT,
-        "initializers": {
+def names() -> list[str]:
+    """The names of the files: a family of ops each, and the initialisers."""
+    return [*FAMILIES, INITIALIZERS]
+
+
+def text(name: str) -> str:
+    """The text of `locked/NAME.json`: ops or initialisers by name, one line a field."""
+    if name == INITIALIZERS:
+        data = {
             cls.model_fields["name"].default: _fields(cls, {"name"})
             for cls in _INITIALIZERS
-        },
-        "ops": {name: _op(name) for name in sorted(op_names())},
-    }
+        }
+    else:
+        data = {key: locked(key) for key in FAMILIES[name]}
     return json.dumps(data, indent=1) + "\n"
 
 
@@ -63,21 +68,21 @@ def changes(old: str, new: str) -> list[str]:
     """
     before, after = json.loads(old), json.loads(new)
     found = []
-    for section in ("initializers", "ops"):
-        for name, locked in before[section].items():
-            now = after[section].get(name)
-            if now is None:
-                found.append(f"{name}: expected it to stay, found none")
-                continue
-            for part in dict.fromkeys((*locked, *now)):
-                was, is_ = locked.get(part), now.get(part)
-                if was != is_:
-                    found.append(f"{name}.{part}: expected {was}, found {is_}")
+    for name, fields_ in before.items():
+        now = after.get(name)
+        if now is None:
+            found.append(f"{name}: expected it to stay, found none")
+            continue
+        for part in dict.fromkeys((*fields_, *now)):
+            was, is_ = fields_.get(part), now.get(part)
+            if was != is_:
+                found.append(f"{name}.{part}: expected {was}, found {is_}")
     return found
 
 
-def _op(name: str) -> dict[str, str]:
-    cls = op_class(name)
+def locked(key: str) -> dict[str, str]:
+    """What is locked of an op: its kind, its outputs, and a line a field."""
+    cls = op_class(key)
     assert cls is not None
     kind = (
         "parameters"
@@ -88,7 +93,7 @@ def _op(name: str) -> dict[str, str]:
     )
     words = [kind, *(["train"] if cls.TRAIN else []), *(["state"] * cls.STATEFUL)]
     outputs = ", ".join(cls.OUTPUTS)
-    head = {"(version)": "1", "(kind)": " ".join(words), "(outputs)": outputs}
+    head = {"(kind)": " ".join(words), "(outputs)": outputs}
     return {**head, **_fields(cls, MODIFIERS - {"names"})}
 
 

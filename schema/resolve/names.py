@@ -9,7 +9,7 @@ from ..diagnostics import Report, listing, quote
 from ..graph import Graph
 from ..limits import MAX_CALL_DEPTH
 from ..op import Op, ScopeOp
-from ..registry import op_names
+from ..registry import definition
 
 
 def called(op: Op) -> Iterator[tuple[str, str]]:
@@ -27,11 +27,11 @@ def _function_fields(cls: type[ScopeOp]) -> tuple[str, ...]:
 
 def check_names(graph: Graph, report: Report) -> None:
     """Names that would shadow an op, each other, or mean two things at once."""
-    used = {n.op for f in graph.functions.values() for n in f.nodes.values()}
-    core = set(op_names())
+    keys = {n.op for f in graph.functions.values() for n in f.nodes.values()}
+    ops = {d.python_name for d in map(definition, keys) if d is not None}
     for kind, names in (("name", [graph.name]), ("functions", graph.functions)):
         for name in names:
-            if name in used and name in core:
+            if name in ops:
                 where = kind if kind == "name" else name
                 report.error(
                     "name-shadows",

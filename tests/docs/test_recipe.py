@@ -60,7 +60,11 @@ def test_the_recipe_gives_an_op_that_all_tests_know(tmp_path: Path) -> None:
     for block in marked:
         follow(tmp_path, block)
     written = run(tmp_path, "blox.dev.regenerate")
-    for name in ("blox/builder/ops.py", "schema/lock.json", "docs/ops.md"):
+    for name in (
+        "blox/builder/op_methods/activations.py",
+        "schema/release/locked/activations.json",
+        "docs/ops/activations.md",
+    ):
         assert f"{name}: written" in written
     run(tmp_path, "ruff", "check", *{f for b in marked for f in files_of(b)})
     told = run(tmp_path, "pytest", "-n0", "-v", "-p", "no:cacheprovider", *TESTS)

@@ -1,4 +1,4 @@
-"""docs/ops.md: every op is there, what it says is so, and its text is inert."""
+"""docs/ops: every op is there, what it says is so, and its text is inert."""
 
 from __future__ import annotations
 
@@ -14,8 +14,14 @@ from blox.dev.symbolic import symbolic
 from blox.schema import op_class, op_names
 from blox.schema.initializers import Initializer
 from blox.schema.op import Op, ParamOp
+from blox.schema.ops.index import FAMILIES
+from blox.schema.registry import definition
 
-PAGE = (ROOT / "docs" / "ops.md").read_text(encoding="utf-8")
+FOLDER = ROOT / "docs" / "ops"
+INDEX = (FOLDER / "index.md").read_text(encoding="utf-8")
+PAGES = {f: (FOLDER / f"{f}.md").read_text(encoding="utf-8") for f in FAMILIES}
+PAGE = "\n".join(PAGES.values())
+STALE = "is stale; run python -m blox.dev.regenerate"
 OWNERS = [n for n in op_names() if issubclass(op_class(n) or Op, ParamOp)]
 SIZES = {
     "in_features": 6,
@@ -29,27 +35,39 @@ SIZES = {
 
 
 def test_it_is_fresh() -> None:
-    assert reference.text() == PAGE, "is stale; run python -m blox.dev.regenerate"
+    assert reference.index_text() == INDEX, STALE
+    for family, page in PAGES.items():
+        assert reference.family_text(family) == page, STALE
 
 
 def test_every_op_has_a_section_and_a_link() -> None:
-    assert re.findall(r"^### (\w+)$", PAGE, re.MULTILINE) == list(op_names())
-    for name in op_names():
-        assert f"[{name}](#{name})" in PAGE
+    assert re.findall(r"^## (\S+)$", PAGE, re.MULTILINE) == list(op_names())
+    for family, keys in FAMILIES.items():
+        for key in keys:
+            assert f"[{key}]({family}.md#{key.replace('@', '')})" in INDEX
 
 
 def test_the_python_in_it_is_python() -> None:
-    for block in blocks(PAGE):
-        if block.kind == "python":
-            compile(block.text, f"ops.md:{block.line}", "exec")
+    for family, page in PAGES.items():
+        for block in blocks(page):
+            if block.kind == "python":
+                compile(block.text, f"{family}.md:{block.line}", "exec")
 
 
 def test_each_op_shows_the_function_or_says_what_it_is() -> None:
-    sections = re.split(r"^### ", PAGE, flags=re.MULTILINE)[1:]
+    sections = re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]
     for section in sections:
         name = section.splitlines()[0]
-        shown = f"def {name}(" in section or re.search(r"is `(jax|jnp)\.\w", section)
+        shown = f"def {python_name(name)}(" in section or re.search(
+            r"is `(jax|jnp)\.\w", section
+        )
         assert shown or name in ("call", "repeat", "scan", "map", "cond", "while_loop")
+
+
+def python_name(key: str) -> str:
+    found = definition(key)
+    assert found is not None
+    return found.python_name
 
 
 @pytest.mark.parametrize("name", OWNERS)

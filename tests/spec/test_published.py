@@ -3,30 +3,55 @@
 
 from __future__ import annotations
 
-import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sample_specs import CONTROL, GPT, RELU, TINY, Data, spec
 
-from blox.schema import Graph, op_class, op_names
+from blox.dev.regenerate import GENERATED
+from blox.schema import Graph, op_names
+from blox.schema.ops.index import FAMILIES
+from blox.schema.registry import definition
 from blox.schema.release import json_schema, lock
 
 jsonschema = pytest.importorskip("jsonschema")
+referencing = pytest.importorskip("referencing")
+ROOT = Path(__file__).parents[2]
 STALE = "is stale; run python -m blox.dev.regenerate"
+LOCKS = {name: lock.text(name) for name in lock.names()}
 
 
 @pytest.fixture(scope="module")
 def validator() -> Any:
-    schema = json.loads(json_schema.PATH.read_text(encoding="utf-8"))
+    """As an editor reads the files: from `graph.schema.json` on, by relative `$ref`."""
+
+    def retrieve(uri: str) -> Any:
+        text = Path(uri.removeprefix("file://")).read_text(encoding="utf-8")
+        return referencing.Resource.from_contents(json.loads(text))
+
+    path = ROOT / json_schema.GRAPH
+    schema = json.loads(path.read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
+    schema = {"$id": path.as_uri(), **schema}
+    registry = referencing.Registry(retrieve=retrieve)
+    return jsonschema.Draft202012Validator(schema, registry=registry)
 
 
-def test_the_json_schema_is_fresh() -> None:
-    committed = json_schema.PATH.read_text(encoding="utf-8")
-    assert committed == json_schema.text(), STALE
+@pytest.mark.parametrize("path", [p for p, _ in GENERATED if p.endswith(".json")])
+def test_the_files_are_fresh(path: str) -> None:
+    committed = (ROOT / path).read_text(encoding="utf-8")
+    assert committed == dict(GENERATED)[path](), STALE
+
+
+def test_no_file_is_left_over() -> None:
+    """A family that is gone takes its files along."""
+    known = {path for path, _ in GENERATED} | {"blox/builder/op_methods/base.py"}
+    folders = {path.rpartition("/")[0] for path in known}
+    for folder in folders - {"schema", "schema/ops", "tests/golden"}:
+        found = {f"{folder}/{p.name}" for p in (ROOT / folder).iterdir() if p.is_file()}
+        assert found <= known, folder
 
 
 @pytest.mark.parametrize("data", [TINY, GPT, CONTROL])
@@ -67,45 +92,46 @@ def test_a_faulty_node_is_told_of_its_own_op(validator: Any) -> None:
 
 
 def test_editors_see_every_op_and_its_text() -> None:
-    schema = json_schema.json_schema()
-    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert schema["$defs"]["node"]["properties"]["op"]["enum"] == list(op_names())
-    for name in op_names():
-        cls = op_class(name)
-        assert cls is not None
-        branch = schema["$defs"][f"op_{name}"]
-        assert branch["description"]
-        assert set(branch["properties"]) == {
-            info.alias or field for field, info in cls.model_fields.items()
-        }
+    files = json_schema.paths()
+    found = []
+    for family in FAMILIES:
+        defs = files[f"{json_schema.FOLDER}/{family}.json"]()["$defs"]
+        found += defs["names"]["enum"]
+        for name in defs["names"]["enum"]:
+            row = definition(name)
+            assert row is not None
+            branch = defs[row.python_name]
+            assert branch["description"]
+            assert set(branch["properties"]) == {
+                info.alias or field for field, info in row.op_class.model_fields.items()
+            }
+    assert found == list(op_names())
 
 
-def test_no_meaning_changes_under_the_same_name() -> None:
-    committed = lock.PATH.read_text(encoding="utf-8")
-    assert lock.changes(committed, lock.text()) == []
-    assert committed == lock.text(), STALE
+@pytest.mark.parametrize("name", LOCKS)
+def test_no_meaning_changes_under_the_same_name(name: str) -> None:
+    committed = (lock.FOLDER / f"{name}.json").read_text(encoding="utf-8")
+    assert lock.changes(committed, LOCKS[name]) == []
+    assert committed == LOCKS[name], STALE
 
 
 def test_the_lock_sees_changes() -> None:
-    old = lock.text()
-    data = json.loads(old)
+    def changed(family: str, op: str, **fields: Any) -> list[str]:
+        new = json.loads(LOCKS[family])
+        new[op].update(fields)
+        return lock.changes(LOCKS[family], json.dumps(new))
 
-    def changed(op: str, **fields: Any) -> list[str]:
-        new = copy.deepcopy(data)
-        new["ops"][op].update(fields)
-        return lock.changes(old, json.dumps(new))
-
-    assert changed("layer_norm", eps="float = 1e-06") == [
+    assert changed("norm", "layer_norm", eps="float = 1e-06") == [
         "layer_norm.eps: expected float = 1e-05, found float = 1e-06"
     ]
-    assert changed("relu", extra="int = 0") == [
+    assert changed("activations", "relu", extra="int = 0") == [
         "relu.extra: expected None, found int = 0"
     ]
-    new = copy.deepcopy(data)
-    del new["ops"]["relu"]
-    assert lock.changes(old, json.dumps(new)) == [
+    new = json.loads(LOCKS["activations"])
+    del new["relu"]
+    assert lock.changes(LOCKS["activations"], json.dumps(new)) == [
         "relu: expected it to stay, found none"
     ]
-    new = copy.deepcopy(data)
-    new["ops"]["new"] = {}
-    assert lock.changes(old, json.dumps(new)) == []
+    new = json.loads(LOCKS["activations"])
+    new["new"] = {}
+    assert lock.changes(LOCKS["activations"], json.dumps(new)) == []
