@@ -1,51 +1,52 @@
-"""Every entry traced with symbolic sizes: shape errors without arrays, by graph path.
+"""Every entry in lanes: symbolic sizes, small samples, training, a narrow float.
 
-JAX decides most of what holds for all sizes within the bounds of `dims`. Where it
-can't, and once where it could (it lets wrong reshapes pass), concrete sizes are tried.
+JAX decides most of what holds for all sizes within the bounds of `dims`. Where it can't,
+and as a check where it did (it lets wrong reshapes pass), concrete sizes are tried.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
-from blox.runtime.build import build
-from blox.runtime.inputs import Signature
-from blox.schema import Graph, ModelError, Report
-from blox.schema.diagnostics import Diagnostic
-from blox.schema.resolve.program import Instance, Program, Tree
+from blox.schema import Graph, Report
+from blox.schema.expressions import ExpressionError
+from blox.schema.op import ScopeOp
+from blox.schema.resolve.program import Instance, Program
 from blox.weights.dtypes import NEEDS_X64
 
-from .sizes import Sizes, concrete, describe, is_free, symbolic
+from .control import Inputs
+from .declared import Declared, bounds_of, relations_of
+from .engine import Engine
+from .infer import Fault, Lane, TooLarge
+from .samples import Samples, Sizes, symbolic
+from .symbolic import Symbols
+from .values import Value
 
-MAX_NODES = 20_000
-"""Nodes that a trace may visit; about a millisecond each."""
+WORK = 30_000
+"""Equations of JAX and the like that any file may take, about 50 us each."""
+WORK_PER_NODE = 60
+_NARROW = Lane(dtype=jnp.dtype("bfloat16"))
 
 
 def check_shapes(graph: Graph, report: Report) -> None:
-    """Adds to `report` what is wrong with the shapes of a sound Graph.
+    """Adds to `report` what is wrong with the shapes of a sound Graph, all of it.
 
     Errors have the code `shape` (or the runtime's own) and the path of the node along
     the calls. Warnings: `shape-undecided` where JAX can't decide and the sizes that
-    were tried pass, `shape-skipped` where an entry is too large to be traced here.
+    were tried pass, `shape-skipped` where a file takes more work than it may.
     """
     program = graph.program()
-    with _widths(program):
-        params = _abstract(program.tree)
-        for name, instance in program.entries.items():
-            if instance.traced > MAX_NODES:
-                text = f"expected at most {MAX_NODES} nodes to trace, found more"
-                report.warn("shape-skipped", name, text, "its shapes are not checked")
-                continue
-            for train in (False, True) if instance.uses_train else (False,):
-                model = build(graph, name, train=train)
-                for given in _variants(instance):
-                    _check(program, instance, model, params, given, report)
+    with widths(program):
+        Checker(program, report).check()
 
 
-def _widths(program: Program) -> Any:
+def widths(program: Program) -> Any:
+    """64-bit types where the model has some."""
     wide = any(leaf.dtype in NEEDS_X64 for leaf in program.leaves().values()) or any(
         spec.dtype in NEEDS_X64
         for instance in program.entries.values()
@@ -54,84 +55,176 @@ def _widths(program: Program) -> Any:
     return jax.enable_x64(wide or bool(jax.config.read("jax_enable_x64")))
 
 
-def _variants(instance: Instance) -> list[list[str]]:
-    """All inputs, and all but the optional ones."""
-    inputs = instance.function.inputs
-    needed = [name for name, spec in inputs.items() if not spec.optional]
-    return [list(inputs)] if len(needed) == len(inputs) else [list(inputs), needed]
+@dataclass(slots=True)
+class _Findings:
+    """The faults of one path, by the lanes that have them."""
+
+    path: str
+    symbolic: Fault | None = None
+    samples: dict[int, Fault] = field(default_factory=dict)
 
 
-def _abstract(tree: Tree) -> Any:
-    if isinstance(tree, dict):
-        return {name: _abstract(part) for name, part in tree.items()}
-    if isinstance(tree, list):
-        return [_abstract(part) for part in tree]
-    dtype = "float32" if tree.dtype == "float" else tree.dtype
-    return jax.ShapeDtypeStruct(tree.full_shape, dtype)
+class Checker:
+    """Checks all entries of a Program with one engine.
 
+    Args:
+        program: the resolved Graph.
+        report: where findings go.
+    """
 
-def _check(
-    program: Program,
-    instance: Instance,
-    model: Callable[..., Any],
-    params: Any,
-    given: list[str],
-    report: Report,
-) -> None:
-    signature = Signature(program, instance)
-
-    def fault(sizes: Sizes) -> Diagnostic | None:
-        try:
-            inputs = {name: _input(signature, name, sizes) for name in given}
-            jax.eval_shape(model, params, **inputs)
-        except ModelError as error:
-            found = error.diagnostics[0]
-            code = "shape" if found.code == "trace" else found.code
-            return Diagnostic(code, found.path, found.message, found.hint)
-        except Exception as error:  # of JAX, over what a stranger wrote
-            lines = [line for line in str(error).splitlines() if line.strip()]
-            text = lines[0] if lines else type(error).__name__
-            return Diagnostic("shape", instance.name, text)
-        return None
-
-    free = is_free(signature, given)
-    undecided = fault(symbolic(signature, given))
-    if not free:
-        if undecided is not None:
-            report.error(undecided.code, undecided.path, undecided.message)
-        return
-    cases = concrete(signature, given)
-    tried = cases if undecided is not None else cases[:1]
-    for case in tried:
-        wrong = fault(case)
-        if wrong is not None:
-            passing = next((c for c in cases if c != case and not fault(c)), None)
-            hint = wrong.hint
-            if passing is not None:
-                hint = (
-                    f"it holds at {describe(passing)}: say in dims (min, max, "
-                    "multiple_of) or constraints which sizes are meant"
-                )
-            where = f" at {describe(case)}" if describe(case) else ""
-            report.error(wrong.code, wrong.path, wrong.message + where, hint)
-            return
-    if undecided is not None:
-        held = "; ".join(describe(case) for case in cases if describe(case))
-        report.warn(
-            "shape-undecided",
-            undecided.path,
-            f"can't be decided for all sizes: {undecided.message}",
-            f"it holds at {held or 'the sizes tried'}; bounds in dims help to decide"
-            if cases
-            else "found no sizes within the bounds of dims and constraints to try",
+    def __init__(self, program: Program, report: Report) -> None:
+        graph = program.graph
+        self.program, self.report = program, report
+        self._bounds = bounds_of(graph)
+        self._relations = relations_of(graph)
+        declared = [
+            Declared(i.function.inputs, i.values) for i in program.entries.values()
+        ]
+        dims = {dim: None for d in declared for dim in d.dims(d.inputs)}
+        self.symbols = Symbols(
+            iter(dims), self._bounds, self._relations, graph.attributes
         )
+        steps = sum(len(instance.steps) for instance in program.instances)
+        self.engine = Engine(self.symbols, WORK + WORK_PER_NODE * steps)
+        self._told: set[str] = set()
+
+    def check(self) -> None:
+        for name, instance in self.program.entries.items():
+            declared = Declared(instance.function.inputs, instance.values)
+            try:
+                for given in declared.variants():
+                    self._entry(name, instance, declared, given)
+            except TooLarge as error:
+                path = ".".join([name, *error.path])
+                text = "expected less work for this file, found more than it may take"
+                self.report.warn(
+                    "shape-skipped", path, text, "what lies behind is not checked"
+                )
+
+    def _entry(
+        self, name: str, instance: Instance, declared: Declared, given: list[str]
+    ) -> None:
+        lanes = [Lane(), *([Lane(train=True)] if instance.uses_train else [])]
+        found: dict[Any, _Findings] = {}
+        free = declared.is_free(given)
+        sizes = symbolic(declared, given, self.symbols)
+        for lane in lanes:
+            self._run(name, instance, declared, given, sizes, lane, None, found)
+        cases: list[Sizes] = []
+        if free:
+            samples = Samples(declared, given, self._bounds, self._relations)
+            for case in samples:
+                if cases and not found:
+                    break
+                for lane in lanes:
+                    at = len(cases)
+                    self._run(name, instance, declared, given, case, lane, at, found)
+                cases.append(case)
+        for findings in found.values():
+            self._judge(findings, cases, free)
+        if _carries(instance):
+            narrow: dict[Any, _Findings] = {}
+            self._run(name, instance, declared, given, sizes, _NARROW, None, narrow)
+            for key, findings in narrow.items():
+                fault = findings.symbolic
+                if key not in found and fault is not None and fault.decided:
+                    self._tell(
+                        findings.path,
+                        fault,
+                        f"{fault.message}, where the model's float is bfloat16",
+                    )
+
+    def _run(
+        self,
+        name: str,
+        instance: Instance,
+        declared: Declared,
+        given: list[str],
+        sizes: Sizes,
+        lane: Lane,
+        sample: int | None,
+        found: dict[Any, _Findings],
+    ) -> None:
+        try:
+            inputs = self._inputs(declared, given, sizes, lane)
+        except ExpressionError as error:
+            faults: Iterator[Any] = iter([("", name, Fault("shape", str(error)))])
+        else:
+            faults = self.engine.inferred(instance, inputs, lane).found(name)
+        for key, path, fault in faults:
+            findings = found.setdefault(key, _Findings(path))
+            if sample is None:
+                findings.symbolic = findings.symbolic or fault
+            else:
+                findings.samples.setdefault(sample, fault)
+
+    def _inputs(
+        self, declared: Declared, given: list[str], sizes: Sizes, lane: Lane
+    ) -> Inputs:
+        return {name: self._input(declared, name, sizes, lane) for name in given}
+
+    def _input(self, declared: Declared, name: str, sizes: Sizes, lane: Lane) -> Value:
+        spec = declared.inputs[name]
+        shape = sizes.shape(name, spec.shape or [], declared.values)
+        if spec.dtype == "key":
+            dtype: Any = jax.eval_shape(lambda: jax.random.key(0)).dtype
+        elif spec.dtype in ("float", None):
+            dtype = lane.dtype
+        else:
+            dtype = jnp.dtype(spec.dtype)
+        return self.engine.values.array(shape, dtype)
+
+    def _judge(self, found: _Findings, cases: list[Sizes], free: bool) -> None:
+        """An error if some sizes are refused; a warning if JAX alone can't decide."""
+        fault = found.symbolic
+        if not free:
+            if fault is not None:
+                self._tell(found.path, fault, fault.message)
+            return
+        passing = [case for i, case in enumerate(cases) if i not in found.samples]
+        if not found.samples:
+            assert fault is not None
+            held = "; ".join(str(case) for case in cases if str(case))
+            hint = f"it holds at {held or 'the sizes tried'}; bounds in dims help to decide"
+            if not cases:
+                hint = "found no sizes within the bounds of dims and constraints to try"
+            text = f"can't be decided for all sizes: {fault.message}"
+            if found.path not in self._told:
+                self._told.add(found.path)
+                self.report.warn("shape-undecided", found.path, text, hint)
+            return
+        at, sampled = next(iter(found.samples.items()))
+        if not passing and fault is not None and fault.decided:
+            self._tell(found.path, fault, fault.message)
+            return
+        if passing:
+            hint = (
+                f"it holds at {passing[0]}: say in dims (min, max, multiple_of) or "
+                "constraints which sizes are meant"
+            )
+        else:
+            hint = sampled.hint
+        where = f" at {cases[at]}" if str(cases[at]) else ""
+        self._tell(found.path, sampled, sampled.message + where, hint)
+
+    def _tell(
+        self, path: str, fault: Fault, text: str, hint: str | None = None
+    ) -> None:
+        if path not in self._told:
+            self._told.add(path)
+            hint = fault.hint if hint is None else hint
+            self.report.error(fault.code, path, text, hint)
 
 
-def _input(signature: Signature, name: str, sizes: Sizes) -> Any:
-    spec = signature.inputs[name]
-    shape = sizes.shape(name, spec.shape or [], signature.values)
-    if spec.dtype == "key":
-        key = jax.eval_shape(lambda: jax.random.key(0))
-        return jax.ShapeDtypeStruct(shape, key.dtype)
-    dtype = "float32" if spec.dtype in ("float", None) else spec.dtype
-    return jax.ShapeDtypeStruct(shape, dtype)
+def _carries(instance: Instance, seen: set[int] | None = None) -> bool:
+    """True where some loop below carries values, whose types must stay."""
+    seen = set() if seen is None else seen
+    if id(instance) in seen:
+        return False
+    seen.add(id(instance))
+    for step in instance.steps:
+        if not isinstance(step.op, ScopeOp):
+            continue
+        if step.args.get("carry") or any(_carries(c, seen) for c in step.callees):
+            return True
+    return False

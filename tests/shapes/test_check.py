@@ -174,14 +174,16 @@ def test_training_is_traced_too() -> None:
     assert {d.path for d in errors} == {"main.y"}
 
 
-def test_large_graphs_are_left_alone() -> None:
+def test_copies_that_are_alike_are_inferred_once() -> None:
     nodes = {"y": {"op": "relu", "x": "x"}}
     step = {"op": "repeat", "function": "f", "count": 30_000, "scan": False}
     data = spec(
         {"h": step | {"carry": {"x": "x"}}},
         functions={"f": function(nodes, {"x": "y"})},
     )
-    assert [d.code for d in found(data)] == ["shape-skipped"]
+    assert found(data) == []
+    data["functions"]["f"]["nodes"]["y"] = linear() | {"in_features": 7}
+    assert [d.path for d in found(data)] == ["main.h.y"]
 
 
 def test_wrong_graphs_are_reported_not_raised() -> None:

@@ -1,0 +1,359 @@
+"""The shapes and dtypes of every node of a Program, inferred node by node.
+
+Everything is remembered: an op by its attributes and what flows in, a function by its
+instance and what flows in. So layers that repeat cost one look-up a node. A fault is kept
+beside the node that has it, and inference goes on behind it with what is still known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax.numpy as jnp
+
+from blox.schema.expressions import ExpressionError, evaluate, names
+from blox.schema.fields import is_expression
+from blox.schema.graph import Input
+from blox.schema.op import ScopeOp
+from blox.schema.parameters import Leaf
+from blox.schema.resolve.dims import is_dim_name
+from blox.schema.resolve.program import Arg, Instance, Step
+
+from .control import Control, Inputs, Outputs, rule
+from .infer import Fault, Inference, Kind, Lane, TooLarge, arguments, one_line
+from .symbolic import Symbols, value_of
+from .values import Value
+
+Env = dict[str, tuple[Value | None, ...]]
+
+
+@dataclass(eq=False, slots=True)
+class Inferred:
+    """A function of a model for what flows into it.
+
+    `values` has the outputs of every input and node by name, `findings` by node the
+    faults of its own and the functions that have some, in order.
+    """
+
+    instance: Instance
+    values: Env
+    outputs: Outputs = ()
+    findings: list[tuple[str, Fault | Inferred]] = field(default_factory=list)
+
+    def found(
+        self, path: str, seen: set[int] | None = None
+    ) -> Iterator[tuple[tuple[Any, ...], str, Fault]]:
+        """(key, path, fault) of every fault, each function at the first of its paths."""
+        seen = set() if seen is None else seen
+        if id(self) in seen:
+            return
+        seen.add(id(self))
+        for name, found in self.findings:
+            if isinstance(found, Inferred):
+                yield from found.found(f"{path}.{name}", seen)
+                continue
+            where = ".".join(part for part in (path, name, found.field) if part)
+            yield (id(self.instance), name, found.code, found.field), where, found
+
+
+@dataclass(eq=False, slots=True)
+class _Node:
+    """A step, ready to be looked up."""
+
+    step: Step
+    kind: Kind | None
+    sources: tuple[tuple[str, int], ...]
+    names: tuple[str, ...]
+    trains: bool
+    floats: bool
+
+
+@dataclass(eq=False, slots=True)
+class _Plan:
+    nodes: list[_Node]
+    dims: bool
+    trains: bool
+
+
+class Engine:
+    """Infers instances of a Program, in as many lanes as needed.
+
+    Args:
+        symbols: those of the Graph.
+        work: how much may be done before `TooLarge`.
+    """
+
+    def __init__(self, symbols: Symbols, work: float) -> None:
+        self.symbols = symbols
+        self.inference = Inference(symbols, work)
+        self.values = self.inference.values
+        self._kinds: dict[Any, Kind] = {}
+        self._plans: dict[int, _Plan] = {}
+        self._outcomes: dict[Any, Any] = {}
+        self._calls: dict[Any, Inferred] = {}
+
+    def kind(self, op: Any, args: dict[str, Any], leaves: Any) -> Kind:
+        """The kind of a node, the same object for those that are alike."""
+        fields = op.fields()
+        pattern: list[Any] = []
+        for name, arg in args.items():
+            parts = arg if isinstance(arg, list) else (arg,)
+            pattern.append(
+                (name, [p.value if p.source is None else ... for p in parts])
+            )
+        own = vars(op)
+        attributes = [own[name] for name in fields.attributes]
+        extra = op.outputs() if op.OUTPUTS != ("out",) or "names" in own else ()
+        arrays = leaves.items() if isinstance(leaves, dict) else [("", leaves)]
+        sizes = [(n, leaf.full_shape, leaf.dtype) for n, leaf in arrays]
+        key = (type(op), repr((attributes, pattern, extra, sizes)))
+        found = self._kinds.get(key)
+        if found is None:
+            found = self._kinds[key] = Kind.of(op, _numbered(args), leaves)
+        return found
+
+    def outcome(
+        self, kind: Kind, given: tuple[Value | None, ...], sizes: Any, lane: Lane
+    ) -> Any:
+        """What a node of this kind gives; remembered."""
+        texts = tuple(
+            s if type(s) is int or type(s) is float else str(s)
+            for s in (sizes[n] for n in kind.names)
+        )
+        trains = lane.train if kind.op.TRAIN else None
+        key = (kind, given, texts, trains, lane.dtype if kind.floats else None)
+        found = self._outcomes.get(key)
+        if found is None:
+            found = self.inference.outcome(kind, given, sizes, lane)
+            self._outcomes[key] = found
+        return found
+
+    def inferred(self, instance: Instance, inputs: Inputs, lane: Lane) -> Inferred:
+        """An instance for what flows into it; remembered."""
+        plan = self._plans.get(id(instance))
+        if plan is None:
+            plan = self._plans[id(instance)] = self._compiled(instance)
+        given = tuple((n, v) for n, v in inputs.items() if v is not None)
+        train = lane.train if plan.trains else None
+        key = (id(instance), given, train, lane.dtype)
+        found = self._calls.get(key)
+        if found is None:
+            found = self._inferred(instance, plan, dict(given), lane)
+            self._calls[key] = found
+        return found
+
+    def _compiled(self, instance: Instance) -> _Plan:
+        nodes = [self._node(instance, step) for step in instance.steps]
+        dims = any(node.names for node in nodes) or any(
+            given.shape for given in instance.function.inputs.values()
+        )
+        return _Plan(nodes, dims, any(node.trains for node in nodes))
+
+    def _node(self, instance: Instance, step: Step) -> _Node:
+        if isinstance(step.op, ScopeOp):
+            used = {n for _, text in step.op.expressions() for n in names(text)}
+            return _Node(step, None, (), tuple(used), step.uses_train, False)
+        leaves: Any = step.tree
+        if isinstance(leaves, Leaf):
+            if None in leaves.shape:
+                leaves = _at(instance.tree, step.scope)
+        elif any(None in leaf.shape for leaf in leaves.values()):
+            # Another node at this path knows the sizes.
+            there = _at(instance.tree, step.scope)
+            leaves = {name: there[name] for name in leaves}
+        kind = self.kind(step.op, step.args, leaves)
+        sources = tuple(
+            (a.source, a.output) for a in arguments(step.args) if a.source is not None
+        )
+        return _Node(step, kind, sources, kind.names, step.op.TRAIN, kind.floats)
+
+    def _inferred(
+        self, instance: Instance, plan: _Plan, inputs: dict[str, Value], lane: Lane
+    ) -> Inferred:
+        self.inference.spend(1 + len(plan.nodes) / 20)
+        env: Env = {name: (value,) for name, value in inputs.items()}
+        made = Inferred(instance, env)
+        sizes: dict[str, Any] = instance.values
+        if plan.dims:
+            sizes, wrong = self.bound(instance.function.inputs, sizes, inputs)
+            made.findings += [("", fault) for fault in wrong]
+        outcomes, train, dtype = self._outcomes, lane.train, lane.dtype
+        for node in plan.nodes:
+            kind, step = node.kind, node.step
+            if kind is None:
+                try:
+                    env[step.name] = self._control(made, step, env, sizes, lane)
+                except TooLarge as error:
+                    error.path.insert(0, step.name)
+                    raise
+                continue
+            given = tuple([env[s][i] if s in env else None for s, i in node.sources])
+            # As `outcome`, without a call for what is known.
+            texts = tuple([_text(sizes[n]) for n in node.names]) if node.names else ()
+            key = (
+                kind,
+                given,
+                texts,
+                train if node.trains else None,
+                dtype if node.floats else None,
+            )
+            found = outcomes.get(key)
+            if found is None:
+                try:
+                    found = self.inference.outcome(kind, given, sizes, lane)
+                except TooLarge as error:
+                    error.path.insert(0, step.name)
+                    raise
+                outcomes[key] = found
+            env[step.name] = found.outputs
+            if found.fault is not None:
+                made.findings.append((step.name, found.fault))
+        outputs = (self.argument(a, env, sizes) for a in instance.outputs.values())
+        made.outputs = tuple(v or self.values.lost() for v in outputs)
+        return made
+
+    def argument(
+        self, arg: Arg, env: Mapping[str, Any], sizes: Mapping[str, Any]
+    ) -> Value | None:
+        """What an argument is worth; None where it is absent."""
+        if arg.source is not None:
+            return env[arg.source][arg.output] if arg.source in env else None
+        return None if arg.value is None else self.number(arg.value, sizes)
+
+    def number(self, number: Any, sizes: Mapping[str, Any]) -> Value:
+        """A number of the file, or the value of an expression."""
+        if isinstance(number, (tuple, list)):
+            parts = [self.number(part, sizes).literal for part in number]
+            return self.values.number(tuple(0 if p is None else p for p in parts))
+        if is_expression(number):
+            try:
+                number = evaluate(number, sizes, "float")
+            except ExpressionError:
+                return self.values.lost()
+        if isinstance(number, (int, float)):
+            return self.values.number(number)
+        return self.values.array((), jnp.dtype("int32"), True)
+
+    def _control(
+        self,
+        made: Inferred,
+        step: Step,
+        env: Env,
+        sizes: Mapping[str, Any],
+        lane: Lane,
+    ) -> Outputs:
+        groups: dict[str, Any] = {}
+        for name, part in step.args.items():
+            if isinstance(part, dict):
+                groups[name] = {
+                    n: self.argument(a, env, sizes) for n, a in part.items()
+                }
+            else:
+                groups[name] = self.argument(part, env, sizes)
+        callees = step.callees
+        inputs = callees[-1].function.inputs if callees else {}
+        node = Control(
+            step.op,  # type: ignore[arg-type]
+            step.outputs,
+            groups,
+            callees,
+            {n: given.dtype for n, given in inputs.items()},
+            lambda size: (
+                value_of(size, sizes, self.symbols) if isinstance(size, str) else size
+            ),
+            self.values,
+            lane.dtype,
+        )
+        try:
+            running = rule(node)
+            i, given = next(running)
+            while True:
+                inner = self.inferred(callees[i], given, lane)
+                if inner.findings:
+                    made.findings.append((step.name, inner))
+                i, given = running.send(inner.outputs)
+        except StopIteration as stop:
+            outputs: Outputs = stop.value
+        except ExpressionError as error:
+            node.fault(str(error))
+            outputs = tuple(self.values.lost() for _ in step.outputs)
+        for text in dict.fromkeys(node.faults):
+            made.findings.append(
+                (step.name, Fault("shape", self.symbols.shown(one_line(text))))
+            )
+        return outputs
+
+    def bound(
+        self,
+        declared: Mapping[str, Input],
+        values: Mapping[str, Any],
+        inputs: Mapping[str, Value | None],
+    ) -> tuple[dict[str, Any], list[Fault]]:
+        """The sizes of dims that declared shapes bind, and what doesn't fit these."""
+        sizes = dict(values)
+        faults: list[Fault] = []
+        for name, given in declared.items():
+            value = inputs.get(name)
+            if given.shape is None:
+                continue
+            if value is None or value.shape is None:
+                for dim in given.shape if not given.optional else ():
+                    if is_dim_name(dim) and dim not in sizes:
+                        sizes[str(dim)] = self.symbols.opaque(unknown=True)
+                continue
+            wanted: list[Any] = list(given.shape)
+            if "..." in wanted:
+                at = wanted.index("...")
+                more = len(value.shape) - (len(wanted) - 1)
+                wanted[at : at + 1] = ["_"] * max(more, 0)
+            fits = len(wanted) == len(value.shape)
+            for dim, size in zip(wanted, value.shape, strict=False):
+                if is_dim_name(dim):
+                    if dim not in sizes:
+                        sizes[dim] = size
+                        continue
+                    dim = sizes[dim]
+                elif is_expression(dim):
+                    try:
+                        dim = value_of(dim, sizes, self.symbols)
+                    except (ExpressionError, KeyError):
+                        continue
+                if dim != "_" and fits and not value.unknown:
+                    fits = dim is size or bool(dim == size)
+            if not fits:
+                shape = ", ".join(str(dim) for dim in given.shape)
+                text = f"{name}: expected shape [{shape}], found {value}"
+                faults.append(Fault("shape", self.symbols.shown(text)))
+            for dim in given.shape:
+                if is_dim_name(dim) and dim not in sizes:
+                    sizes[str(dim)] = self.symbols.opaque(unknown=True)
+        return sizes, faults
+
+
+def _text(size: Any) -> Any:
+    return size if type(size) is int or type(size) is float else str(size)
+
+
+def _at(tree: Any, scope: tuple[str, ...]) -> Any:
+    for name in scope:
+        tree = tree[name]
+    return tree
+
+
+def _numbered(args: dict[str, Any]) -> dict[str, Any]:
+    """Arguments whose sources are numbers in order, one output each."""
+    count = 0
+
+    def numbered(arg: Arg) -> Arg:
+        nonlocal count
+        if arg.source is None:
+            return arg
+        count += 1
+        return Arg(str(count - 1), 0, kind=arg.kind, optional=arg.optional)
+
+    return {
+        name: [numbered(a) for a in arg] if isinstance(arg, list) else numbered(arg)
+        for name, arg in args.items()
+    }
