@@ -22,7 +22,9 @@ from blox.weights.dtypes import NEEDS_X64
 from .control import Inputs
 from .declared import Declared, bounds_of, relations_of
 from .engine import Engine
-from .infer import Fault, Lane, TooLarge
+from .faults import Fault
+from .infer import TooLarge
+from .kinds import Lane
 from .samples import Samples, Sizes, symbolic
 from .symbolic import Symbols
 from .values import Value

@@ -7,55 +7,24 @@ beside the node that has it, and inference goes on behind it with what is still 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import jax.numpy as jnp
-
-from blox.schema.expressions import ExpressionError, evaluate, names
-from blox.schema.fields import is_expression
-from blox.schema.graph import Input
+from blox.schema.expressions import ExpressionError, names
 from blox.schema.op import ScopeOp
 from blox.schema.parameters import Leaf
-from blox.schema.resolve.dims import is_dim_name
 from blox.schema.resolve.program import Arg, Instance, Step
 
-from .control import Control, Inputs, Outputs, rule
-from .infer import Fault, Inference, Kind, Lane, TooLarge, arguments, one_line
+from .binding import bound, number_value
+from .control import Control, Inputs, Outputs
+from .faults import Fault, one_line
+from .infer import Inference, TooLarge
+from .inferred import Env, Inferred
+from .kinds import Kind, Lane, arguments, numbered
+from .rules import rule
 from .symbolic import Symbols, value_of
 from .values import Value
-
-Env = dict[str, tuple[Value | None, ...]]
-
-
-@dataclass(eq=False, slots=True)
-class Inferred:
-    """A function of a model for what flows into it.
-
-    `values` has the outputs of every input and node by name, `findings` by node the
-    faults of its own and the functions that have some, in order.
-    """
-
-    instance: Instance
-    values: Env
-    outputs: Outputs = ()
-    findings: list[tuple[str, Fault | Inferred]] = field(default_factory=list)
-
-    def found(
-        self, path: str, seen: set[int] | None = None
-    ) -> Iterator[tuple[tuple[Any, ...], str, Fault]]:
-        """(key, path, fault) of every fault, each function at the first of its paths."""
-        seen = set() if seen is None else seen
-        if id(self) in seen:
-            return
-        seen.add(id(self))
-        for name, found in self.findings:
-            if isinstance(found, Inferred):
-                yield from found.found(f"{path}.{name}", seen)
-                continue
-            where = ".".join(part for part in (path, name, found.field) if part)
-            yield (id(self.instance), name, found.code, found.field), where, found
 
 
 @dataclass(eq=False, slots=True)
@@ -111,17 +80,14 @@ class Engine:
         key = (type(op), repr((attributes, pattern, extra, sizes)))
         found = self._kinds.get(key)
         if found is None:
-            found = self._kinds[key] = Kind.of(op, _numbered(args), leaves)
+            found = self._kinds[key] = Kind.of(op, numbered(args), leaves)
         return found
 
     def outcome(
         self, kind: Kind, given: tuple[Value | None, ...], sizes: Any, lane: Lane
     ) -> Any:
         """What a node of this kind gives; remembered."""
-        texts = tuple(
-            s if type(s) is int or type(s) is float else str(s)
-            for s in (sizes[n] for n in kind.names)
-        )
+        texts = tuple([_text(sizes[n]) for n in kind.names])
         trains = lane.train if kind.op.TRAIN else None
         key = (kind, given, texts, trains, lane.dtype if kind.floats else None)
         found = self._outcomes.get(key)
@@ -177,7 +143,7 @@ class Engine:
         made = Inferred(instance, env)
         sizes: dict[str, Any] = instance.values
         if plan.dims:
-            sizes, wrong = self.bound(instance.function.inputs, sizes, inputs)
+            sizes, wrong = bound(instance.function.inputs, sizes, inputs, self.symbols)
             made.findings += [("", fault) for fault in wrong]
         outcomes, train, dtype = self._outcomes, lane.train, lane.dtype
         for node in plan.nodes:
@@ -220,21 +186,9 @@ class Engine:
         """What an argument is worth; None where it is absent."""
         if arg.source is not None:
             return env[arg.source][arg.output] if arg.source in env else None
-        return None if arg.value is None else self.number(arg.value, sizes)
-
-    def number(self, number: Any, sizes: Mapping[str, Any]) -> Value:
-        """A number of the file, or the value of an expression."""
-        if isinstance(number, (tuple, list)):
-            parts = [self.number(part, sizes).literal for part in number]
-            return self.values.number(tuple(0 if p is None else p for p in parts))
-        if is_expression(number):
-            try:
-                number = evaluate(number, sizes, "float")
-            except ExpressionError:
-                return self.values.lost()
-        if isinstance(number, (int, float)):
-            return self.values.number(number)
-        return self.values.array((), jnp.dtype("int32"), True)
+        return (
+            None if arg.value is None else number_value(arg.value, sizes, self.values)
+        )
 
     def _control(
         self,
@@ -285,52 +239,6 @@ class Engine:
             )
         return outputs
 
-    def bound(
-        self,
-        declared: Mapping[str, Input],
-        values: Mapping[str, Any],
-        inputs: Mapping[str, Value | None],
-    ) -> tuple[dict[str, Any], list[Fault]]:
-        """The sizes of dims that declared shapes bind, and what doesn't fit these."""
-        sizes = dict(values)
-        faults: list[Fault] = []
-        for name, given in declared.items():
-            value = inputs.get(name)
-            if given.shape is None:
-                continue
-            if value is None or value.shape is None:
-                for dim in given.shape if not given.optional else ():
-                    if is_dim_name(dim) and dim not in sizes:
-                        sizes[str(dim)] = self.symbols.opaque(unknown=True)
-                continue
-            wanted: list[Any] = list(given.shape)
-            if "..." in wanted:
-                at = wanted.index("...")
-                more = len(value.shape) - (len(wanted) - 1)
-                wanted[at : at + 1] = ["_"] * max(more, 0)
-            fits = len(wanted) == len(value.shape)
-            for dim, size in zip(wanted, value.shape, strict=False):
-                if is_dim_name(dim):
-                    if dim not in sizes:
-                        sizes[dim] = size
-                        continue
-                    dim = sizes[dim]
-                elif is_expression(dim):
-                    try:
-                        dim = value_of(dim, sizes, self.symbols)
-                    except (ExpressionError, KeyError):
-                        continue
-                if dim != "_" and fits and not value.unknown:
-                    fits = dim is size or bool(dim == size)
-            if not fits:
-                shape = ", ".join(str(dim) for dim in given.shape)
-                text = f"{name}: expected shape [{shape}], found {value}"
-                faults.append(Fault("shape", self.symbols.shown(text)))
-            for dim in given.shape:
-                if is_dim_name(dim) and dim not in sizes:
-                    sizes[str(dim)] = self.symbols.opaque(unknown=True)
-        return sizes, faults
-
 
 def _text(size: Any) -> Any:
     return size if type(size) is int or type(size) is float else str(size)
@@ -340,20 +248,3 @@ def _at(tree: Any, scope: tuple[str, ...]) -> Any:
     for name in scope:
         tree = tree[name]
     return tree
-
-
-def _numbered(args: dict[str, Any]) -> dict[str, Any]:
-    """Arguments whose sources are numbers in order, one output each."""
-    count = 0
-
-    def numbered(arg: Arg) -> Arg:
-        nonlocal count
-        if arg.source is None:
-            return arg
-        count += 1
-        return Arg(str(count - 1), 0, kind=arg.kind, optional=arg.optional)
-
-    return {
-        name: [numbered(a) for a in arg] if isinstance(arg, list) else numbered(arg)
-        for name, arg in args.items()
-    }

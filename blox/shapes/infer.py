@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from blox.runtime.context import Context, failed
-from blox.runtime.interpreter import call_op
 from blox.schema import ModelError
-from blox.schema.expressions import names
-from blox.schema.fields import is_expression
-from blox.schema.op import Op
-from blox.schema.parameters import Leaf
-from blox.schema.resolve.program import Arg, Step
+from blox.schema.resolve.program import Arg
 
+from .faults import Fault, check_count, check_state, is_decided, one_line, undecided
+from .guess import Given, alike, mended, rank_only
+from .kinds import Kind, Lane, Outcome
 from .symbolic import MAX_TERMS, Symbols, complexity, is_symbolic, terms, variables
 from .values import Value, Values
 
-FLOAT = jnp.dtype("float32")
 _LARGEST = 2**62
 """Elements of an array; a model that has one of more is none."""
 _MAX_GUESSES = 1_000
@@ -35,101 +30,6 @@ class TooLarge(Exception):
 
     def __init__(self) -> None:
         self.path: list[str] = []
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """What a run over a Graph fixes besides its sizes."""
-
-    train: bool = False
-    dtype: Any = FLOAT
-    """The model's floating type."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong at a node, in one line.
-
-    `decided` is False where JAX can't decide over symbolic sizes.
-    """
-
-    code: str
-    message: str
-    hint: str = ""
-    decided: bool = True
-    field: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a node gives: its outputs as far as they are known, and its fault."""
-
-    outputs: tuple[Value | None, ...]
-    """None for a key that only training draws."""
-    fault: Fault | None = None
-
-
-Leaves = Leaf | dict[str, Leaf]
-
-
-@dataclass(eq=False, slots=True)
-class Kind:
-    """All nodes that differ only in their names and in what flows in: an op with its
-    attributes resolved, its operands numbered, and the arrays that it owns."""
-
-    op: Op
-    args: dict[str, Any]
-    leaves: Leaves
-    sources: int
-    names: tuple[str, ...]
-    """The dims that its expressions speak of."""
-    texts: tuple[str, ...]
-    act: Any
-    floats: bool
-    """True where the model's floating type matters beyond what flows in."""
-
-    @classmethod
-    def of(cls, op: Op, args: dict[str, Any], leaves: Leaves) -> Kind:
-        sources = sum(a.source is not None for a in arguments(args))
-        literals = [a.value for a in arguments(args) if a.source is None]
-        texts = tuple(
-            dict.fromkeys((*(t for _, t in op.expressions()), *_expressions(literals)))
-        )
-        used = tuple(sorted({n for text in texts for n in names(text)}))
-        step = Step("", "", op, (), args, op.outputs())
-        step.tree = leaves  # type: ignore[assignment]
-        parts = [leaves] if isinstance(leaves, Leaf) else leaves.values()
-        floats = any(leaf.dtype == "float" for leaf in parts)
-        floats = floats or getattr(op, "dtype", None) == "float"
-        return cls(op, args, leaves, sources, used, texts, call_op(step), floats)
-
-    def params(self, dtype: Any) -> Any:
-        """The arrays that it owns, abstract."""
-
-        def abstract(leaf: Leaf) -> Any:
-            own = dtype if leaf.dtype == "float" else leaf.dtype
-            return jax.ShapeDtypeStruct(leaf.full_shape, own)
-
-        if isinstance(self.leaves, Leaf):
-            return abstract(self.leaves)
-        return {name: abstract(leaf) for name, leaf in self.leaves.items()}
-
-
-def arguments(args: Mapping[str, Any]) -> Iterator[Arg]:
-    """Every argument of a node that computes by itself, in order."""
-    for value in args.values():
-        if isinstance(value, Arg):
-            yield value
-        else:
-            yield from value
-
-
-def _expressions(values: Any) -> Iterator[str]:
-    for value in values:
-        if isinstance(value, (tuple, list)):
-            yield from _expressions(value)
-        elif is_expression(value):
-            yield value
 
 
 class Inference:
@@ -155,7 +55,7 @@ class Inference:
     def outcome(
         self,
         kind: Kind,
-        given: tuple[Value | None, ...],
+        given: Given,
         sizes: Mapping[str, Any],
         lane: Lane,
     ) -> Outcome:
@@ -167,7 +67,7 @@ class Inference:
         except TooLarge:
             raise
         except Exception as error:  # of JAX, over what an untrusted file asks for
-            fault = self._fault(kind, error, given, lane)
+            fault: Fault | None = self._fault(kind, error, given, lane)
         follows = any(value is not None and value.unknown for value in given)
         if follows and self._fits_some(kind, given, sizes, lane):
             fault = None
@@ -181,7 +81,10 @@ class Inference:
                 raise
             except Exception:
                 continue
-            return Outcome(outputs if sure else tuple(map(self._ranks, outputs)), fault)
+            return Outcome(
+                outputs if sure else tuple(rank_only(v, self.values) for v in outputs),
+                fault,
+            )
         return replace(self._lost(kind), fault=fault)
 
     def _lost(self, kind: Kind) -> Outcome:
@@ -190,17 +93,17 @@ class Inference:
     def _traced(
         self,
         kind: Kind,
-        given: tuple[Value | None, ...],
+        given: Given,
         sizes: Mapping[str, Any],
         lane: Lane,
         params: Any = None,
-    ) -> tuple[Value | None, ...]:
+    ) -> Given:
         self.traced += 1
         self.spend(10)
         if any(is_symbolic(sizes[n]) for n in kind.names):
             for text in kind.texts:
                 if complexity(text, sizes) > MAX_TERMS:
-                    raise _undecided(f"expected at most {MAX_TERMS} terms in a size")
+                    raise undecided(f"expected at most {MAX_TERMS} terms in a size")
         env: dict[str, Any] = {"$": {n: sizes[n] for n in kind.names}}
         arrays: dict[str, Any] = {}
         for i, value in enumerate(given):
@@ -218,9 +121,9 @@ class Inference:
 
         jaxpr, (outputs, state) = jax.make_jaxpr(run, return_shape=True)(own, arrays)
         self.spend(len(jaxpr.eqns))
-        _check_state(state, own)
+        check_state(state, own)
         if not kind.op.SYMBOLIC:
-            _check_count(arrays["0"], jaxpr.out_avals[0])
+            check_count(arrays["0"], jaxpr.out_avals[0])
         avals = iter(jaxpr.out_avals)
         return tuple(o if o is None else self._output(next(avals)) for o in outputs)
 
@@ -245,7 +148,7 @@ class Inference:
         self,
         kind: Kind,
         error: Exception,
-        given: tuple[Value | None, ...],
+        given: Given,
         lane: Lane,
     ) -> Fault:
         shown: dict[str, Any] = {}
@@ -269,7 +172,7 @@ class Inference:
     def _fits_some(
         self,
         kind: Kind,
-        given: tuple[Value | None, ...],
+        given: Given,
         sizes: Mapping[str, Any],
         lane: Lane,
     ) -> bool:
@@ -297,9 +200,7 @@ class Inference:
             return True
         return False
 
-    def _with(
-        self, given: tuple[Value | None, ...], lost: set[str], size: Any
-    ) -> tuple[Value | None, ...]:
+    def _with(self, given: Given, lost: set[str], size: Any) -> Given:
         def replaced(value: Value | None) -> Value | None:
             if value is None or value.shape is None or value.literal is not None:
                 return value
@@ -312,103 +213,16 @@ class Inference:
         return tuple(map(replaced, given))
 
     def _guessed(
-        self, kind: Kind, given: tuple[Value | None, ...], lane: Lane
-    ) -> Iterator[tuple[tuple[Value | None, ...], Any, bool]]:
+        self, kind: Kind, given: Given, lane: Lane
+    ) -> Iterator[tuple[Given, Any, bool]]:
         """Operands and arrays with which a node at fault might work: the arrays as the
         operands want them, operands alike; nothing but ranks, of which no size is sure.
         """
-        mended = self._mended(kind, given)
-        if mended is not None:
-            yield given, mended.params(lane.dtype), True
+        other = mended(kind, given)
+        if other is not None:
+            yield given, other.params(lane.dtype), True
         arrays = [v for v in given if v is not None and v.is_array]
         if len(arrays) > 1:
-            yield self._alike(given), None, True
+            yield alike(given, self.values), None, True
         if arrays:
-            yield tuple(map(self._ranks, given)), None, False
-
-    def _mended(self, kind: Kind, given: tuple[Value | None, ...]) -> Kind | None:
-        changes: dict[str, Any] = {}
-        for field, operand in (("in_features", "x"), ("features", "x")):
-            arg = kind.args.get(operand)
-            if not isinstance(arg, Arg) or arg.source is None:
-                continue
-            value = given[int(arg.source)]
-            if value is not None and value.shape and hasattr(kind.op, field):
-                changes[field] = value.shape[-1]
-        if not changes or not isinstance(kind.leaves, dict):
-            return None
-        op = kind.op.model_copy(update=changes)
-        leaves = {n: leaf for n, leaf in op.stored().items() if n in kind.leaves}
-        if any(None in leaf.shape for leaf in leaves.values()):
-            return None
-        return replace(kind, op=op, leaves=leaves)
-
-    def _alike(self, given: tuple[Value | None, ...]) -> tuple[Value | None, ...]:
-        """Operands whose axes agree from the last on, with unknown sizes where not."""
-        arrays = [v for v in given if v is not None and v.is_array]
-        seen: dict[int, set[str]] = {}
-        for value in arrays:
-            for axis, size in enumerate(reversed(value.shape or ())):
-                seen.setdefault(axis, set()).add(str(size))
-        shared = {
-            axis: self.symbols.opaque(unknown=True)
-            for axis, sizes in seen.items()
-            if len(sizes - {"1"}) > 1
-        }
-
-        def alike(value: Value | None) -> Value | None:
-            if value is None or not value.is_array:
-                return value
-            shape = list(value.shape or ())
-            for axis, size in shared.items():
-                if axis < len(shape):
-                    shape[-1 - axis] = size
-            return self.values.array(shape, value.dtype, value.weak)
-
-        return tuple(map(alike, given))
-
-    def _ranks(self, value: Value | None) -> Value | None:
-        if value is None or not value.is_array:
-            return value
-        shape = [self.symbols.opaque(unknown=True) for _ in value.shape or ()]
-        return self.values.array(shape, value.dtype, value.weak)
-
-
-def _check_state(state: Any, params: Any) -> None:
-    for name, new in (state or {}).items():
-        old = params[name]
-        if (new.shape, new.dtype) != (old.shape, old.dtype):
-            raise ValueError(
-                f"expected the next {name} to be as the one before, "
-                f"{old.dtype}{list(old.shape)}, found {new.dtype}{list(new.shape)}"
-            )
-
-
-def _check_count(x: Any, y: Any) -> None:
-    """Refuses what JAX lets pass: a symbolic shape of another number of elements."""
-    before, after = math.prod(x.shape), math.prod(y.shape)
-    if is_symbolic(before - after):
-        raise _undecided(f"can't tell that {x.shape} has as many elements as {y.shape}")
-    if before != after:
-        raise TypeError(f"cannot reshape array of shape {x.shape} into shape {y.shape}")
-
-
-def _undecided(text: str) -> Exception:
-    return jax.errors.InconclusiveDimensionOperation(text)
-
-
-def is_decided(error: BaseException | None) -> bool:
-    """False where an error of JAX says that it can't decide, not that it is wrong."""
-    while error is not None:
-        if isinstance(error, jax.errors.InconclusiveDimensionOperation):
-            return False
-        if re.search(r"inconclusive|[Ss]ymbolic|[Pp]olymorphi", str(error)):
-            return False
-        error = error.__cause__
-    return True
-
-
-def one_line(text: str) -> str:
-    """Text of JAX on one line, of at most 300 characters."""
-    text = re.sub(r"\s+", " ", text).strip()
-    return text if len(text) <= 300 else text[:297] + "..."
+            yield tuple(rank_only(v, self.values) for v in given), None, False

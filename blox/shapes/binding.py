@@ -1,0 +1,79 @@
+"""Declared shapes bound to what flows in, and numbers of the file as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+
+from blox.schema.expressions import ExpressionError, evaluate
+from blox.schema.fields import is_expression
+from blox.schema.graph import Input
+from blox.schema.resolve.dims import is_dim_name
+
+from .faults import Fault
+from .symbolic import Symbols, value_of
+from .values import Value, Values
+
+
+def bound(
+    declared: Mapping[str, Input],
+    values: Mapping[str, Any],
+    inputs: Mapping[str, Value | None],
+    symbols: Symbols,
+) -> tuple[dict[str, Any], list[Fault]]:
+    """The sizes of dims that declared shapes bind, and what doesn't fit these."""
+    sizes = dict(values)
+    faults: list[Fault] = []
+    for name, given in declared.items():
+        value = inputs.get(name)
+        if given.shape is None:
+            continue
+        if value is None or value.shape is None:
+            for dim in given.shape if not given.optional else ():
+                if is_dim_name(dim) and dim not in sizes:
+                    sizes[str(dim)] = symbols.opaque(unknown=True)
+            continue
+        wanted: list[Any] = list(given.shape)
+        if "..." in wanted:
+            at = wanted.index("...")
+            more = len(value.shape) - (len(wanted) - 1)
+            wanted[at : at + 1] = ["_"] * max(more, 0)
+        fits = len(wanted) == len(value.shape)
+        for dim, size in zip(wanted, value.shape, strict=False):
+            if is_dim_name(dim):
+                if dim not in sizes:
+                    sizes[dim] = size
+                    continue
+                dim = sizes[dim]
+            elif is_expression(dim):
+                try:
+                    dim = value_of(dim, sizes, symbols)
+                except (ExpressionError, KeyError):
+                    continue
+            if dim != "_" and fits and not value.unknown:
+                fits = dim is size or bool(dim == size)
+        if not fits:
+            shape = ", ".join(str(dim) for dim in given.shape)
+            text = f"{name}: expected shape [{shape}], found {value}"
+            faults.append(Fault("shape", symbols.shown(text)))
+        for dim in given.shape:
+            if is_dim_name(dim) and dim not in sizes:
+                sizes[str(dim)] = symbols.opaque(unknown=True)
+    return sizes, faults
+
+
+def number_value(number: Any, sizes: Mapping[str, Any], values: Values) -> Value:
+    """A number of the file, or the value of an expression."""
+    if isinstance(number, (tuple, list)):
+        parts = [number_value(part, sizes, values).literal for part in number]
+        return values.number(tuple(0 if p is None else p for p in parts))
+    if is_expression(number):
+        try:
+            number = evaluate(number, sizes, "float")
+        except ExpressionError:
+            return values.lost()
+    if isinstance(number, (int, float)):
+        return values.number(number)
+    return values.array((), jnp.dtype("int32"), True)

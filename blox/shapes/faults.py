@@ -1,0 +1,66 @@
+"""Faults of shapes, in one line each, and those that JAX lets pass."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from .symbolic import is_symbolic
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong at a node, in one line.
+
+    `decided` is False where JAX can't decide over symbolic sizes.
+    """
+
+    code: str
+    message: str
+    hint: str = ""
+    decided: bool = True
+    field: str = ""
+
+
+def one_line(text: str) -> str:
+    """Text of JAX on one line, of at most 300 characters."""
+    text = re.sub(r"\s+", " ", text).strip()
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
+def check_state(state: Any, params: Any) -> None:
+    for name, new in (state or {}).items():
+        old = params[name]
+        if (new.shape, new.dtype) != (old.shape, old.dtype):
+            raise ValueError(
+                f"expected the next {name} to be as the one before, "
+                f"{old.dtype}{list(old.shape)}, found {new.dtype}{list(new.shape)}"
+            )
+
+
+def check_count(x: Any, y: Any) -> None:
+    """Refuses what JAX lets pass: a symbolic shape of another number of elements."""
+    before, after = math.prod(x.shape), math.prod(y.shape)
+    if is_symbolic(before - after):
+        raise undecided(f"can't tell that {x.shape} has as many elements as {y.shape}")
+    if before != after:
+        raise TypeError(f"cannot reshape array of shape {x.shape} into shape {y.shape}")
+
+
+def undecided(text: str) -> Exception:
+    return jax.errors.InconclusiveDimensionOperation(text)
+
+
+def is_decided(error: BaseException | None) -> bool:
+    """False where an error of JAX says that it can't decide, not that it is wrong."""
+    while error is not None:
+        if isinstance(error, jax.errors.InconclusiveDimensionOperation):
+            return False
+        if re.search(r"inconclusive|[Ss]ymbolic|[Pp]olymorphi", str(error)):
+            return False
+        error = error.__cause__
+    return True
