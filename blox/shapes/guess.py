@@ -16,13 +16,15 @@ Given = tuple[Value | None, ...]
 
 def mended(kind: Kind, given: Given) -> Kind | None:
     changes: dict[str, Any] = {}
-    for field, operand in (("in_features", "x"), ("features", "x")):
-        arg = kind.args.get(operand)
+    for field, mark in kind.op.fields().sizes:
+        arg = kind.args.get(mark.of)
         if not isinstance(arg, Arg) or arg.source is None:
             continue
-        value = given[int(arg.source)]
-        if value is not None and value.shape and hasattr(kind.op, field):
-            changes[field] = value.shape[-1]
+        value, axis = given[int(arg.source)], kind.op.value_of(mark.axis)
+        if value is None or value.shape is None or type(axis) is not int:
+            continue
+        if -len(value.shape) <= axis < len(value.shape):
+            changes[field] = value.shape[axis]
     if not changes or not isinstance(kind.leaves, dict):
         return None
     op = kind.op.model_copy(update=changes)
