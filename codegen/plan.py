@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..schema.names import BUILTINS, GENERATED
-from ..schema.ops.control import Repeat
-from ..schema.resolve.program import Instance, Program, Tree, flatten
+from ..schema.resolve.program import Instance, Program
+from ..schema.resolve.trees import Tree, flatten
 from .library.sources import Library
 from .library.specialize import Carried
 from .nodes import dotted, subscript
@@ -126,12 +126,16 @@ def _numbers(instances: list[Instance], function: str) -> frozenset[str]:
     """The inputs of a function that get Python numbers, here or there."""
     found: set[str] = set()
     for step in (s for i in instances for s in i.live_steps):
-        if not any(c.name == function for c in step.callees):
+        called = next(
+            (c for c in step.callees if c.declared.function == function), None
+        )
+        if called is None:
             continue
         given = dict(step.args.get("inputs", {}))
-        if isinstance(step.op, Repeat) and not step.op.scan:
+        if called.declared.layout == "listed":  # every copy is a call of its own
             given |= step.args["xs"]
-            found |= {step.op.index} if step.op.index else set()
+            index = getattr(step.op, "index", None)
+            found |= {index} if index else set()
         found |= {n for n, a in given.items() if a.source is None}
     return frozenset(found)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
+from .callee import Callee
 from .expressions import BoundError, ExpressionError, evaluate
 from .fields import (
     ParamPath,
@@ -100,6 +101,10 @@ class Op(Strict):
                 if is_expression(part):
                     yield name, part
 
+    def callees(self) -> tuple[Callee, ...]:
+        """The functions that the node runs."""
+        return ()
+
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the attributes of a resolved op."""
         return iter(())
@@ -168,7 +173,13 @@ class ParamOp(Op):
 
 
 class ScopeOp(Op):
-    """An op that calls functions; their parameters lie under its path."""
+    """An op that calls functions; their parameters lie under its path.
+
+    `callees` declares them; the outputs of the last one are those of the node.
+    """
+
+    CONTROL: ClassVar[str]
+    """The module of `runtime.control` and of `codegen.control` that knows how it runs."""
 
     params: ParamPath | None = None
 

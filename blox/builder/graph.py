@@ -225,7 +225,7 @@ class GraphBuilder:
             if name in order:
                 return
             order[name] = None
-            for callee in self.records[name].callees():
+            for callee in self.records[name].callees:
                 visit(callee)
 
         for name in entries:

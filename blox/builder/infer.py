@@ -8,8 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from blox.runtime.context import Context, describe
+from blox.runtime.context import describe
 from blox.runtime.interpreter import call_op
+from blox.runtime.trees import Context, Env
 from blox.schema import ModelError, Op
 from blox.schema.diagnostics import Diagnostic
 from blox.schema.resolve.program import Arg, Step
@@ -96,7 +97,8 @@ class Probe:
         """The outputs' shapes for these inputs; raises what JAX raises."""
 
         def run(params: Any, given: dict[str, Any]) -> Any:
-            env = {**given, "$": sizes}
+            env = Env({name: (value,) for name, value in given.items()})
+            env.sizes = sizes
             return self.act(params, env, Context(False, _FLOAT))[0]
 
         params: Any = self.leaves.get("", self.leaves)

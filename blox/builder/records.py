@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from blox.schema import SpecError
-from blox.schema.ops.index import FAMILIES
 
 from .signatures import fault
-
-CONTROL = frozenset(FAMILIES["control"])
 
 
 @dataclass(slots=True)
@@ -23,18 +20,10 @@ class Record:
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    callees: list[str] = field(default_factory=list)
+    """The functions that its nodes run, in the order of first use."""
     bare: bool = False
     """It returns one value without a name, which a loop may name as it needs."""
-
-    def callees(self) -> list[str]:
-        """The functions that its nodes run, in order of first use."""
-        found = [
-            node[key]
-            for node in self.nodes.values()
-            for key in ("function", "then", "else", "cond", "body")
-            if node["op"] in CONTROL and key in node
-        ]
-        return list(dict.fromkeys(found))
 
 
 def compare(before: Record, now: Record) -> None:

@@ -109,6 +109,7 @@ def _run(
         {n: {**_input(w.declared[n], flows[n])} for n in _optional_last(flows)},
         {n: dump_node(op) for n, op in w.nodes.items()},
         {n: v.reference for n, v in outputs.items()},
+        [*dict.fromkeys(c.function for op in w.nodes.values() for c in op.callees())],
         bare=isinstance(result, Value),
     )
     leaving = {n: _leaving(v.flow, graph, own) for n, v in outputs.items()}

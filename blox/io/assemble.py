@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from blox.schema.resolve.program import Tree
+from blox.schema.resolve.trees import Tree
 from blox.weights import Headers, load_flat
 from blox.weights.layout import ALIGNMENT
 

@@ -11,9 +11,10 @@ import jax.numpy as jnp
 
 from blox.schema import Graph, ModelError
 
-from .context import Context, as_array, failed, floating_dtype
+from .context import as_array, failed, floating_dtype
 from .inputs import Signature
 from .interpreter import Interpreter
+from .trees import Context, Params, State
 
 
 def build(
@@ -23,7 +24,7 @@ def build(
     train: bool = False,
     dtype: Any = None,
     axis_name: str | None = None,
-) -> Callable[..., tuple[Any, dict[str, Any]]]:
+) -> Callable[..., tuple[Any, State]]:
     """The model as a pure function, `outputs, state = model(params, *inputs)`.
 
     Args:
@@ -59,7 +60,7 @@ def build(
     leaves = program.leaves()
     target = None if dtype is None else floating_dtype(dtype)
 
-    def cast(path: str, part: Any) -> Any:
+    def cast(path: str, part: Params) -> Params:
         if isinstance(part, dict):
             return {k: cast(f"{path}.{k}" if path else k, v) for k, v in part.items()}
         if isinstance(part, list):
@@ -69,7 +70,7 @@ def build(
             return part.astype(target)
         return part
 
-    def model(params: Any, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
+    def model(params: Params, *args: Any, **kwargs: Any) -> tuple[Any, State]:
         inputs = signature.bind(args, kwargs)
         if target is not None:
             params = cast("", params)
@@ -101,10 +102,14 @@ def build(
     return model
 
 
-def _dtype_at(params: Any, path: list[str]) -> Any:
+def _dtype_at(params: Params, path: list[str]) -> Any:
+    """The floating dtype of a call, read off an array; float32 where there is none."""
     for name in path:
-        try:
-            params = params[int(name)] if isinstance(params, list) else params[name]
-        except (KeyError, IndexError, TypeError, ValueError):
+        if isinstance(params, dict) and name in params:
+            params = params[name]
+        elif isinstance(params, list) and name.isdigit() and int(name) < len(params):
+            params = params[int(name)]
+        else:
             return jnp.dtype("float32")
-    return jax.dtypes.canonicalize_dtype(params.dtype) if path else jnp.dtype("float32")
+    dtype = getattr(params, "dtype", None) if path else None
+    return jax.dtypes.canonicalize_dtype("float32" if dtype is None else dtype)

@@ -1,10 +1,8 @@
-"""What a call of a model fixes for all of its nodes, and errors that name the path."""
+"""Errors that name the graph path, and how parts of Params are found."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,17 +11,7 @@ from jax import Array
 from blox.schema import ModelError
 from blox.schema.diagnostics import Diagnostic, listing, quote
 
-Run = Callable[[Any, dict[str, Any], "Context"], tuple[tuple[Any, ...], dict[str, Any]]]
-"""(params, inputs by name, context) -> (outputs, state) of an instance."""
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """`dtype` is the model's floating type at this call."""
-
-    train: bool
-    dtype: Any
-    axis_name: str | None = None
+from .trees import Params, Value
 
 
 def floating_dtype(dtype: Any) -> Any:
@@ -77,7 +65,7 @@ def _first_words(text: str) -> str:
     return lines[0] if lines else ""
 
 
-def lookup(params: Any, scope: tuple[str, ...]) -> Any:
+def lookup(params: Params, scope: tuple[str, ...]) -> Params:
     """The part of Params at a scope.
 
     Raises:
@@ -90,7 +78,7 @@ def lookup(params: Any, scope: tuple[str, ...]) -> Any:
     return params
 
 
-def lacking(params: Any, wanted: str) -> ModelError:
+def lacking(params: Params, wanted: str) -> ModelError:
     """The error of a part of Params in which something else was expected."""
     if isinstance(params, dict):
         found = listing([repr(name) for name in params])
@@ -108,6 +96,6 @@ def lacking(params: Any, wanted: str) -> ModelError:
     )
 
 
-def as_array(value: Any) -> Array:
+def as_array(value: Value) -> Array:
     """A number as an array; arrays stay as they are."""
     return value if isinstance(value, Array) else jnp.asarray(value)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
+
+from jax import named_scope
 
 from blox.ops.library import argument as argument_value
 from blox.ops.library import op_function
@@ -12,23 +14,15 @@ from blox.ops.state import merge
 from blox.schema import ModelError
 from blox.schema.diagnostics import listing
 from blox.schema.expressions import names
-from blox.schema.fields import is_expression
+from blox.schema.fields import Operand, is_expression
 from blox.schema.op import ScopeOp
 from blox.schema.parameters import Leaf
 from blox.schema.resolve.program import Arg, Instance, Step
 
-from .context import Context, Run, failed, lacking, lookup
-from .control.dispatch import control
-from .values import (
-    Act,
-    Env,
-    Getter,
-    Typed,
-    evaluated,
-    getter,
-    has_expression,
-    key_getter,
-)
+from .context import failed, lacking, lookup
+from .control import control
+from .trees import Act, Context, Env, Getter, Outputs, Params, Run, State, Typed, Value
+from .values import evaluated, getter, has_expression, key_getter
 
 
 class Interpreter:
@@ -38,11 +32,11 @@ class Interpreter:
         names = Counter(i.name for i in instances)
         self._varied = {n for n, count in names.items() if count > 1}
         self._runs: dict[int, Run] = {}
-        self.bodies: dict[Any, Callable[..., Any]] = {}
+        self.bodies: dict[Any, Callable[..., tuple[Outputs, State]]] = {}
         """What is under `jax.checkpoint`, by function, inputs and context."""
 
     def varies(self, instance: Instance) -> bool:
-        """Whether the function is called with different attributes."""
+        """True where the function is called with different attributes."""
         return instance.name in self._varied
 
     def run(self, instance: Instance) -> Run:
@@ -53,30 +47,32 @@ class Interpreter:
         return found
 
     def _compile(self, instance: Instance) -> Run:
-        steps = [(s, self._act(instance, s)) for s in instance.live_steps]
+        steps = [(s, self._act(s)) for s in instance.live_steps]
         outputs = [getter(a) for a in instance.outputs.values()]
-        dims = tuple(instance.dims.items())
         used = _used_dims(instance)
-        dims = tuple((n, where) for n, where in dims if n in used)
+        dims = tuple((n, where) for n, where in instance.dims.items() if n in used)
         optional = [n for n, i in instance.function.inputs.items() if i.optional]
         values = instance.values
 
         def run(
-            params: Any, inputs: dict[str, Any], context: Context
-        ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-            env: Env = dict(inputs)
+            params: Params, inputs: dict[str, Value], context: Context
+        ) -> tuple[Outputs, State]:
+            env = Env({name: (value,) for name, value in inputs.items()})
             for name in optional:
-                env.setdefault(name, None)
+                env.setdefault(name, (None,))
             if dims:
-                sizes = {n: env[name].shape[axis] for n, (name, axis) in dims}
-                env["$"] = {**values, **sizes}
-            state: dict[str, Any] = {}
+                sizes = {n: env[name][0].shape[axis] for n, (name, axis) in dims}
+                env.sizes = {**values, **sizes}
+            state: dict[str, State] = {}
             for step, act in steps:
                 try:
-                    own = lookup(params, step.scope) if step.tree else {}
-                    if step.merges:
-                        own = merge(own, _find(state, step.scope))
-                    env[step.name], new = act(own, env, context)
+                    with named_scope(step.name):
+                        own = lookup(params, step.scope) if step.tree else {}
+                        if step.merges:
+                            own = merge(own, _find(state, step.scope))
+                        env[step.name], new = act(own, env, context)
+                except FloatingPointError:
+                    raise  # what jax.debug_nans found is for JAX to tell
                 except ModelError as error:
                     raise failed(step.name, error, {}) from error.__cause__
                 except Exception as error:
@@ -88,10 +84,9 @@ class Interpreter:
 
         return run
 
-    def _act(self, instance: Instance, step: Step) -> Act:
+    def _act(self, step: Step) -> Act:
         if isinstance(step.op, ScopeOp):
-            used = instance.used_outputs().get(step.name, set())
-            return control(self, step, used)
+            return control(type(step.op))(self, step, step.op)
         return call_op(step)
 
 
@@ -101,16 +96,10 @@ def call_op(step: Step) -> Act:
     fields = op.fields()
     function = op_function(op.op)
     call = function.call
-    operands: list[Getter] = []
-    for name, operand in fields.operands.items():
-        arg = step.args[name]
-        if operand.many == "list":
-            gets = [getter(a) for a in arg]
-            operands.append(lambda env, gets=gets: [get(env) for get in gets])  # type: ignore[misc]
-        elif operand.kind == "key":
-            operands.append(key_getter(arg, step.name))
-        else:
-            operands.append(getter(arg))
+    operands = [
+        _operand(step.args[name], operand, step.name)
+        for name, operand in fields.operands.items()
+    ]
     slots = {n: getter(step.args[n]) for n in fields.slots if n in step.args}
     leaf = isinstance(step.tree, Leaf)
     owned = () if leaf else tuple(op.stored())
@@ -122,11 +111,7 @@ def call_op(step: Step) -> Act:
             dynamic[name] = lambda env, context: context.dtype
         elif has_expression(value):
             kind = "float" if name in fields.floats else "int"
-            dynamic[name] = lambda env, context, n=name, v=value, k=kind: (
-                argument_value(  # type: ignore[misc]
-                    n, evaluated(v, env, k)
-                )
-            )
+            dynamic[name] = _sized(name, value, kind)
         else:
             fixed[name] = argument_value(name, value)
     if op.TRAIN:
@@ -136,23 +121,18 @@ def call_op(step: Step) -> Act:
     stateful = op.STATEFUL
     several = op.outputs() != ("out",)
 
-    def act(params: Any, env: Env, context: Context) -> tuple[tuple[Any, ...], Any]:
+    def act(params: Params, env: Env, context: Context) -> tuple[Outputs, State]:
         arguments = [get(env) for get in operands]
         if leaf:
             arguments.append(params)
-        try:
-            keywords = {n: params[n] for n in owned}
-        except (KeyError, IndexError, TypeError):
-            there = params if isinstance(params, dict) else ()
-            wanted = [repr(n) for n in owned if n not in there]
-            raise lacking(params, listing(wanted)) from None
+        keywords = _own(params, owned) if owned else {}
         for name, get in slots.items():
             keywords[name] = get(env)
         keywords.update(fixed)
         for name, value in dynamic.items():
             keywords[name] = value(env, context)
         result = call(*arguments, **keywords)
-        state = None
+        state: State = {}
         if stateful:
             result, state = result
         return tuple(result) if several else (result,), state
@@ -160,8 +140,33 @@ def call_op(step: Step) -> Act:
     return act
 
 
+def _operand(arg: Arg | list[Arg], operand: Operand, part: str) -> Getter:
+    if isinstance(arg, list):
+        gets = [getter(a) for a in arg]
+        return lambda env: [get(env) for get in gets]
+    return key_getter(arg, part) if operand.kind == "key" else getter(arg)
+
+
+def _sized(name: str, value: Any, kind: str) -> Typed:
+    """An attribute that depends on dims."""
+    return lambda env, context: argument_value(name, evaluated(value, env, kind))
+
+
+def _own(params: Params, names: Sequence[str]) -> dict[str, Value]:
+    """The arrays that an op owns, as keywords.
+
+    Raises:
+        ModelError: naming those that Params lacks.
+    """
+    there = params if isinstance(params, dict) else {}
+    missing = [repr(n) for n in names if n not in there]
+    if missing:
+        raise lacking(params, listing(missing))
+    return {n: there[n] for n in names}
+
+
 def _used_dims(instance: Instance) -> set[str]:
-    """The dims that nodes speak of, so that others aren't looked up."""
+    """The names that expressions of nodes use, so that no other dim is looked up."""
     found: set[str] = set()
 
     def search(value: Any) -> None:
@@ -179,9 +184,9 @@ def _used_dims(instance: Instance) -> set[str]:
     return found
 
 
-def _operands(step: Step, env: Env, params: Any) -> dict[str, Any]:
+def _operands(step: Step, env: Env, params: Params) -> dict[str, Value]:
     """What a node got: its operands, and the arrays that it owns."""
-    shown: dict[str, Any] = {}
+    shown: dict[str, Value] = {}
     for name, arg in step.args.items():
         if isinstance(arg, Arg) and arg.source is not None and arg.source in env:
             shown[name] = getter(arg)(env)
@@ -195,8 +200,8 @@ def _operands(step: Step, env: Env, params: Any) -> dict[str, Any]:
     return shown
 
 
-def _find(state: dict[str, Any], scope: tuple[str, ...]) -> Any:
-    found: Any = state
+def _find(state: State, scope: tuple[str, ...]) -> State:
+    found = state
     for name in scope:
         if not isinstance(found, dict) or name not in found:
             return {}
@@ -204,13 +209,12 @@ def _find(state: dict[str, Any], scope: tuple[str, ...]) -> Any:
     return found
 
 
-def _write(state: dict[str, Any], scope: tuple[str, ...], new: Any) -> None:
+def _write(state: dict[str, State], scope: tuple[str, ...], new: State) -> None:
+    """Puts what a step updated at its scope."""
     if not scope:
-        merged = merge(state, new)
-        state.clear()
-        state.update(merged)
+        state.update(merge(state, new))
         return
     for name in scope[:-1]:
-        state = state.setdefault(name, {})
+        state = cast(dict[str, State], state.setdefault(name, {}))
     old = state.get(scope[-1])
     state[scope[-1]] = new if old is None else merge(old, new)

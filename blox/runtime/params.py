@@ -16,7 +16,8 @@ from blox.ops.state import merge as merge
 from blox.schema import Graph, Leaf, ModelError
 from blox.schema.diagnostics import Diagnostic
 from blox.schema.initializers import KeyData
-from blox.schema.resolve.program import Program, Tree
+from blox.schema.resolve.program import Program
+from blox.schema.resolve.trees import Tree
 from blox.weights.dtypes import NEEDS_X64
 
 from .context import floating_dtype

@@ -1,8 +1,7 @@
-"""How values are had from those so far: references, numbers, expressions, keys."""
+"""Getters of values from those so far: references, numbers, expressions, keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,28 +9,16 @@ import jax.numpy as jnp
 from blox.ops.keys import fold_in
 from blox.schema.expressions import evaluate
 from blox.schema.fields import is_expression
-from blox.schema.resolve.program import Arg, Instance, Step, literal_dtype
+from blox.schema.resolve.program import Arg, Step, literal_dtype
 
-from .context import Context
-
-Env = dict[str, Any]
-"""Inputs and nodes so far by name; `$` holds attributes and dims."""
-Getter = Callable[[Env], Any]
-Typed = Callable[[Env, Context], Any]
-Act = Callable[[Any, Env, Context], tuple[tuple[Any, ...], Any]]
-"""(the step's parameters, values, context) -> (outputs, state) of a step."""
+from .trees import Context, Env, Getter, Typed, Value
 
 
 def getter(arg: Arg) -> Getter:
-    """How a value is had from the values so far."""
+    """How a value comes from the values so far."""
     source, index, value = arg.source, arg.output, arg.value
     if source is not None:
-
-        def from_source(env: Env) -> Any:
-            found = env[source]
-            return found[index] if type(found) is tuple else found
-
-        return from_source
+        return lambda env: env[source][index]
     if has_expression(value):
         return lambda env: evaluated(value, env, "float")
     return lambda env: value
@@ -43,13 +30,13 @@ def key_getter(arg: Arg, part: str) -> Getter:
     return lambda env: fold_in(get(env), part)
 
 
-def argument(arg: Arg, part: str) -> Getter:
-    return key_getter(arg, part) if arg.kind == "key" else getter(arg)
-
-
 def getters(step: Step) -> dict[str, Getter]:
     """The inputs that a node gives to a function."""
-    return {n: argument(a, step.name) for n, a in step.args.get("inputs", {}).items()}
+    given: dict[str, Arg] = step.args.get("inputs", {})
+    return {
+        n: key_getter(arg, step.name) if arg.kind == "key" else getter(arg)
+        for n, arg in given.items()
+    }
 
 
 def slices_of(step: Step) -> dict[str, Getter]:
@@ -58,33 +45,39 @@ def slices_of(step: Step) -> dict[str, Getter]:
 
 
 def keys_of(step: Step) -> list[str]:
+    """The inputs that are keys: a loop also folds them with the step."""
     return [n for n, a in step.args.get("inputs", {}).items() if a.kind == "key"]
 
 
-def typed(step: Step, field: str, instance: Instance | None) -> dict[str, Typed]:
+def typed(step: Step, field: str) -> dict[str, Typed]:
     """The carry or xs: literals become arrays, as loops want types that stay."""
+    inputs = step.callees[-1].instance.function.inputs
     result: dict[str, Typed] = {}
     for name, arg in step.args[field].items():
         get = getter(arg)
         if arg.is_reference:
-            result[name] = lambda env, context, get=get: get(env)  # type: ignore[misc]
-            continue
-        declared = instance.function.inputs[name].dtype if instance else None
-
-        def as_array(
-            env: Env, context: Context, get: Getter = get, own: str | None = declared
-        ) -> Any:
-            value = get(env)
-            dtype = literal_dtype(value, own)
-            return jnp.asarray(value, context.dtype if dtype == "float" else dtype)
-
-        result[name] = as_array
+            result[name] = _as_it_is(get)
+        else:
+            result[name] = _as_array(get, inputs[name].dtype)
     return result
+
+
+def _as_it_is(get: Getter) -> Typed:
+    return lambda env, context: get(env)
+
+
+def _as_array(get: Getter, declared: str | None) -> Typed:
+    def value(env: Env, context: Context) -> Value:
+        number = get(env)
+        dtype = literal_dtype(number, declared)
+        return jnp.asarray(number, context.dtype if dtype == "float" else dtype)
+
+    return value
 
 
 def size_of(size: Any, env: Env) -> Any:
     """A size that may be an expression over dims."""
-    return evaluate(size, env["$"]) if isinstance(size, str) else size
+    return evaluate(size, env.sizes) if isinstance(size, str) else size
 
 
 def has_expression(value: Any) -> bool:
@@ -94,6 +87,7 @@ def has_expression(value: Any) -> bool:
 
 
 def evaluated(value: Any, env: Env, kind: Any) -> Any:
+    """A number, or a list of them, with expressions replaced by their values."""
     if isinstance(value, (list, tuple)):
         return type(value)(evaluated(v, env, kind) for v in value)
-    return evaluate(value, env["$"], kind) if is_expression(value) else value
+    return evaluate(value, env.sizes, kind) if is_expression(value) else value

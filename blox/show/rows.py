@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from blox.schema import Leaf
 from blox.schema.op import ScopeOp
-from blox.schema.ops.control import Cond, Repeat, WhileLoop
-from blox.schema.resolve.names import called
-from blox.schema.resolve.program import Instance, Step, flatten, nest
+from blox.schema.resolve.program import Called, Instance, Step
+from blox.schema.resolve.trees import flatten, nest
 from blox.show.printable import printable
 
 MAX_ROWS = 5_000
@@ -85,25 +84,26 @@ class Walk:
             self._array(depth + 1, path.rpartition(".")[2], path, "")
 
     def _callees(self, step: Step, scope: str, depth: int, below: list[str]) -> None:
-        match step.op:
-            case Repeat(scan=False):
-                if self.limit is not None and depth > self.limit:
-                    self.counted.update(below)
-                    return
-                for first, last in _runs(step.callees):
-                    self._copies(step, scope, depth, first, last)
-            case Cond():
-                self._branches(step, scope, depth, below, ("then", "else"))
-            case WhileLoop():
-                self._branches(step, scope, depth, below, ("cond", "body"))
-            case _:
-                self._nodes(step.callees[0], scope, depth, below)
+        for called in step.callees:
+            role = called.declared.role
+            listed = called.declared.layout == "listed"
+            deep = self.limit is not None and depth > self.limit
+            if deep and (listed or role is not None):
+                self.counted.update(below)
+                return
+            if listed:
+                for first, last in _runs(called):
+                    self._copies(called, scope, depth, first, last)
+            elif role is not None:
+                self._role(called.instance, f"{scope}.{role}", depth, role)
+            elif not called.declared.empty:
+                self._nodes(called.instance, scope, depth, below)
 
     def _copies(
-        self, step: Step, scope: str, depth: int, first: int, last: int
+        self, called: Called, scope: str, depth: int, first: int, last: int
     ) -> None:
         """Copies that are one instance: the first in full, the others on a line."""
-        instance = step.callees[first]
+        instance = called.copy(first)
         own = [p for p, _ in flatten(instance.tree)]
         path = f"{scope}.{first}"
         paths = [f"{path}.{p}" for p in own]
@@ -117,22 +117,10 @@ class Walk:
             self._row(depth, label, f"as {first}", scope, others)
             self.counted.update(others)
 
-    def _branches(
-        self,
-        step: Step,
-        scope: str,
-        depth: int,
-        below: list[str],
-        names: tuple[str, ...],
-    ) -> None:
-        if self.limit is not None and depth > self.limit:
-            self.counted.update(below)
-            return
-        for name, instance in zip(names, step.callees, strict=True):
-            path = f"{scope}.{name}"
-            paths = [f"{path}.{p}" for p, _ in flatten(instance.tree)]
-            self._row(depth, name, instance.name, path, paths)
-            self._nodes(instance, path, depth + 1, paths)
+    def _role(self, instance: Instance, path: str, depth: int, role: str) -> None:
+        paths = [f"{path}.{p}" for p, _ in flatten(instance.tree)]
+        self._row(depth, role, instance.name, path, paths)
+        self._nodes(instance, path, depth + 1, paths)
 
     def _row(
         self, depth: int, name: str, kind: str, path: str, below: list[str]
@@ -186,11 +174,14 @@ def _joined(scope: str, path: str) -> str:
     return f"{scope}.{path}" if scope and path else scope or path
 
 
-def _runs(copies: Sequence[Instance]) -> Iterator[tuple[int, int]]:
+def _runs(called: Called) -> Iterator[tuple[int, int]]:
     """(first, last) of neighbouring copies that are one instance."""
+    if len(called.cycle) == 1 and called.copies:
+        yield 0, called.copies - 1
+        return
     first = 0
-    for i in range(1, len(copies) + 1):
-        if i == len(copies) or copies[i] is not copies[first]:
+    for i in range(1, called.copies + 1):
+        if i == called.copies or called.copy(i) is not called.copy(first):
             yield first, i - 1
             first = i
 
@@ -209,11 +200,11 @@ def signature_text(instance: Instance) -> str:
 def _kind(step: Step) -> str:
     """The op, and for calls what they run: `repeat block x 12, scan`."""
     op = step.op
-    names = dict.fromkeys(name for _, name in called(op))
+    names = dict.fromkeys(callee.function for callee in op.callees())
     text = " ".join([op.op, *names])
-    count = getattr(op, "count", None) if isinstance(op, ScopeOp) else None
-    if count is not None:
-        text += f" x {count}"
-    if isinstance(op, Repeat) and op.scan:
-        text += ", scan"
+    for callee in op.callees()[:1]:
+        if callee.copies is not None:
+            text += f" x {callee.copies}"
+        if getattr(op, "scan", False):
+            text += ", scan"
     return text if step.live else f"{text}, unused"

@@ -1,1 +1,18 @@
-"""Nodes that run functions, as source: a module per kind."""
+"""Nodes that run functions, as source: a module per kind, as in `runtime.control`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from ...schema.op import ScopeOp
+
+
+@cache
+def control(op: type[ScopeOp]) -> Callable[..., None]:
+    """`write` of the module that an op names: (writer, step, node), statements to it."""
+    module: Any = import_module(f".{op.CONTROL}", __name__)
+    write: Callable[..., None] = module.write
+    return write

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 from ...schema.expressions import ExpressionError, evaluate
 from ...schema.fields import is_expression
-from ...schema.resolve.program import Arg, Instance, Step, Tree, literal_dtype
+from ...schema.op import ScopeOp
+from ...schema.resolve.program import Arg, Called, Instance, Step, literal_dtype
+from ...schema.resolve.trees import Tree
 from ..emit.untyped import is_untyped
 from ..nodes import (
     assign,
@@ -23,41 +25,45 @@ from ..nodes import (
 )
 from ..plan import Plan, state_leaves
 from ..printer import render
+from ..writer import Writer
 from .call import callee_attributes, callee_call
 
-if TYPE_CHECKING:
-    from ..emit.function import FunctionWriter
+Node = TypeVar("Node", bound=ScopeOp)
 
 Argument = tuple[str, str, ast.expr | None]
 LAMBDA = 60
 """A body of more columns is a `def`."""
 
 
-class Loop:
+class Loop(Generic[Node]):
     """One node that runs functions: what its code is made of, and how it is called."""
 
-    def __init__(self, writer: FunctionWriter, step: Step) -> None:
+    def __init__(self, writer: Writer, step: Step, node: Node) -> None:
+        writer.flush()
         self.writer = writer
         self.step = step
-        self.node: Any = writer.instance.function.nodes[step.name]
+        self.node = node
         self.carry: dict[str, Arg] = step.args.get("carry", {})
         self.xs: dict[str, Arg] = step.args.get("xs", {})
         self.inputs: dict[str, Arg] = step.args.get("inputs", {})
         self.keys = [n for n, a in self.inputs.items() if a.kind == "key"]
-        self.index: str | None = getattr(self.node, "index", None)
+        takes = step.callees[-1].declared.takes
+        self.index: str | None = (
+            getattr(node, "index", None) if "index" in takes else None
+        )
         self.others = [o for o in step.outputs if o not in self.carry]
         self.own = writer.params(step)
         self.fixed = {n: self._outside(n, arg) for n, arg in self.inputs.items()}
-        self.attributes: dict[str, ast.expr] = {}
-        if step.callees:
-            self.attributes = callee_attributes(writer, step, self.plan)
+        self.attributes = callee_attributes(
+            writer, getattr(node, "attributes", {}), self.plan
+        )
         used = (*self.fixed.values(), *self.attributes.values(), self.own)
         self.names = writer.names.inside(set().union(*map(names_in, used)))
         """Names inside: they may hide those outside that the body doesn't need."""
 
     @property
     def callee(self) -> Instance:
-        return self.step.callees[-1]
+        return self.step.callees[-1].instance
 
     @property
     def plan(self) -> Plan:
@@ -80,33 +86,17 @@ class Loop:
         """An xs, or a literal list in place of one."""
         arg = self.xs[n]
         if isinstance(arg.value, tuple):
-            return self.writer.value(self.node.xs[n])
+            written: Mapping[str, Any] = getattr(self.node, "xs", {})
+            return self.writer.value(written[n])
         return self.writer.atom(arg)
 
     def first(self, n: str) -> ast.expr:
-        """The first value of a carry: literals become arrays, as loops want types."""
-        arg = self.carry[n]
-        value = self.writer.atom(arg)
-        return value if arg.is_reference else self.array(n, arg, value)
+        """The first value of a carry."""
+        return first(self.writer, self.step, n)
 
     def array(self, n: str, arg: Arg, value: ast.expr) -> ast.expr:
         """A literal of the input `n` as an array."""
-        declared = self.callee.function.inputs[n].dtype if self.step.callees else None
-        dtype = literal_dtype(self._sample(arg.value), declared)
-        return call("jnp.asarray", [value, self.writer.dtype(dtype)])
-
-    def _sample(self, value: Any) -> Any:
-        """A value of the kind that a literal has; expressions may speak of dims."""
-        if isinstance(value, tuple):
-            return tuple(self._sample(v) for v in value)
-        if not is_expression(value):
-            return value
-        instance = self.writer.instance
-        sizes = dict.fromkeys(instance.dims, 9973)  # seldom a zero of a denominator
-        try:
-            return evaluate(value, {**sizes, **instance.values}, "float")
-        except ExpressionError:
-            return 0.0
+        return array(self.writer, self.step, n, arg, value)
 
     def call(
         self,
@@ -186,19 +176,64 @@ class Loop:
         """Names the step's outputs."""
         self.writer.values[self.step.name] = list(targets)
 
-    def bind_carry(
-        self, targets: Mapping[str, str], first: Mapping[str, ast.expr]
-    ) -> None:
-        """Carries come out with the type of their first value."""
-        for n, value in first.items():
-            if is_untyped(value, self.writer.untyped):
-                self.writer.untyped.add(targets[n])
+    def part(self, called: Called) -> ast.expr:
+        """The parameters of a callee in a role, which may have none."""
+        if not called.instance.tree:
+            return ast.Dict([], [])
+        return subscript(self.own, str(called.declared.role))
 
     def kept(self, own: ast.expr, tree: Tree) -> ast.expr:
         """The state of a part as it is, by the carried `kept`."""
         return call(
             "kept", [own, literal(state_leaves(tree))], {"train": name("train")}
         )
+
+
+def first(writer: Writer, step: Step, n: str) -> ast.expr:
+    """The first value of a carry: literals become arrays, as loops want types."""
+    arg: Arg = step.args["carry"][n]
+    value = writer.atom(arg)
+    return value if arg.is_reference else array(writer, step, n, arg, value)
+
+
+def array(writer: Writer, step: Step, n: str, arg: Arg, value: ast.expr) -> ast.expr:
+    """A literal of the callee's input `n` as an array."""
+    declared = step.callees[-1].instance.function.inputs[n].dtype
+    dtype = literal_dtype(_sample(writer.instance, arg.value), declared)
+    return call("jnp.asarray", [value, writer.dtype(dtype)])
+
+
+def _sample(instance: Instance, value: Any) -> Any:
+    """A value of the kind that a literal has; expressions may speak of dims."""
+    if isinstance(value, tuple):
+        return tuple(_sample(instance, v) for v in value)
+    if not is_expression(value):
+        return value
+    sizes = dict.fromkeys(instance.dims, 9973)  # seldom a zero of a denominator
+    try:
+        return evaluate(value, {**sizes, **instance.values}, "float")
+    except ExpressionError:
+        return 0.0
+
+
+def bind_carry(
+    writer: Writer, targets: Mapping[str, str], first: Mapping[str, ast.expr]
+) -> None:
+    """Carries come out with the type of their first value."""
+    for n, value in first.items():
+        if is_untyped(value, writer.untyped):
+            writer.untyped.add(targets[n])
+
+
+def no_copies(writer: Writer, step: Step) -> None:
+    """A repeat of count 0: the carry as it came; nothing else can be used."""
+    writer.flush()
+    targets = dict(zip(step.outputs, writer.locals_of(step), strict=True))
+    used = [n for n in step.args["carry"] if targets[n] != "_"]
+    starts = {n: first(writer, step, n) for n in used}
+    writer.body += [assign(targets[n], value) for n, value in starts.items()]
+    bind_carry(writer, targets, starts)
+    writer.values[step.name] = [name(t) for t in targets.values()]
 
 
 def packed(items: Sequence[ast.expr], *, unused: bool = False) -> ast.expr:

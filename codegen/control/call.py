@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
+from ...schema.ops.control import Call
 from ...schema.resolve.program import Arg, Instance, Step
 from ..emit.folding import Built
 from ..nodes import call, dotted, literal, name, subscript
 from ..plan import Plan
-
-if TYPE_CHECKING:
-    from ..emit.function import FunctionWriter
+from ..writer import Writer
 
 
-def write_call(writer: FunctionWriter, step: Step) -> None:
+def write(writer: Writer, step: Step, node: Call) -> None:
     """Writes a `call` node."""
-    (callee,) = step.callees
+    callee = step.callee().instance
     plan = writer.module.plans[callee.name]
     given = step.args["inputs"]
     args: dict[str, Arg] = {n: given[n] for n in callee.function.inputs if n in given}
-    attributes = callee_attributes(writer, step, plan)
-    remat = getattr(step.op, "remat", None)
+    attributes = callee_attributes(writer, node.attributes, plan)
 
     def build(values: list[ast.expr]) -> ast.expr:
         inputs = dict(zip(args, values, strict=True))
         own = writer.params(step)
         return callee_call(
-            writer, callee, own, inputs, attributes, remat=remat, cse=True
+            writer, callee, own, inputs, attributes, remat=node.remat, cse=True
         )
 
     several = len(step.outputs) > 1
@@ -42,10 +39,10 @@ def write_call(writer: FunctionWriter, step: Step) -> None:
         writer.wait(step, built)
 
 
-def _write_dict(writer: FunctionWriter, step: Step, built: Built) -> None:
+def _write_dict(writer: Writer, step: Step, built: Built) -> None:
     """The outputs of an entry come by name."""
     if not step.stateful and writer.uses.get(step.name, 0) == 1:
-        (used,) = writer.used[step.name]
+        (used,) = step.used
         output = step.outputs[used]
         built.value = subscript(built.value, output)
         built.width += len(f'["{output}"]')
@@ -53,18 +50,15 @@ def _write_dict(writer: FunctionWriter, step: Step, built: Built) -> None:
         writer.values[step.name] = writer.values[step.name] * len(step.outputs)
         return
     writer.flush()
-    target = name(writer.fresh(step.name) if step.name in writer.used else "_")
+    target = name(writer.fresh(step.name) if step.used else "_")
     writer.values[step.name] = [subscript(target, o) for o in step.outputs]
     writer.body += writer.unpack(step, [target], built.value)
 
 
 def callee_attributes(
-    writer: FunctionWriter, step: Step, plan: Plan
+    writer: Writer, given: Mapping[str, object], plan: Plan
 ) -> dict[str, ast.expr]:
-    """The attributes that a function takes as keywords, as this node gives them."""
-    given: Mapping[str, Any] = getattr(
-        writer.instance.function.nodes[step.name], "attributes", {}
-    )
+    """The attributes that a function takes as keywords, as a node gives them."""
     return {
         n: writer.value(given[n])
         for n in plan.varying
@@ -73,7 +67,7 @@ def callee_attributes(
 
 
 def callee_call(
-    writer: FunctionWriter,
+    writer: Writer,
     callee: Instance,
     own: ast.expr,
     inputs: Mapping[str, ast.expr],

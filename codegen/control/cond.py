@@ -1,53 +1,61 @@
-"""`jax.lax.cond` of two functions without operands."""
+"""`jax.lax.cond` of functions without operands, of which one runs."""
 
 from __future__ import annotations
 
 import ast
 
-from ..nodes import assign, call, function, lambda_of, literal, name, subscript
-from .base import Loop
+from ...schema.ops.control import Cond
+from ...schema.resolve.program import Called, Step
+from ..nodes import assign, call, function, lambda_of, literal, name
+from ..writer import Writer
+from .base import Loop, Node
 from .call import callee_call
 
-LABELS = ("then", "else")
+
+def write(writer: Writer, step: Step, node: Cond) -> None:
+    """Writes a `cond` node."""
+    cond = Branches(writer, step, node)
+    predicate = writer.atom(step.args["predicate"])
+    value = call("jax.lax.cond", [predicate, *cond.branches()])
+    writer.statement(step, value)
 
 
-class Branch(Loop):
-    def write(self) -> None:
-        predicate = self.writer.atom(self.step.args["predicate"])
-        calls = [self._call(i) for i in range(2)]
-        branches: list[ast.expr] = [lambda_of([], c) for c in calls]
-        if self.step.stateful:
-            outputs, new = (name(self.names.fresh(n)) for n in ("outputs", "new"))
-            branches = [self._with_state(i, calls[i], outputs, new) for i in range(2)]
-        self.writer.statement(self.step, call("jax.lax.cond", [predicate, *branches]))
+class Branches(Loop[Node]):
+    """A node of which one callee runs, and all callees' state comes out."""
 
-    def _call(self, taken: int) -> ast.expr:
-        callee = self.step.callees[taken]
-        own = subscript(self.own, LABELS[taken]) if callee.tree else ast.Dict([], [])
-        value = callee_call(self.writer, callee, own, self.fixed, {}, cse=True)
+    def branches(self) -> list[ast.expr]:
+        """The branches, each a lambda, or a `def` where there is state."""
+        calls = [(c, self._call(c)) for c in self.step.callees]
+        if not self.step.stateful:
+            return [lambda_of([], value) for _, value in calls]
+        outputs, new = (name(self.names.fresh(n)) for n in ("outputs", "new"))
+        return [self._with_state(c, value, outputs, new) for c, value in calls]
+
+    def _call(self, taken: Called) -> ast.expr:
+        callee = taken.instance
+        value = callee_call(
+            self.writer, callee, self.part(taken), self.fixed, {}, cse=True
+        )
         plan = self.writer.module.plans[callee.name]
         return _values(value) if plan.returns_dict and not callee.stateful else value
 
     def _with_state(
-        self, taken: int, value: ast.expr, outputs: ast.Name, new: ast.Name
+        self, taken: Called, value: ast.expr, outputs: ast.Name, new: ast.Name
     ) -> ast.expr:
-        """A branch that returns its outputs and the state of both."""
-        callees = self.step.callees
-        target: ast.expr = outputs
-        if callees[taken].stateful:
-            target = ast.Tuple([outputs, new])
+        """A branch that returns its outputs and the state of all branches."""
+        stateful = taken.instance.stateful
+        target: ast.expr = ast.Tuple([outputs, new]) if stateful else outputs
         state = {
-            label: new
-            if i == taken
-            else self.kept(subscript(self.own, label), callees[i].tree)
-            for i, label in enumerate(LABELS)
-            if callees[i].stateful
+            str(called.declared.role): new
+            if called is taken
+            else self.kept(self.part(called), called.instance.tree)
+            for called in self.step.callees
+            if called.instance.stateful
         }
-        plan = self.writer.module.plans[callees[taken].name]
-        as_tuple = plan.returns_dict and callees[taken].stateful
-        result = _values(outputs) if as_tuple else outputs
+        plan = self.writer.module.plans[taken.instance.name]
+        result = _values(outputs) if plan.returns_dict and stateful else outputs
         parts = ast.Dict([literal(k) for k in state], [*state.values()])
-        title = self.writer.fresh(f"{self.step.name}_{LABELS[taken]}")
+        title = self.writer.fresh(f"{self.step.name}_{taken.declared.role}")
         body: list[ast.stmt] = [
             assign(target, value),
             ast.Return(ast.Tuple([result, parts])),
@@ -57,5 +65,5 @@ class Branch(Loop):
 
 
 def _values(outputs: ast.expr) -> ast.expr:
-    """What an entry returns by name, as the tuple that both branches return."""
+    """What an entry returns by name, as the tuple that all branches return."""
     return call("tuple", [call(ast.Attribute(outputs, "values"))])

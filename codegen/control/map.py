@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import ast
 
+from ...schema.ops.control import Map
+from ...schema.resolve.program import Step
 from ..nodes import call, literal, name, subscript
+from ..writer import Writer
 from .base import Argument, Loop
 
 
-class Mapped(Loop):
+def write(writer: Writer, step: Step, node: Map) -> None:
+    """Writes a `map` node."""
+    Mapped(writer, step, node).write()
+
+
+class Mapped(Loop[Map]):
+    """The `jax.vmap` of a map."""
+
     def write(self) -> None:
         writer, step, node = self.writer, self.step, self.node
         count = None if node.count is None else writer.value(node.count, "int")

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import ast
 
+from ...schema.ops.control import RepeatList
+from ...schema.resolve.program import Step
 from ..nodes import annotated, assign, call, literal, name
-from .base import Loop
+from ..writer import Writer
+from .base import Loop, bind_carry, no_copies
 
 
-class Unrolled(Loop):
+def write(writer: Writer, step: Step, node: RepeatList) -> None:
+    """Writes a `repeat` node without `scan`."""
+    if step.callee().declared.empty:
+        no_copies(writer, step)
+    else:
+        Unrolled(writer, step, node).write()
+
+
+class Unrolled(Loop[RepeatList]):
+    """The `for` of an unrolled repeat."""
+
     def write(self) -> None:
         writer, step = self.writer, self.step
         xs = {n: self._named(n) for n in self.xs}
@@ -18,7 +31,7 @@ class Unrolled(Loop):
             if targets[n] == "_":  # the next copy uses it even where nothing else does
                 targets[n] = writer.fresh(f"{step.name}_{n}")
             writer.body.append(assign(targets[n], value))
-        self.bind_carry(targets, first)
+        bind_carry(self.writer, targets, first)
         lists = {
             o: writer.fresh(f"{step.name}_{o}_list")
             for o in self.others
@@ -29,8 +42,7 @@ class Unrolled(Loop):
         states = writer.fresh(f"{step.name}_states") if step.stateful else ""
         if states:
             writer.body.append(annotated(states, "list[Params]", ast.List([])))
-        if step.callees:
-            self._loop(targets, xs, lists, states)
+        self._loop(targets, xs, lists, states)
         for o, text in lists.items():
             writer.body.append(assign(targets[o], call("jnp.stack", [name(text)])))
         if states:

@@ -1,28 +1,47 @@
-"""`jax.lax.scan`: parameters as xs (repeat), or shared by all steps (scan)."""
+"""`jax.lax.scan`: parameters shared by all steps, or stacked and scanned with the xs."""
 
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from ...schema.ops.control import Repeat
+from ...schema.ops.control import RepeatScan, Scan
 from ...schema.resolve.program import Arg, Step
 from ..nodes import assign, call, dotted, literal, name, subscript
-from .base import Argument, Loop, packed
-
-if TYPE_CHECKING:
-    from ..emit.function import FunctionWriter
+from ..writer import Writer
+from .base import Argument, Loop, bind_carry, packed
 
 
-class Scanned(Loop):
-    """A scanned repeat, or a scan."""
+def write(writer: Writer, step: Step, node: Scan) -> None:
+    """Writes a `scan` node."""
+    axis = writer.value(node.axis, "int")
+    Scanned(writer, step, node, node.length, axis, reverse=node.reverse).write()
 
-    def __init__(self, writer: FunctionWriter, step: Step) -> None:
-        super().__init__(writer, step)
-        self.repeats = isinstance(self.node, Repeat)
-        self.layered = self.repeats and bool(step.tree)
-        self.axis = literal(0) if self.repeats else writer.value(self.node.axis, "int")
-        self.moves = not (isinstance(self.axis, ast.Constant) and self.axis.value == 0)
+
+class Scanned(Loop[Scan | RepeatScan]):
+    """A scan over `length` steps, or as many as the xs have.
+
+    With `stacked` every step has parameters and state of its own, else the state goes
+    from step to step.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        step: Step,
+        node: Scan | RepeatScan,
+        length: int | str | None,
+        axis: ast.expr,
+        *,
+        reverse: bool = False,
+        stacked: bool = False,
+    ) -> None:
+        super().__init__(writer, step, node)
+        self.length = length
+        self.axis = axis
+        self.reverse = reverse
+        self.stacked = stacked
+        self.layered = stacked and bool(step.tree)
+        self.moves = not (isinstance(axis, ast.Constant) and axis.value == 0)
         self.state: ast.Name | None = None
         """The state inside, where it goes from step to step."""
 
@@ -47,7 +66,7 @@ class Scanned(Loop):
             dtype = {"dtype": dotted("jnp.int32")} if self.index is not None else {}
             slices[text] = call("jnp.arange", [self._length(xs)], dtype)
             i = name(text)
-        if self.step.stateful and not self.repeats:
+        if self.step.stateful and not self.stacked:
             self.state = name(self.names.fresh("state"))
             own = call("merge", [own, self.state])
         lead: list[ast.stmt] = []
@@ -63,10 +82,10 @@ class Scanned(Loop):
         if self.state is not None:
             start = ast.Tuple([start, self.kept(self.own, self.step.tree)])
         keywords: dict[str, ast.expr] = {}
-        known = (self.node.count if self.repeats else self.node.length) is not None
+        known = self.length is not None
         if not slices or (known and not self.layered and i is None):
             keywords["length"] = self._length(xs)
-        if not self.repeats and self.node.reverse:
+        if self.reverse:
             keywords["reverse"] = literal(True)
         scan = call("jax.lax.scan", [step, start, packed([*slices.values()])], keywords)
         self._finish(scan, first)
@@ -84,9 +103,8 @@ class Scanned(Loop):
         return name(target)
 
     def _length(self, xs: dict[str, ast.expr]) -> ast.expr:
-        length = self.node.count if self.repeats else self.node.length
-        if length is not None:
-            return self.writer.value(length, "int")
+        if self.length is not None:
+            return self.writer.value(self.length, "int")
         return subscript(ast.Attribute(next(iter(xs.values())), "shape"), 0)
 
     def _carried(self, names: list[str], lead: list[ast.stmt]) -> Argument:
@@ -128,7 +146,7 @@ class Scanned(Loop):
             packed([found[n] for n in self.carry]),
             [found[o] for o in self.others],
         )
-        if state is not None and self.repeats:
+        if state is not None and self.stacked:
             others.append(state)
         elif state is not None:
             carry = ast.Tuple([carry, state])
@@ -142,13 +160,13 @@ class Scanned(Loop):
         after: list[ast.stmt] = []
         if step.stateful:
             state, after = writer.state_target(step)
-            if self.repeats:
+            if self.stacked:
                 others.append(state)
             else:
                 carried = ast.Tuple([carried, state])
         target = ast.Tuple([carried, packed(others, unused=True)])
         writer.body += [assign(target, scan), *after]
-        self.bind_carry(targets, first)
+        bind_carry(self.writer, targets, first)
         for o in (targets[o] for o in self.others if targets[o] != "_"):
             if self.moves:
                 moved = call("jnp.moveaxis", [name(o), literal(0), self.axis])

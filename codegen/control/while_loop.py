@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Set
-from typing import TYPE_CHECKING
 
+from ...schema.ops.control import WhileLoop
 from ...schema.resolve.program import Instance, Step
 from ..nodes import (
     assign,
@@ -18,16 +18,21 @@ from ..nodes import (
     subscript,
     tuple_of,
 )
-from .base import Argument, Loop, packed
+from ..writer import Writer
+from .base import Argument, Loop, bind_carry, packed
 from .call import callee_call
 
-if TYPE_CHECKING:
-    from ..emit.function import FunctionWriter
+
+def write(writer: Writer, step: Step, node: WhileLoop) -> None:
+    """Writes a `while_loop` node."""
+    While(writer, step, node).write()
 
 
-class While(Loop):
-    def __init__(self, writer: FunctionWriter, step: Step) -> None:
-        super().__init__(writer, step)
+class While(Loop[WhileLoop]):
+    """The test and the step of a loop, and the loop."""
+
+    def __init__(self, writer: Writer, step: Step, node: WhileLoop) -> None:
+        super().__init__(writer, step, node)
         self.limit: ast.expr | None = None
         if self.node.max_steps is not None:
             self.limit = writer.value(self.node.max_steps, "int")
@@ -39,8 +44,8 @@ class While(Loop):
 
     def write(self) -> None:
         writer, step = self.writer, self.step
-        test, body = step.callees
-        own = self._part("body", body)
+        test, body = step.callee("cond").instance, step.callee("body").instance
+        own = self.part(step.callee("body"))
         inputs = self.arguments(self.carries, self.i)
         parts = [packed([*self.carries.values()], unused=True)]
         parts += [p for p in (self.i, self.state) if p is not None]
@@ -71,12 +76,9 @@ class While(Loop):
         loop = call("jax.lax.while_loop", [*titles, tuple_of(start)])
         self._finish(loop, first)
 
-    def _part(self, label: str, callee: Instance) -> ast.expr:
-        return subscript(self.own, label) if callee.tree else ast.Dict([], [])
-
     def _goes(self, test: Instance, inputs: dict[str, ast.expr]) -> ast.expr:
-        """Whether there is one more step."""
-        own = self._part("cond", test)
+        """The test of one more step."""
+        own = self.part(self.step.callee("cond"))
         goes: ast.expr = callee_call(self.writer, test, own, inputs, {}, cse=True)
         if test.stateful:
             goes = subscript(goes, 0)
@@ -113,7 +115,7 @@ class While(Loop):
             target, after = writer.state_target(step)
             after = [assign(target, ast.Dict([literal("body")], [local])), *after]
         writer.body += [assign(tuple_of(parts), loop), *after]
-        self.bind_carry(targets, first)
+        bind_carry(self.writer, targets, first)
         self.bind([name(t) for t in targets.values()])
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ...schema.op import ScopeOp
 from ...schema.resolve.program import Arg, Step
-from ..control.dispatch import write_control
+from ..control import control
 from ..names import AMBIGUOUS, Names
 from ..nodes import (
     annotated,
@@ -44,7 +44,6 @@ class FunctionWriter:
         self.names = Names(module.globals | AMBIGUOUS)
         self.untyped = {"params", "state"}
         """Locals that type checkers know nothing of."""
-        self.used = self.instance.used_outputs()
         self.uses = _uses(
             self.instance.live_steps, list(self.instance.outputs.values())
         )
@@ -84,7 +83,7 @@ class FunctionWriter:
 
     def locals_of(self, step: Step) -> list[str]:
         """Names for the outputs of a step; `_` for those that nothing uses."""
-        used = self.used.get(step.name, set())
+        used = step.used
         if len(step.outputs) == 1:
             return [self.fresh(step.name) if used else "_"]
         others = {*self.instance.function.nodes, *self.instance.function.inputs}
@@ -192,8 +191,11 @@ class FunctionWriter:
     # Steps
 
     def _step(self, step: Step) -> None:
-        write = write_control if isinstance(step.op, ScopeOp) else write_op
-        write(self, step)
+        if isinstance(step.op, ScopeOp):
+            node = self.instance.function.nodes[step.name]
+            control(type(step.op))(self, step, node)
+        else:
+            write_op(self, step)
 
     def statement(self, step: Step, value: ast.expr) -> None:
         """A value with state or several parts as a line of its own."""

@@ -104,7 +104,7 @@ def _passed_on(writer: FunctionWriter) -> set[str]:
     """The dims that another entry checks, which gets the same input by the same name."""
     found: set[str] = set()
     for step in writer.instance.live_steps:
-        for callee in step.callees:
+        for callee in step.instances:
             if step.op.op != "call" or not writer.module.plans[callee.name].is_entry:
                 continue
             for dim, (source, axis) in writer.instance.dims.items():

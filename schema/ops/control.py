@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
+from ..callee import Callee, Group, Layout
 from ..fields import Count, Int, Scalar, Size, Tensor, TensorMap
 from ..names import Name
 from ..op import ScopeOp
@@ -29,11 +30,16 @@ class Call(ScopeOp):
     Shapes are those of the function.
     """
 
+    CONTROL: ClassVar[str] = "call"
+
     op: Literal["call"] = "call"
     function: Name
     inputs: TensorMap = {}
     attributes: Attributes = {}
     remat: Remat | None = None
+
+    def callees(self) -> tuple[Callee, ...]:
+        return (Callee("function", self.function),)
 
 
 class Repeat(ScopeOp):
@@ -58,17 +64,60 @@ class Repeat(ScopeOp):
     scan: bool = True
     remat: Remat | None = None
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _by_scan(cls, data: Any, handler: ModelWrapValidatorHandler[Repeat]) -> Repeat:
+        """One op of a file is two ops here: they run, and keep arrays, in two ways."""
+        if cls is not Repeat:
+            return handler(data)
+        scan = data.get("scan", True) if isinstance(data, dict) else True
+        return (RepeatList if scan is False else RepeatScan).model_validate(data)
+
+
+class RepeatScan(Repeat):
+    """A `repeat` with `scan`: parameters are stacked, the loop is `jax.lax.scan`."""
+
+    CONTROL: ClassVar[str] = "repeat_scan"
+
+    def callees(self) -> tuple[Callee, ...]:
+        return (_repeated(self, "stacked"),)
+
     def problems(self) -> Iterator[Problem]:
         for name, value in self.attributes.items():
-            if self.scan and isinstance(value, list):
+            if isinstance(value, list):
                 yield Problem(
                     f"attributes.{name}",
                     "a list cycles over unrolled copies; expected a number under scan, "
                     "found a list",
                 )
-            elif value == []:
+
+
+class RepeatList(Repeat):
+    """A `repeat` without `scan`: parameters are a list, the loop is unrolled."""
+
+    CONTROL: ClassVar[str] = "repeat_list"
+
+    def callees(self) -> tuple[Callee, ...]:
+        return (_repeated(self, "listed"),)
+
+    def problems(self) -> Iterator[Problem]:
+        for name, value in self.attributes.items():
+            if value == []:
                 message = "expected at least one value, found none"
                 yield Problem(f"attributes.{name}", message)
+
+
+def _repeated(op: Repeat, layout: Layout) -> Callee:
+    return Callee(
+        "function",
+        op.function,
+        copies=op.count,
+        layout=layout,
+        runs=op.count,
+        takes=("carry", "xs", "inputs", "index"),
+        returns="the carry",
+        literals=True,
+    )
 
 
 class Scan(ScopeOp):
@@ -78,6 +127,8 @@ class Scan(ScopeOp):
     `length` is needed where there are no xs; `index` names the input that gets the
     step.
     """
+
+    CONTROL: ClassVar[str] = "scan"
 
     op: Literal["scan"] = "scan"
     function: Name
@@ -91,6 +142,18 @@ class Scan(ScopeOp):
     attributes: Attributes = {}
     remat: Remat | None = None
 
+    def callees(self) -> tuple[Callee, ...]:
+        takes: tuple[Group, ...] = ("carry", "xs", "inputs", "index")
+        return (
+            Callee(
+                "function",
+                self.function,
+                runs=self.length,
+                takes=takes,
+                returns="the carry",
+            ),
+        )
+
     def problems(self) -> Iterator[Problem]:
         if not self.xs and self.length is None:
             yield Problem("", "expected xs or a length, found neither")
@@ -103,6 +166,8 @@ class Map(ScopeOp):
     (experts); without one all lanes share them. Outputs are stacked on `axis`.
     """
 
+    CONTROL: ClassVar[str] = "map"
+
     op: Literal["map"] = "map"
     function: Name
     xs: TensorMap = {}
@@ -110,6 +175,18 @@ class Map(ScopeOp):
     count: Size | None = None
     axis: Int = 0
     attributes: Attributes = {}
+
+    def callees(self) -> tuple[Callee, ...]:
+        return (
+            Callee(
+                "function",
+                self.function,
+                copies=self.count,
+                layout="one" if self.count is None else "stacked",
+                runs=self.count,
+                takes=("xs", "inputs"),
+            ),
+        )
 
     def problems(self) -> Iterator[Problem]:
         if not self.xs and self.count is None:
@@ -124,11 +201,19 @@ class Cond(ScopeOp):
     parameters lie under `node.then` and `node.else`.
     """
 
+    CONTROL: ClassVar[str] = "cond"
+
     op: Literal["cond"] = "cond"
     predicate: Tensor
     then: Name
     otherwise: Name = Field(alias="else")
     inputs: TensorMap = {}
+
+    def callees(self) -> tuple[Callee, ...]:
+        return (
+            Callee("then", self.then, role="then", returns="the same"),
+            Callee("else", self.otherwise, role="else", returns="the same"),
+        )
 
 
 class WhileLoop(ScopeOp):
@@ -139,9 +224,21 @@ class WhileLoop(ScopeOp):
     gradient: a loop with a known number of steps is a `scan` with a `length`.
     """
 
+    CONTROL: ClassVar[str] = "while_loop"
+
     op: Literal["while_loop"] = "while_loop"
     cond: Name
     body: Name
     carry: TensorMap
     inputs: TensorMap = {}
     max_steps: Size | None = None
+
+    def callees(self) -> tuple[Callee, ...]:
+        takes: tuple[Group, ...] = ("carry", "inputs")
+        runs = self.max_steps
+        return (
+            Callee("cond", self.cond, "cond", None, "one", runs, takes, "one value"),
+            Callee(
+                "body", self.body, "body", None, "one", runs, takes, "only the carry"
+            ),
+        )

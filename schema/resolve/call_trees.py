@@ -1,55 +1,55 @@
-"""What a step that calls functions holds and costs: its leaves, its nodes."""
+"""The leaves and the costs of a step that calls functions, by what its op declares."""
 
 from __future__ import annotations
 
 from ..diagnostics import Report, quote
-from ..op import ScopeOp
-from ..ops.control import Cond, Map, Repeat, Scan, WhileLoop
-from .program import Step, Tree, stack
+from .program import Called, Step
+from .trees import Tree, stack
 
 
-def call_tree(step: Step, op: ScopeOp, report: Report) -> Tree:
+def call_tree(step: Step, report: Report) -> Tree:
     """The leaves under a call, from those of the functions that it runs."""
-    callees = step.callees
-    match op:
-        case Repeat(scan=False):
-            return [c.tree for c in callees] if any(c.tree for c in callees) else {}
-        case Repeat() | Map():
-            if op.count is None:
-                return callees[0].tree
-            if not isinstance(op.count, int):
-                report.error(
-                    "parameter-size",
-                    f"{step.path}.count",
-                    f"expected a count that no dim decides, found {quote(op.count)}",
-                )
-                return {}
-            return stack(callees[0].tree, op.count)
-        case Cond():
-            both = {"then": callees[0].tree, "else": callees[1].tree}
-            return {k: v for k, v in both.items() if v}
-        case WhileLoop():
-            both = {"cond": callees[0].tree, "body": callees[1].tree}
-            return {k: v for k, v in both.items() if v}
-    return callees[0].tree
+    tree: dict[str, Tree] = {}
+    for called in step.callees:
+        part = _copies(step, called, report)
+        if called.declared.role is None:
+            return part
+        if part:
+            tree[called.declared.role] = part
+    return tree
+
+
+def _copies(step: Step, called: Called, report: Report) -> Tree:
+    """The leaves of all copies of one function."""
+    copies = called.declared.copies
+    if copies is None:
+        return called.instance.tree
+    if not isinstance(copies, int):
+        report.error(
+            "parameter-size",
+            f"{step.path}.count",
+            f"expected a count that no dim decides, found {quote(copies)}",
+        )
+        return {}
+    if called.declared.empty or not any(i.tree for i in called.cycle):
+        return {}
+    if called.declared.layout == "stacked":
+        return stack(called.instance.tree, copies)
+    return [called.copy(i).tree for i in range(copies)]
 
 
 def traced(step: Step) -> int:
     """How many nodes a trace visits."""
-    return 1 + sum(c.traced for c in step.callees)
+    return 1 + sum(called.total(lambda i: i.traced) for called in step.callees)
 
 
 def ran(step: Step) -> int:
     """How many nodes a run visits at least."""
-    op = step.op
-    inner = sum(c.ran for c in step.callees)
-    times = 1
-    if isinstance(op, Repeat) and op.scan and isinstance(op.count, int):
-        times = op.count
-    elif isinstance(op, Scan) and isinstance(op.length, int):
-        times = op.length
-    elif isinstance(op, WhileLoop) and isinstance(op.max_steps, int):
-        times = op.max_steps
-    elif isinstance(op, Map) and isinstance(op.count, int):
-        times = op.count
-    return 1 + inner * max(times, 1)
+    visits = 0
+    for called in step.callees:
+        runs = called.declared.runs
+        loops = called.declared.layout != "listed" and isinstance(runs, int)
+        visits += called.total(lambda i: i.ran) * (
+            max(int(runs or 0), 1) if loops else 1
+        )
+    return 1 + visits

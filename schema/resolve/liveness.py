@@ -2,19 +2,45 @@
 
 from __future__ import annotations
 
-from ..diagnostics import Report
-from .program import Arg, Step, has_state
+from collections.abc import Iterable
+
+from ..diagnostics import Report, quote
+from .program import Arg, Step
+from .trees import has_state
 
 
 def mark_live(steps: list[Step], outputs: dict[str, Arg], report: Report) -> None:
     """A step is live if an output or a live step needs it, or if it has state."""
-    needed = {a.source for a in outputs.values()}
+    used: dict[str, set[int]] = {}
+
+    def use(args: Iterable[Arg]) -> None:
+        for arg in args:
+            if arg.source is not None:
+                used.setdefault(arg.source, set()).add(arg.output)
+
+    use(outputs.values())
     for step in reversed(steps):
-        step.live = step.stateful or step.name in needed
+        step.used = frozenset(used.get(step.name, ()))
+        step.live = step.stateful or bool(step.used)
         if step.live:
-            needed.update(a.source for a in step.arguments())
+            use(step.arguments())
+            _check_stacked(step, report)
         else:
             report.warn("unused-node", step.path, "nothing uses this node")
+
+
+def _check_stacked(step: Step, report: Report) -> None:
+    """Without a copy there is a carry, but nothing whose shape a stack could have."""
+    if not any(called.declared.empty for called in step.callees):
+        return
+    carry = step.args.get("carry", {})
+    for i, name in enumerate(step.outputs):
+        if i in step.used and name not in carry:
+            report.error(
+                "argument",
+                step.path,
+                f"expected at least one copy to stack {quote(name)}, found none",
+            )
 
 
 def mark_merges(steps: list[Step]) -> None:

@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 from ..diagnostics import Report, listing, quote
 from ..graph import Graph
 from ..limits import MAX_CALL_DEPTH
-from ..op import Op, ScopeOp
 from ..registry import definition
-
-
-def called(op: Op) -> Iterator[tuple[str, str]]:
-    """(field, function name) for every function that a node runs."""
-    if isinstance(op, ScopeOp):
-        for field in _function_fields(type(op)):
-            yield field, getattr(op, field)
-
-
-@cache
-def _function_fields(cls: type[ScopeOp]) -> tuple[str, ...]:
-    wanted = ("function", "then", "otherwise", "cond", "body")
-    return tuple(name for name in wanted if name in cls.model_fields)
 
 
 def check_names(graph: Graph, report: Report) -> None:
@@ -114,14 +99,15 @@ def call_order(graph: Graph, report: Report) -> list[str]:
     for name, function in graph.functions.items():
         edges[name] = []
         for node_name, node in function.nodes.items():
-            for field, callee in called(node):
-                if callee in graph.functions:
-                    edges[name].append(callee)
+            for callee in node.callees():
+                if callee.function in graph.functions:
+                    edges[name].append(callee.function)
                 else:
                     report.error(
                         "function-unknown",
-                        f"{name}.{node_name}.{field}",
-                        f"expected the name of a function, found {quote(callee)}",
+                        f"{name}.{node_name}.{callee.field}",
+                        "expected the name of a function, found "
+                        f"{quote(callee.function)}",
                         f"functions are {listing(graph.functions)}",
                     )
     depth: dict[str, int] = {}
@@ -134,22 +120,22 @@ def call_order(graph: Graph, report: Report) -> list[str]:
             active.add(root)
         while stack:
             name, rest = stack[-1]
-            callee = next((c for c in rest if c not in depth or c in active), "")
-            if not callee:
+            found = next((c for c in rest if c not in depth or c in active), "")
+            if not found:
                 stack.pop()
                 active.discard(name)
                 depth[name] = 1 + max((depth[c] for c in edges[name]), default=0)
                 order.append(name)
-            elif callee in active:
+            elif found in active:
                 report.error(
                     "cycle",
                     name,
-                    f"expected calls without a cycle, found one through {callee}",
+                    f"expected calls without a cycle, found one through {found}",
                 )
                 return []
             else:
-                stack.append((callee, iter(edges[callee])))
-                active.add(callee)
+                stack.append((found, iter(edges[found])))
+                active.add(found)
     deepest = max(depth, key=lambda n: depth[n], default="")
     if deepest and depth[deepest] > MAX_CALL_DEPTH:
         report.error(

@@ -9,7 +9,8 @@ from ..dtypes import FLOATS
 from ..limits import MAX_ELEMENTS
 from ..op import Op, ParamOp
 from ..parameters import Leaf
-from .program import Step, Tree, flatten
+from .program import Step
+from .trees import Tree, flatten
 
 
 def fill_leaves(step: Step, op: Op, report: Report) -> None:

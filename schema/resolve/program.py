@@ -6,16 +6,15 @@ its tree of leaves: what is decided once about a model is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..callee import Callee
 from ..graph import Function, Graph
 from ..op import Op
 from ..parameters import Leaf
-
-Tree = Leaf | dict[str, "Tree"] | list["Tree"]
-"""Leaves by name; a list where the copies of an unrolled repeat lie."""
+from .trees import Tree, flatten
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,7 @@ class Arg:
     output: int = 0
     value: Any = None
     kind: str = "tensor"
+    """`key` for one that is folded with the name of the node that gets it."""
     optional: bool = False
     text: str | None = None
     """The expression whose value `value` is."""
@@ -35,13 +35,47 @@ class Arg:
         return self.source is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A function that a step runs: as its op declares it, and the instances of it."""
+
+    declared: Callee
+    cycle: tuple[Instance, ...]
+    """One, or where copies are listed those that they take in turn."""
+
+    @property
+    def instance(self) -> Instance:
+        """What all copies have in common: inputs, outputs, nodes."""
+        return self.cycle[0]
+
+    def copy(self, i: int) -> Instance:
+        """The instance of copy `i`."""
+        return self.cycle[i % len(self.cycle)]
+
+    @property
+    def copies(self) -> int:
+        """How many calls of its own the step makes of it: one, or one a listed copy."""
+        count = self.declared.copies if self.declared.layout == "listed" else 1
+        return count if isinstance(count, int) and not self.declared.empty else 0
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """The instances that a run visits, each once."""
+        return () if self.declared.empty else self.cycle
+
+    def total(self, of: Callable[[Instance], int]) -> int:
+        """The sum over all calls."""
+        rounds, more = divmod(self.copies, len(self.cycle))
+        counts = [of(instance) for instance in self.cycle]
+        return rounds * sum(counts) + sum(counts[:more])
+
+
 @dataclass(eq=False, slots=True)
 class Step:
     """A node of an instance, its expressions replaced by values where they are known.
 
     `args` holds an Arg, a list or a dict of them per operand or given slot; calls have
-    `inputs`, `carry` and `xs` by input name. `callees` are the instances that it runs:
-    one per role, or for an unrolled repeat one per copy.
+    `inputs`, `carry` and `xs` by input name. `callees` are the functions that it runs.
     """
 
     name: str
@@ -50,7 +84,7 @@ class Step:
     scope: tuple[str, ...]
     args: dict[str, Any]
     outputs: tuple[str, ...]
-    callees: tuple[Instance, ...] = ()
+    callees: tuple[Called, ...] = ()
     tree: Tree = field(default_factory=dict)
     stateful: bool = False
     uses_train: bool = False
@@ -58,6 +92,27 @@ class Step:
     merges: bool = False
     """True where an earlier step may have updated state that lies under its scope."""
     live: bool = True
+    used: frozenset[int] = frozenset()
+    """The outputs that something uses."""
+
+    def callee(self, role: str | None = None) -> Called:
+        """The function in a role that the op declares."""
+        return next(c for c in self.callees if c.declared.role == role)
+
+    @property
+    def instances(self) -> Iterator[Instance]:
+        """The instances that a run visits."""
+        return (i for called in self.callees for i in called.instances)
+
+    def passes(self, name: str) -> bool:
+        """True for an input that decides something in a function that gets it."""
+        return any(name in instance.reads for instance in self.instances)
+
+    def reads(self) -> Iterator[Arg]:
+        """The arguments, less the inputs that no callee reads."""
+        inputs = self.args.get("inputs", {}) if self.callees else {}
+        idle = {id(arg) for name, arg in inputs.items() if not self.passes(name)}
+        return (arg for arg in self.arguments() if id(arg) not in idle)
 
     def arguments(self) -> Iterator[Arg]:
         """Every Arg of the step, in the order of the operands."""
@@ -88,30 +143,20 @@ class Instance:
     ran: int
     """How many nodes a run of it visits at least, every step of every loop."""
 
-    @property
-    def live_steps(self) -> list[Step]:
-        return [s for s in self.steps if s.live]
+    live_steps: list[Step] = field(init=False)
+    stateful: bool = field(init=False)
+    uses_train: bool = field(init=False)
+    needs_float: bool = field(init=False)
+    reads: frozenset[str] = field(init=False)
+    """The inputs that decide something, here or in a function that gets them."""
 
-    def used_outputs(self) -> dict[str, set[int]]:
-        """Which outputs of each live step something uses."""
-        used: dict[str, set[int]] = {}
-        arguments = (a for s in self.live_steps for a in s.arguments())
-        for arg in (*arguments, *self.outputs.values()):
-            if arg.source is not None:
-                used.setdefault(arg.source, set()).add(arg.output)
-        return used
-
-    @property
-    def stateful(self) -> bool:
-        return any(s.stateful for s in self.live_steps)
-
-    @property
-    def uses_train(self) -> bool:
-        return any(s.uses_train for s in self.live_steps)
-
-    @property
-    def needs_float(self) -> bool:
-        return any(s.needs_float for s in self.live_steps)
+    def __post_init__(self) -> None:
+        live = self.live_steps = [s for s in self.steps if s.live]
+        self.stateful = any(s.stateful for s in live)
+        self.uses_train = any(s.uses_train for s in live)
+        self.needs_float = any(s.needs_float for s in live)
+        read = [*self.outputs.values(), *(a for s in live for a in s.reads())]
+        self.reads = frozenset(a.source for a in read if a.source is not None)
 
     def float_path(self) -> str | None:
         """The path of the first array whose dtype is the model's floating type."""
@@ -139,22 +184,12 @@ class Program:
             instance = todo.pop()
             if id(instance) not in found:
                 found.add(id(instance))
-                todo += [c for step in instance.live_steps for c in step.callees]
+                todo += [i for step in instance.live_steps for i in step.instances]
         return [i for i in self.instances if id(i) in found]
 
     def leaves(self) -> dict[str, Leaf]:
         """The leaves by graph path, in the order of the program."""
         return dict(flatten(self.tree))
-
-
-def flatten(tree: Tree, path: str = "") -> Iterator[tuple[str, Leaf]]:
-    """(path, leaf) for every leaf; the copies of a list are numbered."""
-    if isinstance(tree, Leaf):
-        yield path, tree
-        return
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
-    for name, part in items:
-        yield from flatten(part, f"{path}.{name}" if path else str(name))
 
 
 def literal_dtype(value: Any, declared: str | None) -> str:
@@ -166,95 +201,3 @@ def literal_dtype(value: Any, declared: str | None) -> str:
         return declared
     parts = value if isinstance(value, tuple) else (value,)
     return "float" if any(isinstance(part, float) for part in parts) else "int32"
-
-
-class TreeConflict(ValueError):
-    """Two nodes want different things at one path."""
-
-    def __init__(self, path: tuple[str, ...], message: str) -> None:
-        self.path = path
-        super().__init__(message)
-
-
-def nest(path: tuple[str, ...], tree: Tree) -> Tree:
-    """`tree` at `path` of an otherwise empty tree; an empty tree leaves no trace."""
-    if tree == {}:
-        return {}
-    for name in reversed(path):
-        tree = {name: tree}
-    return tree
-
-
-def join(
-    a: Tree, b: Tree, path: tuple[str, ...] = (), own: set[int] | None = None
-) -> Tree:
-    """Both trees in one; leaves that meet must agree, sizes given by one suffice.
-
-    Neither is changed, but for the groups whose ids are in `own`: so that many joins to
-    one tree copy each group once.
-
-    Raises:
-        TreeConflict: naming the path, and what the two expect there.
-    """
-    if a is b:
-        return a
-    if isinstance(a, dict) and isinstance(b, dict):
-        joined = a
-        if own is None or id(a) not in own:
-            joined = dict(a)
-        if own is not None:
-            own.add(id(joined))
-        for name, part in b.items():
-            old = joined.get(name)
-            joined[name] = part if old is None else join(old, part, (*path, name), own)
-        return joined
-    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        return [
-            join(x, y, (*path, str(i)), own)
-            for i, (x, y) in enumerate(zip(a, b, strict=True))
-        ]
-    if isinstance(a, Leaf) and isinstance(b, Leaf):
-        return _join_leaves(a, b, path)
-    raise TreeConflict(path, f"one node has {_kind(a)} here, another {_kind(b)}")
-
-
-def _join_leaves(a: Leaf, b: Leaf, path: tuple[str, ...]) -> Leaf:
-    if (a.dtype, a.kind, a.stack) != (b.dtype, b.kind, b.stack):
-        raise TreeConflict(
-            path,
-            f"one node has a {a.dtype} {a.kind} stacked {list(a.stack)} here, another "
-            f"a {b.dtype} {b.kind} stacked {list(b.stack)}",
-        )
-    if len(a.shape) == len(b.shape):
-        pairs = list(zip(a.shape, b.shape, strict=True))
-        if all(x is None or y is None or x == y for x, y in pairs):
-            from dataclasses import replace
-
-            shape = tuple(y if x is None else x for x, y in pairs)
-            return replace(a, shape=shape, frozen=a.frozen or b.frozen)
-    raise TreeConflict(
-        path, f"one node has shape {list(a.shape)} here, another {list(b.shape)}"
-    )
-
-
-def _kind(tree: Tree) -> str:
-    if isinstance(tree, Leaf):
-        return "an array"
-    return "a list of copies" if isinstance(tree, list) else "a group"
-
-
-def stack(tree: Tree, count: int, below: int = 0) -> Tree:
-    """`tree` with a leading axis of `count` on every leaf.
-
-    Args:
-        below: how many parts of the path lie between the repeat and `tree`.
-    """
-    if isinstance(tree, Leaf):
-        return tree.stacked(count, below)
-    if isinstance(tree, list):
-        return [stack(part, count, below + 1) for part in tree]
-    return {name: stack(part, count, below + 1) for name, part in tree.items()}
-
-
-def has_state(tree: Tree) -> bool:
-    return any(leaf.kind == "state" for _, leaf in flatten(tree))

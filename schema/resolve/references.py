@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from ..callee import Callee
 from ..diagnostics import Report, listing, quote
 from ..fields import Operand, is_expression
-from ..graph import Function, Graph
+from ..graph import Function, Graph, Input
 from ..op import Op
-from ..ops.control import Cond, Repeat, Scan, WhileLoop
-from .names import called
 from .program import Arg
 
 
@@ -106,8 +105,9 @@ class Binder:
             if value is not None:
                 args[slot] = self._reference(f"{path}.{slot}", value, Operand())
         outputs = op.outputs()
-        if any(True for _ in called(op)):
-            outputs = self._call(path, op, args)
+        callees = op.callees()
+        if callees:
+            outputs = self._call(path, op, callees, args)
         elif (
             fields.operands
             and not any(o.optional for o in fields.operands.values())
@@ -121,7 +121,7 @@ class Binder:
             outputs,
             op.OUTPUT_KIND,
             op.OUTPUT_KIND == "key",
-            any(n not in self.graph.functions for _, n in called(op)),
+            any(c.function not in self.graph.functions for c in callees),
         )
         return BoundNode(name, path, op, args, outputs)
 
@@ -208,16 +208,19 @@ class Binder:
             f"did you mean {quote(near[0])}?" if near else "",
         )
 
-    def _call(self, path: str, op: Op, args: dict[str, Any]) -> tuple[str, ...]:
+    def _call(
+        self, path: str, op: Op, callees: tuple[Callee, ...], args: dict[str, Any]
+    ) -> tuple[str, ...]:
         """Arguments by input name for every callee; returns the outputs of the node."""
-        callees = [n for _, n in called(op) if n in self.graph.functions]
+        known = [c for c in callees if c.function in self.graph.functions]
         maps = [f for f, o in op.fields().operands.items() if o.many == "map"]
-        if not callees:
+        if not known:
             for field in maps:
                 args[field] = {}
             return ("out",)
-        inputs = self.graph.functions[callees[-1]].inputs
-        index = getattr(op, "index", None)
+        last = known[-1]
+        inputs = self.graph.functions[last.function].inputs
+        index = getattr(op, "index", None) if "index" in last.takes else None
         free = {name: None for name in inputs if name != index}
         for field in maps:
             value = getattr(op, field)
@@ -236,7 +239,7 @@ class Binder:
                     self.report.error(
                         "argument",
                         where,
-                        f"expected an input of {callees[-1]} ({listing(inputs)}), "
+                        f"expected an input of {last.function} ({listing(inputs)}), "
                         f"found {quote(name)}",
                     )
                     continue
@@ -248,82 +251,85 @@ class Binder:
                     )
                     continue
                 free.pop(name)
-                args[field][name] = self._argument(where, field, op, item, inputs[name])
+                listed = field == "xs" and last.literals
+                args[field][name] = self._argument(
+                    where, field, item, inputs[name], listed=listed
+                )
         for name in free:
             if not inputs[name].optional:
                 self.report.error(
                     "argument",
                     path,
-                    f"expected a value for the input {quote(name)} of {callees[-1]}, "
-                    "found none",
+                    f"expected a value for the input {quote(name)} of "
+                    f"{last.function}, found none",
                 )
         if index is not None and index not in inputs:
             self.report.error(
                 "argument",
                 f"{path}.index",
-                f"expected an input of {callees[-1]} ({listing(inputs)}), "
+                f"expected an input of {last.function} ({listing(inputs)}), "
                 f"found {quote(index)}",
             )
-        for name in callees[:-1]:
-            if list(self.graph.functions[name].inputs) != list(inputs):
+        for callee in {c.function: c for c in known[:-1]}.values():
+            if list(self.graph.functions[callee.function].inputs) != list(inputs):
                 self.report.error(
                     "argument",
                     path,
-                    f"expected {name} and {callees[-1]} to have the same inputs",
+                    f"expected {callee.function} and {last.function} to have the same "
+                    "inputs",
                 )
-        return self._call_outputs(path, op, callees, args)
+        outputs = self.function_outputs[last.function]
+        for callee in {(c.function, c.returns): c for c in known}.values():
+            self._check_returned(path, callee, last, tuple(args.get("carry", ())))
+        return outputs
 
-    def _argument(self, path: str, field: str, op: Op, item: Any, given: Any) -> Any:
-        kind: Any = "key" if given.dtype == "key" else "tensor"
-        optional = given.optional and field == "inputs"
+    def _argument(
+        self, path: str, field: str, item: Any, given: Input, *, listed: bool
+    ) -> Arg:
+        """A value for an input; `listed`: it may be a list of numbers, one a copy."""
         if isinstance(item, list):
-            if not (isinstance(op, Repeat) and field == "xs"):
+            if not listed:
                 self.report.error(
                     "argument", path, "expected a reference, found a list"
                 )
             return Arg(value=tuple(item))
+        kind: Literal["key", "tensor"] = "key" if given.dtype == "key" else "tensor"
+        optional = given.optional and field == "inputs"
         return self._value(path, item, Operand(kind, optional))
 
-    def _call_outputs(
-        self, path: str, op: Op, callees: list[str], args: dict[str, Any]
-    ) -> tuple[str, ...]:
-        outputs = self.function_outputs[callees[-1]]
-        carry = tuple(args.get("carry", ()))
-        if isinstance(op, (Repeat, Scan)):
-            for name in carry:
-                if name not in outputs:
+    def _check_returned(
+        self, path: str, callee: Callee, last: Callee, carry: tuple[str, ...]
+    ) -> None:
+        """A function returns what the op declares that it must."""
+        name, outputs = callee.function, self.function_outputs[callee.function]
+        match callee.returns:
+            case "the carry":
+                for missing in (n for n in carry if n not in outputs):
                     self.report.error(
                         "carry",
-                        f"{path}.carry.{name}",
-                        f"expected {callees[-1]} to return the next {quote(name)}, "
-                        f"found {listing(outputs)}",
+                        f"{path}.carry.{missing}",
+                        f"expected {name} to return the next {quote(missing)}, found "
+                        f"{listing(outputs)}",
                     )
-        elif isinstance(op, WhileLoop):
-            if set(outputs) != set(carry):
+            case "only the carry" if set(outputs) != set(carry):
                 self.report.error(
                     "carry",
                     path,
-                    f"expected {op.body} to return the carry ({listing(carry)}), found "
+                    f"expected {name} to return the carry ({listing(carry)}), found "
                     f"{listing(outputs)}",
                 )
-            if len(self.function_outputs.get(op.cond, ("",))) != 1:
+            case "one value" if len(outputs) != 1:
                 self.report.error(
                     "carry",
                     path,
-                    f"expected {op.cond} to return one value, found "
-                    f"{listing(self.function_outputs[op.cond])}",
+                    f"expected {name} to return one value, found {listing(outputs)}",
                 )
-        elif (
-            isinstance(op, Cond)
-            and len(callees) == 2
-            and self.function_outputs[callees[0]] != outputs
-        ):
-            self.report.error(
-                "argument",
-                path,
-                f"expected {callees[0]} and {callees[1]} to have the same outputs",
-            )
-        return outputs
+            case "the same" if outputs != self.function_outputs[last.function]:
+                self.report.error(
+                    "argument",
+                    path,
+                    f"expected {name} and {last.function} to have the same outputs",
+                )
 
 
 def _references(arg: Any) -> bool:

@@ -9,9 +9,10 @@ from ..graph import Graph
 from .dims import bind_dims, check_constraints
 from .names import call_order, check_attributes, check_names
 from .parameters import check_leaves
-from .program import Instance, Program, Tree, TreeConflict, join
+from .program import Instance, Program
 from .references import Binder, BoundFunction
 from .specialize import Instances, TooLarge
+from .trees import Tree, TreeConflict, join
 
 
 def validate(graph: Graph) -> Report:

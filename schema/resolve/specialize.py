@@ -6,34 +6,26 @@ expand to is counted before it is.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
+from ..callee import Callee
 from ..diagnostics import Report, listing, quote
 from ..expressions import BoundError, ExpressionError, evaluate, names
 from ..fields import is_expression
 from ..graph import Graph
 from ..limits import MAX_INSTANCES, MAX_LEAVES, MAX_RAN, MAX_STEPS, MAX_TRACED
 from ..op import ParamOp, ScopeOp
-from ..ops.control import Repeat
 from ..parameters import Leaf
 from ..problems import Problem
 from .call_trees import call_tree, ran, traced
 from .dims import check_shapes
 from .liveness import mark_live, mark_merges
-from .names import called
 from .parameters import fill_leaves
-from .program import (
-    Arg,
-    Instance,
-    Step,
-    Tree,
-    TreeConflict,
-    join,
-    literal_dtype,
-    nest,
-)
+from .program import Arg, Called, Instance, Step, literal_dtype
 from .references import BoundFunction, BoundNode
+from .trees import Tree, TreeConflict, join, nest
 
 
 class TooLarge(Exception):
@@ -118,11 +110,11 @@ class Instances:
         return instance
 
     def _leaf_count(self, step: Step) -> int:
-        if isinstance(step.op, ScopeOp):
-            return sum(self._leaves_of[id(c)] for c in step.callees)
+        if step.callees:
+            return sum(c.total(lambda i: self._leaves_of[id(i)]) for c in step.callees)
         return 1 if isinstance(step.tree, Leaf) else len(step.tree)
 
-    def _too_large(self, path: str, message: str) -> None:
+    def _too_large(self, path: str, message: str) -> NoReturn:
         self.report.error(
             "too-large", path, message, "this file can't be a sound model"
         )
@@ -155,8 +147,9 @@ class Instances:
 
     def _fill_call(self, step: Step, op: ScopeOp) -> None:
         given: dict[str, Any] = dict(getattr(op, "attributes", {}))
-        callees: list[Instance] = []
-        for field, name in called(op):
+        callees: list[Called] = []
+        for callee in op.callees():
+            name = callee.function
             wanted = self._graph.functions[name].attributes
             if set(wanted) != set(given):
                 self.report.error(
@@ -175,21 +168,25 @@ class Instances:
                         f"expected a value that no dim decides, found {quote(value)}",
                     )
                     return
-            callees += self._callees(step, op, field, name, ordered)
+            callees.append(Called(callee, self._cycle(step, callee, ordered)))
         step.callees = tuple(callees)
-        self._check_literals(step, op)
+        self._check_literals(step)
         self._leaves += self._leaf_count(step)
         if self._leaves > MAX_LEAVES:
             self._too_large(step.path, f"expected at most {MAX_LEAVES} arrays")
-        step.tree = call_tree(step, op, self.report)
-        step.stateful = any(c.stateful for c in callees)
-        step.uses_train = any(c.uses_train for c in callees)
-        step.needs_float = any(c.needs_float for c in callees) or _float_literals(step)
+        step.tree = call_tree(step, self.report)
+        step.stateful = any(i.stateful for i in step.instances)
+        step.uses_train = any(i.uses_train for i in step.instances)
+        step.needs_float = any(i.needs_float for i in step.instances)
+        step.needs_float |= _float_literals(step)
+        inputs: dict[str, Arg] = step.args.get("inputs", {})
+        for name, arg in inputs.items():
+            if arg.kind == "key" and not step.passes(name):
+                inputs[name] = replace(arg, kind="tensor")  # folded for nobody
 
-    def _check_literals(self, step: Step, op: ScopeOp) -> None:
-        count = getattr(op, "count", None)
-        xs = step.args.get("xs", {})
-        for name, arg in xs.items():
+    def _check_literals(self, step: Step) -> None:
+        count = step.callees[-1].declared.copies
+        for name, arg in step.args.get("xs", {}).items():
             if isinstance(arg.value, tuple) and len(arg.value) != count:
                 self.report.error(
                     "argument",
@@ -198,36 +195,38 @@ class Instances:
                     f"{len(arg.value)}",
                 )
 
-    def _callees(
-        self, step: Step, op: ScopeOp, field: str, name: str, own: dict[str, Any]
-    ) -> list[Instance]:
-        if not (isinstance(op, Repeat) and not op.scan):
-            return [self.instance(name, own, step.path)]
-        if not isinstance(op.count, int) or op.count > MAX_TRACED:
+    def _cycle(
+        self, step: Step, callee: Callee, own: dict[str, Any]
+    ) -> tuple[Instance, ...]:
+        """The instances that the copies of a function take in turn: lists cycle."""
+        if callee.layout != "listed":
+            return (self.instance(callee.function, own, step.path),)
+        if not isinstance(callee.copies, int) or callee.copies > MAX_TRACED:
             self._too_large(
                 f"{step.path}.count", f"expected a count of at most {MAX_TRACED} copies"
             )
-        assert isinstance(op.count, int)
-        self._copies += op.count
+        self._copies += callee.copies
         if self._copies > MAX_TRACED:
             self._too_large(
                 step.path, f"expected at most {MAX_TRACED} copies, found more"
             )
-        copies = []
-        for i in range(op.count):
+        lengths = (len(v) for v in own.values() if isinstance(v, list))
+        cycle = []
+        for i in range(max(min(math.lcm(*lengths), callee.copies), 1)):
             picked = {
                 k: v[i % len(v)] if isinstance(v, list) else v for k, v in own.items()
             }
-            copies.append(self.instance(name, picked, step.path))
-        return copies
+            cycle.append(self.instance(callee.function, picked, step.path))
+        return tuple(cycle)
 
 
 def _float_literals(step: Step) -> bool:
-    """Whether a loop has a literal that becomes an array of the floating type."""
+    """True where a loop has a literal that becomes an array of the floating type."""
+    called = step.callees[-1]
     typed = dict(step.args.get("carry", {}))
-    if not (isinstance(step.op, Repeat) and not step.op.scan):
+    if called.declared.layout != "listed":
         typed |= step.args.get("xs", {})
-    inputs = step.callees[-1].function.inputs if step.callees else {}
+    inputs = called.instance.function.inputs
     for name, arg in typed.items():
         declared = inputs[name].dtype if name in inputs else None
         unknown = declared is None and isinstance(arg.value, str)

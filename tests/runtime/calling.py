@@ -61,7 +61,7 @@ def call(function: str, inputs: Data | None = None, **more: Any) -> Data:
     return {"op": "call", "function": function, "inputs": given, **more}
 
 
-def repeat(function: str, count: int = 3, *, scan: bool, **more: Any) -> Data:
+def repeat(function: str, count: int | str = 3, *, scan: bool, **more: Any) -> Data:
     fields = {"carry": {"x": "x"}, **more}
     return {
         "op": "repeat",

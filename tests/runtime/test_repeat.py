@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -9,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from runtime.calling import (
+    KEY,
     WIDTH,
     X,
     assert_close,
+    dropout,
     fn,
     graph,
     init,
@@ -134,40 +137,97 @@ def test_an_output_that_nothing_uses(scan: bool) -> None:
 
 
 @HOW
-@pytest.mark.parametrize("count", [0, 1])
-def test_a_count_of_none_and_of_one(scan: bool, count: int) -> None:
+def test_one_copy(scan: bool) -> None:
     model = graph(
-        {"h": repeat("block", count, scan=scan), "y": node("negative", "h")},
+        {"h": repeat("block", 1, scan=scan), "y": node("negative", "h")},
         functions={"block": BLOCK},
     )
     params = init(model)
     found, _ = run(model, params, x)
-    expected = np.asarray(x)
-    for own in copies(params["h"], count) if count else []:
-        expected = np.tanh(dense(own["up"], expected))
-    assert_close(found, -expected)
+    (own,) = copies(params["h"], 1)
+    assert_close(found, -np.tanh(dense(own["up"], x)))
 
 
-def test_no_copies_and_stacked_outputs() -> None:
+KEYED = fn(
+    {
+        "up": linear(),
+        "norm": node("batch_norm", "up", features=WIDTH),
+        "drop": dropout("norm"),
+    },
+    inputs={"x": {}, "row": {}, "i": {}, "n": {"dtype": "float"}, "key": KEY},
+    outputs={"x": "drop", "n": "n", "rows": "up"},
+)
+
+
+@HOW
+def test_no_copies(scan: bool) -> None:
+    """No arrays, no state, no keys; the carry as it came, a literal as an array."""
+    model = graph(
+        {
+            "h": repeat(
+                "keyed",
+                "$depth - 1",
+                scan=scan,
+                carry={"x": "x", "n": 2},
+                xs={"row": []},
+                inputs={"key": "key"},
+                index="i",
+            ),
+            "y": node("negative", "h.x"),
+        },
+        {"y": "y", "n": "h.n"},
+        inputs={**X, "key": {**KEY, "shape": []}},
+        functions={"keyed": KEYED},
+        attributes={"depth": 1},
+    )
+    assert bx.validate(model).ok
+    assert model.program().leaves() == {}
+    params = bx.init(model, jax.random.key(0))
+    assert params == {}
+    for given in ((x,), (x, jax.random.key(1))):
+        found, state = run(model, params, *given)
+        assert_close((found, state), ({"y": -x, "n": np.float32(2)}, {}))
+    assert "random" not in str(jax.make_jaxpr(bx.build(model))(params, *given))
+    assert "keyed" not in bx.generate(model)
+    deeper = model.replace_attributes(depth=3)
+    with pytest.raises(bx.SpecError, match=r"expected 2 values, one a copy, found 0"):
+        deeper.program()
+
+
+@HOW
+def test_no_copies_are_saved_and_loaded(scan: bool, tmp_path: Path) -> None:
+    model = graph(
+        {"l": linear(), "h": repeat("block", 0, scan=scan, carry={"x": "l"})},
+        functions={"block": BLOCK},
+    )
+    params = init(model)
+    assert params.keys() == {"l"}
+    bx.save(tmp_path, model, params)
+    loaded, arrays = bx.load(tmp_path)
+    assert_close(bx.build(loaded)(arrays, x), run(model, params, x))
+    assert bx.verify(tmp_path).ok
+
+
+@HOW
+def test_no_copies_have_nothing_to_stack(scan: bool) -> None:
     part = fn({"y": node("negative"), "n": node("sum")}, {"x": "y", "n": "n"})
-    scanned = graph(
-        {"h": repeat("part", 0, scan=True)},
+    model = graph(
+        {"h": repeat("part", 0, scan=scan)},
         {"x": "h.x", "n": "h.n"},
         functions={"part": part},
     )
-    found, _ = run(scanned, bx.init(scanned, jax.random.key(0)), x)
-    assert_close(found, {"x": x, "n": np.zeros(0)})
-    unrolled = graph(
-        {"h": repeat("part", 0, scan=False)},
-        {"x": "h.x", "n": "h.n"},
-        functions={"part": part},
-    )
-    with pytest.raises(bx.ModelError) as error:
-        bx.build(unrolled)({}, x)
+    with pytest.raises(bx.SpecError) as error:
+        bx.build(model)
     assert str(error.value) == (
-        "main.h: expected at least one copy to stack 'n', found none (operands: x "
-        "float32[3, 4])"
+        "main.h: expected at least one copy to stack 'n', found none"
     )
+
+
+@HOW
+def test_no_copies_of_a_faulty_function(scan: bool) -> None:
+    part = fn({"y": node("leaky_relu", negative_slope="$1 // 0")})
+    model = graph({"h": repeat("part", 0, scan=scan)}, functions={"part": part})
+    assert [d.path for d in bx.validate(model).errors] == ["part.y.negative_slope"]
 
 
 @HOW

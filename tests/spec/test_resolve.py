@@ -9,7 +9,8 @@ import pytest
 from sample_specs import CONTROL, GPT, RELU, Data, X, function, spec
 
 from blox.schema import Graph, Leaf, SpecError, from_bytes
-from blox.schema.resolve.program import Instance, Program, Step, TreeConflict, join
+from blox.schema.resolve.program import Instance, Program, Step
+from blox.schema.resolve.trees import TreeConflict, join
 
 
 def program(data: Data) -> Program:
@@ -122,7 +123,7 @@ def calls(*values: Any) -> Data:
 
 def test_equal_attributes_share_an_instance() -> None:
     result = program(calls(8, 16, "$eight"))
-    first, second, third = (step(result, f"c{i}").callees[0] for i in range(3))
+    first, second, third = (step(result, f"c{i}").callee().instance for i in range(3))
     assert first is third
     assert first is not second
     assert second.own == {"features": 16}
@@ -138,7 +139,7 @@ def test_1_and_1_0_are_other_attributes() -> None:
     full = {"op": "full", "shape": [2], "fill_value": "$v", "dtype": "float"}
     inner = function({"n": full}, "n", {}, attributes=["v"])
     result = program(spec(nodes, functions={"f": inner}))
-    found = [step(result, f"c{i}").callees[0].own["v"] for i in range(2)]
+    found = [step(result, f"c{i}").callee().instance.own["v"] for i in range(2)]
     assert [type(v) for v in found] == [int, float]
 
 

@@ -1,0 +1,42 @@
+"""The declaration of a function that a node runs: where its arrays lie, what it gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Layout = Literal["one", "stacked", "listed"]
+Returns = Literal["anything", "the carry", "only the carry", "one value", "the same"]
+Group = Literal["inputs", "carry", "xs", "index"]
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """One function that a node runs.
+
+    Whatever walks a Graph (references, leaves, limits, loader, generator, summary) asks
+    this declaration, so that a new control op is its spec class and what runs it.
+    """
+
+    field: str
+    """Where the node names it, as a path of the file: `function`, `else`, `branches.0`."""
+    function: str
+    role: str | None = None
+    """The part of the parameter path below the node's scope; None for the scope itself."""
+    copies: int | str | None = None
+    """How many sets of parameters it has: None for one that all runs share."""
+    layout: Layout = "one"
+    """How copies lie: `stacked` on a leading axis, or `listed`, each a call of its own."""
+    runs: int | str | None = 1
+    """How often a run of the node visits it, where that is known."""
+    takes: tuple[Group, ...] = ("inputs",)
+    """The fields of the node that give it arguments."""
+    returns: Returns = "anything"
+    """What it must return; `the same` means the outputs of the node's last callee."""
+    literals: bool = False
+    """True where xs may be a list of numbers, one a copy."""
+
+    @property
+    def empty(self) -> bool:
+        """True where there are no copies: nothing runs, and there are no arrays."""
+        return self.copies == 0

@@ -1,0 +1,119 @@
+"""Trees of leaves: joined where nodes meet, stacked by loops, flattened to paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from ..parameters import Leaf
+
+Tree = Leaf | dict[str, "Tree"] | list["Tree"]
+"""Leaves by name; a list where the copies of an unrolled repeat lie."""
+
+
+def flatten(tree: Tree, path: str = "") -> Iterator[tuple[str, Leaf]]:
+    """(path, leaf) for every leaf; the copies of a list are numbered."""
+    if isinstance(tree, Leaf):
+        yield path, tree
+        return
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+    for name, part in items:
+        yield from flatten(part, f"{path}.{name}" if path else str(name))
+
+
+class TreeConflict(ValueError):
+    """Two nodes want different things at one path."""
+
+    def __init__(self, path: tuple[str, ...], message: str) -> None:
+        self.path = path
+        super().__init__(message)
+
+
+def nest(path: tuple[str, ...], tree: Tree) -> Tree:
+    """`tree` at `path` of an otherwise empty tree; an empty tree leaves no trace."""
+    if tree == {}:
+        return {}
+    for name in reversed(path):
+        tree = {name: tree}
+    return tree
+
+
+def join(
+    a: Tree, b: Tree, path: tuple[str, ...] = (), own: set[int] | None = None
+) -> Tree:
+    """Both trees in one; leaves that meet must agree, sizes given by one suffice.
+
+    Neither is changed, but for the groups whose ids are in `own`: so that many joins to
+    one tree copy each group once.
+
+    Raises:
+        TreeConflict: naming the path, and what the two expect there.
+    """
+    if a is b:
+        return a
+    if isinstance(a, dict) and isinstance(b, dict):
+        joined = a
+        if own is None or id(a) not in own:
+            joined = dict(a)
+        if own is not None:
+            own.add(id(joined))
+        for name, part in b.items():
+            old = joined.get(name)
+            joined[name] = part if old is None else join(old, part, (*path, name), own)
+        return joined
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return [
+            join(x, y, (*path, str(i)), own)
+            for i, (x, y) in enumerate(zip(a, b, strict=True))
+        ]
+    if isinstance(a, Leaf) and isinstance(b, Leaf):
+        return _join_leaves(a, b, path)
+    raise TreeConflict(path, f"one node has {_kind(a)} here, another {_kind(b)}")
+
+
+def _join_leaves(a: Leaf, b: Leaf, path: tuple[str, ...]) -> Leaf:
+    if (a.dtype, a.kind, a.stack) != (b.dtype, b.kind, b.stack):
+        raise TreeConflict(
+            path,
+            f"one node has a {a.dtype} {a.kind} stacked {list(a.stack)} here, another "
+            f"a {b.dtype} {b.kind} stacked {list(b.stack)}",
+        )
+    if len(a.shape) == len(b.shape):
+        pairs = list(zip(a.shape, b.shape, strict=True))
+        if all(x is None or y is None or x == y for x, y in pairs):
+            shape = tuple(y if x is None else x for x, y in pairs)
+            return replace(a, shape=shape, frozen=a.frozen or b.frozen)
+    raise TreeConflict(
+        path, f"one node has shape {list(a.shape)} here, another {list(b.shape)}"
+    )
+
+
+def _kind(tree: Tree) -> str:
+    if isinstance(tree, Leaf):
+        return "an array"
+    return "a list of copies" if isinstance(tree, list) else "a group"
+
+
+def stack(tree: Tree, count: int, below: int = 0) -> Tree:
+    """`tree` with a leading axis of `count` on every leaf.
+
+    Args:
+        below: how many parts of the path lie between the repeat and `tree`.
+    """
+    if isinstance(tree, Leaf):
+        return tree.stacked(count, below)
+    if isinstance(tree, list):
+        alike = {id(part): stack(part, count, below + 1) for part in _each(tree)}
+        return [alike[id(part)] for part in tree]
+    return {name: stack(part, count, below + 1) for name, part in tree.items()}
+
+
+def _each(parts: list[Tree]) -> Iterable[Tree]:
+    """The parts less those that are one object: copies that are alike."""
+    return {id(part): part for part in parts}.values()
+
+
+def has_state(tree: Tree) -> bool:
+    if isinstance(tree, Leaf):
+        return tree.kind == "state"
+    return any(map(has_state, tree.values() if isinstance(tree, dict) else _each(tree)))
