@@ -206,8 +206,8 @@ class Engine:
                 }
             else:
                 groups[name] = self.argument(part, env, sizes)
-        callees = step.callees
-        inputs = callees[-1].function.inputs if callees else {}
+        callees = [c.copy(i) for c in step.callees for i in range(c.copies)]
+        inputs = step.callees[-1].instance.function.inputs
         node = Control(
             step.op,  # type: ignore[arg-type]
             step.outputs,

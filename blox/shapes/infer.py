@@ -9,7 +9,8 @@ from typing import Any
 
 import jax
 
-from blox.runtime.context import Context, failed
+from blox.runtime.context import failed
+from blox.runtime.trees import Context, Env
 from blox.schema import ModelError
 from blox.schema.resolve.program import Arg
 
@@ -104,19 +105,19 @@ class Inference:
             for text in kind.texts:
                 if complexity(text, sizes) > MAX_TERMS:
                     raise undecided(f"expected at most {MAX_TERMS} terms in a size")
-        env: dict[str, Any] = {"$": {n: sizes[n] for n in kind.names}}
+        literals: dict[str, Any] = {}
         arrays: dict[str, Any] = {}
         for i, value in enumerate(given):
             if value is None or value.literal is not None:
-                env[str(i)] = None if value is None else value.literal
+                literals[str(i)] = None if value is None else value.literal
             else:
                 arrays[str(i)] = self._simple(value).abstract()
         own = kind.params(lane.dtype) if params is None else params
 
         def run(params: Any, arrays: dict[str, Any]) -> Any:
-            outputs, state = kind.act(
-                params, {**env, **arrays}, Context(lane.train, lane.dtype)
-            )
+            env = Env({n: (value,) for n, value in (literals | arrays).items()})
+            env.sizes = {n: sizes[n] for n in kind.names}
+            outputs, state = kind.act(params, env, Context(lane.train, lane.dtype))
             return outputs, state
 
         jaxpr, (outputs, state) = jax.make_jaxpr(run, return_shape=True)(own, arrays)

@@ -19,7 +19,7 @@ def call(node: Control) -> Rule:
 def scan(node: Control) -> Rule:
     """A `lax.scan`: slices of xs, a carry whose type stays, the rest stacked."""
     op: Any = node.op
-    repeat = op.op == "repeat"
+    repeat = op.CONTROL == "repeat_scan"
     axis = 0 if repeat else node.size(op.axis)
     count = node.size(op.count if repeat else op.length)
     cut, count = node.cut(node.typed("xs"), axis, count)
@@ -143,9 +143,13 @@ RULES: dict[str, Callable[[Control], Rule]] = {
 """By the module of `runtime.control` that runs them."""
 
 
+def no_copies(node: Control) -> Rule:
+    """A repeat of count 0: the carry as it came."""
+    carry, lost = node.typed("carry"), node.values.lost()
+    return tuple(carry.get(n) or lost for n in node.outputs)
+    yield  # a rule is a generator, even where nothing runs
+
+
 def rule(node: Control) -> Rule:
-    op: Any = node.op
-    name = op.op
-    if name == "repeat":
-        name = "repeat_scan" if op.scan else "repeat_list"
-    return RULES[name](node)
+    """The rule of the op's kind of control."""
+    return RULES[node.op.CONTROL](node) if node.callees else no_copies(node)
