@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 Severity = Literal["error", "warning"]
 
@@ -55,6 +55,16 @@ class Diagnostic:
     message: str
     hint: str = ""
     severity: Severity = "error"
+
+    def __post_init__(self) -> None:
+        from .codes import CODES  # here, as a sound file needs none
+
+        row = CODES.get(self.code)
+        if row is None or row.severity not in (self.severity, "either"):
+            raise ValueError(
+                f"expected a row of schema/codes.py, found the {self.severity} "
+                f"{self.code!r}"
+            )
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
@@ -122,7 +132,7 @@ class BloxError(ValueError):
         super().__init__("\n".join(str(d) for d in self.diagnostics))
 
     @classmethod
-    def one(cls, code: str, path: str, message: str, hint: str = "") -> BloxError:
+    def one(cls, code: str, path: str, message: str, hint: str = "") -> Self:
         return cls(Diagnostic(code, path, message, hint))
 
 

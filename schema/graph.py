@@ -196,19 +196,19 @@ class Graph(Strict):
 
     @classmethod
     def parse(cls, data: Any) -> Graph:
-        """A Graph from plain data (not yet checked beyond the form of its parts).
+        """A Graph from plain data. Its fields are checked, its meaning not yet.
 
         Raises:
-            SpecError: every fault of form in one error.
+            SpecError: every faulty field in one error.
         """
         wrong = list(_check_format(data))
         try:
             graph = cls.model_validate(data)
         except ValidationError as error:
-            from .parse.pydantic_errors import form_diagnostics
+            from .parse.pydantic_errors import field_diagnostics
 
             # Another version may differ in everything else.
-            rest = [] if wrong and "format" in data else form_diagnostics(error, data)
+            rest = [] if wrong and "format" in data else field_diagnostics(error, data)
             raise SpecError([*wrong, *rest]) from None
         if wrong:
             raise SpecError(wrong)

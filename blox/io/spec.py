@@ -26,6 +26,8 @@ FORMAT_KEY = "blox.format"
 DIGEST_KEY = "blox.digest"
 VERSION_KEY = "blox.version"
 
+_CODES = {"weights-log": "weights-log", "weights-size": "file-size"}
+
 PathLike = str | os.PathLike[str]
 
 
@@ -59,8 +61,7 @@ def spec_files(path: Path) -> dict[str, bytes]:
             return _of_folder(path)
     except WeightsError as error:
         raise SpecError(
-            replace(d, code=d.code.replace("weights-", "file-"))
-            for d in error.diagnostics
+            replace(d, code=_CODES.get(d.code, "file-read")) for d in error.diagnostics
         ) from None
     except OSError as error:
         reason = f"can't be read: {error.strerror or type(error).__name__}"
@@ -110,7 +111,7 @@ def parse_spec(files: dict[str, bytes]) -> Graph:
     """The Graph that all of `files` hold; its meaning is not checked yet.
 
     Raises:
-        SpecError: every fault of form, or files that hold different Graphs.
+        SpecError: every faulty field, or files that hold different Graphs.
     """
     (name, data), *others = files.items()
     graph = _parsed(data)
@@ -145,14 +146,14 @@ def _difference(a: Any, b: Any, path: str = "") -> str | None:
 
 
 def read_graph(path: PathLike) -> Graph:
-    """The Graph at `path`, without its weights; its form is checked, its meaning not.
+    """The Graph at `path`, without its weights; its fields are checked, its meaning not.
 
     Args:
         path: a model folder, a single `.safetensors` file, a `.json` or `.msgpack` file
             that holds a Graph, or `hf://owner/name[@revision]`.
 
     Raises:
-        SpecError: every fault of form, or no Graph at `path`.
+        SpecError: every faulty field, or no Graph at `path`.
     """
     from . import hub
 

@@ -66,7 +66,7 @@ def _is_bad(token: str, code: str) -> bool:
 
 
 def graph_path(loc: Place) -> str:
-    """A place in plain data as the graph path that faults there are told by."""
+    """The graph path of a place in plain data."""
     parts = list(loc)
     if parts and parts[-1] == "[key]":
         parts.pop()

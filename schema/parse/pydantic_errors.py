@@ -30,14 +30,20 @@ _EXPECTED = {
     "model_attributes_type": "expected an object",
     "too_short": "expected at least one item",
 }
+_CODES = {
+    "missing": "field-missing",
+    "extra_forbidden": "field-unknown",
+    "expression": "expression",
+    "reserved_name": "name-reserved",
+}
 _WHOLE = {"missing", "extra_forbidden"}
 _LABEL = re.compile(r"(function-\w+|list|dict|literal|nullable|constrained-\w+)\[.*")
 _BARE_LABELS = {"int", "float", "str", "bool"}
 _NODE = 5  # functions, its name, nodes, the node's name, a field: the branches follow
 
 
-def form_diagnostics(error: ValidationError, data: Any) -> list[Diagnostic]:
-    """One diagnostic per fault of form; the branches of a union that fail are one.
+def field_diagnostics(error: ValidationError, data: Any) -> list[Diagnostic]:
+    """One diagnostic per faulty field; the branches of a union that fail are one.
 
     Args:
         error: what Pydantic found.
@@ -57,7 +63,7 @@ def form_diagnostics(error: ValidationError, data: Any) -> list[Diagnostic]:
         if hint:
             hints[path] = hint
         if not messages:
-            messages.append(f"form-{item['type']}".replace("_", "-"))
+            messages.append(_code(item))
         else:
             message = message.removeprefix("expected ")
         if message not in messages:
@@ -91,6 +97,12 @@ def _split(loc: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...] | Non
         ):
             return loc[:i], loc[i + 1 :]
     return loc, None
+
+
+def _code(item: Any) -> str:
+    if item["type"] == "unknown_op":
+        return "op-unknown"
+    return _CODES.get(item["type"], "field-value")
 
 
 def _message(item: Any, hints: bool) -> tuple[str, str]:

@@ -27,14 +27,16 @@ _TEXTS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def read_plain(data: bytes) -> Any:
-    """The plain data of a JSON or msgpack document, told apart by its first byte.
+    """The plain data of a JSON or msgpack document, distinguished by its first byte.
 
     Raises:
         SpecError: malformed text, duplicate keys, NaN or infinity, integers beyond 64
             bits, or more depth, items, text or bytes than any model needs.
     """
     if len(data) > MAX_BYTES:
-        raise _refused("size", f"expected at most {MAX_BYTES} bytes, found {len(data)}")
+        raise _refused(
+            "file-size", f"expected at most {MAX_BYTES} bytes, found {len(data)}"
+        )
     is_map = data[:1] and (0x80 <= data[0] <= 0x8F or data[0] in (0xDE, 0xDF))
     try:
         value = _read_msgpack(data) if is_map else _read_json(data)
@@ -42,41 +44,38 @@ def read_plain(data: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except SpecError as error:
-        told = error if is_map else _placed(error, data)
-        raise told from None
+        raise (error if is_map else _placed(error, data)) from None
     return value
 
 
 def _placed(error: SpecError, data: bytes) -> SpecError:
-    """The error with the path of the fault in a JSON text, where it can be told."""
-    (told,) = error.diagnostics
-    if told.code not in FAULTS:
+    """The error with the path of the fault in a JSON text, where it can be fault."""
+    (fault,) = error.diagnostics
+    if fault.code not in FAULTS:
         return error
-    found = find_fault(data.decode(), told.code)
+    found = find_fault(data.decode(), fault.code)
     if found is None or len(found[0]) > MAX_DEPTH:
         return error
     place, text = found
-    message, _, _ = told.message.partition(", found ")
+    message, _, _ = fault.message.partition(", found ")
     text = text if len(text) <= 20 else f"{len(text)} digits"
-    if told.code == "file-duplicate-key":
+    if fault.code == "file-duplicate-key":
         text = quote(place[-1])
     return SpecError(
-        replace(told, path=graph_path(place), message=f"{message}, found {text}")
+        replace(fault, path=graph_path(place), message=f"{message}, found {text}")
     )
 
 
 def _too_deep() -> SpecError:
-    return _refused("depth", f"expected at most {MAX_DEPTH} levels, found more")
+    return _refused("file-depth", f"expected at most {MAX_DEPTH} levels, found more")
 
 
 def _too_many() -> SpecError:
-    return _refused("count", f"expected at most {MAX_ITEMS} items, found more")
+    return _refused("file-count", f"expected at most {MAX_ITEMS} items, found more")
 
 
 def _refused(code: str, message: str, hint: str = "") -> SpecError:
-    error = SpecError.one(f"file-{code}", "", message, hint)
-    assert isinstance(error, SpecError)
-    return error
+    return SpecError.one(code, "", message, hint)
 
 
 def _pairs(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
@@ -85,20 +84,22 @@ def _pairs(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
     if len(result) < len(pairs):
         counts = Counter(key for key, _ in pairs)
         key = next(key for key, count in counts.items() if count > 1)
-        raise _refused("duplicate-key", f"expected each key once, found {quote(key)}")
+        raise _refused(
+            "file-duplicate-key", f"expected each key once, found {quote(key)}"
+        )
     return result
 
 
 def _integer(text: str) -> int:
     if len(text) > 20:
         raise _refused(
-            "integer", f"expected a 64-bit integer, found {len(text)} digits"
+            "file-integer", f"expected a 64-bit integer, found {len(text)} digits"
         )
     return int(text)
 
 
 def _constant(text: str) -> float:
-    raise _refused("number", f"expected a finite number, found {text}")
+    raise _refused("file-number", f"expected a finite number, found {text}")
 
 
 def _read_json(data: bytes) -> Any:
@@ -109,7 +110,7 @@ def _read_json(data: bytes) -> Any:
     ):
         raise _too_many()
     if not data.strip():
-        raise _refused("syntax", "expected JSON, found an empty file")
+        raise _refused("file-syntax", "expected JSON, found an empty file")
     try:
         return json.loads(
             data.decode("utf-8"),
@@ -119,16 +120,18 @@ def _read_json(data: bytes) -> Any:
         )
     except UnicodeDecodeError as error:
         raise _refused(
-            "encoding", f"expected UTF-8, found byte {error.start}"
+            "file-encoding", f"expected UTF-8, found byte {error.start}"
         ) from None
     except json.JSONDecodeError as error:
         if data.startswith(codecs.BOM_UTF8):
             hint = "save it as UTF-8 without one"
             raise _refused(
-                "syntax", "expected JSON, found a byte order mark", hint
+                "file-syntax", "expected JSON, found a byte order mark", hint
             ) from None
         where = f"line {error.lineno}, column {error.colno}"
-        raise _refused("syntax", f"expected JSON, found an error at {where}") from None
+        raise _refused(
+            "file-syntax", f"expected JSON, found an error at {where}"
+        ) from None
 
 
 def _punctuation(data: bytes) -> int:
@@ -145,7 +148,9 @@ def _read_msgpack(data: bytes) -> Any:
         raise
     except (ValueError, msgpack.exceptions.UnpackException) as error:
         kind = type(error).__name__
-        raise _refused("syntax", f"expected msgpack, found an error ({kind})") from None
+        raise _refused(
+            "file-syntax", f"expected msgpack, found an error ({kind})"
+        ) from None
 
 
 # Bytes after the first one, of numbers by their type; of what has a length, of that.
@@ -166,7 +171,9 @@ def _check_lengths(data: bytes) -> None:
             continue
         left[-1] -= 1
         if at >= len(data):
-            raise _refused("syntax", "expected msgpack, found that it ends too early")
+            raise _refused(
+                "file-syntax", "expected msgpack, found that it ends too early"
+            )
         first, count = data[at], 0
         at += 1
         if first < 0x80 or first >= 0xE0:
@@ -193,7 +200,9 @@ def _check_lengths(data: bytes) -> None:
             if len(left) > MAX_DEPTH + 1:
                 raise _too_deep()
         else:
-            raise _refused("type", f"expected plain data, found msgpack type {first}")
+            raise _refused(
+                "file-type", f"expected plain data, found msgpack type {first}"
+            )
 
 
 def _check(value: Any) -> None:
@@ -217,14 +226,16 @@ def _check(value: Any) -> None:
                     _check_text(part)
                 case float():
                     if not math.isfinite(part):
-                        raise _refused("number", "expected a finite number")
+                        raise _refused("file-number", "expected a finite number")
                 case int():
                     if not -INT64 <= part < INT64:
-                        raise _refused("integer", "expected a 64-bit integer")
+                        raise _refused("file-integer", "expected a 64-bit integer")
                 case None:
                     pass
                 case _:
-                    raise _refused("type", f"expected plain data, found {quote(part)}")
+                    raise _refused(
+                        "file-type", f"expected plain data, found {quote(part)}"
+                    )
         if items > MAX_ITEMS:
             raise _too_many()
         level = inner
@@ -232,11 +243,11 @@ def _check(value: Any) -> None:
 
 def _check_text(text: str) -> None:
     if len(text) > MAX_TEXT:
-        raise _refused("text", f"expected at most {MAX_TEXT} characters in a text")
+        raise _refused("file-text", f"expected at most {MAX_TEXT} characters in a text")
     if not text.isascii():
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
             raise _refused(
-                "encoding", "expected text, found a lone surrogate"
+                "file-encoding", "expected text, found a lone surrogate"
             ) from None

@@ -92,7 +92,7 @@ def from_bytes(data: bytes) -> Graph:
     """A Graph from JSON or msgpack, read strictly; its meaning is not checked yet.
 
     Raises:
-        SpecError: every fault of form in one error.
+        SpecError: every faulty field in one error.
     """
     return Graph.parse(read_plain(data))
 

@@ -22,7 +22,7 @@ def reorder(data: dict[str, Any] | Graph) -> Graph:
     no order helps, keep theirs, for the checks to name.
 
     Raises:
-        SpecError: every fault of form in one error.
+        SpecError: every faulty field in one error.
     """
     graph = data if isinstance(data, Graph) else Graph.parse(data)
     result = plain(graph)

@@ -84,11 +84,11 @@ def test_json_is_for_scripts(
 
 def test_github_annotations_are_one_line_each_and_escaped() -> None:
     found = Diagnostic(
-        "a:b,c", "main.x", "100 % wrong\r\n::set-output name=x::y", "see\nthere"
+        "shape", "main.x", "100 % wrong\r\n::set-output name=x::y", "see\nthere"
     )
     (line,) = as_github([FileReport("mo,del:1\n.json", [found])]).splitlines()
     assert line == (
-        r"::error file=mo%2Cdel%3A1\n.json,title=blox a%3Ab%2Cc::"
+        r"::error file=mo%2Cdel%3A1\n.json,title=blox shape::"
         r"main.x: 100 %25 wrong\r\n::set-output name=x::y; see\nthere"
     )
 
@@ -104,7 +104,7 @@ def test_github_annotations_point_at_the_file(
 
 
 def test_text_of_findings_is_inert() -> None:
-    found = Diagnostic("code", "main.x", "\x1b[31mred\x07 [bold]x[/bold]\nnew", "")
+    found = Diagnostic("shape", "main.x", "\x1b[31mred\x07 [bold]x[/bold]\nnew", "")
     text = as_text([FileReport("a\x1b]0;title\x07", [found])])
     assert r"main.x: \x1b[31mred\x07 [bold]x[/bold]\nnew" in text
     assert r"a\x1b]0;title\x07" in text

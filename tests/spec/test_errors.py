@@ -240,11 +240,11 @@ def test_reports_are_bounded_and_say_each_thing_once() -> None:
     report = Report()
     for _ in range(3):
         for i in range(MAX_DIAGNOSTICS):
-            report.error("code", f"path{i}", "message")
-            report.warn("code", f"path{i}", "message")
+            report.error("shape", f"path{i}", "message")
+            report.warn("unused-node", f"path{i}", "message")
     assert len(report.diagnostics) == 2 * MAX_DIAGNOSTICS
     assert len(report.errors) == MAX_DIAGNOSTICS
-    report.error("code", "one", "more")
+    report.error("shape", "one", "more")
     assert str(report.errors[-1]) == "and 1 more"
     assert not report.ok
 
