@@ -152,8 +152,8 @@ GROUPS: dict[str, tuple[Code, ...]] = {
              "were tried fit",
              'bx.validate("model") where JAX can\'t compare two products of dims',
              "warning"),
-        Code("shape-skipped", "an entry that is too large to be traced",
-             'bx.validate("model") of an entry of 20,001 nodes', "warning"),
+        Code("shape-skipped", "an entry whose shapes take more work than a file may",
+             'bx.validate("model") with sizes that multiply without end', "warning"),
         Code("too-large", "more nodes, copies, arrays or elements than the limits of "
              "docs/format.md allow",
              '{"op": "param", "shape": [1099511627776, 1024]}'),
