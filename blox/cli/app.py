@@ -10,7 +10,13 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from blox.cli.output import FINDINGS, error_lines, say, tolerant_streams
+from blox.cli.output import (
+    FINDINGS,
+    error_lines,
+    platform_fault,
+    say,
+    tolerant_streams,
+)
 from blox.show.printable import printable
 
 COMMANDS = {
@@ -60,6 +66,12 @@ class LazyGroup(TyperGroup):
                 raise
             for line in error_lines(error):
                 say(f"blox: {printable(line)}", err=True)
+            raise typer.Exit(FINDINGS) from None
+        except (RuntimeError, AssertionError):
+            # What JAX raises where the platform is not there depends on the platform.
+            if (fault := platform_fault()) is None:
+                raise
+            say(f"blox: {printable(fault)}", err=True)
             raise typer.Exit(FINDINGS) from None
 
 

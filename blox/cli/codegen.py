@@ -7,12 +7,11 @@ import shlex
 import sys
 from collections.abc import Callable
 from itertools import islice
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from blox.cli.output import existing, fail, say, usage
+from blox.cli.output import existing, fail, place, say, usage
 from blox.cli.validate import HUB
 from blox.cli.writing import write_atomically
 from blox.show.printable import printable
@@ -69,9 +68,10 @@ def codegen(
     if output == "-":
         sys.stdout.write(source)
         return
-    file = Path(output)
-    if file.is_dir():
-        usage(f"{output}: expected a file, found a folder")
+    file = place(output)
+    if file.exists() and not file.is_file():
+        found = "a folder" if file.is_dir() else "something else"
+        usage(f"{output}: expected a file, found {found}")
     old = file.read_bytes() if file.exists() else None
     new = source.encode()
     if old == new:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from blox.cli.output import fail, say
+from blox.cli.output import fail, place, say
 from blox.cli.pictures import drawn
 from blox.cli.writing import write_atomically
 from blox.show.printable import printable
@@ -44,7 +44,7 @@ def demo(
         blox demo --output ~/digits
     """
     start = time.perf_counter()
-    folder = Path(output)
+    folder = place(output)
     model = folder / "model"
     file = folder / "digits.py"
     files = _files(folder, file)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from blox.cli.output import existing, fail, say
+from blox.cli.output import existing, fail, place, say
 from blox.cli.writing import keep_apart
 from blox.show.printable import printable
 
@@ -56,7 +55,7 @@ def init(
     from blox.io.spec import read_graph
 
     existing(graph)
-    target = Path(dst)
+    target = place(dst)
     keep_apart(target, WEIGHTS, force)
     spec = read_graph(graph)
     spec.program()

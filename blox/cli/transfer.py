@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from blox.cli.app import OPTIONS, example_text
 from blox.cli.init import WEIGHTS
-from blox.cli.output import existing, say, usage
+from blox.cli.output import existing, place, say, usage
 from blox.cli.writing import keep_apart
 from blox.show.printable import printable
 
@@ -64,7 +63,7 @@ def import_hf(
 
     Nothing in SRC is executed. Inputs and outputs keep their names.
     """
-    source, target = existing(src), Path(dst)
+    source, target = existing(src), place(dst)
     if not source.is_dir():
         usage(f"{src}: expected the folder of a checkpoint, found a file")
     keep_apart(target, (*WEIGHTS, "graph.json", "graph.msgpack"), force)
@@ -109,7 +108,7 @@ def export_hf(
     part of a model: copy them into DST.
     """
     existing(model)
-    target = Path(dst)
+    target = place(dst)
     if target.exists() and not target.is_dir():
         usage(f"{dst}: expected a folder, found a file")
     keep_apart(target, CHECKPOINT, force)

@@ -56,7 +56,7 @@ def validate(
         if not path.startswith(HUB):
             existing(path)
         reports.append(FileReport(path, _findings(path, structure)))
-    say(FORMATS[format](reports))
+    say(FORMATS[format](reports), commands=format == "github")
     if not all(r.fine(strict=strict) for r in reports):
         raise typer.Exit(FINDINGS)
 

@@ -7,6 +7,8 @@ import keyword
 import math
 import re
 
+from ...schema.inert import inert
+
 
 def identifier(name: str) -> str:
     """The name itself.
@@ -30,7 +32,7 @@ def literal(value: object) -> str:
             return repr(value)
         case str():
             quote = "'" if value.count('"') > value.count("'") else '"'
-            return quote + escaped(value, quote) + quote
+            return quote + inert(escaped(value, quote)) + quote
         case int():
             return repr(value)
         case float() if math.isfinite(value):
@@ -60,7 +62,7 @@ def docstring(text: str, indent: int) -> list[str]:
     spaces at the ends of lines and of the whole.
     """
     lines = [line.rstrip() for line in inspect.cleandoc(text).strip().split("\n")]
-    quoted = [_no_command(_inert(line)) for line in lines]
+    quoted = [inert(_quoted(line)) for line in lines]
     quoted[0] = '"""' + quoted[0]
     if len(quoted) > 1:
         quoted.append('"""')
@@ -70,17 +72,9 @@ def docstring(text: str, indent: int) -> list[str]:
     return [(margin + line).rstrip() for line in quoted]
 
 
-def _inert(line: str) -> str:
+def _quoted(line: str) -> str:
     """Escape a line of a docstring, quotes where three could meet."""
     parts = re.split(r'("{3,}|^"+|"+$)', line)
     quotes = iter(parts[1::2])
     docs = [escaped(part, "") + '\\"' * len(next(quotes, "")) for part in parts[::2]]
     return "".join(docs)
-
-
-def _no_command(line: str) -> str:
-    """No command of a CI runner, which read `::error::` and `##[error]` off its output."""
-    text = line.lstrip()
-    if not text.startswith(("::", "##[")):
-        return line
-    return line[: len(line) - len(text)] + f"\\x{ord(text[0]):02x}" + text[1:]
