@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -9,8 +10,6 @@ import jax.numpy as jnp
 from jax import Array
 
 from .inline import inline
-
-dynamic_update_slice = jax.lax.dynamic_update_slice_in_dim
 
 
 @inline
@@ -28,6 +27,27 @@ def take_along_axis(x: Array, indices: Array, *, axis: int, mode: str) -> Array:
     return jnp.take_along_axis(x, indices, axis=axis, mode=mode)
 
 
-@inline
-def dynamic_slice(x: Array, start: Array, *, size: int, axis: int) -> Array:
-    return jax.lax.dynamic_slice_in_dim(x, start, size, axis)
+def dynamic_slice(
+    x: Array, start: Sequence[Any], *, size: Sequence[int], axis: Sequence[int]
+) -> Array:
+    """size elements of x from start along each axis."""
+    if len(axis) == 1:
+        return jax.lax.dynamic_slice_in_dim(x, start[0], size[0], axis=axis[0])
+    starts: list[Any] = [0] * x.ndim
+    sizes = [*x.shape]
+    for i, at, n in zip(axis, start, size, strict=True):
+        starts[i] = at
+        sizes[i] = n
+    return jax.lax.dynamic_slice(x, starts, sizes)
+
+
+def dynamic_update_slice(
+    x: Array, update: Array, start: Sequence[Any], *, axis: Sequence[int]
+) -> Array:
+    """x with update in place of its elements from start along each axis."""
+    if len(axis) == 1:
+        return jax.lax.dynamic_update_slice_in_dim(x, update, start[0], axis=axis[0])
+    starts: list[Any] = [0] * x.ndim
+    for i, at in zip(axis, start, strict=True):
+        starts[i] = at
+    return jax.lax.dynamic_update_slice(x, update, starts)

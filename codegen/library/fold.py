@@ -80,7 +80,11 @@ class Folder(ast.NodeTransformer):
                 return ast.Tuple(node.value.elts[self._slice(node.slice)])
             except _Unknown:
                 return node
-        if isinstance(node.value, ast.Tuple) and not isinstance(node.slice, ast.Slice):
+        one = isinstance(node.value, ast.List) and len(node.value.elts) == 1
+        if (one or isinstance(node.value, ast.Tuple)) and not isinstance(
+            node.slice, ast.Slice
+        ):
+            assert isinstance(node.value, ast.List | ast.Tuple)
             try:
                 part: ast.expr = node.value.elts[self.evaluate(node.slice)]
             except (_Unknown, TypeError, IndexError):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from ..expressions import ExpressionError, names
-from ..fields import Int, Size, Tensor
+from ..fields import Int, Size, Tensor, Tensors
 from ..op import Op
 from ..problems import Problem
 
@@ -146,26 +146,47 @@ class TakeAlongAxis(Op):
 
 
 class DynamicSlice(Op):
-    """`size` elements of x from `start`, a scalar, along `axis`.
+    """`size` elements of x from `start` along each axis of `axis`, all of the others.
 
-    (..., n) -> (..., size) for axis -1. The slice is moved to lie within x.
+    x (..., n), a scalar start -> (..., size) for axis [-1]. `start`, `size` and `axis`
+    have one item for each axis that is cut; a start is moved so that the slice lies
+    within x.
     """
 
     op: Literal["dynamic_slice"] = "dynamic_slice"
     x: Tensor
-    start: Tensor
-    size: Size
-    axis: Int
+    start: Tensors
+    size: list[Size]
+    axis: list[Int]
+
+    def problems(self) -> Iterator[Problem]:
+        yield from _one_an_axis(self.axis, start=self.start, size=self.size)
 
 
 class DynamicUpdateSlice(Op):
-    """x with `update` in place of its elements from `start`, a scalar, along `axis`.
+    """x with `update` in place of its elements from `start` along each axis of `axis`.
 
-    (..., n), (..., m), () -> (..., n) for axis -1; a start beyond n - m is moved there.
+    x (..., n), update (..., m), a scalar start -> (..., n) for axis [-1]; the other axes
+    of update are those of x. `start` and `axis` have one item for each axis; a start is
+    moved so that the update lies within x.
     """
 
     op: Literal["dynamic_update_slice"] = "dynamic_update_slice"
     x: Tensor
     update: Tensor
-    start: Tensor
-    axis: Int
+    start: Tensors
+    axis: list[Int]
+
+    def problems(self) -> Iterator[Problem]:
+        yield from _one_an_axis(self.axis, start=self.start)
+
+
+def _one_an_axis(axes: Sequence[Any], **lists: Sequence[Any]) -> Iterator[Problem]:
+    """Problems of lists that have an item for each axis."""
+    for field, items in lists.items():
+        if len(items) != len(axes):
+            found = len(items)
+            yield Problem.expected(field, f"{len(axes)}, one for each axis", found)
+    known = [a for a in axes if isinstance(a, int)]
+    if len(set(known)) != len(known):
+        yield Problem.expected("axis", "each axis once", list(axes))

@@ -69,7 +69,7 @@ X: list[int | str] = ["batch", "$width"]
             3,
         ),
         (
-            lambda f, x: f.dynamic_slice("y", x, 0, size=20, axis=0),
+            lambda f, x: f.dynamic_slice("y", x, [0], size=[20], axis=[0]),
             ["long", 3],
             "[20, 3]",
             3,
@@ -77,7 +77,7 @@ X: list[int | str] = ["batch", "$width"]
         (lambda f, x: f.reshape("y", x, shape=[-1, 4]), X, "[2*batch, 4]", 4),
         # JAX can't decide these; sample sizes tell what they can.
         (
-            lambda f, x: f.dynamic_slice("y", x, 0, size=20, axis=0),
+            lambda f, x: f.dynamic_slice("y", x, [0], size=[20], axis=[0]),
             ["seq", 3],
             "[20, 3]",
             3,

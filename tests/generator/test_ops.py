@@ -90,7 +90,9 @@ VARIANTS: list[Case] = [
     ("negative", {}, (X,)),
     ("minimum", {}, (X, 0)),
     ("take", {"axis": 0, "mode": "wrap"}, (X, 1)),
-    ("dynamic_slice", {"size": 2, "axis": -1}, (X, 1)),
+    ("dynamic_slice", {"size": [2], "axis": [-1]}, (X, [1])),
+    ("dynamic_slice", {"size": [2, 1], "axis": [-1, 0]}, (X, [1, 0])),
+    ("dynamic_update_slice", {"axis": [0, 1]}, (X, X[:1, :2], [1, 2])),
 ]  # fmt: skip
 
 

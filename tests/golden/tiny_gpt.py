@@ -2,7 +2,7 @@
 empty cache.
 
 40,736 parameters in 16 arrays. License: MIT.
-Made by blox of sha256:8f177709fe358d2234e2a359edf8ad26fdbb0787c7cdabb5329592fa015a382f
+Made by blox of sha256:d0ae8020f209338e4ac7a4c7135f839f935b6927fa435ea7dcab202bedeac0bd
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(tiny_gpt)(params, tokens)

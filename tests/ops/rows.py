@@ -188,14 +188,14 @@ SHAPES: dict[str, Row] = {
         {"axis": -1}, (X, INTS), reference=lambda x, i: np.take_along_axis(x, i, -1)
     ),
     "dynamic_slice": Row(
-        {"size": 2, "axis": -1},
-        (X, np.int32(3)),
+        {"size": [2], "axis": [-1]},
+        (X, [np.int32(3)]),
         reference=lambda x, start: x[:, 2:4],
         lead=False,
     ),
     "dynamic_update_slice": Row(
-        {"axis": -1},
-        (X, Y[:, :2], np.int32(1)),
+        {"axis": [-1]},
+        (X, Y[:, :2], [np.int32(1)]),
         reference=lambda x, update, start: np.c_[x[:, :1], update, x[:, 3:]],
         lead=False,
     ),

@@ -55,6 +55,15 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
         {"op": "random_normal", "key": "k", "shape": [2**32], "dtype": "float"},
         "shape: expected at most 2**31 elements, found 4294967296",
     ),
+    (
+        {"op": "dynamic_slice", "x": "x", "start": [0], "size": [1, 2], "axis": [0]},
+        "size: expected 1, one for each axis, found 2",
+    ),
+    (
+        {"op": "dynamic_update_slice", "x": "x", "update": "u", "start": [0, 0]}
+        | {"axis": [1, 1]},
+        "axis: expected each axis once, found [1, 1]",
+    ),
     ({"op": "arange", "stop": 2**40}, "stop: expected at most 2**31 elements"),
     (
         {"op": "arange", "start": -(2**63), "stop": 2**63 - 1},

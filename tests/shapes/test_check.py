@@ -106,8 +106,8 @@ def test_constraints_are_kept_by_the_sizes_that_are_tried() -> None:
         "op": "dynamic_update_slice",
         "x": "cache",
         "update": "x",
-        "start": 0,
-        "axis": 0,
+        "start": [0],
+        "axis": [0],
     }
     data = spec({"y": write}, inputs=inputs)
     assert only(data).severity == "error"

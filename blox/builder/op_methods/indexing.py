@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from ..values import Operand, Value
@@ -53,24 +54,40 @@ class IndexingMethods(NodeMethods):
         )[0]
 
     def dynamic_slice(
-        self, name: str, x: Operand, start: Operand, *, size: int | str, axis: int | str
+        self,
+        name: str,
+        x: Operand,
+        start: Sequence[Operand],
+        *,
+        size: Sequence[int | str],
+        axis: Sequence[int | str],
     ) -> Value:
-        """`size` elements of x from `start`, a scalar, along `axis`.
+        """`size` elements of x from `start` along each axis of `axis`, all of the
+        others.
 
-        (..., n) -> (..., size) for axis -1. The slice is moved to lie within x.
+        x (..., n), a scalar start -> (..., size) for axis [-1]. `start`, `size` and
+        `axis` have one item for each axis that is cut; a start is moved so that the
+        slice lies within x.
         """
         return self._node(
             name, "dynamic_slice", x=x, start=start, size=size, axis=axis
         )[0]
 
     def dynamic_update_slice(
-        self, name: str, x: Operand, update: Operand, start: Operand, *, axis: int | str
+        self,
+        name: str,
+        x: Operand,
+        update: Operand,
+        start: Sequence[Operand],
+        *,
+        axis: Sequence[int | str],
     ) -> Value:
-        """x with `update` in place of its elements from `start`, a scalar, along
+        """x with `update` in place of its elements from `start` along each axis of
         `axis`.
 
-        (..., n), (..., m), () -> (..., n) for axis -1; a start beyond n - m is moved
-        there.
+        x (..., n), update (..., m), a scalar start -> (..., n) for axis [-1]; the other
+        axes of update are those of x. `start` and `axis` have one item for each axis; a
+        start is moved so that the update lies within x.
         """
         return self._node(
             name, "dynamic_update_slice", x=x, update=update, start=start, axis=axis
