@@ -1,17 +1,21 @@
 """The last look at a generated file: only what generated files are made of.
 
 Whatever a spec holds, and whatever goes wrong in the generator, the result is a file of
-functions over arrays: it reads what it defines, the modules of JAX that compute, a few
-builtins and methods, and importing it calls nothing but initialisers.
+functions over arrays: it reads what it defines, what its ops do in the library, and the
+little that loops and the end of a file need; importing it calls nothing but initialisers.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import get_args
 
 from ..schema.diagnostics import BloxError
+from ..schema.dtypes import DType
 from ..schema.names import BUILTINS
+from ..schema.ops.control import Remat
+from .library.allowed import Allowed, chains
 
 _NODES = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.arguments,
@@ -22,36 +26,46 @@ _NODES = (
     ast.ListComp, ast.DictComp, ast.comprehension, ast.JoinedStr, ast.FormattedValue,
     ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
 )  # fmt: skip
-IMPORTS = {
-    "import jax",
-    "import jax.numpy as jnp",
-    "import math",
-    "import zlib",
-    "from collections.abc import Callable",
-    "from collections.abc import Sequence",
-    "from functools import partial",
-    "from functools import reduce",
-    "from jax import Array",
-    "from pathlib import Path",
-    "from safetensors.flax import load_file",
-    "from typing import Any",
-    "from typing import Literal",
-}
-_MODULES = ("jax", "jnp", "math", "zlib")
-_OF_JAX = {
-    "checkpoint", "checkpoint_policies", "lax", "nn", "random", "tree", "vmap",
-}  # fmt: skip
-_BUILTINS = {
-    "ValueError", "abs", "all", "any", "bool", "dict", "enumerate", "float", "int",
-    "isinstance", "iter", "len", "list", "max", "min", "next", "range", "reversed",
-    "sorted", "str", "sum", "tuple", "zip",
-}  # fmt: skip
-_TAKEN = {*BUILTINS, *_BUILTINS, *_MODULES}
-_METHODS = {
-    *("append", "encode", "get", "glob", "isdigit", "items", "join", "partition"),
-    *("setdefault", "split", "startswith", "strip", "values"),  # of text, dicts, paths
-    *("T", "astype", "dtype", "ndim", "reshape", "shape", "size", "transpose"),
-}
+BASE = Allowed(
+    imports={
+        "zlib": "import zlib",
+        "Callable": "from collections.abc import Callable",
+        "partial": "from functools import partial",
+        "reduce": "from functools import reduce",
+        "Path": "from pathlib import Path",
+        "Any": "from typing import Any",
+        "Literal": "from typing import Literal",
+        "jax": "import jax",
+        "jnp": "import jax.numpy as jnp",
+        "Array": "from jax import Array",
+        "load_file": "from safetensors.flax import load_file",
+    },
+    paths=frozenset(
+        {
+            *(f"jnp.{name}" for name in (*get_args(DType), "bool_") if name != "float"),
+            *(f"jnp.{name}" for name in ("arange", "asarray", "moveaxis", "stack")),
+            "jnp.vectorize",
+            *(f"jax.checkpoint_policies.{name}" for name in get_args(Remat)),
+            *(f"jax.lax.{name}" for name in ("cond", "scan", "switch", "while_loop")),
+            *("jax.checkpoint", "jax.vmap"),
+            *("jax.random.bits", "jax.random.fold_in", "zlib.crc32"),
+        }
+    ),
+    attributes=frozenset(
+        """
+        append dtype encode get glob isdigit items join partition setdefault shape split
+        startswith strip values
+        """.split()  # noqa: SIM905
+    ),
+    builtins=frozenset(
+        """
+        ValueError abs all any bool dict enumerate float int isinstance iter len list max
+        min next range reversed sorted str sum tuple zip
+        """.split()  # noqa: SIM905
+    ),
+)
+"""What loops and branches, and the end of a file, are made of; ops add what they are."""
+
 _INITIALISERS = "jax.nn.initializers."
 
 
@@ -59,8 +73,12 @@ class GenerationError(BloxError):
     """The generator would have written what no generated file may hold."""
 
 
-def check(source: str) -> None:
+def check(source: str, ops: Allowed) -> None:
     """Parses a generated file and holds it to the allow-list.
+
+    Args:
+        source: the file.
+        ops: what the sources of its ops speak of.
 
     Raises:
         GenerationError: naming the line and what stands there.
@@ -71,21 +89,97 @@ def check(source: str) -> None:
         raise GenerationError.one(
             "generate", "", f"the file doesn't parse: {error}"
         ) from None
-    for line, problem in _problems(tree):
+    for line, problem in _Check(tree, ops).problems():
         raise GenerationError.one(
             "generate", f"line {line}", f"expected model code, found {problem}"
         )
 
 
-def _problems(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    known = {*_bound(tree), *_BUILTINS}
-    for node in ast.walk(tree):
-        problem = _problem(node, known)
-        if problem:
-            yield getattr(node, "lineno", 0), problem
-    for statement in tree.body:
-        for call in _called_at_import(statement):
-            yield call.lineno, f"a call at import of {ast.unparse(call.func)}"
+class _Check:
+    """One look at a file."""
+
+    def __init__(self, tree: ast.Module, ops: Allowed) -> None:
+        allowed = BASE | ops
+        self.tree = tree
+        self.lines = set(allowed.imports.values())
+        self.imported = allowed.imports.keys()
+        self.modules = {path.partition(".")[0] for path in allowed.paths}
+        self.paths, self.attributes = allowed.paths, allowed.attributes
+        self.known = {*_bound(tree), *allowed.builtins}
+        self.taken = {*BUILTINS, *allowed.builtins, *self.modules}
+
+    def problems(self) -> Iterator[tuple[int, str]]:
+        for node in ast.walk(self.tree):
+            problem = self._problem(node)
+            if problem:
+                yield getattr(node, "lineno", 0), problem
+        for root, parts in chains(self.tree):
+            path = ".".join([root, *parts])
+            if problem := self._attributes(root, parts):
+                yield _line(self.tree, path), problem
+        for statement in self.tree.body:
+            for call in _called_at_import(statement):
+                yield call.lineno, f"a call at import of {ast.unparse(call.func)}"
+
+    def _problem(self, node: ast.AST) -> str:
+        match node:
+            case ast.Import(names=names):
+                for alias in names:
+                    text = ast.unparse(ast.Import([alias]))
+                    if text not in self.lines:
+                        return text
+            case ast.ImportFrom(names=names):
+                for alias in names:
+                    text = ast.unparse(ast.ImportFrom(node.module, [alias], node.level))
+                    if text not in self.lines:
+                        return text
+            case ast.FunctionDef(decorator_list=[_, *_]):
+                return "a decorator"
+            case (
+                ast.FunctionDef(name=name)
+                | ast.arg(arg=name)
+                | ast.Name(id=name, ctx=ast.Store())
+            ) if name.startswith("__") or name in self.taken:
+                return f"a new meaning of {name}"
+            case ast.Name(id=name) if name not in self.known:
+                return name
+            case ast.Attribute() if not isinstance(node.ctx, ast.Load):
+                return f"a new meaning of {ast.unparse(node)}"
+            case ast.Subscript(value=value, ctx=ast.Store()) if not self._is_local(
+                value
+            ):
+                return f"a new part of {ast.unparse(value)}"
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append"))):
+                return ""
+            case ast.Expr(value=value) if not isinstance(value, ast.Constant):
+                return f"a bare {ast.unparse(value)}"
+            case ast.FormattedValue(value=value) if not isinstance(value, ast.Name):
+                return f"{{{ast.unparse(value)}}} in an f-string"
+        return "" if isinstance(node, _NODES) else type(node).__name__
+
+    def _attributes(self, root: str, parts: list[str]) -> str:
+        """What is wrong with `root.part.part`."""
+        path = ".".join([root, *parts])
+        if any(part.startswith("_") for part in parts):
+            return path
+        if root in self.imported:
+            known = path in self.paths or path.startswith(_INITIALISERS)
+            return "" if known else path
+        unknown = [part for part in parts if part not in self.attributes]
+        return f".{unknown[0]}" if unknown else ""
+
+    def _is_local(self, node: ast.expr) -> bool:
+        """A name of the file, or a part of one."""
+        while isinstance(node, ast.Subscript | ast.Call | ast.Attribute):
+            node = node.func if isinstance(node, ast.Call) else node.value
+        return isinstance(node, ast.Name) and node.id not in self.modules
+
+
+def _line(tree: ast.Module, path: str) -> int:
+    """The line of the first such attributes."""
+    last = path.rpartition(".")[2]
+    found = (n for n in ast.walk(tree) if isinstance(n, ast.Attribute))
+    return next((n.lineno for n in found if n.attr == last), 0)
 
 
 def _bound(tree: ast.Module) -> Iterator[str]:
@@ -98,64 +192,6 @@ def _bound(tree: ast.Module) -> Iterator[str]:
                 yield name
             case ast.Name(id=name, ctx=ast.Store()):
                 yield name
-
-
-def _problem(node: ast.AST, known: set[str]) -> str:
-    match node:
-        case ast.Import(names=names):
-            for alias in names:
-                text = ast.unparse(ast.Import([alias]))
-                if text not in IMPORTS:
-                    return text
-        case ast.ImportFrom(names=names):
-            for alias in names:
-                text = ast.unparse(ast.ImportFrom(node.module, [alias], node.level))
-                if text not in IMPORTS:
-                    return text
-        case ast.FunctionDef(decorator_list=[_, *_]):
-            return "a decorator"
-        case (
-            ast.FunctionDef(name=name)
-            | ast.arg(arg=name)
-            | ast.Name(id=name, ctx=ast.Store())
-        ) if name.startswith("__") or name in _TAKEN:
-            return f"a new meaning of {name}"
-        case ast.Name(id=name) if name not in known:
-            return name
-        case ast.Attribute():
-            return _attribute(node)
-        case ast.Subscript(value=value, ctx=ast.Store()) if not _is_local(value):
-            return f"a new part of {ast.unparse(value)}"
-        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append"))):
-            return ""
-        case ast.Expr(value=value) if not isinstance(value, ast.Constant):
-            return f"a bare {ast.unparse(value)}"
-        case ast.FormattedValue(value=value) if not isinstance(value, ast.Name):
-            return f"{{{ast.unparse(value)}}} in an f-string"
-    return "" if isinstance(node, _NODES) else type(node).__name__
-
-
-def _attribute(node: ast.Attribute) -> str:
-    """What is wrong with `value.attr`."""
-    if not isinstance(node.ctx, ast.Load):
-        return f"a new meaning of {ast.unparse(node)}"
-    path = ast.unparse(node).split(".")
-    if path[0] not in _MODULES:
-        return "" if node.attr in _METHODS else f".{node.attr}"
-    within = path[0] != "jax" or path[1] in _OF_JAX
-    public = not any(part.startswith("_") for part in path)
-    return "" if within and public and node.attr not in _FILES else ".".join(path)
-
-
-_FILES = {"load", "save", "savez", "fromfile", "frombuffer", "from_dlpack"}
-"""Functions of `jax.numpy` that reach beyond arrays."""
-
-
-def _is_local(node: ast.expr) -> bool:
-    """A name of the file, or a part of one."""
-    while isinstance(node, ast.Subscript | ast.Call | ast.Attribute):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return isinstance(node, ast.Name) and node.id not in _MODULES
 
 
 def _called_at_import(node: ast.AST) -> Iterator[ast.Call]:

@@ -12,29 +12,14 @@ import jinja2
 from ..schema.graph import Graph
 from ..schema.resolve.program import Program
 from ..schema.write.canonical import digest
-from .allowlist import check
+from .allowlist import BASE, GenerationError, check
 from .emit.function import FunctionWriter
 from .emit.table import table
+from .library.allowed import Allowed, ImportClash, import_block
 from .library.sources import Library, Reader
 from .nodes import names_in
 from .plan import Module
 from .printer import render
-
-_IMPORTS = {
-    "math": "import math",
-    "zlib": "import zlib",
-    "Callable": "from collections.abc import Callable",
-    "Sequence": "from collections.abc import Sequence",
-    "partial": "from functools import partial",
-    "reduce": "from functools import reduce",
-    "Path": "from pathlib import Path",
-    "Any": "from typing import Any",
-    "Literal": "from typing import Literal",
-    "jax": "import jax",
-    "jnp": "import jax.numpy as jnp",
-    "Array": "from jax import Array",
-    "load_file": "from safetensors.flax import load_file",
-}
 
 
 def generate(graph: Graph, read: Reader) -> str:
@@ -52,15 +37,20 @@ def generate(graph: Graph, read: Reader) -> str:
         SpecError: the Graph is not sound.
     """
     program = graph.program()
-    library = Library(read)
+    library = Library(read, _taken(graph))
     # What the file carries over is known when its functions are written, and what they
     # call by which name and with which arguments depends on that: so twice.
     draft = Module.of(program, library)
     _functions(draft)
     module = Module.of(program, library, draft.carried)
     functions = _functions(module)
-    text = _render(module, functions, module.carried.functions())
-    check(text)
+    ops = module.carried.functions()
+    try:
+        allowed = library.allowed({f.name for f in ops})
+    except ImportClash as error:
+        raise GenerationError.one("generate", "", str(error)) from None
+    text = _render(module, functions, ops, allowed)
+    check(text, allowed)
     return text
 
 
@@ -76,7 +66,10 @@ def _functions(module: Module) -> list[ast.FunctionDef]:
 
 
 def _render(
-    module: Module, functions: list[ast.FunctionDef], ops: list[ast.FunctionDef]
+    module: Module,
+    functions: list[ast.FunctionDef],
+    ops: list[ast.FunctionDef],
+    allowed: Allowed,
 ) -> str:
     """The file: rendered without imports, and then with those that it turns out to need."""
     params = table(module.program)
@@ -89,7 +82,7 @@ def _render(
         "table": params,
         "tables": [render([s]) for s in params.statements],
     }
-    imports = _imports(template.render(imports="", **parts))
+    imports = _imports(template.render(imports="", **parts), allowed)
     return template.render(imports=imports, **parts)
 
 
@@ -105,26 +98,19 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _imports(text: str) -> str:
-    used = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
-    third = ("import jax", "from jax", "from safetensors")
-    plain: dict[bool, list[str]] = {False: [], True: []}
-    members: dict[bool, dict[str, list[str]]] = {False: {}, True: {}}
-    for name, line in _IMPORTS.items():
-        if name not in used:
-            continue
-        outside = line.startswith(third)
-        if line.startswith("import"):
-            plain[outside].append(line)
-        else:
-            members[outside].setdefault(line.split(" import ")[0], []).append(name)
-    blocks = []
-    for outside in (False, True):
-        froms = sorted(members[outside].items())
-        lines = sorted(plain[outside])
-        lines += [f"{source} import {', '.join(sorted(n))}" for source, n in froms]
-        blocks.append("\n".join(lines))
-    return "\n\n".join(b for b in blocks if b)
+def _imports(text: str, ops: Allowed) -> str:
+    """What a file imports: what it speaks of, as its ops and the rest import it."""
+    used = names_in(ast.parse(text))
+    known = (BASE | ops).imports
+    return import_block(line for name, line in known.items() if name in used)
+
+
+def _taken(graph: Graph) -> set[str]:
+    """The names of the user that stand in a file as they are."""
+    names = {graph.name, *graph.attributes}
+    for title, function in graph.functions.items():
+        names |= {title, *function.inputs, *function.attributes}
+    return names
 
 
 def _about(program: Program) -> str:

@@ -105,6 +105,7 @@ class Module:
         names = [] if draft is None else [f.name for f in draft.functions()]
         dropped = {} if draft is None else {n: draft.dropped(n) for n in draft.uses}
         taken = {p.title for p in plans.values()} | {*names} | BUILTINS | GENERATED
+        taken |= library.names()
         return cls(program, library, plans, Carried(library), dropped, frozenset(taken))
 
     def argument(self, text: str) -> str:

@@ -10,7 +10,8 @@ from blox.schema import Graph
 
 
 @cache
-def _read(family: str) -> str:
+def read(family: str) -> str:
+    """The text of a module of the op library."""
     return (files("blox.ops") / f"{family}.py").read_text(encoding="utf-8")
 
 
@@ -24,4 +25,4 @@ def generate(graph: Graph) -> str:
     Raises:
         SpecError: the Graph is not sound.
     """
-    return codegen.generate(graph, _read)
+    return codegen.generate(graph, read)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 
 from ...schema.registry import Definition
-from ..nodes import is_atom, names_in_order
+from ..nodes import is_atom, names_in, names_in_order
+from .allowed import Allowed, imports_of
 from .fold import Folder
 
 Reader = Callable[[str], str]
@@ -66,25 +67,112 @@ class OpSource:
 
 
 class Library:
-    """The sources of all ops, read family by family when they are asked for."""
+    """The sources of all ops, read module by module when they are asked for.
 
-    def __init__(self, read: Reader) -> None:
+    Args:
+        read: gives the text of a module.
+        taken: names of the user that an import of a module must not hide; it gets
+            another one.
+    """
+
+    def __init__(self, read: Reader, taken: Set[str] = frozenset()) -> None:
         self._read = read
-        self._modules: dict[str, dict[str, OpSource]] = {}
+        self._taken = taken
+        self._modules: dict[str, OpModule] = {}
+        self._used: dict[tuple[str, str], None] = {}
 
     def op(self, definition: Definition) -> OpSource:
         module, name = self.module(definition.home), definition.python_name
-        return module.get(name) or module[f"{name}_"]
+        source = module.get(name) or module[f"{name}_"]
+        self._used[definition.home, source.name] = None
+        return source
 
-    def module(self, family: str) -> dict[str, OpSource]:
-        if family not in self._modules:
-            self._modules[family] = _module(self._read(family))
-        return self._modules[family]
+    def module(self, home: str) -> dict[str, OpSource]:
+        return self._module(home).sources
+
+    def _module(self, home: str) -> OpModule:
+        if home not in self._modules:
+            self._modules[home] = OpModule.of(self._read(home), self._taken)
+        return self._modules[home]
+
+    def names(self) -> set[str]:
+        """What the modules so far import, by the names that a file has for it."""
+        return {name for module in self._modules.values() for name in module.imports}
+
+    def allowed(self, names: Set[str]) -> Allowed:
+        """What the sources of all ops so far, and those of `names`, speak of."""
+        found = Allowed({}, frozenset(), frozenset(), frozenset())
+        wanted = dict(self._used)
+        for home, module in self._modules.items():
+            wanted |= {(home, n): None for n in module.sources if n in names}
+        for home, name in wanted:
+            module = self._modules[home]
+            found |= Allowed.of(module.closure(name), module.imports)
+        return found
 
 
-def _module(text: str) -> dict[str, OpSource]:
+@dataclass(frozen=True)
+class OpModule:
+    """A module of ops: its functions and aliases by name, and what it imports."""
+
+    sources: dict[str, OpSource]
+    imports: dict[str, str]
+
+    @classmethod
+    def of(cls, text: str, taken: Set[str]) -> OpModule:
+        tree = ast.parse(text)
+        imports = imports_of(tree)
+        other = {}
+        for name in imports.keys() & taken:
+            other[name] = f"{name}_"  # no name of a graph ends so
+            imports[other[name]] = _bound_as(imports.pop(name), other[name])
+        sources = _sources(_Renamed(other).visit(tree) if other else tree)
+        return cls(sources, imports)
+
+    def closure(self, name: str) -> list[ast.AST]:
+        """The source of a name, and those of the functions that it calls."""
+        found: dict[str, ast.AST] = {}
+        todo = [name]
+        while todo:
+            source = self.sources[todo.pop()]
+            tree = source.alias if source.function is None else source.function
+            assert tree is not None
+            if source.name not in found:
+                found[source.name] = tree
+                todo += names_in(tree) & self.sources.keys()
+        return list(found.values())
+
+
+class _Renamed(ast.NodeTransformer):
+    """Imported names by their names in the file, where no local has them."""
+
+    def __init__(self, other: Mapping[str, str]) -> None:
+        self.other = other
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        own = {a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}
+        hidden = own | assigned(node)
+        inner = _Renamed({k: v for k, v in self.other.items() if k not in hidden})
+        inner.generic_visit(node)
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.copy_location(
+            ast.Name(self.other.get(node.id, node.id), node.ctx), node
+        )
+
+
+def _bound_as(line: str, name: str) -> str:
+    """An import line that binds another name."""
+    (node,) = ast.parse(line).body
+    assert isinstance(node, ast.Import | ast.ImportFrom)
+    node.names[0].asname = name
+    return ast.unparse(node)
+
+
+def _sources(tree: ast.Module) -> dict[str, OpSource]:
     result: dict[str, OpSource] = {}
-    for node in ast.parse(text).body:
+    for node in tree.body:
         match node:
             case ast.FunctionDef(name=name, decorator_list=marks):
                 inline = any(

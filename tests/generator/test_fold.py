@@ -13,6 +13,7 @@ from blox.codegen.library.sources import Library
 from blox.codegen.library.specialize import Carried, Use
 from blox.codegen.library.tidy import tidy
 from blox.codegen.nodes import literal
+from blox.schema.registry import Definition
 
 
 def tree(text: str) -> ast.expr:
@@ -146,7 +147,7 @@ LIBRARY = Library(lambda family: SOURCE)
 def inlined(op: str, **operands: str) -> str | None:
     attributes = {"n": tree(operands.pop("n"))} if "n" in operands else {}
     values = {n: tree(v) for n, v in operands.items()}
-    found = LIBRARY.op("any", op).expression(values, attributes)
+    found = LIBRARY.op(Definition(op, 1, "any")).expression(values, attributes)
     return None if found is None else ast.unparse(found)
 
 
@@ -158,7 +159,7 @@ def test_an_expression_has_each_computed_operand_once_and_in_order() -> None:
     assert inlined("power", x="f(x)", n="2") is None  # f(x) would stand there twice
     assert inlined("norm", x="x") is None  # eps may be assigned to: it stays a function
     assert inlined("silu", x="x") is None
-    alias = LIBRARY.op("any", "sum").alias
+    alias = LIBRARY.op(Definition("sum", 1, "any")).alias
     assert alias is not None
     assert ast.unparse(alias) == "jnp.sum"
 
