@@ -18,17 +18,15 @@ from .trace import entering
 from .values import Flow, Value, show
 
 if TYPE_CHECKING:
-    from .control import ControlMethods
     from .writer import Writer
 
 _INDEX = Flow((), jnp.dtype("int32"))
 
 
 def prepare(
-    methods: ControlMethods, name: str, function: Callable[..., Any]
+    w: Writer, name: str, function: Callable[..., Any]
 ) -> tuple[Writer, Signature]:
-    """The writer behind the methods, and the function's form; the name is checked."""
-    w = methods._writer
+    """The writer, and the function's signature; the name is checked."""
     w.check_name(name)
     return w, signature(function)
 

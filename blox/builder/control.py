@@ -18,10 +18,10 @@ from .arguments import (
     node_data,
     prepare,
 )
-from .results import added, check_carry, picked, run, stacked
+from .results import added, branches, check_carry, picked, run, stacked
 from .signatures import signature
 from .trace import entering, trace
-from .values import Operand, Value, show
+from .values import Operand, Value
 
 if TYPE_CHECKING:
     from .writer import Writer
@@ -56,7 +56,7 @@ class ControlMethods:
         Inputs go by position or name, attributes of the function by name:
         `f.call("proj", project, x, features="$2 * width")`.
         """
-        w, form = prepare(self, name, function)
+        w, form = prepare(self._writer, name, function)
         given = by_position(w, name, form, inputs)
         own = {n: v for n, v in named.items() if n in form.attributes}
         given.update({n: v for n, v in named.items() if n not in form.attributes})
@@ -91,7 +91,7 @@ class ControlMethods:
         `scan` it is one `jax.lax.scan` over stacked parameters, else unrolled, and a
         list in `attributes` cycles.
         """
-        w, form = prepare(self, name, function)
+        w, form = prepare(self._writer, name, function)
         groups = by_name(w, name, carry=carry, xs=xs, inputs=inputs)
         own = attributes_of(w, name, form, attributes or {})
         steps = integer(w, f"{name}.count", count)
@@ -137,7 +137,7 @@ class ControlMethods:
         The node gives the last one, and all others stacked on `axis`. `length` is
         needed where there are no xs; `index` names the input that gets the step.
         """
-        w, form = prepare(self, name, function)
+        w, form = prepare(self._writer, name, function)
         groups = by_name(w, name, carry=carry, xs=xs, inputs=inputs)
         own = attributes_of(w, name, form, attributes or {})
         flows = input_flows(w, name, form, groups, index, axis=axis)
@@ -173,7 +173,7 @@ class ControlMethods:
         With a `count` every lane has its own parameters, stacked on a leading axis
         (experts); without one all lanes share them.
         """
-        w, form = prepare(self, name, function)
+        w, form = prepare(self._writer, name, function)
         groups = by_name(w, name, xs=xs, inputs=inputs)
         own = attributes_of(w, name, form, attributes or {})
         flows = input_flows(w, name, form, groups, axis=axis)
@@ -201,24 +201,13 @@ class ControlMethods:
         """`jax.lax.cond`: the outputs of `then` where the scalar `predicate` holds,
         else those of `otherwise`. Both take `inputs` and return outputs that are alike.
         """
-        w, form = prepare(self, name, then)
-        other = signature(otherwise)
+        w, form = prepare(self._writer, name, then)
         groups = by_name(w, name, inputs=inputs)
-        flows = input_flows(w, name, form, groups)
-        traced = trace(w.graph, then, flows, {})
-        second = trace(w.graph, otherwise, input_flows(w, name, other, groups), {})
-        for (output, a), b in zip(
-            traced.outputs.items(), second.outputs.values(), strict=False
-        ):
-            if a.shape is not None and b.shape is not None and a.shape != b.shape:
-                w.fault(
-                    name,
-                    f"expected {output} of {form.name} and {other.name} to have one "
-                    f"shape, found {show(a.shape)} and {show(b.shape)}",
-                )
+        traced = branches(w, name, [then, otherwise], groups)
         data = node_data(w, name, form, groups, {})
-        data |= {"op": "cond", "then": form.name, "else": other.name, "params": params}
+        data |= {"op": "cond", "then": form.name, "else": signature(otherwise).name}
         data["predicate"] = w.operand(f"{name}.predicate", predicate, OperandMark())
+        data["params"] = params
         return added(w, name, data, list(traced.outputs.values()), traced)
 
     def while_loop(
@@ -235,7 +224,7 @@ class ControlMethods:
         """`jax.lax.while_loop`: repeats `body` on the carry while `cond` of it holds,
         at most `max_steps` times. `body` returns the next carry, by name.
         """
-        w, form = prepare(self, name, body)
+        w, form = prepare(self._writer, name, body)
         groups = by_name(w, name, carry=carry, inputs=inputs)
         flows = input_flows(w, name, form, groups)
         traced, outputs = run(w, name, body, flows, {}, carry)

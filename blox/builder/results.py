@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from blox.schema.expressions import names
 from blox.schema.fields import is_expression
 
-from .arguments import numbers
+from .arguments import input_flows, numbers
 from .records import Record
+from .signatures import signature
 from .trace import SINGLE, Traced, rebuilt, trace
 from .values import Flow, Value, show
 from .written import means
@@ -70,6 +71,30 @@ def run(
                 f"{', '.join(outputs)}",
             )
     return traced, outputs
+
+
+def branches(
+    w: Writer,
+    name: str,
+    functions: Sequence[Callable[..., R]],
+    groups: Mapping[str, Mapping[str, Any]],
+) -> Traced[R]:
+    """Traces functions of which one runs, and compares them with the first."""
+    forms = [signature(function) for function in functions]
+    first, *others = [
+        trace(w.graph, function, input_flows(w, name, form, groups), {})
+        for function, form in zip(functions, forms, strict=True)
+    ]
+    for form, other in zip(forms[1:], others, strict=True):
+        flows = zip(first.outputs.items(), other.outputs.values(), strict=False)
+        for (output, a), b in flows:
+            if a.shape is not None and b.shape is not None and a.shape != b.shape:
+                w.fault(
+                    name,
+                    f"expected {output} of {forms[0].name} and {form.name} to have one "
+                    f"shape, found {show(a.shape)} and {show(b.shape)}",
+                )
+    return first
 
 
 def picked(attributes: Mapping[str, Any], copy: int) -> dict[str, Any]:

@@ -16,8 +16,7 @@ def write(writer: Writer, step: Step, node: Cond) -> None:
     """Writes a `cond` node."""
     cond = Branches(writer, step, node)
     predicate = writer.atom(step.args["predicate"])
-    value = call("jax.lax.cond", [predicate, *cond.branches()])
-    writer.statement(step, value)
+    cond.finish(call("jax.lax.cond", [predicate, *cond.branches()]))
 
 
 class Branches(Loop[Node]):
@@ -30,6 +29,12 @@ class Branches(Loop[Node]):
             return [lambda_of([], value) for _, value in calls]
         outputs, new = (name(self.names.fresh(n)) for n in ("outputs", "new"))
         return [self._with_state(c, value, outputs, new) for c, value in calls]
+
+    def finish(self, value: ast.expr) -> None:
+        """Names the outputs, of which JAX tells type checkers nothing."""
+        self.writer.statement(self.step, value)
+        outputs = self.writer.values[self.step.name]
+        self.writer.untyped |= {o.id for o in outputs if isinstance(o, ast.Name)}
 
     def _call(self, taken: Called) -> ast.expr:
         callee = taken.instance

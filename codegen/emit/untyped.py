@@ -19,8 +19,8 @@ def is_untyped(value: ast.expr, names: Set[str]) -> bool:
             return is_untyped(left, names) or is_untyped(right, names)
         case ast.UnaryOp(operand=operand):
             return is_untyped(operand, names)
-        case ast.Call(func=ast.Attribute(value=inner, attr=attribute)):
-            return attribute == "cond" or is_untyped(inner, names)
+        case ast.Call(func=ast.Attribute(value=inner)):
+            return is_untyped(inner, names)
         case ast.Call(func=ast.Call(args=[ast.Lambda(), *_])):
             return False  # jax.vmap(lambda ...)(...)
         case ast.Call(func=ast.Call()):
