@@ -302,14 +302,18 @@ class Body:
         outputs = self.pick([{"x": "x"}, {"x": "x", "z": "s"}])
         test = self.node({"op": "greater", "a": self.value("s"), "b": 0.5})
         sides: list[str] = []
-        while len(sides) < 2:
+        several = self.chance(3)
+        while len(sides) < 2 + several:
             name, names = self.writer.function(
                 inputs, outputs, self.depth - 1, self.plain
             )
-            if names:  # a cond gives no attributes
+            if names:  # branches get no attributes
                 name, _ = self.without(name)
             sides.append(name)
         data = {"op": "cond", "predicate": test, "then": sides[0], "else": sides[1]}
+        if several:
+            index = self.node({"op": "astype", "x": test, "dtype": "int32"})
+            data = {"op": "switch", "index": index, "branches": sides}
         self.add(data | {"inputs": self.arguments(inputs)}, outputs)
 
     def without(self, name: str) -> tuple[str, list[str]]:

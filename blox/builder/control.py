@@ -210,6 +210,30 @@ class ControlMethods:
         data["params"] = params
         return added(w, name, data, list(traced.outputs.values()), traced)
 
+    def switch(
+        self,
+        name: str,
+        index: Operand,
+        functions: Sequence[Callable[..., R]],
+        inputs: Inputs | None = None,
+        *,
+        params: str | None = None,
+    ) -> R:
+        """`jax.lax.switch`: the outputs of the function that the scalar integer `index`
+        picks, of the first or the last one where it lies outside. All take `inputs` and
+        return outputs that are alike.
+        """
+        if not functions:
+            self._writer.fault(f"{name}.branches", "expected a function, found none")
+        w, form = prepare(self._writer, name, functions[0])
+        groups = by_name(w, name, inputs=inputs)
+        traced = branches(w, name, functions, groups)
+        data = node_data(w, name, form, groups, {})
+        data |= {"op": "switch", "branches": [signature(f).name for f in functions]}
+        data["index"] = w.operand(f"{name}.index", index, OperandMark())
+        data["params"] = params
+        return added(w, name, data, list(traced.outputs.values()), traced)
+
     def while_loop(
         self,
         name: str,

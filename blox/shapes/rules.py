@@ -95,6 +95,8 @@ def branches(node: Control) -> Rule:
         value = node.groups.get(name)
         if isinstance(value, Value) and value.shape:
             node.fault(f"{name}: expected a scalar, found {value}")
+        elif name == "index" and isinstance(value, Value) and not _is_integer(value):
+            node.fault(f"{name}: expected an integer, found {value}")
     found: list[Value] = []
     for i in range(len(node.callees)):
         outputs = yield i, inputs
@@ -116,6 +118,12 @@ def branches(node: Control) -> Rule:
             elif old.weak:
                 found[at] = new
     return tuple(found)
+
+
+def _is_integer(value: Value) -> bool:
+    if value.literal is not None:
+        return isinstance(value.literal, int)
+    return value.dtype is None or bool(jnp.issubdtype(value.dtype, jnp.integer))
 
 
 def while_loop(node: Control) -> Rule:

@@ -216,6 +216,28 @@ class Cond(ScopeOp):
         )
 
 
+class Switch(ScopeOp):
+    """`jax.lax.switch`: the outputs of the branch that the scalar integer `index` picks,
+    of the first or the last one where it lies outside.
+
+    All take `inputs` and return outputs of the same names, shapes and dtypes; their
+    parameters lie under `node.branch_0`, `node.branch_1`, ...
+    """
+
+    CONTROL: ClassVar[str] = "switch"
+
+    op: Literal["switch"] = "switch"
+    index: Tensor
+    branches: list[Name] = Field(min_length=1)
+    inputs: TensorMap = {}
+
+    def callees(self) -> tuple[Callee, ...]:
+        return tuple(
+            Callee(f"branches.{i}", name, role=f"branch_{i}", returns="the same")
+            for i, name in enumerate(self.branches)
+        )
+
+
 class WhileLoop(ScopeOp):
     """`jax.lax.while_loop`: repeats `body` on the carry while `cond` of it holds.
 

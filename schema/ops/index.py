@@ -44,7 +44,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "stop_gradient",
     ),
     "attention": ("attention_mask", "padding_mask", "dot_product_attention"),
-    "control": ("call", "repeat", "scan", "map", "cond", "while_loop"),
+    "control": ("call", "repeat", "scan", "map", "cond", "switch", "while_loop"),
     "conv": ("conv",),
     "creation": (
         "zeros",

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import blox as bx
 from blox.builder.values import show
@@ -90,6 +91,45 @@ def test_map_gives_every_lane_its_own_parameters() -> None:
     x = jnp.arange(8.0).reshape(2, 4)
     expected = np.einsum("bi,eio->ebo", x, params["moe"]["w"]["kernel"])
     np.testing.assert_allclose(bx.build(graph)(params, x)[0], expected, rtol=1e-5)
+
+
+def test_switch() -> None:
+    def dense(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+        return f.linear("w", x, out_features=3, use_bias=False)
+
+    def wide(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+        return f.linear("w", x, out_features=4)
+
+    def main(f: bx.FunctionBuilder, x: bx.Value, i: bx.Value) -> bx.Value:
+        y = f.switch("pick", i, [dense, dense], {"x": x})
+        assert show(y.shape) == "[batch, 3]"
+        return y
+
+    def other(f: bx.FunctionBuilder, x: bx.Value, i: bx.Value) -> bx.Value:
+        return f.switch("pick", i, [dense, wide], {"x": x})
+
+    def none(f: bx.FunctionBuilder, x: bx.Value, i: bx.Value) -> bx.Value:
+        return f.switch("pick", i, [], {"x": x})
+
+    inputs = {"x": bx.Input(["batch", 2]), "i": bx.Input([], "int32")}
+    b = bx.GraphBuilder("picks")
+    b.entry(**inputs)(main)
+    graph = b.graph()
+    assert graph.plain()["functions"]["main"]["nodes"]["pick"] == {
+        "op": "switch", "index": "i", "branches": ["dense", "dense"],
+        "inputs": {"x": "x"},
+    }  # fmt: skip
+    params, x = bx.init(graph, jax.random.key(0)), jnp.arange(4.0).reshape(2, 2)
+    for i in range(2):
+        expected = x @ params["pick"][f"branch_{i}"]["w"]["kernel"]
+        found, _ = bx.build(graph)(params, x, jnp.int32(i))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    for function, text in (
+        (other, "other.pick: expected out of dense and wide to have one shape"),
+        (none, "none.pick.branches: expected a function, found none"),
+    ):
+        with pytest.raises(bx.SpecError, match=text):
+            bx.GraphBuilder("picks").entry(**inputs)(function)
 
 
 def test_cond_and_while_loop() -> None:
