@@ -36,11 +36,14 @@ def listing(names: Collection[str], limit: int = 8) -> str:
 
 
 def bounded(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The first of many diagnostics, then one that says how many more there are."""
-    found = list(diagnostics)
-    if len(found) <= MAX_DIAGNOSTICS:
-        return found
-    return [*found[:MAX_DIAGNOSTICS], _more(len(found) - MAX_DIAGNOSTICS)]
+    """The first of many diagnostics, then one that says how many more there are.
+
+    The others are counted without being kept: a file may yield as many as it has bytes.
+    """
+    rest = iter(diagnostics)
+    found = list(islice(rest, MAX_DIAGNOSTICS))
+    more = sum(1 for _ in rest)
+    return [*found, _more(more)] if more else found
 
 
 @dataclass(frozen=True, slots=True)

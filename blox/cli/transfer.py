@@ -70,7 +70,7 @@ def import_hf(
     from blox.importers.hf import from_hf
     from blox.io.save import save
 
-    graph, params = from_hf(source, progress=True)
+    graph, params = from_hf(source)
     save(target, graph, params)
     shown = printable(dst)
     say(f"{shown}: written, entries {', '.join(graph.entries)}")
@@ -116,7 +116,7 @@ def export_hf(
     from blox.io.load import load
 
     graph, params = load(model)
-    to_hf(target, graph, params, progress=True)
+    to_hf(target, graph, params)
     say(f"{printable(dst)}: written")
 
 

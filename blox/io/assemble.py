@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from blox.schema.resolve.trees import Tree
-from blox.weights import Headers, load_flat
-from blox.weights.layout import ALIGNMENT
+from blox.weights import Headers, load_arrays
+from blox.weights.loading import aligned_bytes
+from blox.weights.progress import track
 
 from .stacking import Index, Piece
 
@@ -17,81 +17,84 @@ if TYPE_CHECKING:
     import jax
     import numpy as np
 
+    Array = np.ndarray[Any, Any]
+
+_CHUNK = 1 << 24
+
 
 def assemble(
     headers: Headers,
     pieces: Mapping[str, list[Piece]],
     shapes: Mapping[str, tuple[int, ...]],
     *,
+    dtypes: Mapping[str, Any],
     mmap: bool,
-    progress: bool,
+    progress: bool | None,
 ) -> dict[str, jax.Array]:
-    """The array of every graph path, without a copy where its tensor is as it is to be.
+    """The array of every graph path, without a copy where its tensor is that array.
 
     Args:
         headers: of the weights; they fit.
         pieces: of `fit`, by graph path.
         shapes: of the arrays, by graph path.
-        mmap: see `load_flat`; copies that are put together are copied in any case.
-        progress: see `load_flat`.
+        dtypes: that arrays are cast to, by graph path; others keep theirs.
+        mmap: see `load_flat`; what is put together or cast is copied in any case.
+        progress: see `track`.
     """
     import jax
 
-    plain = {p: part[0].name for p, part in pieces.items() if part == [Piece(p)]}
-    others = {p: parts for p, parts in pieces.items() if p not in plain}
-    # One name may serve several paths, but not both here and there.
-    arrays = load_flat(headers, plain.values(), mmap=mmap, progress=progress)
-    if not others:
-        return arrays
-    names = dict.fromkeys(piece.name for parts in others.values() for piece in parts)
-    with _on_host():
-        tensors = load_flat(headers, names, mmap=mmap, progress=progress)
-    made = [_put_together(parts, shapes[p], tensors) for p, parts in others.items()]
+    names = dict.fromkeys(part.name for parts in pieces.values() for part in parts)
+    # On the host: a device may have no room for the copies, and JAX no 64 bits.
+    tensors = load_arrays(headers, names, mmap=mmap, progress=progress)
+    made: dict[str, Array] = {}
+    copied = {
+        path: parts
+        for path, parts in pieces.items()
+        if path in dtypes or not _is_view(parts)
+    }
+    total = sum(tensors[p.name].nbytes for parts in copied.values() for p in parts)
+    with track("converting", total, progress if total else False) as done:
+        for path, parts in pieces.items():
+            if path not in copied:
+                made[path] = tensors[parts[0].name][(*_index(parts[0].of), ...)]
+                continue
+            dtype = dtypes.get(path, tensors[parts[0].name].dtype)
+            made[path] = array = _aligned(shapes[path], dtype)
+            for part in parts:
+                source = tensors[part.name][(*_index(part.of), ...)]
+                _copy(array[(*_index(part.into), ...)], source, done)
     del tensors
-    arrays |= zip(others, jax.device_put(made), strict=True)
-    return {path: arrays[path] for path in pieces}
+    return dict(zip(made, jax.device_put(list(made.values())), strict=True))
 
 
-def _on_host() -> AbstractContextManager[Any]:
-    import jax
-
-    try:
-        host = jax.local_devices(backend="cpu")[0]
-    except RuntimeError:  # JAX_PLATFORMS without cpu
-        return nullcontext()
-    context: AbstractContextManager[Any] = jax.default_device(host)
-    return context
-
-
-def _put_together(
-    parts: list[Piece], shape: tuple[int, ...], tensors: Mapping[str, jax.Array]
-) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    found = {part.name: np.asarray(tensors[part.name]) for part in parts}
-    first = found[parts[0].name]
-    if len(parts) == 1 and all(i is None for i in parts[0].into):
-        view: np.ndarray[Any, Any] = first[_index(parts[0].of)]
-        return view
-    array = _aligned(shape, first.dtype)
-    for part in parts:
-        array[_index(part.into)] = found[part.name][_index(part.of)]
-    return array
+def _is_view(parts: list[Piece]) -> bool:
+    return len(parts) == 1 and all(i is None for i in parts[0].into)
 
 
 def _index(index: Index) -> tuple[Any, ...]:
     return tuple(slice(None) if i is None else i for i in index)
 
 
-def _aligned(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
-    """Memory that `jax.device_put` takes over as it is, on CPU."""
+def _aligned(shape: tuple[int, ...], dtype: Any) -> Array:
     import numpy as np
 
-    nbytes = math.prod(shape) * dtype.itemsize
-    buffer = np.empty(nbytes + ALIGNMENT, np.uint8)
-    offset = -buffer.ctypes.data % ALIGNMENT
-    array: np.ndarray[Any, Any] = buffer[offset : offset + nbytes].view(dtype)
-    return array.reshape(shape)
+    data = aligned_bytes(math.prod(shape) * np.dtype(dtype).itemsize)
+    array: Array = data.view(dtype).reshape(shape)
+    return array
+
+
+def _copy(target: Array, source: Array, done: Callable[[int], None]) -> None:
+    """`target[...] = source`, cast where dtypes differ, too large values to infinity."""
+    import numpy as np
+
+    if source.ndim and source.nbytes > _CHUNK and len(source) > 1:
+        rows = max(1, len(source) * _CHUNK // source.nbytes)
+        for start in range(0, len(source), rows):
+            _copy(target[start : start + rows], source[start : start + rows], done)
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.copyto(target, source, casting="unsafe")
+    done(source.nbytes)
 
 
 def grow(tree: Tree, arrays: Mapping[str, jax.Array], path: str = "") -> Any:

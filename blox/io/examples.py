@@ -16,8 +16,10 @@ from typing import Any, NamedTuple, NoReturn
 
 from blox.schema import Graph, ModelError, WeightsError
 from blox.schema.diagnostics import Diagnostic, bounded, quote
-from blox.weights import Headers, dump_flat, read_headers
-from blox.weights.header import strict_json
+from blox.weights import Headers, dump_flat
+from blox.weights.files import Source
+from blox.weights.json_text import strict_json
+from blox.weights.reading import headers_of_file
 
 from .spec import metadata_of
 
@@ -147,14 +149,14 @@ def _tolerance(arrays: Sequence[Any]) -> float:
     return 2e-2 if half else 1e-4
 
 
-def read_examples(path: Path, graph: Graph) -> tuple[Headers, list[Stored]]:
-    """The examples of the file at `path`, held against the Graph; no array is read.
+def read_examples(source: Source, graph: Graph) -> tuple[Headers, list[Stored]]:
+    """The examples of a file, held against the Graph; no array is read.
 
     Raises:
         WeightsError: the file is not sound, or speaks of what the Graph doesn't have.
     """
-    headers = read_headers(path)
-    stored, faults = _described(path, headers, graph)
+    headers = headers_of_file(source)
+    stored, faults = _described(source.path, headers, graph)
     for name in headers.tensors:
         match = _NAME.fullmatch(name)
         number = int(match[1]) if match else len(stored)

@@ -6,8 +6,9 @@ import os
 import re
 from pathlib import Path
 
-from blox.schema import SpecError
+from blox.schema import SpecError, WeightsError
 from blox.schema.diagnostics import quote
+from blox.weights.files import local_path
 
 SCHEME = "hf://"
 SPEC = ["graph.json", "graph.msgpack"]
@@ -34,7 +35,11 @@ def local(path: str | os.PathLike[str]) -> Path:
     Weights are not: they may be large, and the Graph not valid.
     """
     if not is_hub(path):
-        return Path(path)
+        try:
+            return local_path(path)
+        except WeightsError as error:
+            (d,) = error.diagnostics
+            raise SpecError.one("file-model", d.path, d.message) from None
     return _fetch(str(path), SPEC)
 
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
-from blox.schema import Graph, SpecError, WeightsError
-from blox.schema.diagnostics import Diagnostic, bounded, quote
-from blox.weights import Headers, read_headers
-from blox.weights.files import shown
+from blox.schema import Graph, WeightsError
+from blox.schema.diagnostics import Diagnostic, quote
+from blox.weights import Headers
 
-from . import hub
-from .match import fit
-from .spec import PathLike, is_single, is_spec, parse_spec, spec_files
-
-_ATTEMPTS = 5
+from .match import castable, fit
+from .model import again_if_changed, read_model
+from .spec import PathLike
 
 
 def load(
@@ -35,12 +31,14 @@ def load(
     Args:
         path: a model folder, a single self-describing `.safetensors` file, or
             `hf://owner/name[@revision]`.
-        dtype: parameters of dtype `float` are cast to it; state and buffers stay.
+        dtype: parameters of dtype `float` are cast to it, on the host, whatever their
+            width; state and buffers stay, and so do integers.
         mmap: on CPU, arrays use the file's own pages, read when first needed. False
             reads copies: do that where others may rewrite the files in place.
         strict: refuse weights that were saved with another Graph, even if they fit;
             otherwise that is a warning.
-        progress: show a bar for long work; by default on a terminal.
+        progress: a bar, where standard error is a terminal: None for long work, True
+            for any, False for none.
 
     Returns:
         The Graph and Params, a nested dict of arrays by graph path on JAX's default
@@ -50,10 +48,20 @@ def load(
         SpecError: all faults of the Graph. WeightsError: all differences between
             weights and Graph, or a weight file that is not sound.
     """
-    graph, headers = read_model(path)
-    params, findings = read_params(
-        graph, headers, dtype=dtype, mmap=mmap, strict=strict, progress=progress
-    )
+
+    def use() -> tuple[Graph, dict[str, Any], list[Diagnostic]]:
+        model = read_model(path)
+        params, findings = read_params(
+            model.graph,
+            model.headers,
+            dtype=dtype,
+            mmap=mmap,
+            strict=strict,
+            progress=progress,
+        )
+        return model.graph, params, [*model.notes, *findings]
+
+    graph, params, findings = again_if_changed(path, use)
     for diagnostic in findings:
         warnings.warn(str(diagnostic), stacklevel=2)
     return graph, params
@@ -70,59 +78,33 @@ def read_params(
 ) -> tuple[dict[str, Any], list[Diagnostic]]:
     """Params of a sound Graph by the headers of its weights, and warnings (`load`)."""
     # JAX takes a second to import: not for a file that was refused before.
-    import jax
-    import numpy as np
+    from blox.weights.loading import x64_enabled
 
     from .assemble import assemble, grow
 
-    x64 = jax.dtypes.canonicalize_dtype(np.int64) == np.int64
+    x64 = x64_enabled()
     target = _floating(dtype, x64=x64)
-    found = fit(headers, graph, x64=x64)
+    found = fit(headers, graph, x64=x64, cast=target is not None)
     if any(strict or d.severity == "error" for d in found.findings):
-        raise WeightsError(bounded(found.findings))
+        raise WeightsError(found.findings)
     program = graph.program()
     leaves = program.leaves()
     arrays = assemble(
         headers,
         found.pieces,
         {path: leaf.full_shape for path, leaf in leaves.items()},
+        dtypes={
+            path: target
+            for path, leaf in leaves.items()
+            if target is not None
+            and castable(leaf)
+            and headers.tensors[found.pieces[path][0].name].dtype != target.name
+        },
         mmap=mmap,
-        progress=progress is not False,
+        progress=progress,
     )
-    if target is not None:
-        for name, leaf in leaves.items():
-            if leaf.kind == "param" and leaf.dtype == "float":
-                arrays[name] = arrays[name].astype(target)
     params: dict[str, Any] = grow(program.tree, arrays)
     return params, found.findings
-
-
-def read_model(path: PathLike) -> tuple[Graph, Headers]:
-    """The sound Graph at `path` and the headers of its weights; no array is read.
-
-    Raises:
-        SpecError: all faults of the Graph. WeightsError: no weights, or unsound ones.
-    """
-    place = hub.local(path)
-    if is_spec(place):
-        hint = "give the folder that it is in"
-        wanted = "expected a model folder or a single file, found a Graph alone"
-        raise SpecError.one("file-model", shown(place), wanted, hint)
-    files = spec_files(place)
-    for left in reversed(range(_ATTEMPTS)):
-        graph = parse_spec(files)
-        graph.program()
-        place = hub.with_weights(path, place)
-        headers = read_headers(place)
-        # A save may have put another model into place meanwhile.
-        before, files = files, _again(place, files)
-        if files == before or not left:
-            return graph, headers
-    raise AssertionError("unreachable")
-
-
-def _again(place: Path, files: dict[str, bytes]) -> dict[str, bytes]:
-    return files if is_single(place) else spec_files(place)
 
 
 def _floating(dtype: Any, *, x64: bool) -> Any:

@@ -1,14 +1,15 @@
-"""Weight headers against a Graph: where the array of each leaf is to be had from."""
+"""Weight headers against a Graph: what the array of each leaf is made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
-from blox.schema import Graph
-from blox.schema.diagnostics import Diagnostic, quote
-from blox.weights import Headers, LeafSpec, TensorInfo, compare
-from blox.weights.dtypes import NEEDS_X64
+from blox.schema import Graph, Leaf
+from blox.schema.diagnostics import Diagnostic, bounded, quote
+from blox.weights import Headers, LeafSpec, TensorInfo
+from blox.weights.comparing import differences, wide
 
 from .spec import DIGEST_KEY
 from .stacking import Piece, convert, families, layout, patterns_of
@@ -22,21 +23,21 @@ class Fit:
     findings: list[Diagnostic]
 
 
-def fit(headers: Headers, graph: Graph, *, x64: bool) -> Fit:
+def fit(headers: Headers, graph: Graph, *, x64: bool, cast: bool = False) -> Fit:
     """Holds headers against the leaves of a sound Graph.
 
     Args:
         headers: of `read_headers`.
-        graph: whose `program()` is there to be had.
+        graph: a sound one.
         x64: whether JAX takes 64-bit values.
+        cast: parameters of dtype `float` are cast, so that any width will do.
 
     Returns:
-        A Fit whose findings are all differences of names, shapes and dtypes; a Graph
-        other than the one that the weights were saved with is a warning.
+        A Fit whose findings are the differences of names, shapes and dtypes, 100 one by
+        one; a Graph other than the one that the weights were saved with is a warning.
     """
     expected: dict[str, LeafSpec] = {}
     pieces: dict[str, list[Piece]] = {}
-    findings = list(_digest(headers, graph))
     patterns = patterns_of(headers.tensors)
     for family in families(graph.program().leaves()):
         inside = layout(family, patterns)
@@ -46,11 +47,30 @@ def fit(headers: Headers, graph: Graph, *, x64: bool) -> Fit:
                 pieces[path] = [Piece(path)]
         else:
             convert(family, inside, expected, pieces)
-    findings += compare(headers, expected)
-    findings += _mixed(pieces, headers.tensors)
-    if not x64:
-        findings += _wide(expected, headers.tensors)
-    return Fit(pieces, findings)
+    findings = chain(
+        _digest(headers, graph),
+        differences(headers.tensors, expected),
+        _mixed(pieces, headers.tensors),
+        () if x64 else wide(_kept(graph, pieces, cast), headers.tensors),
+    )
+    return Fit(pieces, bounded(findings))
+
+
+def castable(leaf: Leaf) -> bool:
+    """True for what `bx.load(dtype=)` casts: neither state nor buffers."""
+    return leaf.kind == "param" and leaf.dtype == "float"
+
+
+def _kept(graph: Graph, pieces: Mapping[str, list[Piece]], cast: bool) -> Iterator[str]:
+    """The tensors whose dtype is that of the array."""
+    leaves = graph.program().leaves()
+    names = dict.fromkeys(
+        part.name
+        for path, parts in pieces.items()
+        if not (cast and castable(leaves[path]))
+        for part in parts
+    )
+    yield from names
 
 
 def _digest(headers: Headers, graph: Graph) -> Iterator[Diagnostic]:
@@ -76,18 +96,4 @@ def _mixed(
             wanted = "expected one dtype for the copies that are stacked here"
             yield Diagnostic(
                 "weights-dtype", path, f"{wanted}, found {' and '.join(found)}"
-            )
-
-
-def _wide(
-    expected: Iterable[str], tensors: Mapping[str, TensorInfo]
-) -> Iterator[Diagnostic]:
-    for name in expected:
-        if name in tensors and tensors[name].dtype in NEEDS_X64:
-            yield Diagnostic(
-                "weights-x64",
-                name,
-                f"expected at most 32 bits per value, found {tensors[name].dtype}",
-                'JAX would cut it: jax.config.update("jax_enable_x64", True), or store'
-                " a narrower dtype",
             )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from blox.schema import Graph, WeightsError, to_json
 from blox.schema.diagnostics import Diagnostic, bounded, quote
-from blox.weights import LeafSpec, TensorInfo, compare, save_flat
-from blox.weights.files import shown
+from blox.weights import LeafSpec, TensorInfo, save_flat
+from blox.weights.comparing import differences, wide
+from blox.weights.files import local_path, refuse, shown
 
 from . import hub
 from .examples import EXAMPLES, Example, dump_examples
@@ -21,6 +25,7 @@ from .spec import (
     is_single,
     is_spec,
     metadata_of,
+    parse_spec,
 )
 
 
@@ -48,31 +53,37 @@ def save(
         examples: the numeric contract that `bx.verify` runs, an `Example` each, or its
             fields as a tuple, or inputs by name alone; outputs that aren't given are
             computed. Folders only.
-        progress: show a bar for long work; by default on a terminal.
+        progress: a bar, where standard error is a terminal: None for long work, True
+            for any, False for none.
 
     Raises:
-        SpecError: all faults of the Graph. WeightsError: all differences between Params
-            and Graph, or what can't be written. Nothing is written then.
+        SpecError: all faults of the Graph. WeightsError: the differences between Params
+            and Graph, what `load` would refuse, or what can't be written. Nothing is
+            written then.
         ModelError: an example that the model does not take.
     """
     if hub.is_hub(path):
         wanted = "expected a folder or a file here, found a name of the Hub"
         hint = "save to a folder, then: hf upload owner/name folder"
-        _refuse("weights-target", str(path), wanted, hint)
-    target = Path(path)
+        refuse("weights-target", str(path), wanted, hint)
+    target = local_path(path)
     if is_spec(target):
         wanted = "expected a folder or a *.safetensors file, found another name"
-        _refuse("weights-target", shown(target), wanted)
+        refuse("weights-target", shown(target), wanted)
+    text = to_json(graph)
+    # A Graph made by `model_copy` was never checked: only what can be read is written.
+    graph = parse_spec({GRAPH_JSON: text.encode()})
     tensors = check_params(graph, params)
+    check_widths(tensors)
     metadata = metadata_of(graph)
     extras: dict[str, bytes] = {}
     if is_single(target):
         if examples:
             wanted = "expected no examples for a single file, found some"
-            _refuse("weights-target", shown(target), wanted, "save to a folder")
-        metadata[GRAPH_KEY] = to_json(graph)
+            refuse("weights-target", shown(target), wanted, "save to a folder")
+        metadata[GRAPH_KEY] = text
     else:
-        extras[GRAPH_JSON] = to_json(graph).encode()
+        extras[GRAPH_JSON] = text.encode()
         if examples:
             extras[EXAMPLES] = dump_examples(graph, params, examples)
     save_flat(
@@ -82,7 +93,7 @@ def save(
         max_shard_size=max_shard_size,
         extra_files=extras or None,
         remove=() if is_single(target) else (GRAPH_MSGPACK, EXAMPLES),
-        progress=progress is not False,
+        progress=progress,
     )
 
 
@@ -91,35 +102,50 @@ def check_params(graph: Graph, params: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         WeightsError: every leaf that is missing, unknown, no array, or of another shape
-            or dtype.
+            or dtype, 100 one by one.
     """
-    findings: list[Diagnostic] = []
-    arrays: dict[str, Any] = {}
-    for path, value in _flatten(params, ""):
-        if not _is_array(value):
-            wanted = "expected an array"
-            hint = "jax.numpy.asarray makes one"
-            kind = type(value).__name__
-            findings.append(
-                Diagnostic("weights-kind", path, f"{wanted}, found {quote(kind)}", hint)
-            )
-        arrays[path] = value
-    nowhere = Path()
-    found = {
-        path: TensorInfo(path, str(a.dtype), tuple(a.shape), nowhere, 0, 0)
-        for path, a in arrays.items()
-        if _is_array(a)
-    }
-    bad = set(arrays) - set(found)
+    other = {path: v for path, v in _flatten(params, "") if not _is_array(v)}
+    arrays = {path: v for path, v in _flatten(params, "") if _is_array(v)}
     expected = {
         path: LeafSpec(leaf.full_shape, leaf.dtype)
         for path, leaf in graph.program().leaves().items()
-        if path not in bad
+        if path not in other
     }
-    findings += compare(found, expected)
+    hint = "jax.numpy.asarray makes one"
+    kinds = (
+        Diagnostic(
+            "weights-kind",
+            path,
+            f"expected an array, found {quote(type(value).__name__)}",
+            hint,
+        )
+        for path, value in other.items()
+    )
+    findings = bounded(chain(kinds, differences(_described(arrays), expected)))
     if findings:
-        raise WeightsError(bounded(findings))
+        raise WeightsError(findings)
     return {path: arrays[path] for path in expected}
+
+
+def check_widths(arrays: Mapping[str, Any]) -> None:
+    """Refuse arrays of 64 bits while JAX, and so `load`, takes 32.
+
+    Raises:
+        WeightsError: every such array.
+    """
+    jax = sys.modules.get("jax")  # its import takes a second, and its setting is known
+    setting = os.environ.get("JAX_ENABLE_X64", "")
+    x64 = jax.config.jax_enable_x64 if jax else setting.lower() in ("1", "true", "yes")
+    if not x64 and (findings := bounded(wide(arrays, _described(arrays)))):
+        raise WeightsError(findings)
+
+
+def _described(arrays: Mapping[str, Any]) -> dict[str, TensorInfo]:
+    nowhere = Path()
+    return {
+        path: TensorInfo(path, str(a.dtype), tuple(a.shape), nowhere, 0, 0)
+        for path, a in arrays.items()
+    }
 
 
 def _is_array(value: Any) -> bool:
@@ -137,7 +163,3 @@ def _flatten(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
         return
     for name, part in items:
         yield from _flatten(part, f"{path}.{name}" if path else name)
-
-
-def _refuse(code: str, path: str, message: str, hint: str = "") -> None:
-    raise WeightsError(Diagnostic(code, path, message, hint))

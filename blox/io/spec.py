@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,9 +14,11 @@ from blox.schema import Graph, SpecError, WeightsError, from_bytes
 from blox.schema.diagnostics import quote
 from blox.schema.parse.reader import MAX_BYTES
 from blox.schema.write.canonical import plain
-from blox.weights.files import read_small, shown
-from blox.weights.header import read_header
-from blox.weights.log import locate
+from blox.weights import Headers
+from blox.weights.faults import typed_faults
+from blox.weights.files import Source, read_small, shown
+from blox.weights.folder import Folder, read_folder
+from blox.weights.reading import headers_of_file
 
 GRAPH_JSON = "graph.json"
 GRAPH_MSGPACK = "graph.msgpack"
@@ -52,53 +56,66 @@ def spec_files(path: Path) -> dict[str, bytes]:
         SpecError: there is nothing at `path`, or no Graph in it, or no file that may be
             read (a FIFO, a device, a link out of the folder, too large).
     """
-    try:
-        if is_single(path):
-            return {path.name: _of_metadata(path)}
-        if is_spec(path):
+    if is_single(path):
+        with spec_faults(path):
+            return {path.name: graph_of_metadata(path, headers_of_file(Source(path)))}
+    if is_spec(path):
+        with spec_faults(path):
             return {path.name: read_small(path, MAX_BYTES)}
-        if path.is_dir():
-            return _of_folder(path)
+    with spec_faults(path):
+        require_folder(path)
+        return read_folder(path, spec_of_folder)
+
+
+@contextmanager
+def spec_faults(path: Path) -> Iterator[None]:
+    """Faults of the files that hold a Graph are a SpecError."""
+    try:
+        with typed_faults(path):
+            yield
     except WeightsError as error:
         raise SpecError(
             replace(d, code=_CODES.get(d.code, "file-read")) for d in error.diagnostics
         ) from None
-    except OSError as error:
-        reason = f"can't be read: {error.strerror or type(error).__name__}"
-        raise SpecError.one("file-model", shown(path)[:60], reason) from None
-    found = "found another name" if os.path.lexists(path) else "found nothing there"
-    wanted = f"expected a model folder or a *{SINGLE} file, {found}"
-    raise SpecError.one("file-model", shown(path), wanted)
 
 
-def _of_folder(folder: Path) -> dict[str, bytes]:
+def require_folder(path: Path) -> None:
+    """Refuse all that is no model folder."""
+    if not path.is_dir():
+        found = "found another name" if os.path.lexists(path) else "found nothing there"
+        wanted = f"expected a model folder or a *{SINGLE} file, {found}"
+        raise SpecError.one("file-model", shown(path), wanted)
+
+
+def spec_of_folder(folder: Folder) -> dict[str, bytes]:
+    """The bytes of the Graph's files in a folder, by name."""
     files = {}
     for name in (GRAPH_JSON, GRAPH_MSGPACK):
-        found = locate(folder, name)
+        found = folder.open(name)
         if found is not None:
-            files[name] = read_small(found, MAX_BYTES)
+            files[name] = found.read(MAX_BYTES)
     if files:
         return files
     raise SpecError.one(
         "file-model",
-        shown(folder),
+        shown(folder.path),
         f"expected {GRAPH_JSON} or {GRAPH_MSGPACK} in the folder, found neither",
         "a folder of transformers is read by blox.from_hf"
-        if (folder / "config.json").is_file()
+        if (folder.path / "config.json").is_file()
         else "",
     )
 
 
-def _of_metadata(path: Path) -> bytes:
-    metadata = read_header(path).metadata
-    if GRAPH_KEY not in metadata:
+def graph_of_metadata(path: Path, headers: Headers) -> bytes:
+    """The bytes of the Graph of a single file."""
+    if GRAPH_KEY not in headers.metadata:
         raise SpecError.one(
             "file-model",
             shown(path),
             f"expected a Graph in the metadata under {GRAPH_KEY!r}, found none",
             f"weights alone are no model: a folder holds {GRAPH_JSON} with them",
         )
-    return metadata[GRAPH_KEY].encode()
+    return headers.metadata[GRAPH_KEY].encode()
 
 
 @lru_cache(maxsize=8)

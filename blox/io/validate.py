@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 
 from blox.schema import BloxError, Graph, Report, WeightsError
 from blox.schema.diagnostics import Diagnostic
 from blox.schema.resolve.resolver import validate as validate_structure
+from blox.weights import Headers
+from blox.weights.faults import typed_faults
+from blox.weights.files import Source
+from blox.weights.folder import Folder, read_folder
+from blox.weights.reading import headers_of, headers_of_file
 
 from . import hub
-from .spec import PathLike, is_single, is_spec, parse_spec, spec_files
+from .examples import EXAMPLES, read_examples
+from .match import fit
+from .spec import (
+    PathLike,
+    is_single,
+    is_spec,
+    parse_spec,
+    require_folder,
+    spec_faults,
+    spec_files,
+    spec_of_folder,
+)
 
 
 def validate(graph_or_path: Graph | PathLike, *, shapes: bool = True) -> Report:
@@ -42,10 +57,6 @@ def validate(graph_or_path: Graph | PathLike, *, shapes: bool = True) -> Report:
     except BloxError as error:
         tell(report, error.diagnostics)
         return report
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        report.error("file-read", "", f"can't be read: {reason}")
-        return report
     if shapes and report.ok:
         from ..shapes.check import check_shapes
 
@@ -62,45 +73,41 @@ def tell(report: Report, diagnostics: Iterable[Diagnostic]) -> None:
 
 def _of_path(path: PathLike, report: Report) -> Graph:
     place = hub.local(path)
-    graph = parse_spec(spec_files(place))
-    tell(report, validate_structure(graph))
-    if report.ok and not is_spec(place):
-        place = hub.with_weights(path, place)
-        if is_single(place) or has_weights(place):
-            _check_headers(place, graph, report)
-        if not is_single(place):
-            _check_examples(place, graph)
+    if is_spec(place) or is_single(place):
+        graph = parse_spec(spec_files(place))
+        tell(report, validate_structure(graph))
+        if report.ok and is_single(place):
+            tell(report, _misfits(graph, lambda: headers_of_file(Source(place))))
+        return graph
+    with spec_faults(place):
+        require_folder(place)
+    graph, findings = read_folder(place, lambda folder: _of_folder(path, folder))
+    tell(report, findings)
     return graph
 
 
-def has_weights(folder: Path) -> bool:
-    """True if a folder has anything that looks like weights of blox."""
-    from blox.weights.log import LOG
+def _of_folder(path: PathLike, folder: Folder) -> tuple[Graph, list[Diagnostic]]:
+    with spec_faults(folder.path):
+        graph = parse_spec(spec_of_folder(folder))
+    structure = validate_structure(graph)
+    findings = list(structure)
+    if structure.ok:
+        hub.with_weights(path, folder.path)
+        if folder.log is not None or any(folder.path.glob("params*.safetensors*")):
+            findings += _misfits(graph, lambda: headers_of(folder))
+        with typed_faults(folder.path):
+            file = folder.open(EXAMPLES)
+            if file is not None:
+                read_examples(file, graph)
+    return graph, [*folder.pending(), *findings]
 
-    return (folder / LOG).exists() or any(folder.glob("params*.safetensors*"))
 
-
-def _check_headers(place: Path, graph: Graph, report: Report) -> None:
-    from blox.weights import read_headers
-
-    from .match import fit
-
+def _misfits(graph: Graph, read: Callable[[], Headers]) -> list[Diagnostic]:
     try:
-        found = fit(read_headers(place), graph, x64=False)
+        found = fit(read(), graph, x64=False).findings
     except WeightsError as error:
-        tell(report, error.diagnostics)
-        return
-    for d in found.findings:
-        # Whoever loads decides whether x64 is on.
-        wide = d.code == "weights-x64"
-        tell(report, [replace(d, severity="warning") if wide else d])
-
-
-def _check_examples(folder: Path, graph: Graph) -> None:
-    from blox.weights import locate
-
-    from .examples import EXAMPLES, read_examples
-
-    file = locate(folder, EXAMPLES)
-    if file is not None:
-        read_examples(file, graph)
+        return list(error.diagnostics)
+    # Whoever loads decides whether x64 is on.
+    return [
+        replace(d, severity="warning") if d.code == "weights-x64" else d for d in found
+    ]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from blox.schema import BloxError, Graph, Report
-from blox.weights import Headers, locate
+from blox.schema import BloxError, Report
 from blox.weights import verify as verify_bytes
 
-from . import hub
 from .contract import run_examples
-from .examples import EXAMPLES, read_examples
-from .load import read_model, read_params
-from .spec import PathLike, is_single
+from .examples import EXAMPLES
+from .load import read_params
+from .model import again_if_changed, read_model
+from .spec import PathLike
 from .validate import tell, validate
 
 
@@ -25,7 +22,7 @@ def verify(path: PathLike, *, progress: bool | None = None) -> Report:
     Args:
         path: a model folder, a single `.safetensors` file, or
             `hf://owner/name[@revision]`.
-        progress: show a bar for long work; by default on a terminal.
+        progress: a bar, as for `load`.
 
     Returns:
         A Report; warnings where there is no checksum or no example to hold it against.
@@ -34,34 +31,23 @@ def verify(path: PathLike, *, progress: bool | None = None) -> Report:
     if not report.ok:
         return report
     try:
-        graph, headers = read_model(path)
-        tell(report, verify_bytes(headers, progress=progress is not False))
-        if report.ok:
-            place = hub.with_weights(path, hub.local(path))
-            _run(place, graph, headers, report, progress=progress)
+        again_if_changed(path, lambda: _verify(path, report, progress))
     except BloxError as error:
         tell(report, error.diagnostics)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        report.error("file-read", "", f"can't be read: {reason}")
     return report
 
 
-def _run(
-    place: Path,
-    graph: Graph,
-    headers: Headers,
-    report: Report,
-    *,
-    progress: bool | None,
-) -> None:
-    file = None if is_single(place) else locate(place, EXAMPLES)
-    if file is None:
+def _verify(path: PathLike, report: Report, progress: bool | None) -> None:
+    model = read_model(path, examples=True)
+    tell(report, verify_bytes(model.headers, progress=progress))
+    if not report.ok:
+        return
+    if model.examples is None:
         wanted = f"expected {EXAMPLES}, found none: no numbers were compared"
         report.warn("examples-none", "", wanted, "blox.save(..., examples=) makes them")
         return
-    examples, stored = read_examples(file, graph)
-    tell(report, verify_bytes(examples))
+    examples, stored = model.examples
+    tell(report, verify_bytes(examples, progress=progress))
     if report.ok:
-        params, _ = read_params(graph, headers, progress=progress)
-        tell(report, run_examples(graph, params, examples, stored))
+        params, _ = read_params(model.graph, model.headers, progress=progress)
+        tell(report, run_examples(model.graph, params, examples, stored))

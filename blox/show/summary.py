@@ -11,9 +11,7 @@ from blox.schema import Graph, Leaf
 from blox.schema.resolve.program import Program
 from blox.show.printable import printable
 from blox.show.rows import MAX_ROWS, Full, Row, Walk, signature_text
-
-_ITEMSIZE = {"float64": 8, "int64": 8, "uint64": 8, "float16": 2, "bfloat16": 2}
-_ITEMSIZE |= {"int16": 2, "uint16": 2, "int8": 1, "uint8": 1, "bool": 1}
+from blox.weights.dtypes import nbytes_of
 
 
 @dataclass(frozen=True)
@@ -166,4 +164,4 @@ def _arrays(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _nbytes(leaf: Leaf, dtype: str | None) -> int:
-    return math.prod(leaf.full_shape) * _ITEMSIZE.get(dtype or leaf.dtype, 4)
+    return nbytes_of(dtype or leaf.dtype, math.prod(leaf.full_shape))

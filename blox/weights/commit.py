@@ -18,6 +18,9 @@ name, or `<name>` where that was renamed already. The next save finishes step 3 
 sweeps temporaries that no log refers to. A log whose temporaries are all gone is spent.
 One new file and nothing to remove need no log: its own rename is the commit.
 
+Names are of a closed set (`names`), in a log as in a save: a folder that comes from
+anyone may hold a log, which can change nothing but the files of a model.
+
 Programs that don't know the log see, between a kill in step 3 and the next save, no
 weights or some files of each model; `finish` completes the save on request.
 A lock on the folder makes a second save wait; it goes with its process.
@@ -36,8 +39,20 @@ from typing import BinaryIO, Self
 
 from blox.schema.diagnostics import quote
 
-from .files import plain_name, refuse, shown
-from .log import LOG, LOG_FORMAT, TEMPORARY, finish, sync_folder
+from .files import refuse, shown, status_of
+from .lock import lock_folder
+from .log import (
+    LOG,
+    LOG_FORMAT,
+    TEMPORARY,
+    Log,
+    check_inner,
+    finish,
+    read_log,
+    sync_folder,
+    temporary_name,
+)
+from .names import ModelFiles
 
 _CREATE = (
     os.O_WRONLY
@@ -56,19 +71,23 @@ class FolderCommit:
 
     Args:
         folder: an existing folder.
+        names: the closed set that the files are of.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, names: ModelFiles) -> None:
         self.folder = folder
+        self.names = names
         self._token = secrets.token_hex(8)
-        self._write: list[str] = []
+        self._write: dict[str, int] = {}
         self._remove: list[str] = []
         self._lock = -1
 
     def __enter__(self) -> Self:
-        locked = self._acquire()
+        self._lock, locked = lock_folder(self.folder)
         try:
-            finish(self.folder)
+            log = read_log(self.folder)
+            if log is None or self._is_ours(log):
+                finish(self.folder)
             if locked:  # otherwise another save may be writing them now
                 self._sweep()
         except BaseException:
@@ -84,7 +103,7 @@ class FolderCommit:
     ) -> None:
         try:
             # With a log in place the temporaries are the model.
-            if not os.path.lexists(self.folder / LOG):
+            if not (self.names.stem and os.path.lexists(self.folder / LOG)):
                 for name in (*self._write, LOG):
                     with contextlib.suppress(OSError):
                         (self.folder / self._temporary(name)).unlink(missing_ok=True)
@@ -98,7 +117,7 @@ class FolderCommit:
         """
         self.check(name)
         file = self._open(name)
-        self._write.append(name)
+        self._write[name] = 0
         try:
             if os.path.lexists(self.folder / name) and hasattr(os, "fchmod"):
                 old = os.lstat(self.folder / name).st_mode
@@ -109,9 +128,18 @@ class FolderCommit:
             raise
         return file
 
+    def add(self, name: str, data: bytes) -> None:
+        """A new file of these bytes, on the disk."""
+        with self.create(name) as file:
+            file.write(data)
+            flush(file)
+
     def remove(self, name: str) -> None:
         """Remove the file `name`, if there is one and no new one takes its place."""
-        self.check(name)
+        if not self.names.removes(name):
+            found = f"expected the name of an older model's file, found {quote(name)}"
+            refuse("weights-name", "", found)
+        self._check_target(name)
         if os.path.lexists(self.folder / name):
             self._remove.append(name)
 
@@ -119,12 +147,16 @@ class FolderCommit:
         """Put all new files into place; the moment of no return is one rename."""
         remove = [name for name in self._remove if name not in self._write]
         sync_folder(self.folder)
-        if len(self._write) == 1 and not remove:
-            name = self._write[0]
+        if len(self._write) == 1 and not remove and "/" not in min(self._write):
+            name = min(self._write)
             os.replace(self.folder / self._temporary(name), self.folder / name)
             sync_folder(self.folder)
             return
-        log = {"token": self._token, "write": self._write, "remove": remove}
+        sizes = {
+            name: os.stat(self.folder / self._temporary(name)).st_size
+            for name in self._write
+        }
+        log = {"token": self._token, "write": sizes, "remove": remove}
         with self._open(LOG) as file:
             file.write(json.dumps({"blox": LOG_FORMAT, **log}).encode())
             flush(file)
@@ -132,20 +164,43 @@ class FolderCommit:
         sync_folder(self.folder)
         finish(self.folder)
 
+    def _is_ours(self, log: Log) -> bool:
+        """True for a log that this save may complete; refused where it is in the way."""
+        if log.kind is self.names:
+            return True
+        names = {*log.write, *log.remove}
+        if self.names.stem or any(self.names.writes(name) for name in names):
+            refuse(
+                "weights-log",
+                LOG,
+                "expected no unfinished save of another kind, found one",
+                "blox.weights.finish(folder) completes it",
+            )
+        return False
+
     def _temporary(self, name: str) -> str:
-        return f".blox-{self._token}.{name}"
+        return temporary_name(self._token, name)
 
     def _open(self, name: str) -> BinaryIO:
         path = self.folder / self._temporary(name)
         return open(os.open(path, _CREATE, 0o666), "wb", buffering=1 << 20)
 
     def check(self, name: str) -> None:
-        if not plain_name(name) or name.startswith(".blox-"):
-            wanted = "a plain file name"
-            refuse("weights-name", "", f"expected {wanted}, found {quote(name)}")
+        """Refuse a name that is not of the closed set, or that can't be replaced."""
+        if not self.names.writes(name):
+            found = f"expected the name of a model's file, found {quote(name)}"
+            refuse("weights-name", "", found)
+        self._check_target(name)
+
+    def _check_target(self, name: str) -> None:
         path = self.folder / name
-        if os.path.lexists(path) and not path.is_symlink() and not path.is_file():
-            found = "a folder" if path.is_dir() else "something else"
+        if path.parent != self.folder:
+            check_inner(path.parent)
+        status = status_of(path)
+        if status and not (
+            stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)
+        ):
+            found = "a folder" if stat.S_ISDIR(status.st_mode) else "something else"
             refuse(
                 "weights-file",
                 shown(name),
@@ -155,22 +210,13 @@ class FolderCommit:
 
     def _sweep(self) -> None:
         for entry in os.scandir(self.folder):
-            if TEMPORARY.fullmatch(entry.name) and not entry.is_dir(
-                follow_symlinks=False
+            match = TEMPORARY.fullmatch(entry.name)
+            if (
+                match
+                and (match[1] == LOG or self.names.temporary(match[1]))
+                and not entry.is_dir(follow_symlinks=False)
             ):
                 os.unlink(entry.path)
-
-    def _acquire(self) -> bool:
-        try:
-            import fcntl
-        except ImportError:  # Windows has no lock on a folder
-            return False
-        self._lock = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-        except OSError:  # some network file systems
-            return False
-        return True
 
     def _release(self) -> None:
         if self._lock >= 0:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from blox.schema.diagnostics import Diagnostic, quote
+from blox.schema.diagnostics import Diagnostic, bounded, quote
 
-from .dtypes import FLOATING
+from .dtypes import FLOATING, NEEDS_X64
 from .header import TensorInfo
 from .reading import Headers
 
 _MAX_HINTS = 20
 _MAX_CANDIDATES = 2000
 _MAX_LENGTH = 200
-"""Near misses cost names times candidates; a stranger must not make that long."""
+"""Near misses cost names times candidates; a file must not make that long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,40 +33,61 @@ class LeafSpec:
 def compare(
     found: Headers | Mapping[str, TensorInfo], expected: Mapping[str, LeafSpec]
 ) -> list[Diagnostic]:
-    """All differences between stored tensors and expected leaves.
+    """The differences between stored tensors and expected leaves, 100 one by one.
 
     Returns:
         Findings `weights-missing`, `weights-shape` and `weights-dtype` in the order of
         `expected`, then `weights-unexpected`; names that nearly match are in the hints.
     """
-    tensors = found.tensors if isinstance(found, Headers) else found
+    return bounded(
+        differences(found.tensors if isinstance(found, Headers) else found, expected)
+    )
+
+
+def differences(
+    tensors: Mapping[str, TensorInfo], expected: Mapping[str, LeafSpec]
+) -> Iterator[Diagnostic]:
+    """As `compare`, one after another: there may be as many as a file has bytes."""
     missing = [path for path in expected if path not in tensors]
     surplus = [path for path in tensors if path not in expected]
-    findings: list[Diagnostic] = []
     hints = near_misses(missing, surplus)
-    back = near_misses(surplus, missing)
     for path, leaf in expected.items():
         info = tensors.get(path)
         if info is None:
             message = f"expected {leaf.dtype}{list(leaf.shape)}, found no tensor"
             hint = hints.get(path, "")
-            findings.append(Diagnostic("weights-missing", _path(path), message, hint))
+            yield Diagnostic("weights-missing", _path(path), message, hint)
             continue
         if info.shape != leaf.shape:
             sizes = quote(list(info.shape))
             message = f"expected shape {list(leaf.shape)}, found {sizes}"
-            findings.append(Diagnostic("weights-shape", _path(path), message))
+            yield Diagnostic("weights-shape", _path(path), message)
         if not leaf.admits(info.dtype):
             message = f"expected dtype {leaf.dtype}, found {info.dtype}"
-            findings.append(Diagnostic("weights-dtype", _path(path), message))
+            yield Diagnostic("weights-dtype", _path(path), message)
+    back = near_misses(surplus, missing)
     for path in surplus:
         info = tensors[path]
         message = (
             f"expected no tensor here, found {info.dtype}{quote(list(info.shape))}"
         )
         hint = back.get(path, "")
-        findings.append(Diagnostic("weights-unexpected", _path(path), message, hint))
-    return findings
+        yield Diagnostic("weights-unexpected", _path(path), message, hint)
+
+
+def wide(
+    names: Iterable[str], tensors: Mapping[str, TensorInfo]
+) -> Iterator[Diagnostic]:
+    """What JAX would cut to 32 bits while its x64 is off."""
+    for name in names:
+        if name in tensors and tensors[name].dtype in NEEDS_X64:
+            yield Diagnostic(
+                "weights-x64",
+                _path(name),
+                f"expected at most 32 bits per value, found {tensors[name].dtype}",
+                'JAX would cut it: jax.config.update("jax_enable_x64", True), or store'
+                " a narrower dtype",
+            )
 
 
 def near_misses(names: Iterable[str], candidates: Collection[str]) -> dict[str, str]:

@@ -19,17 +19,28 @@ SAFETENSORS: dict[str, tuple[str, int]] = {
     "U32": ("uint32", 4),
     "U64": ("uint64", 8),
     "F8_E4M3": ("float8_e4m3fn", 1),
+    "F8_E4M3FNUZ": ("float8_e4m3fnuz", 1),
     "F8_E5M2": ("float8_e5m2", 1),
+    "F8_E5M2FNUZ": ("float8_e5m2fnuz", 1),
     "F16": ("float16", 2),
     "BF16": ("bfloat16", 2),
     "F32": ("float32", 4),
     "F64": ("float64", 8),
     "C64": ("complex64", 8),
 }
+# Those that arrays may have and no file: bits. JAX keeps them in whole bytes as well,
+# on most devices, but that is not theirs.
+_SUB_BYTE = {"int2": 2, "int4": 4, "uint2": 2, "uint4": 4, "float4_e2m1fn": 4}
 FROM_JAX = {name: stored for stored, (name, _) in SAFETENSORS.items()}
 ITEMSIZE = dict(SAFETENSORS.values())
 FLOATING = frozenset(name for name in ITEMSIZE if "float" in name)
 NEEDS_X64 = frozenset({"int64", "uint64", "float64"})
+
+
+def nbytes_of(dtype: str, count: int) -> int:
+    """Bytes of `count` values; of the model's `float` and of unknown types, 4 each."""
+    bits = _SUB_BYTE.get(dtype) or 8 * ITEMSIZE.get(dtype, 4)
+    return (bits * count + 7) // 8
 
 
 def require_little_endian() -> None:

@@ -1,19 +1,24 @@
-"""Opening files of a folder that a stranger may have made."""
+"""Opening files of a folder that comes from anyone."""
 
 from __future__ import annotations
 
 import os
 import stat
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import NoReturn
 
 from blox.schema.diagnostics import Diagnostic, WeightsError, quote
 
-MAX_JSON_BYTES = 100_000_000
-"""Headers and indexes above this are refused, as safetensors itself does."""
+from .names import inner_name
 
-MAX_NAME = 255
+MAX_JSON_BYTES = 50_000_000
+"""Headers and indexes above this are refused; safetensors allows twice as much. The
+largest known one, of a model of 10**12 parameters, has 16 MB."""
+
+CHANGED = "weights-changed"
+"""The code of errors that reading again may mend."""
 
 _OPEN = (
     os.O_RDONLY
@@ -22,6 +27,7 @@ _OPEN = (
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_BINARY", 0)
 )
+_ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +49,50 @@ def refuse(code: str, path: str, message: str, hint: str = "") -> NoReturn:
     raise WeightsError(Diagnostic(code, path, message, hint))
 
 
+def unreadable(path: Path | str, error: Exception) -> NoReturn:
+    """Refuse `path` for what the system said of it."""
+    reason = getattr(error, "strerror", None) or "not a valid path"
+    if isinstance(error, RuntimeError):  # of Path.resolve
+        reason = "a loop of links"
+    refuse("weights-file", shown(path), f"can't be read: {reason}")
+
+
 def shown(path: Path | str) -> str:
     """The last part of `path` as it may stand in a message."""
     name = path if isinstance(path, str) else path.name or str(path)
-    return name if name.isascii() and name.isprintable() else quote(name)
+    if len(name) <= 100 and name.isascii() and name.isprintable():
+        return name
+    return quote(name)
+
+
+def local_path(path: str | os.PathLike[str]) -> Path:
+    """`path`, if the system can have files of this name.
+
+    Raises:
+        WeightsError: a NUL, or characters that the file system can't encode.
+    """
+    try:
+        fault = b"\0" in os.fsencode(path)
+    except UnicodeEncodeError:
+        fault = True
+    if fault:
+        wanted = "expected a path without NUL and lone surrogates, found one"
+        refuse("weights-file", shown(Path(path)), wanted)
+    return Path(path)
+
+
+def status_of(path: Path) -> os.stat_result | None:
+    """`os.lstat`, None if there is nothing at `path`.
+
+    Raises:
+        WeightsError: the system doesn't tell.
+    """
+    try:
+        return os.lstat(path)
+    except _ABSENT:
+        return None
+    except (OSError, ValueError) as error:
+        unreadable(path, error)
 
 
 def open_regular(path: Path) -> int:
@@ -63,14 +109,19 @@ def open_regular(path: Path) -> int:
             descriptor = os.open(path, _OPEN)
             status = os.fstat(descriptor)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a valid path"
-        refuse("weights-file", shown(path), f"can't be read: {reason}")
+        unreadable(path, error)
     if not stat.S_ISREG(status.st_mode):
         if descriptor >= 0:
             os.close(descriptor)
+        require_regular(path, status)
+    return descriptor
+
+
+def require_regular(path: Path | str, status: os.stat_result) -> None:
+    """Refuse everything but a regular file."""
+    if not stat.S_ISREG(status.st_mode):
         kind = _kind(status.st_mode)
         refuse("weights-file", shown(path), f"expected a regular file, found {kind}")
-    return descriptor
 
 
 def _kind(mode: int) -> str:
@@ -80,36 +131,79 @@ def _kind(mode: int) -> str:
         stat.S_IFCHR: "a device",
         stat.S_IFBLK: "a device",
         stat.S_IFSOCK: "a socket",
+        stat.S_IFLNK: "a link",
     }
     return kinds.get(stat.S_IFMT(mode), "something else")
 
 
+class Source:
+    """A regular file as it was when it was first opened.
+
+    It keeps its descriptor until `release`, so that replacing or deleting the file does
+    not matter; afterwards `open` finds the file by its path, and refuses another one.
+    """
+
+    __slots__ = ("_descriptor", "identity", "path")
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = -1
+        self._descriptor = open_regular(path)
+        self.path = path
+        self.identity = Identity.of(os.fstat(self._descriptor))
+
+    def open(self) -> FileIO:
+        """The file, unbuffered, at its beginning; not for two threads at a time.
+
+        Raises:
+            WeightsError: replaced or rewritten since.
+        """
+        kept = self._descriptor >= 0
+        file = FileIO(os.dup(self._descriptor) if kept else open_regular(self.path))
+        if Identity.of(os.fstat(file.fileno())) != self.identity:
+            file.close()
+            found = "expected the file whose header was read, found a changed one"
+            refuse(CHANGED, shown(self.path), found, "load again")
+        file.seek(0)
+        return file
+
+    def read(self, limit: int = MAX_JSON_BYTES) -> bytes:
+        """All bytes, at most `limit` of them."""
+        size = self.identity.size
+        if size > limit:
+            wanted = f"expected at most {limit} bytes, found {size}"
+            refuse("weights-size", shown(self.path), wanted)
+        with self.open() as file:
+            data = read_exactly(file, size)
+        if len(data) < size:
+            found = "expected a stable size, found the file's end"
+            refuse(CHANGED, shown(self.path), found, "load again")
+        return data
+
+    def release(self) -> None:
+        """Give the descriptor back."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    __del__ = release
+
+
+def read_exactly(file: FileIO, size: int) -> bytes:
+    """The next `size` bytes, or as many as there are."""
+    parts = []
+    while size > 0 and (part := file.read(size)):
+        parts.append(part)
+        size -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
 def read_small(path: Path, limit: int = MAX_JSON_BYTES) -> bytes:
     """All bytes of the regular file `path`, at most `limit` of them."""
-    descriptor = open_regular(path)
-    with open(descriptor, "rb") as file:
-        size = os.fstat(descriptor).st_size
-        if size > limit:
-            refuse(
-                "weights-size",
-                shown(path),
-                f"expected at most {limit} bytes, found {size}",
-            )
-        return file.read(size)  # not `limit`: that would be allocated
+    return Source(path).read(limit)
 
 
-def plain_name(name: str) -> bool:
-    """True for a name that means one file of a folder, on every system."""
-    return (
-        0 < len(name) <= MAX_NAME
-        and name.isprintable()
-        and not set('/\\:*?"<>|') & set(name)
-        and name not in (".", "..")
-    )
-
-
-def contained(folder: Path, name: str) -> Path:
-    """`folder / name`, if what it resolves to belongs to the folder.
+def contained(folder: Path, name: str) -> tuple[Path, os.stat_result]:
+    """`folder / name` and its status, if what it resolves to belongs to the folder.
 
     A link may point inside the folder. One link out is known and allowed: the Hub cache
     keeps `snapshots/<revision>/name` as a link into `blobs/` of the same repository.
@@ -117,19 +211,15 @@ def contained(folder: Path, name: str) -> Path:
     Raises:
         WeightsError: not a plain name, a link elsewhere, missing, not a regular file.
     """
-    if not plain_name(name):
-        refuse(
-            "weights-name",
-            shown(folder),
-            f"expected a plain file name, found {quote(name)}",
-        )
+    if not inner_name(name):
+        wanted = f"expected a plain file name, found {quote(name)}"
+        refuse("weights-name", shown(folder), wanted)
     path = folder / name
     try:
         real, root = path.resolve(strict=True), folder.resolve(strict=True)
         status = real.stat()
-    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
-        reason = getattr(error, "strerror", None) or "a loop of links"
-        refuse("weights-file", shown(name), f"can't be read: {reason}")
+    except (OSError, RuntimeError, ValueError) as error:
+        unreadable(name, error)
     if not (real.is_relative_to(root) or _is_hub_blob(real, root)):
         refuse(
             "weights-link",
@@ -137,10 +227,8 @@ def contained(folder: Path, name: str) -> Path:
             "expected a file inside the model's folder, found a link out of it",
             "put the file itself there",
         )
-    if not stat.S_ISREG(status.st_mode):
-        kind = _kind(status.st_mode)
-        refuse("weights-file", shown(name), f"expected a regular file, found {kind}")
-    return path
+    require_regular(name, status)
+    return path, status
 
 
 def _is_hub_blob(real: Path, root: Path) -> bool:

@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from io import FileIO
-from pathlib import Path
 
 from blox.schema.diagnostics import Diagnostic, quote
 
-from .files import Identity, open_regular, refuse, shown
+from .files import shown
 from .progress import track
 from .reading import Headers
 
 _CHUNK = 4 << 20
 
 
-def open_unchanged(headers: Headers, path: Path) -> FileIO:
-    """The file `path`, unbuffered, if it is still the one whose header was read.
-
-    Raises:
-        WeightsError: replaced or rewritten since.
-    """
-    file = FileIO(open_regular(path))
-    if Identity.of(os.fstat(file.fileno())) != headers.identities[path]:
-        file.close()
-        found = "expected the file whose header was read, found a changed one"
-        refuse("weights-changed", shown(path), found, "load again")
-    return file
-
-
-def verify(headers: Headers, *, progress: bool = False) -> list[Diagnostic]:
+def verify(headers: Headers, *, progress: bool | None = None) -> list[Diagnostic]:
     """Read every byte and compare it with the sha256 that `save_flat` recorded.
 
     A shard's covers the whole file and stands in the index; a single file's covers the
@@ -55,7 +39,7 @@ def verify(headers: Headers, *, progress: bool = False) -> list[Diagnostic]:
                 findings.append(found)
                 continue
             expected = headers.checksums[path]
-            with open_unchanged(headers, path) as file:
+            with headers.sources[path].open() as file:
                 digest = _digest(file, expected.start, done)
             if digest != expected.sha256:
                 wanted = quote(expected.sha256, 80)

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from blox.schema.diagnostics import Diagnostic, WeightsError, quote
+from blox.schema.diagnostics import Diagnostic, WeightsError, bounded, quote
 
 from .dtypes import FROM_JAX, ITEMSIZE
 from .files import MAX_JSON_BYTES, refuse
-from .header import MAX_RANK, METADATA, encodable, valid_name
+from .header import MAX_RANK, MAX_TENSORS, METADATA, encodable, valid_name
 
 ALIGNMENT = 64
 """Bytes. What XLA:CPU asks of memory that it uses without a copy."""
@@ -68,7 +68,10 @@ def plan(tensors: Mapping[str, Any]) -> list[Planned]:
             continue
         planned.append(Planned(name, dtype, tuple(int(size) for size in shape)))
     if findings:
-        raise WeightsError(findings)
+        raise WeightsError(bounded(findings))
+    if len(planned) > MAX_TENSORS:
+        found = f"expected at most {MAX_TENSORS} tensors, found {len(planned)}"
+        refuse("weights-size", "", found)
     return sorted(planned, key=lambda tensor: tensor.name)
 
 

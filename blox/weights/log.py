@@ -1,6 +1,9 @@
-"""The log of a save that replaces several files, and files as the log says they are.
+"""The log of a save that replaces several files.
 
-`commit` explains the scheme and writes the log; here only `finish` writes.
+`commit` explains the scheme and writes the log, `folder` reads a folder by it; here only
+`finish` writes. A log is believed only if a save could have left it: its names are of
+the closed set (`names`), and the temporaries that it lists are regular files of the
+sizes that it says.
 """
 
 from __future__ import annotations
@@ -8,29 +11,45 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
-from .files import contained, plain_name, read_small, refuse
-from .header import strict_json
+from .files import Source, refuse, shown, status_of
+from .json_text import strict_json
+from .names import KINDS, ModelFiles
 
 LOG = ".blox-commit.json"
 LOG_FORMAT = "commit/1"
-_MAX_LOG_BYTES = 10_000_000
-TEMPORARY = re.compile(r"\.blox-[0-9a-f]{16}\..+", re.DOTALL)
+_MAX_LOG_BYTES = 16_000_000
+"""A shard's name takes 60 bytes to write and 40 to remove."""
+TEMPORARY = re.compile(r"\.blox-[0-9a-f]{16}\.(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """What a committed save still has to do in its folder."""
+    """What a committed save still has to do in its folder.
+
+    Attributes:
+        token: of the names of its temporaries.
+        write: names in the order of their renames, with the size of each.
+        remove: names of the older model.
+        kind: the closed set that all of them are of.
+    """
 
     token: str
-    write: dict[str, None]
-    """Names, in the order of their renames."""
+    write: dict[str, int]
     remove: frozenset[str]
+    kind: ModelFiles
 
     def temporary(self, name: str) -> str:
-        return f".blox-{self.token}.{name}"
+        return temporary_name(self.token, name)
+
+
+def temporary_name(token: str, name: str) -> str:
+    """Of the new file beside the old ones; folders have none of their own."""
+    return f".blox-{token}.{name.replace('/', '.')}"
 
 
 def read_log(folder: Path) -> Log | None:
@@ -40,77 +59,87 @@ def read_log(folder: Path) -> Log | None:
         WeightsError: a log that no save wrote.
     """
     path = folder / LOG
-    if not os.path.lexists(path):
+    status = status_of(path)
+    if status is None:
         return None
-    raw = strict_json(read_small(contained(folder, LOG), _MAX_LOG_BYTES), path)
-    token, write, remove = raw.get("token"), raw.get("write"), raw.get("remove")
-    sound = (
-        set(raw) == {"blox", "token", "write", "remove"}
-        and raw["blox"] == LOG_FORMAT
-        and isinstance(token, str)
-        and re.fullmatch("[0-9a-f]{16}", token)
-        and _names(write)
-        and _names(remove)
-        and set(raw["write"]).isdisjoint(raw["remove"])
-    )
-    if not sound:
-        hint = "remove it if no save was interrupted here"
-        found = "something else"
-        refuse("weights-log", LOG, f"expected the log of a save, found {found}", hint)
-    log = Log(raw["token"], dict.fromkeys(raw["write"]), frozenset(raw["remove"]))
-    if any(os.path.lexists(folder / log.temporary(name)) for name in log.write):
-        return log
-    return None
+    if not stat.S_ISREG(status.st_mode):
+        _refuse_log("no regular file")
+    try:
+        source = Source(path)
+    except ValueError:
+        if status_of(path) is None:  # a save has finished meanwhile
+            return None
+        raise
+    log = _parsed(strict_json(source.read(_MAX_LOG_BYTES), path))
+    left = False
+    for name, size in log.write.items():
+        file = status_of(folder / log.temporary(name))
+        if file is None:  # renamed already
+            continue
+        if not stat.S_ISREG(file.st_mode) or file.st_size != size:
+            _refuse_log("files that are not those of the save that it names")
+        left = True
+    return log if left else None
 
 
-def _names(raw: object) -> bool:
-    return isinstance(raw, list) and all(
-        isinstance(name, str) and plain_name(name) and not name.startswith(".blox-")
-        for name in raw
-    )
+def _parsed(raw: dict[str, Any]) -> Log:
+    if set(raw) != {"blox", "token", "write", "remove"} or raw["blox"] != LOG_FORMAT:
+        _refuse_log()
+    token, write, remove = raw["token"], raw["write"], raw["remove"]
+    if not (isinstance(token, str) and re.fullmatch("[0-9a-f]{16}", token)):
+        _refuse_log()
+    if not isinstance(write, dict) or not isinstance(remove, list):
+        _refuse_log()
+    if not all(type(size) is int and size >= 0 for size in write.values()):
+        _refuse_log()
+    for kind in KINDS.values():
+        if all(kind.writes(name) for name in write) and all(
+            isinstance(name, str) and kind.removes(name) and name not in write
+            for name in remove
+        ):
+            return Log(token, write, frozenset(remove), kind)
+    _refuse_log("names that no save writes")
 
 
-def locate(folder: Path, name: str) -> Path | None:
-    """The file that is `name` of the model in `folder` now; None if there is none.
-
-    Use it, not `folder / name`, for every file of a model (`graph.json` too): only then
-    a save that was interrupted after its commit is seen as complete.
-
-    Raises:
-        WeightsError: not a plain name, not a regular file, a link out of the folder.
-    """
-    return resolve(folder, name, read_log(folder))
-
-
-def resolve(folder: Path, name: str, log: Log | None) -> Path | None:
-    """`locate` by a log that was read before."""
-    if log is not None and name in log.write:
-        temporary = log.temporary(name)
-        if os.path.lexists(folder / temporary):
-            return contained(folder, temporary)
-    elif log is not None and name in log.remove:
-        return None
-    if plain_name(name) and not os.path.lexists(folder / name):
-        return None
-    return contained(folder, name)
+def _refuse_log(found: str = "something else") -> NoReturn:
+    hint = "remove it if no save was interrupted here"
+    refuse("weights-log", LOG, f"expected the log of a save, found {found}", hint)
 
 
 def finish(folder: Path) -> bool:
-    """Complete a committed save that was interrupted; True if there was one."""
+    """Complete a committed save that was interrupted; True if there was one.
+
+    Raises:
+        WeightsError: a log that no save wrote; nothing is touched then.
+    """
     log = read_log(folder)
     if log is not None:
+        inner = {(folder / name).parent for name in log.write} - {folder}
+        for parent in inner:
+            check_inner(parent)
         for name in log.remove:
             (folder / name).unlink(missing_ok=True)
+        for parent in inner:
+            parent.mkdir(exist_ok=True)
         for name in log.write:
             # Absent: renamed before the interruption.
             with contextlib.suppress(FileNotFoundError):
                 os.replace(folder / log.temporary(name), folder / name)
         # The log may go only once what it stands for is on the disk.
-        sync_folder(folder)
+        for parent in (*inner, folder):
+            sync_folder(parent)
     if os.path.lexists(folder / LOG):
         (folder / LOG).unlink()
         sync_folder(folder)
     return log is not None
+
+
+def check_inner(parent: Path) -> None:
+    """Refuse what stands where a model has a folder, but is a link, or a file."""
+    status = status_of(parent)
+    if status is not None and not stat.S_ISDIR(status.st_mode):
+        wanted = "expected a folder of the model, found something else"
+        refuse("weights-file", shown(parent), wanted, "move it away")
 
 
 def sync_folder(folder: Path) -> None:

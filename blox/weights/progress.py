@@ -11,12 +11,20 @@ LONG_WORK_BYTES = 256 << 20
 
 
 @contextmanager
-def track(label: str, total: int, wanted: bool) -> Iterator[Callable[[int], None]]:
+def track(
+    label: str, total: int, progress: bool | None
+) -> Iterator[Callable[[int], None]]:
     """Yields a function to call with each number of bytes done.
 
-    Shows a bar if it is `wanted`, the work is long, and standard error is a terminal.
+    Args:
+        label: what is done.
+        total: bytes.
+        progress: the meaning of this argument of all public functions: None shows a bar
+            for long work, True for any, False for none; all of them only where standard
+            error is a terminal, and rich is installed.
     """
-    if not (wanted and total >= LONG_WORK_BYTES and sys.stderr.isatty()):
+    wanted = total >= LONG_WORK_BYTES if progress is None else progress
+    if not (wanted and sys.stderr.isatty()):
         yield lambda done: None
         return
     try:

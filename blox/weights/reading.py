@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from blox.schema.diagnostics import Diagnostic, WeightsError, quote
+from blox.schema.diagnostics import (
+    MAX_DIAGNOSTICS,
+    Diagnostic,
+    WeightsError,
+    bounded,
+    quote,
+)
 
-from .files import Identity, plain_name, read_small, refuse, shown
-from .header import FileHeader, TensorInfo, read_header, strict_json, valid_name
+from .files import MAX_JSON_BYTES, Source, refuse, shown
+from .folder import Folder, read_folder
+from .header import MAX_TENSORS, FileHeader, TensorInfo, read_header, valid_name
+from .json_text import bad_file, strict_json
 from .layout import DATA_SHA256
-from .log import LOG, Log, read_log, resolve
-
-_SUFFIX = ".safetensors"
-_INDEX = ".safetensors.index.json"
-_ATTEMPTS = 5
+from .names import INDEX_SUFFIX, MAX_SHARDS, SUFFIX, plain_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +42,14 @@ class Headers:
         metadata: text of the writer, without blox's own checksum.
         files: the weight files.
         checksums: by file, where known (see `verify`).
-        identities: the state of each file when it was read.
+        sources: the files as they were when their headers were read.
     """
 
     tensors: dict[str, TensorInfo]
     metadata: dict[str, str]
     files: tuple[Path, ...]
     checksums: Mapping[Path, Checksum] = field(default_factory=dict)
-    identities: Mapping[Path, Identity] = field(default_factory=dict)
+    sources: Mapping[Path, Source] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -62,112 +66,129 @@ def read_headers(path: Path, *, stem: str = "params") -> Headers:
             transformers' (`model.safetensors`, `model.safetensors.index.json`).
 
     Raises:
-        WeightsError: no weights, or unsound ones. Where index and shards disagree, all
+        WeightsError: no weights, or unsound ones. Where index and shards disagree, the
             differences are in it.
     """
     if path.is_dir():
-        return _settled(path, lambda: _read_folder(path, stem))
-    if path.name.endswith(_INDEX):
-        stem = path.name.removesuffix(_INDEX)
-        folder = path.parent
-        return _settled(
-            folder, lambda: _read_shards(folder, path, stem, read_log(folder))
-        )
-    if not path.name.endswith(_SUFFIX):
-        wanted = f"a folder, a *{_SUFFIX} or a *{_INDEX} file"
+        return read_folder(path, lambda folder: headers_of(folder, stem))
+    if path.name.endswith(INDEX_SUFFIX):
+        return read_folder(path.parent, lambda folder: _of_index(folder, path.name))
+    if not path.name.endswith(SUFFIX):
+        wanted = f"a folder, a *{SUFFIX} or a *{INDEX_SUFFIX} file"
         refuse("weights-file", shown(path), f"expected {wanted}, found another name")
-    return _of_files([read_header(path)])
+    return headers_of_file(Source(path))
 
 
-def _settled(folder: Path, read: Callable[[], Headers]) -> Headers:
-    """`read()`, repeated if a save changed the folder meanwhile."""
-    for left in reversed(range(_ATTEMPTS)):
-        before = _state(folder)
-        try:
-            headers = read()
-        except WeightsError:
-            if not left or _state(folder) == before:
-                raise
-            continue
-        if not left or _state(folder) == before:
-            return headers
-    raise AssertionError("unreachable")
+def headers_of_file(source: Source) -> Headers:
+    """The headers of a single file."""
+    return _of_files([read_header(source)])
 
 
-def _state(folder: Path) -> tuple[int, bool]:
-    with contextlib.suppress(OSError):
-        return folder.stat().st_mtime_ns, (folder / LOG).exists()
-    return 0, False
-
-
-def _read_folder(folder: Path, stem: str) -> Headers:
-    log = read_log(folder)
-    index = resolve(folder, f"{stem}{_INDEX}", log)
-    single = resolve(folder, f"{stem}{_SUFFIX}", log)
+def headers_of(folder: Folder, stem: str = "params") -> Headers:
+    """The headers of the weights in a folder (see `read_headers`)."""
+    index = folder.open(f"{stem}{INDEX_SUFFIX}")
+    single = folder.open(f"{stem}{SUFFIX}")
+    here = shown(folder.path)
     if index is not None and single is not None:
-        found = f"found {stem}{_SUFFIX} and {stem}{_INDEX}"
+        found = f"found {stem}{SUFFIX} and {stem}{INDEX_SUFFIX}"
         hint = "name the one that you mean"
-        refuse(
-            "weights-file", shown(folder), f"expected one set of weights, {found}", hint
-        )
+        refuse("weights-file", here, f"expected one set of weights, {found}", hint)
     if index is not None:
-        return _read_shards(folder, index, stem, log)
+        return _read_shards(folder, index, stem)
     if single is not None:
-        return _of_files([read_header(single)])
+        return headers_of_file(single)
     found = "found neither"
-    wanted = f"{stem}{_SUFFIX} or {stem}{_INDEX}"
-    refuse("weights-file", shown(folder), f"expected {wanted}, {found}")
+    wanted = f"{stem}{SUFFIX} or {stem}{INDEX_SUFFIX}"
+    refuse("weights-file", here, f"expected {wanted}, {found}")
 
 
-def _read_shards(folder: Path, index: Path, stem: str, log: Log | None) -> Headers:
-    raw = strict_json(read_small(index), index, floats=True)
+def _of_index(folder: Folder, name: str) -> Headers:
+    index = folder.open(name)
+    if index is None:
+        refuse("weights-file", shown(name), "expected an index, found nothing there")
+    return _read_shards(folder, index, name.removesuffix(INDEX_SUFFIX))
+
+
+def _read_shards(folder: Folder, index: Source, stem: str) -> Headers:
+    raw = strict_json(index.read(), index.path, floats=True)
     weight_map, metadata = raw.get("weight_map"), raw.get("metadata", {})
     if not isinstance(weight_map, dict) or not isinstance(metadata, dict):
         wanted = "an index with weight_map and metadata objects"
-        refuse("weights-index", shown(index), f"expected {wanted}, found another")
-    for name, shard in weight_map.items():
-        if not valid_name(name):
-            found = f"found {quote(name)}"
-            refuse("weights-index", shown(index), f"expected printable names, {found}")
-        if not isinstance(shard, str) or not _shard_name(shard):
-            wanted = f"the plain name of a *{_SUFFIX} file"
-            found = f"found {quote(shard)} at {quote(name)}"
-            refuse("weights-index", shown(index), f"expected {wanted}, {found}")
-    files: list[tuple[str, FileHeader]] = []
-    findings: list[Diagnostic] = []
+        refuse("weights-index", shown(index.path), f"expected {wanted}, found another")
+    _check_names(index.path, weight_map)
+    files: dict[str, FileHeader] = {}
+    faults: list[Diagnostic] = []
+    left = _Left()
     for shard in dict.fromkeys(weight_map.values()):
         try:
-            path = resolve(folder, shard, log)
-            if path is None:
+            source = folder.open(shard)
+            if source is None:
                 found = "expected a shard that the index names, found no such file"
                 refuse("weights-index", shown(shard), found, "fetch it again")
-            files.append((shard, read_header(path)))
+            files[shard] = left.take(read_header(source, left.nbytes))
         except WeightsError as error:
-            findings.extend(error.diagnostics)
-    findings += _disagreements(index, weight_map, files)
-    complete = len(files) == len(set(weight_map.values()))
-    if complete and stem == "params":
-        findings += _own_findings(index, metadata, files)
-    if findings:
+            faults.extend(error.diagnostics)
+            if len(faults) > MAX_DIAGNOSTICS:
+                break  # a folder with an index alone
+    complete = not faults and stem == "params"
+    own = _own_findings(index.path, metadata, files) if complete else ()
+    disagreements = _disagreements(index.path, weight_map, files)
+    if findings := bounded(chain(faults, disagreements, own)):
         raise WeightsError(findings)
     sums = metadata.get("sha256")
     sums = sums if isinstance(sums, dict) else {}
     known = {
         header.path: Checksum(0, sums[shard])
-        for shard, header in files
+        for shard, header in files.items()
         if isinstance(sums.get(shard), str)
     }
-    return _of_files([header for _, header in files], known)
+    return _of_files(list(files.values()), known)
 
 
-def _shard_name(name: str) -> bool:
-    return plain_name(name) and name.endswith(_SUFFIX)
+@dataclass(slots=True)
+class _Left:
+    """What the headers of further shards may hold."""
+
+    nbytes: int = MAX_JSON_BYTES
+    tensors: int = MAX_TENSORS
+    metadata: dict[str, str] | None = None
+
+    def take(self, header: FileHeader) -> FileHeader:
+        """`header`, counted; equal metadata is kept once."""
+        self.nbytes -= header.data_start - 8
+        self.tensors -= len(header.tensors)
+        if self.tensors < 0:
+            wanted = f"expected at most {MAX_TENSORS} tensors in all, found more"
+            bad_file(header.path, wanted)
+        if self.metadata == header.metadata:
+            header = replace(header, metadata=self.metadata)
+        self.metadata = header.metadata
+        return header
+
+
+def _check_names(index: Path, weight_map: Mapping[str, object]) -> None:
+    shards = set()
+    for name, shard in weight_map.items():
+        if not valid_name(name):
+            found = f"found {quote(name)}"
+            refuse("weights-index", shown(index), f"expected printable names, {found}")
+        if shard in shards:
+            continue
+        if not (
+            isinstance(shard, str) and plain_name(shard) and shard.endswith(SUFFIX)
+        ):
+            wanted = f"the plain name of a *{SUFFIX} file"
+            found = f"found {quote(shard)} at {quote(name)}"
+            refuse("weights-index", shown(index), f"expected {wanted}, {found}")
+        shards.add(shard)
+    if len(shards) > MAX_SHARDS:
+        found = f"expected at most {MAX_SHARDS} shards, found {len(shards)}"
+        refuse("weights-index", shown(index), found)
 
 
 def _disagreements(
-    index: Path, weight_map: Mapping[str, str], files: Iterable[tuple[str, FileHeader]]
-) -> Iterable[Diagnostic]:
-    headers = dict(files)
+    index: Path, weight_map: Mapping[str, str], headers: Mapping[str, FileHeader]
+) -> Iterator[Diagnostic]:
     for name, shard in weight_map.items():
         if shard in headers and name not in headers[shard].tensors:
             found = f"expected tensor {quote(name)} in {quote(shard)}, found none there"
@@ -184,17 +205,18 @@ def _disagreements(
 
 
 def _own_findings(
-    index: Path, metadata: Mapping[str, Any], files: list[tuple[str, FileHeader]]
-) -> Iterable[Diagnostic]:
+    index: Path, metadata: Mapping[str, Any], files: Mapping[str, FileHeader]
+) -> Iterator[Diagnostic]:
     """What holds for blox's own indexes; others count total_size in their own ways."""
-    total = sum(info.nbytes for _, header in files for info in header.tensors.values())
+    total = sum(header.nbytes for header in files.values())
     found = metadata.get("total_size")
     if type(found) is not int or found != total:
         message = f"expected a total_size of {total}, found {quote(found)}"
         yield Diagnostic("weights-index", shown(index), message)
-    for shard, header in files[1:]:
-        if header.metadata != files[0][1].metadata:
-            message = f"expected the metadata of {quote(files[0][0])}, found another"
+    first = next(iter(files), "")
+    for shard, header in files.items():
+        if header.metadata != files[first].metadata:
+            message = f"expected the metadata of {quote(first)}, found another"
             hint = "the shards are of different models"
             yield Diagnostic("weights-index", shown(shard), message, hint)
 
@@ -207,7 +229,8 @@ def _of_files(
     sums = dict(checksums or {})
     for header in files:
         tensors |= header.tensors
-        metadata = header.metadata | metadata
+        if header.metadata != metadata:
+            metadata = header.metadata | metadata
     checksum = metadata.pop(DATA_SHA256, "")
     if len(files) == 1 and not sums and re.fullmatch("[0-9a-f]{64}", checksum):
         sums[files[0].path] = Checksum(files[0].data_start, checksum)
@@ -216,5 +239,5 @@ def _of_files(
         metadata,
         tuple(header.path for header in files),
         sums,
-        {header.path: header.identity for header in files},
+        {header.path: header.source for header in files},
     )

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,7 +14,8 @@ from blox.schema.diagnostics import quote
 
 from .commit import FolderCommit, flush
 from .dtypes import require_little_endian
-from .files import plain_name, refuse, shown
+from .faults import typed_faults
+from .files import local_path, refuse, shown
 from .layout import (
     DATA_SHA256,
     Planned,
@@ -27,6 +27,7 @@ from .layout import (
     shards,
 )
 from .log import sync_folder
+from .names import INDEX_SUFFIX, KINDS, MAX_SHARDS, SUFFIX, ModelFiles, single
 from .progress import track
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from jax.typing import ArrayLike
 
 _CHUNK = 16 << 20
-_SUFFIX = ".safetensors"
 
 
 def save_flat(
@@ -46,7 +46,7 @@ def save_flat(
     extra_files: Mapping[str, bytes] | None = None,
     remove: Iterable[str] = (),
     stem: str = "params",
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> None:
     """Write `tensors` to a model folder or to one `.safetensors` file, atomically.
 
@@ -62,58 +62,57 @@ def save_flat(
         metadata: text for the header of each file.
         max_shard_size: bytes of data per file, or text such as `"5GB"`; folders only.
         extra_files: other files of the model by name (`graph.json`), part of the same
-            commit; folders only.
+            commit; folders only, and names of the closed set (`names`) only.
         remove: names that belonged to an older model and are not in this one.
         stem: of the names of the weight files; `"model"` for transformers.
-        progress: show a bar if the work is long and standard error is a terminal.
+        progress: see `track`.
 
     Raises:
         WeightsError: what can't be stored; a target that is neither folder nor regular
             file; a disk that is full. Old or new files then stand, complete.
     """
+    local_path(target)
     require_little_endian()
     check_metadata(metadata)
     planned = plan(tensors)
     limit = parse_size(max_shard_size)
     extras = dict(extra_files or {})
-    try:
-        if target.name.endswith(_SUFFIX):
+    with typed_faults(target, "weights-write", "written"):
+        if target.name.endswith(SUFFIX):
             if limit is not None or extras or remove:
                 wanted = "no max_shard_size, extra_files or remove for a single file"
                 refuse("weights-target", shown(target), f"expected {wanted}")
-            folder, files = target.parent, {target.name: planned}
+            folder, names = target.parent, single(target.name)
+            files = {target.name: planned}
         else:
-            folder, files = target, _weight_files(planned, limit, stem)
+            folder, names = target, _kind(stem)
+            files = _weight_files(planned, limit, names)
         twice = set(files) & set(extras)
         if twice:
             found = quote(min(twice))
             refuse("weights-name", "", f"expected other extra files, found {found}")
         _prepare(folder)
         total = sum(tensor.nbytes for tensor in planned)
-        with FolderCommit(folder) as commit, track("saving", total, progress) as done:
+        with (
+            FolderCommit(folder, names) as commit,
+            track("saving", total, progress) as done,
+        ):
             for name in (*files, *extras):
                 commit.check(name)
             sums: dict[str, str] = {}
             for name, content in files.items():
                 with commit.create(name) as file:
-                    single = len(files) == 1
-                    sums[name] = _write(file, content, tensors, metadata, single, done)
+                    one = len(files) == 1
+                    sums[name] = _write(file, content, tensors, metadata, one, done)
+            if len(files) > 1:
+                commit.add(f"{stem}{INDEX_SUFFIX}", _index(files, sums))
+            for name, data in extras.items():
+                commit.add(name, data)
             if folder is target:
-                if len(files) > 1:
-                    extras = {
-                        f"{stem}{_SUFFIX}.index.json": _index(files, sums),
-                        **extras,
-                    }
-                for name, data in extras.items():
-                    with commit.create(name) as file:
-                        file.write(data)
-                        flush(file)
-                for name in (*_weight_names(folder, stem), *remove):
+                older = filter(names.weights, sorted(os.listdir(folder)))
+                for name in (*older, *remove):
                     commit.remove(name)
             commit.commit()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        refuse("weights-write", shown(target), f"can't be written: {reason}")
 
 
 def dump_flat(
@@ -127,30 +126,27 @@ def dump_flat(
     return file.getvalue()
 
 
+def _kind(stem: str) -> ModelFiles:
+    if stem not in KINDS:
+        wanted = f"expected a stem of {', '.join(KINDS)}"
+        refuse("weights-name", "", f"{wanted}, found {quote(stem)}")
+    return KINDS[stem]
+
+
 def _weight_files(
-    planned: list[Planned], limit: int | None, stem: str
+    planned: list[Planned], limit: int | None, names: ModelFiles
 ) -> dict[str, list[Planned]]:
-    if not plain_name(stem) or stem.startswith("."):
-        refuse("weights-name", "", f"expected a plain stem, found {quote(stem)}")
     parts = shards(planned, limit)
-    if len(parts) == 1:
-        return {f"{stem}{_SUFFIX}": parts[0]}
     count = len(parts)
+    if count == 1:
+        return {f"{names.stem}{SUFFIX}": parts[0]}
+    if count > MAX_SHARDS:
+        wanted = f"expected at most {MAX_SHARDS} shards, found {count}"
+        refuse("weights-size", "max_shard_size", wanted, "allow larger ones")
     return {
-        f"{stem}-{number:05d}-of-{count:05d}{_SUFFIX}": part
+        f"{names.stem}-{number:05d}-of-{count:05d}{SUFFIX}": part
         for number, part in enumerate(parts, 1)
     }
-
-
-def _weight_names(folder: Path, stem: str) -> list[str]:
-    """The weight files of an older model in `folder`: their names are ours."""
-    ours = re.compile(
-        re.escape(stem)
-        + r"(-[0-9]{5,}-of-[0-9]{5,})?\.safetensors|"
-        + re.escape(stem)
-        + r"\.safetensors\.index\.json"
-    )
-    return sorted(name for name in os.listdir(folder) if ours.fullmatch(name))
 
 
 def _prepare(folder: Path) -> None:

@@ -18,8 +18,8 @@ import numpy as np
 from sample_specs import function, spec
 
 import blox as bx
-from blox.io.load import read_model
 from blox.io.match import fit
+from blox.io.model import read_model
 from blox.schema import Graph
 
 DEPTHS = {"old": 6, "new": 9}
@@ -45,8 +45,9 @@ def save(folder: Path, name: str) -> None:
 
 def held(folder: Path) -> str:
     """Which model the folder holds, completely; fails on a mixture."""
-    graph, headers = read_model(folder)
-    assert fit(headers, graph, x64=False).findings == []  # the digest among them
+    model = read_model(folder)
+    headers = model.headers
+    assert fit(headers, model.graph, x64=False).findings == []  # the digest among them
     for info in headers.tensors.values():
         data = np.frombuffer(info.file.read_bytes()[info.start : info.stop], "float32")
         assert (data == info.shape[0]).all()

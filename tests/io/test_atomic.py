@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,13 @@ def test_a_failing_disk_leaves_one_model(
         patch.setattr(commit, step, fails)
         with pytest.raises(bx.WeightsError, match="No space left"):
             bx.save(tmp_path, new, init(new))
-    found, params = bx.load(tmp_path)
     expected = new if step == "finish" else old
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found, params = bx.load(tmp_path)
+    pending = [str(w.message) for w in caught]
+    assert len(pending) == (step == "finish")
+    assert all("a save that was interrupted" in text for text in pending)
     assert found.digest == expected.digest
     assert params["h"]["up"]["kernel"].shape[0] == len(
         init(expected)["h"]["up"]["bias"]

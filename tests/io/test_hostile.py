@@ -166,11 +166,11 @@ def test_no_array_is_made_when_headers_do_not_fit(
 def test_no_header_is_read_when_the_graph_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from blox.io import load as loading
+    from blox.io import model as reading
 
     folder = model(tmp_path)
     CASES["a wrong reference"][0](folder)
-    monkeypatch.setattr(loading, "read_headers", lambda *a: pytest.fail("was read"))
+    monkeypatch.setattr(reading, "headers_of", lambda *a: pytest.fail("was read"))
     with pytest.raises(bx.SpecError):
         bx.load(folder)
 
@@ -218,18 +218,19 @@ def test_a_save_in_between_is_seen_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The folder changes between Graph and weights: what is loaded is of one model."""
-    from blox.io import load as loading
-    from blox.weights import read_headers as read
+    from blox.io import model as reading
+    from blox.weights.folder import Folder
+    from blox.weights.reading import headers_of
 
     other = layered(scan=True, depth=5)
     bx.save(tmp_path, GRAPH, init(GRAPH))
 
-    def slow(path: Path) -> Any:
-        monkeypatch.setattr(loading, "read_headers", read)
+    def slow(folder: Folder) -> Any:
+        monkeypatch.setattr(reading, "headers_of", headers_of)
         bx.save(tmp_path, other, init(other))
-        return read(path)
+        return headers_of(folder)
 
-    monkeypatch.setattr(loading, "read_headers", slow)
+    monkeypatch.setattr(reading, "headers_of", slow)
     graph, params = bx.load(tmp_path)
     assert graph.digest == other.digest
     assert params["h"]["up"]["kernel"].shape == (5, 8, 8)

@@ -50,6 +50,13 @@ def break_at(patch: pytest.MonkeyPatch, step: int, error: BaseException | None) 
     return lambda: count
 
 
+@pytest.fixture
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Syncing takes most of the time, and nobody pulls a plug here."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+@pytest.mark.usefixtures("unsynced")
 @pytest.mark.parametrize("before", MODELS)
 @pytest.mark.parametrize("after", MODELS)
 def test_killed_at_every_step(before: str, after: str, tmp_path: Path) -> None:
@@ -78,6 +85,7 @@ def test_killed_at_every_step(before: str, after: str, tmp_path: Path) -> None:
     assert found == [before] * commit + [after] * (len(found) - commit)
 
 
+@pytest.mark.usefixtures("unsynced")
 def test_disk_full_at_every_step(tmp_path: Path) -> None:
     step = 0
     for step in range(1, 1000):
@@ -140,6 +148,7 @@ def test_finish_completes_for_programs_that_do_not_know_the_log(tmp_path: Path) 
     assert (tmp_path / "graph.json").read_text() == "single"
 
 
+@pytest.mark.usefixtures("unsynced")
 def test_readers_beside_a_saving_thread(tmp_path: Path) -> None:
     save(tmp_path, "old")
     stop = threading.Event()

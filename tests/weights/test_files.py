@@ -23,11 +23,13 @@ from blox.weights import (
     LeafSpec,
     compare,
     dump_flat,
+    locate,
     read_headers,
     save_flat,
     verify,
 )
 from blox.weights.dtypes import ITEMSIZE, SAFETENSORS
+from blox.weights.files import Source
 from blox.weights.header import read_header, valid_name
 from blox.weights.layout import parse_size
 
@@ -85,7 +87,7 @@ def test_any_file_is_sound_aligned_and_deterministic(
     save_flat(path, tensors, metadata=metadata)
     headers = read_headers(path)
     assert headers.metadata == metadata
-    assert read_header(path).data_start % 64 == 0
+    assert read_header(Source(path)).data_start % 64 == 0
     found = stored(path)
     assert found.keys() == tensors.keys()
     assert all(same_bits(found[name], tensors[name]) for name in tensors)
@@ -208,13 +210,45 @@ def test_extra_files_and_removals(tmp_path: Path) -> None:
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
-@pytest.mark.parametrize("name", ["../a", "a/b", "", ".", ".blox-commit.json", "C:a"])
-def test_extra_files_stay_in_the_folder(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../a", "a/b", "", ".", "..", ".blox-commit.json", "C:a", "README.md"),
+        *("config.json", "graph.json.bak", "Graph.json", "graph.json\n", "graph.yaml"),
+        *("source", "source/", "source/a.py", "source/../a.json", "source/a/b.json"),
+        *("source/.json", "source/\u00e9.json", "/source/a.json", "other/a.json"),
+    ],
+)
+def test_names_that_are_not_of_a_model(name: str, tmp_path: Path) -> None:
     cases: list[dict[str, Any]] = [{"extra_files": {name: b""}}, {"remove": [name]}]
     for arguments in cases:
-        with pytest.raises(WeightsError, match="expected a plain file name"):
+        with pytest.raises(WeightsError, match="expected the name of a"):
             save_flat(tmp_path / "m", {}, metadata={}, **arguments)
     assert os.listdir(tmp_path / "m") == []
+
+
+def test_files_of_the_source(tmp_path: Path) -> None:
+    files = {f"source/a.{end}": end.encode() for end in ("json", "txt", "model", "md")}
+    save_flat(tmp_path, {}, metadata={}, extra_files=files)
+    for name, data in files.items():
+        assert (tmp_path / name).read_bytes() == data
+        assert locate(tmp_path, name) == tmp_path / name
+    # They are not ours alone: a model without them leaves them.
+    save_flat(tmp_path, {}, metadata={})
+    assert sorted(os.listdir(tmp_path)) == ["params.safetensors", "source"]
+    assert len(os.listdir(tmp_path / "source")) == 4
+    with pytest.raises(WeightsError, match="the name of an older model's file"):
+        save_flat(tmp_path, {}, metadata={}, remove=["source/a.md"])
+
+
+def test_a_source_that_leads_elsewhere_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "source").symlink_to(tmp_path / "home")
+    with pytest.raises(WeightsError, match="source: expected a folder of the model"):
+        save_flat(tmp_path / "model", {}, metadata={}, extra_files={"source/a.md": b""})
+    assert os.listdir(tmp_path / "home") == []
+    assert os.listdir(tmp_path / "model") == ["source"]
 
 
 def test_foreign_files(tmp_path: Path) -> None:
@@ -342,7 +376,9 @@ def test_compare_reports_all_differences(tmp_path: Path) -> None:
 def test_compare_of_thousands_of_names_is_quick() -> None:
     expected = {f"a.{i}.kernel": LeafSpec((), "float") for i in range(1900)}
     found = read_headers_like([f"b.{i}.kernel" for i in range(1900)])
-    assert len(compare(found, expected)) == 3800
+    differences = compare(found, expected)
+    assert len(differences) == 101
+    assert str(differences[-1]) == "and 3700 more"
 
 
 def read_headers_like(names: list[str]) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from blox.schema.diagnostics import Diagnostic, SpecError, quote
 from blox.schema.parse.reader import read_plain
-from blox.weights import locate, read_small
+from blox.weights.files import shown
+from blox.weights.folder import Folder
 
 CONFIG = "config.json"
 FAMILY = "bert"
@@ -64,20 +64,20 @@ _FIXED: dict[str, Any] = {
 }
 
 
-def read_json(folder: Path, name: str, shown: str = "") -> Any:
+def read_json(folder: Folder, name: str) -> Any:
     """The plain data of the file `name` of a folder, None if there is none.
 
     Raises:
         SpecError: not sound JSON. WeightsError: not a regular file of the folder.
     """
-    path = locate(folder, name)
-    if path is None:
+    source = folder.open(name)
+    if source is None:
         return None
     try:
-        return read_plain(read_small(path, _MAX_BYTES))
+        return read_plain(source.read(_MAX_BYTES))
     except SpecError as error:
         raise SpecError(
-            Diagnostic(d.code, shown or name, d.message, d.hint)
+            Diagnostic(d.code, shown(name), d.message, d.hint)
             for d in error.diagnostics
         ) from None
 
@@ -87,7 +87,7 @@ def json_bytes(data: Any) -> bytes:
     return (json.dumps(data, indent=2, ensure_ascii=True) + "\n").encode()
 
 
-def read_config(folder: Path, activations: Collection[str]) -> dict[str, Any]:
+def read_config(folder: Folder, activations: Collection[str]) -> dict[str, Any]:
     """The `config.json` of a folder, checked; `parse_config` gives its settings.
 
     Raises:

@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from blox.io.save import check_params
 from blox.schema import Graph
 from blox.schema.diagnostics import Diagnostic, SpecError, quote
 from blox.weights import save_flat
+from blox.weights.files import local_path
 
 from .config import CONFIG, BertConfig, config_data, json_bytes, parse_config
 from .families.bert import ACTIVATIONS, MODULES, SIZES, bert_graph
 from .importing import STEM
-from .names import places, scatter
-from .sentence import (
-    POOLING_FOLDER,
-    SENTENCE,
-    SentenceConfig,
-    sentence_files,
-    sentence_from_extra,
-)
+from .names import Scattered, places
+from .sentence import SENTENCE, SentenceConfig, sentence_files, sentence_from_extra
 
 # Fields of a node that change nothing of what is computed.
-_WISHES = frozenset({"init", "axes", "frozen", "remat", "scan"})
+_WITHOUT_EFFECT = frozenset({"init", "axes", "frozen", "remat", "scan"})
 
 
 def to_hf(
-    folder: str | Path,
+    folder: str | os.PathLike[str],
     graph: Graph,
     params: Mapping[str, Any],
     *,
     max_shard_size: int | str | None = None,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> None:
     """Write config.json and model.safetensors, which transformers loads bit for bit.
 
-    With an entry `sentence_embedding` also what sentence-transformers needs. Tokenizer
+    All files are replaced at once, as by `blox.save`. With an entry
+    `sentence_embedding` also what sentence-transformers needs is written. Tokenizer
     files are not of the Graph: copy them into the folder. The config is made of the
     Graph's attributes and, for what has no effect on outputs (rates of dropout), of
     `metadata.extra`.
@@ -47,26 +43,23 @@ def to_hf(
         graph: of `from_hf`, or one that computes the same; other sizes are fine.
         params: its Params, of any floating dtype.
         max_shard_size: bytes of data per weight file, or text such as `"5GB"`.
-        progress: show a bar if the work is long and standard error is a terminal.
+        progress: a bar, as for `blox.save`.
 
     Raises:
         SpecError: the Graph computes something else than a BERT; what differs.
         WeightsError: Params that do not fit the Graph, or files that can't be written.
     """
-    folder = Path(folder)
     config, sentence = _settings(graph)
     found = places(MODULES, graph.program().leaves())
-    arrays = scatter(found, check_params(graph, params))
-    dtypes = {str(array.dtype) for array in arrays.values()}
+    params = check_params(graph, params)
+    arrays = Scattered(found, params)
+    dtypes = {str(array.dtype) for array in params.values()}
     dtype = dtypes.pop() if len(dtypes) == 1 else "float32"
     files = {CONFIG: config_data(config, dtype)}
     if sentence is not None:
-        own, pooling = sentence_files(sentence, config.hidden_size)
-        files |= own
-        # First, so that whoever reads modules.json finds what it names.
-        _write_files(folder / POOLING_FOLDER, pooling)
+        files |= sentence_files(sentence, config.hidden_size)
     save_flat(
-        folder,
+        local_path(folder),
         arrays,
         metadata={"format": "pt"},
         max_shard_size=max_shard_size,
@@ -146,16 +139,5 @@ def _parts(function: Mapping[str, Any]) -> dict[str, Any]:
     for name, given in function.get("inputs", {}).items():
         parts[f"inputs.{name}"] = {k: v for k, v in given.items() if k != "doc"}
     for name, node in function.get("nodes", {}).items():
-        parts[name] = {k: v for k, v in node.items() if k not in _WISHES}
+        parts[name] = {k: v for k, v in node.items() if k not in _WITHOUT_EFFECT}
     return parts
-
-
-def _write_files(folder: Path, files: Mapping[str, Any]) -> None:
-    from blox.weights.commit import FolderCommit
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with FolderCommit(folder) as commit:
-        for name, data in files.items():
-            with commit.create(name) as file:
-                file.write(json_bytes(data))
-        commit.commit()

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Any
 
 from blox.io.assemble import grow
+from blox.io.model import again_if_changed
 from blox.schema import Graph
 from blox.schema.diagnostics import Diagnostic, WeightsError, bounded, quote
-from blox.weights import Headers, TensorInfo, compare, load_flat, locate, read_headers
+from blox.weights import Headers, TensorInfo, load_arrays
+from blox.weights.comparing import differences, wide
+from blox.weights.faults import typed_faults
+from blox.weights.files import local_path
+from blox.weights.folder import Folder, read_folder
+from blox.weights.loading import x64_enabled
+from blox.weights.names import TRANSFORMERS
+from blox.weights.reading import headers_of
 
-from .config import BertConfig, parse_config, read_config
+from .config import CONFIG, BertConfig, parse_config, read_config
 from .families.bert import (
     ACTIVATIONS,
     IGNORED,
@@ -23,17 +33,17 @@ from .families.bert import (
     bert_graph,
 )
 from .names import expected, gather, places
-from .sentence import read_sentence, sentence_extra
+from .sentence import SentenceConfig, read_sentence, sentence_extra
 
-STEM = "model"
+STEM = TRANSFORMERS.stem
 
 
 def from_hf(
-    folder: str | Path,
+    folder: str | os.PathLike[str],
     *,
     name: str = "bert",
     sentence: bool = True,
-    progress: bool = False,
+    progress: bool | None = None,
 ) -> tuple[Graph, dict[str, Any]]:
     """A checkpoint of transformers as a Graph and Params; no code of it ever runs.
 
@@ -48,7 +58,7 @@ def from_hf(
         folder: with config.json and model.safetensors, in shards or not.
         name: of the Graph, and of the function that is generated from it.
         sentence: look at modules.json of sentence-transformers.
-        progress: show a bar if the work is long and standard error is a terminal.
+        progress: a bar, as for `blox.load`.
 
     Returns:
         The Graph and its Params, of the dtype of the checkpoint.
@@ -60,45 +70,76 @@ def from_hf(
     """
     import jax
 
-    folder = Path(folder)
+    place = local_path(folder)
+
+    def use() -> tuple[Graph, dict[str, Any], list[Diagnostic]]:
+        read, notes = read_folder(place, lambda f: (_read(f, sentence), f.pending()))
+        graph, arrays = _converted(read, name, progress)
+        return graph, arrays, notes
+
+    graph, arrays, notes = again_if_changed(place, use)
+    for diagnostic in notes:
+        warnings.warn(str(diagnostic), stacklevel=2)
+    with typed_faults(place):
+        return graph, grow(graph.program().tree, jax.device_put(arrays))
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    """All of a checkpoint but its arrays."""
+
+    raw: Mapping[str, Any]
+    pooling: SentenceConfig | None
+    headers: Headers
+
+
+def _read(folder: Folder, sentence: bool) -> _Checkpoint:
     raw = read_config(folder, ACTIVATIONS)
-    config = parse_config(raw, "config.json", ACTIVATIONS)
+    parse_config(raw, CONFIG, ACTIVATIONS)
     pooling = read_sentence(folder) if sentence else None
-    headers = _headers(folder)
-    tensors, faults = _renamed(headers)
+    return _Checkpoint(raw, pooling, _headers(folder))
+
+
+def _converted(
+    read: _Checkpoint, name: str, progress: bool | None
+) -> tuple[Graph, dict[str, Any]]:
+    config = parse_config(read.raw, CONFIG, ACTIVATIONS)
+    tensors, faults = _renamed(read.headers)
     graph = Graph.parse(
         bert_graph(
             config,
             name=name,
             pooler=any(n.startswith("pooler.") for n in tensors),
-            sentence=pooling,
+            sentence=read.pooling,
             metadata={
-                "source": _source(raw),
+                "source": _source(read.raw),
                 "extra": {
                     **_settings(config),
-                    **(sentence_extra(pooling) if pooling else {}),
+                    **(sentence_extra(read.pooling) if read.pooling else {}),
                 },
             },
         )
     )
-    program = graph.program()
-    found = places(MODULES, program.leaves())
-    faults += compare(tensors, expected(found))
-    if faults:
-        raise WeightsError(bounded(faults))
-    arrays = _load(headers, {p.name: tensors[p.name].name for p in found}, progress)
-    return graph, grow(program.tree, jax.device_put(gather(found, arrays)))
+    found = places(MODULES, graph.program().leaves())
+    wanted = expected(found)
+    narrow = () if x64_enabled() else wide(wanted, tensors)
+    differing = bounded(chain(faults, differences(tensors, wanted), narrow))
+    if differing:
+        raise WeightsError(differing)
+    own = {place.name: tensors[place.name].name for place in found}
+    arrays = load_arrays(read.headers, own.values(), progress=progress)
+    return graph, gather(found, {n: arrays[o] for n, o in own.items()}, progress)
 
 
-def _headers(folder: Path) -> Headers:
+def _headers(folder: Folder) -> Headers:
     names = (f"{STEM}.safetensors", f"{STEM}.safetensors.index.json")
-    if not any(locate(folder, n) for n in names) and folder.is_dir():
-        old = sorted(p.name for p in folder.glob("*.bin"))
+    if not any(folder.locate(n) for n in names) and folder.path.is_dir():
+        old = sorted(p.name for p in folder.path.glob("*.bin"))
         found = f"found {quote(old[0])}, which may run code" if old else "found none"
         hint = "load and save it with transformers, safe_serialization=True"
         message = f"expected {names[0]}, {found}"
         raise WeightsError(Diagnostic("weights-file", "", message, hint))
-    return read_headers(folder, stem=STEM)
+    return headers_of(folder, STEM)
 
 
 def _renamed(
@@ -120,20 +161,6 @@ def _renamed(
             faults.append(Diagnostic("weights-unexpected", quote(name), message))
         tensors[known] = info
     return tensors, faults
-
-
-def _load(headers: Headers, names: Mapping[str, str], progress: bool) -> dict[str, Any]:
-    """The tensors in the memory of the host, by the names of the table."""
-    import jax
-
-    try:
-        host = jax.local_devices(backend="cpu")[0]
-    except RuntimeError:  # JAX_PLATFORMS without cpu
-        host = None
-    # NumPy sees arrays of the CPU's device without a copy.
-    with jax.default_device(host):
-        arrays = load_flat(headers, names.values(), progress=progress)
-    return {known: arrays[name] for known, name in names.items()}
 
 
 def _settings(config: BertConfig) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from blox.schema import Leaf, op_class
 from blox.schema.diagnostics import Diagnostic, WeightsError
 from blox.weights import LeafSpec
+from blox.weights.progress import track
 
 Row = tuple[str, str, str]
 """(node, module of transformers, op); `*` stands for the number of the layer."""
@@ -87,7 +88,9 @@ def expected(found: Iterable[Place]) -> dict[str, LeafSpec]:
     return {place.name: LeafSpec(place.shape, place.dtype) for place in found}
 
 
-def gather(found: Iterable[Place], arrays: Mapping[str, Any]) -> dict[str, Any]:
+def gather(
+    found: Iterable[Place], arrays: Mapping[str, Any], progress: bool | None = None
+) -> dict[str, Any]:
     """The arrays of Params by path, from those of a checkpoint by name (NumPy).
 
     Raises:
@@ -118,19 +121,35 @@ def gather(found: Iterable[Place], arrays: Mapping[str, Any]) -> dict[str, Any]:
             )
             for path, dtypes in mixed.items()
         )
-    stacked = {path: np.stack(parts) for path, parts in layers.items()}
+    stacked: dict[str, Any] = {}
+    total = sum(part.nbytes for parts in layers.values() for part in parts)
+    with track("converting", total, progress if total else False) as done:
+        for path, parts in layers.items():
+            stacked[path] = np.stack(parts)
+            done(stacked[path].nbytes)
     return single | stacked
 
 
-def scatter(found: Iterable[Place], arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """The arrays of a checkpoint by name (NumPy), from those of Params by path."""
-    import numpy as np
+class Scattered(Mapping[str, Any]):
+    """The arrays of a checkpoint by name (NumPy), from those of Params by path.
 
-    result: dict[str, Any] = {}
-    for place in found:
-        array = np.asarray(arrays[place.path])
+    Each is made when it is asked for, so that no second model stands in memory.
+    """
+
+    def __init__(self, found: Iterable[Place], arrays: Mapping[str, Any]) -> None:
+        self._places = {place.name: place for place in found}
+        self._arrays = arrays
+
+    def __getitem__(self, name: str) -> Any:
+        import numpy as np
+
+        place = self._places[name]
+        array = np.asarray(self._arrays[place.path])
         array = array if place.layer is None else array[place.layer]
-        result[place.name] = np.ascontiguousarray(
-            array.T if place.transposed else array
-        )
-    return result
+        return array.T if place.transposed else array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)

@@ -7,11 +7,11 @@ names the last word is looked up in a closed list, nothing is imported.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 
 from blox.schema.diagnostics import Diagnostic, SpecError, quote
-from blox.weights.files import plain_name
+from blox.weights.folder import Folder
+from blox.weights.names import plain_name
 
 from .config import read_json
 
@@ -118,7 +118,7 @@ def sentence_functions(config: SentenceConfig) -> Data:
     }
 
 
-def read_sentence(folder: Path) -> SentenceConfig | None:
+def read_sentence(folder: Folder) -> SentenceConfig | None:
     """What the `modules.json` of a folder declares; None where there is none.
 
     Raises:
@@ -144,14 +144,12 @@ def read_sentence(folder: Path) -> SentenceConfig | None:
     )
 
 
-def _pooling(folder: Path, name: Any) -> str:
+def _pooling(folder: Folder, name: Any) -> str:
     where = f"{MODULES_FILE}.1.path"
     if not isinstance(name, str) or not plain_name(name):
         _refuse(where, "expected the plain name of a folder", name)
-    inner = folder / name
-    if not inner.resolve().is_relative_to(folder.resolve()):
-        _refuse(where, "expected a folder of the model, found a link out of it", name)
-    data = read_json(inner, "config.json", f"{POOLING_FOLDER}/config.json")
+    path = f"{name}/config.json"
+    data = read_json(folder, path)
     path = f"{POOLING_FOLDER}/config.json"
     if not isinstance(data, dict):
         _refuse(path, "expected a JSON object", data)
@@ -168,7 +166,7 @@ def _pooling(folder: Path, name: Any) -> str:
     return mode
 
 
-def _tokens(folder: Path) -> Data:
+def _tokens(folder: Folder) -> Data:
     data = read_json(folder, TOKENS_FILE)
     data = data if isinstance(data, dict) else {}
     length = data.get("max_seq_length")
@@ -180,8 +178,8 @@ def _tokens(folder: Path) -> Data:
     }
 
 
-def sentence_files(config: SentenceConfig, width: int) -> tuple[Data, Data]:
-    """Files to be written, as plain data: of the model's folder, of the pooling's."""
+def sentence_files(config: SentenceConfig, width: int) -> Data:
+    """Files to be written, as plain data, by name."""
     types = [("", "Transformer"), (POOLING_FOLDER, "Pooling")]
     if config.normalize:
         types.append(("2_Normalize", "Normalize"))
@@ -204,7 +202,7 @@ def sentence_files(config: SentenceConfig, width: int) -> tuple[Data, Data]:
     pooling: Data = {"word_embedding_dimension": width}
     for key, mode in _SWITCHES.items():
         pooling[key] = mode == config.pooling
-    return files, {"config.json": pooling}
+    return files | {f"{POOLING_FOLDER}/config.json": pooling}
 
 
 def sentence_extra(config: SentenceConfig) -> Data:

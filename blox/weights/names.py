@@ -1,0 +1,90 @@
+"""The closed set of names that a save writes or removes: it touches nothing else.
+
+Names in a log come from a file that anyone may have put into the folder, so these rules
+hold for logs as for saves. A name has at most one folder in front.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+SUFFIX = ".safetensors"
+INDEX_SUFFIX = f"{SUFFIX}.index.json"
+MAX_SHARDS = 99_999
+"""As many as the five digits in a shard's name can count."""
+MAX_NAME = 255
+
+_SOURCE = r"source/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\.(json|txt|model|md)"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The names of one kind of model folder.
+
+    Attributes:
+        stem: of the weight files; empty for a single file.
+        others: what else a save writes.
+        stale: those of `others` that a save removes where the new model has none.
+    """
+
+    stem: str
+    others: re.Pattern[str]
+    stale: re.Pattern[str]
+
+    def weights(self, name: str) -> bool:
+        """True for a weight file, a shard or the index."""
+        if not self.stem or not name.startswith(self.stem):
+            return False
+        rest = name[len(self.stem) :]
+        return rest in (SUFFIX, INDEX_SUFFIX) or _is_shard(rest)
+
+    def writes(self, name: str) -> bool:
+        return self.weights(name) or self.others.fullmatch(name) is not None
+
+    def removes(self, name: str) -> bool:
+        return self.weights(name) or self.stale.fullmatch(name) is not None
+
+    def temporary(self, name: str) -> bool:
+        """True for the last part of a temporary's name: the folder stands with a dot."""
+        return self.writes(name) or self.writes(name.replace(".", "/", 1))
+
+
+def _is_shard(rest: str) -> bool:
+    return re.fullmatch(r"-[0-9]{5}-of-[0-9]{5}\.safetensors", rest) is not None
+
+
+BLOX = ModelFiles(
+    "params",
+    re.compile(rf"graph\.json|graph\.msgpack|examples\.safetensors|{_SOURCE}"),
+    re.compile(r"graph\.msgpack|examples\.safetensors"),
+)
+TRANSFORMERS = ModelFiles(
+    "model",
+    re.compile(
+        r"config\.json|modules\.json|sentence_bert_config\.json|1_Pooling/config\.json"
+    ),
+    re.compile(r"(?!)"),
+)
+KINDS = {kind.stem: kind for kind in (BLOX, TRANSFORMERS)}
+
+
+def single(name: str) -> ModelFiles:
+    """One self-describing file."""
+    return ModelFiles("", re.compile(re.escape(name)), re.compile(r"(?!)"))
+
+
+def plain_name(name: str) -> bool:
+    """True for a name that means one file of a folder, on every system."""
+    return (
+        0 < len(name) <= MAX_NAME
+        and name.isprintable()
+        and not set('/\\:*?"<>|') & set(name)
+        and name not in (".", "..")
+    )
+
+
+def inner_name(name: str) -> bool:
+    """True for a plain name, or one within one folder: `source/vocab.txt`."""
+    folder, slash, plain = name.rpartition("/")
+    return plain_name(plain) and (not slash or plain_name(folder))
