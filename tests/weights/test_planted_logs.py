@@ -109,7 +109,9 @@ def test_a_log_of_files_that_are_not_those_of_its_save(tmp_path: Path) -> None:
         plant(folder, HIDDEN, [])
         change(folder)
         before = contents(folder)
-        with pytest.raises(bx.WeightsError, match="found files that are not those of the"):
+        with pytest.raises(
+            bx.WeightsError, match="found files that are not those of the"
+        ):
             bx.load(folder)
         with pytest.raises(bx.WeightsError, match="found files that are not those of"):
             bx.save(folder, graph("relu"), {})
