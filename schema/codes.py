@@ -229,6 +229,11 @@ GROUPS: dict[str, tuple[Code, ...]] = {
              "an index that names a shard that isn't there"),
         Code("weights-log", "the log of an interrupted save that is not one of blox",
              ".blox-commit.json: {}"),
+        Code("weights-pending", "a save that was interrupted: what it wrote is read from "
+             "hidden files", "bx.load(\"model\"), a save having been killed at its end",
+             "warning"),
+        Code("weights-memory", "a model that is larger than the memory that is left",
+             "bx.load(\"model\", mmap=False) of 1 TB"),
         Code("weights-name", "a name that no file or array can have",
              "an array named with a line break"),
         Code("weights-metadata", "metadata that are not texts, or that blox itself writes",

@@ -25,7 +25,7 @@ from blox.importers.hf.names import places
 from blox.ops.library import op_function
 from blox.schema import Diagnostic, Graph, from_bytes
 from blox.schema.codes import CODES, GROUPS, Code
-from blox.weights import load_flat, read_headers, save_flat
+from blox.weights import commit, load_flat, loading, read_headers, save_flat
 
 ROOT = Path(__file__).parents[1]
 BASE: dict[str, Any] = spec({"n": RELU})
@@ -173,6 +173,25 @@ def full_disk(path: Path) -> None:
 
         patch.setattr(os, "fsync", fail)
         bx.save(path, MODEL, PARAMS)
+
+
+def pending(path: Path) -> Any:
+    bx.save(path, MODEL, PARAMS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(commit, "finish", lambda folder: False)
+        bx.save(path, MODEL, PARAMS)
+    return bx.validate(path)
+
+
+def no_memory(path: Path) -> None:
+    bx.save(path, MODEL, PARAMS)
+    with pytest.MonkeyPatch.context() as patch:
+
+        def fail(*_: Any) -> None:
+            raise MemoryError
+
+        patch.setattr(loading, "aligned_bytes", fail)
+        bx.load(path, mmap=False)
 
 
 def big_endian(path: Path) -> None:
@@ -359,6 +378,8 @@ WEIGHTS: dict[str, Callable[[Path], Any]] = {
         max_shard_size=1,
     ),
     "weights-log": saved(lambda path: (path / ".blox-commit.json").write_text("{}")),
+    "weights-pending": pending,
+    "weights-memory": no_memory,
     "weights-name": lambda path: save_flat(path, {"a\nb": X}, metadata={}),
     "weights-metadata": lambda path: save_flat(path, {}, metadata={"a": "\ud800"}),
     "weights-target": lambda path: (
