@@ -15,9 +15,10 @@ from ..schema.write.canonical import digest
 from .allowlist import BASE, GenerationError, check
 from .emit.function import FunctionWriter
 from .emit.table import table
+from .emit.uses import plan_uses
 from .library.allowed import Allowed, ImportClash, import_block
 from .library.sources import Library, Reader
-from .nodes import names_in
+from .nodes import assign, dotted, names_in
 from .plan import Module
 from .printer import render
 
@@ -38,31 +39,20 @@ def generate(graph: Graph, read: Reader) -> str:
     """
     program = graph.program()
     library = Library(read, _taken(graph))
-    # What the file carries over is known when its functions are written, and what they
-    # call by which name and with which arguments depends on that: so twice.
-    draft = Module.of(program, library)
-    _functions(draft)
-    module = Module.of(program, library, draft.carried)
-    functions = _functions(module)
-    ops = module.carried.functions()
+    module = Module.of(program, library)
+    uses = plan_uses(module)
+    functions = [
+        FunctionWriter(module, plan, uses[title]).write()
+        for title, plan in module.plans.items()
+    ]
+    ops = module.carried.functions(set().union(*map(names_in, functions)))
     try:
-        allowed = library.allowed({f.name for f in ops})
+        allowed = library.allowed({*ops})
     except ImportClash as error:
         raise GenerationError.one("generate", "", str(error)) from None
-    text = _render(module, functions, ops, allowed)
+    text = _render(module, functions, list(ops.values()), allowed)
     check(text, allowed)
     return text
-
-
-def _functions(module: Module) -> list[ast.FunctionDef]:
-    """The functions, callees first; helpers of state and keys count as ops."""
-    functions = [FunctionWriter(module, plan).write() for plan in module.plans.values()]
-    used = set().union(*(names_in(f) for f in functions))
-    for helper, home in (("fold_in", "keys"), ("merge", "state"), ("kept", "state")):
-        if helper in used:
-            module.carried.families[helper] = home
-            module.carried.uses.setdefault(helper, [])
-    return functions
 
 
 def _render(
@@ -74,11 +64,17 @@ def _render(
     """The file: rendered without imports, and then with those that it turns out to need."""
     params = table(module.program)
     about = ast.Expr(ast.Constant(_about(module.program)))
+    aliases = module.aliases()
     template = _environment().get_template("model.py.jinja")
     parts = {
         "docstring": render([about]),
         "ops": [render([f]) for f in ops],
-        "functions": [render([f]) for f in functions],
+        "functions": [
+            render([f, assign(aliases[f.name], dotted(f.name))])
+            if f.name in aliases
+            else render([f])
+            for f in functions
+        ],
         "table": params,
         "tables": [render([s]) for s in params.statements],
     }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 
@@ -69,6 +71,7 @@ def annotated(target: str, annotation: str, value: ast.expr) -> ast.AnnAssign:
     return ast.AnnAssign(ast.Name(target), annotation_of(annotation), value, simple=1)
 
 
+@cache
 def annotation_of(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
@@ -107,11 +110,26 @@ def names_in(node: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 
 
+def renamed(function: ast.FunctionDef, titles: Mapping[str, str]) -> ast.FunctionDef:
+    """A copy that has, and calls others by, the names that they have in a file."""
+    new = copy.deepcopy(function)
+    new.name = titles.get(new.name, new.name)
+    for node in ast.walk(new):
+        if isinstance(node, ast.Name):
+            node.id = titles.get(node.id, node.id)
+    return new
+
+
 def names_in_order(node: ast.AST) -> list[str]:
     """The names that an expression speaks of, in the order in which it computes."""
     if isinstance(node, ast.Name):
         return [node.id]
     return [n for child in ast.iter_child_nodes(node) for n in names_in_order(child)]
+
+
+def is_same(a: ast.expr, b: ast.expr) -> bool:
+    """True of two expressions that are written alike."""
+    return ast.dump(a) == ast.dump(b) or ast.unparse(a) == ast.unparse(b)
 
 
 def is_atom(node: ast.expr) -> bool:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..schema.names import BUILTINS, GENERATED
-from ..schema.resolve.program import Instance, Program
+from ..schema.resolve.program import Instance, Program, Step
 from ..schema.resolve.trees import Tree, flatten
 from .library.sources import Library
 from .library.specialize import Carried
+from .names import Names
 from .nodes import dotted, subscript
 
 
-@dataclass
+@dataclass(eq=False)
 class Plan:
     """One function of the file: all instances of a function of the spec.
 
@@ -30,24 +33,32 @@ class Plan:
     numbers: frozenset[str]
     """Inputs that some call gives a number."""
     needed: set[str] = field(default_factory=set)
+    aliases: dict[str, str] = field(default_factory=dict)
+    """Other names of the functions that its own arguments hide from it."""
+    python: frozenset[str] = frozenset()
+    """Outputs that may be Python numbers, as some input is one."""
 
     @property
     def first(self) -> Instance:
         return self.instances[0]
 
-    @property
+    @cached_property
+    def steps(self) -> list[Step]:
+        return self.first.live_steps
+
+    @cached_property
     def stateful(self) -> bool:
         return self.first.stateful
 
-    @property
+    @cached_property
     def uses_train(self) -> bool:
         return self.first.uses_train
 
-    @property
+    @cached_property
     def takes_params(self) -> bool:
         return self.is_entry or any(bool(i.tree) for i in self.instances)
 
-    @property
+    @cached_property
     def takes_dtype(self) -> bool:
         return self.first.needs_float and not self.is_entry
 
@@ -60,6 +71,27 @@ class Plan:
         """Users get several outputs by name; inside, calls yield tuples."""
         return self.is_entry and len(self.outputs) > 1
 
+    @property
+    def arguments(self) -> Iterator[str]:
+        """The names that users know, which are never renamed."""
+        yield from self.first.function.inputs
+        yield from self.varying
+
+    @cached_property
+    def float_dtype(self) -> ast.expr:
+        """The model's floating type, read off the first array that has it."""
+        path = self.first.float_path()
+        if path is None:
+            return dotted("jnp.float32")
+        keys = [int(p) if p.isdigit() else p for p in path.split(".")]
+        return ast.Attribute(subscript(dotted("params"), *keys), "dtype")
+
+    def dtype(self, text: str) -> ast.expr:
+        """A dtype; the model's floating type is read off an array, or handed on."""
+        if text != "float":
+            return dtype_node(text)
+        return self.float_dtype if self.is_entry else dotted("dtype")
+
 
 @dataclass
 class Module:
@@ -69,24 +101,17 @@ class Module:
     library: Library
     plans: dict[str, Plan]
     carried: Carried
-    dropped: dict[str, frozenset[str]]
-    """Parameters of carried functions that this file doesn't need, once it is known."""
-    globals: frozenset[str]
+    globals: frozenset[str] = frozenset()
+    """What no local of a function may hide."""
 
     @classmethod
-    def of(
-        cls,
-        program: Program,
-        library: Library,
-        draft: Carried | None = None,
-    ) -> Module:
-        """A file to write, which carries over what a draft of it did."""
+    def of(cls, program: Program, library: Library) -> Module:
         graph = program.graph
         groups: dict[str, list[Instance]] = {}
-        live = program.live_instances()
-        for instance in live:
+        for instance in program.live_instances():
             groups.setdefault(instance.name, []).append(instance)
-        plans = {}
+        numbers = _Numbers.of(groups)
+        plans: dict[str, Plan] = {}
         for name, instances in groups.items():
             own = instances[0].own
             varying = tuple(
@@ -100,45 +125,102 @@ class Module:
                 {**graph.attributes, **same},
                 varying,
                 name in graph.entries,
-                _numbers(live, name),
+                frozenset(numbers.given.get(name, ())),
             )
-        names = [] if draft is None else [f.name for f in draft.functions()]
-        dropped = {} if draft is None else {n: draft.dropped(n) for n in draft.uses}
-        taken = {p.title for p in plans.values()} | {*names} | BUILTINS | GENERATED
-        taken |= library.names()
-        return cls(program, library, plans, Carried(library), dropped, frozenset(taken))
+            passed = numbers.passed.get(name, ())
+            plans[name].python = _python(plans[name], passed, plans)
+        return cls(program, library, plans, Carried(library))
 
-    def argument(self, text: str) -> str:
-        """The name of an argument: the graph's, with `_` where it would hide a global."""
-        while text in self.globals:
-            text += "_"
-        return text
+    def settle(self) -> None:
+        """Gives every function its name, once it is known what the file carries over.
 
-    def float_dtype(self, instance: Instance) -> ast.expr:
-        """The model's floating type, read off the first array that has it."""
-        path = instance.float_path()
-        if path is None:
-            return dotted("jnp.float32")
-        keys = [int(p) if p.isdigit() else p for p in path.split(".")]
-        return ast.Attribute(subscript(dotted("params"), *keys), "dtype")
+        Names of the user stay: those of the file move, with a `_` behind them.
+        """
+        titles = {plan.title for plan in self.plans.values()}
+        arguments = {a for plan in self.plans.values() for a in plan.arguments}
+        modules = self.library.names() | BUILTINS | GENERATED
+        names = Names(titles | arguments | modules)
+        self.carried.settle(names)
+        aliases: dict[str, str] = {}
+        for plan in self.plans.values():
+            mine = {*plan.arguments}
+            called = {
+                self.plans[i.name].title for step in plan.steps for i in step.instances
+            }
+            for title in sorted(called & mine):
+                if title not in aliases:
+                    aliases[title] = names.fresh(title)
+                plan.aliases[title] = aliases[title]
+        self.globals = frozenset(names.taken | titles | modules)
+
+    def aliases(self) -> dict[str, str]:
+        """Other names of functions, by their own."""
+        return {k: v for plan in self.plans.values() for k, v in plan.aliases.items()}
 
 
-def _numbers(instances: list[Instance], function: str) -> frozenset[str]:
-    """The inputs of a function that get Python numbers, here or there."""
-    found: set[str] = set()
-    for step in (s for i in instances for s in i.live_steps):
-        called = next(
-            (c for c in step.callees if c.declared.function == function), None
-        )
-        if called is None:
-            continue
-        given = dict(step.args.get("inputs", {}))
-        if called.declared.layout == "listed":  # every copy is a call of its own
-            given |= step.args["xs"]
-            index = getattr(step.op, "index", None)
-            found |= {index} if index else set()
-        found |= {n for n, a in given.items() if a.source is None}
-    return frozenset(found)
+@dataclass
+class _Numbers:
+    """By function: the inputs that are Python numbers, here or there."""
+
+    given: dict[str, set[str]] = field(default_factory=dict)
+    """Those that a call gives a number."""
+    passed: dict[str, set[str]] = field(default_factory=dict)
+    """Those that may be one, as what a call gives may be the caller's own number."""
+
+    @classmethod
+    def of(cls, groups: dict[str, list[Instance]]) -> _Numbers:
+        found = cls()
+        for name in reversed(groups):  # callers first
+            for instance in groups[name]:
+                values = set(found.passed.get(name, ()))
+                for step in instance.live_steps:
+                    found.add(step, values)
+        return found
+
+    def add(self, step: Step, values: set[str]) -> None:
+        """Adds a step to the numbers among `values`, and to those that callees get."""
+        given = [a for a in step.arguments() if a.source is not None]
+        if not step.callees:
+            if given and not step.tree and all(a.source in values for a in given):
+                values.add(step.name)
+            return
+        if any(a.source in values for a in given):
+            values.add(step.name)
+        for called in step.callees:
+            inputs = dict(step.args.get("inputs", {}))
+            numbers: set[str] = set()
+            if called.declared.layout == "listed":  # every copy is a call of its own
+                inputs |= step.args["xs"]
+                index = getattr(step.op, "index", None)
+                numbers |= {index} if index else set()
+            numbers |= {n for n, a in inputs.items() if a.source is None}
+            passed = numbers | {n for n, a in inputs.items() if a.source in values}
+            function = called.declared.function
+            self.given.setdefault(function, set()).update(numbers)
+            self.passed.setdefault(function, set()).update(passed)
+
+
+def _python(
+    plan: Plan, inputs: Iterable[str], plans: Mapping[str, Plan]
+) -> frozenset[str]:
+    """The outputs that may be Python numbers, as inputs are; those of callees are known."""
+    found: set[tuple[str | None, int]] = {(n, 0) for n in inputs}
+    # Users too may give numbers, which are returned as they are.
+    given = {*plan.first.function.inputs} if plan.is_entry else set[str]()
+    for step in plan.steps:
+        if step.callees:
+            called = [plans[name].python for name in {i.name for i in step.instances}]
+            inner = frozenset[str]().union(*called)
+            found |= {(step.name, i) for i, o in enumerate(step.outputs) if o in inner}
+        elif not step.tree:
+            args = [a for a in step.arguments() if a.source is not None]
+            if args and all((a.source, a.output) in found for a in args):
+                found |= {(step.name, i) for i in range(len(step.outputs))}
+    return frozenset(
+        name
+        for name, arg in plan.first.outputs.items()
+        if arg.source in given or (arg.source, arg.output) in found
+    )
 
 
 def dtype_node(name: str) -> ast.expr:

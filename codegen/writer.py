@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 from ..schema.resolve.program import Arg, Instance, Step
-from .emit.folding import Built
 from .names import Names
 from .plan import Module, Plan
 
@@ -40,9 +39,9 @@ class Writer(Protocol):
 
     def combine(
         self, part: str, args: Sequence[Arg], build: Build, lead: int
-    ) -> Built: ...
+    ) -> ast.expr: ...
 
-    def wait(self, step: Step, built: Built) -> None: ...
+    def wait(self, step: Step, value: ast.expr) -> None: ...
 
     def flush(self) -> None: ...
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from ...schema.ops.control import Call
 from ...schema.resolve.program import Arg, Instance, Step
-from ..emit.folding import Built
 from ..nodes import call, dotted, literal, name, subscript
 from ..plan import Plan
 from ..writer import Writer
@@ -30,29 +29,27 @@ def write(writer: Writer, step: Step, node: Call) -> None:
 
     several = len(step.outputs) > 1
     lead = 7 + len(step.name) + (16 if several or step.stateful else 0)
-    built = writer.combine(step.name, list(args.values()), build, lead)
+    value = writer.combine(step.name, list(args.values()), build, lead)
     if plan.returns_dict:
-        _write_dict(writer, step, built)
+        _write_dict(writer, step, value)
     elif several or step.stateful:
-        writer.statement(step, built.value)
+        writer.statement(step, value)
     else:
-        writer.wait(step, built)
+        writer.wait(step, value)
 
 
-def _write_dict(writer: Writer, step: Step, built: Built) -> None:
+def _write_dict(writer: Writer, step: Step, value: ast.expr) -> None:
     """The outputs of an entry come by name."""
     if not step.stateful and writer.uses.get(step.name, 0) == 1:
         (used,) = step.used
         output = step.outputs[used]
-        built.value = subscript(built.value, output)
-        built.width += len(f'["{output}"]')
-        writer.wait(step, built)
+        writer.wait(step, subscript(value, output))
         writer.values[step.name] = writer.values[step.name] * len(step.outputs)
         return
     writer.flush()
     target = name(writer.fresh(step.name) if step.used else "_")
     writer.values[step.name] = [subscript(target, o) for o in step.outputs]
-    writer.body += writer.unpack(step, [target], built.value)
+    writer.body += writer.unpack(step, [target], value)
 
 
 def callee_attributes(
@@ -82,7 +79,7 @@ def callee_call(
     """
     module = writer.module
     plan = module.plans[callee.name]
-    keywords = {module.argument(n): value for n, value in attributes.items()}
+    keywords = dict(attributes)
     if plan.takes_dtype:
         keywords["dtype"] = writer.dtype("float")
     if plan.uses_train:
@@ -96,12 +93,13 @@ def callee_call(
         if input_name not in inputs:
             gap += 1
         elif gap and remat is None:
-            named[module.argument(input_name)] = inputs[input_name]
+            named[input_name] = inputs[input_name]
         else:
             args += [ast.Constant(None)] * gap  # a checkpoint takes what it is given
             args.append(inputs[input_name])
             gap = 0
-    target: ast.expr = name(plan.title)
+    title = writer.plan.aliases.get(plan.title, plan.title)
+    target: ast.expr = name(title)
     if remat is not None:
         function = call("partial", [target], keywords) if keywords else target
         target = call("jax.checkpoint", [function], _checkpoint(remat, cse))

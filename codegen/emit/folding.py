@@ -34,15 +34,6 @@ class Waiting:
         return assign(self.target, self.value)
 
 
-@dataclass(slots=True)
-class Built:
-    """An expression of a node, and what has to be written before it."""
-
-    value: ast.expr
-    width: int
-    before: list[Waiting]
-
-
 @dataclass
 class Pending:
     """The stack of a function."""
@@ -51,10 +42,17 @@ class Pending:
     places: dict[str, int] = field(default_factory=dict)
     """Where the values lie in the stack, by source, what was taken away counted."""
     taken: int = 0
+    built: tuple[ast.expr | None, int] = None, 0
+    """The last expression, and its columns."""
 
-    def push(self, value: Waiting) -> None:
-        self.places[value.source] = self.taken + len(self.values)
-        self.values.append(value)
+    def push(self, source: str, target: str, value: ast.expr) -> Waiting:
+        last, width = self.built
+        waiting = Waiting(
+            source, target, value, width if value is last else len(render(value))
+        )
+        self.places[source] = self.taken + len(self.values)
+        self.values.append(waiting)
+        return waiting
 
     def through(self, source: str) -> list[Waiting]:
         """Takes away what has to be written so that `source` has a local."""
@@ -70,8 +68,8 @@ class Pending:
         operands: Sequence[tuple[str | None, int]],
         build: Callable[[Mapping[str, ast.expr]], ast.expr],
         lead: int,
-    ) -> Built:
-        """An expression of a node over its operands.
+    ) -> tuple[ast.expr, list[Waiting]]:
+        """An expression of a node over its operands, and what to write before it.
 
         Args:
             operands: in order: the node that one is, None where it computes in place,
@@ -105,7 +103,8 @@ class Pending:
         del self.values[kept:]
         needed = [self.places[s] for s in sources if s in self.places]
         count = max(needed) + 1 - self.taken if needed else 0
-        return Built(built, width, self._take(count))
+        self.built = built, width
+        return built, self._take(count)
 
     def _depth(self, sources: Sequence[str | None]) -> int:
         """How many of the last operands are just the top of the stack."""

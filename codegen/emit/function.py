@@ -21,12 +21,13 @@ from ..nodes import (
     subscript,
     tuple_of,
 )
-from ..plan import Module, Plan, dtype_node, state_leaves
-from .folding import Built, Pending, Waiting
+from ..plan import Module, Plan, state_leaves
+from .folding import Pending, Waiting
 from .op import write_op
 from .signature import checks, docstring, signature
 from .sizes import Numbers
 from .untyped import is_untyped
+from .uses import OpUse
 
 Build = Callable[[list[ast.expr]], ast.expr]
 
@@ -34,38 +35,38 @@ Build = Callable[[list[ast.expr]], ast.expr]
 class FunctionWriter:
     """Writes the `def` of one function of the Graph."""
 
-    def __init__(self, module: Module, plan: Plan) -> None:
+    def __init__(
+        self, module: Module, plan: Plan, op_uses: Mapping[str, OpUse]
+    ) -> None:
         self.module = module
         self.plan = plan
+        self.op_uses = op_uses
         self.instance = plan.first
         self.body: list[ast.stmt] = []
         self.pending = Pending()
-        self.values: dict[str, list[ast.expr]] = {}
+        self.values: dict[str, list[ast.expr]]
         self.names = Names(module.globals | AMBIGUOUS)
         self.untyped = {"params", "state"}
         """Locals that type checkers know nothing of."""
-        self.uses = _uses(
-            self.instance.live_steps, list(self.instance.outputs.values())
-        )
+        self.uses = _uses(plan.steps, list(self.instance.outputs.values()))
         self.written: list[tuple[str, ...]] = []
         """The paths of the arrays of `state` so far."""
-
-        for item in self.instance.function.inputs:
-            local = self._argument(item)
-            self.values[item] = [name(local)]
-            if item in plan.numbers:
-                self.untyped.add(local)
-        self.attributes = {n: self._argument(n) for n in plan.varying}
-        self.numbers = Numbers(plan, self.attributes, self.values)
+        self.names.taken.update(plan.arguments)
+        self.values = {item: [name(item)] for item in self.instance.function.inputs}
+        self.untyped |= plan.numbers
+        self.numbers = Numbers(plan)
 
     def write(self) -> ast.FunctionDef:
         if self.plan.stateful:
             self.body.append(annotated("state", "Params", ast.Dict([], [])))
-        for step in self.instance.live_steps:
+        for step in self.plan.steps:
             self._step(step)
         self._return()
-        arguments, keywords, returns = signature(self)
-        lead = [*docstring(self), *checks(self)]
+        arguments, keywords, returns = signature(self.plan)
+        lead = [
+            *docstring(self.plan),
+            *checks(self.module, self.plan, self.numbers),
+        ]
         return function(
             self.plan.title, arguments, keywords, returns, [*lead, *self.body]
         )
@@ -75,11 +76,6 @@ class FunctionWriter:
     def fresh(self, text: str) -> str:
         """A local name: the graph's, with a trailing `_` where it would shadow."""
         return self.names.fresh(text)
-
-    def _argument(self, text: str) -> str:
-        local = self.module.argument(text)
-        self.names.taken.add(local)
-        return local
 
     def locals_of(self, step: Step) -> list[str]:
         """Names for the outputs of a step; `_` for those that nothing uses."""
@@ -103,11 +99,7 @@ class FunctionWriter:
 
     def dtype(self, text: str) -> ast.expr:
         """A dtype; the model's floating type is read off an array, or handed on."""
-        if text != "float":
-            return dtype_node(text)
-        if self.plan.is_entry:
-            return self.module.float_dtype(self.instance)
-        return name("dtype")
+        return self.plan.dtype(text)
 
     def atom(self, arg: Arg, part: str = "") -> ast.expr:
         """An argument as a name or a number; what it waits for is written first."""
@@ -121,7 +113,9 @@ class FunctionWriter:
 
     # Values that wait
 
-    def combine(self, part: str, args: Sequence[Arg], build: Build, lead: int) -> Built:
+    def combine(
+        self, part: str, args: Sequence[Arg], build: Build, lead: int
+    ) -> ast.expr:
         """`build` over the arguments, folded as far as order and width allow."""
 
         def over(folded: Mapping[str, ast.expr]) -> ast.expr:
@@ -133,8 +127,8 @@ class FunctionWriter:
                 local = self.values[arg.source][arg.output]
                 width = len(local.id) if isinstance(local, ast.Name) else 1
                 operands.append((None if arg.kind == "key" else arg.source, width))
-        built = self.pending.fold(operands, over, lead)
-        self._write(built.before)
+        built, before = self.pending.fold(operands, over, lead)
+        self._write(before)
         return built
 
     def _operand(self, arg: Arg, folded: Mapping[str, ast.expr], part: str) -> ast.expr:
@@ -145,12 +139,11 @@ class FunctionWriter:
         value = self.values[arg.source][arg.output]
         return call("fold_in", [value, literal(part)]) if arg.kind == "key" else value
 
-    def wait(self, step: Step, built: Built) -> None:
+    def wait(self, step: Step, value: ast.expr) -> None:
         """Lets a value wait for its use, or writes it where there are several."""
         target = self.fresh(step.name)
         self.values[step.name] = [name(target)]
-        waiting = Waiting(step.name, target, built.value, built.width)
-        self.pending.push(waiting)
+        waiting = self.pending.push(step.name, target, value)
         if self.uses.get(step.name, 0) != 1 or not waiting.fits:
             self.flush()
 
@@ -195,7 +188,7 @@ class FunctionWriter:
             node = self.instance.function.nodes[step.name]
             control(type(step.op))(self, step, node)
         else:
-            write_op(self, step)
+            write_op(self, step, self.op_uses[step.name])
 
     def statement(self, step: Step, value: ast.expr) -> None:
         """A value with state or several parts as a line of its own."""
@@ -220,11 +213,16 @@ class FunctionWriter:
         as_dict = self.plan.returns_dict
 
         def build(values: list[ast.expr]) -> ast.expr:
+            if self.plan.is_entry:
+                values = [
+                    call("jnp.asarray", [v]) if o in self.plan.python else v
+                    for o, v in zip(outputs, values, strict=True)
+                ]
             if as_dict:
                 return ast.Dict([literal(k) for k in outputs], values)
             return tuple_of(values)
 
-        value = self.combine("", list(outputs.values()), build, 11).value
+        value = self.combine("", list(outputs.values()), build, 11)
         self.flush()
         if self.plan.stateful:
             value = ast.Tuple([value, name("state")])

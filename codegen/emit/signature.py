@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from ...schema.expressions import evaluate, names, parse
 from ...schema.fields import is_expression
 from ...schema.graph import split_constraint
 from ..nodes import call, literal, name
-
-if TYPE_CHECKING:
-    from .function import FunctionWriter
+from ..plan import Module, Plan
+from .sizes import Numbers
 
 Argument = tuple[str, str, ast.expr | None]
 _FLIPPED: dict[str, type[ast.cmpop]] = {
@@ -19,26 +17,24 @@ _FLIPPED: dict[str, type[ast.cmpop]] = {
 }  # fmt: skip
 
 
-def signature(writer: FunctionWriter) -> tuple[list[Argument], list[Argument], str]:
+def signature(plan: Plan) -> tuple[list[Argument], list[Argument], str]:
     """Positional arguments, keyword-only arguments and the return annotation."""
-    plan, function = writer.plan, writer.instance.function
+    function = plan.first.function
     arguments: list[Argument] = []
     if plan.takes_params:
         arguments.append(("params", "Params", None))
     for text, given in function.inputs.items():
-        local = writer.values[text][0]
-        assert isinstance(local, ast.Name)
         default = ast.Constant(None) if given.optional else None
         kind = "Array | None" if given.optional else "Array"
         if text in plan.numbers:
             kind = "Any"
-        arguments.append((local.id, kind, default))
+        arguments.append((text, kind, default))
     keywords: list[Argument] = []
     for attribute in plan.varying:
         if attribute in plan.needed:
             values = [i.own[attribute] for i in plan.instances]
             kind = "float" if any(isinstance(v, float) for v in values) else "int"
-            keywords.append((writer.attributes[attribute], kind, None))
+            keywords.append((attribute, kind, None))
     if plan.takes_dtype:
         keywords.append(("dtype", "Any", None))
     if plan.uses_train:
@@ -53,22 +49,22 @@ def signature(writer: FunctionWriter) -> tuple[list[Argument], list[Argument], s
     return arguments, keywords, returns
 
 
-def docstring(writer: FunctionWriter) -> list[ast.stmt]:
-    text = writer.instance.function.doc.strip()
+def docstring(plan: Plan) -> list[ast.stmt]:
+    text = plan.first.function.doc.strip()
     return [ast.Expr(ast.Constant(text))] if text else []
 
 
-def checks(writer: FunctionWriter) -> list[ast.stmt]:
+def checks(module: Module, plan: Plan, numbers: Numbers) -> list[ast.stmt]:
     """Bounds of dims and constraints of an entry, as statements."""
-    if not writer.plan.is_entry:
+    if not plan.is_entry:
         return []
-    graph = writer.module.program.graph
+    graph, instance = module.program.graph, plan.first
     result: list[ast.stmt] = []
-    passed = _passed_on(writer)
+    passed = _passed_on(module, plan)
     for dim, bounds in graph.dims.items():
-        if dim not in writer.instance.dims or dim in passed:
+        if dim not in instance.dims or dim in passed:
             continue
-        size = writer.numbers.expression(ast.Name(dim))
+        size = numbers.expression(ast.Name(dim))
         for field, value in bounds:
             if value is None:
                 continue
@@ -88,26 +84,26 @@ def checks(writer: FunctionWriter) -> list[ast.stmt]:
             message = f"{dim}: expected {text} {ast.unparse(bound)}, found "
             found = ast.BinOp(literal(message), ast.Add(), call("str", [size]))
             result.append(_refuse(test, found))
-    known = {*graph.attributes, *writer.instance.dims}
+    known = {*graph.attributes, *instance.dims}
     for text in graph.constraints:
         left, sign, right = split_constraint(text)
         used = {*names(left), *names(right)}
         if not used <= known or used - {*graph.attributes} <= passed:
             continue
-        sides = [writer.numbers.expression(parse(side)) for side in (left, right)]
+        sides = [numbers.expression(parse(side)) for side in (left, right)]
         test = ast.Compare(sides[0], [_FLIPPED[sign]()], [sides[1]])
         result.append(_refuse(test, literal(f"expected {text}")))
     return result
 
 
-def _passed_on(writer: FunctionWriter) -> set[str]:
+def _passed_on(module: Module, plan: Plan) -> set[str]:
     """The dims that another entry checks, which gets the same input by the same name."""
     found: set[str] = set()
-    for step in writer.instance.live_steps:
+    for step in plan.steps:
         for callee in step.instances:
-            if step.op.op != "call" or not writer.module.plans[callee.name].is_entry:
+            if step.op.op != "call" or not module.plans[callee.name].is_entry:
                 continue
-            for dim, (source, axis) in writer.instance.dims.items():
+            for dim, (source, axis) in plan.first.dims.items():
                 given = step.args["inputs"].get(source)
                 same = given is not None and given.source == source
                 if same and callee.dims.get(dim) == (source, axis):

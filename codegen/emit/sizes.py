@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,10 +17,6 @@ class Numbers:
     """What the names in the expressions of one function stand for."""
 
     plan: Plan
-    attributes: Mapping[str, str]
-    """The locals of the attributes that differ from call to call."""
-    values: Mapping[str, list[ast.expr]]
-    """The locals of the inputs, whose shapes bind dims."""
 
     def value(self, value: Any, kind: Literal["int", "float"] = "float") -> ast.expr:
         """A number, an expression, or a list of them."""
@@ -55,9 +50,9 @@ class Numbers:
             return literal(self.plan.uniform[text])
         if text in self.plan.varying:
             self.plan.needed.add(text)
-            return name(self.attributes[text])
+            return name(text)
         source, axis = self.plan.first.dims[text]
-        return subscript(ast.Attribute(self.values[source][0], "shape"), axis)
+        return subscript(ast.Attribute(name(source), "shape"), axis)
 
 
 def _is_float(node: ast.expr) -> bool:

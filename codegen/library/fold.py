@@ -101,8 +101,11 @@ class Folder(ast.NodeTransformer):
         return chosen
 
     def visit_For(self, node: ast.For) -> Any:
-        self.generic_visit(node)
-        return [] if isinstance(node.iter, ast.Tuple) and not node.iter.elts else node
+        node.target, node.iter = self.visit(node.target), self.visit(node.iter)
+        if isinstance(node.iter, ast.Tuple) and not node.iter.elts:
+            return []
+        node.body = self.block(node.body)
+        return node if node.body else []
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
         self.generic_visit(node)
@@ -115,10 +118,15 @@ class Folder(ast.NodeTransformer):
 
     def visit_If(self, node: ast.If) -> Any:
         known = self.decide(node.test)
-        if known is None:
-            self.generic_visit(node)
+        if known is not None:
+            return self.block(node.body if known else node.orelse)
+        node.test = self.visit(node.test)
+        node.body, node.orelse = self.block(node.body), self.block(node.orelse)
+        if node.body:
             return node
-        return self.block(node.body if known else node.orelse)
+        if not node.orelse:
+            return []
+        return ast.If(ast.UnaryOp(ast.Not(), node.test), node.orelse, [])
 
     def block(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
         result: list[ast.stmt] = []

@@ -7,11 +7,12 @@ import textwrap
 
 import pytest
 
-from blox.codegen.emit.folding import Pending, Waiting
+from blox.codegen.emit.folding import Pending
 from blox.codegen.library.fold import Folder
 from blox.codegen.library.sources import Library
 from blox.codegen.library.specialize import Carried, Use
 from blox.codegen.library.tidy import tidy
+from blox.codegen.names import Names
 from blox.codegen.nodes import literal
 from blox.schema.registry import Definition
 
@@ -168,14 +169,15 @@ def carried(op: str, *uses: Use) -> str:
     found = Carried(LIBRARY)
     for use in uses:
         found.use("any", op, use)
-    return "\n\n".join(ast.unparse(f) for f in found.functions())
+    found.settle(Names(frozenset()))
+    return "\n\n".join(ast.unparse(f) for f in found.functions({op}).values())
 
 
 def use(
     *present: str, maybe: frozenset[str] = frozenset(), **attributes: object
 ) -> Use:
     values = {n: literal(v) for n, v in attributes.items()}
-    return Use(values, frozenset(present), maybe)
+    return Use(values, frozenset(present), maybe, frozenset({"x"}))
 
 
 def test_an_operand_that_is_always_there_has_no_default() -> None:
@@ -245,7 +247,10 @@ def test_short_chains_are_one_line_and_nothing_moves(
 
 
 def stack(*names: str) -> Pending:
-    return Pending([Waiting(n, n, tree(f"f_{n}(x)")) for n in names])
+    pending = Pending()
+    for n in names:
+        pending.push(n, n, tree(f"f_{n}(x)"))
+    return pending
 
 
 def fold(
@@ -258,7 +263,8 @@ def fold(
         args = [values.get(s, ast.Name(s or "key")) for s in sources]
         return ast.Call(ast.Name("g"), args, [])
 
-    built, before = pending.fold(sources, build, lead)
+    operands = [(s, len(s or "key")) for s in sources]
+    built, before = pending.fold(operands, build, lead)
     return ast.unparse(built), [w.source for w in before]
 
 
@@ -297,9 +303,25 @@ def test_as_many_fold_as_fit() -> None:
     assert fold(stack("a", "b"), "a", "b", lead=88 - 17) == ("g(f_a(x), f_b(x))", [])
 
 
+def test_operands_that_can_never_fit_are_not_tried() -> None:
+    pending = stack(*(f"v{i}" for i in range(3000)))
+    tries = 0
+
+    def build(values: object) -> ast.expr:
+        nonlocal tries
+        tries += 1
+        return tree("g()")
+
+    operands = [(f"v{i}", 5) for i in range(3000)]
+    _, before = pending.fold(operands, build, 0)
+    assert tries == 1
+    assert len(before) == 3000
+
+
 def test_no_sign_follows_a_sign() -> None:
-    pending = Pending([Waiting("a", "a", tree("-x"))])
+    pending = Pending()
+    pending.push("a", "a", tree("-x"))
     built, before = pending.fold(
-        ["a"], lambda v: ast.UnaryOp(ast.USub(), v.get("a", tree("a"))), 0
+        [("a", 1)], lambda v: ast.UnaryOp(ast.USub(), v.get("a", tree("a"))), 0
     )
     assert (ast.unparse(built), [w.source for w in before]) == ("-a", ["a"])

@@ -158,13 +158,13 @@ def row(
     return (outer, jnp.mean(outer)), state
 
 
-def wave(x: Array, gain_: Any, i: Any, *, power: int) -> tuple[Array, Array]:
-    shifted = (x * gain_) ** power + i
+def wave(x: Array, gain: Any, i: Any, *, power: int) -> tuple[Array, Array]:
+    shifted = (x * gain) ** power + i
     return shifted, jnp.sum(shifted, axis=(-1,))
 
 
-def gain(x: Array, gain_: Array, i: Array) -> Array:
-    return x * gain_ + i
+def gain(x: Array, gain: Array, i: Array) -> Array:
+    return x * gain + i
 
 
 def step(acc: Array, column: Array, scale: Array) -> tuple[Array, Array]:
