@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -107,6 +107,20 @@ class Op(Strict):
 
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the attributes of a resolved op."""
+        return iter(())
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        """What is wrong with the attributes of a resolved op for what flows in.
+
+        Asked before the function runs: what a function would loop over, or make an
+        array of, is bounded here.
+
+        Args:
+            shapes: of operands and parameters by name. A size that only a call decides
+                is no integer.
+        """
         return iter(())
 
     def stored(self, leaves: dict[str, Leaf] | None = None) -> dict[str, Leaf]:

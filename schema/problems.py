@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -42,3 +42,17 @@ def too_many(field: str, sizes: Iterable[Any]) -> Iterator[Problem]:
     count = math.prod(s for s in sizes if isinstance(s, int))
     if count > MAX_ELEMENTS:
         yield Problem.expected(field, "at most 2**31 elements", count)
+
+
+def mirrored_too_far(
+    field: str, pads: Iterable[Sequence[Any]], axes: Iterable[Any]
+) -> Iterator[Problem]:
+    """A problem where padding goes through an axis, again and again, more than 16 times.
+
+    Each time is a step of a loop while the op is traced.
+    """
+    for pair, size in zip(pads, axes, strict=False):
+        known = [pad for pad in pair if isinstance(pad, int)]
+        if isinstance(size, int) and any(pad > 16 * size for pad in known):
+            found = f"{list(pair)} for an axis of {size}"
+            yield Problem(field, f"expected at most 16 times the axis, found {found}")

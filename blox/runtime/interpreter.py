@@ -19,6 +19,7 @@ from blox.schema.op import ScopeOp
 from blox.schema.parameters import Leaf
 from blox.schema.resolve.program import Arg, Instance, Step
 
+from .bounded import bounded
 from .context import failed, lacking, lookup
 from .control import control
 from .trees import Act, Context, Env, Getter, Outputs, Params, Run, State, Typed, Value
@@ -95,7 +96,7 @@ def call_op(step: Step) -> Act:
     op = step.op
     fields = op.fields()
     function = op_function(op.op)
-    call = function.call
+    call = bounded(op, function.call)
     operands = [
         _operand(step.args[name], operand, step.name)
         for name, operand in fields.operands.items()

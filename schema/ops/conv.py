@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from ..fields import Count, OptionalSize, ParamSlot, Size, SizeOf, Tensor
 from ..initializers import LECUN_NORMAL, Zeros
 from ..op import ParamOp
 from ..parameters import Leaf
-from ..problems import Problem
+from ..problems import Problem, mirrored_too_far
 
 Padding = Literal["SAME", "SAME_LOWER", "VALID", "CAUSAL"] | list[list[Count]]
 
@@ -72,6 +72,22 @@ class Conv(ParamOp):
                 continue
             if value % self.groups:
                 yield Problem.expected(name, f"a multiple of {self.groups}", value)
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        if self.padding_mode in ("zeros", "replicate"):
+            return
+        kernel = shapes["kernel"][:-2]
+        rank = len(kernel)
+        pads = self.padding
+        if not isinstance(pads, (list, tuple)):
+            # At most what a window reaches beyond its first element.
+            rates: Any = self.dilation
+            rates = rates if isinstance(rates, (list, tuple)) else [rates] * rank
+            pads = [[r * (k - 1)] for r, k in zip(rates, kernel, strict=False)]
+        axes = shapes["x"][len(shapes["x"]) - rank - 1 : -1]
+        yield from mirrored_too_far("padding", pads, axes)
 
 
 def pairs_only(padding: Any) -> Iterator[Problem]:

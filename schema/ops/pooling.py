@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 from ..fields import Count, Size, Tensor
 from ..op import Op
@@ -86,9 +86,14 @@ class Adaptive(Op):
     def problems(self) -> Iterator[Problem]:
         if not self.sizes:
             yield Problem("sizes", "expected a size for each spatial axis, found none")
-        for size in self.sizes:
-            if isinstance(size, int) and size > 1024:
-                yield Problem.expected("sizes", "at most 1024 an axis", size)
+        if sum(size for size in self.sizes if isinstance(size, int)) > 1024:
+            # The function is written out, part by part.
+            yield Problem.expected("sizes", "at most 1024 in all", list(self.sizes))
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        return self.problems()  # of sizes that a dim decides
 
 
 class AdaptiveAvgPool(Adaptive):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import model_validator
@@ -11,7 +11,7 @@ from ..dtypes import DType
 from ..fields import Count, Filled, Int, Scalar, ShapeOf, Size, SizeOf, Tensor, Tensors
 from ..names import Name
 from ..op import Op
-from ..problems import Problem, too_many
+from ..problems import Problem, mirrored_too_far, too_many
 
 
 class Reshape(Op):
@@ -229,6 +229,13 @@ class Pad(Op):
             return
         known = [p for p in self.pad_width if all(isinstance(n, int) for n in p)]
         yield from too_many("pad_width", [1 + sum(map(int, pair)) for pair in known])
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        if self.mode in ("reflect", "symmetric", "wrap"):
+            axes = shapes["x"][len(shapes["x"]) - len(self.pad_width) :]
+            yield from mirrored_too_far("pad_width", self.pad_width, axes)
 
 
 class AsType(Op):

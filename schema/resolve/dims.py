@@ -129,17 +129,21 @@ def _check_bounds(graph: Graph, name: str, bounds: Bounds, report: Report) -> No
         except ExpressionError as error:
             report.error("expression", path, str(error))
             continue
-        values[field] = value
         low = 1 if field == "multiple_of" else 0
         if value < low:
             report.error("bounds", path, f"expected at least {low}, found {value}")
-    if values.get("min", 0) > values.get("max", values.get("min", 0)):
-        report.error(
-            "bounds",
-            f"dims.{name}",
-            f"expected min to be at most max, found {values['min']} and "
-            f"{values['max']}",
-        )
+        else:
+            values[field] = value
+    least, most = values.get("min", 0), values.get("max")
+    factor = values.get("multiple_of", 1)
+    if most is None:
+        return
+    if least > most:
+        expected = f"min to be at most max, found {least} and {most}"
+        report.error("bounds", f"dims.{name}", f"expected {expected}")
+    elif -(-least // factor) * factor > most:
+        expected = f"a multiple of {factor} from {least} to {most}, found none"
+        report.error("bounds", f"dims.{name}", f"expected {expected}")
 
 
 def check_shapes(
