@@ -29,9 +29,9 @@ from .samples import Samples, Sizes, symbolic
 from .symbolic import Symbols
 from .values import Value
 
-WORK = 30_000
-"""Equations of JAX and the like that any file may take, about 50 us each."""
-WORK_PER_NODE = 60
+WORK = 20_000
+"""Equations of JAX and the like that any file may take, about 0.1 ms each."""
+WORK_PER_NODE = 40
 _NARROW = Lane(dtype=jnp.dtype("bfloat16"))
 
 

@@ -60,7 +60,9 @@ def is_decided(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, jax.errors.InconclusiveDimensionOperation):
             return False
-        if re.search(r"inconclusive|[Ss]ymbolic|[Pp]olymorphi", str(error)):
+        if re.search(
+            r"inconclusive|[Ss]ymbolic|[Pp]olymorphi|_DimExpr|Tracer", str(error)
+        ):
             return False
         error = error.__cause__
     return True

@@ -17,11 +17,20 @@ from blox.schema.resolve.program import Arg
 from .faults import Fault, check_count, check_state, is_decided, one_line, undecided
 from .guess import Given, alike, mended, rank_only
 from .kinds import Kind, Lane, Outcome
-from .symbolic import MAX_TERMS, Symbols, complexity, is_symbolic, terms, variables
+from .symbolic import (
+    MAX_TERMS,
+    MAX_VARIABLES,
+    Symbols,
+    complexity,
+    is_symbolic,
+    terms,
+    variables,
+)
 from .values import Value, Values
 
 _LARGEST = 2**62
 """Elements of an array; a model that has one of more is none."""
+_MAX_RANK = 64
 _MAX_GUESSES = 1_000
 """Traces that may be spent on what a node at fault would give."""
 
@@ -129,6 +138,9 @@ class Inference:
         return tuple(o if o is None else self._output(next(avals)) for o in outputs)
 
     def _output(self, aval: Any) -> Value:
+        if len(aval.shape) > _MAX_RANK:
+            text = f"expected at most {_MAX_RANK} axes, found {len(aval.shape)}"
+            raise ModelError.one("too-large", "", text)
         known = math.prod(s for s in aval.shape if type(s) is int)
         if known > _LARGEST:
             text = f"expected at most 2**62 elements, found shape {aval.shape}"
@@ -138,6 +150,8 @@ class Inference:
     def _simple(self, value: Value) -> Value:
         """A value whose sizes may be multiplied with each other."""
         assert value.shape is not None
+        if sum(len(variables(s)) for s in value.shape) > MAX_VARIABLES:
+            raise undecided(f"expected at most {MAX_VARIABLES} dims in one shape")
         if math.prod(map(terms, value.shape)) <= MAX_TERMS:
             return value
         simple = [

@@ -13,8 +13,12 @@ from blox.schema.expressions import ExpressionError, evaluate, names, parse
 
 from .declared import Bounds, Relation
 
-MAX_TEXT = 256
+_MAX_TEXT = 128
 """Characters of a symbolic size; of longer ones only that they are sizes is known."""
+_MAX_NESTED = 6
+"""Divisions in one size: each doubles what JAX's bounds of it cost."""
+MAX_VARIABLES = 12
+"""Symbols of one shape: JAX's products of more are dear."""
 MAX_TERMS = 64
 """Terms of a sum that an expression may multiply out to."""
 _MAX_RELATIONS = 8
@@ -173,6 +177,12 @@ def is_symbolic(size: Any) -> bool:
 def variables(size: Any) -> set[str]:
     """The symbols of a size."""
     return set() if type(size) is int else set(re.findall(r"[A-Za-z]\w*", str(size)))
+
+
+def is_long(text: str) -> bool:
+    """True for the text of a size that JAX should not go on with."""
+    divisions = text.count("floordiv(") + text.count("mod(")
+    return len(text) > _MAX_TEXT or divisions > _MAX_NESTED
 
 
 def terms(size: Any) -> int:

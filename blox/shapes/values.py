@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .symbolic import MAX_TEXT, Symbols, is_symbolic, variables
+from .symbolic import Symbols, is_long, is_symbolic, variables
 
 Shape = tuple[Any, ...]
 """Sizes: integers, and JAX's symbolic dimensions where a call decides."""
@@ -79,7 +79,7 @@ class Values:
         text = str(size)
         found = self._names.get(text)
         if found is None:
-            if len(text) > MAX_TEXT:
+            if is_long(text):
                 lost = not variables(size).isdisjoint(self.symbols.unknown)
                 found = self.symbols.opaque(of=text, unknown=lost)
             else:

@@ -1,0 +1,200 @@
+"""Small specs that ask for much: of loops in ops, sizes, solvers, copies, calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sample_specs import Data, function, spec
+
+X: Data = {"x": {"shape": ["batch", 8], "dtype": "float"}}
+HUGE = 2**30
+
+
+def chain(*nodes: Data, inputs: Data = X, first: str = "x", **more: Any) -> Data:
+    """Nodes one after another."""
+    made: Data = {}
+    for i, node in enumerate(nodes):
+        made[f"n{i}"] = {**node, "x": first if i == 0 else f"n{i - 1}"}
+    return spec(made, inputs=inputs, **more)
+
+
+def _ops() -> Iterator[tuple[str, Data]]:
+    for mode in ("constant", "edge", "reflect", "symmetric", "wrap"):
+        for before in (10**6, HUGE, "$batch * 1000000"):
+            pad = {"op": "pad", "pad_width": [[before, before]], "mode": mode}
+            yield f"pad {mode} {before}", chain(pad)
+    image: Data = {"x": {"shape": ["batch", "h", "w", 8], "dtype": "float"}}
+    conv = {"op": "conv", "in_features": 8, "out_features": 8, "kernel_size": [3, 3]}
+    for mode in ("zeros", "reflect", "replicate", "circular"):
+        for name, value in (
+            ("padding", [[HUGE, HUGE], [HUGE, 0]]),
+            ("dilation", HUGE),
+            ("strides", HUGE),
+        ):
+            node = {**conv, "padding_mode": mode, name: value}
+            node.setdefault("padding", "CAUSAL")
+            yield f"conv {mode} {name}", chain(node, inputs=image)
+    for kind in ("max_pool", "avg_pool"):
+        for ceil in (False, True):
+            node = {"op": kind, "window": [HUGE, HUGE], "ceil_mode": ceil}
+            node |= {"padding": [[HUGE - 1, 0], [0, HUGE - 1]], "strides": 1}
+            yield f"{kind} {ceil}", chain(node, inputs=image)
+    pools = [
+        {"op": "adaptive_avg_pool", "sizes": [1000 - i, 1 + i % 20]} for i in range(200)
+    ]
+    yield "adaptive pools", chain(*pools, inputs=image)
+    for sizes in ([HUGE, 1], ["$h * 1000000", 1], [1024, 1024]):
+        node = {"op": "adaptive_max_pool", "sizes": sizes}
+        yield f"adaptive {sizes}", chain(node, inputs=image)
+    yield "roll far", chain({"op": "roll", "shift": 2**62, "axis": 0})
+    many = {"op": "roll", "shift": [1] * 5000, "axis": [0] * 5000}
+    yield "roll often", chain(many)
+    yield "tile", chain({"op": "tile", "reps": [2**31]})
+    yield "tile ranks", chain({"op": "tile", "reps": [1] * 3000})
+    yield "repeat", chain({"op": "repeat_elements", "repeats": 2**31, "axis": 0})
+    repeats = {"op": "repeat_elements", "repeats": "$batch * 100000000", "axis": 0}
+    yield "repeat dims", chain(repeats)
+    yield "tiles of tiles", chain(*[{"op": "tile", "reps": [2**20]}] * 60)
+    yield "many ranks", chain(*[{"op": "expand_dims", "axis": 0}] * 2000)
+    names = [f"p{i}" for i in range(4000)]
+    node = {"op": "split", "x": "x", "names": names, "axis": 1}
+    made = spec(
+        {"n": node, "y": {"op": "relu", "x": "n.p0"}},
+        inputs={"x": {"shape": ["batch", 4000], "dtype": "float"}},
+    )
+    yield "many parts", made
+    halves = [{"op": "max_pool", "window": [2], "padding": "SAME"}] * 500
+    seq: Data = {"x": {"shape": ["batch", "seq", 8], "dtype": "float"}}
+    yield "halves of halves", chain(*halves, inputs=seq)
+
+
+def _sizes() -> Iterator[tuple[str, Data]]:
+    letters = "abcdefgh"
+    vectors = {d: {"shape": [d], "dtype": "float"} for d in letters}
+    total = "+".join(letters)
+    power = "*".join([f"({total})"] * 14)
+    big = {"shape": [f"${power}"], "dtype": "float"}
+    relu = {"n": {"op": "relu", "x": "x"}}
+    yield "product of sums", spec(relu, inputs={**vectors, "x": big})
+    zeros = {"n": {"op": "zeros", "shape": [f"${power}"], "dtype": "float"}}
+    yield "product in an attribute", spec(zeros, inputs=vectors)
+    dims = {f"x{i}": {"shape": [f"d{i}"], "dtype": "float"} for i in range(600)}
+    joined = {"n": {"op": "concatenate", "xs": list(dims), "axis": 0}}
+    joined["y"] = {"op": "reshape", "x": "n", "shape": [1, -1]}
+    yield "a sum of many dims", spec(joined, inputs=dims)
+    pairs: Data = {"n0": {"op": "concatenate", "xs": ["x0", "x1"], "axis": 0}}
+    for i in range(1, 500):
+        xs = [f"n{i - 1}", f"x{i + 1}"]
+        pairs[f"n{i}"] = {"op": "concatenate", "xs": xs, "axis": 0}
+    yield "sums of sums", spec(pairs, inputs=dims)
+    box: Data = {"x": {"shape": list("abcdefghijklmnopqrstuvwxyz"), "dtype": "float"}}
+    flat = [{"op": "flatten", "start": 0}, {"op": "expand_dims", "axis": 0}]
+    yield "a product of many dims", chain(*flat, inputs=box)
+    doubled: Data = {"n0": {"op": "concatenate", "xs": ["x", "x"], "axis": 0}}
+    for i in range(1, 400):
+        xs = [f"n{i - 1}"] * 2
+        doubled[f"n{i}"] = {"op": "concatenate", "xs": xs, "axis": 0}
+    yield "doubled and doubled", spec(doubled, inputs=X)
+    seq: Data = {"x": {"shape": ["batch", "seq"], "dtype": "float"}}
+    nodes = [
+        {"op": "reshape", "shape": [f"$batch * {i} // {i}", f"$(seq + {i}) - {i}"]}
+        for i in range(1, 1500)
+    ]
+    yield "many expressions", chain(*nodes, inputs=seq)
+    nodes = [{"op": "linear", "in_features": i, "out_features": 8} for i in range(2000)]
+    yield "many faults", chain(*nodes[9:])
+    nodes = [{"op": "pad", "pad_width": [[0, i]]} for i in range(1, 3000)]
+    yield "many shapes", chain(*nodes)
+    deep = "(" * 120 + "seq" + ")" * 120
+    yield (
+        "nested",
+        chain({"op": "reshape", "shape": ["$batch", f"${deep}"]}, inputs=seq),
+    )
+    halves = "//2" * 80
+    node = {"op": "zeros", "shape": [f"$seq{halves}"], "dtype": "float"}
+    yield "divided and divided", spec({"n": node}, inputs=seq)
+
+
+def _constraints() -> Iterator[tuple[str, Data]]:
+    inputs = {f"x{i}": {"shape": [f"d{i}"], "dtype": "float"} for i in range(40)}
+    nodes = {"n": {"op": "add", "a": "x0", "b": "x1"}}
+
+    def related(*constraints: str, **more: Any) -> Data:
+        return spec(nodes, inputs=inputs, constraints=list(constraints), **more)
+
+    yield "bounds", related(*(f"d{i % 8} + {i} >= 1" for i in range(1000)))
+    yield (
+        "relations",
+        related(*(f"d{i % 40} * {i} >= d{(i * 7 + 1) % 40}" for i in range(1, 300))),
+    )
+    yield "no sizes", related(*(f"d{i} * d{i + 1} == 1000003" for i in range(39)))
+    yield "equal", related(*(f"d{i} == d{i + 1}" for i in range(39)))
+    yield "below each other", related(*(f"d{i} < d{i + 1}" for i in range(39)))
+    yield "in a circle", related(*(f"d{i} < d{(i + 1) % 40}" for i in range(40)))
+    dims = {
+        f"d{i}": {"min": i + 1, "max": 10**9, "multiple_of": i + 1} for i in range(40)
+    }
+    yield "multiples", related(dims=dims)
+
+
+def _calls() -> Iterator[tuple[str, Data]]:
+    linear = {"op": "linear", "x": "x", "in_features": 8, "out_features": 8}
+    step = {"op": "repeat", "function": "f", "count": 60_000, "scan": False}
+    step |= {"carry": {"x": "x"}}
+    bodies: dict[str, Data] = {
+        "alike": {"l": linear},
+        "turning": {"l": {"op": "swapaxes", "x": "x", "axis1": 0, "axis2": 1}},
+        "growing": {"l": {"op": "pad", "x": "x", "pad_width": [[0, 1]]}},
+    }
+    for name, nodes in bodies.items():
+        f = function(nodes, {"x": "l"})
+        yield f"copies {name}", spec({"a": step}, functions={"f": f})
+    f = function({"l": {"op": "add", "a": "x", "b": "i"}}, {"x": "l"})
+    f["inputs"] = {"x": {}, "i": {}}
+    yield "copies counted", spec({"a": step | {"index": "i"}}, functions={"f": f})
+    xs = {"i": [i + 0.5 for i in range(20_000)]}
+    node = step | {"count": 20_000, "xs": xs}
+    yield "copies of numbers", spec({"a": node}, functions={"f": f})
+    functions: Data = {}
+    for i in range(60):
+        xs_ = ["x", "x"]
+        join = {"op": "concatenate", "xs": xs_, "axis": 0}
+        nodes = {"j": join}
+        if i:
+            call = {"op": "call", "function": f"f{i - 1}"}
+            nodes["a"] = call | {"inputs": {"x": "x"}}
+            nodes["b"] = call | {"inputs": {"x": "j"}}
+        functions[f"f{i}"] = function(nodes, {"y": "b" if i else "j"})
+    for depth in (12, 59):
+        call = {"op": "call", "function": f"f{depth}", "inputs": {"x": "x"}}
+        own = {f"f{i}": functions[f"f{i}"] for i in range(depth + 1)}
+        yield f"calls {depth} deep", spec({"a": call}, functions=own)
+    f = function({"l": {"op": "relu", "x": "x"}}, {"y": "l"})
+    options = {f"o{i}": {"optional": True} for i in range(2000)}
+    f["inputs"] = {"x": {}, **options}
+    calls: Data = {}
+    for i in range(1000):
+        before = f"c{i - 1}" if i else "x"
+        calls[f"c{i}"] = {"op": "call", "function": "f", "inputs": {"x": before}}
+    yield "options", spec(calls, functions={"f": f})
+    body = function({"l": {"op": "add", "a": "x", "b": 1.5}}, {"x": "l"})
+    loops: Data = {"f0": body}
+    for i in range(1, 50):
+        nodes = {"s": {"op": "scan", "function": f"f{i - 1}", "carry": {"x": "x"}}}
+        nodes["s"] |= {"length": 2}
+        loops[f"f{i}"] = function(nodes, {"x": "s"})
+    scan = {"op": "scan", "function": "f49", "carry": {"x": 1}, "length": 2}
+    yield (
+        "loops in loops",
+        spec({"a": scan, "n": {"op": "add", "a": "x", "b": "a"}}, functions=loops),
+    )
+
+
+SPECS: dict[str, Data] = {
+    **dict(_ops()),
+    **dict(_sizes()),
+    **dict(_constraints()),
+    **dict(_calls()),
+}
+"""By what each asks for."""
