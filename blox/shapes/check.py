@@ -7,6 +7,7 @@ and as a check where it did (it lets wrong reshapes pass), concrete sizes are tr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +24,7 @@ from .control import Inputs
 from .declared import Declared, bounds_of, relations_of
 from .engine import Engine
 from .faults import Fault
-from .infer import TooLarge
+from .infer import SKIPPED
 from .kinds import Lane
 from .samples import Samples, Sizes, symbolic
 from .symbolic import Symbols
@@ -32,6 +33,8 @@ from .values import Value
 WORK = 20_000
 """Equations of JAX and the like that any file may take, about 0.1 ms each."""
 WORK_PER_NODE = 40
+_MANY = 20
+"""Faults for which more than one choice of sizes is tried."""
 _NARROW = Lane(dtype=jnp.dtype("bfloat16"))
 
 
@@ -43,7 +46,7 @@ def check_shapes(graph: Graph, report: Report) -> None:
     were tried pass, `shape-skipped` where a file takes more work than it may.
     """
     program = graph.program()
-    with widths(program):
+    with widths(program), whole_tracebacks():
         Checker(program, report).check()
 
 
@@ -55,6 +58,17 @@ def widths(program: Program) -> Any:
         for spec in instance.function.inputs.values()
     )
     return jax.enable_x64(wide or bool(jax.config.read("jax_enable_x64")))
+
+
+@contextmanager
+def whole_tracebacks() -> Iterator[None]:
+    """Errors as they are: that JAX cleans their tracebacks takes ten times the trace."""
+    before = jax.config.jax_traceback_filtering  # type: ignore[attr-defined]
+    jax.config.update("jax_traceback_filtering", "off")
+    try:
+        yield
+    finally:
+        jax.config.update("jax_traceback_filtering", before)
 
 
 @dataclass(slots=True)
@@ -93,15 +107,8 @@ class Checker:
     def check(self) -> None:
         for name, instance in self.program.entries.items():
             declared = Declared(instance.function.inputs, instance.values)
-            try:
-                for given in declared.variants():
-                    self._entry(name, instance, declared, given)
-            except TooLarge as error:
-                path = ".".join([name, *error.path])
-                text = "expected less work for this file, found more than it may take"
-                self.report.warn(
-                    "shape-skipped", path, text, "what lies behind is not checked"
-                )
+            for given in declared.variants():
+                self._entry(name, instance, declared, given)
 
     def _entry(
         self, name: str, instance: Instance, declared: Declared, given: list[str]
@@ -116,7 +123,7 @@ class Checker:
         if free:
             samples = Samples(declared, given, self._bounds, self._relations)
             for case in samples:
-                if cases and not found:
+                if cases and not 0 < len(found) <= _MANY:
                     break
                 for lane in lanes:
                     at = len(cases)
@@ -179,6 +186,9 @@ class Checker:
     def _judge(self, found: _Findings, cases: list[Sizes], free: bool) -> None:
         """An error if some sizes are refused; a warning if JAX alone can't decide."""
         fault = found.symbolic
+        if SKIPPED in (fault, *found.samples.values()):
+            self._warn(found.path, SKIPPED)
+            return
         if not free:
             if fault is not None:
                 self._tell(found.path, fault, fault.message)
@@ -191,9 +201,7 @@ class Checker:
             if not cases:
                 hint = "found no sizes within the bounds of dims and constraints to try"
             text = f"can't be decided for all sizes: {fault.message}"
-            if found.path not in self._told:
-                self._told.add(found.path)
-                self.report.warn("shape-undecided", found.path, text, hint)
+            self._warn(found.path, Fault("shape-undecided", text, hint))
             return
         at, sampled = next(iter(found.samples.items()))
         if not passing and fault is not None and fault.decided:
@@ -208,6 +216,11 @@ class Checker:
             hint = sampled.hint
         where = f" at {cases[at]}" if str(cases[at]) else ""
         self._tell(found.path, sampled, sampled.message + where, hint)
+
+    def _warn(self, path: str, fault: Fault) -> None:
+        if path not in self._told:
+            self._told.add(path)
+            self.report.warn(fault.code, path, fault.message, fault.hint)
 
     def _tell(
         self, path: str, fault: Fault, text: str, hint: str | None = None

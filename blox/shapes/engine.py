@@ -19,7 +19,7 @@ from blox.schema.resolve.program import Arg, Instance, Step
 from .binding import bound, number_value
 from .control import Control, Inputs, Outputs
 from .faults import Fault, one_line
-from .infer import Inference, TooLarge
+from .infer import Inference
 from .inferred import Env, Inferred
 from .kinds import Kind, Lane, arguments, numbered
 from .rules import rule
@@ -51,7 +51,7 @@ class Engine:
 
     Args:
         symbols: those of the Graph.
-        work: how much may be done before `TooLarge`.
+        work: how much may be done; what lies behind is not looked at.
     """
 
     def __init__(self, symbols: Symbols, work: float) -> None:
@@ -149,11 +149,7 @@ class Engine:
         for node in plan.nodes:
             kind, step = node.kind, node.step
             if kind is None:
-                try:
-                    env[step.name] = self._control(made, step, env, sizes, lane)
-                except TooLarge as error:
-                    error.path.insert(0, step.name)
-                    raise
+                env[step.name] = self._control(made, step, env, sizes, lane)
                 continue
             given = tuple([env[s][i] if s in env else None for s, i in node.sources])
             # As `outcome`, without a call for what is known.
@@ -167,11 +163,7 @@ class Engine:
             )
             found = outcomes.get(key)
             if found is None:
-                try:
-                    found = self.inference.outcome(kind, given, sizes, lane)
-                except TooLarge as error:
-                    error.path.insert(0, step.name)
-                    raise
+                found = self.inference.outcome(kind, given, sizes, lane)
                 outcomes[key] = found
             env[step.name] = found.outputs
             if found.fault is not None:

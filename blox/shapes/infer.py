@@ -31,15 +31,17 @@ from .values import Value, Values
 _LARGEST = 2**62
 """Elements of an array; a model that has one of more is none."""
 _MAX_RANK = 64
+_FAILURE = 20
+"""Work of a trace that fails, beside what it traced: JAX mends its traceback."""
 _MAX_GUESSES = 1_000
 """Traces that may be spent on what a node at fault would give."""
 
 
-class TooLarge(Exception):
-    """What a file asks for takes more work than it may; `path` is where it ended."""
-
-    def __init__(self) -> None:
-        self.path: list[str] = []
+SKIPPED = Fault(
+    "shape-skipped",
+    "expected less work for this file, found more than it may take",
+    "shapes from here on are not checked",
+)
 
 
 class Inference:
@@ -56,11 +58,10 @@ class Inference:
         """How many traces there were."""
         self.work = work
         self._guesses = _MAX_GUESSES
+        self._skipping = False
 
     def spend(self, work: float) -> None:
         self.work -= work
-        if self.work < 0:
-            raise TooLarge
 
     def outcome(
         self,
@@ -69,33 +70,49 @@ class Inference:
         sizes: Mapping[str, Any],
         lane: Lane,
     ) -> Outcome:
-        """What a node of this kind gives for these values, by the numbers of its args."""
+        """What a node of this kind gives for these values, by the numbers of its args.
+
+        Where the work is used up it is not looked at, which the first such node says.
+        """
         if any(value is not None and value.shape is None for value in given):
             return self._lost(kind)
+        if self.work < 0:
+            fault = None if self._skipping else SKIPPED
+            self._skipping = True
+            return replace(self._lost(kind), fault=fault)
         try:
             return Outcome(self._traced(kind, given, sizes, lane))
-        except TooLarge:
-            raise
         except Exception as error:  # of JAX, over what an untrusted file asks for
-            fault: Fault | None = self._fault(kind, error, given, lane)
+            self.spend(_FAILURE)
+            fault = self._fault(kind, error, given, lane)
         follows = any(value is not None and value.unknown for value in given)
         if follows and self._fits_some(kind, given, sizes, lane):
             fault = None
         for guess, params, sure in self._guessed(kind, given, lane):
-            if self._guesses <= 0:
-                break
-            self._guesses -= 1
-            try:
-                outputs = self._traced(kind, guess, sizes, lane, params)
-            except TooLarge:
-                raise
-            except Exception:
-                continue
-            return Outcome(
-                outputs if sure else tuple(rank_only(v, self.values) for v in outputs),
-                fault,
-            )
+            outputs = self._guess(kind, guess, sizes, lane, params)
+            if outputs is not None and not sure:
+                outputs = tuple(rank_only(v, self.values) for v in outputs)
+            if outputs is not None:
+                return Outcome(outputs, fault)
         return replace(self._lost(kind), fault=fault)
+
+    def _guess(
+        self,
+        kind: Kind,
+        given: Given,
+        sizes: Mapping[str, Any],
+        lane: Lane,
+        params: Any = None,
+    ) -> Given | None:
+        """What a node would give for other values, None if it wouldn't take them."""
+        if self._guesses <= 0:
+            return None
+        self._guesses -= 1
+        try:
+            return self._traced(kind, given, sizes, lane, params)
+        except Exception:
+            self.spend(_FAILURE)
+            return None
 
     def _lost(self, kind: Kind) -> Outcome:
         return Outcome(tuple(self.values.lost() for _ in kind.op.outputs()))
@@ -202,18 +219,10 @@ class Inference:
         for leaf in own.values() if isinstance(own, dict) else (own,):
             sizes_ += leaf.shape
         tried = {str(s): s for s in (1, *sizes_) if not lost & variables(s)}
-        for size in list(tried.values())[:12]:
-            if self._guesses <= 0:
-                return True
-            self._guesses -= 1
-            try:
-                self._traced(kind, self._with(given, lost, size), sizes, lane)
-            except TooLarge:
-                raise
-            except Exception:
-                continue
-            return True
-        return False
+        return self._guesses <= 0 or any(
+            self._guess(kind, self._with(given, lost, size), sizes, lane) is not None
+            for size in list(tried.values())[:12]
+        )
 
     def _with(self, given: Given, lost: set[str], size: Any) -> Given:
         def replaced(value: Value | None) -> Value | None:

@@ -15,7 +15,7 @@ from .declared import Bounds, Relation
 
 _MAX_TEXT = 128
 """Characters of a symbolic size; of longer ones only that they are sizes is known."""
-_MAX_NESTED = 6
+_MAX_NESTED = 4
 """Divisions in one size: each doubles what JAX's bounds of it cost."""
 MAX_VARIABLES = 12
 """Symbols of one shape: JAX's products of more are dear."""
