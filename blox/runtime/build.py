@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
 from blox.schema import Graph, ModelError
+from blox.schema.resolve.program import Program
 
 from .context import as_array, failed, floating_dtype
 from .inputs import Signature
 from .interpreter import Interpreter
 from .trees import Context, Params, State
+
+Model: TypeAlias = Callable[..., tuple[Any, State]]
+MAX_BUILT = 16
+"""Functions of a Graph that are kept; they go when it does."""
 
 
 def build(
@@ -24,7 +29,7 @@ def build(
     train: bool = False,
     dtype: Any = None,
     axis_name: str | None = None,
-) -> Callable[..., tuple[Any, State]]:
+) -> Model:
     """The model as a pure function, `outputs, state = model(params, *inputs)`.
 
     Args:
@@ -38,7 +43,8 @@ def build(
     Returns:
         A function of Params and the entry's inputs, by position or name. `outputs` is the
         array of a single output, else a dict by name. `state` holds what the call
-        updates (`bx.merge(params, state)`), an empty dict if nothing.
+        updates (`bx.merge(params, state)`), an empty dict if nothing. The same Graph and
+        options give the same function, so that `jax.jit` of it compiles once.
 
     Raises:
         SpecError: the Graph is not sound.
@@ -51,14 +57,27 @@ def build(
         raise ModelError.one(
             "entry", name, f"expected an entry of the Graph: {', '.join(graph.entries)}"
         )
-    instance = program.entries[name]
+    target = None if dtype is None else floating_dtype(dtype)
+    options = (name, bool(train), target, axis_name)
+    built: dict[Any, Model] = program.built
+    found = built.get(options)
+    if found is None:
+        while len(built) >= MAX_BUILT:
+            built.pop(next(iter(built)), None)
+        found = built.setdefault(options, _model(program, *options))
+    return found
+
+
+def _model(
+    program: Program, name: str, train: bool, target: Any, axis_name: str | None
+) -> Model:
+    graph, instance = program.graph, program.entries[name]
     run = Interpreter(program.live_instances()).run(instance)
     signature = Signature(program, instance)
     outputs = tuple(instance.outputs)
     float_path = instance.float_path()
     where = float_path.split(".") if float_path is not None else []
     leaves = program.leaves()
-    target = None if dtype is None else floating_dtype(dtype)
 
     def cast(path: str, part: Params) -> Params:
         if isinstance(part, dict):

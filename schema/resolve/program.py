@@ -175,6 +175,8 @@ class Program:
     instances: list[Instance]
     """All instances, callees before callers."""
     tree: dict[str, Tree]
+    built: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    """The functions that were built of it, by entry and options."""
 
     def live_instances(self) -> list[Instance]:
         """The instances that a call of an entry runs, callees before callers."""
