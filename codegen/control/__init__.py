@@ -8,11 +8,13 @@ from importlib import import_module
 from typing import Any
 
 from ...schema.op import ScopeOp
+from ...schema.resolve.program import Step
+from ..writer import Writer
 
 
 @cache
-def control(op: type[ScopeOp]) -> Callable[..., None]:
+def control(op: type[ScopeOp]) -> Callable[[Writer, Step, Any], None]:
     """`write` of the module that an op names: (writer, step, node), statements to it."""
     module: Any = import_module(f".{op.CONTROL}", __name__)
-    write: Callable[..., None] = module.write
+    write: Callable[[Writer, Step, Any], None] = module.write
     return write

@@ -8,13 +8,15 @@ from importlib import import_module
 from typing import Any
 
 from blox.schema.op import ScopeOp
+from blox.schema.resolve.program import Step
 
 from ..trees import Act
+from .base import Compiler
 
 
 @cache
-def control(op: type[ScopeOp]) -> Callable[..., Act]:
+def control(op: type[ScopeOp]) -> Callable[[Compiler, Step, Any], Act]:
     """`compiled` of the module that an op names: (compiler, step, op) -> closure."""
     module: Any = import_module(f".{op.CONTROL}", __name__)
-    compiled: Callable[..., Act] = module.compiled
+    compiled: Callable[[Compiler, Step, Any], Act] = module.compiled
     return compiled
