@@ -74,6 +74,15 @@ def saved(change: Callable[[Path], Any], **given: Any) -> Callable[[Path], Any]:
     return load
 
 
+def in_turn(*calls: Callable[[Path], Any]) -> Callable[[Path], Any]:
+    """Calls one after another; what the last one returns."""
+    return lambda path: [call(path) for call in calls][-1]
+
+
+def save(path: Path, params: Any = PARAMS, **given: Any) -> None:
+    bx.save(path, MODEL, params, **given)
+
+
 def edit(name: str, change: Callable[[Any], Any]) -> Callable[[Path], Any]:
     def write(path: Path) -> None:
         data = json.loads((path / name).read_text())
@@ -327,8 +336,8 @@ FILES: dict[str, Callable[[Path], Any]] = {
     "file-depth": file("[" * 25 + "]" * 25),
     "file-count": file("[" + "[]," * 250_001 + "1]"),
     "format-missing": lambda path: Graph.parse({"name": "model", "functions": {}}),
-    "example": lambda path: (bx.save(path, MODEL, PARAMS, examples=[(X[:, :4],)]),),
-    "examples-none": lambda path: (bx.save(path, MODEL, PARAMS), bx.verify(path))[1],
+    "example": lambda path: save(path, examples=[(X[:, :4],)]),
+    "examples-none": in_turn(save, bx.verify),
     "hub": unreachable_hub,
     "hub-name": lambda path: bx.load("hf://nothing"),
     "hub-missing": no_hub,
@@ -353,18 +362,16 @@ WEIGHTS: dict[str, Callable[[Path], Any]] = {
     ),
     "weights-value": bools,
     "weights-x64": wide,
-    "weights-digest": lambda path: (
-        bx.save(path, MODEL, PARAMS),
-        edit("graph.json", lambda g: g.update(name="other"))(path),
-        bx.validate(path),
-    )[-1],
+    "weights-digest": in_turn(
+        save, edit("graph.json", lambda g: g.update(name="other")), bx.validate
+    ),
     "weights-checksum": damaged,
     "weights-file": saved(lambda path: (path / "params.safetensors").unlink()),
     "weights-link": saved(link),
-    "weights-size": lambda path: (
-        path.joinpath("params.safetensors.index.json").touch(),
-        os.truncate(path / "params.safetensors.index.json", 2**30),
-        read_headers(path),
+    "weights-size": in_turn(
+        lambda path: path.joinpath("params.safetensors.index.json").touch(),
+        lambda path: os.truncate(path / "params.safetensors.index.json", 2**30),
+        read_headers,
     ),
     "weights-changed": shortened,
     "weights-header": saved(
@@ -382,9 +389,9 @@ WEIGHTS: dict[str, Callable[[Path], Any]] = {
     "weights-memory": no_memory,
     "weights-name": lambda path: save_flat(path, {"a\nb": X}, metadata={}),
     "weights-metadata": lambda path: save_flat(path, {}, metadata={"a": "\ud800"}),
-    "weights-target": lambda path: (
-        path.joinpath("file.txt").touch(),
-        bx.save(path / "file.txt", MODEL, PARAMS),
+    "weights-target": in_turn(
+        lambda path: path.joinpath("file.txt").touch(),
+        lambda path: save(path / "file.txt"),
     ),
     "weights-write": full_disk,
     "weights-host": big_endian,
