@@ -78,7 +78,10 @@ __all__ = ["__version__", *_HOME]
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'blox' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    from blox.schema.pause import uncollected
+
+    with uncollected():
+        value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 

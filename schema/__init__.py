@@ -1,18 +1,21 @@
 """The format: a Graph as a Pydantic schema, its files, its checks. No JAX, no NumPy."""
 
-from .diagnostics import (
-    BloxError,
-    Diagnostic,
-    ModelError,
-    Report,
-    SpecError,
-    WeightsError,
-)
-from .graph import Bounds, Function, Graph, Input, Metadata
-from .op import Op
-from .parameters import Leaf
-from .registry import op_class, op_names
-from .write.canonical import digest, from_bytes, to_json, to_msgpack
+from .pause import uncollected
+
+with uncollected():
+    from .diagnostics import (
+        BloxError,
+        Diagnostic,
+        ModelError,
+        Report,
+        SpecError,
+        WeightsError,
+    )
+    from .graph import Bounds, Function, Graph, Input, Metadata
+    from .op import Op
+    from .parameters import Leaf
+    from .registry import op_class, op_names
+    from .write.canonical import digest, from_bytes, to_json, to_msgpack
 
 __all__ = [
     "BloxError",

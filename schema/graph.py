@@ -23,6 +23,7 @@ from .expressions import MAX_LENGTH, ExpressionError, names
 from .fields import Int, Number, Reference, is_number
 from .names import Name, PublicName, is_name
 from .op import Op, ParamOp
+from .pause import uncollected
 from .registry import op_class
 from .strict import Strict
 
@@ -203,7 +204,8 @@ class Graph(Strict):
         """
         wrong = list(_check_format(data))
         try:
-            graph = cls.model_validate(data)
+            with uncollected():
+                graph = cls.model_validate(data)
         except ValidationError as error:
             from .parse.pydantic_errors import field_diagnostics
 

@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from .deferred import Deferred, made
 from .op import Op
 from .ops.index import FAMILIES
 
@@ -52,7 +53,7 @@ class Definition:
     @property
     def op_class(self) -> type[Op]:
         """The spec class."""
-        return self.spec or classes(self.home)[self.key]
+        return self.spec or made(_statements(self.home)[self.key])
 
 
 def split_key(key: str) -> tuple[str, int]:
@@ -89,15 +90,25 @@ def op_class(key: str) -> type[Op] | None:
     return None if found is None else found.op_class
 
 
-@cache
 def classes(module: str) -> dict[str, type[Op]]:
-    """The op classes that a family module defines, by op name."""
-    contents = vars(import_module(f".ops.{module}", __package__)).values()
-    return {
-        c.model_fields["op"].default: c
-        for c in contents
-        if isinstance(c, type)
-        and issubclass(c, Op)
-        and "op" in vars(c)["__annotations__"]
-        and c.__module__.endswith(f".{module}")
-    }
+    """The op classes that a family module defines, by op name. All of them are made."""
+    return {key: made(cls) for key, cls in _statements(module).items()}
+
+
+@cache
+def _statements(module: str) -> dict[str, Any]:
+    """The classes of ops that a family module defines, made or not, by op name."""
+    home = import_module(f".ops.{module}", __package__)
+    found: dict[str, Any] = {}
+    for cls in vars(home).values():
+        if not isinstance(cls, type) or cls.__module__ != home.__name__:
+            continue
+        if isinstance(cls, Deferred):
+            key = cls.key
+        elif issubclass(cls, Op) and "op" in vars(cls)["__annotations__"]:
+            key = cls.model_fields["op"].default
+        else:
+            key = None
+        if key is not None:
+            found[key] = cls
+    return found

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
+from ..deferred import Op
 from ..dtypes import DType
 from ..fields import Float, Int, Size, SizeOf, Tensor
-from ..op import Op
 from ..problems import Problem
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
+from ..deferred import Op
 from ..diagnostics import quote
 from ..fields import OptionalTensor, Tensor, Tensors
-from ..op import Op
 from ..problems import Problem
 
 _SUBSCRIPTS = re.compile(r"(\.\.\.)?[A-Za-z]*(\.\.\.)?[A-Za-z]*")

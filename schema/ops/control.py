@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
 from ..callee import Callee, Group, Layout
+from ..deferred import ScopeOp
 from ..fields import Count, Int, Scalar, Size, Tensor, TensorMap
 from ..names import Name
-from ..op import ScopeOp
 from ..problems import Problem
 
 Remat = Literal[

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
+from ..deferred import ParamOp
 from ..fields import Count, OptionalSize, ParamSlot, Size, SizeOf, Tensor
 from ..initializers import LECUN_NORMAL, Zeros
-from ..op import ParamOp
 from ..parameters import Leaf
 from ..problems import Problem, mirrored_too_far
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from ..deferred import Op
 from ..expressions import ExpressionError, names
 from ..fields import Int, Size, Tensor, Tensors
-from ..op import Op
 from ..problems import Problem
 
 Bound: TypeAlias = int | str | None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from ..deferred import ParamOp
 from ..fields import Elsewhere, OptionalSize, ParamSlot, SizeOf, Tensor
 from ..initializers import EMBEDDING, LECUN_NORMAL, Zeros
-from ..op import ParamOp
 from ..parameters import Leaf
 
 

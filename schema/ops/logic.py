@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ..deferred import Op
 from ..fields import OptionalTensor, Tensor
-from ..op import Op
 
 
 class Pair(Op):

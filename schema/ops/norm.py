@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal
 
+from ..deferred import ParamOp
 from ..fields import Elsewhere, Float, OptionalSize, ParamSlot, SizeOf, Tensor
 from ..initializers import Ones, Zeros
-from ..op import ParamOp
 from ..parameters import Leaf
 from ..problems import Problem
 

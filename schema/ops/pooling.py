@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from ..deferred import Op
 from ..fields import Count, Size, Tensor
-from ..op import Op
 from ..problems import Problem
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
+from ..deferred import Op
 from ..fields import Float, Size, SizeOf, Tensor
-from ..op import Op
 from ..problems import Problem
 
 

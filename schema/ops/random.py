@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
+from ..deferred import Op, ParamOp
 from ..dtypes import DType
 from ..fields import Count, Float, Int, Key, OptionalKey, ShapeOf, Tensor
 from ..initializers import KeyData, Zeros
-from ..op import Op, ParamOp
 from ..parameters import Leaf
 from ..problems import Problem, too_many
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from ..deferred import Op
 from ..fields import Count, Int, Scalar, Tensor
-from ..op import Op
 from ..problems import Problem
 
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import model_validator
 
+from ..deferred import Op
 from ..dtypes import DType
 from ..fields import Count, Filled, Int, Scalar, ShapeOf, Size, SizeOf, Tensor, Tensors
 from ..names import Name
-from ..op import Op
 from ..problems import Problem, mirrored_too_far, too_many
 
 

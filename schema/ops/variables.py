@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
+from ..deferred import Op, ParamOp
 from ..dtypes import FLOATS, DType
 from ..fields import ShapeOf, Size
 from ..initializers import Normal, Zeros
 from ..literals import LiteralArray, literal_problems
-from ..op import Op, ParamOp
 from ..parameters import Leaf
 from ..problems import Problem
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..diagnostics import SpecError, quote
+from ..pause import uncollected
 from .locate import FAULTS, find_fault, graph_path
 
 MAX_BYTES = 16 * 2**20
@@ -39,8 +40,9 @@ def read_plain(data: bytes) -> Any:
         )
     is_map = data[:1] and (0x80 <= data[0] <= 0x8F or data[0] in (0xDE, 0xDF))
     try:
-        value = _read_msgpack(data) if is_map else _read_json(data)
-        _check(value)
+        with uncollected():
+            value = _read_msgpack(data) if is_map else _read_json(data)
+            _check(value)
     except RecursionError:
         raise _too_deep() from None
     except SpecError as error:

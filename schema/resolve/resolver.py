@@ -6,6 +6,7 @@ from ..diagnostics import Report, SpecError, quote
 from ..expressions import ExpressionError, names
 from ..fields import is_expression
 from ..graph import Graph
+from ..pause import uncollected
 from .dims import bind_dims, check_constraints
 from .names import call_order, check_attributes, check_names
 from .parameters import check_leaves
@@ -33,7 +34,12 @@ def program(graph: Graph) -> Program:
 
 
 def _resolved(graph: Graph) -> tuple[Program | None, Report]:
-    return graph.once("_resolved", lambda g: Resolver(g).resolve())
+    return graph.once("_resolved", _resolve)
+
+
+def _resolve(graph: Graph) -> tuple[Program | None, Report]:
+    with uncollected():
+        return Resolver(graph).resolve()
 
 
 class Resolver:

@@ -34,13 +34,9 @@ def test_neither_jax_nor_numpy(tmp_path: Path) -> None:
     found = modules(code, str(file))
     assert "blox.schema.resolve.resolver" in found
     assert HEAVY & {name.partition(".")[0] for name in found} == set()
-    # Only the families of ops that the file uses, and the calls.
+    # Only the families of ops that the file uses.
     ops = {n for n in found if n.startswith("blox.schema.ops.")}
-    assert ops == {
-        "blox.schema.ops.index",
-        "blox.schema.ops.activations",
-        "blox.schema.ops.control",
-    }
+    assert ops == {"blox.schema.ops.index", "blox.schema.ops.activations"}
 
 
 def test_json_needs_no_msgpack() -> None:
