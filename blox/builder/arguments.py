@@ -86,6 +86,12 @@ def numbers(w: Writer, name: str, attributes: Mapping[str, Any]) -> dict[str, An
     """Attributes as numbers."""
     result = {}
     for key, value in attributes.items():
+        if isinstance(value, list):
+            w.fault(
+                f"{name}.{key}",
+                f"expected a number or an expression for an attribute, found {quote(value)}",
+                "a list goes to an unrolled repeat, a number for each copy in turn",
+            )
         if isinstance(value, str):
             try:
                 value = evaluate(value, w.attributes, "float")

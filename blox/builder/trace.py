@@ -12,6 +12,7 @@ from blox.schema.expressions import names
 from blox.schema.fields import is_expression
 from blox.schema.graph import dump_node
 
+from .attribute import Attribute
 from .binding import bind_shape
 from .records import Record, compare
 from .signatures import Signature, fault, signature
@@ -98,7 +99,9 @@ def _run(
             path = f"{form.name}.inputs.{name}"
             bind_shape(path, given.shape, flows[name].shape, w)
     result = function(
-        FunctionBuilder(w), *w.inputs.values(), **{n: f"${n}" for n in form.attributes}
+        FunctionBuilder(w),
+        *w.inputs.values(),
+        **{n: Attribute(f"${n}") for n in form.attributes},
     )
     outputs = named_outputs(w, result)
     doc = inspect.getdoc(function) or ""
