@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from blox.schema import Graph, SpecError, WeightsError
 from blox.schema.diagnostics import Diagnostic
@@ -16,7 +16,6 @@ from blox.weights.folder import Folder, read_folder
 from blox.weights.reading import headers_of, headers_of_file
 
 from . import hub
-from .examples import EXAMPLES, Stored, read_examples
 from .spec import (
     PathLike,
     graph_of_metadata,
@@ -27,6 +26,9 @@ from .spec import (
     spec_faults,
     spec_of_folder,
 )
+
+if TYPE_CHECKING:
+    from .examples import Stored
 
 T = TypeVar("T")
 _ATTEMPTS = 20
@@ -80,11 +82,17 @@ def read_model(path: PathLike, *, examples: bool = False) -> Model:
         hub.with_weights(path, place)
         with typed_faults(place):
             headers = headers_of(folder)
-            file = folder.open(EXAMPLES) if examples else None
-            stored = None if file is None else read_examples(file, graph)
+            stored = _examples(folder, graph) if examples else None
         return Model(graph, headers, stored, folder.pending())
 
     return read_folder(place, read)
+
+
+def _examples(folder: Folder, graph: Graph) -> tuple[Headers, list[Stored]] | None:
+    from .examples import EXAMPLES, read_examples  # not for every load
+
+    file = folder.open(EXAMPLES)
+    return None if file is None else read_examples(file, graph)
 
 
 def _sound(files: dict[str, bytes]) -> Graph:

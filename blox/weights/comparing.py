@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -92,8 +91,10 @@ def wide(
 
 def near_misses(names: Iterable[str], candidates: Collection[str]) -> dict[str, str]:
     """Hints by name: the candidate nearest to that name, for as many as is cheap."""
-    if len(candidates) > _MAX_CANDIDATES:
+    if not candidates or len(candidates) > _MAX_CANDIDATES:
         return {}
+    import difflib  # here, as weights that fit need none
+
     known = sorted(other for other in candidates if len(other) <= _MAX_LENGTH)
     hints = {}
     for name in islice(names, _MAX_HINTS):

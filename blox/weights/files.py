@@ -157,14 +157,24 @@ class Source:
         Raises:
             WeightsError: replaced or rewritten since.
         """
-        kept = self._descriptor >= 0
-        file = FileIO(os.dup(self._descriptor) if kept else open_regular(self.path))
+        file = FileIO(self._again())
         if Identity.of(os.fstat(file.fileno())) != self.identity:
             file.close()
             found = "expected the file whose header was read, found a changed one"
             refuse(CHANGED, shown(self.path), found, "load again")
         file.seek(0)
         return file
+
+    def _again(self) -> int:
+        if self._descriptor >= 0:
+            return os.dup(self._descriptor)
+        try:
+            return open_regular(self.path)
+        except WeightsError:
+            if status_of(self.path) is not None:
+                raise
+        found = "expected the file whose header was read, found it gone"
+        refuse(CHANGED, shown(self.path), found, "load again")
 
     def read(self, limit: int = MAX_JSON_BYTES) -> bytes:
         """All bytes, at most `limit` of them."""

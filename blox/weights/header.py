@@ -17,6 +17,10 @@ from .files import MAX_JSON_BYTES, Source, read_exactly
 from .json_text import bad_file, strict_json
 
 METADATA = "__metadata__"
+DATA_SHA256 = "data_sha256"
+"""The metadata key of a single file's checksum, over all bytes after the header."""
+ALIGNMENT = 64
+"""Bytes. What XLA:CPU asks of memory that it uses without a copy."""
 MAX_TENSOR_NAME = 2048
 MAX_RANK = 64
 """NumPy's own limit."""

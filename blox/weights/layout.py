@@ -13,13 +13,15 @@ from blox.schema.diagnostics import Diagnostic, WeightsError, bounded, quote
 
 from .dtypes import FROM_JAX, ITEMSIZE
 from .files import MAX_JSON_BYTES, refuse
-from .header import MAX_RANK, MAX_TENSORS, METADATA, encodable, valid_name
-
-ALIGNMENT = 64
-"""Bytes. What XLA:CPU asks of memory that it uses without a copy."""
-
-DATA_SHA256 = "data_sha256"
-"""The metadata key of a single file's checksum, over all bytes after the header."""
+from .header import (
+    ALIGNMENT,
+    DATA_SHA256,
+    MAX_RANK,
+    MAX_TENSORS,
+    METADATA,
+    encodable,
+    valid_name,
+)
 
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}

@@ -26,8 +26,7 @@ from blox.schema.diagnostics import Diagnostic, WeightsError, bounded, quote
 from .comparing import near_misses, wide
 from .dtypes import require_little_endian
 from .files import CHANGED, refuse, shown
-from .header import TensorInfo
-from .layout import ALIGNMENT
+from .header import ALIGNMENT, TensorInfo
 from .pages import map_file
 from .progress import track
 from .reading import Headers

@@ -19,9 +19,15 @@ from blox.schema.diagnostics import (
 
 from .files import MAX_JSON_BYTES, Source, refuse, shown
 from .folder import Folder, read_folder
-from .header import MAX_TENSORS, FileHeader, TensorInfo, read_header, valid_name
+from .header import (
+    DATA_SHA256,
+    MAX_TENSORS,
+    FileHeader,
+    TensorInfo,
+    read_header,
+    valid_name,
+)
 from .json_text import bad_file, strict_json
-from .layout import DATA_SHA256
 from .names import INDEX_SUFFIX, MAX_SHARDS, SUFFIX, plain_name
 
 

@@ -16,8 +16,8 @@ from .commit import FolderCommit, flush
 from .dtypes import require_little_endian
 from .faults import typed_faults
 from .files import local_path, refuse, shown
+from .header import DATA_SHA256
 from .layout import (
-    DATA_SHA256,
     Planned,
     check_metadata,
     header_bytes,
