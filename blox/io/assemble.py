@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from blox.schema.resolve.trees import Tree
 from blox.weights import Headers, load_arrays
+from blox.weights.faults import require_memory
 from blox.weights.loading import aligned_bytes
 from blox.weights.progress import track
 
@@ -48,18 +49,18 @@ def assemble(
     tensors = load_arrays(headers, names, mmap=mmap, progress=progress)
     made: dict[str, Array] = {}
     copied = {
-        path: parts
+        path: dtypes.get(path, tensors[parts[0].name].dtype)
         for path, parts in pieces.items()
         if path in dtypes or not _is_view(parts)
     }
-    total = sum(tensors[p.name].nbytes for parts in copied.values() for p in parts)
+    require_memory(sum(_nbytes(shapes[p], dtype) for p, dtype in copied.items()))
+    total = sum(tensors[p.name].nbytes for path in copied for p in pieces[path])
     with track("converting", total, progress if total else False) as done:
         for path, parts in pieces.items():
             if path not in copied:
                 made[path] = tensors[parts[0].name][(*_index(parts[0].of), ...)]
                 continue
-            dtype = dtypes.get(path, tensors[parts[0].name].dtype)
-            made[path] = array = _aligned(shapes[path], dtype)
+            made[path] = array = _aligned(shapes[path], copied[path])
             for part in parts:
                 source = tensors[part.name][(*_index(part.of), ...)]
                 _copy(array[(*_index(part.into), ...)], source, done)
@@ -75,11 +76,14 @@ def _index(index: Index) -> tuple[Any, ...]:
     return tuple(slice(None) if i is None else i for i in index)
 
 
-def _aligned(shape: tuple[int, ...], dtype: Any) -> Array:
+def _nbytes(shape: tuple[int, ...], dtype: Any) -> int:
     import numpy as np
 
-    data = aligned_bytes(math.prod(shape) * np.dtype(dtype).itemsize)
-    array: Array = data.view(dtype).reshape(shape)
+    return math.prod(shape) * np.dtype(dtype).itemsize
+
+
+def _aligned(shape: tuple[int, ...], dtype: Any) -> Array:
+    array: Array = aligned_bytes(_nbytes(shape, dtype)).view(dtype).reshape(shape)
     return array
 
 

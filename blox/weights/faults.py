@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,3 +28,14 @@ def typed_faults(
         wanted = f"expected memory for what is to be {act}, found too little"
         hint = "mmap=True reads pages when they are needed, a dtype of fewer bits less"
         refuse("weights-memory", shown(path), wanted, hint if act == "read" else "")
+
+
+def require_memory(nbytes: int) -> None:
+    """Raise MemoryError for more than the machine has: systems that promise memory
+    which isn't there end the process instead, once it is used."""
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not on every system
+        return
+    if nbytes > memory:
+        raise MemoryError

@@ -25,6 +25,7 @@ from blox.schema.diagnostics import Diagnostic, WeightsError, bounded, quote
 
 from .comparing import near_misses, wide
 from .dtypes import require_little_endian
+from .faults import require_memory
 from .files import CHANGED, refuse, shown
 from .header import ALIGNMENT, TensorInfo
 from .pages import map_file
@@ -95,6 +96,7 @@ def load_arrays(
         by_file.setdefault(info.file, []).append(info)
     arrays: dict[str, Array] = {}
     total = 0 if mmap else sum(info.nbytes for info in wanted)
+    require_memory(total)
     with track("loading", total, progress if total else False) as done:
         for path, infos in by_file.items():
             with headers.sources[path].open() as file:

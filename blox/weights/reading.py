@@ -124,7 +124,7 @@ def _read_shards(folder: Folder, index: Source, stem: str) -> Headers:
     _check_names(index.path, weight_map)
     files: dict[str, FileHeader] = {}
     faults: list[Diagnostic] = []
-    left = _Left()
+    left = _Left(MAX_JSON_BYTES, MAX_TENSORS)
     for shard in dict.fromkeys(weight_map.values()):
         try:
             source = folder.open(shard)
@@ -155,8 +155,8 @@ def _read_shards(folder: Folder, index: Source, stem: str) -> Headers:
 class _Left:
     """What the headers of further shards may hold."""
 
-    nbytes: int = MAX_JSON_BYTES
-    tensors: int = MAX_TENSORS
+    nbytes: int
+    tensors: int
     metadata: dict[str, str] | None = None
 
     def take(self, header: FileHeader) -> FileHeader:

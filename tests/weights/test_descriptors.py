@@ -1,0 +1,42 @@
+"""A model of more shards than a process may have files open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blox.weights import load_arrays, read_headers, save_flat, verify
+
+COUNT = 150
+
+
+@pytest.fixture
+def few_descriptors() -> Iterator[None]:
+    resource = pytest.importorskip("resource", reason="POSIX's limits")
+    old = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (COUNT - 20, old[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, old)
+
+
+@pytest.mark.usefixtures("few_descriptors")
+def test_more_shards_than_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    tensors = {f"h.{i}": np.full(16, i, np.float32) for i in range(COUNT)}
+    save_flat(tmp_path, tensors, metadata={}, max_shard_size=64)
+    assert len(os.listdir(tmp_path)) == COUNT + 1
+    headers = read_headers(tmp_path)
+    kept = len(os.listdir("/dev/fd"))
+    loaded = load_arrays(headers)
+    assert len(os.listdir("/dev/fd")) == kept, "maps hold no descriptors"
+    for name, array in tensors.items():
+        np.testing.assert_array_equal(loaded[name], array)
+    assert verify(headers) == []
+    save_flat(tmp_path, tensors, metadata={}, max_shard_size=128)
+    assert len(os.listdir(tmp_path)) == COUNT // 2 + 1
