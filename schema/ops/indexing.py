@@ -180,6 +180,21 @@ class DynamicUpdateSlice(Op):
     def problems(self) -> Iterator[Problem]:
         yield from _one_an_axis(self.axis, start=self.start)
 
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        x, update = shapes["x"], shapes["update"]
+        if len(update) != len(x):
+            yield Problem("update", f"expected {len(x)} axes, found {len(update)}")
+            return
+        written = {a % len(x) for a in self.axis if isinstance(a, int) and len(x)}
+        for axis, (size, found) in enumerate(zip(x, update, strict=True)):
+            if axis not in written and size != found:
+                yield Problem(
+                    "update",
+                    f"expected size {size} of axis {axis}, as x has, found {found}",
+                )
+
 
 def _one_an_axis(axes: Sequence[Any], **lists: Sequence[Any]) -> Iterator[Problem]:
     """Problems of lists that have an item for each axis."""

@@ -115,6 +115,26 @@ def test_constraints_are_kept_by_the_sizes_that_are_tried() -> None:
     assert found(data | {"constraints": ["cached > 2 * seq"]}) == []
 
 
+def test_an_update_has_the_other_axes_of_what_it_is_written_into() -> None:
+    inputs = {
+        "cache": {"shape": ["cached", 8], "dtype": "float"},
+        "x": {"shape": [2, 3], "dtype": "float"},
+    }
+    write = {
+        "op": "dynamic_update_slice",
+        "x": "cache",
+        "update": "x",
+        "start": [0],
+        "axis": [0],
+    }
+    data = spec({"y": write}, inputs=inputs) | {"dims": {"cached": {"min": 2}}}
+    error = only(data)
+    assert error.path == "main.y.update"
+    assert error.message.startswith("expected size 8 of axis 1, as x has, found 3")
+    both = write | {"start": [0, 5], "axis": [0, 1]}
+    assert found(data | spec({"y": both}, inputs=inputs)) == []
+
+
 def test_what_jax_cannot_decide_is_a_warning() -> None:
     """Rounding up in two ways is equal, but not to JAX."""
     x: Data = {"x": {"shape": ["n", 8], "dtype": "float"}}
