@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import inspect
 from importlib import import_module
 from inspect import Parameter
 from typing import Any
 
+from blox.codegen.library.allowed import imports_of
+from blox.codegen.library.sources import assigned
+from blox.codegen.nodes import names_in
+from blox.io.generate import read
 from blox.schema.op import Op, ScopeOp
+from blox.schema.ops.index import FAMILIES
 from blox.schema.registry import definition, op_class, op_names
 
 from .symbolic import sizing, symbolic
@@ -21,7 +28,33 @@ def missing() -> list[str]:
     keywords, the attributes, less those that are only the sizes of its parameters;
     defaults are those of the class.
     """
-    return [f"{name}: {fault}" for name in op_names() for fault in _faults(name)]
+    faults = [f"{name}: {fault}" for name in op_names() for fault in _faults(name)]
+    for family in FAMILIES.keys() - {"control"}:
+        faults += [f"{family}: {fault}" for fault in not_carried(read(family))]
+    return faults
+
+
+def not_carried(text: str) -> list[str]:
+    """What in a module would be missing in a generated file, which gets functions and
+    imports alone."""
+    tree = ast.parse(text)
+    imports = imports_of(tree)
+    known = {*dir(builtins), *imports}
+    known |= {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+    faults = []
+    for function in tree.body:
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        marks = [ast.unparse(m) for m in function.decorator_list]
+        if lost := [m for m in marks if m != "inline"]:
+            faults.append(f"{function.name} would lose its decorator {lost[0]}")
+        own = {n.arg for n in ast.walk(function) if isinstance(n, ast.arg)}
+        own |= assigned(function)
+        for name in sorted(names_in(function) - own - known - {*marks}):
+            faults.append(
+                f"{function.name} reads {name}, which is no parameter, function or import"
+            )
+    return faults
 
 
 def _faults(name: str) -> list[str]:

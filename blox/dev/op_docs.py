@@ -179,11 +179,23 @@ def _function(family: str, name: str) -> str:
     function = found.python_name
     node = statements.get(function) or statements[f"{function}_"]
     if isinstance(node, ast.Assign):
-        return f"In JAX it is `{ast.unparse(node.value)}`.\n"
+        return f"In JAX it is `{_full_name(source, node.value)}`.\n"
     lines = source.splitlines()[node.lineno - 1 : node.end_lineno]
     inlined = any(ast.unparse(d) == "inline" for d in node.decorator_list)
     how = "In generated code its expression stands in place:" if inlined else "In JAX:"
     return f"{how}\n\n```python\n" + "\n".join(lines) + "\n```\n"
+
+
+def _full_name(source: str, value: ast.expr) -> str:
+    """`special.erfinv` as what it is where `from jax.scipy import special` stands."""
+    text = ast.unparse(value)
+    first, _, rest = text.partition(".")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            for alias in node.names:
+                if (alias.asname or alias.name) == first:
+                    return f"{node.module}.{alias.name}.{rest}"
+    return text
 
 
 @cache

@@ -7,6 +7,7 @@ A fenced block may have marks, comments of HTML on the lines before it:
     <!-- checkpoint: NAME -->        the block reads a checkpoint in the folder NAME
     <!-- append: FILE -->            the recipe: the block goes to the end of FILE
     <!-- insert: FILE | LINE -->     the recipe: the block goes behind LINE
+    <!-- replace: FILE | LINE -->    the recipe: the block goes in place of LINE
 
 A line of `…` in an output or an excerpt stands for lines that are left out.
 """

@@ -11,11 +11,20 @@ import pytest
 from docs.pages import ROOT, Block, blocks
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+MORE = (ROOT / "tests" / "docs" / "more_ops.md").read_text(encoding="utf-8")
 PARTS = ("blox", "codegen", "docs", "schema", "tests", "pyproject.toml")
-TESTS = (
-    *("tests/ops/test_contract.py", "tests/generator/test_ops.py"),
-    *("tests/docs/test_reference.py", "-k", "hard_shrink or row or agree or fresh"),
-)
+ADDED = {
+    "hard_shrink": "activations",
+    "relu@2": "activations",
+    "erf_inv": "elementary",
+    "scatter_add": "indexing",
+    "lora": "linear",
+    "lstm_cell": "linear",
+    "resize": "pooling",
+}
+ABOUT = " or ".join(["row", "agree", "fresh", *(n.split("@")[0] for n in ADDED)])
+TESTS = ("tests/ops/test_contract.py", "tests/generator/test_ops.py")
+PAGES = ("tests/docs/test_reference.py", "tests/spec/test_published.py")
 
 
 def run(folder: Path, *arguments: str) -> str:
@@ -35,38 +44,47 @@ def files_of(block: Block) -> list[str]:
 
 
 def follow(folder: Path, block: Block) -> None:
-    """Does what the marks of a block say: to the end of a file, or behind a line."""
+    """Does what the marks of a block say: to the end of a file, behind or for a line."""
     for name in block.marked("append"):
         file = folder / name
         file.write_text(f"{file.read_text()}\n\n{block.text}")
-    for mark in block.marked("insert"):
+    for mark in (*block.marked("insert"), *block.marked("replace")):
         name, line = mark.split(" | ")
         file = folder / name
         text = file.read_text()
         assert text.count(f"{line}\n") == 1, f"{name} has no line {line}"
-        file.write_text(text.replace(f"{line}\n", f"{line}\n{block.text}"))
+        kept = f"{line}\n" if mark in block.marked("insert") else ""
+        file.write_text(text.replace(f"{line}\n", f"{kept}{block.text}"))
 
 
 @pytest.mark.slow
-def test_the_recipe_gives_an_op_that_all_tests_know(tmp_path: Path) -> None:
+def test_the_recipe_gives_ops_that_all_tests_know(tmp_path: Path) -> None:
     ignored = shutil.ignore_patterns("__pycache__", ".*_cache")
     for name in PARTS:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, tmp_path / name, symlinks=True, ignore=ignored)
         else:
             shutil.copy(ROOT / name, tmp_path / name)
-    marked = [b for b in blocks(PAGE) if b.marks]
-    assert len(marked) == 3
+    marked = [b for text in (PAGE, MORE) for b in blocks(text) if b.marks]
     for block in marked:
         follow(tmp_path, block)
     written = run(tmp_path, "blox.dev.regenerate")
-    for name in (
-        "blox/builder/op_methods/activations.py",
-        "schema/release/locked/activations.json",
-        "docs/ops/activations.md",
-    ):
-        assert f"{name}: written" in written
+    for family in set(ADDED.values()):
+        for name in (
+            f"blox/builder/op_methods/{family}.py",
+            f"schema/release/nodes/{family}.json",
+            f"schema/release/locked/{family}.json",
+            f"docs/ops/{family}.md",
+        ):
+            assert f"{name}: written" in written
+    assert "tests/golden" not in written  # what was there means what it did
     run(tmp_path, "ruff", "check", *{f for b in marked for f in files_of(b)})
-    told = run(tmp_path, "pytest", "-n0", "-v", "-p", "no:cacheprovider", *TESTS)
-    # Reference, transformations, dtypes, and the generated file.
-    assert told.count("[hard_shrink] PASSED") >= 4
+    run(tmp_path, "mypy", "blox/schema/ops/linear.py", "blox/ops/linear.py")
+    run(tmp_path, "tests.docs.check_more_ops")
+    told = run(
+        tmp_path, "pytest", "-n0", "-v", "-p", "no:cacheprovider", *TESTS, "-k", ABOUT
+    )
+    for name in ADDED:
+        # Reference, transformations, dtypes, and the generated file.
+        assert told.count(f"{name}] PASSED") >= 4, name
+    run(tmp_path, "pytest", "-n0", "-p", "no:cacheprovider", *PAGES)

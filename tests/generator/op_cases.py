@@ -11,6 +11,7 @@ import numpy as np
 from ops.rows import IMAGE, INTS, ROWS, Row, X
 
 from blox.schema import Graph, op_class
+from blox.schema.registry import definition
 
 Case = tuple[str, dict[str, Any], tuple[Any, ...]]
 
@@ -133,8 +134,16 @@ def add_node(
         inputs[f"{title}_x"] = {"shape": [3], "dtype": "float"}
         outputs[f"{title}_y"] = f"{title}_drop"
         return
-    parts = ["cos", "sin"] if name == "rope_table" else node.get("names") or [""]
+    several = cls.OUTPUTS if len(cls.OUTPUTS) > 1 else [""]
+    parts = node.get("names") or several
     outputs |= {f"{title}_{p or 'y'}": f"{title}.{p}".rstrip(".") for p in parts}
+
+
+def python_name(key: str) -> str:
+    """The name of an op where it has to be one of Python: `relu_v2`."""
+    found = definition(key)
+    assert found is not None
+    return found.python_name
 
 
 def new_main() -> dict[str, Any]:
@@ -152,7 +161,7 @@ def graph_of(name: str, attributes: dict[str, Any], operands: Sequence[Any]) -> 
     """A Graph of one node."""
     main = new_main()
     add_node(main, "node", (name, attributes, tuple(operands)))
-    return parsed(main, f"one_{name}")
+    return parsed(main, f"one_{python_name(name)}")
 
 
 def case(name: str, row: Row) -> Case:

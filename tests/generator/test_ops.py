@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from generated_files import assert_same_program, assert_tidy, assert_typed
-from generator.op_cases import CASES, IDS, Case, graph_of
+from generator.op_cases import CASES, IDS, Case, graph_of, python_name
 
 import blox as bx
 
@@ -19,7 +19,7 @@ def test_generated_op_is_the_loaded_op(case: Case) -> None:
 
 def test_generated_ops_are_tidy_and_typed(tmp_path: Path) -> None:
     sources = {
-        f"op_{i}_{case[0]}": bx.generate(graph_of(*case))
+        f"op_{i}_{python_name(case[0])}": bx.generate(graph_of(*case))
         for i, case in enumerate(CASES)
     }
     assert_tidy(sources, tmp_path)

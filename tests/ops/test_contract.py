@@ -12,7 +12,7 @@ import pytest
 from ops.calling import NODE, call, node
 from ops.rows import ROWS, TORCH, Row
 
-from blox.dev.op_check import missing
+from blox.dev.op_check import missing, not_carried
 from blox.schema import Op, op_class, op_names
 from blox.schema.graph import dump_node
 from blox.schema.op import ScopeOp
@@ -65,6 +65,20 @@ def test_every_op_has_a_row() -> None:
 
 def test_classes_and_functions_agree() -> None:
     assert missing() == []
+
+
+def test_what_a_generated_file_would_lack_is_seen() -> None:
+    source = """
+import jax
+EPS = 1e-5
+@jax.jit
+def f(x):
+    return [EPS + y for y in x]
+"""
+    assert not_carried(source) == [
+        "f would lose its decorator jax.jit",
+        "f reads EPS, which is no parameter, function or import",
+    ]
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if ROWS[n].reference != TORCH])

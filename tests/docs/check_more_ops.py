@@ -1,0 +1,79 @@
+"""Run in the copy: the ops of `more_ops.md` in builder, loader, generated file and docs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import blox as bx
+from blox.schema import Graph, to_json
+
+ROOT = Path(__file__).parents[2]
+
+b = bx.GraphBuilder("adapted", width=4, units=6)
+
+
+@b.entry(x=bx.Input(["batch", "$width"]), h=bx.Input(["batch", "$units"]))
+def main(f: bx.FunctionBuilder, x: bx.Value, h: bx.Value) -> dict[str, bx.Value]:
+    y = f.linear("base", x, out_features="$2 * width")
+    y = f.lora("adapter", x, y, rank=2)  # type: ignore[attr-defined]
+    cell = f.lstm_cell("cell", y, h, h)  # type: ignore[attr-defined]
+    out = f.linear("out", f.relu("act", cell.c), out_features="$width")
+    return {"h": cell.h, "out": out}
+
+
+graph = b.graph()
+nodes = graph.functions["main"].nodes
+written = json.loads(to_json(graph))["functions"]["main"]["nodes"]
+assert written["adapter"]["in_features"] == "$width", written["adapter"]
+assert written["adapter"]["out_features"] == "$2 * width"
+assert written["cell"]["in_features"] == "$2 * width", written["cell"]
+assert written["cell"]["units"] == "$units"
+assert written["out"]["in_features"] == "$units", written["out"]
+assert written["act"]["op"] == "relu@2"  # the newest version is the method's
+
+leaves = graph.program().leaves()
+assert leaves["cell.input_kernel"].shape == (8, 24)
+
+# A file of old means what it did; a function may have the name of the op.
+data = json.loads(to_json(graph))
+old = {"op": "relu", "x": "act"}
+data["functions"]["main"]["nodes"]["old"] = old
+data["functions"]["main"]["nodes"]["special"] = {"op": "erf_inv", "x": "x"}
+data["functions"]["main"]["outputs"]["old"] = "old"
+data["functions"]["main"]["outputs"]["special"] = "special"
+both = Graph.parse(data)
+assert Graph.parse(json.loads(to_json(both))) == both
+model = bx.build(both)
+params = bx.init(both, jax.random.key(0))
+x, h = jnp.ones((3, 4)) / 2, jnp.ones((3, 6))
+wanted = model(params, x, h)
+
+source = bx.generate(both)
+assert "def relu_v2(" in source
+assert "jax.nn.relu(" in source
+assert "from jax.scipy import special" in source, source
+space: dict[str, object] = {"__name__": "generated"}
+exec(compile(source, "generated", "exec"), space)
+found = space["adapted"](params, x, h)  # type: ignore[operator]
+for a, c in zip(jax.tree.leaves(wanted), jax.tree.leaves(found), strict=True):
+    np.testing.assert_array_equal(a, c)
+
+page = (ROOT / "docs" / "ops" / "linear.md").read_text(encoding="utf-8")
+assert "`(in_features, 4 * units)`" in page
+assert "`(units, units * 4)`" in page
+locked = json.loads(
+    (ROOT / "schema" / "release" / "locked" / "activations.json").read_text("utf-8")
+)
+assert {"relu", "relu@2"} <= locked.keys()
+
+# A version that this library has not yet.
+data["functions"]["main"]["nodes"]["old"] = old | {"op": "relu@3"}
+with pytest.raises(bx.SpecError, match="`relu` at version 1 or 2, found version 3"):
+    Graph.parse(data)
+print("more ops: all agree")
