@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from generated_files import assert_same_program, assert_tidy, assert_typed
-from generator.op_cases import CASES, Case, add_node, new_main, parsed
+from generator.op_cases import CASES, Case, add_node, new_main, parsed, python_name
 
 import blox as bx
 from blox.schema import Graph, SpecError, op_class, op_names
@@ -78,7 +78,7 @@ def mixture(name: str, chosen: list[Variant]) -> Graph:
     main = new_main()
     for i, (case, maybe) in enumerate(chosen):
         add_node(main, f"n{i}", case, maybe)
-    return parsed(main, f"some_{name}")
+    return parsed(main, f"some_{python_name(name)}")
 
 
 def mixtures(name: str) -> Iterator[Graph]:
@@ -106,7 +106,7 @@ def test_nodes_that_give_different_parts(name: str) -> None:
 
 def test_mixtures_are_tidy_and_typed(tmp_path: Path) -> None:
     sources = {
-        f"some_{name}_{i}": bx.generate(graph)
+        f"some_{python_name(name)}_{i}": bx.generate(graph)
         for name in SEVERAL
         for i, graph in enumerate(mixtures(name))
     }
@@ -130,5 +130,5 @@ def test_slots_that_are_given_and_stored() -> None:
                 given: dict[str, Any] = {"shape": list(leaf.shape), "dtype": "float"}
                 main["inputs"][f"the_{slot}"] = given
                 main["nodes"][f"no_{slot}"][slot] = f"the_{slot}"
-        graph = parsed(main, f"some_{name}")
+        graph = parsed(main, f"some_{python_name(name)}")
         assert_same_program(graph, bx.generate(graph))
