@@ -61,14 +61,15 @@ def made(cls: Any) -> Any:
     """The class that a class statement stands for; any other class is itself."""
     if not isinstance(cls, Deferred):
         return cls
-    if cls._made is None:
-        bases, namespace = cls._statement
-        bases, name = tuple(made(base) for base in bases), cls.__name__
-        cls._made = type(bases[0])(name, bases, dict(namespace))
-        contents = vars(sys.modules[cls.__module__])
-        if contents.get(name) is cls:
-            contents[name] = cls._made
-    return cls._made
+    found: Deferred = cls
+    if found._made is None:
+        bases, namespace = found._statement
+        bases, name = tuple(made(base) for base in bases), found.__name__
+        found._made = type(bases[0])(name, bases, dict(namespace))
+        contents = vars(sys.modules[found.__module__])
+        if contents.get(name) is found:
+            contents[name] = found._made
+    return found._made
 
 
 if TYPE_CHECKING:
