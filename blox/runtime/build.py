@@ -77,7 +77,7 @@ def _model(
     outputs = tuple(instance.outputs)
     float_path = instance.float_path()
     where = float_path.split(".") if float_path is not None else []
-    leaves = program.leaves()
+    leaves = {} if target is None else program.leaves()
 
     def cast(path: str, part: Params) -> Params:
         if isinstance(part, dict):

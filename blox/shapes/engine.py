@@ -198,7 +198,7 @@ class Engine:
                 }
             else:
                 groups[name] = self.argument(part, env, sizes)
-        callees = [c.copy(i) for c in step.callees for i in range(c.copies)]
+        callees = [i for c in step.callees for i in c.calls]
         inputs = step.callees[-1].instance.function.inputs
         node = Control(
             step.op,  # type: ignore[arg-type]

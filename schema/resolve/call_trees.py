@@ -35,7 +35,9 @@ def _copies(step: Step, called: Called, report: Report) -> Tree:
         return {}
     if called.declared.layout == "stacked":
         return stack(called.instance.tree, copies)
-    return [called.copy(i).tree for i in range(copies)]
+    trees: list[Tree] = [instance.tree for instance in called.cycle]
+    rounds, more = divmod(copies, len(trees))
+    return trees * rounds + trees[:more]
 
 
 def traced(step: Step) -> int:

@@ -10,7 +10,7 @@ from ..limits import MAX_ELEMENTS
 from ..op import Op, ParamOp
 from ..parameters import Leaf
 from .program import Step
-from .trees import Tree, flatten
+from .trees import Tree, distinct
 
 
 def fill_leaves(step: Step, op: Op, report: Report) -> None:
@@ -89,7 +89,7 @@ def _check_init(step: Step, name: str, leaf: Leaf, report: Report) -> None:
 
 def check_leaves(tree: Tree, report: Report) -> None:
     """Every array has all its sizes, and not more elements than can be meant."""
-    for path, leaf in flatten(tree):
+    for path, leaf in distinct(tree):
         if any(size is None for size in leaf.shape):
             report.error(
                 "parameter-size",

@@ -59,6 +59,12 @@ class Called:
         return count if isinstance(count, int) and not self.declared.empty else 0
 
     @property
+    def calls(self) -> tuple[Instance, ...]:
+        """The instance of each of these calls."""
+        rounds, more = divmod(self.copies, len(self.cycle))
+        return self.cycle * rounds + self.cycle[:more]
+
+    @property
     def instances(self) -> tuple[Instance, ...]:
         """The instances that a run visits, each once."""
         return () if self.declared.empty else self.cycle

@@ -21,6 +21,21 @@ def flatten(tree: Tree, path: str = "") -> Iterator[tuple[str, Leaf]]:
         yield from flatten(part, f"{path}.{name}" if path else str(name))
 
 
+def distinct(tree: Tree, path: str = "") -> Iterator[tuple[str, Leaf]]:
+    """(path, leaf) as `flatten`, of copies that are one object only the first."""
+    if isinstance(tree, Leaf):
+        yield path, tree
+        return
+    items: Iterable[tuple[str | int, Tree]]
+    if isinstance(tree, dict):
+        items = tree.items()
+    else:
+        firsts = zip(map(id, reversed(tree)), reversed(range(len(tree))), strict=True)
+        items = [(i, tree[i]) for i in sorted(dict(firsts).values())]
+    for name, part in items:
+        yield from distinct(part, f"{path}.{name}" if path else str(name))
+
+
 class TreeConflict(ValueError):
     """Two nodes want different things at one path."""
 

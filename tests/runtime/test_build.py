@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -30,6 +31,7 @@ from runtime.calling import (
     run,
 )
 from sample_specs import Data
+from work import counted
 
 import blox as bx
 from blox.runtime.build import MAX_BUILT
@@ -86,6 +88,28 @@ def test_functions_are_kept_as_long_as_their_graph_and_not_too_many() -> None:
     del model
     gc.collect()
     assert last() is None
+
+
+def test_work_grows_with_the_calls_and_not_with_alike_copies() -> None:
+    block = fn({"y": node("negative")})
+
+    def work(nodes: Data) -> int:
+        model = graph(nodes, functions={"block": block})
+        model.program()
+        with counted() as work:
+            bx.build(model)
+        return work.calls
+
+    def chain(count: int) -> Data:
+        names = ["x", *(f"c{n}" for n in range(count))]
+        return {new: call("block", {"x": old}) for old, new in pairwise(names)}
+
+    def listed(count: int) -> Data:
+        return {"h": repeat("block", count, scan=False)}
+
+    work(chain(1))
+    assert work(chain(1000)) < 2.2 * work(chain(500))
+    assert work(listed(20_000)) < work(listed(10)) + 2_000
 
 
 def test_profiles_name_the_graph_path() -> None:

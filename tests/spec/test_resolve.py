@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sample_specs import CONTROL, GPT, RELU, Data, X, function, spec
+from work import counted
 
 from blox.schema import Graph, Leaf, SpecError, from_bytes
 from blox.schema.resolve.program import Instance, Program, Step
@@ -119,6 +120,51 @@ def calls(*values: Any) -> Data:
         for i, value in enumerate(values)
     }  # fmt: skip
     return spec(nodes, functions={"stage": STAGE}, attributes={"eight": 8})
+
+
+def copies(count: int, **attributes: Any) -> Data:
+    """A listed repeat of stages."""
+    stage = function(
+        {"up": {"op": "linear", "x": "x", "in_features": 8, "out_features": 8},
+         "y": {"op": "multiply", "a": "up", "b": "$gain + bias"}},
+        {"x": "y"}, attributes=["gain", "bias"],
+    )  # fmt: skip
+    given = {"gain": 1, "bias": 0} | attributes
+    node = {"op": "repeat", "function": "stage", "count": count, "scan": False,
+            "carry": {"x": "x"}, "attributes": given}  # fmt: skip
+    return spec({"r": node}, functions={"stage": stage})
+
+
+def test_copies_that_are_alike_are_one_instance_whatever_their_number() -> None:
+    found = []
+    for count in (10, 60_000):
+        graph = Graph.parse(copies(count))
+        with counted() as work:
+            result = graph.program()
+        called = step(result, "r").callee()
+        assert (len(called.cycle), called.copies, len(result.instances)) == (
+            1,
+            count,
+            2,
+        )
+        tree = result.tree["r"]
+        assert isinstance(tree, list)
+        assert len(called.calls) == len(tree) == count
+        assert called.copy(count - 1) is called.instance
+        found.append(work.calls)
+    assert found[1] < 1.1 * found[0]
+
+
+def test_lists_cycle_together() -> None:
+    result = program(copies(13, gain=[1, 2], bias=[0, 1, 2]))
+    called = step(result, "r").callee()
+    assert len(called.cycle) == 6
+    assert [(i.own["gain"], i.own["bias"]) for i in called.calls] == [
+        ([1, 2][i % 2], [0, 1, 2][i % 3]) for i in range(13)
+    ]
+    assert called.total(lambda i: i.own["gain"]) == 7 * 1 + 6 * 2
+    few = step(program(copies(4, gain=[1, 2, 3], bias=[0, 1])), "r").callee()
+    assert len(few.cycle) == 4
 
 
 def test_equal_attributes_share_an_instance() -> None:
