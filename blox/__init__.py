@@ -82,8 +82,21 @@ def __getattr__(name: str) -> Any:
 
     with uncollected():
         value = getattr(import_module(_HOME[name]), name)
+    _provide_shapes()
     globals()[name] = value
     return value
+
+
+def _provide_shapes() -> None:
+    """Graphs check their shapes from here on; JAX is imported when one does."""
+    from blox.schema.resolve import replace
+
+    def check_shapes(graph: Any, report: Any) -> None:
+        from blox.shapes.check import check_shapes
+
+        check_shapes(graph, report)
+
+    replace.check_shapes = check_shapes
 
 
 def __dir__() -> list[str]:

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from .diagnostics import Diagnostic, SpecError, listing, quote
+from .diagnostics import Diagnostic, SpecError, quote
 from .dtypes import DType
 from .expressions import MAX_LENGTH, ExpressionError, names
 from .fields import Int, Number, Reference, is_number
@@ -220,19 +220,12 @@ class Graph(Strict):
         """The same model with other hyper-parameters: `replace_attributes(depth=2)`.
 
         Raises:
-            SpecError: a name that is not an attribute of the graph.
+            SpecError: a name that is not an attribute of the graph, or a model that is
+                not sound: sizes that are written as numbers stay, and are named.
         """
-        for name in values:
-            if name not in self.attributes:
-                have = listing(self.attributes)
-                raise SpecError.one(
-                    "attribute",
-                    "attributes",
-                    f"expected an attribute of the graph ({have}), found {quote(name)}",
-                )
-        data = self.plain()
-        data["attributes"] = {**self.attributes, **values}
-        return Graph.parse(data)
+        from .resolve.replace import replace_attributes
+
+        return replace_attributes(self, values)
 
     def plain(self) -> dict[str, Any]:
         """The Graph as plain data in canonical order, less what has no meaning."""

@@ -1,0 +1,82 @@
+"""The same model with other hyper-parameters, checked as a new one would be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..diagnostics import Diagnostic, Report, SpecError, listing, quote
+from ..graph import Graph
+from .program import Program, Step
+
+check_shapes: Callable[[Graph, Report], None] | None = None
+"""Adds the faults of shapes to a report. `blox` sets it: it needs JAX, which this room
+does not know. Who uses `blox.schema` alone gets the checks of structure."""
+
+
+def replace_attributes(graph: Graph, values: Mapping[str, int | float]) -> Graph:
+    """See `Graph.replace_attributes`."""
+    for name in values:
+        if name not in graph.attributes:
+            have = listing(graph.attributes)
+            raise SpecError.one(
+                "attribute",
+                "attributes",
+                f"expected an attribute of the graph ({have}), found {quote(name)}",
+            )
+    data = graph.plain()
+    data["attributes"] = {**graph.attributes, **values}
+    result = Graph.parse(data)
+    program = result.program()
+    if check_shapes is not None:
+        report = Report()
+        check_shapes(result, report)
+        if not report.ok:
+            raise SpecError(_hinted(program, d) for d in report.errors)
+    return result
+
+
+def _hinted(program: Program, found: Diagnostic) -> Diagnostic:
+    """The finding with the sizes that stand as numbers where it lies."""
+    numbers = list(_numbers(program, found.path.split(".")))
+    if not numbers or found.hint:
+        return found
+    hint = (
+        f"a number stays as it is: {listing(numbers)}; write what it is made of, such "
+        "as `$2 * width`"
+    )
+    return replace(found, hint=hint)
+
+
+def _numbers(program: Program, path: list[str]) -> Iterator[str]:
+    """The sizes that are numbers in the node at a path, else in its function."""
+    instance = program.entries.get(path[0])
+    if instance is None:
+        return
+    steps = {step.name: step for step in instance.steps}
+    for name in path[1:]:
+        if name not in steps:
+            break
+        inner = next(iter(steps[name].instances), None)
+        if inner is None:
+            found = list(_sizes(program, inner_of=instance.name, step=steps[name]))
+            if found:
+                yield from found
+                return
+            break
+        instance = inner
+        steps = {step.name: step for step in instance.steps}
+    for step in instance.steps:
+        yield from _sizes(program, inner_of=instance.name, step=step)
+
+
+def _sizes(program: Program, *, inner_of: str, step: Step) -> Iterator[str]:
+    node: Any = program.graph.functions[inner_of].nodes[step.name]
+    for field in node.fields().attributes:
+        value = getattr(node, field)
+        parts = value if isinstance(value, list) else [value]
+        for part in parts:
+            # Smaller ones are axes and counts rather than sizes.
+            if type(part) is int and part > 2:
+                yield f"{inner_of}.{step.name}.{field} {part}"
