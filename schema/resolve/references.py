@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..diagnostics import Report, listing, quote
@@ -36,6 +36,13 @@ class _Source:
     optional: bool
     unknown: bool = False
     """True where nobody can say what the outputs are."""
+    _places: dict[str, int] = field(default_factory=dict)
+
+    def place(self, part: str) -> int | None:
+        """Which of the outputs a name is; looked up, as a node may have thousands."""
+        if not self._places and self.outputs:
+            self._places = {name: i for i, name in enumerate(self.outputs)}
+        return self._places.get(part)
 
 
 class Binder:
@@ -147,9 +154,10 @@ class Binder:
                     f"expected an input, which has no parts, found {quote(text)}",
                 )
         elif source.unknown:
-            pass  # the call is at fault, and told so
+            pass  # the call is at fault, which is reported
         elif part:
-            if part not in source.outputs:
+            place = source.place(part)
+            if place is None:
                 self.report.error(
                     "reference-output",
                     path,
@@ -157,7 +165,7 @@ class Binder:
                     f"({listing(source.outputs)}), found {quote(part)}",
                 )
             else:
-                index = source.outputs.index(part)
+                index = place
         elif len(source.outputs) != 1:
             self.report.error(
                 "reference-output",
