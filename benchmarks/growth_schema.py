@@ -92,7 +92,7 @@ def wide(n: int) -> Data:
         "outputs": {"y": "n"},
     }
     main = {
-        "inputs": {name: X for name in names[:half]},
+        "inputs": dict.fromkeys(names[:half], X),
         "nodes": {
             "c": {
                 "op": "call",

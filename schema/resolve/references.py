@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 from ..diagnostics import Report, listing, quote
@@ -36,7 +37,7 @@ class _Source:
     optional: bool
     unknown: bool = False
     """True where nobody can say what the outputs are."""
-    _places: dict[str, int] = field(default_factory=dict)
+    _places: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def place(self, part: str) -> int | None:
         """Which of the outputs a name is; looked up, as a node may have thousands."""
