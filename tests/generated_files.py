@@ -82,13 +82,28 @@ def assert_same_program(graph: Graph, source: str) -> None:
     """Every entry of the file traces to the jaxpr of the loader's, state included."""
     names = executed(source)
     params = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
-    for entry, train, optional in ways(graph):
-        args = inputs_of(graph.program().entries[entry], optional=optional)
-        loaded, generated = functions(graph, names, entry, train)
-        ours = jax.make_jaxpr(loaded, return_shape=True)(params, *args)
-        theirs = jax.make_jaxpr(generated, return_shape=True)(params, *args)
-        assert str(ours[0]) == str(theirs[0]), _model(source)
-        assert ours[1] == theirs[1], _model(source)
+    for way in ways(graph):
+        assert_same_way(graph, names, params, *way, shown=_model(source))
+
+
+def assert_same_way(
+    graph: Graph,
+    names: Mapping[str, Any],
+    params: Any,
+    entry: str,
+    train: bool,
+    optional: bool,
+    shown: str = "",
+) -> None:
+    """One of `ways` traces to the same jaxpr; `shown` is the text of a failure."""
+    args = inputs_of(graph.program().entries[entry], optional=optional)
+    loaded, generated = functions(graph, names, entry, train)
+    ours = jax.make_jaxpr(loaded, return_shape=True)(params, *args)
+    theirs = jax.make_jaxpr(generated, return_shape=True)(params, *args)
+    assert str(ours[0]) == str(theirs[0]), shown
+    assert ours[1] == theirs[1], shown
+    for a, b in zip(ours[0].consts, theirs[0].consts, strict=True):
+        assert jnp.array_equal(a, b, equal_nan=True), shown
 
 
 def _model(source: str) -> str:
