@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-from generated_files import assert_same_way, executed, functions, inputs_of, ways
+from generated_files import assert_same_way, executed, functions, ways
 from trees import same_structure
 
 import blox as bx
