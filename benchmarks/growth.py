@@ -1,4 +1,4 @@
-"""How the time of every step grows with the size of a model: linear is the goal.
+"""Growth of the time of every step with the size of a model: linear is the goal.
 
     python benchmarks/growth.py [STEP ...] [--kinds KIND ...] [--sizes 500 1000 2000 4000]
 

@@ -1,4 +1,4 @@
-"""What all tests share: eight simulated devices, promotion on request, Hypothesis.
+"""The fixtures of all tests: eight simulated devices, promotion on request, Hypothesis.
 
 Warnings are errors (`filterwarnings` in pyproject.toml). Tests that need the extra
 `parity` are marked so and import torch and the like inside the test, or live in
@@ -23,6 +23,8 @@ os.environ["XLA_FLAGS"] = (
     f" --xla_force_host_platform_device_count={DEVICES}"
 ).strip()
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Nothing is timed, and thousands of functions are compiled once: quickly, then.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 # No test asks a hub for anything.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

@@ -1,4 +1,4 @@
-"""What tests ask of generated files: the loader's program, tidy, typed."""
+"""The demands on generated files: the loader's program, tidy, typed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from blox.schema.expressions import evaluate
 from blox.schema.resolve.program import Instance
 
 SIZES = {"batch": 2, "seq": 5, "cached": 8, "height": 8, "width": 8}
-"""What the named dims of the tests' inputs are."""
+"""The sizes of the named dims of the tests' inputs."""
 
 
 def executed(source: str) -> dict[str, Any]:

@@ -403,9 +403,9 @@ class Body:
         self.add(data, outputs)
 
     top = False
-    """Whether an x has rows: in entries."""
+    """True where an x has rows: in entries."""
     second = False
-    """Whether another entry has arrays beside these."""
+    """True where another entry has arrays beside these."""
 
 
 class Entry(Body):

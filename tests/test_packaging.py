@@ -1,4 +1,4 @@
-"""What gets installed is what the tree holds, under `blox` alone."""
+"""The installed packages are those of the tree, under `blox` alone."""
 
 from __future__ import annotations
 

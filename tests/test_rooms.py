@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections import Counter
 
 import pytest
-from imports import ROOT, circles, files, import_graph, imported
+from imports import ROOMS, ROOT, circles, files, import_graph, imported
 
 HEAVY = {"jax", "jaxlib", "numpy", "torch", "safetensors"}
 
@@ -23,7 +24,7 @@ IN_CIRCLES = {
     "blox.codegen": 3,
     "blox.schema": 2,
 }
-"""How many modules of a package import each other: numbers that only get smaller."""
+"""The numbers of modules of a package that import each other, which only get smaller."""
 
 
 def inside(name: str, package: str) -> bool:
@@ -102,3 +103,17 @@ def test_one_idea_is_one_file() -> None:
         if len(file.read_text(encoding="utf-8").splitlines()) > LONGEST
     }
     assert long <= LONG
+
+
+def test_the_map_names_every_package() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    packages = {
+        str(file.parent.relative_to(ROOT))
+        for room in ROOMS
+        for file in files(room)
+        if file.name == "__init__.py"
+    }
+    # Rooms have rows of their own; `importers` holds packages alone.
+    wanted = packages - {"codegen", "blox", "blox/importers"}
+    listed = set(re.findall(r"^\| `([\w/]+)/` \| \w", page, re.MULTILINE))
+    assert listed == wanted

@@ -1,4 +1,4 @@
-"""Trees of arrays, compared by their form."""
+"""Trees of arrays, compared by their structure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ import jax
 
 
 def same_structure(a: Any, b: Any) -> bool:
-    """Whether two trees have the same nodes."""
-    forms: list[Any] = [jax.tree.structure(a), jax.tree.structure(b)]
-    return bool(forms[0] == forms[1])
+    """True if two trees have the same nodes."""
+    structures: list[Any] = [jax.tree.structure(a), jax.tree.structure(b)]
+    return bool(structures[0] == structures[1])

@@ -76,7 +76,7 @@ class LazyGroup(TyperGroup):
 
 
 def command(name: str, function: Callable[..., None] | typer.Typer) -> Any:
-    """What typer makes of a command's function, or of the group that it is."""
+    """The command that typer makes of a function, or of the group that it is."""
     if isinstance(function, typer.Typer):
         made = get_command(function)
     else:

@@ -105,7 +105,7 @@ def _step(name: str, text: str) -> None:
 
 
 def _files(folder: Path, file: Path) -> dict[Path, bytes]:
-    """What the demo leaves: the model and digits that come with blox, and the code."""
+    """The files of the demo: the model and digits that come with blox, and the code."""
     import blox as bx
     from blox.demo_data import HELD_OUT, MODEL, read
     from blox.schema import from_bytes

@@ -1,4 +1,4 @@
-"""What commands write: inert text on standard output, faults on standard error."""
+"""The output of commands: inert text on standard output, faults on standard error."""
 
 from __future__ import annotations
 

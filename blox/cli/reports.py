@@ -16,7 +16,7 @@ _COLOURS = {"error": "red", "warning": "yellow"}
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What was found in one model."""
+    """The findings about one model."""
 
     path: str
     diagnostics: list[Diagnostic]

@@ -42,7 +42,7 @@ def validate(
 ) -> None:
     """Checks models: the spec, the shapes that flow, names and shapes of the weights.
 
-    All faults are told in one pass: where, what was expected, what was found, what to
+    All faults are reported in one pass: where, what was expected, what was found, what to
     do. Nothing of a file is executed, and no array is read. The exit code is 1 if there
     is an error in any of them.
 

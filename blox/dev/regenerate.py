@@ -102,7 +102,7 @@ def formatted(text: str, path: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Writes what is stale, or with `--check` only tells; returns the exit code."""
+    """Writes what is stale, or with `--check` only reports; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m blox.dev.regenerate")
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args(arguments).check

@@ -1,4 +1,4 @@
-"""Text of a stranger's file, fit for a terminal, a CI log or one line of a message."""
+"""Text of an untrusted file, fit for a terminal, a CI log or one line of a message."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from blox.weights.dtypes import nbytes_of
 
 @dataclass(frozen=True)
 class Summary:
-    """What `bx.summary` found; `str()` of it is the tree.
+    """The result of `bx.summary`; `str()` of it is the tree.
 
     Attributes:
         rows: the lines of the tree, in the order of the program.
@@ -139,7 +139,7 @@ def _heading(program: Program) -> Iterator[str]:
 
 
 def _branches(rows: tuple[Row, ...]) -> Iterator[str]:
-    """What leads to each row: drawn from the last, where it is known what follows."""
+    """The lines of the tree before each row, drawn from the last, which knows what follows."""
     leads: list[str] = []
     open_at: set[int] = set()
     for row in reversed(rows):

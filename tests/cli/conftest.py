@@ -17,7 +17,7 @@ from blox.demo_data import MODEL, read
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run of the command left."""
+    """The exit code and the output of one run."""
 
     code: int
     out: str

@@ -75,7 +75,7 @@ def links(text: str) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """What GitHub calls the headings of a page."""
+    """The anchors that GitHub gives the headings of a page."""
     found: set[str] = set()
     for heading in _HEADING.findall(prose(text)):
         words = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
@@ -88,7 +88,7 @@ def anchors(text: str) -> set[str]:
 
 
 def command_lines(text: str) -> list[str]:
-    """What a page tells people to type: lines of sh and console, inline code."""
+    """The commands that a page shows: lines of sh and console, inline code."""
     lines = spans(text)
     for block in blocks(text):
         if block.kind == "sh":
@@ -99,7 +99,7 @@ def command_lines(text: str) -> list[str]:
 
 
 def holds(shown: str, text: str, *, whole: bool) -> bool:
-    """Whether `text` has the parts of `shown` between its lines of `…`, in order.
+    """True if `text` has the parts of `shown` between its lines of `…`, in order.
 
     With `whole` nothing else may stand before the first and after the last of them.
     """

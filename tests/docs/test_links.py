@@ -1,4 +1,4 @@
-"""What Markdown files point to is there: links, files, commands, options."""
+"""Everything that Markdown files point to is there: links, files, commands, options."""
 
 from __future__ import annotations
 

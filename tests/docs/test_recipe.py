@@ -81,10 +81,10 @@ def test_the_recipe_gives_ops_that_all_tests_know(tmp_path: Path) -> None:
     run(tmp_path, "ruff", "check", *{f for b in marked for f in files_of(b)})
     run(tmp_path, "mypy", "blox/schema/ops/linear.py", "blox/ops/linear.py")
     run(tmp_path, "tests.docs.check_more_ops")
-    told = run(
+    output = run(
         tmp_path, "pytest", "-n0", "-v", "-p", "no:cacheprovider", *TESTS, "-k", ABOUT
     )
     for name in ADDED:
         # Reference, transformations, dtypes, and the generated file.
-        assert told.count(f"{name}] PASSED") >= 4, name
+        assert output.count(f"{name}] PASSED") >= 4, name
     run(tmp_path, "pytest", "-n0", "-p", "no:cacheprovider", *PAGES)

@@ -71,9 +71,9 @@ def test_shapes_of_symbols_are_the_shapes_of_numbers(name: str) -> None:
         for i, field in enumerate(cls.fields().minima)
     }
     real = cls.model_construct(**sizes).parameters()
-    told = symbolic(cls).parameters()
-    assert told.keys() == real.keys()
-    for array, leaf in told.items():
+    shown = symbolic(cls).parameters()
+    assert shown.keys() == real.keys()
+    for array, leaf in shown.items():
         text = reference.shape(leaf)
         code = re.sub(r"(\w+)\.\.\.", r"*\1", text.removesuffix(")") + ",)")
         found = eval(code.replace(",,", ",").replace("(,)", "()"), {}, dict(sizes))
@@ -102,7 +102,7 @@ def test_no_html_comes_through() -> None:
 
 
 def test_initialisers_are_data_that_a_node_may_have() -> None:
-    """What stands under `starts as` can be copied into `init`."""
+    """The texts under `starts as` can be copied into `init`."""
     found = re.findall(r"^\| `(\w+)`.* \| param \| `(\{.*\})` \|$", PAGE, re.MULTILINE)
     assert len(found) >= 8
     adapter: TypeAdapter[object] = TypeAdapter(Initializer)

@@ -19,7 +19,7 @@ GOLDEN = (HERE / "golden" / "dropout_net.py").read_text(encoding="utf-8")
 
 
 def ops_of(name: str) -> Allowed:
-    """What the ops of a model of the tests speak of."""
+    """The names that the ops of a model of the tests speak of."""
     graph = from_bytes((HERE / "models" / f"{name}.json").read_bytes())
     library = Library(read)
     for function in graph.functions.values():

@@ -1,4 +1,4 @@
-"""What attributes decide is decided in the file, and the rest computes in order."""
+"""Branches that attributes decide are decided in the file, and the rest computes in order."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ LOCALS = [
     *("h_step", "h_x", "h_key", "h_state", "u_x_list", "u_states", "c_then", "m_lane"),
     *("w_body", "w_cond", "key", "step", "f", "x" * 64, "relu", "linear", "batch_norm"),
 ]
-"""What the code of loops and branches calls its own."""
+"""Names that the code of loops and branches gives."""
 BATCH = {"batch": 2}
 
 

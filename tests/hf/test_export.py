@@ -1,4 +1,4 @@
-"""What was imported is written back bit for bit; what is no BERT is refused."""
+"""Imported checkpoints are written back bit for bit; what is no BERT is refused."""
 
 from __future__ import annotations
 
@@ -108,12 +108,12 @@ def test_unrolled_layers_can_be_exported(
 def test_wishes_are_no_difference(
     tmp_path: Path, tiny: tuple[bx.Graph, dict[str, Any]]
 ) -> None:
-    def wish(data: Any) -> None:
+    def option(data: Any) -> None:
         data["functions"]["main"]["nodes"]["encoder"]["remat"] = "dots_saveable"
         data["functions"]["layer"]["nodes"]["up"]["frozen"] = ["bias"]
         data["functions"]["layer"]["doc"] = "Two linear maps."
 
-    to_hf(tmp_path, changed(tiny[0], wish), tiny[1])
+    to_hf(tmp_path, changed(tiny[0], option), tiny[1])
 
 
 def test_a_graph_that_computes_something_else_is_refused(

@@ -1,4 +1,4 @@
-"""What is saved is what is loaded: folder, shards, single file, every dtype."""
+"""Saved models are loaded as they were: folder, shards, single file, every dtype."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def a_node(data: Data, draw: random.Random) -> tuple[Data, str]:
 
 
 def values_of(function: Data, data: Data) -> list[str]:
-    """What can be referred to in a function, and a little more."""
+    """The references that a function can make, and a little more."""
     found = list(function["inputs"])
     for name, node in function["nodes"].items():
         found.append(name)

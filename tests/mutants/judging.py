@@ -1,4 +1,4 @@
-"""What becomes of a mutant: it is reported, or file and loaded model agree."""
+"""The judgement of a mutant: it is reported, or file and loaded model agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every op keeps: a row per op, and a missing row fails."""
+"""The contract of every op: a row per op, and a missing row fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What single ops promise beyond the contract of all."""
+"""The promises of single ops beyond the contract of all."""
 
 from __future__ import annotations
 

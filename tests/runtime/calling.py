@@ -73,7 +73,7 @@ def repeat(function: str, count: int | str = 3, *, scan: bool, **more: Any) -> D
 
 
 def init(model: Graph, seed: int = 0, **how: Any) -> Any:
-    """Params in which nothing is left at zero or one, so that all of it tells."""
+    """Params in which nothing is left at zero or one, so that all of it counts."""
     params = bx.init(model, jax.random.key(seed), **how)
     leaves, structure = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(seed + 1), len(leaves))

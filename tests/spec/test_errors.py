@@ -1,4 +1,4 @@
-"""What the errors say: every fault at once, by path, expected, found and what to do."""
+"""Texts of errors: every fault at once, by path, expected, found and what to do."""
 
 from __future__ import annotations
 

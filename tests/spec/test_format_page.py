@@ -32,7 +32,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="ut
         ("arrays, counted at each level", f"{limits.MAX_LEAVES:,}"),
         ("elements of one parameter or input", "2⁴⁰"),
         ("elements of a literal", f"{literals.MAX_LITERAL:,}"),
-        ("faults that are told one by one", f"{errors.MAX_DIAGNOSTICS}"),
+        ("faults that are reported one by one", f"{errors.MAX_DIAGNOSTICS}"),
     ],
 )
 def test_limits(row: str, value: str) -> None:

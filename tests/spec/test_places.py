@@ -1,4 +1,4 @@
-"""Faults of a JSON text are told by the path where they lie."""
+"""Faults of a JSON text are reported by the path where they lie."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def refused(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "report"),
     [
         (NODE % '"x":1,"op":2', "main.l.op: expected each key once, found 'op'"),
         (
@@ -42,7 +42,7 @@ def refused(text: str) -> str:
             "main.l.x: expected a 64-bit integer, found 400 digits",
         ),
         ('[1,"a,:{[\\"",Infinity]', "2: expected a finite number, found Infinity"),
-        # json sees the inner one first: what is told is of one place in any case.
+        # json sees the inner one first: what is reported is of one place in any case.
         (
             '{"a":1,"a":{"b":1,"b":2}}',
             "a: expected each key once, found 'a'",
@@ -57,8 +57,8 @@ def refused(text: str) -> str:
         ),
     ],
 )
-def test_where_it_is(text: str, told: str) -> None:
-    assert refused(text) == told
+def test_where_it_is(text: str, report: str) -> None:
+    assert refused(text) == report
 
 
 def test_a_place_too_deep_to_be_told() -> None:

@@ -1,4 +1,4 @@
-"""What is committed for others: the JSON Schema, the lock of the ops; and their use."""
+"""The files committed for others: the JSON Schema, the lock of the ops; and their use."""
 # ruff: noqa: E501 (rows of tables)
 
 from __future__ import annotations

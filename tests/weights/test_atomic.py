@@ -26,7 +26,7 @@ CALLS = ("open", "fsync", "replace", "unlink", "fchmod")
 
 
 class Dead(BaseException):
-    """What a killed process does: nothing any more."""
+    """The end of a killed process: it does nothing any more."""
 
 
 def break_at(patch: pytest.MonkeyPatch, step: int, error: BaseException | None) -> Any:

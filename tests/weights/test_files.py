@@ -1,4 +1,4 @@
-"""What is written is what safetensors reads, aligned, deterministic, and read back."""
+"""Written files are read by safetensors, aligned, deterministic, and read back."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def test_a_source_that_leads_elsewhere_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_foreign_files(tmp_path: Path) -> None:
-    """What transformers writes: its stem, a total_size that counts in another way."""
+    """An index as transformers writes it: its stem, a total_size that counts in another way."""
     a, b = {"a": np.ones(3, np.float32)}, {"b": np.ones(2, np.float16)}
     format_only = {"format": "pt"}
     (tmp_path / "model-00001-of-00002.safetensors").write_bytes(

@@ -1,4 +1,4 @@
-"""`config.json` of a BERT: a stranger's file, read strictly, all faults in one go."""
+"""`config.json` of a BERT: an untrusted file, read strictly, all faults in one go."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_SIZE = 2**24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BertConfig:
-    """What has a meaning here of a BERT's `config.json`; transformers' own defaults."""
+    """Settings of a BERT that have a meaning here, with the defaults of transformers."""
 
     vocab_size: int = 30522
     hidden_size: int = 768
@@ -191,7 +191,7 @@ def _faults(
 def _problem(
     name: str, value: Any, default: Any, activations: Collection[str]
 ) -> str | None:
-    """What is expected, where `value` is not that."""
+    """The text of what is expected, where `value` is something else."""
     if isinstance(default, str):
         known = isinstance(value, str) and value in activations
         return None if known else f"one of {', '.join(activations)}"

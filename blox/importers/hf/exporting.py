@@ -70,7 +70,7 @@ def to_hf(
 
 
 def _settings(graph: Graph) -> tuple[BertConfig, SentenceConfig | None]:
-    """What the Graph was made of: it is made again and compared, not assumed."""
+    """The settings that the Graph was made of: it is made again and compared, not assumed."""
     data = graph.plain()
     functions = data["functions"]
     extra = graph.metadata.extra

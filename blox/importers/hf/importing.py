@@ -164,7 +164,7 @@ def _renamed(
 
 
 def _settings(config: BertConfig) -> dict[str, Any]:
-    """What export needs and the Graph does not say."""
+    """The settings that export needs and the Graph does not hold."""
     in_graph = {*SIZES, "layer_norm_eps"}
     return {k: v for k, v in asdict(config).items() if k not in in_graph}
 

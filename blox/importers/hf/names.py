@@ -84,7 +84,7 @@ def _copies(
 
 
 def expected(found: Iterable[Place]) -> dict[str, LeafSpec]:
-    """What a checkpoint must hold, by name."""
+    """The arrays that a checkpoint must hold, by name."""
     return {place.name: LeafSpec(place.shape, place.dtype) for place in found}
 
 

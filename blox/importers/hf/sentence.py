@@ -26,7 +26,7 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentenceConfig:
-    """How token vectors become one vector; the last two are for the tokenizer."""
+    """The ways from token vectors to one vector; the last two are for the tokenizer."""
 
     pooling: str = "mean"
     normalize: bool = False
@@ -119,7 +119,7 @@ def sentence_functions(config: SentenceConfig) -> Data:
 
 
 def read_sentence(folder: Folder) -> SentenceConfig | None:
-    """What the `modules.json` of a folder declares; None where there is none.
+    """The declaration in the `modules.json` of a folder; None where there is none.
 
     Raises:
         SpecError: modules, or a pooling, that have no counterpart here.
@@ -206,7 +206,7 @@ def sentence_files(config: SentenceConfig, width: int) -> Data:
 
 
 def sentence_extra(config: SentenceConfig) -> Data:
-    """What the Graph doesn't say of them, as its extra metadata."""
+    """The settings that the Graph doesn't hold, as its extra metadata."""
     extra: Data = {"pooling": config.pooling}
     if config.max_seq_length is not None:
         extra["max_seq_length"] = config.max_seq_length

@@ -23,7 +23,7 @@ SENTENCES = [
     "The kitten is having a nap in the sun.",
     "Interest rates rose by a quarter of a point.",
     "Hi",
-    "Where blox reads a stranger's file, it reads data and never code, however long "
+    "Where blox reads an untrusted file, it reads data and never code, however long "
     "and winding the sentence may be that says so; and it says so on one line.",
     "naïve café — 東京 🦊 \t\n ΑΒΓ",
     "",

@@ -60,7 +60,7 @@ MODULES: tuple[tuple[str, str, str], ...] = (
 )
 
 PREFIX = "bert."
-"""What transformers puts before the names above where the model has a head."""
+"""The prefixes that transformers puts before the names above where the model has a head."""
 
 IGNORED = frozenset({"embeddings.position_ids", "embeddings.token_type_ids"})
 """Buffers of old checkpoints: they count up, or are zero."""
