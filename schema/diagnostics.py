@@ -15,7 +15,7 @@ MAX_DIAGNOSTICS = 100
 
 
 def quote(value: Any, limit: int = 60) -> str:
-    """`value` as ASCII on one line, shortened: untrusted text, made inert."""
+    """`value` as ASCII on one line, shortened: made inert."""
     if isinstance(value, str):
         text = ascii(value[:limit])
         if len(value) <= limit and len(text) <= limit:
@@ -115,6 +115,10 @@ class Report:
 
     def warn(self, code: str, path: str, message: str, hint: str = "") -> None:
         self.add(Diagnostic(code, path, message, hint, "warning"))
+
+    def extend(self, diagnostics: Iterable[Diagnostic]) -> None:
+        for found in diagnostics:
+            self.add(found)
 
     def add(self, found: Diagnostic) -> None:
         if found in self._seen:

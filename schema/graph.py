@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 FORMAT = "blox/1"
-WISHES = ("names", "params", "init", "axes", "frozen")
+PARAMETER_OPTIONS = ("params", "init", "axes", "frozen")
+_LAST = ("names", *PARAMETER_OPTIONS)
 _CONSTRAINT = re.compile(r"(?P<left>[^<>=]+)(?P<sign><=|>=|==|<|>)(?P<right>[^<>=]+)")
 
 
@@ -49,13 +50,13 @@ def _node(value: Any) -> Op:
 
 
 def dump_node(node: Op) -> dict[str, Any]:
-    """A node as plain data: what has a meaning always, wishes only where given."""
+    """A node as plain data: what has a meaning always, parameter options where given."""
     cls = type(node)
     fields = cls.fields()
     data = node.model_dump(mode="json", by_alias=True)
     result: dict[str, Any] = {"op": node.op}
     infos = cls.model_fields
-    for name in (*(n for n in infos if n not in WISHES), *WISHES):
+    for name in (*(n for n in infos if n not in _LAST), *_LAST):
         if name not in infos:
             continue
         info = infos[name]
@@ -63,8 +64,8 @@ def dump_node(node: Op) -> dict[str, Any]:
         value = data[key]
         # The sizes of parameters may be inferred; any other null is a meaning.
         inferred = issubclass(cls, ParamOp) and name in fields.minima
-        telling = name in fields.attributes and not inferred
-        absent = value in ({}, []) or (value is None and not telling)
+        meant = name in fields.attributes and not inferred
+        absent = value in ({}, []) or (value is None and not meant)
         if not absent or value != _default(cls, name):
             result[key] = value
     return result

@@ -125,17 +125,17 @@ class Op(Strict):
 
     def stored(self, leaves: dict[str, Leaf] | None = None) -> dict[str, Leaf]:
         """`leaves()` less the slots given as references, with the node's options."""
-        wishes = self if isinstance(self, ParamOp) else None
+        options = self if isinstance(self, ParamOp) else None
         result: dict[str, Leaf] = {}
         for name, leaf in (self.leaves() if leaves is None else leaves).items():
             if name and getattr(self, name, None) is not None:
                 continue
-            if wishes is not None:
+            if options is not None:
                 leaf = replace(
                     leaf,
-                    init=wishes.init.get(name or "value", leaf.init),
-                    axes=tuple(wishes.axes.get(name or "value", leaf.axes)),
-                    frozen=leaf.frozen or (name or "value") in wishes.frozen,
+                    init=options.init.get(name or "value", leaf.init),
+                    axes=tuple(options.axes.get(name or "value", leaf.axes)),
+                    frozen=leaf.frozen or (name or "value") in options.frozen,
                 )
             result[name] = leaf
         return result

@@ -1,4 +1,4 @@
-"""What a node may wish of its parameters: how they start, on which axes they lie."""
+"""Parameter options of a node: how its parameters start, on which axes they lie."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ from __future__ import annotations
 class OpMethods({names}):
     """The methods of `FunctionBuilder` that write one node each."""
 '''
-WISHES = {
+PARAMETER_OPTIONS = {
     "params": "str | None = None",
     "init": "Mapping[str, Init] | None = None",
     "axes": "Mapping[str, Axes] | None = None",
@@ -103,12 +103,12 @@ def _method(key: str) -> str:
     keyword += ["names: Sequence[str]"] if "names" in model else []
     keyword += [_attribute(n, model[n], fields.filled) for n in fields.attributes]
     if issubclass(cls, ParamOp):
-        keyword += [f"{n}: {text}" for n, text in WISHES.items()]
+        keyword += [f"{n}: {text}" for n, text in PARAMETER_OPTIONS.items()]
     star = ["*", *keyword] if keyword else []
     several = len(cls.OUTPUTS) > 1 or "names" in model
     parameters = ", ".join(["self", "name: str", *positional, *star])
-    given = [n for n in model if n != "op" and n not in WISHES]
-    given += [n for n in WISHES if n in model]
+    given = [n for n in model if n != "op" and n not in PARAMETER_OPTIONS]
+    given += [n for n in PARAMETER_OPTIONS if n in model]
     passed = ", ".join(["name", f'"{key}"', *(f"{n}={n}" for n in given)])
     result = f"self._node({passed})"
     body = f"return {result}[0]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 from blox.schema import BloxError, Graph, Report, WeightsError
@@ -51,11 +51,11 @@ def validate(graph_or_path: Graph | PathLike, *, shapes: bool = True) -> Report:
     try:
         if isinstance(graph_or_path, Graph):
             graph = graph_or_path
-            tell(report, validate_structure(graph))
+            report.extend(validate_structure(graph))
         else:
             graph = _of_path(graph_or_path, report)
     except BloxError as error:
-        tell(report, error.diagnostics)
+        report.extend(error.diagnostics)
         return report
     if shapes and report.ok:
         from ..shapes.check import check_shapes
@@ -64,25 +64,18 @@ def validate(graph_or_path: Graph | PathLike, *, shapes: bool = True) -> Report:
     return report
 
 
-def tell(report: Report, diagnostics: Iterable[Diagnostic]) -> None:
-    """Add diagnostics, errors and warnings as they are."""
-    for d in diagnostics:
-        add = report.error if d.severity == "error" else report.warn
-        add(d.code, d.path, d.message, d.hint)
-
-
 def _of_path(path: PathLike, report: Report) -> Graph:
     place = hub.local(path)
     if is_spec(place) or is_single(place):
         graph = parse_spec(spec_files(place))
-        tell(report, validate_structure(graph))
+        report.extend(validate_structure(graph))
         if report.ok and is_single(place):
-            tell(report, _misfits(graph, lambda: headers_of_file(Source(place))))
+            report.extend(_misfits(graph, lambda: headers_of_file(Source(place))))
         return graph
     with spec_faults(place):
         require_folder(place)
     graph, findings = read_folder(place, lambda folder: _of_folder(path, folder))
-    tell(report, findings)
+    report.extend(findings)
     return graph
 
 

@@ -10,7 +10,7 @@ from .examples import EXAMPLES
 from .load import read_params
 from .model import again_if_changed, read_model
 from .spec import PathLike
-from .validate import tell, validate
+from .validate import validate
 
 
 def verify(path: PathLike, *, progress: bool | None = None) -> Report:
@@ -33,13 +33,13 @@ def verify(path: PathLike, *, progress: bool | None = None) -> Report:
     try:
         again_if_changed(path, lambda: _verify(path, report, progress))
     except BloxError as error:
-        tell(report, error.diagnostics)
+        report.extend(error.diagnostics)
     return report
 
 
 def _verify(path: PathLike, report: Report, progress: bool | None) -> None:
     model = read_model(path, examples=True)
-    tell(report, verify_bytes(model.headers, progress=progress))
+    report.extend(verify_bytes(model.headers, progress=progress))
     if not report.ok:
         return
     if model.examples is None:
@@ -47,7 +47,7 @@ def _verify(path: PathLike, report: Report, progress: bool | None) -> None:
         report.warn("examples-none", "", wanted, "blox.save(..., examples=) makes them")
         return
     examples, stored = model.examples
-    tell(report, verify_bytes(examples, progress=progress))
+    report.extend(verify_bytes(examples, progress=progress))
     if report.ok:
         params, _ = read_params(model.graph, model.headers, progress=progress)
-        tell(report, run_examples(model.graph, params, examples, stored))
+        report.extend(run_examples(model.graph, params, examples, stored))

@@ -1,6 +1,6 @@
 """The JSON Schema of graph.json, for editors: it completes ops, fields and their docs.
 
-It says no more than the form of a file; what references, expressions and sizes mean is
+It describes the fields of a file; what references, expressions and sizes mean is
 checked by `blox validate`.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..graph import WISHES, Graph
+from ..graph import PARAMETER_OPTIONS, Graph
 from ..names import RESERVED
 from ..op import Op, ParamOp, ScopeOp
 from ..op_fields import MODIFIERS
@@ -92,7 +92,7 @@ def family_schema(name: str) -> dict[str, Any]:
         target = {"$ref": f"#/$defs/{found.python_name}"}
         branches.append({"if": test, "then": target})
     defs |= {k: v for k, v in others.items() if k not in common}
-    # `if` and `then` instead of `oneOf`: a faulty node is told of its own op's fields.
+    # `if` and `then` instead of `oneOf`: a fault is one of the fields of the node's own op.
     return dict(_cleaned({"$schema": DRAFT, "allOf": branches, "$defs": defs}))
 
 
@@ -104,7 +104,7 @@ def _node(cls: type[Op], shared: dict[str, Any]) -> dict[str, Any]:
     fields = cls.fields()
     for field, info in cls.model_fields.items():
         part = schema["properties"][info.alias or field]
-        if field in WISHES and field != "names":
+        if field in PARAMETER_OPTIONS:
             # The same in every op, so written once.
             shared[field] = {**part, "description": _NOTES[field]}
             schema["properties"][field] = {"$ref": f"{PARAMETERS}.json#/$defs/{field}"}

@@ -1,4 +1,4 @@
-"""The arrays of a node: their sizes, and what the node wishes of them."""
+"""The arrays of a node: their sizes, and the parameter options of the node."""
 
 from __future__ import annotations
 

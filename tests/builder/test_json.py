@@ -262,7 +262,7 @@ def test_optional_inputs_and_keys_reach_blocks() -> None:
     assert int(state["rng"]["count"]) == 1
 
 
-def test_slots_wishes_and_several_outputs() -> None:
+def test_slots_parameter_options_and_several_outputs() -> None:
     b = bx.GraphBuilder("details", width=6)
 
     @b.entry(x=bx.Input(["...", "$width"]))

@@ -107,7 +107,7 @@ def test_semantic_fields_are_always_written(node: Data, key: str, value: Any) ->
     assert Graph.parse(graph.plain()) == graph
 
 
-def test_wishes_are_written_where_they_are_given() -> None:
+def test_parameter_options_are_written_where_they_are_given() -> None:
     node = Graph.parse(spec({"n": {"op": "linear", "x": "x"}})).plain()
     assert node["functions"]["main"]["nodes"]["n"] == {
         "op": "linear",
