@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import jax.numpy as jnp
-
 from blox.schema.diagnostics import quote
 from blox.schema.expressions import ExpressionError, evaluate
 from blox.schema.fields import Operand as OperandMark
@@ -15,12 +13,10 @@ from blox.schema.fields import is_expression
 
 from .signatures import Signature, signature
 from .trace import entering
-from .values import Flow, Value, show
+from .values import Flow, Value
 
 if TYPE_CHECKING:
     from .writer import Writer
-
-_INDEX = Flow((), jnp.dtype("int32"))
 
 
 def prepare(
@@ -105,7 +101,7 @@ def integer(w: Writer, where: str, value: int | str | None) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return evaluate(value, w.sizes)
+        return evaluate(value, w.sizes[0])
     except ExpressionError as error:
         w.fault(where, str(error))
 
@@ -133,34 +129,27 @@ def input_flows(
         where = f"{name}.{group}.{key}"
         optional = key in form.defaults and form.defaults[key] is None
         if key == index:
-            flow = _INDEX
+            flow = Flow(w.lanes.absent())
         elif value is None:
             if not optional:
                 w.fault(name, f"expected the input {key} of {form.name}, found nothing")
-            flow = Flow(absent=True)
-        elif isinstance(value, (list, tuple)):
-            flow = w.number_flow(where, value[0])
+            flow = Flow(w.lanes.absent(), absent=True)
         else:
             flow = w.flow_of(where, value)
             if group == "xs":
-                flow = _slice(w, where, flow, axis)
+                flow = replace(flow, last=_last_of_slice(flow, axis))
         flow = entering(flow, w.graph)
         flows[key] = replace(flow, optional=flow.optional or optional)
     return flows
 
 
-def _slice(w: Writer, where: str, flow: Flow, axis: int) -> Flow:
-    if flow.shape is None:
-        return flow
-    rank = len(flow.shape)
-    if not -rank <= axis < rank:
-        w.fault(where, f"expected an axis {axis}, found shape {show(flow.shape)}")
-    at = axis % rank
-    last = flow.last if at != rank - 1 else None
-    shape = (*flow.shape[:at], *flow.shape[at + 1 :])
-    if last is None and shape and isinstance(shape[-1], int):
-        last = shape[-1]
-    return replace(flow, shape=shape, last=last)
+def _last_of_slice(flow: Flow, axis: int) -> str | int | None:
+    """How the last size of a slice along an axis is written."""
+    rank = len(flow.shape or ())
+    if not flow.shape or not -rank <= axis < rank or axis % rank < rank - 1:
+        return flow.last
+    size = flow.shape[-2] if rank > 1 else None
+    return size if isinstance(size, int) else None
 
 
 def node_data(

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from blox.schema.fields import Operand as OperandMark
+from blox.schema.op import ScopeOp
 from blox.schema.ops.control import Remat
 
-from .arguments import (
-    attributes_of,
-    by_name,
-    by_position,
-    input_flows,
-    integer,
-    node_data,
-    prepare,
-)
-from .results import added, branches, check_carry, picked, run, stacked
+from .arguments import attributes_of, by_name, by_position, integer, node_data, prepare
+from .results import added, picked
+from .running import Runs, running
 from .signatures import signature
-from .trace import entering, trace
 from .values import Operand, Value
 
 if TYPE_CHECKING:
@@ -61,11 +54,10 @@ class ControlMethods:
         own = {n: v for n, v in named.items() if n in form.attributes}
         given.update({n: v for n, v in named.items() if n not in form.attributes})
         attributes = attributes_of(w, name, form, own)
-        flows = input_flows(w, name, form, {"inputs": given})
-        traced, outputs = run(w, name, function, flows, attributes, None)
-        data = node_data(w, name, form, {"inputs": given}, attributes)
+        groups = {"inputs": given}
+        data = node_data(w, name, form, groups, attributes)
         data |= {"op": "call", "function": form.name, "params": params, "remat": remat}
-        return added(w, name, data, list(outputs.values()), traced)
+        return _added(w, name, data, groups, [Runs(function, attributes)])
 
     def repeat(
         self,
@@ -95,25 +87,13 @@ class ControlMethods:
         groups = by_name(w, name, carry=carry, xs=xs, inputs=inputs)
         own = attributes_of(w, name, form, attributes or {})
         steps = integer(w, f"{name}.count", count)
-        flows = input_flows(w, name, form, groups, index, axis=0)
         cycle = math.lcm(*(len(v) for v in own.values() if isinstance(v, list)))
         copies = 1 if scan or not isinstance(steps, int) else max(1, min(cycle, steps))
-        traced, outputs = run(w, name, function, flows, picked(own, 0), carry)
-        for i in range(1, copies):
-            carried = {n: entering(outputs[n], w.graph) for n in groups["carry"]}
-            traced, outputs = run(
-                w, name, function, flows | carried, picked(own, i), carry
-            )
-        if scan:
-            check_carry(w, name, groups["carry"], flows, outputs)
         data = node_data(w, name, form, groups, own, index)
         data |= {"op": "repeat", "function": form.name, "count": count, "scan": scan}
         data |= {"params": params, "remat": remat}
-        flows_out = [
-            o if n in groups["carry"] else stacked(o, steps, 0)
-            for n, o in outputs.items()
-        ]
-        return added(w, name, data, flows_out, traced)
+        runs = [Runs(function, picked(own, i)) for i in range(copies)]
+        return _added(w, name, data, groups, runs)
 
     def scan(
         self,
@@ -140,21 +120,10 @@ class ControlMethods:
         w, form = prepare(self._writer, name, function)
         groups = by_name(w, name, carry=carry, xs=xs, inputs=inputs)
         own = attributes_of(w, name, form, attributes or {})
-        flows = input_flows(w, name, form, groups, index, axis=axis)
-        traced, outputs = run(w, name, function, flows, own, carry)
-        check_carry(w, name, groups["carry"], flows, outputs)
-        steps = integer(w, f"{name}.length", length)
-        for value in groups["xs"].values():
-            flow = w.flow_of(f"{name}.xs", value)
-            steps = flow.shape[axis] if steps is None and flow.shape else steps
         data = node_data(w, name, form, groups, own, index)
         data |= {"op": "scan", "function": form.name, "length": length, "axis": axis}
         data |= {"reverse": reverse, "params": params, "remat": remat}
-        flows_out = [
-            o if n in groups["carry"] else stacked(o, steps, axis)
-            for n, o in outputs.items()
-        ]
-        return added(w, name, data, flows_out, traced)
+        return _added(w, name, data, groups, [Runs(function, own)])
 
     def map(
         self,
@@ -176,17 +145,10 @@ class ControlMethods:
         w, form = prepare(self._writer, name, function)
         groups = by_name(w, name, xs=xs, inputs=inputs)
         own = attributes_of(w, name, form, attributes or {})
-        flows = input_flows(w, name, form, groups, axis=axis)
-        traced, outputs = run(w, name, function, flows, own, None)
-        lanes = integer(w, f"{name}.count", count)
-        for value in groups["xs"].values():
-            flow = w.flow_of(f"{name}.xs", value)
-            lanes = flow.shape[axis] if lanes is None and flow.shape else lanes
         data = node_data(w, name, form, groups, own)
         data |= {"op": "map", "function": form.name, "count": count, "axis": axis}
         data["params"] = params
-        flows_out = [stacked(o, lanes, axis) for o in outputs.values()]
-        return added(w, name, data, flows_out, traced)
+        return _added(w, name, data, groups, [Runs(function, own)])
 
     def cond(
         self,
@@ -203,12 +165,12 @@ class ControlMethods:
         """
         w, form = prepare(self._writer, name, then)
         groups = by_name(w, name, inputs=inputs)
-        traced = branches(w, name, [then, otherwise], groups)
         data = node_data(w, name, form, groups, {})
         data |= {"op": "cond", "then": form.name, "else": signature(otherwise).name}
         data["predicate"] = w.operand(f"{name}.predicate", predicate, OperandMark())
         data["params"] = params
-        return added(w, name, data, list(traced.outputs.values()), traced)
+        runs = [Runs(then, {}), Runs(otherwise, {})]
+        return _added(w, name, data, groups, runs, {"predicate": predicate})
 
     def switch(
         self,
@@ -227,12 +189,12 @@ class ControlMethods:
             self._writer.fault(f"{name}.branches", "expected a function, found none")
         w, form = prepare(self._writer, name, functions[0])
         groups = by_name(w, name, inputs=inputs)
-        traced = branches(w, name, functions, groups)
         data = node_data(w, name, form, groups, {})
         data |= {"op": "switch", "branches": [signature(f).name for f in functions]}
         data["index"] = w.operand(f"{name}.index", index, OperandMark())
         data["params"] = params
-        return added(w, name, data, list(traced.outputs.values()), traced)
+        runs = [Runs(function, {}) for function in functions]
+        return _added(w, name, data, groups, runs, {"index": index})
 
     def while_loop(
         self,
@@ -250,12 +212,26 @@ class ControlMethods:
         """
         w, form = prepare(self._writer, name, body)
         groups = by_name(w, name, carry=carry, inputs=inputs)
-        flows = input_flows(w, name, form, groups)
-        traced, outputs = run(w, name, body, flows, {}, carry)
         test = signature(cond)
-        trace(w.graph, cond, input_flows(w, name, test, groups), {})
-        check_carry(w, name, carry, flows, outputs)
         data = node_data(w, name, form, groups, {})
         data |= {"op": "while_loop", "cond": test.name, "body": form.name}
         data |= {"max_steps": max_steps, "params": params}
-        return added(w, name, data, list(outputs.values()), traced)
+        runs: list[Runs[Any]] = [Runs(cond, {}), Runs(body, {})]
+        result: R = _added(w, name, data, groups, runs)
+        return result
+
+
+def _added(
+    w: Writer,
+    name: str,
+    data: dict[str, Any],
+    groups: Mapping[str, Mapping[str, Any]],
+    runs: Sequence[Runs[R]],
+    own: Mapping[str, Any] | None = None,
+) -> R:
+    """Traces what a node runs, and adds the node."""
+    op = w.validated(name, {k: v for k, v in data.items() if v is not None})
+    resolved = w.resolved(name, op)
+    assert isinstance(resolved, ScopeOp)
+    traced, outputs = running(w, name, resolved, groups, runs, own)
+    return added(w, name, op, outputs, traced)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, overload
 
-import jax.numpy as jnp
-
-from blox.schema import Graph, SpecError
+from blox.schema import Graph, ModelError, Report, SpecError
 from blox.schema.diagnostics import Diagnostic
 from blox.schema.expressions import ExpressionError, evaluate
 from blox.schema.graph import FORMAT
+from blox.shapes.check import check_shapes
 
-from .binding import declared_sizes
+from .lanes import Lanes, Shapes
 from .records import Record
 from .signatures import signature
-from .sizes import Dim, Dims
 from .trace import Traced, trace
-from .values import Flow, Input
+from .values import Flow, Input, check_list
 from .writer import Leaves
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,9 +50,9 @@ class GraphBuilder:
         self.leaves: Leaves = {}
         """What the entries so far keep at a path."""
         self._dim_texts: dict[str, dict[str, int | str]] = {}
-        self._bounds: dict[str, Dim] = {}
         self._constraints: list[str] = []
-        self._dims: Dims | None = None
+        self._shapes: Shapes | None = None
+        self._lanes: Lanes | None = None
 
     def dim(
         self,
@@ -70,9 +69,9 @@ class GraphBuilder:
         self._not_yet(f"dims.{name}")
         given = {"min": min, "max": max, "multiple_of": multiple_of}
         texts = {k: v for k, v in given.items() if v is not None}
-        numbers = {k: self._number(f"dims.{name}.{k}", v) for k, v in texts.items()}
+        for key, value in texts.items():
+            self._number(f"dims.{name}.{key}", value)
         self._dim_texts[name] = texts
-        self._bounds[name] = Dim(**numbers)
 
     def constraint(self, text: str) -> None:
         """Relates dims of the entries: `b.constraint("cached >= seq")`.
@@ -83,17 +82,24 @@ class GraphBuilder:
         self._constraints.append(text)
 
     @property
-    def dims(self) -> Dims:
-        """The dims as symbolic sizes."""
-        if self._dims is None:
-            # The Graph's own checks say what is wrong with names and constraints.
-            self._plain_graph({"main": {"outputs": {"x": "x"}}})
-            try:
-                self._dims = Dims(self._bounds, self._constraints, self.attributes)
-            except ValueError as error:
-                text = str(error).partition("\n")[0]
-                raise _fault("dims", f"expected bounds for JAX: {text}") from error
-        return self._dims
+    def lanes(self) -> Lanes:
+        """The choices of sizes with which the entry at hand is written."""
+        assert self._lanes is not None, "outside of an entry"
+        return self._lanes
+
+    def _lanes_of(self, entry: str, inputs: dict[str, Input]) -> Lanes:
+        declared: dict[str, Any] = {}
+        for name, given in inputs.items():
+            check_list(f"{entry}.inputs.{name}", given.shape)
+            declared[name] = {"shape": list(given.shape), "dtype": given.dtype}
+        first = next(iter(inputs), None)
+        outputs = {} if first is None else {"x": first}
+        # The Graph's own checks say what is wrong with names and declarations.
+        function = {"inputs": declared, "outputs": outputs}
+        made = self._plain_graph({entry: function}, entries=[entry])
+        if self._shapes is None:
+            self._shapes = Shapes(made)
+        return self._shapes.lanes(made.functions[entry].inputs)
 
     @overload
     def entry(self, function: F, /, **inputs: Input) -> F: ...
@@ -142,6 +148,7 @@ class GraphBuilder:
                 )
         self.inputs[form.name] = {n: inputs[n] for n in form.inputs}
         try:
+            self._lanes = self._lanes_of(form.name, self.inputs[form.name])
             flows = {n: self._flow(form.name, n) for n in form.inputs}
             trace(self, function, flows, {})
         except BaseException:
@@ -151,16 +158,12 @@ class GraphBuilder:
 
     def _flow(self, entry: str, name: str) -> Flow:
         given = self.inputs[entry][name]
+        known = self.lanes.input(f"{entry}.inputs.{name}", name)
         if given.dtype == "key":
-            return Flow(kind="key", optional=given.optional)
-        path = f"{entry}.inputs.{name}"
-        shape = declared_sizes(path, given.shape, self.attributes, self.dims)
-        try:
-            dtype = jnp.dtype("float32" if given.dtype == "float" else given.dtype)
-        except TypeError:
-            raise _fault(path, f"expected a dtype, found {given.dtype!r}") from None
-        last = given.shape[-1] if shape and isinstance(shape[-1], int) else None
-        return Flow(shape, dtype, last, optional=given.optional)
+            return Flow(known, kind="key", optional=given.optional)
+        flow = Flow(known, optional=given.optional)
+        fixed = flow.shape and isinstance(flow.shape[-1], int)
+        return replace(flow, last=given.shape[-1] if fixed else None)
 
     def graph(
         self,
@@ -181,7 +184,8 @@ class GraphBuilder:
             description: what the model is. The others: what people want to know of it.
 
         Raises:
-            SpecError: every fault of meaning in one error.
+            SpecError: every fault of meaning in one error. ModelError: every fault of
+                shapes, those of training and of absent inputs too.
         """
         names = list(self.inputs)
         if not names:
@@ -203,6 +207,10 @@ class GraphBuilder:
         functions = {n: _plain(self.records[n]) for n in self._order(names)}
         made = self._plain_graph(functions, entries=names, metadata=metadata)
         made.program()
+        report = Report()
+        check_shapes(made, report)
+        if not report.ok:
+            raise ModelError(report.errors)
         return made
 
     def _plain_graph(self, functions: dict[str, Any], **more: Any) -> Graph:
@@ -233,7 +241,7 @@ class GraphBuilder:
         return list(order)
 
     def _not_yet(self, path: str) -> None:
-        if self._dims is not None:
+        if self._shapes is not None:
             raise _fault(
                 path,
                 "expected dims and constraints before the first entry",

@@ -13,7 +13,6 @@ from blox.schema.fields import is_expression
 from blox.schema.graph import dump_node
 
 from .attribute import Attribute
-from .binding import bind_shape
 from .records import Record, compare
 from .signatures import Signature, fault, signature
 from .values import Flow, Input, Value, Values
@@ -50,7 +49,8 @@ def trace(
         SpecError: it was traced before and now writes other nodes.
     """
     form = signature(function)
-    key = (function, tuple(repr(f) for f in flows.values()), tuple(own.items()))
+    numbers = tuple((n, repr(v)) for n, v in own.items())  # 1 and 1.0 differ
+    key = (function, tuple(flows.values()), numbers, len(graph.lanes))
     found = graph.traced.get(key)
     if found is not None:
         return found
@@ -96,8 +96,7 @@ def _run(
     for name, given in graph.inputs.get(form.name, {}).items():
         w.declared[name] = _declared(given)
         if not flows[name].absent and flows[name].kind == "tensor":
-            path = f"{form.name}.inputs.{name}"
-            bind_shape(path, given.shape, flows[name].shape, w)
+            w.bind(f"inputs.{name}", given.shape, flows[name])
     result = function(
         FunctionBuilder(w),
         *w.inputs.values(),

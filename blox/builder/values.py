@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from blox.schema import SpecError
+from blox.schema.diagnostics import quote
+from blox.shapes.values import Shape
+from blox.shapes.values import Value as Known
 
 if TYPE_CHECKING:
     from .writer import Writer
-
-Shape: TypeAlias = "tuple[Any, ...]"
-"""Sizes: integers, and JAX's symbolic dimensions where a call decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +20,30 @@ class Flow:
     """What is known of an array before there is one.
 
     Args:
-        shape: None where JAX can't decide it.
-        dtype: that of a model in float32; None where it is not known.
+        values: in each lane, that of symbolic sizes first; None where it is absent.
         last: how the size of the last axis is written, such as `"$width"`.
         kind: `tensor` or `key`.
         optional: it may be absent.
         absent: a call left it out.
     """
 
-    shape: Shape | None = None
-    dtype: Any = None
+    values: tuple[Known | None, ...]
     last: str | int | None = None
     kind: str = "tensor"
     optional: bool = False
     absent: bool = False
+
+    @property
+    def shape(self) -> Shape | None:
+        """Its sizes, None where not even their number is known."""
+        known = self.values[0]
+        return None if known is None or self.kind == "key" else known.shape
+
+    @property
+    def dtype(self) -> Any:
+        """That of a model in float32; None where it is not known."""
+        known = self.values[0]
+        return None if known is None or self.kind == "key" else known.dtype
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -52,7 +62,8 @@ class Value:
 
     def __repr__(self) -> str:
         dtype = self.flow.kind if self.flow.dtype is None else self.flow.dtype
-        return f"Value({self.owner.name}.{self.reference}: {dtype}{show(self.shape)})"
+        shown = self.owner.lanes.engine.symbols.shown(show(self.shape))
+        return f"Value({self.owner.name}.{self.reference}: {dtype}{shown})"
 
     @property
     def shape(self) -> Shape | None:
@@ -130,3 +141,14 @@ class Input:
 def show(shape: Shape | None) -> str:
     """`[batch, seq, 64]`, or `?`."""
     return "?" if shape is None else f"[{', '.join(str(s) for s in shape)}]"
+
+
+def check_list(path: str, shape: Any) -> None:
+    """Refuses a text, whose characters would each be a dim."""
+    if isinstance(shape, str) or not isinstance(shape, Sequence):
+        raise SpecError.one(
+            "builder-shape",
+            path,
+            f"expected a list of sizes, found {quote(shape)}",
+            'such as ["batch", 3]; [] is the shape of a number',
+        )

@@ -12,13 +12,13 @@ from blox.schema.expressions import ExpressionError, evaluate, names
 from blox.schema.fields import Operand as OperandMark
 from blox.schema.fields import is_expression
 from blox.schema.graph import FORMAT
+from blox.schema.graph import Input as Declaration
 from blox.schema.names import is_name
 from blox.schema.op import ParamOp
 from blox.schema.resolve.program import Arg
 
-from .binding import bind_shape
-from .infer import Probe
-from .values import Flow, Value, Values
+from .lanes import Lanes, sources
+from .values import Flow, Value, Values, check_list
 from .written import fill, last_sizes
 
 if TYPE_CHECKING:
@@ -40,12 +40,14 @@ class Writer:
         leaves: Leaves,
     ) -> None:
         self.graph = graph
+        self.lanes: Lanes = graph.lanes
         self.name = name
         self.inputs = {n: Value(n, flow, self) for n, flow in inputs.items()}
         self.declared: dict[str, dict[str, Any]] = {n: {} for n in inputs}
         self.own = dict(own)
         self.attributes = {**graph.attributes, **own}
-        self.sizes: dict[str, Any] = dict(self.attributes)
+        self.sizes: list[dict[str, Any]] = [dict(self.attributes)] * len(self.lanes)
+        """The values of attributes and dims, in each lane."""
         self.nodes: dict[str, Op] = {}
         self.leaves = leaves
 
@@ -56,10 +58,20 @@ class Writer:
             self.fault(
                 x.reference, "expected an input of the function, found one of its nodes"
             )
-        bind_shape(f"{self.name}.{x.reference}", shape, x.flow.shape, self)
+        self.bind(x.reference, shape, x.flow)
         self.declared[x.reference]["shape"] = list(shape)
         if dtype is not None:
             self.declared[x.reference]["dtype"] = dtype
+
+    def bind(self, name: str, shape: Sequence[int | str], flow: Flow) -> None:
+        """Binds the dims of a declared shape to the sizes that are known."""
+        path = f"{self.name}.{name}"
+        check_list(path, shape)
+        try:
+            given = Declaration(shape=list(shape))
+        except ValueError:
+            self.fault(name, f"expected sizes, dims or expressions, found {shape!r}")
+        self.sizes = self.lanes.bind(path, given, flow.values, self.sizes)
 
     def fault(self, where: str, message: str, hint: str = "") -> NoReturn:
         path = f"{self.name}.{where}" if where else self.name
@@ -118,15 +130,13 @@ class Writer:
             )
 
     def number_flow(self, where: str, value: Any) -> Flow:
-        """A number or an expression as what flows."""
-        import jax.numpy as jnp
-
+        """A number, an expression or a list of numbers as what flows."""
         if isinstance(value, str):
             try:
-                value = evaluate(value, self.sizes, "float")
+                evaluate(value, self.sizes[0], "float")
             except ExpressionError as error:
                 self.fault(where, str(error))
-        return Flow((), jnp.dtype("float32" if isinstance(value, float) else "int32"))
+        return Flow(self.lanes.number(value, self.sizes))
 
     def flow_of(self, where: str, value: Any) -> Flow:
         if isinstance(value, Value):
@@ -165,8 +175,8 @@ class Writer:
             self.fault(name, f"{op.op}: {error}")
         for field, text in result.expressions():
             for used in names(text):
-                if used not in self.sizes:
-                    have = ", ".join(self.sizes) or "none"
+                if used not in self.sizes[0]:
+                    have = ", ".join(self.sizes[0]) or "none"
                     self.fault(
                         f"{name}.{field}",
                         f"no attribute or dim is named {used} here, there are {have}",
@@ -230,15 +240,24 @@ class Writer:
         self._check_leaves(name, resolved, leaves)
         for leaf_name, entry in leaves.items():
             self.leaves.setdefault((*scope, *([leaf_name] if leaf_name else [])), entry)
-        if op.OUTPUT_KIND == "key":
-            return self.add(name, op, ("out",), [Flow(kind="key", optional=True)])
         flows = {v.reference: v.flow for parts in values.values() for v in parts}
-        probe = Probe(
-            resolved, f"{self.name}.{name}", _args(resolved), flows, leaves,
-            self.sizes, self.graph.dims,
-        )  # fmt: skip
-        outputs = probe.outputs()
-        lasts = last_sizes(op, outputs, list(flows.values()), probe, self.attributes)
+        args = _args(resolved)
+        own = {
+            n: replace(leaf, shape=leaves[n][0])
+            for n, leaf in resolved.stored().items()
+        }
+        kind = self.lanes.kind(resolved, args, own)
+        given = [flows[source].values for source in sources(args)]
+        found = self.lanes.outputs(f"{self.name}.{name}", kind, given, self.sizes)
+        if op.OUTPUT_KIND == "key":
+            flow = Flow(found[0], kind="key", optional=True)
+            return self.add(name, op, ("out",), [flow])
+        outputs = [Flow(known) for known in found]
+
+        def keeps(output: int, size: int) -> bool:
+            return self.lanes.keeps_last(kind, given, self.sizes, output, size)
+
+        lasts = last_sizes(op, outputs, list(flows.values()), keeps, self.attributes)
         finished = [
             replace(flow, last=last) for flow, last in zip(outputs, lasts, strict=True)
         ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from blox.schema import Op
 from blox.schema.expressions import ExpressionError, evaluate, names
 from blox.schema.fields import is_expression
 
-from .infer import Probe
 from .values import Flow
 
 
@@ -43,12 +42,16 @@ def last_sizes(
     op: Op,
     outputs: Sequence[Flow],
     operands: Sequence[Flow],
-    probe: Probe,
+    keeps: Callable[[int, int], bool],
     attributes: Mapping[str, Any],
 ) -> list[str | int | None]:
-    """How the size of each output's last axis is written; None where a call decides."""
+    """How the size of each output's last axis is written; None where a call decides.
+
+    `keeps(i, size)` is True where the last axis of output i is that of operands which
+    end in `size`.
+    """
     return [
-        _last(op, i, flow, operands, probe, attributes)
+        _last(op, i, flow, operands, keeps, attributes)
         for i, flow in enumerate(outputs)
     ]
 
@@ -58,7 +61,7 @@ def _last(
     index: int,
     output: Flow,
     operands: Sequence[Flow],
-    probe: Probe,
+    keeps: Callable[[int, int], bool],
     attributes: Mapping[str, Any],
 ) -> str | int | None:
     if not output.shape or not isinstance(output.shape[-1], int):
@@ -70,7 +73,7 @@ def _last(
     for flow in operands:
         if flow.shape and isinstance(flow.last, str) and flow.shape[-1] == size:
             # Equal by chance, or the same axis? Any other size would tell.
-            return flow.last if probe.keeps_last(index, size) else size
+            return flow.last if keeps(index, size) else size
     return size
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from blox.schema.expressions import ExpressionError, evaluate
@@ -15,6 +16,13 @@ from blox.schema.resolve.dims import is_dim_name
 from .faults import Fault
 from .symbolic import Symbols, value_of
 from .values import Value, Values
+
+
+def input_dtype(declared: str | None, floating: Any) -> Any:
+    """The dtype of an input that is declared so."""
+    if declared == "key":
+        return jax.eval_shape(lambda: jax.random.key(0)).dtype
+    return floating if declared in ("float", None) else jnp.dtype(declared)
 
 
 def bound(
@@ -55,9 +63,9 @@ def bound(
             if dim != "_" and fits and not value.unknown:
                 fits = dim is size or bool(dim == size)
         if not fits:
-            shape = ", ".join(str(dim) for dim in given.shape)
-            text = f"{name}: expected shape [{shape}], found {value}"
-            faults.append(Fault("shape", symbols.shown(text)))
+            shown, found = (", ".join(map(str, s)) for s in (given.shape, value.shape))
+            text = f"expected shape [{shown}], found [{found}]"
+            faults.append(Fault("shape", symbols.shown(text), field=name))
         for dim in given.shape:
             if is_dim_name(dim) and dim not in sizes:
                 sizes[str(dim)] = symbols.opaque(unknown=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -20,6 +20,7 @@ from blox.schema.op import ScopeOp
 from blox.schema.resolve.program import Instance, Program
 from blox.weights.dtypes import NEEDS_X64
 
+from .binding import input_dtype
 from .control import Inputs
 from .declared import Declared, bounds_of, relations_of
 from .engine import Engine
@@ -29,6 +30,7 @@ from .kinds import Lane
 from .samples import Samples, Sizes, symbolic
 from .symbolic import Symbols
 from .values import Value
+from .verdict import Severity, verdict
 
 WORK = 20_000
 """Equations of JAX and the like that any file may take, about 0.1 ms each."""
@@ -130,18 +132,15 @@ class Checker:
                     self._run(name, instance, declared, given, case, lane, at, found)
                 cases.append(case)
         for findings in found.values():
-            self._judge(findings, cases, free)
+            self._judge(findings, cases if free else None)
         if _carries(instance):
             narrow: dict[Any, _Findings] = {}
             self._run(name, instance, declared, given, sizes, _NARROW, None, narrow)
             for key, findings in narrow.items():
                 fault = findings.symbolic
                 if key not in found and fault is not None and fault.decided:
-                    self._tell(
-                        findings.path,
-                        fault,
-                        f"{fault.message}, where the model's float is bfloat16",
-                    )
+                    text = f"{fault.message}, where the model's float is bfloat16"
+                    self._tell("error", findings.path, replace(fault, message=text))
 
     def _run(
         self,
@@ -175,60 +174,22 @@ class Checker:
     def _input(self, declared: Declared, name: str, sizes: Sizes, lane: Lane) -> Value:
         spec = declared.inputs[name]
         shape = sizes.shape(name, spec.shape or [], declared.values)
-        if spec.dtype == "key":
-            dtype: Any = jax.eval_shape(lambda: jax.random.key(0)).dtype
-        elif spec.dtype in ("float", None):
-            dtype = lane.dtype
-        else:
-            dtype = jnp.dtype(spec.dtype)
-        return self.engine.values.array(shape, dtype)
+        return self.engine.values.array(shape, input_dtype(spec.dtype, lane.dtype))
 
-    def _judge(self, found: _Findings, cases: list[Sizes], free: bool) -> None:
-        """An error if some sizes are refused; a warning if JAX alone can't decide."""
-        fault = found.symbolic
-        if SKIPPED in (fault, *found.samples.values()):
-            self._warn(found.path, SKIPPED)
+    def _judge(self, found: _Findings, cases: list[Sizes] | None) -> None:
+        if SKIPPED in (found.symbolic, *found.samples.values()):
+            self._tell("warning", found.path, SKIPPED)
             return
-        if not free:
-            if fault is not None:
-                self._tell(found.path, fault, fault.message)
-            return
-        passing = [case for i, case in enumerate(cases) if i not in found.samples]
-        if not found.samples:
-            assert fault is not None
-            held = "; ".join(str(case) for case in cases if str(case))
-            hint = f"it holds at {held or 'the sizes tried'}; bounds in dims help to decide"
-            if not cases:
-                hint = "found no sizes within the bounds of dims and constraints to try"
-            text = f"can't be decided for all sizes: {fault.message}"
-            self._warn(found.path, Fault("shape-undecided", text, hint))
-            return
-        at, sampled = next(iter(found.samples.items()))
-        if not passing and fault is not None and fault.decided:
-            self._tell(found.path, fault, fault.message)
-            return
-        if passing:
-            hint = (
-                f"it holds at {passing[0]}: say in dims (min, max, multiple_of) or "
-                "constraints which sizes are meant"
-            )
-        else:
-            hint = sampled.hint
-        where = f" at {cases[at]}" if str(cases[at]) else ""
-        self._tell(found.path, sampled, sampled.message + where, hint)
+        result = verdict(found.symbolic, found.samples, cases)
+        if result is not None:
+            self._tell(result[0], found.path, result[1])
 
-    def _warn(self, path: str, fault: Fault) -> None:
+    def _tell(self, severity: Severity, path: str, fault: Fault) -> None:
+        """Reports the first finding of each path."""
         if path not in self._told:
             self._told.add(path)
-            self.report.warn(fault.code, path, fault.message, fault.hint)
-
-    def _tell(
-        self, path: str, fault: Fault, text: str, hint: str | None = None
-    ) -> None:
-        if path not in self._told:
-            self._told.add(path)
-            hint = fault.hint if hint is None else hint
-            self.report.error(fault.code, path, text, hint)
+            tell = self.report.error if severity == "error" else self.report.warn
+            tell(fault.code, path, fault.message, fault.hint)
 
 
 def _carries(instance: Instance, seen: set[int] | None = None) -> bool:

@@ -16,6 +16,8 @@ import jax.numpy as jnp
 from blox.schema.op import ScopeOp
 from blox.schema.resolve.program import literal_dtype
 
+from .faults import Fault, one_line
+from .symbolic import Symbols
 from .values import Value, Values
 
 Inputs = dict[str, Value | None]
@@ -45,10 +47,18 @@ class Control:
     size: Callable[[Any], Any]
     values: Values
     dtype: Any
-    faults: list[str] = field(default_factory=list)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    """(field, text)"""
 
-    def fault(self, text: str) -> None:
-        self.faults.append(text)
+    def fault(self, text: str, field: str = "") -> None:
+        self.faults.append((field, text))
+
+    def found(self, symbols: Symbols) -> list[Fault]:
+        """The faults of the node, each once."""
+        return [
+            Fault("shape", symbols.shown(one_line(text)), field=field)
+            for field, text in dict.fromkeys(self.faults)
+        ]
 
     def given(self, name: str) -> Inputs:
         return {n: v for n, v in self.groups.get(name, {}).items() if v is not None}
@@ -74,7 +84,7 @@ class Control:
                 continue
             rank = len(value.shape)
             if value.literal is not None or not -rank <= axis < rank:
-                self.fault(f"{name}: expected an axis {axis}, found {value}")
+                self.fault(f"expected an axis {axis}, found {value}", f"xs.{name}")
                 continue
             at = axis % rank
             size = value.shape[at]
@@ -83,7 +93,7 @@ class Control:
             if count is None:
                 count = size
             elif not self._may_be(size, count):
-                self.fault(f"{name}: expected {count} slices, found {size}")
+                self.fault(f"expected {count} slices, found {size}", f"xs.{name}")
         return found, count
 
     def _may_be(self, size: Any, count: Any) -> bool:
@@ -130,8 +140,9 @@ class Control:
                 again = True
             elif not (same and after.weak):
                 self.fault(
-                    f"carry.{name}: expected the next carry to be as the one before, "
-                    f"{before}, found {after}"
+                    "expected the next carry to be as the one before, "
+                    f"{before}, found {after}",
+                    f"carry.{name}",
                 )
                 carry[name] = self.values.lost(before.dtype)
         return again

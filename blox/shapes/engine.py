@@ -18,7 +18,6 @@ from blox.schema.resolve.program import Arg, Instance, Step
 
 from .binding import bound, number_value
 from .control import Control, Inputs, Outputs
-from .faults import Fault, one_line
 from .infer import Inference
 from .inferred import Env, Inferred
 from .kinds import Kind, Lane, arguments, numbered
@@ -225,10 +224,7 @@ class Engine:
         except ExpressionError as error:
             node.fault(str(error))
             outputs = tuple(self.values.lost() for _ in step.outputs)
-        for text in dict.fromkeys(node.faults):
-            made.findings.append(
-                (step.name, Fault("shape", self.symbols.shown(one_line(text))))
-            )
+        made.findings += [(step.name, fault) for fault in node.found(self.symbols)]
         return outputs
 
 

@@ -198,7 +198,8 @@ class Inference:
         }
         found = failed("", error, operands).diagnostics[0]
         code = "shape" if found.code == "trace" else found.code
-        text = self.symbols.shown(one_line(found.message))
+        text = found.message.replace(". (operands: ", " (operands: ")
+        text = self.symbols.shown(one_line(text))
         return Fault(code, text, found.hint, is_decided(error), found.path.strip("."))
 
     def _fits_some(

@@ -94,7 +94,7 @@ def branches(node: Control) -> Rule:
     for name in ("predicate", "index"):
         value = node.groups.get(name)
         if isinstance(value, Value) and value.shape:
-            node.fault(f"{name}: expected a scalar, found {value}")
+            node.fault(f"expected a scalar, found {value}", name)
         elif name == "index" and isinstance(value, Value) and not _is_integer(value):
             node.fault(f"{name}: expected an integer, found {value}")
     found: list[Value] = []

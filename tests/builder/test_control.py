@@ -125,10 +125,10 @@ def test_switch() -> None:
         found, _ = bx.build(graph)(params, x, jnp.int32(i))
         np.testing.assert_allclose(found, expected, rtol=1e-6)
     for function, text in (
-        (other, "other.pick: expected out of dense and wide to have one shape"),
+        (other, "other.pick: expected all branches to give one out, found"),
         (none, "none.pick.branches: expected a function, found none"),
     ):
-        with pytest.raises(bx.SpecError, match=text):
+        with pytest.raises((bx.SpecError, bx.ModelError), match=text):
             bx.GraphBuilder("picks").entry(**inputs)(function)
 
 

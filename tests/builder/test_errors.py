@@ -281,7 +281,7 @@ def test_one_line_that_helps(function: Callable[..., Any], text: str) -> None:
 
 
 def test_a_shape_that_no_size_fits() -> None:
-    with pytest.raises(bx.ModelError, match=r"^rows\.r: reshape: .*\(batch, 8\)"):
+    with pytest.raises(bx.ModelError, match=r"^rows\.r: reshape: cannot reshape"):
         entry(rows)
 
 
@@ -313,7 +313,7 @@ def test_entries_declare_their_inputs() -> None:
     )
     with pytest.raises(bx.SpecError, match="expected an entry without attributes"):
         entry(sized, x=bx.Input(["batch"]))
-    with pytest.raises(bx.SpecError, match=r"inputs\.x: expected a dtype, found 'f3'"):
+    with pytest.raises(bx.SpecError, match=r"inputs\.x\.dtype: expected .*'f3'"):
         entry(narrow, x=bx.Input(["batch", 2], "f3"))
     with pytest.raises(bx.SpecError, match=r"inputs\.x: expected a list of sizes"):
         entry(narrow, x=bx.Input("batch"))

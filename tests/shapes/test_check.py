@@ -61,7 +61,7 @@ def test_a_wrong_node_in_nested_functions(node: Data, text: str) -> None:
     error = only(data)
     assert (error.code, error.severity) == ("shape", "error")
     # A carry that changes its shape is no node's fault but the loop's.
-    assert error.path == ("main.top.h" if text == "carry" else "main.top.h.bad")
+    assert error.path == (f"main.top.h.{'carry.x' if text == 'carry' else 'bad'}")
     assert text in error.message
 
 
@@ -222,3 +222,86 @@ def test_keys_and_integers_as_inputs() -> None:
         "d": {"op": "dropout", "x": "e", "key": "key", "rate": 0.5},
     }
     assert found(spec(nodes, inputs=inputs)) == []
+
+
+def test_all_faults_of_three_functions_in_one_run() -> None:
+    """Behind a fault goes on what is still known; what only follows from it is quiet."""
+
+    def wrong(x: str, size: int = 7) -> Data:
+        return {"op": "linear", "x": x, "in_features": size, "out_features": 8}
+
+    norm = {"op": "layer_norm", "features": 9, "eps": 1e-5}
+    block = {
+        "a": wrong("x"),
+        "r": {"op": "relu", "x": "a"},
+        "b": wrong("r", 6),
+        "sum": {"op": "add", "a": "b", "b": "x"},
+        "norm": norm | {"x": "sum"},
+    }
+    head = {
+        "turned": {"op": "transpose", "x": "x", "permutation": [1, 0]},
+        "one": {"op": "index", "x": "x", "at": [0, 0, 0, 0]},
+        "shaped": reshape("$batch", "$seq", 9),
+        "d": wrong("x", 5),
+        "q": {"op": "squeeze", "x": "d", "axis": -1},
+    }
+    main = {
+        "first": {"op": "call", "function": "block", "inputs": {"x": "x"}},
+        "second": {"op": "call", "function": "block", "inputs": {"x": "first"}},
+        "joined": {"op": "concatenate", "xs": ["first", "half"], "axis": 0},
+        "head": {"op": "call", "function": "head", "inputs": {"x": "x"}},
+        "last": wrong("x", 3),
+    }
+    inputs = {**SEQ, "half": {"shape": ["batch", "seq", 5], "dtype": "float"}}
+    outputs = {"joined": "joined", "last": "last", "head": "head", "second": "second"}
+    shaped = function(head, {"y": "q", "t": "turned", "o": "one", "s": "shaped"})
+    shaped["inputs"] = {"x": {"shape": ["batch", "seq", 8]}}
+    outputs["head"] = "head.y"
+    functions = {"block": function(block, "norm"), "head": shaped}
+    errors = [d.path for d in found(spec(main, outputs, inputs, functions))]
+    assert errors == [
+        *("main.first.a", "main.first.b", "main.first.norm"),
+        *("main.head.turned", "main.head.one", "main.head.shaped"),
+        *("main.head.d", "main.head.q"),
+        "main.joined",
+        "main.last",
+    ]
+
+
+def test_a_constant_that_breaks_a_carry_of_a_narrow_float() -> None:
+    """The model's float may be bfloat16: what is float32 by itself makes it wider."""
+    nodes: Data = {
+        "one": {"op": "ones", "shape": [8], "dtype": "float32"},
+        "y": {"op": "add", "a": "x", "b": "one"},
+    }
+    step = {"op": "scan", "function": "f", "carry": {"x": "x"}, "length": 3}
+    data = spec({"s": step}, functions={"f": function(nodes, {"x": "y"})})
+    error = only(data)
+    assert error.path == "main.s.carry.x"
+    assert error.message == (
+        "expected the next carry to be as the one before, bfloat16[batch, 8], found "
+        "float32[batch, 8], where the model's float is bfloat16"
+    )
+    nodes["one"]["dtype"] = "float"
+    assert found(data) == []
+
+
+def test_messages_speak_of_dims() -> None:
+    """By their names, or as small sizes; JAX's own text on one line."""
+    nodes: Data = {"y": linear() | {"in_features": 7}}
+    inputs: Data = {"x": {"shape": ["batch", "height", 8], "dtype": "float"}}
+    dims = {"height": {"multiple_of": 4, "min": 4000}}
+    error = only(spec(nodes, inputs=inputs, dims=dims))
+    assert "x float32[batch, height, 8]" in error.message
+    assert "\n" not in error.message
+    assert len(error.message) < 320
+
+
+def test_what_flows_into_a_function_is_as_it_declares() -> None:
+    inner = function({"r": {"op": "relu", "x": "x"}}, "r")
+    inner["inputs"] = {"x": {"shape": ["rows", 5]}}
+    call = {"op": "call", "function": "inner", "inputs": {"x": "x"}}
+    error = only(spec({"c": call}, functions={"inner": inner}))
+    assert str(error) == "main.c.x: expected shape [rows, 5], found [batch, 8]"
+    inner["inputs"]["x"]["shape"] = ["...", 8]
+    assert found(spec({"c": call}, functions={"inner": inner})) == []
