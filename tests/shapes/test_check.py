@@ -240,7 +240,7 @@ def test_all_faults_of_three_functions_in_one_run() -> None:
     }
     head = {
         "turned": {"op": "transpose", "x": "x", "permutation": [1, 0]},
-        "one": {"op": "index", "x": "x", "at": [0, 0, 0, 0]},
+        "one": {"op": "index", "x": "x", "at": "0, 0, 0, 0"},
         "shaped": reshape("$batch", "$seq", 9),
         "d": wrong("x", 5),
         "q": {"op": "squeeze", "x": "d", "axis": -1},
