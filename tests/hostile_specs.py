@@ -97,7 +97,7 @@ def _sizes() -> Iterator[tuple[str, Data]]:
         doubled[f"n{i}"] = {"op": "concatenate", "xs": xs, "axis": 0}
     yield "doubled and doubled", spec(doubled, inputs=X)
     seq: Data = {"x": {"shape": ["batch", "seq"], "dtype": "float"}}
-    nodes = [
+    nodes: list[Data] = [
         {"op": "reshape", "shape": [f"$batch * {i} // {i}", f"$(seq + {i}) - {i}"]}
         for i in range(1, 200)
     ]
@@ -162,12 +162,12 @@ def _calls() -> Iterator[tuple[str, Data]]:
         join = {"op": "concatenate", "xs": xs_, "axis": 0}
         nodes = {"j": join}
         if i:
-            call = {"op": "call", "function": f"f{i - 1}"}
-            nodes["a"] = call | {"inputs": {"x": "x"}}
-            nodes["b"] = call | {"inputs": {"x": "j"}}
+            below: Data = {"op": "call", "function": f"f{i - 1}"}
+            nodes["a"] = below | {"inputs": {"x": "x"}}
+            nodes["b"] = below | {"inputs": {"x": "j"}}
         functions[f"f{i}"] = function(nodes, {"y": "b" if i else "j"})
     for depth in (12, 59):
-        call = {"op": "call", "function": f"f{depth}", "inputs": {"x": "x"}}
+        call: Data = {"op": "call", "function": f"f{depth}", "inputs": {"x": "x"}}
         own = {f"f{i}": functions[f"f{i}"] for i in range(depth + 1)}
         yield f"calls {depth} deep", spec({"a": call}, functions=own)
     f = function({"l": {"op": "relu", "x": "x"}}, {"y": "l"})

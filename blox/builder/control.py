@@ -10,7 +10,15 @@ from blox.schema.fields import Operand as OperandMark
 from blox.schema.op import ScopeOp
 from blox.schema.ops.control import Remat
 
-from .arguments import attributes_of, by_name, by_position, integer, node_data, prepare
+from .arguments import (
+    attributes_of,
+    by_name,
+    by_position,
+    integer,
+    node_data,
+    numbers,
+    prepare,
+)
 from .results import added, picked
 from .running import Runs, running
 from .signatures import signature
@@ -230,6 +238,8 @@ def _added(
     own: Mapping[str, Any] | None = None,
 ) -> R:
     """Traces what a node runs, and adds the node."""
+    for each in runs:
+        numbers(w, name, each.attributes)
     op = w.validated(name, {k: v for k, v in data.items() if v is not None})
     resolved = w.resolved(name, op)
     assert isinstance(resolved, ScopeOp)

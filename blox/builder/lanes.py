@@ -10,8 +10,10 @@ from typing import Any
 from blox.schema import Graph, ModelError, Op, SpecError
 from blox.schema.diagnostics import Diagnostic
 from blox.schema.expressions import ExpressionError
+from blox.schema.fields import is_expression
 from blox.schema.graph import Input
 from blox.schema.parameters import Leaf
+from blox.schema.resolve.program import Arg
 from blox.shapes.binding import bound, input_dtype, number_value
 from blox.shapes.declared import Declared, bounds_of, relations_of
 from blox.shapes.engine import Engine
@@ -211,3 +213,22 @@ class Lanes:
 def sources(args: Mapping[str, Any]) -> list[str]:
     """The references of a node's arguments, in order."""
     return [arg.source for arg in arguments(args) if arg.source is not None]
+
+
+def args_of(op: Op) -> dict[str, Any]:
+    """The operands and given slots of a resolved op, as `bind` would have them."""
+
+    def arg(value: Any) -> Arg:
+        if isinstance(value, str) and not is_expression(value):
+            return Arg(value)
+        return Arg(value=value)
+
+    fields = op.fields()
+    args: dict[str, Any] = {}
+    for name in fields.operands:
+        value = getattr(op, name)
+        args[name] = [arg(v) for v in value] if isinstance(value, list) else arg(value)
+    for name in fields.slots:
+        if getattr(op, name) is not None:
+            args[name] = arg(getattr(op, name))
+    return args

@@ -15,9 +15,8 @@ from blox.schema.graph import FORMAT
 from blox.schema.graph import Input as Declaration
 from blox.schema.names import is_name
 from blox.schema.op import ParamOp
-from blox.schema.resolve.program import Arg
 
-from .lanes import Lanes, sources
+from .lanes import Lanes, args_of, sources
 from .values import Flow, Value, Values, check_list
 from .written import fill, last_sizes
 
@@ -241,7 +240,7 @@ class Writer:
         for leaf_name, entry in leaves.items():
             self.leaves.setdefault((*scope, *([leaf_name] if leaf_name else [])), entry)
         flows = {v.reference: v.flow for parts in values.values() for v in parts}
-        args = _args(resolved)
+        args = args_of(resolved)
         own = {
             n: replace(leaf, shape=leaves[n][0])
             for n, leaf in resolved.stored().items()
@@ -284,25 +283,6 @@ class Writer:
                     "nothing, and what flows in does not tell",
                     "give " + " and ".join(f"{n}=" for n in lacking) if lacking else "",
                 )
-
-
-def _args(op: Op) -> dict[str, Any]:
-    """The operands and given slots of a resolved op, as `bind` would have them."""
-
-    def arg(value: Any) -> Arg:
-        if isinstance(value, str) and not is_expression(value):
-            return Arg(value)
-        return Arg(value=value)
-
-    fields = op.fields()
-    args: dict[str, Any] = {}
-    for name in fields.operands:
-        value = getattr(op, name)
-        args[name] = [arg(v) for v in value] if isinstance(value, list) else arg(value)
-    for name in fields.slots:
-        if getattr(op, name) is not None:
-            args[name] = arg(getattr(op, name))
-    return args
 
 
 def _plain(value: Any) -> Any:

@@ -261,9 +261,9 @@ def test_all_faults_of_three_functions_in_one_run() -> None:
     errors = [d.path for d in found(spec(main, outputs, inputs, functions))]
     assert errors == [
         *("main.first.a", "main.first.b", "main.first.norm"),
+        "main.joined",
         *("main.head.turned", "main.head.one", "main.head.shaped"),
         *("main.head.d", "main.head.q"),
-        "main.joined",
         "main.last",
     ]
 
