@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from blox.io.save import save as save
     from blox.io.validate import validate as validate
     from blox.io.verify import verify as verify
+    from blox.ops.register import register as register
     from blox.runtime.build import build as build
     from blox.runtime.params import init as init
     from blox.runtime.params import merge as merge
@@ -65,6 +66,7 @@ _HOME = {
     "load": "blox.io.load",
     "merge": "blox.runtime.params",
     "recipes": "blox.builder",
+    "register": "blox.ops.register",
     "save": "blox.io.save",
     "split": "blox.runtime.params",
     "summary": "blox.show.summary",

@@ -61,6 +61,16 @@ GROUPS: dict[str, tuple[Code, ...]] = {
              '{"op": "elu", "x": "x", "alpha": "big"}'),
         Code("op-unknown", "no op of that name, or of that version",
              '{"op": "rellu", "x": "x"}'),
+        Code("op-unregistered", "an op that is no core op, and has neither a body in the "
+             "Graph nor a registered function",
+             '{"op": "acme:rope", "x": "x"}'),
+        Code("op-register", "a class and a function that can't be registered as an op",
+             'bx.register(Op, abs)'),
+        Code("op-source", "a registered function whose source can't be carried over",
+             "bx.generate of an op that was typed in at a prompt"),
+        Code("op-body", "a body of an op that is no function, has state or keys, or "
+             "other parameters than the op that is registered",
+             '"ops": {"acme:rope": "other"}'),
         Code("attribute", "attributes of an op that make no sense together or alone, or "
              "an attribute that the Graph doesn't have",
              '{"op": "transpose", "x": "x", "permutation": [0, 0]}'),

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
     Field,
-    PlainSerializer,
     PlainValidator,
     ValidationError,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 
+from .custom import CustomName
 from .diagnostics import Diagnostic, SpecError, quote
 from .dtypes import DType
 from .expressions import MAX_LENGTH, ExpressionError, names
 from .fields import Int, Number, Reference, is_number
 from .names import Name, PublicName, is_name
-from .op import Op, ParamOp
+from .nodes import AnyOp
 from .pause import uncollected
-from .registry import op_class
 from .strict import Strict
 
 if TYPE_CHECKING:
@@ -32,53 +30,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 FORMAT = "blox/1"
-PARAMETER_OPTIONS = ("params", "init", "axes", "frozen")
-_LAST = ("names", *PARAMETER_OPTIONS)
 _CONSTRAINT = re.compile(r"(?P<left>[^<>=]+)(?P<sign><=|>=|==|<|>)(?P<right>[^<>=]+)")
-
-
-def _node(value: Any) -> Op:
-    if isinstance(value, Op):
-        return value
-    if not isinstance(value, dict):
-        raise PydanticCustomError("node", "expected an object with an `op`")
-    name = value.get("op")
-    cls = op_class(name) if isinstance(name, str) else None
-    if cls is None:
-        raise PydanticCustomError("unknown_op", "expected the name of an op")
-    return cls.model_validate(value)
-
-
-def dump_node(node: Op) -> dict[str, Any]:
-    """A node as plain data: what has a meaning always, parameter options where given."""
-    cls = type(node)
-    fields = cls.fields()
-    data = node.model_dump(mode="json", by_alias=True)
-    result: dict[str, Any] = {"op": node.op}
-    infos = cls.model_fields
-    for name in (*(n for n in infos if n not in _LAST), *_LAST):
-        if name not in infos:
-            continue
-        info = infos[name]
-        key = info.alias or name
-        value = data[key]
-        # The sizes of parameters may be inferred; any other null is a meaning.
-        inferred = issubclass(cls, ParamOp) and name in fields.minima
-        meant = name in fields.attributes and not inferred
-        absent = value in ({}, []) or (value is None and not meant)
-        if not absent or value != _default(cls, name):
-            result[key] = value
-    return result
-
-
-@cache
-def _default(cls: type[Op], name: str) -> Any:
-    """The default of a field; of one that has none, what equals nothing."""
-    info = cls.model_fields[name]
-    return object() if info.is_required() else info.get_default()
-
-
-AnyOp = Annotated[Op, PlainValidator(_node), PlainSerializer(dump_node)]
 
 
 def _dim(value: Any) -> Any:
@@ -193,6 +145,7 @@ class Graph(Strict):
     dims: dict[PublicName, Bounds] = {}
     constraints: list[Constraint] = []
     entries: list[Name] = Field(default=["main"], min_length=1)
+    ops: dict[CustomName, Name] = {}
     functions: dict[PublicName, Function] = Field(min_length=1)
     metadata: Metadata = Metadata()
 
@@ -261,6 +214,10 @@ class Graph(Strict):
             found = compute(self)
             object.__setattr__(self, slot, found)
         return found
+
+    def forget(self, slot: Literal["_resolved"]) -> None:
+        """Drops what `once` keeps: what is registered here has changed."""
+        object.__delattr__(self, slot)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Graph):

@@ -13,6 +13,8 @@ from .deferred import Deferred, made
 from .op import Op
 from .ops.index import FAMILIES
 
+CUSTOM = re.compile(r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*(@([2-9]|[1-9][0-9]{1,5}))?")
+"""The name of an op that is no core op: who makes it, and what they call it."""
 _VERSION = re.compile(r"(?P<name>[a-z][a-z0-9_:]*)@(?P<version>[1-9][0-9]{0,5})")
 
 
@@ -69,9 +71,22 @@ def _core(family: str, key: str) -> Definition:
 _CORE = {key: _core(family, key) for family, keys in FAMILIES.items() for key in keys}
 
 
+_REGISTERED: dict[str, Definition] = {}
+
+
 def definition(key: str) -> Definition | None:
     """The definition of an op, None where there is none of that name."""
-    return _CORE.get(key)
+    return _CORE.get(key) or _REGISTERED.get(key)
+
+
+def add(found: Definition) -> None:
+    """Registers an op that is no core op, in place of an older one of its name."""
+    _REGISTERED[found.key] = found
+
+
+def registered() -> tuple[Definition, ...]:
+    """The ops that are registered here and are no core ops."""
+    return tuple(_REGISTERED.values())
 
 
 def op_names() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -23,9 +23,11 @@ from blox.codegen.allowlist import BASE as ALLOWED
 from blox.codegen.allowlist import check
 from blox.dev.diagnostic_docs import text
 from blox.importers.hf.names import places
-from blox.ops.library import op_function
-from blox.schema import Diagnostic, Graph, from_bytes
+from blox.ops.library import function_of, op_function
+from blox.schema import Diagnostic, Graph, from_bytes, registry
 from blox.schema.codes import CODES, GROUPS, Code
+from blox.schema.fields import Tensor
+from blox.schema.op import Op
 from blox.weights import commit, load_flat, loading, read_headers, save_flat
 
 ROOT = Path(__file__).parents[1]
@@ -204,6 +206,19 @@ def no_memory(path: Path) -> None:
         bx.load(path, mmap=False)
 
 
+def typed_in(path: Path) -> None:
+    class Rope(Op):
+        op: Literal["acme:rope"] = "acme:rope"
+        x: Tensor
+
+    space: dict[str, Any] = {"__name__": "prompt"}
+    exec("def rope(x):\n    return x", space)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_REGISTERED", {})
+        bx.register(Rope, space["rope"])
+        bx.generate(Graph.parse(spec({"n": {"op": "acme:rope", "x": "x"}})))
+
+
 def big_endian(path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "byteorder", "big")
@@ -231,7 +246,7 @@ def unreachable_hub(path: Path) -> None:
 def no_function(path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr("blox.ops.activations.relu6")
-        op_function.cache_clear()
+        function_of.cache_clear()
         op_function("relu6")
 
 
@@ -294,6 +309,8 @@ def unknown_pooling(path: Path) -> None:
 
 
 MODELS: dict[str, Callable[[Path], Any]] = {
+    "op-register": lambda path: bx.register(Op, abs),
+    "op-source": typed_in,
     "entry": lambda path: bx.build(MODEL, "other"),
     "inputs": lambda path: bx.build(MODEL)(PARAMS, X, X),
     "dims": lambda path: bx.build(

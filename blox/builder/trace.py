@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from blox.schema.diagnostics import quote
 from blox.schema.expressions import names
 from blox.schema.fields import is_expression
-from blox.schema.graph import dump_node
+from blox.schema.nodes import dump_node
 
 from .attribute import Attribute
 from .records import Record, compare

@@ -15,6 +15,8 @@ from blox.schema.graph import FORMAT
 from blox.schema.graph import Input as Declaration
 from blox.schema.names import is_name
 from blox.schema.op import ParamOp
+from blox.schema.registry import definition, registered
+from blox.schema.resolve.custom import registered_node
 
 from .lanes import Lanes, args_of, sources
 from .values import Flow, Value, Values, check_list
@@ -160,6 +162,8 @@ class Writer:
         Raises:
             SpecError: every field of it that is not as it should be.
         """
+        if definition(data["op"]) in registered():
+            return registered_node(f"{self.name}.{name}", data)
         function = {"nodes": {name: data}, "outputs": {"x": name}}
         parsed = Graph.parse(
             {"format": FORMAT, "name": "model", "functions": {self.name: function}}

@@ -13,11 +13,10 @@ from blox.codegen.library.allowed import imports_of
 from blox.codegen.library.sources import assigned
 from blox.codegen.nodes import names_in
 from blox.io.generate import read
+from blox.ops.agreement import default_faults, disagreements
 from blox.schema.op import Op, ScopeOp
 from blox.schema.ops.index import FAMILIES
 from blox.schema.registry import definition, op_class, op_names
-
-from .symbolic import sizing, symbolic
 
 
 def missing() -> list[str]:
@@ -76,31 +75,11 @@ def _faults(name: str) -> list[str]:
         return [f"no function {title} in {module.__name__}"]
     if getattr(function, "__module__", None) == module.__name__:
         return (
-            ["a function with `_` must be an alias"] if alias else _own(cls, function)
+            ["a function with `_` must be an alias"]
+            if alias
+            else disagreements(cls, function)
         )
     return _alias(cls, function)
-
-
-def _own(cls: type[Op], function: Any) -> list[str]:
-    """Faults of a function of ours: its names are those of the class."""
-    fields = cls.fields()
-    taken = inspect.signature(function).parameters
-    positional = [n for n, p in taken.items() if p.kind is not Parameter.KEYWORD_ONLY]
-    keywords = [n for n, p in taken.items() if p.kind is Parameter.KEYWORD_ONLY]
-    leaf = ["value"] if "" in symbolic(cls).parameters() else []
-    wanted = [*fields.operands, *fields.slots, *leaf]
-    faults = []
-    if positional != wanted:
-        faults.append(f"expected the parameters {wanted}, found {positional}")
-    given = {*fields.attributes, "train", "axis_name", *_state(cls)}
-    if unknown := [n for n in keywords if n not in given]:
-        faults.append(f"the class has no attributes {unknown}")
-    sizes = sizing(cls)
-    if unused := [a for a in fields.attributes if a not in keywords and a not in sizes]:
-        faults.append(f"the function takes no {unused}")
-    if cls.TRAIN and "train" not in keywords:
-        faults.append("the function takes no train")
-    return faults + _defaults(cls, {n: taken[n] for n in keywords})
 
 
 def _alias(cls: type[Op], function: Any) -> list[str]:
@@ -114,32 +93,4 @@ def _alias(cls: type[Op], function: Any) -> list[str]:
     several = any(p.kind is Parameter.VAR_POSITIONAL for p in positional)
     if not several and len(positional) < len(fields.operands):
         faults.append(f"{function.__name__} takes {len(positional)} operands")
-    return faults + _defaults(cls, taken)
-
-
-def _defaults(cls: type[Op], taken: dict[str, Parameter]) -> list[str]:
-    """Defaults that differ: attributes equal to the default are left out in code."""
-    faults = []
-    for name in cls.fields().attributes:
-        if name not in taken or taken[name].default is Parameter.empty:
-            continue
-        field, found = cls.model_fields[name], taken[name].default
-        wanted = field.get_default(call_default_factory=True)
-        if not field.is_required() and not _same(wanted, found):
-            faults.append(
-                f"{name} is {wanted!r} in the class, {found!r} in the function"
-            )
-    return faults
-
-
-def _same(wanted: Any, found: Any) -> bool:
-    wanted = tuple(wanted) if isinstance(wanted, list) else wanted
-    if wanted is False and found is None:  # `keepdims` of `jnp.argmax`
-        return True
-    return type(wanted == found) is bool and bool(wanted == found)
-
-
-def _state(cls: type[Op]) -> set[str]:
-    if not cls.STATEFUL:
-        return set()
-    return set(symbolic(cls).parameters())
+    return faults + default_faults(cls, taken)

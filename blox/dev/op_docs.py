@@ -11,14 +11,13 @@ from functools import cache
 from importlib import import_module
 from importlib.resources import files
 
+from blox.ops.symbolic import flags, symbolic
 from blox.schema.initializers import KeyData
 from blox.schema.op import Op, ScopeOp
 from blox.schema.ops.index import FAMILIES
 from blox.schema.parameters import Leaf
 from blox.schema.registry import definition, op_class
 from blox.schema.release import lock
-
-from .symbolic import flags, symbolic
 
 HEAD = """# The ops
 

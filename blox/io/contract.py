@@ -43,14 +43,15 @@ def run_examples(
         if not isinstance(outputs, dict):
             outputs = {next(iter(graph.functions[example.entry].outputs)): outputs}
         for name, tensor in example.outputs.items():
-            problem = _problem(outputs[name], arrays[tensor], example.tolerance)
+            problem = difference(outputs[name], arrays[tensor], example.tolerance)
             if problem:
                 where = f"{path}.outputs.{name}"
                 findings.append(Diagnostic("example", where, problem))
     return findings
 
 
-def _problem(found: Any, expected: Any, tolerance: float) -> str:
+def difference(found: Any, expected: Any, tolerance: float) -> str:
+    """How an array differs from what is expected, nothing where it does not."""
     import jax.numpy as jnp
     import numpy as np
 

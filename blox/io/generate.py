@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from functools import cache
 from importlib.resources import files
 
 from blox import codegen
-from blox.schema import Graph
+from blox.schema import Graph, ModelError
+from blox.schema.registry import definition
+
+
+def read(home: str) -> str:
+    """The text of a module of the op library, or of that of a registered op.
+
+    Raises:
+        ModelError: the module of a registered op has no source, as in a prompt.
+    """
+    found = definition(home)
+    if found is None or found.function is None:
+        return _family(home)
+    try:
+        return inspect.getsource(sys.modules[found.function.__module__])
+    except (OSError, TypeError, KeyError):
+        message = "expected a function in a file, whose source can be carried over"
+        raise ModelError.one("op-source", home, message) from None
 
 
 @cache
-def read(family: str) -> str:
-    """The text of a module of the op library."""
-    return (files("blox.ops") / f"{family}.py").read_text(encoding="utf-8")
+def _family(name: str) -> str:
+    return (files("blox.ops") / f"{name}.py").read_text(encoding="utf-8")
 
 
 def generate(graph: Graph) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from blox.schema import BloxError, Report
 from blox.weights import verify as verify_bytes
 
+from .bodies import compare_bodies, has_both
 from .contract import run_examples
 from .examples import EXAMPLES
 from .load import read_params
@@ -17,7 +18,8 @@ def verify(path: PathLike, *, progress: bool | None = None) -> Report:
     """Reads all of a model, compares its checksums, and runs its examples.
 
     Never raises for what is wrong with the model. Later checks need earlier ones to
-    pass: structure and headers (as `validate`), sha256 of every weight file, examples.
+    pass: structure and headers (as `validate`), sha256 of every weight file, ops that
+    are registered and have a body (both on small random inputs), examples.
 
     Args:
         path: a model folder, a single `.safetensors` file, or
@@ -42,6 +44,9 @@ def _verify(path: PathLike, report: Report, progress: bool | None) -> None:
     report.extend(verify_bytes(model.headers, progress=progress))
     if not report.ok:
         return
+    if has_both(model.graph):
+        params, _ = read_params(model.graph, model.headers, progress=progress)
+        report.extend(compare_bodies(model.graph, params))
     if model.examples is None:
         wanted = f"expected {EXAMPLES}, found none: no numbers were compared"
         report.warn("examples-none", "", wanted, "blox.save(..., examples=) makes them")

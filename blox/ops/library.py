@@ -22,7 +22,6 @@ class OpFunction:
     takes_axis_name: bool
 
 
-@cache
 def op_function(name: str) -> OpFunction:
     """The JAX function of an op.
 
@@ -30,11 +29,24 @@ def op_function(name: str) -> OpFunction:
         ModelError: the op has a spec class but no function.
     """
     found = definition(name)
-    function = None if found is None else _function(found)
-    if found is None or function is None:
+    if found is None:
         raise ModelError.one("op", name, "this op has no JAX function")
+    return function_of(found)
+
+
+@cache
+def function_of(found: Definition) -> OpFunction:
+    """The JAX function of a definition.
+
+    Raises:
+        ModelError: there is none.
+    """
+    function = _function(found)
+    if function is None:
+        raise ModelError.one("op", found.key, "this op has no JAX function")
     attributes = found.op_class.fields().attributes
-    if getattr(function, "__module__", "").startswith(f"{__package__}."):
+    own = getattr(function, "__module__", "").startswith(f"{__package__}.")
+    if own or found.function is not None:
         taken = inspect.signature(function).parameters
         kept = tuple(a for a in attributes if a in taken)
         return OpFunction(function, kept, "axis_name" in taken)

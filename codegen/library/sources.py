@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...schema.registry import Definition
+from ..allowlist import GenerationError
 from ..nodes import is_atom, names_in, names_in_order
 from .allowed import Allowed, imports_of
 from .fold import Folder
@@ -70,7 +71,8 @@ class Library:
     """The sources of all ops, read module by module when they are asked for.
 
     Args:
-        read: gives the text of a module.
+        read: gives the text of a module, by its name in `blox.ops`, or by the name of
+            an op that is no core op.
         taken: names of the user that an import of a module must not hide; it gets
             another one.
     """
@@ -82,9 +84,19 @@ class Library:
         self._used: dict[tuple[str, str], None] = {}
 
     def op(self, definition: Definition) -> OpSource:
-        module, name = self.module(definition.home), definition.python_name
-        source = module.get(name) or module[f"{name}_"]
-        self._used[definition.home, source.name] = None
+        home, name = definition.home, definition.python_name
+        if home not in self._modules and definition.function is not None:
+            own = (definition.function.__name__, name)
+            self._modules[home] = OpModule.of(self._read(home), self._taken, own)
+        module = self.module(home)
+        source = module.get(name) or module.get(f"{name}_")
+        if source is None:
+            raise GenerationError.one(
+                "generate",
+                definition.key,
+                f"expected the function {name} in the text of its module",
+            )
+        self._used[home, source.name] = None
         return source
 
     def module(self, home: str) -> dict[str, OpSource]:
@@ -119,10 +131,24 @@ class OpModule:
     imports: dict[str, str]
 
     @classmethod
-    def of(cls, text: str, taken: Set[str]) -> OpModule:
+    def of(
+        cls, text: str, taken: Set[str], own: tuple[str, str] | None = None
+    ) -> OpModule:
+        """A module from its text.
+
+        `own` is the function of an op that is no core op, and its name in a file; what
+        it calls gets a name that nobody else's functions have.
+        """
         tree = ast.parse(text)
         imports = imports_of(tree)
         other = {}
+        if own is not None:
+            maker = own[1].partition("_")[0]
+            for node in tree.body:
+                if isinstance(node, ast.FunctionDef):
+                    node.name, old = f"_{maker}_{node.name.strip('_')}", node.name
+                    node.name = own[1] if old == own[0] else node.name
+                    other[old] = node.name
         for name in imports.keys() & taken:
             other[name] = f"{name}_"  # no name of a graph ends so
             imports[other[name]] = _bound_as(imports.pop(name), other[name])

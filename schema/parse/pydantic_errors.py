@@ -42,18 +42,22 @@ _BARE_LABELS = {"int", "float", "str", "bool"}
 _NODE = 5  # functions, its name, nodes, the node's name, a field: the branches follow
 
 
-def field_diagnostics(error: ValidationError, data: Any) -> list[Diagnostic]:
+def field_diagnostics(
+    error: ValidationError, data: Any, within: tuple[str, ...] = ()
+) -> list[Diagnostic]:
     """One diagnostic per faulty field; the branches of a union that fail are one.
 
     Args:
         error: what Pydantic found.
         data: the plain data that it found it in.
+        within: the part of it that was validated.
     """
     found: dict[tuple[str, str], list[str]] = {}
     hints: dict[str, str] = {}
-    for path, item in _without_shallow_branches(
-        error.errors(include_url=False, include_context=False)
-    ):
+    items: list[Any] = list(error.errors(include_url=False, include_context=False))
+    for item in items:
+        item["loc"] = (*within, *item["loc"])
+    for path, item in _without_shallow_branches(items):
         hinted = len(found) < 20
         message, hint = _message(item, hints=hinted)
         if hinted and item["type"] == "extra_forbidden":

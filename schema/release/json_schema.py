@@ -11,12 +11,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..graph import PARAMETER_OPTIONS, Graph
+from ..graph import Graph
 from ..names import RESERVED
+from ..nodes import PARAMETER_OPTIONS
 from ..op import Op, ParamOp, ScopeOp
 from ..op_fields import MODIFIERS
 from ..ops.index import FAMILIES
-from ..registry import definition
+from ..registry import CUSTOM, definition
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 GRAPH = "schema/graph.schema.json"
@@ -52,6 +53,8 @@ def graph_schema() -> dict[str, Any]:
         nodes["patternProperties"][pattern] = {"$ref": "#/$defs/node"}
     files = [f"release/nodes/{family}.json" for family in FAMILIES]
     names = [{"$ref": f"{file}#/$defs/names"} for file in files]
+    # What the fields of an op are that is no core op, its body or its class says.
+    names.append({"type": "string", "pattern": f"^{CUSTOM.pattern}$"})
     defs["node"] = {
         "type": "object",
         "properties": {"op": {"description": _NOTES["op"], "anyOf": names}},

@@ -13,7 +13,7 @@ from ..registry import definition
 def check_names(graph: Graph, report: Report) -> None:
     """Names that would shadow an op, each other, or mean two things at once."""
     keys = {n.op for f in graph.functions.values() for n in f.nodes.values()}
-    ops = {d.python_name for d in map(definition, keys) if d is not None}
+    ops = {d.python_name for d in map(definition, keys) if d and d.is_core}
     for kind, names in (("name", [graph.name]), ("functions", graph.functions)):
         for name in names:
             if name in ops:

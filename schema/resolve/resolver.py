@@ -7,6 +7,8 @@ from ..expressions import ExpressionError, names
 from ..fields import is_expression
 from ..graph import Graph
 from ..pause import uncollected
+from ..registry import Definition, registered
+from .custom import has_custom, resolve_custom
 from .dims import bind_dims, check_constraints
 from .names import call_order, check_attributes, check_names
 from .parameters import check_leaves
@@ -27,27 +29,45 @@ def program(graph: Graph) -> Program:
     Raises:
         SpecError: every fault of meaning in one error.
     """
-    result, report = _resolved(graph)
+    result, report, _ = _resolved(graph)
     if result is None or not report.ok:
         raise SpecError(report.errors)
     return result
 
 
-def _resolved(graph: Graph) -> tuple[Program | None, Report]:
-    return graph.once("_resolved", _resolve)
+_Resolved = tuple[Program | None, Report, tuple[Definition, ...] | None]
+"""With what was registered, where it depends on that."""
 
 
-def _resolve(graph: Graph) -> tuple[Program | None, Report]:
+def _resolved(graph: Graph) -> _Resolved:
+    found = graph.once("_resolved", _resolve)
+    if found[2] is not None and found[2] != registered():
+        graph.forget("_resolved")
+        found = graph.once("_resolved", _resolve)
+    return found
+
+
+def _resolve(graph: Graph) -> _Resolved:
     with uncollected():
-        return Resolver(graph).resolve()
+        if has_custom(graph):
+            return *resolve_custom(graph, _resolve_as), registered()
+        return *Resolver(graph, graph, Report()).resolve(), None
+
+
+def _resolve_as(
+    graph: Graph, source: Graph, report: Report
+) -> tuple[Program | None, Report]:
+    return Resolver(graph, source, report).resolve()
 
 
 class Resolver:
     """The checks of one graph, in the order in which they may rely on each other."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, source: Graph, report: Report) -> None:
+        """`graph` is what is checked; `source` is it as the file has it."""
         self.graph = graph
-        self.report = Report()
+        self.source = source
+        self.report = report
         self.bound: dict[str, BoundFunction] = {}
         self.dims: dict[str, dict[str, tuple[str, int]]] = {}
 
@@ -78,11 +98,11 @@ class Resolver:
             return None, report
         assert isinstance(tree, dict)
         check_leaves(tree, report)
-        reached = {i.name for i in instances.made.values()}
+        reached = {i.name for i in instances.made.values()} | {*graph.ops.values()}
         for name in graph.functions:
             if name not in reached:
                 report.warn("unused-function", name, "nothing calls this function")
-        result = Program(graph, entries, list(instances.made.values()), tree)
+        result = Program(self.source, entries, list(instances.made.values()), tree)
         return (result if report.ok else None), report
 
     def _check_expressions(self, name: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..graph import Function, Graph, dump_node
+from ..graph import Function, Graph
+from ..nodes import dump_node
 from ..parse.reader import read_plain
 
 WIDTH = 120

@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Iterator
 from typing import Any
 
+from ..custom import Custom
 from ..fields import is_expression
 from ..graph import Graph
 from ..op import Op
@@ -63,7 +64,14 @@ def _node_order(graph: Graph, name: str) -> list[str]:
 
 
 def references(op: Op) -> Iterator[str]:
-    """Every reference of a node: `name` or `name.output`."""
+    """Every reference of a node: `name` or `name.output`.
+
+    Of an op that is no core op, all its texts: what of them are references says a body
+    or a class, and no more than an order hangs on it.
+    """
+    if isinstance(op, Custom):
+        yield from _texts(op.given)
+        return
     fields = op.fields()
     for field in (*fields.operands, *fields.slots):
         value = getattr(op, field)
@@ -74,3 +82,11 @@ def references(op: Op) -> Iterator[str]:
         for item in items:
             if isinstance(item, str) and not is_expression(item):
                 yield item
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)

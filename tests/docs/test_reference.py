@@ -10,7 +10,7 @@ from docs.pages import ROOT, blocks, prose
 from pydantic import TypeAdapter
 
 from blox.dev import op_docs as reference
-from blox.dev.symbolic import symbolic
+from blox.ops.symbolic import symbolic
 from blox.schema import op_class, op_names
 from blox.schema.initializers import Initializer
 from blox.schema.op import Op, ParamOp

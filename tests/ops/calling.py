@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from blox.ops.library import argument, op_function
 from blox.schema import Op, op_class
-from blox.schema.graph import AnyOp
+from blox.schema.nodes import AnyOp
 
 NODE: TypeAdapter[Op] = TypeAdapter(AnyOp)
 

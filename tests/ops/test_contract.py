@@ -14,7 +14,7 @@ from ops.rows import ROWS, TORCH, Row
 
 from blox.dev.op_check import missing, not_carried
 from blox.schema import Op, op_class, op_names
-from blox.schema.graph import dump_node
+from blox.schema.nodes import dump_node
 from blox.schema.op import ScopeOp
 
 NAMES = sorted(ROWS)

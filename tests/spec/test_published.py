@@ -61,12 +61,20 @@ def test_specs_are_valid(validator: Any, data: Data) -> None:
     assert [e.message for e in validator.iter_errors(canonical)] == []
 
 
+def test_ops_that_are_no_core_ops_are_valid(validator: Any) -> None:
+    node = {"op": "acme:rope", "x": "x", "dims": [1, 2], "mode": "fast"}
+    data = {**spec({"n": node}), "ops": {"acme:rope@2": "main"}}
+    assert [e.message for e in validator.iter_errors(data)] == []
+
+
 WRONG: list[tuple[str, Data]] = [
     ("field of a graph", {**TINY, "evil": 1}),
     ("version", {**TINY, "format": "blox/2"}),
     ("no format", {k: v for k, v in TINY.items() if k != "format"}),
     ("field of a node", spec({"n": {**RELU, "evil": 1}})),
     ("op", spec({"n": {"op": "evil", "x": "x"}})),
+    ("op without a maker", spec({"n": {"op": ":rope", "x": "x"}})),
+    ("body of a core op", {**TINY, "ops": {"relu": "main"}}),
     ("no op", spec({"n": {"x": "x"}})),
     ("no operand", spec({"n": {"op": "relu"}})),
     ("name of a node", spec({"n n": RELU})),

@@ -1,0 +1,75 @@
+"""The function of a registered op beside the body that a Graph has of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from blox.schema import Graph
+from blox.schema.diagnostics import Diagnostic
+from blox.schema.registry import definition
+from blox.schema.resolve.custom import custom_ops, with_bodies
+
+from .contract import difference
+
+TOLERANCE = 1e-4
+
+
+def has_both(graph: Graph) -> bool:
+    """True where an op of the Graph is registered here and has a body there."""
+    used = set(custom_ops(graph))
+    return any(key in used and definition(key) is not None for key in graph.ops)
+
+
+def compare_bodies(graph: Graph, params: Any) -> Iterator[Diagnostic]:
+    """Where the registered functions give other numbers than the bodies.
+
+    Every entry runs once each way on small random inputs.
+    """
+    import jax
+
+    from blox.runtime.build import build
+
+    other = with_bodies(graph)
+    for entry, instance in graph.program().entries.items():
+        inputs = _inputs(graph, instance)
+        if inputs is None:
+            continue
+        found, _ = jax.jit(build(graph, entry))(params, **inputs)
+        wanted, _ = jax.jit(build(other, entry))(params, **inputs)
+        names = instance.function.outputs
+        if not isinstance(found, dict):
+            found, wanted = ({next(iter(names)): x} for x in (found, wanted))
+        for name in names:
+            if problem := difference(found[name], wanted[name], TOLERANCE):
+                text = f"{problem}, by the registered ops beside their bodies"
+                yield Diagnostic("op-body", f"{entry}.outputs.{name}", text)
+
+
+def _inputs(graph: Graph, instance: Any) -> dict[str, Any] | None:
+    """Small random inputs of an entry; None where no sizes are known to fit."""
+    import jax
+    import numpy as np
+
+    from blox.shapes.declared import Declared, bounds_of, relations_of
+    from blox.shapes.samples import Samples
+
+    given = instance.function.inputs
+    declared = Declared(given, instance.values)
+    samples = Samples(declared, [*given], bounds_of(graph), relations_of(graph))
+    sizes = next(iter(samples), None)
+    if sizes is None:
+        return None
+    random = np.random.default_rng(0)
+    found: dict[str, Any] = {}
+    for name, spec in given.items():
+        if spec.dtype == "key":
+            found[name] = jax.random.key(0)
+            continue
+        shape = sizes.shape(name, spec.shape, instance.values)
+        if spec.dtype == "float" or "float" in spec.dtype:
+            dtype = "float32" if spec.dtype == "float" else spec.dtype
+            found[name] = jax.numpy.asarray(random.normal(size=shape), dtype)
+        else:
+            found[name] = jax.numpy.asarray(random.integers(0, 2, shape), spec.dtype)
+    return found
