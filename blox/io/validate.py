@@ -70,11 +70,13 @@ def _of_path(path: PathLike, report: Report) -> Graph:
         graph = parse_spec(spec_files(place))
         report.extend(validate_structure(graph))
         if report.ok and is_single(place):
-            report.extend(_misfits(graph, lambda: headers_of_file(Source(place))))
+            with typed_faults(place):
+                report.extend(_misfits(graph, lambda: headers_of_file(Source(place))))
         return graph
     with spec_faults(place):
         require_folder(place)
-    graph, findings = read_folder(place, lambda folder: _of_folder(path, folder))
+    with typed_faults(place):
+        graph, findings = read_folder(place, lambda folder: _of_folder(path, folder))
     report.extend(findings)
     return graph
 
@@ -88,10 +90,9 @@ def _of_folder(path: PathLike, folder: Folder) -> tuple[Graph, list[Diagnostic]]
         hub.with_weights(path, folder.path)
         if folder.log is not None or any(folder.path.glob("params*.safetensors*")):
             findings += _misfits(graph, lambda: headers_of(folder))
-        with typed_faults(folder.path):
-            file = folder.open(EXAMPLES)
-            if file is not None:
-                read_examples(file, graph)
+        file = folder.open(EXAMPLES)
+        if file is not None:
+            read_examples(file, graph)
     return graph, [*folder.pending(), *findings]
 
 
