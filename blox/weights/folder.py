@@ -133,9 +133,11 @@ def _look(folder: Path, name: str, log: Log | None) -> _Look:
                 return _Look(hidden, Identity.of(status))
         elif log is not None and name in log.remove:
             return _Look(path)
-        if inner_name(name) and status_of(path) is None:
+        status = status_of(path) if inner_name(name) else None
+        if status is None and inner_name(name):
             return _Look(path)
-        path, status = contained(folder, name)
+        if status is None or "/" in name or not stat.S_ISREG(status.st_mode):
+            path, status = contained(folder, name)  # which follows links
         return _Look(path, Identity.of(status))
     except WeightsError as error:
         return _Look(path, fault=error)

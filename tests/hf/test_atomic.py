@@ -1,0 +1,105 @@
+"""A checkpoint is replaced whole, with the folder of its pooling, and is on the disk."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from hf.checkpoints import TINY
+
+import blox as bx
+from blox.weights import commit, finish
+
+GRAPH, PARAMS = bx.from_hf(TINY)
+FILES = [
+    "1_Pooling/config.json",
+    "config.json",
+    "model.safetensors",
+    "modules.json",
+    "sentence_bert_config.json",
+]
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def other() -> dict[str, Any]:
+    return jax.tree.map(lambda a: np.asarray(a) + 1, PARAMS)
+
+
+def test_all_that_is_written_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: set[tuple[int, int]] = set()
+
+    def fsync(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        synced.add((status.st_dev, status.st_ino))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    bx.to_hf(tmp_path / "m", GRAPH, PARAMS, max_shard_size=10_000)
+    written = [tmp_path / "m", *(tmp_path / "m").rglob("*")]
+    assert len(written) > 8
+    for path in written:
+        status = path.stat()
+        assert stat.S_ISDIR(status.st_mode) or status.st_size
+        assert (status.st_dev, status.st_ino) in synced, path
+
+
+def test_an_interrupted_export_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bx.to_hf(tmp_path, GRAPH, PARAMS)
+    assert files(tmp_path) == FILES
+    (tmp_path / "tokenizer.json").write_text("mine")
+    (tmp_path / "1_Pooling" / "notes.md").write_text("mine")
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "finish", lambda folder: False)
+        bx.to_hf(tmp_path, GRAPH, other())
+    with pytest.warns(UserWarning, match="a save that was interrupted"):
+        _, params = bx.from_hf(tmp_path)
+    for found, expected in zip(
+        jax.tree.leaves(params), jax.tree.leaves(other()), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+    assert finish(tmp_path)
+    assert files(tmp_path) == sorted([*FILES, "1_Pooling/notes.md", "tokenizer.json"])
+    assert (tmp_path / "tokenizer.json").read_text() == "mine"
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_failing_disk_leaves_the_old_one(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bx.to_hf(tmp_path, GRAPH, PARAMS)
+    before = {name: (tmp_path / name).read_bytes() for name in FILES}
+
+    def fail(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, fail)
+        with pytest.raises(bx.WeightsError, match="No space left"):
+            bx.to_hf(tmp_path, GRAPH, other())
+    assert files(tmp_path) == FILES
+    assert {name: (tmp_path / name).read_bytes() for name in FILES} == before
+
+
+def test_layers_are_taken_apart_one_at_a_time(tmp_path: Path) -> None:
+    """No second model stands in memory while the first is written."""
+    from blox.importers.hf.families.bert import MODULES
+    from blox.importers.hf.names import Scattered, places
+    from blox.io.save import check_params
+
+    arrays = check_params(GRAPH, PARAMS)
+    found = places(MODULES, GRAPH.program().leaves())
+    made = Scattered(found, arrays)
+    assert len(made) == len(found) > len(arrays)
+    for place in found:
+        assert np.shares_memory(made[place.name], np.asarray(arrays[place.path]))
