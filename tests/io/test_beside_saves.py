@@ -65,9 +65,11 @@ def load_whole(folder: Path, *, mmap: bool) -> int:
 def test_two_savers_and_a_reader(tmp_path: Path) -> None:
     found = set()
     with savers(tmp_path, 2):
-        for turn in range(30):
+        for turn in range(1000):
             found.add(load_whole(tmp_path, mmap=turn % 2 == 0))
-    assert len(found) > 3
+            if len(found) > 5:
+                break
+    assert len(found) > 5
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
 
 
