@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--sync", action="store_true")
     arguments = parser.parse_args()
     if not arguments.sync:
-        os.fsync = lambda descriptor: None
+        setattr(os, "fsync", lambda descriptor: None)  # noqa: B010
     print(f"{'milliseconds':24}" + "".join(f"{n:>16}" for n in arguments.sizes))
     for title, limit in (("leaves", None), ("shards", 64)):
         found: dict[str, list[float]] = {}

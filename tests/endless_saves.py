@@ -35,7 +35,12 @@ def model(number: int) -> tuple[Graph, dict[str, Any]]:
 
 def main(folder: Path, first: int) -> None:
     stop = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+
+    def wait() -> None:
+        sys.stdin.read()
+        stop.set()
+
+    threading.Thread(target=wait, daemon=True).start()
     number = first
     while not stop.is_set():
         graph, params = model(number)

@@ -79,7 +79,7 @@ def _index(index: Index) -> tuple[Any, ...]:
 def _nbytes(shape: tuple[int, ...], dtype: Any) -> int:
     import numpy as np
 
-    return math.prod(shape) * np.dtype(dtype).itemsize
+    return math.prod(shape) * int(np.dtype(dtype).itemsize)
 
 
 def _aligned(shape: tuple[int, ...], dtype: Any) -> Array:

@@ -30,7 +30,8 @@ def files(folder: Path) -> list[str]:
 
 
 def other() -> dict[str, Any]:
-    return jax.tree.map(lambda a: np.asarray(a) + 1, PARAMS)
+    more: dict[str, Any] = jax.tree.map(lambda a: np.asarray(a) + 1, PARAMS)
+    return more
 
 
 def test_all_that_is_written_is_synced(

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def test_a_system_that_refuses(
     for act in ("load", "validate", "verify"):
         with monkeypatch.context() as patch:
             patch.setattr(os, call, refuse)
-            lines = reported(lambda act=act: ACTS[act](tmp_path))
+            lines = reported(partial(ACTS[act], tmp_path))
         expected = call == "lstat" or name != ".blox-commit.json"
         assert len(lines) == expected, lines
         assert all(ERRORS[number] in line for line in lines)
@@ -143,7 +144,8 @@ def test_a_system_that_refuses(
 def test_a_folder_that_vanishes(
     act: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    headers_of = reading.headers_of
+    from blox.weights.reading import headers_of
+
     bx.save(tmp_path / "m", GRAPH, PARAMS)
 
     def vanish(folder: Any) -> Any:

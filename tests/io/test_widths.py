@@ -154,7 +154,7 @@ def test_two_loads_share_nothing_that_can_change(tmp_path: Path) -> None:
     (one, first), (two, second) = bx.load(tmp_path), bx.load(tmp_path)
     assert one == two
     with pytest.raises(Exception, match="a Graph can't be changed"):
-        one.functions["main"] = one.functions["block"]  # type: ignore[index]
+        one.functions["main"] = one.functions["block"]
     first["out"]["extra"] = 1
     del first["h"]
     assert sorted(second) == ["h", "out"]

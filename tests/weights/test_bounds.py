@@ -99,7 +99,7 @@ def test_counting_takes_no_memory(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("few")
 def test_tensors_are_counted_over_all_files(tmp_path: Path) -> None:
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for shard in range(3):
         names = [f"{shard}.{i}" for i in range(200)]
         name = f"params-{shard + 1:05d}-of-00003.safetensors"
