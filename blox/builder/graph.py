@@ -12,6 +12,7 @@ from blox.schema.expressions import ExpressionError, evaluate
 from blox.schema.graph import FORMAT
 from blox.shapes.check import check_shapes
 
+from .bodies import Ops, named, with_ops
 from .lanes import Lanes, Shapes
 from .records import Record
 from .signatures import signature
@@ -169,6 +170,7 @@ class GraphBuilder:
         self,
         *,
         entries: Sequence[str] | None = None,
+        ops: Ops | None = None,
         description: str = "",
         license: str = "",
         source: str = "",
@@ -181,6 +183,8 @@ class GraphBuilder:
 
         Args:
             entries: another order of the entries; the first is what `bx.build` builds.
+            ops: the functions that are bodies of ops, by name of the op: a call of such
+                a function is written as a node of the op.
             description: what the model is. The others: what people want to know of it.
 
         Raises:
@@ -205,7 +209,11 @@ class GraphBuilder:
             "extra": extra or {},
         }
         functions = {n: _plain(self.records[n]) for n in self._order(names)}
-        made = self._plain_graph(functions, entries=names, metadata=metadata)
+        bodies = named(ops or {}, functions)
+        functions = with_ops(functions, bodies)
+        made = self._plain_graph(
+            functions, entries=names, metadata=metadata, ops=bodies
+        )
         made.program()
         report = Report()
         check_shapes(made, report)

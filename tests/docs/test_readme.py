@@ -1,4 +1,4 @@
-"""README.md and docs/generate.md are run: code, commands, output, excerpts."""
+"""README.md and pages of docs are run: code, commands, output, excerpts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from docs.pages import ROOT
 from docs.running import run_page
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-RUN = [ROOT / "README.md", ROOT / "docs" / "generate.md"]
+RUN = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("generate", "custom_ops")),
+]
 CHECKPOINT = "all-MiniLM-L6-v2"
 
 
@@ -24,6 +27,7 @@ def test_the_page_is_true(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     shutil.copytree(ROOT / "tests" / "hf" / "tiny_bert", CHECKPOINT)
+    shutil.copy(ROOT / "examples" / "acme_ops.py", tmp_path)
     assert run_page(page, exact=False) == []
 
 
@@ -39,6 +43,7 @@ def test_the_page_is_true_of_minilm(
     monkeypatch.syspath_prepend(tmp_path)
     # Copied: blox refuses links that lead out of a checkpoint.
     shutil.copytree(Path(spec.origin).parent / "model", CHECKPOINT)
+    shutil.copy(ROOT / "examples" / "acme_ops.py", tmp_path)
     assert run_page(page, exact=True) == []
 
 

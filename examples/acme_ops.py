@@ -1,0 +1,44 @@
+"""An op that is no core op: its spec class and its function, registered with blox."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import jax
+from jax import Array
+
+import blox as bx
+from blox.schema.fields import Float, Tensor
+from blox.schema.op import Op
+
+
+class SoftCap(Op):
+    """`cap * tanh(x / cap)`: x, kept between -cap and cap. (...) -> (...)."""
+
+    op: Literal["acme:soft_cap"] = "acme:soft_cap"
+    x: Tensor
+    cap: Float = 30.0
+
+
+def soft_cap(x: Array, *, cap: float) -> Array:
+    """x, kept between -cap and cap."""
+    return cap * jax.numpy.tanh(x / cap)
+
+
+bx.register(SoftCap, soft_cap)
+
+
+def soft_cap_body(f: bx.FunctionBuilder, x: bx.Value, *, cap: str) -> bx.Value:
+    """The same of core ops, for readers that don't have this file."""
+    return f.multiply("out", f.tanh("bent", f.divide("part", x, cap)), cap)
+
+
+if __name__ == "__main__":
+    b = bx.GraphBuilder("capped", width=4)
+
+    @b.entry(x=bx.Input(["batch", "$width"]))
+    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+        return f.call("capped_x", soft_cap_body, x, cap=2.0)
+
+    graph = b.graph(ops={"acme:soft_cap": soft_cap_body})
+    print(bx.build(graph)({}, jax.numpy.arange(4.0)[None])[0])
