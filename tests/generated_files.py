@@ -27,8 +27,11 @@ def executed(source: str) -> dict[str, Any]:
     return names
 
 
-def inputs_of(instance: Instance, *, optional: bool) -> list[Any]:
+def inputs_of(
+    instance: Instance, *, optional: bool, sizes: Mapping[str, int] | None = None
+) -> list[Any]:
     """The shapes and dtypes of every input, or of those that have to be there."""
+    known = SIZES if sizes is None else sizes
     arrays = []
     for given in instance.function.inputs.values():
         if given.optional and not optional:
@@ -37,15 +40,18 @@ def inputs_of(instance: Instance, *, optional: bool) -> list[Any]:
         for dim in given.shape or ():
             if dim == "...":
                 shape += [2, 3]
+            elif dim == "_":
+                shape.append(3)
             elif isinstance(dim, int):
                 shape.append(dim)
             elif dim.startswith("$"):
-                shape.append(evaluate(dim, instance.values))
+                shape.append(max(evaluate(dim, {**instance.values, **known}), 0))
             else:
-                shape.append(SIZES[dim])
+                shape.append(known[dim])
         dtype = "float32" if given.dtype == "float" else given.dtype
         if dtype == "key":
-            arrays.append(jax.eval_shape(lambda: jax.random.key(0)))
+            key = jax.eval_shape(lambda: jax.random.key(0))
+            arrays.append(jax.ShapeDtypeStruct(shape, key.dtype))
         else:
             arrays.append(jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)))
     return arrays

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from blox.cli.output import existing, fail, place, say
-from blox.cli.writing import keep_apart
+from blox.cli.writing import Target, keep_apart
 from blox.show.printable import printable
 
 WEIGHTS = ("params*.safetensors", "params*.safetensors.index.json")
@@ -23,14 +23,7 @@ def init(
             show_default=False,
         ),
     ],
-    dst: Annotated[
-        str,
-        typer.Argument(
-            metavar="DST",
-            help="The model folder to write, or one .safetensors file.",
-            show_default=False,
-        ),
-    ],
+    dst: Target,
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of the key.")
     ] = 0,

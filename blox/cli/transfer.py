@@ -10,7 +10,7 @@ import typer
 from blox.cli.app import OPTIONS, example_text
 from blox.cli.init import WEIGHTS
 from blox.cli.output import existing, place, say, usage
-from blox.cli.writing import keep_apart
+from blox.cli.writing import Target, keep_apart
 from blox.show.printable import printable
 
 CHECKPOINT = ("config.json", "model*.safetensors", "model*.safetensors.index.json")
@@ -47,14 +47,7 @@ def import_hf(
             show_default=False,
         ),
     ],
-    dst: Annotated[
-        str,
-        typer.Argument(
-            metavar="DST",
-            help="The model folder to write, or one .safetensors file.",
-            show_default=False,
-        ),
-    ],
+    dst: Target,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the model that is in DST.")
     ] = False,

@@ -7,8 +7,20 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from blox.cli.output import fail
+
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="DST",
+        help="The model folder to write, or one .safetensors file.",
+        show_default=False,
+    ),
+]
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -10,11 +10,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from generated_files import executed, functions, ways
+from generated_files import executed, functions, inputs_of, ways
 
 import blox as bx
 from blox.schema import BloxError, Graph, ModelError, from_bytes
-from blox.schema.expressions import evaluate
 
 SIZES = (2, 3, 4, 5, 8, 1, 16)
 """Sizes that dims get, in this order, until they are within the bounds."""
@@ -140,7 +139,8 @@ def _arguments(
 ) -> list[Any] | None:
     """Inputs of an entry that fit; None where none of the sizes tried do."""
     for sizes in _sizes(graph, entry):
-        args = list(_inputs(graph, entry, sizes, optional))
+        instance = graph.program().entries[entry]
+        args = inputs_of(instance, optional=optional, sizes=sizes)
         try:
             jax.eval_shape(loaded, params, *args)
         except ModelError as error:
@@ -160,33 +160,6 @@ def _sizes(graph: Graph, entry: str) -> Iterator[dict[str, int]]:
     )
     for chosen in islice(product(SIZES, repeat=len(dims)), TRIED):
         yield dict(zip(dims, chosen, strict=True))
-
-
-def _inputs(
-    graph: Graph, entry: str, sizes: dict[str, int], optional: bool
-) -> Iterator[Any]:
-    instance = graph.program().entries[entry]
-    for given in instance.function.inputs.values():
-        if given.optional and not optional:
-            continue
-        shape: list[int] = []
-        for dim in given.shape or ():
-            if dim == "...":
-                shape += [2]
-            elif dim == "_":
-                shape.append(3)
-            elif isinstance(dim, int):
-                shape.append(dim)
-            elif dim.startswith("$"):
-                shape.append(max(evaluate(dim, {**instance.values, **sizes}), 0))
-            else:
-                shape.append(sizes[dim])
-        if given.dtype == "key":
-            key = jax.eval_shape(lambda: jax.random.key(0))
-            yield jax.ShapeDtypeStruct(shape, key.dtype)
-        else:
-            dtype = "float32" if given.dtype == "float" else given.dtype
-            yield jax.ShapeDtypeStruct(shape, jnp.dtype(dtype))
 
 
 def _largest(jaxpr: Any) -> int:
