@@ -1,0 +1,52 @@
+"""The work of every step grows as a model does: calls are counted, at three sizes.
+
+The kinds of models and the steps are those of `benchmarks/growth.py`, which has seconds.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from imports import ROOT
+from work import counted
+
+SIZE = 40
+
+
+def growth() -> Any:
+    """The benchmark as a module."""
+    if "growth" not in sys.modules:
+        file = ROOT / "benchmarks" / "growth.py"
+        spec = importlib.util.spec_from_file_location("growth", file)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["growth"] = module
+        spec.loader.exec_module(module)
+    return sys.modules["growth"]
+
+
+ROWS = [
+    (step, kind)
+    for step, kind in growth().rows(list(growth().STEPS), list(growth().KINDS))
+    if step not in growth().WITH_ARRAYS or kind in ("nodes", "leaves", "shards")
+]
+
+
+@pytest.mark.parametrize(("step", "kind"), ROWS)
+def test_work_grows_linearly(step: str, kind: str, tmp_path: Path) -> None:
+    def calls(size: int) -> int:
+        case = growth().Case(kind, size, tmp_path / str(size))
+        work = getattr(case, step)()
+        with counted() as count:
+            work()
+        return count.calls
+
+    calls(4)  # imports, caches
+    small, middle, large = (calls(n * SIZE) for n in (1, 2, 4))
+    # Twice the items for twice the work, whatever the first one costs.
+    assert large - middle < 2.4 * (middle - small) + 1000, (small, middle, large)
