@@ -1,33 +1,14 @@
-"""Growth of what needs no JAX: parse, resolve, canonical text, reorder, over n parts.
-
-    python benchmarks/growth_schema.py [--parts 500 8000] [--only calls]
-
-For each kind of part a Graph of n of them: nodes, calls, functions, inputs, outputs,
-leaves, attributes, constraints, and files that are at fault everywhere. Prints the CPU
-seconds of each stage at every n and the exponent between the first and the last: 1 is
-linear. The goal is at most 1.3 wherever a stage takes 50 ms.
-"""
+"""Kinds of models that can be of any size: a Graph as data with n parts of a kind."""
 
 from __future__ import annotations
 
-import argparse
-import gc
-import json
 import math
-import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from blox.schema import Graph, SpecError, from_bytes, to_json
-from blox.schema.write.reorder import reorder
 
 Data = dict[str, Any]
 X: Data = {"shape": ["batch", 8], "dtype": "float"}
-GOAL = 1.3
+LINEAR: Data = {"op": "linear", "in_features": 8, "out_features": 8}
 
 
 def spec(main: Data, functions: Data | None = None, **more: Any) -> Data:
@@ -36,30 +17,94 @@ def spec(main: Data, functions: Data | None = None, **more: Any) -> Data:
 
 
 def chain(n: int, node: Callable[[int, str], Data]) -> Data:
-    nodes, x = {}, "x"
+    made, x = {}, "x"
     for i in range(n):
-        nodes[f"n{i}"] = node(i, x)
+        made[f"n{i}"] = node(i, x)
         x = f"n{i}"
-    return {"inputs": {"x": X}, "nodes": nodes, "outputs": {"y": x}}
+    return {"inputs": {"x": X}, "nodes": made, "outputs": {"y": x}}
 
 
 def relu(i: int, x: str) -> Data:
     return {"op": "relu", "x": x}
 
 
-ID: Data = {"inputs": {"x": {}}, "nodes": {"n": relu(0, "x")}, "outputs": {"y": "n"}}
-
-
 def call(function: str, x: str, **more: Any) -> Data:
     return {"op": "call", "function": function, "inputs": {"x": x}, **more}
 
 
+def layer() -> Data:
+    """A function with two arrays."""
+    body = {"l": {**LINEAR, "x": "x"}, "r": {"op": "relu", "x": "l"}}
+    return {"inputs": {"x": {}}, "nodes": body, "outputs": {"x": "r"}}
+
+
 def nodes(n: int) -> Data:
-    return spec(chain(n, relu))
+    """A flat chain of layers and elementwise ops."""
+    kinds: list[Data] = [
+        LINEAR,
+        {"op": "relu"},
+        {"op": "layer_norm", "features": 8, "eps": 1e-5},
+        {"op": "multiply", "b": 0.5},
+    ]
+
+    def node(i: int, last: str) -> Data:
+        kind = kinds[i % 4]
+        return {**kind, "a" if kind["op"] == "multiply" else "x": last}
+
+    return spec(chain(n, node))
 
 
 def calls(n: int) -> Data:
-    return spec(chain(n, lambda i, x: call("f", x)), {"f": ID})
+    """Calls of one function, each with arrays of its own."""
+    return spec(chain(n, lambda i, x: call("f", x)), {"f": layer()})
+
+
+def functions(n: int) -> Data:
+    """Functions, each called once."""
+    made = {f"f{i}": layer() for i in range(n)}
+    return spec(chain(n, lambda i, x: call(f"f{i}", x)), made)
+
+
+def joined(names: list[str]) -> Data:
+    return {"op": "concatenate", "xs": names, "axis": -1}
+
+
+def inputs(n: int) -> Data:
+    """Inputs of an entry, all of them operands of one node."""
+    given = dict.fromkeys([f"x{i}" for i in range(n)], X)
+    made = {"all": joined([*given])}
+    return spec({"inputs": given, "nodes": made, "outputs": {"y": "all"}})
+
+
+def operands(n: int) -> Data:
+    """Operands of one node, each the result of another."""
+    made: Data = {f"a{i}": relu(i, "x") for i in range(n)}
+    made["all"] = joined([*made])
+    return spec({"inputs": {"x": X}, "nodes": made, "outputs": {"y": "all"}})
+
+
+def outputs(n: int) -> Data:
+    """Outputs of an entry, each the result of a node."""
+    main = chain(n, relu)
+    return spec({**main, "outputs": {f"y{i}": f"n{i}" for i in range(n)}})
+
+
+def copies(n: int) -> Data:
+    """Copies of an unrolled repeat."""
+    h = {"op": "repeat", "function": "f", "count": n, "carry": {"x": "x"}}
+    return spec(chain(1, lambda i, x: h | {"scan": False}), {"f": layer()})
+
+
+def leaves(n: int) -> Data:
+    """Arrays, one a node."""
+    made: Data = {f"p{i}": {"op": "param", "shape": [8]} for i in range(n)}
+    made["all"] = joined([*made])
+    return spec({"inputs": {"x": X}, "nodes": made, "outputs": {"y": "all"}})
+
+
+def shards(n: int) -> Data:
+    """Arrays, each in a file of its own."""
+    return leaves(n)
 
 
 def variants(n: int) -> Data:
@@ -73,13 +118,6 @@ def variants(n: int) -> Data:
     many = min(n // 8, 1_900)
     made = chain(n, lambda i, x: call("f", x, attributes={"a": 1 + i % many}))
     return spec(made, {"f": f})
-
-
-def functions(n: int) -> Data:
-    n //= 5  # of which there are at most 2,000
-    return spec(
-        chain(n, lambda i, x: call(f"f{i}", x)), {f"f{i}": ID for i in range(n)}
-    )
 
 
 def wide(n: int) -> Data:
@@ -116,11 +154,6 @@ def optional(n: int) -> Data:
     return spec(chain(side, lambda i, x: call("f", x)), {"f": inner})
 
 
-def outputs(n: int) -> Data:
-    main = chain(n, relu)
-    return spec({**main, "outputs": {f"y{i}": f"n{i}" for i in range(n)}})
-
-
 def parts(n: int) -> Data:
     """One node of n outputs, each of which is used."""
     names = [f"p{i}" for i in range(n)]
@@ -132,13 +165,6 @@ def parts(n: int) -> Data:
         "outputs": {f"y{i}": f"n{i}" for i in range(n)},
     }
     return spec(main)
-
-
-def leaves(n: int) -> Data:
-    def linear(i: int, x: str) -> Data:
-        return {"op": "linear", "x": x, "in_features": 8, "out_features": 8}
-
-    return spec(chain(n, linear))
 
 
 def tied(n: int) -> Data:
@@ -189,6 +215,9 @@ def metadata(n: int) -> Data:
     return spec(chain(1, relu), metadata={"extra": extra, "tags": list(extra)})
 
 
+# Files that are at fault everywhere
+
+
 def unknown_references(n: int) -> Data:
     return spec(chain(n, lambda i, x: {"op": "relu", "x": f"m{i}"}))
 
@@ -213,55 +242,26 @@ def conflicts(n: int) -> Data:
     return spec(chain(n, linear))
 
 
-KINDS: list[Callable[[int], Data]] = [
-    *(nodes, calls, variants, functions, wide, optional, outputs, parts, leaves, tied),
-    *(attributes, of_functions, constraints, dims, entries, metadata),
-    *(unknown_references, unknown_ops, unknown_fields, unused, conflicts),
+Kind = Callable[[int], Data]
+
+WHOLE: list[Kind] = [
+    *(nodes, calls, functions, inputs, operands, outputs, copies, leaves),
 ]
-
-
-def stages(data: Data) -> Iterator[tuple[str, float]]:
-    """The CPU seconds of each stage, as far as the Graph gets."""
-    text = json.dumps(data).encode()
-
-    def timed(stage: Callable[[], Any]) -> tuple[Any, float]:
-        gc.collect()
-        start = time.process_time()
-        try:
-            found = stage()
-        except SpecError:
-            found = None
-        return found, time.process_time() - start
-
-    graph, seconds = timed(lambda: from_bytes(text))
-    yield "read", seconds
-    if not isinstance(graph, Graph):
-        return
-    yield "resolve", timed(graph.program)[1]
-    yield "text", timed(lambda: to_json(graph))[1]
-    yield "digest", timed(lambda: graph.digest)[1]
-    yield "reorder", timed(lambda: reorder(graph))[1]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parts", type=int, nargs="+", default=[500, 2000, 8000])
-    parser.add_argument("--only", nargs="+", default=[k.__name__ for k in KINDS])
-    given = parser.parse_args()
-    first, last = given.parts[0], given.parts[-1]
-    print(f"{'':20}{'':10}" + "".join(f"{n:>9}" for n in given.parts) + "  exponent")
-    for kind in KINDS:
-        if kind.__name__ not in given.only:
-            continue
-        dict(stages(kind(20)))  # what is made at first use
-        found = [dict(stages(kind(n))) for n in given.parts]
-        for stage in found[-1]:
-            times = [row.get(stage, math.nan) for row in found]
-            slope = math.log(times[-1] / max(times[0], 1e-9)) / math.log(last / first)
-            bad = " <<" if times[-1] > 0.05 and slope > GOAL else ""
-            shown = "".join(f"{t:9.3f}" for t in times)
-            print(f"{kind.__name__:20}{stage:10}{shown}{slope:10.2f}{bad}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+"""Those of which every step is of interest."""
+FILES: list[Kind] = [shards]
+"""Those of files of arrays."""
+SPECS: list[Kind] = [
+    *(variants, wide, optional, parts, tied, attributes, of_functions, constraints),
+    *(dims, entries, metadata),
+]
+"""Those of the spec alone."""
+FAULTY: list[Kind] = [
+    unknown_references,
+    unknown_ops,
+    unknown_fields,
+    unused,
+    conflicts,
+]
+"""Those that are only read."""
+MOST = {"functions": 1_900, "calls": 6_000}
+"""Where the format's own limits end."""
