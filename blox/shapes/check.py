@@ -48,27 +48,25 @@ def check_shapes(graph: Graph, report: Report) -> None:
     were tried pass, `shape-skipped` where a file takes more work than it may.
     """
     program = graph.program()
-    with widths(program), whole_tracebacks():
+    with tracing(program):
         Checker(program, report).check()
 
 
-def widths(program: Program) -> Any:
-    """64-bit types where the model has some."""
+@contextmanager
+def tracing(program: Program) -> Iterator[None]:
+    """64-bit types where the model has some, and errors of JAX as they are: that it cleans
+    their tracebacks takes ten times the trace.
+    """
     wide = any(leaf.dtype in NEEDS_X64 for leaf in program.leaves().values()) or any(
         spec.dtype in NEEDS_X64
         for instance in program.entries.values()
         for spec in instance.function.inputs.values()
     )
-    return jax.enable_x64(wide or bool(jax.config.read("jax_enable_x64")))
-
-
-@contextmanager
-def whole_tracebacks() -> Iterator[None]:
-    """Errors as they are: that JAX cleans their tracebacks takes ten times the trace."""
     before = jax.config.jax_traceback_filtering  # type: ignore[attr-defined]
     jax.config.update("jax_traceback_filtering", "off")
     try:
-        yield
+        with jax.enable_x64(wide or bool(jax.config.read("jax_enable_x64"))):
+            yield
     finally:
         jax.config.update("jax_traceback_filtering", before)
 
@@ -111,6 +109,14 @@ class Checker:
             declared = Declared(instance.function.inputs, instance.values)
             for given in declared.variants():
                 self._entry(name, instance, declared, given)
+
+    def infer(self) -> None:
+        """Infers all entries with all inputs at symbolic sizes, and reports nothing."""
+        for name, instance in self.program.entries.items():
+            declared = Declared(instance.function.inputs, instance.values)
+            given = list(declared.inputs)
+            sizes = symbolic(declared, given, self.symbols)
+            self._run(name, instance, declared, given, sizes, Lane(), None, {})
 
     def _entry(
         self, name: str, instance: Instance, declared: Declared, given: list[str]

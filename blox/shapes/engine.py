@@ -7,7 +7,7 @@ beside the node that has it, and inference goes on behind it with what is still 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +108,10 @@ class Engine:
             found = self._inferred(instance, plan, dict(given), lane)
             self._calls[key] = found
         return found
+
+    def all_inferred(self) -> Iterable[Inferred]:
+        """Every function that was inferred, once for each of what flowed in."""
+        return self._calls.values()
 
     def _compiled(self, instance: Instance) -> _Plan:
         nodes = [self._node(instance, step) for step in instance.steps]

@@ -149,7 +149,8 @@ class Inference:
         jaxpr, (outputs, state) = jax.make_jaxpr(run, return_shape=True)(own, arrays)
         self.spend(len(jaxpr.eqns))
         check_state(state, own)
-        if not kind.op.SYMBOLIC:
+        sure = all(value is None or not value.unknown for value in given)
+        if sure and not kind.op.SYMBOLIC:
             check_count(arrays["0"], jaxpr.out_avals[0])
         avals = iter(jaxpr.out_avals)
         return tuple(o if o is None else self._output(next(avals)) for o in outputs)

@@ -86,9 +86,9 @@ class Adaptive(Op):
     def problems(self) -> Iterator[Problem]:
         if not self.sizes:
             yield Problem("sizes", "expected a size for each spatial axis, found none")
-        if sum(size for size in self.sizes if isinstance(size, int)) > 1024:
+        if sum(size for size in self.sizes if isinstance(size, int)) > 256:
             # The function is written out, part by part.
-            yield Problem.expected("sizes", "at most 1024 in all", list(self.sizes))
+            yield Problem.expected("sizes", "at most 256 in all", list(self.sizes))
 
     def operand_problems(
         self, shapes: Mapping[str, Sequence[Any]]
