@@ -30,7 +30,7 @@ from .kinds import Lane
 from .samples import Samples, Sizes, symbolic
 from .symbolic import Symbols
 from .values import Value
-from .verdict import Severity, verdict
+from .verdict import UNTRIED, Severity, verdict
 
 WORK = 20_000
 """Equations of JAX and the like that any file may take, about 0.1 ms each."""
@@ -137,6 +137,8 @@ class Checker:
                     at = len(cases)
                     self._run(name, instance, declared, given, case, lane, at, found)
                 cases.append(case)
+            if not cases:
+                self._tell("warning", name, UNTRIED)
         for findings in found.values():
             self._judge(findings, cases if free else None)
         if _carries(instance):

@@ -12,6 +12,13 @@ from .samples import Sizes
 Severity = Literal["error", "warning"]
 
 
+UNTRIED = Fault(
+    "shape-undecided",
+    "expected sizes within the bounds of dims and constraints, found none to try",
+    "the search is short: it may have missed some",
+)
+
+
 def verdict(
     symbolic: Fault | None, samples: Mapping[int, Fault], cases: Sequence[Sizes] | None
 ) -> tuple[Severity, Fault] | None:
