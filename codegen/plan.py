@@ -187,10 +187,10 @@ class _Numbers:
         if any(a.source in values for a in given):
             values.add(step.name)
         for called in step.callees:
-            inputs = dict(step.args.get("inputs", {}))
+            inputs = dict(step.group("inputs"))
             numbers: set[str] = set()
             if called.declared.layout == "listed":  # every copy is a call of its own
-                inputs |= step.args["xs"]
+                inputs |= step.group("xs")
                 index = getattr(step.op, "index", None)
                 numbers |= {index} if index else set()
             numbers |= {n for n, a in inputs.items() if a.source is None}

@@ -278,15 +278,16 @@ class Body:
         others = {"y": "x"} if self.chance(3) else {}
         outputs = self.pick([carry | others, others | carry])
         scan = self.chance(2)
+        count = 0 if self.chance(8) else ROWS
         inputs = carry | xs | index | fixed
         name, names = self.writer.function(inputs, outputs, self.depth - 1, self.plain)
-        data: Data = {"op": "repeat", "function": name, "count": ROWS, "scan": scan}
+        data: Data = {"op": "repeat", "function": name, "count": count, "scan": scan}
         first: Data = {n: self.value(k) for n, k in carry.items()}
         if "total" in carry and self.chance(2):
             first["total"] = 0.0
         data["carry"] = first
         some = "$gain * 0.5" if self.attributes else 0.5
-        data["xs"] = {n: [some, 1.0, 2.0] for n in xs}
+        data["xs"] = {n: [some, 1.0, 2.0][:count] for n in xs}
         data["inputs"] = self.arguments(fixed)
         data["attributes"] = self.attribute(names, cycle=not scan)
         data["index"] = "i" if index else None
@@ -294,7 +295,7 @@ class Body:
             data["remat"] = "nothing_saveable"
         # What is stacked has one axis more, and so is no x: its mean is.
         node = self.node(data, *carry.values(), outputs=list(carry))
-        if others and self.chance(2):
+        if others and count and self.chance(2):
             self.node({"op": "mean", "x": f"{node}.y", "axis": None}, "s")
 
     def branch(self) -> None:

@@ -32,7 +32,7 @@ def key_getter(arg: Arg, part: str) -> Getter:
 
 def getters(step: Step) -> dict[str, Getter]:
     """The inputs that a node gives to a function."""
-    given: dict[str, Arg] = step.args.get("inputs", {})
+    given = step.group("inputs")
     return {
         n: key_getter(arg, step.name) if arg.kind == "key" else getter(arg)
         for n, arg in given.items()
@@ -41,19 +41,19 @@ def getters(step: Step) -> dict[str, Getter]:
 
 def slices_of(step: Step) -> dict[str, Getter]:
     """The xs. Keys among them are not folded: there is one for each step already."""
-    return {n: getter(a) for n, a in step.args.get("xs", {}).items()}
+    return {n: getter(a) for n, a in step.group("xs").items()}
 
 
 def keys_of(step: Step) -> list[str]:
     """The inputs that are keys: a loop also folds them with the step."""
-    return [n for n, a in step.args.get("inputs", {}).items() if a.kind == "key"]
+    return [n for n, a in step.group("inputs").items() if a.kind == "key"]
 
 
 def typed(step: Step, field: str) -> dict[str, Typed]:
     """The carry or xs: literals become arrays, as loops want types that stay."""
     inputs = step.callees[-1].instance.function.inputs
     result: dict[str, Typed] = {}
-    for name, arg in step.args[field].items():
+    for name, arg in step.group(field).items():
         get = getter(arg)
         if arg.is_reference:
             result[name] = _as_it_is(get)

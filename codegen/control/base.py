@@ -43,9 +43,9 @@ class Loop(Generic[Node]):
         self.writer = writer
         self.step = step
         self.node = node
-        self.carry: dict[str, Arg] = step.args.get("carry", {})
-        self.xs: dict[str, Arg] = step.args.get("xs", {})
-        self.inputs: dict[str, Arg] = step.args.get("inputs", {})
+        self.carry = step.group("carry")
+        self.xs = step.group("xs")
+        self.inputs = step.group("inputs")
         self.keys = [n for n, a in self.inputs.items() if a.kind == "key"]
         takes = step.callees[-1].declared.takes
         self.index: str | None = (
@@ -191,7 +191,7 @@ class Loop(Generic[Node]):
 
 def first(writer: Writer, step: Step, n: str) -> ast.expr:
     """The first value of a carry: literals become arrays, as loops want types."""
-    arg: Arg = step.args["carry"][n]
+    arg = step.group("carry")[n]
     value = writer.atom(arg)
     return value if arg.is_reference else array(writer, step, n, arg, value)
 
@@ -229,7 +229,7 @@ def no_copies(writer: Writer, step: Step) -> None:
     """A repeat of count 0: the carry as it came; nothing else can be used."""
     writer.flush()
     targets = dict(zip(step.outputs, writer.locals_of(step), strict=True))
-    used = [n for n in step.args["carry"] if targets[n] != "_"]
+    used = [n for n in step.group("carry") if targets[n] != "_"]
     starts = {n: first(writer, step, n) for n in used}
     writer.body += [assign(targets[n], value) for n, value in starts.items()]
     bind_carry(writer, targets, starts)

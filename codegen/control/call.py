@@ -16,7 +16,7 @@ def write(writer: Writer, step: Step, node: Call) -> None:
     """Writes a `call` node."""
     callee = step.callee().instance
     plan = writer.module.plans[callee.name]
-    given = step.args["inputs"]
+    given = step.group("inputs")
     args: dict[str, Arg] = {n: given[n] for n in callee.function.inputs if n in given}
     attributes = callee_attributes(writer, node.attributes, plan)
 

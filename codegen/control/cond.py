@@ -15,7 +15,7 @@ from .call import callee_call
 def write(writer: Writer, step: Step, node: Cond) -> None:
     """Writes a `cond` node."""
     cond = Branches(writer, step, node)
-    predicate = writer.atom(step.args["predicate"])
+    predicate = writer.atom(step.operand("predicate"))
     cond.finish(call("jax.lax.cond", [predicate, *cond.branches()]))
 
 

@@ -14,5 +14,5 @@ from .cond import Branches
 def write(writer: Writer, step: Step, node: Switch) -> None:
     """Writes a `switch` node."""
     switch = Branches(writer, step, node)
-    index = writer.atom(step.args["index"])
+    index = writer.atom(step.operand("index"))
     switch.finish(call("jax.lax.switch", [index, ast.List(switch.branches())]))

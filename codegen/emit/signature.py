@@ -104,7 +104,7 @@ def _passed_on(module: Module, plan: Plan) -> set[str]:
             if step.op.op != "call" or not module.plans[callee.name].is_entry:
                 continue
             for dim, (source, axis) in plan.first.dims.items():
-                given = step.args["inputs"].get(source)
+                given = step.group("inputs").get(source)
                 same = given is not None and given.source == source
                 if same and callee.dims.get(dim) == (source, axis):
                     found.add(dim)

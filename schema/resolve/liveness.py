@@ -33,7 +33,7 @@ def _check_stacked(step: Step, report: Report) -> None:
     """Without a copy there is a carry, but nothing whose shape a stack could have."""
     if not any(called.declared.empty for called in step.callees):
         return
-    carry = step.args.get("carry", {})
+    carry = step.group("carry")
     for i, name in enumerate(step.outputs):
         if i in step.used and name not in carry:
             report.error(

@@ -110,13 +110,22 @@ class Step:
         """The instances that a run visits."""
         return (i for called in self.callees for i in called.instances)
 
+    def group(self, name: str) -> dict[str, Arg]:
+        """What the step gives to functions by `inputs`, `carry` or `xs`, by input name."""
+        return self.args.get(name) or {}
+
+    def operand(self, name: str) -> Arg:
+        """An operand of its own."""
+        arg: Arg = self.args[name]
+        return arg
+
     def passes(self, name: str) -> bool:
         """True for an input that decides something in a function that gets it."""
         return any(name in instance.reads for instance in self.instances)
 
     def reads(self) -> Iterator[Arg]:
         """The arguments, less the inputs that no callee reads."""
-        inputs = self.args.get("inputs", {}) if self.callees else {}
+        inputs = self.group("inputs") if self.callees else {}
         idle = {id(arg) for name, arg in inputs.items() if not self.passes(name)}
         return (arg for arg in self.arguments() if id(arg) not in idle)
 

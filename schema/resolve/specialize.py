@@ -179,14 +179,14 @@ class Instances:
         step.uses_train = any(i.uses_train for i in step.instances)
         step.needs_float = any(i.needs_float for i in step.instances)
         step.needs_float |= _float_literals(step)
-        inputs: dict[str, Arg] = step.args.get("inputs", {})
+        inputs = step.group("inputs")
         for name, arg in inputs.items():
             if arg.kind == "key" and not step.passes(name):
                 inputs[name] = replace(arg, kind="tensor")  # folded for nobody
 
     def _check_literals(self, step: Step) -> None:
         count = step.callees[-1].declared.copies
-        for name, arg in step.args.get("xs", {}).items():
+        for name, arg in step.group("xs").items():
             if isinstance(arg.value, tuple) and len(arg.value) != count:
                 self.report.error(
                     "argument",
@@ -223,9 +223,9 @@ class Instances:
 def _float_literals(step: Step) -> bool:
     """True where a loop has a literal that becomes an array of the floating type."""
     called = step.callees[-1]
-    typed = dict(step.args.get("carry", {}))
+    typed = dict(step.group("carry"))
     if called.declared.layout != "listed":
-        typed |= step.args.get("xs", {})
+        typed |= step.group("xs")
     inputs = called.instance.function.inputs
     for name, arg in typed.items():
         declared = inputs[name].dtype if name in inputs else None

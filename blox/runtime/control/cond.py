@@ -17,7 +17,7 @@ from .base import Compiler, ordered, part, state_paths
 
 def compiled(compiler: Compiler, step: Step, op: Cond) -> Act:
     """The closure of a `cond` node."""
-    thunks, predicate = branches(compiler, step), getter(step.args["predicate"])
+    thunks, predicate = branches(compiler, step), getter(step.operand("predicate"))
 
     def act(params: Params, env: Env, context: Context) -> tuple[Outputs, State]:
         then, otherwise = thunks(params, env, context)

@@ -15,7 +15,7 @@ from .cond import branches
 
 def compiled(compiler: Compiler, step: Step, op: Switch) -> Act:
     """The closure of a `switch` node."""
-    thunks, index = branches(compiler, step), getter(step.args["index"])
+    thunks, index = branches(compiler, step), getter(step.operand("index"))
 
     def act(params: Params, env: Env, context: Context) -> tuple[Outputs, State]:
         taken = thunks(params, env, context)
