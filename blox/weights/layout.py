@@ -22,6 +22,7 @@ from .header import (
     encodable,
     valid_name,
 )
+from .json_text import MAX_ITEMS, count_items
 
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
@@ -93,8 +94,19 @@ def in_file_order(tensors: Iterable[Planned]) -> list[Planned]:
     )
 
 
-def header_bytes(tensors: Iterable[Planned], metadata: Mapping[str, str]) -> bytes:
-    """The length and header of a file, padded so that its data begins aligned."""
+def header_bytes(
+    tensors: Iterable[Planned], metadata: Mapping[str, str], before: int = 0
+) -> bytes:
+    """The length and header of a file, padded so that its data begins aligned.
+
+    Args:
+        tensors: of the file, in its order.
+        metadata: of the file.
+        before: bytes of the headers of the model's other files.
+
+    Raises:
+        WeightsError: more than a reader takes.
+    """
     header: dict[str, Any] = {}
     if metadata:
         header[METADATA] = dict(sorted(metadata.items()))
@@ -109,12 +121,26 @@ def header_bytes(tensors: Iterable[Planned], metadata: Mapping[str, str]) -> byt
         position = end
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-(8 + len(text)) % ALIGNMENT)
-    if len(text) > MAX_JSON_BYTES:
-        found = (
-            f"expected a header of at most {MAX_JSON_BYTES} bytes, found {len(text)}"
-        )
-        refuse("weights-size", "", found, "store a large spec as graph.json")
+    check_size("headers", text, before)
     return len(text).to_bytes(8, "little") + text
+
+
+def check_size(what: str, text: bytes, before: int = 0) -> None:
+    """Refuse to write JSON text that a reader would refuse.
+
+    Args:
+        what: the text.
+        text: its bytes.
+        before: bytes of others that count together with it.
+    """
+    hint = "store a large spec as graph.json, or fewer arrays, stacked"
+    if before + len(text) > MAX_JSON_BYTES:
+        found = f"found {before + len(text)}"
+        message = f"expected {what} of at most {MAX_JSON_BYTES} bytes, {found}"
+        refuse("weights-size", "", message, hint)
+    if count_items(text) > MAX_ITEMS:
+        message = f"expected {what} of at most {MAX_ITEMS} items, found more"
+        refuse("weights-size", "", message, hint)
 
 
 def check_metadata(metadata: Mapping[str, str]) -> None:

@@ -20,6 +20,7 @@ from .header import DATA_SHA256
 from .layout import (
     Planned,
     check_metadata,
+    check_size,
     header_bytes,
     in_file_order,
     parse_size,
@@ -100,11 +101,19 @@ def save_flat(
             for name in (*files, *extras):
                 commit.check(name)
             sums: dict[str, str] = {}
+            one, nbytes = len(files) == 1, 0
             for name, content in files.items():
+                ordered = in_file_order(content)
+                header = header_bytes(ordered, _with_sum(metadata, one), nbytes)
+                nbytes += len(header) - 8
                 with commit.create(name) as file:
-                    one = len(files) == 1
-                    sums[name] = _write(file, content, tensors, metadata, one, done)
-            if len(files) > 1:
+                    sums[name] = _write(file, header, ordered, tensors, one, done)
+                    if one:
+                        file.seek(0)
+                        known = _with_sum(metadata, one, sums[name])
+                        file.write(header_bytes(ordered, known))
+                    flush(file)
+            if not one:
                 commit.add(f"{stem}{INDEX_SUFFIX}", _index(files, sums))
             for name, data in extras.items():
                 commit.add(name, data)
@@ -122,8 +131,19 @@ def dump_flat(
     require_little_endian()
     check_metadata(metadata)
     file = io.BytesIO()
-    _write(file, plan(tensors), tensors, metadata, True, lambda done: None)
+    ordered = in_file_order(plan(tensors))
+    header = header_bytes(ordered, _with_sum(metadata, True))
+    checksum = _write(file, header, ordered, tensors, True, lambda done: None)
+    file.seek(0)
+    file.write(header_bytes(ordered, _with_sum(metadata, True, checksum)))
     return file.getvalue()
+
+
+def _with_sum(
+    metadata: Mapping[str, str], single: bool, checksum: str = "0" * 64
+) -> Mapping[str, str]:
+    """A single file's metadata hold the sha256 of its data, zeros until it is known."""
+    return {**metadata, DATA_SHA256: checksum} if single else metadata
 
 
 def _kind(stem: str) -> ModelFiles:
@@ -159,20 +179,14 @@ def _prepare(folder: Path) -> None:
 
 def _write(
     file: BinaryIO,
-    content: list[Planned],
+    header: bytes,
+    ordered: list[Planned],
     tensors: Mapping[str, Any],
-    metadata: Mapping[str, str],
     single: bool,
     done: Callable[[int], None],
 ) -> str:
-    """Write one file; returns its sha256, in hex.
-
-    A single file holds the sha256 of its data in its own header, where zeros stand
-    until it is known; a shard's, of the whole file, goes into the index.
-    """
-    ordered = in_file_order(content)
-    first = {**metadata, DATA_SHA256: "0" * 64} if single else metadata
-    header = header_bytes(ordered, first)
+    """Write one file; returns its sha256, in hex: of a single file's data, of all of a
+    shard, which goes into the index."""
     file.write(header)
     digest = hashlib.sha256(b"" if single else header)
     for tensor in ordered:
@@ -182,11 +196,6 @@ def _write(
             file.write(chunk)
             digest.update(chunk)
             done(len(chunk))
-    if single:
-        file.seek(0)
-        file.write(header_bytes(ordered, {**metadata, DATA_SHA256: digest.hexdigest()}))
-    if not isinstance(file, io.BytesIO):
-        flush(file)
     return digest.hexdigest()
 
 
@@ -211,6 +220,7 @@ def _index(files: Mapping[str, list[Planned]], sums: Mapping[str, str]) -> bytes
             tensor.name: name for name, part in files.items() for tensor in part
         },
     }
-    return (
-        json.dumps(index, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    ).encode()
+    text = json.dumps(index, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    data = text.encode()
+    check_size("an index", data)
+    return data

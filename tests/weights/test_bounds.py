@@ -128,15 +128,30 @@ def test_headers_of_all_shards_together_are_bounded(
         read_headers(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("limit", "value", "shard", "message"),
+    [
+        ("MAX_TENSORS", 5, None, "at most 5 tensors, found 6"),
+        ("MAX_ITEMS", 30, None, "headers of at most 30 items, found more"),
+        ("MAX_JSON_BYTES", 300, None, "headers of at most 300 bytes, found 4"),
+        ("MAX_JSON_BYTES", 300, 1, "headers of at most 300 bytes, found 3"),
+        ("MAX_JSON_BYTES", 1000, 1, "an index of at most 1000 bytes, found 1"),
+    ],
+)
 def test_what_is_refused_is_not_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    limit: str,
+    value: int,
+    shard: int | None,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from blox.weights import layout
 
-    monkeypatch.setattr(layout, "MAX_TENSORS", 5)
+    monkeypatch.setattr(layout, limit, value)
     tensors = {f"h.{i}": np.zeros(1, np.int8) for i in range(6)}
-    with pytest.raises(bx.WeightsError, match="at most 5 tensors, found 6"):
-        save_flat(tmp_path, tensors, metadata={})
+    with pytest.raises(bx.WeightsError, match=message):
+        save_flat(tmp_path, tensors, metadata={}, max_shard_size=shard)
     assert os.listdir(tmp_path) == []
 
 
