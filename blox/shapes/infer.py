@@ -140,10 +140,16 @@ class Inference:
                 arrays[str(i)] = self._simple(value).abstract()
         own = kind.params(lane.dtype) if params is None else params
 
+        numbers: dict[int, Value] = {}
+
         def run(params: Any, arrays: dict[str, Any]) -> Any:
             env = Env({n: (value,) for n, value in (literals | arrays).items()})
             env.sizes = {n: sizes[n] for n in kind.names}
             outputs, state = kind.act(params, env, Context(lane.train, lane.dtype))
+            for i, output in enumerate(outputs):
+                if isinstance(output, (bool, int, float)):
+                    # Of numbers alone: it stays one, and knows no methods of arrays.
+                    numbers[i] = self.values.number(output)
             return outputs, state
 
         jaxpr, (outputs, state) = jax.make_jaxpr(run, return_shape=True)(own, arrays)
@@ -153,7 +159,8 @@ class Inference:
         if sure and not kind.op.SYMBOLIC:
             check_count(arrays["0"], jaxpr.out_avals[0])
         avals = iter(jaxpr.out_avals)
-        return tuple(o if o is None else self._output(next(avals)) for o in outputs)
+        found = [o if o is None else self._output(next(avals)) for o in outputs]
+        return tuple(numbers.get(i, value) for i, value in enumerate(found))
 
     def _output(self, aval: Any) -> Value:
         if len(aval.shape) > _MAX_RANK:
