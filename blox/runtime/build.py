@@ -72,7 +72,11 @@ def _model(
     program: Program, name: str, train: bool, target: Any, axis_name: str | None
 ) -> Model:
     graph, instance = program.graph, program.entries[name]
-    run = Interpreter(program.live_instances()).run(instance)
+    bounded = graph.entries if graph.dims or graph.constraints else []
+    checks = {
+        n: Signature(program, program.entries[n]).check for n in bounded if n != name
+    }
+    run = Interpreter(program.live_instances(), checks).run(instance)
     signature = Signature(program, instance)
     outputs = tuple(instance.outputs)
     float_path = instance.float_path()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ class Signature:
     def __init__(self, program: Program, instance: Instance) -> None:
         graph, self.entry = program.graph, instance.name
         self.values = instance.values
-        self.inputs = instance.function.inputs
+        self.inputs, self.dims = instance.function.inputs, instance.dims
         self.names = tuple(self.inputs)
         self.expected = {
             name: _Expected.of(f"{self.entry}.{name}", given, self.values)
@@ -110,24 +110,41 @@ class Signature:
         for name, expected in self.expected.items():
             if expected.computed and inputs[name] is not None:
                 yield from expected.faults_computed(inputs[name], known)
+        for found in self._faults_of_bounds(known, sizes):
+            path = f"{self.entry}.{found.path}" if found.path else self.entry
+            yield Diagnostic(found.code, path, found.message)
+
+    def check(self, inputs: Mapping[str, Any]) -> None:
+        """Bounds and constraints, where a node calls the entry.
+
+        Raises:
+            ModelError: every one that does not hold.
+        """
+        sizes = {n: jnp.shape(inputs[at])[axis] for n, (at, axis) in self.dims.items()}
+        faults = list(self._faults_of_bounds({**self.values, **sizes}, sizes))
+        if faults:
+            raise ModelError(faults)
+
+    def _faults_of_bounds(self, known: Sizes, sizes: Sizes) -> Iterator[Diagnostic]:
+        """Dims out of bounds by name, constraints that do not hold."""
         for name, bounds in self.bounds.items():
             for field, bound in bounds.items() if name in sizes else ():
                 wanted, fits = BOUNDS[field]
                 if not fits(sizes[name], bound):
                     text = f"expected {wanted} {bound}, found {sizes[name]}"
-                    yield Diagnostic("dims", f"{self.entry}.{name}", text)
+                    yield Diagnostic("dims", name, text)
         for text, left, sign, right in self.constraints:
             try:
                 a, b = (evaluate(side, known, "float") for side in (left, right))
                 holds = COMPARISONS[sign](a, b)
             except ExpressionError as error:
-                yield Diagnostic("dims", self.entry, f"expected {text}: {error}")
+                yield Diagnostic("dims", "", f"expected {text}: {error}")
                 continue
             if not holds:
                 used = [n for n in dict.fromkeys(_names(text)) if n in sizes]
                 found = ", ".join(f"{n} {sizes[n]}" for n in used)
                 yield Diagnostic(
-                    "dims", self.entry, f"expected {text}, found {found or f'{a}, {b}'}"
+                    "dims", "", f"expected {text}, found {found or f'{a}, {b}'}"
                 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from jax import named_scope
@@ -29,7 +29,13 @@ from .values import evaluated, getter, has_expression, key_getter
 class Interpreter:
     """Compiles each instance of a Program once."""
 
-    def __init__(self, instances: Sequence[Instance] = ()) -> None:
+    def __init__(
+        self,
+        instances: Sequence[Instance] = (),
+        checks: Mapping[str, Callable[[dict[str, Value]], None]] | None = None,
+    ) -> None:
+        """Knows the instances of a Program, and the checks of entries that nodes call."""
+        self._checks = checks or {}
         names = Counter(i.name for i in instances)
         self._varied = {n for n, count in names.items() if count > 1}
         self._runs: dict[int, Run] = {}
@@ -54,10 +60,13 @@ class Interpreter:
         dims = tuple((n, where) for n, where in instance.dims.items() if n in used)
         optional = [n for n, i in instance.function.inputs.items() if i.optional]
         values = instance.values
+        check = self._checks.get(instance.name)
 
         def run(
             params: Params, inputs: dict[str, Value], context: Context
         ) -> tuple[Outputs, State]:
+            if check is not None:
+                check(inputs)
             env = Env({name: (value,) for name, value in inputs.items()})
             for name in optional:
                 env.setdefault(name, (None,))

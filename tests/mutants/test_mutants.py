@@ -17,9 +17,6 @@ MUTANTS = int(os.environ.get("BLOX_MUTANTS", "500"))
 """Set it to 10000 for a long run."""
 BATCHES = 2
 
-OPEN = ("_norm() missing 1 required", "KeyError: 'min'", "expected a multiple of")
-"""Escapes of today: a list that only gets shorter."""
-
 
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_mutants_are_reported_or_right(batch: int) -> None:
@@ -38,8 +35,7 @@ def test_mutants_are_reported_or_right(batch: int) -> None:
     lines = [line.split(maxsplit=2) for line in run.stdout.splitlines()]
     # A mutant that takes too much time or memory ends the process.
     assert len(lines) == size, f"after {lines[-1:]}: {run.stderr[-2000:]}"
-    escapes = [line for line in lines if line[1] == "ESCAPE"]
-    assert not [e for e in escapes if not any(known in e[2] for known in OPEN)]
+    assert [line for line in lines if line[1] == "ESCAPE"] == []
     counts = Counter(what for _, what, *_ in lines)
     assert min(counts["agrees"], counts["reported"]) > size / 5
 

@@ -336,3 +336,38 @@ def test_inputs_by_position_and_by_name() -> None:
         assert_close(found, -x)
     found, _ = built(params={}, x=x, z=2 * x)
     assert_close(found, -x)
+
+
+def test_bounds_of_an_entry_hold_where_a_node_calls_it() -> None:
+    inner = fn({"act": node("tanh")}, inputs=X)
+    model = graph(
+        {"inner": call("inner")},
+        functions={"inner": inner},
+        entries=["main", "inner"],
+        dims={"batch": {"multiple_of": 4}},
+        constraints=["batch <= 8"],
+    )
+    run(model, {}, ones(8, WIDTH))
+    for size, text in ((6, "batch: expected a multiple of 4"), (12, "batch <= 8")):
+        with pytest.raises(bx.ModelError, match=text):
+            bx.build(model, "inner")({}, ones(size, WIDTH))
+        with pytest.raises(bx.ModelError, match=text):
+            bx.build(model)({}, ones(size, WIDTH))
+
+
+def test_bounds_of_an_inner_dim_are_those_of_its_own_name() -> None:
+    """The caller's dim has another name and no bounds."""
+    inner = fn(
+        {"act": node("tanh")}, inputs={"x": {**X["x"], "shape": ["rows", WIDTH]}}
+    )
+    model = graph(
+        {"inner": call("inner")},
+        functions={"inner": inner},
+        entries=["main", "inner"],
+        dims={"rows": {"max": 4}},
+    )
+    run(model, {}, ones(4, WIDTH))
+    with pytest.raises(
+        bx.ModelError, match=r"main\.inner\.rows: expected at most 4, found 5"
+    ):
+        bx.build(model)({}, ones(5, WIDTH))
