@@ -28,45 +28,40 @@ _NODES = (
 )  # fmt: skip
 BASE = Allowed(
     imports={
-        "zlib": "import zlib",
         "Callable": "from collections.abc import Callable",
         "partial": "from functools import partial",
-        "reduce": "from functools import reduce",
-        "Path": "from pathlib import Path",
         "Any": "from typing import Any",
         "Literal": "from typing import Literal",
         "jax": "import jax",
         "jnp": "import jax.numpy as jnp",
         "Array": "from jax import Array",
-        "load_file": "from safetensors.flax import load_file",
     },
     paths=frozenset(
         {
             *(f"jnp.{name}" for name in (*get_args(DType), "bool_") if name != "float"),
             *(f"jnp.{name}" for name in ("arange", "asarray", "moveaxis", "stack")),
-            "jnp.vectorize",
             *(f"jax.checkpoint_policies.{name}" for name in get_args(Remat)),
             *(f"jax.lax.{name}" for name in ("cond", "scan", "switch", "while_loop")),
             *("jax.checkpoint", "jax.vmap"),
-            *("jax.random.bits", "jax.random.fold_in", "zlib.crc32"),
+            "jax.random.bits",
         }
     ),
     attributes=frozenset(
         """
-        append dtype encode get glob isdigit items join partition setdefault shape split
-        startswith strip values
+        append dtype shape values
         """.split()  # noqa: SIM905
     ),
     builtins=frozenset(
         """
-        ValueError abs all any bool dict enumerate float int isinstance iter len list max
-        min next range reversed sorted str sum tuple zip
+        ValueError bool dict enumerate float int list range str tuple
         """.split()  # noqa: SIM905
     ),
 )
-"""What loops and branches, and the end of a file, are made of; ops add what they are."""
+"""What functions, loops and tables are made of; ops and the tail add what they are."""
 
 _INITIALISERS = "jax.nn.initializers."
+_TABLES = ("partial", "range")
+"""What the tables of a file call beside initialisers."""
 
 
 class GenerationError(BloxError):
@@ -203,10 +198,7 @@ def _called_at_import(node: ast.AST) -> Iterator[ast.Call]:
             return
         case ast.Call(func=function):
             text = ast.unparse(function)
-            table = isinstance(function, ast.Attribute) and (
-                function.attr in ("items", "strip")
-            )
-            if not (table or text.startswith(_INITIALISERS)):
+            if text not in _TABLES and not text.startswith(_INITIALISERS):
                 yield node
     for child in ast.iter_child_nodes(node):
         yield from _called_at_import(child)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import textwrap
+from collections.abc import Set
 from functools import cache
 
 import jinja2
@@ -14,7 +15,8 @@ from ..schema.resolve.program import Program
 from ..schema.write.canonical import digest
 from .allowlist import BASE, GenerationError, check
 from .emit.function import FunctionWriter
-from .emit.table import table
+from .emit.table import tables
+from .emit.tail import Tail
 from .emit.uses import plan_uses
 from .library.allowed import Allowed, ImportClash, import_block
 from .library.sources import Library, Reader
@@ -45,12 +47,13 @@ def generate(graph: Graph, read: Reader) -> str:
         FunctionWriter(module, plan, uses[title]).write()
         for title, plan in module.plans.items()
     ]
+    tail = Tail(library, tables(program), module.names)
     ops = module.carried.functions(set().union(*map(names_in, functions)))
     try:
-        allowed = library.allowed({*ops})
+        allowed = library.allowed({*ops, *tail.functions})
     except ImportClash as error:
         raise GenerationError.one("generate", "", str(error)) from None
-    text = _render(module, functions, list(ops.values()), allowed)
+    text = _render(module, functions, list(ops.values()), tail, allowed)
     check(text, allowed)
     return text
 
@@ -59,27 +62,29 @@ def _render(
     module: Module,
     functions: list[ast.FunctionDef],
     ops: list[ast.FunctionDef],
+    tail: Tail,
     allowed: Allowed,
 ) -> str:
-    """The file: rendered without imports, and then with those that it turns out to need."""
-    params = table(module.program)
-    about = ast.Expr(ast.Constant(_about(module.program)))
     aliases = module.aliases()
-    template = _environment().get_template("model.py.jinja")
-    parts = {
-        "docstring": render([about]),
-        "ops": [render([f]) for f in ops],
-        "functions": [
-            render([f, assign(aliases[f.name], dotted(f.name))])
-            if f.name in aliases
-            else render([f])
-            for f in functions
-        ],
-        "table": params,
-        "tables": [render([s]) for s in params.statements],
-    }
-    imports = _imports(template.render(imports="", **parts), allowed)
-    return template.render(imports=imports, **parts)
+    model: list[list[ast.stmt]] = [
+        [f, assign(aliases[f.name], dotted(f.name))] if f.name in aliases else [f]
+        for f in functions
+    ]
+    before = [[f] for f in (*ops, *tail.before)]
+    after = [[f] for f in tail.after]
+    every = [s for part in (*before, *model, tail.tables, *after) for s in part]
+    return (
+        _environment()
+        .get_template("model.py.jinja")
+        .render(
+            docstring=render([ast.Expr(ast.Constant(_about(module.program)))]),
+            imports=_imports(set().union(*map(names_in, every)), allowed),
+            ops=map(render, before),
+            functions=map(render, model),
+            tables=render(tail.tables),
+            tail=map(render, after),
+        )
+    )
 
 
 @cache
@@ -94,11 +99,11 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _imports(text: str, ops: Allowed) -> str:
+def _imports(used: Set[str], ops: Allowed) -> str:
     """What a file imports: what it speaks of, as its ops and the rest import it."""
-    used = names_in(ast.parse(text))
     known = (BASE | ops).imports
-    return import_block(line for name, line in known.items() if name in used)
+    lines = [line for name, line in known.items() if name in {*used, "Any", "Array"}]
+    return import_block(lines)
 
 
 def _taken(graph: Graph) -> set[str]:

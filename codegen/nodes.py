@@ -6,7 +6,9 @@ import ast
 import copy
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
+
+Statement = TypeVar("Statement", bound=ast.stmt)
 
 
 def name(text: str) -> ast.Name:
@@ -110,13 +112,14 @@ def names_in(node: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 
 
-def renamed(function: ast.FunctionDef, titles: Mapping[str, str]) -> ast.FunctionDef:
-    """A copy that has, and calls others by, the names that they have in a file."""
-    new = copy.deepcopy(function)
-    new.name = titles.get(new.name, new.name)
+def renamed(statement: Statement, titles: Mapping[str, str]) -> Statement:
+    """A copy that is called, and calls others, by the names that they have in a file."""
+    new = copy.deepcopy(statement)
     for node in ast.walk(new):
         if isinstance(node, ast.Name):
             node.id = titles.get(node.id, node.id)
+        elif node is new and isinstance(node, ast.FunctionDef):
+            node.name = titles.get(node.name, node.name)
     return new
 
 

@@ -101,6 +101,8 @@ class Module:
     library: Library
     plans: dict[str, Plan]
     carried: Carried
+    names: Names = field(default_factory=lambda: Names(frozenset()))
+    """Those of the file."""
     globals: frozenset[str] = frozenset()
     """What no local of a function may hide."""
 
@@ -140,6 +142,7 @@ class Module:
         arguments = {a for plan in self.plans.values() for a in plan.arguments}
         modules = self.library.names() | BUILTINS | GENERATED
         names = Names(titles | arguments | modules)
+        self.names = names
         self.carried.settle(names)
         aliases: dict[str, str] = {}
         for plan in self.plans.values():

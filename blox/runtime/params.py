@@ -5,13 +5,14 @@ from __future__ import annotations
 import fnmatch
 import zlib
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from blox.ops import tail
 from blox.ops.state import merge as merge
 from blox.schema import Graph, Leaf, ModelError
 from blox.schema.diagnostics import Diagnostic
@@ -23,22 +24,16 @@ from blox.weights.dtypes import NEEDS_X64
 from .context import floating_dtype
 
 
+@lru_cache(1024)
 def initializer(init: Any) -> Callable[..., Array]:
     """The function of `jax.nn.initializers` that an initialiser of the spec names."""
     if isinstance(init, KeyData):
-        return lambda key, shape, dtype: jax.random.bits(key, shape, dtype)
+        return jax.random.bits
     function = getattr(jax.nn.initializers, init.name)
     if arguments := init.model_dump(exclude={"name"}):
         function = function(**arguments)
     made: Callable[..., Array] = function
-    if not init.WIDE:
-        return made
-
-    def whole(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-        array = made(key, shape, jnp.promote_types(dtype, jnp.float32))
-        return array.astype(dtype)
-
-    return whole
+    return partial(tail.in_float32, made) if init.WIDE else made
 
 
 def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
@@ -64,11 +59,12 @@ def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
     def array(leaf: Leaf, parts: tuple[str | int, ...]) -> Array:
         path = ".".join(p for p in parts if isinstance(p, str))
         own = jax.random.fold_in(key, zlib.crc32(path.encode()))
-        folds = _folds(leaf, parts)
-        while folds and folds[0][0] == "copy":
-            own = jax.random.fold_in(own, folds.pop(0)[1])
+        copies = _copies(leaf, parts)
+        while copies and copies[0] != "*":  # compiled once for all of a list
+            own = jax.random.fold_in(own, int(copies.pop(0)))
         dtype = floating if leaf.dtype == "float" else jnp.dtype(leaf.dtype)
-        drawn: Array = _draw(own, leaf.init, leaf.shape, dtype, tuple(folds))
+        make = initializer(leaf.init)
+        drawn: Array = _drawn(tuple(copies), make, own, leaf.full_shape, dtype)
         return drawn
 
     def grow(tree: Tree, parts: tuple[str | int, ...]) -> Any:
@@ -98,38 +94,18 @@ def _refuse_wide(program: Program, floating: Any) -> None:
         raise ModelError(faults)
 
 
-@partial(jax.jit, static_argnames=("init", "shape", "dtype", "folds"))
-def _draw(
-    key: Array,
-    init: Any,
-    shape: tuple[int, ...],
-    dtype: Any,
-    folds: tuple[tuple[str, int], ...],
-) -> Array:
-    """An array and its copies. Compiled once for all that are alike."""
-    if not folds:
-        return initializer(init)(key, shape, dtype)
-    (kind, number), *rest = folds
-    draw = partial(_draw, init=init, shape=shape, dtype=dtype, folds=tuple(rest))
-    if kind == "copy":
-        copy: Array = draw(jax.random.fold_in(key, number))
-        return copy
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(number))
-    copies: Array = jax.vmap(draw)(keys)
-    return copies
+_drawn = jax.jit(tail.drawn, static_argnames=("copies", "make", "shape", "dtype"))
+"""Compiled once for all arrays that are alike."""
 
 
-def _folds(leaf: Leaf, parts: tuple[str | int, ...]) -> list[tuple[str, int]]:
-    """The copies around an array, outermost first: one of a list, or a stacked axis."""
-    stacked: dict[int, list[int]] = {}
-    for count, below in zip(leaf.stack, leaf.below, strict=True):
-        stacked.setdefault(len(parts) - below, []).append(count)
-    folds: list[tuple[str, int]] = []
+def _copies(leaf: Leaf, parts: tuple[str | int, ...]) -> list[str]:
+    """The copies around an array, outermost first: a number, or `*` for an axis."""
+    copies: list[str] = []
     for depth in range(len(parts) + 1):
         if depth and isinstance(number := parts[depth - 1], int):
-            folds.append(("copy", number))
-        folds += [("axis", count) for count in stacked.get(depth, ())]
-    return folds
+            copies.append(str(number))
+        copies += ["*"] * leaf.below.count(len(parts) - depth)
+    return copies
 
 
 def split(

@@ -1,113 +1,193 @@
-"""The tables of a file's arrays: shapes by node, initialisers, copies, dtypes."""
+"""The tables of a file's arrays: shapes, stacked copies, initialisers, dtypes."""
 
 from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ...schema.initializers import Start
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Program
+from ...schema.resolve.trees import Tree, flatten
+from ..allowlist import GenerationError
 from ..nodes import annotated, assign, call, dotted, literal
 from ..plan import dtype_node
 
+Path = tuple[str | int, ...]
+IN_FLOAT32 = "in_float32"
+"""The function of `blox.ops.tail` for initialisers that calculate in 32 bits."""
 
-@dataclass
-class Table:
-    """What the template asks: the tables as statements, and which there are."""
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables as statements, and what they decide in the functions over them."""
 
     statements: list[ast.stmt]
-    copies: bool
-    """Some arrays hold copies on leading axes."""
-    dtypes: bool
-    """Some arrays have a dtype of their own."""
-    lists: bool
-    """Some copies lie in lists."""
-    root: bool
-    """Some arrays belong to no node of the entries but to the model itself."""
-    exact: bool
-    """Some arrays start unlike others of their name."""
+    facts: dict[str, bool]
 
 
-def table(program: Program) -> Table:
-    """The tables of a Program, in its order."""
-    leaves = program.leaves()
-    stacked = _stacked(leaves)
-    dtypes = {p: leaf for p, leaf in leaves.items() if leaf.dtype != "float"}
-    shapes = "dict[str, dict[str, tuple[int, ...]]]"
-    statements: list[ast.stmt] = [annotated("SHAPES", shapes, _shapes(leaves))]
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Arrays that are alike but for the numbers of copies in lists."""
+
+    path: Path
+    leaf: Leaf
+    copies: int
+
+    @property
+    def named(self) -> str:
+        """The path without the numbers."""
+        return ".".join(p for p in self.path if isinstance(p, str))
+
+    @property
+    def name(self) -> str:
+        return self.named.rpartition(".")[2]
+
+
+def tables(program: Program) -> Tables:
+    """The tables of a Program, in its order; of copies that are alike, one row."""
+    groups = list(groups_of(program.tree))
+    stacked = _stacked(groups)
+    initialisers = _by_name(groups, lambda leaf: _initialiser(leaf.init))
+    own = _by_name(
+        groups, lambda leaf: None if leaf.dtype == "float" else dtype_node(leaf.dtype)
+    )
+    statements: list[ast.stmt] = [annotated("SHAPES", "Params", _shapes(program.tree))]
     if stacked:
         statements.append(assign("STACKED", literal(stacked)))
-    initialisers = _by_name(leaves, _initialiser)
-    statements.append(annotated("INIT", "dict[str, Any]", initialisers))
-    if dtypes:
-        own = _by_name(
-            leaves,
-            lambda leaf: None if leaf.dtype == "float" else dtype_node(leaf.dtype),
-        )
-        statements.append(annotated("DTYPES", "dict[str, Any]", own))
-    lists = any(p.isdigit() for path in leaves for p in path.split("."))
-    exact = any(
-        isinstance(k, ast.Constant) and "." in str(k.value) for k in initialisers.keys
-    )
-    return Table(
-        statements,
-        bool(stacked),
-        bool(dtypes),
-        lists,
-        any("." not in path for path in leaves),
-        exact,
-    )
+    statements.append(annotated("INIT", "dict[str, Any]", _dict(initialisers)))
+    if own:
+        statements.append(annotated("DTYPES", "dict[str, Any]", _dict(own)))
+    facts = {
+        "LISTED": any(isinstance(p, int) for group in groups for p in group.path),
+        "STACKED": bool(stacked),
+        "DTYPES": bool(own),
+        "EXACT": any("." in key for key in (*initialisers, *own)),
+    }
+    return Tables(statements, facts)
 
 
-def _shapes(leaves: dict[str, Leaf]) -> ast.expr:
-    """`{node: {array: shape}}`."""
-    groups: dict[str, dict[str, tuple[int, ...]]] = {}
-    for path, leaf in leaves.items():
-        node, _, name = path.rpartition(".")
-        groups.setdefault(node, {})[name] = leaf.full_shape
-    return literal(groups)
+def groups_of(tree: Tree, path: Path = (), copies: int = 1) -> Iterator[Group]:
+    """The arrays of a tree; of copies in a list, one of each kind."""
+    if isinstance(tree, Leaf):
+        yield Group(path, tree, copies)
+    elif isinstance(tree, dict):
+        for name, part in tree.items():
+            yield from groups_of(part, (*path, name), copies)
+    else:
+        kinds = _period(tree)
+        for i, part in enumerate(tree[:kinds]):
+            alike = len(range(i, len(tree), kinds))
+            yield from groups_of(part, (*path, i), copies * alike)
 
 
-def _stacked(leaves: dict[str, Leaf]) -> list[str]:
-    """How the paths begin whose arrays hold one more axis of copies."""
-    found: dict[str, None] = {}
-    for path, leaf in leaves.items():
-        parts = path.split(".")
-        for below in leaf.below:
-            found["".join(f"{p}." for p in parts[: len(parts) - below])] = None
-    return list(found)
+def _period(copies: Sequence[Tree]) -> int:
+    """After how many copies they repeat: 1 where all are alike."""
+    known: dict[int, object] = {}
+    for copy in copies:
+        if id(copy) not in known:
+            known[id(copy)] = tuple(
+                (path, leaf.full_shape, leaf.dtype, repr(leaf.init), leaf.below)
+                for path, leaf in flatten(copy)
+            )
+    kinds: dict[object, int] = {}
+    row = [kinds.setdefault(known[id(copy)], len(kinds)) for copy in copies]
+    # The failure function of Knuth, Morris and Pratt.
+    border = [0] * len(row)
+    length = 0
+    for i in range(1, len(row)):
+        while length and row[i] != row[length]:
+            length = border[length - 1]
+        length += row[i] == row[length]
+        border[i] = length
+    return len(row) - (border[-1] if row else 0)
+
+
+def _shapes(tree: Tree) -> ast.expr:
+    """Shapes in the nesting of Params; a comprehension for copies that are alike."""
+    if isinstance(tree, Leaf):
+        return literal(tree.full_shape)
+    if isinstance(tree, dict):
+        keys: list[ast.expr | None] = [literal(name) for name in tree]
+        return ast.Dict(keys, [_shapes(part) for part in tree.values()])
+    period = _period(tree)
+    kinds = [_shapes(part) for part in tree[:period]]
+    if period == len(tree):
+        return ast.List(kinds)
+    copy, i = kinds[0], "_"
+    if period > 1:
+        i = "i"
+        index = ast.BinOp(ast.Name(i), ast.Mod(), literal(period))
+        copy = ast.Subscript(ast.Tuple(kinds), index)
+    loop = ast.comprehension(ast.Name(i), call("range", [literal(len(tree))]), [], 0)
+    return ast.ListComp(copy, [loop])
+
+
+def _stacked(groups: Sequence[Group]) -> list[str]:
+    """The paths below which arrays have one more leading axis of copies each.
+
+    What lies below such a path and isn't stacked moves it on to the parts that are.
+    """
+    paths = [["*" if isinstance(p, int) else p for p in g.path] for g in groups]
+    pairs = zip(paths, groups, strict=True)
+    cuts = [[len(path) - below for below in g.leaf.below] for path, g in pairs]
+    mixed = True
+    while mixed:
+        mixed = False
+        counts: dict[tuple[str, ...], set[int]] = {}
+        for path, own in zip(paths, cuts, strict=True):
+            for cut in range(len(path) + 1):
+                counts.setdefault(tuple(path[:cut]), set()).add(own.count(cut))
+        for path, own in zip(paths, cuts, strict=True):
+            for i, cut in enumerate(own):
+                if len(counts[tuple(path[:cut])]) > 1:
+                    if path[cut] == "*":
+                        wanted = "expected copies in lists that are stacked as one"
+                        raise GenerationError.one("generate", ".".join(path), wanted)
+                    own[i] += 1
+                    mixed = True
+    found: dict[str, int] = {}
+    for path, own in zip(paths, cuts, strict=True):
+        for cut in sorted(set(own)):
+            starred = [
+                p for i, p in enumerate(path[:cut]) for p in [*["*"] * own.count(i), p]
+            ]
+            found[".".join(starred)] = own.count(cut)
+    return [path for path, count in found.items() for _ in range(count)]
 
 
 def _by_name(
-    leaves: dict[str, Leaf], value: Callable[[Leaf], ast.expr | None]
-) -> ast.Dict:
-    """A dict by the last name of a path, with whole paths where that doesn't decide."""
+    groups: Sequence[Group], value: Callable[[Leaf], ast.expr | None]
+) -> dict[str, ast.expr]:
+    """Rows by the last name of a path, by the path where that doesn't decide."""
+    nodes: dict[str, ast.expr] = {"": ast.Constant(None)}
     names: dict[str, Counter[str]] = {}
-    nodes: dict[str, ast.expr] = {}
-    of: dict[str, str] = {}
-    for path, leaf in leaves.items():
-        node = value(leaf)
+    paths: dict[str, str] = {}
+    for group in groups:
+        node = value(group.leaf)
         text = "" if node is None else ast.dump(node)
         if node is not None:
             nodes[text] = node
-        of[path] = text
-        names.setdefault(path.rpartition(".")[2], Counter())[text] += 1
+        names.setdefault(group.name, Counter())[text] += group.copies
+        if paths.setdefault(group.named, text) != text:
+            wanted = "expected copies that start alike and have one dtype"
+            raise GenerationError.one("generate", group.named, wanted)
     usual = {name: count.most_common(1)[0][0] for name, count in names.items()}
-    rows: dict[str, ast.expr] = {}
-    for name, text in usual.items():
-        if text:
-            rows[name] = nodes[text]
-    for path, text in of.items():
-        if text != usual[path.rpartition(".")[2]]:
-            rows[path] = nodes.get(text, ast.Constant(None))
-    return ast.Dict([literal(k) for k in rows], list(rows.values()))
+    rows = {name: nodes[text] for name, text in usual.items() if text}
+    for named, text in paths.items():
+        if text != usual[named.rpartition(".")[2]]:
+            rows[named] = nodes[text]
+    return rows
 
 
-def _initialiser(leaf: Leaf) -> ast.expr:
+def _dict(rows: dict[str, ast.expr]) -> ast.Dict:
+    return ast.Dict([literal(key) for key in rows], list(rows.values()))
+
+
+def _initialiser(init: Start) -> ast.expr:
     """The function of `jax.nn.initializers`, by the short name where it has one."""
-    init = leaf.init
     if init.name == "key_data":
         return dotted("jax.random.bits")
     arguments = init.model_dump(exclude={"name"})
@@ -118,4 +198,5 @@ def _initialiser(leaf: Leaf) -> ast.expr:
     given = {k: v for k, v in arguments.items() if v != defaults[k]}
     if given == {"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"}:
         return call("jax.nn.initializers.lecun_normal")
-    return call(value, [], {k: literal(v) for k, v in given.items()})
+    made = call(value, [], {k: literal(v) for k, v in given.items()})
+    return call("partial", [dotted(IN_FLOAT32), made]) if init.WIDE else made

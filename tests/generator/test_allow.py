@@ -28,9 +28,10 @@ def ops_of(name: str) -> Allowed:
             assert found is not None
             if found.home != "control":
                 library.op(found)
-    library.module("keys")
-    library.module("state")
-    return library.allowed({"fold_in", "merge", "kept"})
+    for home in ("keys", "state", "tail"):
+        library.module(home)
+    tail = {"init_params", "load_params"}
+    return library.allowed({"fold_in", "merge", "kept", *tail})
 
 
 OPS = ops_of("dropout_net")
@@ -188,14 +189,14 @@ def test_statements(statement: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "X = nest({})",
+        "X = each_array({}, {})",
         "X = jnp.arange(3)",
         "X = [load_params(p) for p in ('a',)]",
-        "nest({})",
-        "for i in ():\n    X = nest({})",
-        "def f(x: Any = nest({})) -> Any:\n    return x",
-        "def f(x: nest({})) -> Any:\n    return x",
-        "def f(x: Any) -> nest({}):\n    return x",
+        "each_array({}, {})",
+        "for i in ():\n    X = each_array({}, {})",
+        "def f(x: Any = each_array({}, {})) -> Any:\n    return x",
+        "def f(x: each_array({}, {})) -> Any:\n    return x",
+        "def f(x: Any) -> each_array({}, {}):\n    return x",
     ],
 )
 def test_nothing_runs_at_import(line: str) -> None:

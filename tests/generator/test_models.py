@@ -82,9 +82,11 @@ def test_golden_file_is_what_the_generator_writes(name: str) -> None:
     assert bx.generate(from_bytes(bx.schema.to_msgpack(graph_of(name)))) == golden
 
 
-def test_minilm_is_a_page() -> None:
+def test_minilm_is_a_page_and_its_tail_another() -> None:
     golden = (HERE / "golden" / "minilm.py").read_text(encoding="utf-8")
-    assert len(golden.splitlines()) <= 170
+    model, tail = golden.split("# The shape of each array")
+    assert len(model.splitlines()) <= 120
+    assert len(tail.splitlines()) <= 155
     assert "blox" not in "".join(x for x in golden.splitlines() if "import" in x)
 
 
@@ -100,7 +102,7 @@ def test_golden_file_loads_what_blox_saves(tmp_path: Path) -> None:
 def test_golden_file_refuses_other_weights(tmp_path: Path) -> None:
     graph = graph_of("dropout_net").replace_attributes(width=8)
     bx.save(tmp_path, graph, bx.init(graph, jax.random.key(2)))
-    with pytest.raises(ValueError, match=r"scanned\.linear\.kernel: expected an array"):
+    with pytest.raises(ValueError, match=r"scanned\.linear\.kernel: expected float \("):
         generated("dropout_net", "load_params")(tmp_path)
 
 

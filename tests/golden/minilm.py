@@ -7,15 +7,17 @@ Made by blox of sha256:1d7b45dd508ca0c67bbaee58c092cc8a54d3767c148d931cf1995034f
     outputs = jax.jit(minilm)(params, input_ids)
 """
 
+import json
 import zlib
-from functools import partial, reduce
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from safetensors.flax import load_file
+from safetensors import safe_open
 
 Params = dict[str, Any]
 
@@ -111,60 +113,155 @@ def sentence_embedding(
     return pooled / jnp.maximum(length, 1e-12)
 
 
-# The shapes of the arrays of each node; below STACKED, copies lie on leading axes.
-SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
+# The shape of each array, where it lies in params.
+SHAPES: Params = {
     "word": {"embedding": (30522, 384)},
     "token_type": {"embedding": (2, 384)},
     "position": {"embedding": (512, 384)},
     "norm": {"scale": (384,), "bias": (384,)},
-    "encoder.attention.query": {"kernel": (6, 384, 384), "bias": (6, 384)},
-    "encoder.attention.key": {"kernel": (6, 384, 384), "bias": (6, 384)},
-    "encoder.attention.value": {"kernel": (6, 384, 384), "bias": (6, 384)},
-    "encoder.attention.output": {"kernel": (6, 384, 384), "bias": (6, 384)},
-    "encoder.attention_norm": {"scale": (6, 384), "bias": (6, 384)},
-    "encoder.up": {"kernel": (6, 384, 1536), "bias": (6, 1536)},
-    "encoder.down": {"kernel": (6, 1536, 384), "bias": (6, 384)},
-    "encoder.output_norm": {"scale": (6, 384), "bias": (6, 384)},
+    "encoder": {
+        "attention": {
+            "query": {"kernel": (6, 384, 384), "bias": (6, 384)},
+            "key": {"kernel": (6, 384, 384), "bias": (6, 384)},
+            "value": {"kernel": (6, 384, 384), "bias": (6, 384)},
+            "output": {"kernel": (6, 384, 384), "bias": (6, 384)},
+        },
+        "attention_norm": {"scale": (6, 384), "bias": (6, 384)},
+        "up": {"kernel": (6, 384, 1536), "bias": (6, 1536)},
+        "down": {"kernel": (6, 1536, 384), "bias": (6, 384)},
+        "output_norm": {"scale": (6, 384), "bias": (6, 384)},
+    },
     "pooler": {"kernel": (384, 384), "bias": (384,)},
 }
-STACKED = ["encoder."]
+STACKED = ["encoder"]
 INIT: dict[str, Any] = {
     "embedding": jax.nn.initializers.normal(stddev=0.02),
     "scale": jax.nn.initializers.ones,
     "bias": jax.nn.initializers.zeros,
     "kernel": jax.nn.initializers.lecun_normal(),
 }
-ARRAYS = {f"{n}.{k}": s for n, group in SHAPES.items() for k, s in group.items()}
 
 
-def nest(flat: dict[str, Array]) -> Params:
-    """Arrays by path as a tree."""
-    params: Params = {}
-    for path, array in flat.items():
-        *parents, name = path.split(".")
-        reduce(lambda node, p: node.setdefault(p, {}), parents, params)[name] = array
-    return params
+def each_array(make: Callable[..., Array], tree: Any, path: str = "") -> Any:
+    """The tree with make(path, shape) in place of each shape."""
+    parts = path[1:].split(".")
+    starred = parts
+    path += ".*" * STACKED.count(".".join(starred))
+    if isinstance(tree, tuple):
+        return make(path[1:], tree)
+    return {k: each_array(make, t, f"{path}.{k}") for k, t in tree.items()}
+
+
+def entry(table: dict[str, Any], names: list[str]) -> Any:
+    """What a table says of an array: by its path, else by its last name."""
+    return table.get(names[-1])
+
+
+def drawn(
+    copies: Sequence[str], make: Any, key: Array, shape: tuple[int, ...], dtype: Any
+) -> Array:
+    """An array with its copies, outermost first: each folds its number into the key."""
+    if not copies:
+        array: Array = make(key, shape, dtype)
+        return array
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(shape[0]))
+    return jax.vmap(lambda key: drawn(copies[1:], make, key, shape[1:], dtype))(keys)
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    flat = {}
-    for path, shape in ARRAYS.items():
-        keys = jax.random.fold_in(key, zlib.crc32(path.encode()))
-        depth = sum(path.startswith(p) for p in STACKED)
-        draw = partial(INIT[path.split(".")[-1]], shape=shape[depth:], dtype=dtype)
-        for size in shape[:depth]:
-            keys = jnp.vectorize(jax.random.fold_in)(keys[..., None], jnp.arange(size))
-            draw = jax.vmap(draw)
-        flat[path] = draw(keys)
-    return nest(flat)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(f"dtype: expected a floating one, found {dtype}")
+
+    def draw(path: str, shape: tuple[int, ...]) -> Array:
+        parts = path.split(".")
+        names = [p for p in parts if p.isidentifier()]
+        kind = jnp.dtype(dtype)
+        if kind != jax.dtypes.canonicalize_dtype(kind):
+            raise ValueError(f"{path}: expected at most 32 bits a value, found {kind}")
+        make = entry(INIT, names)
+        make = partial(drawn, [p for p in parts if not p.isidentifier()], make)
+        own = jax.random.fold_in(key, zlib.crc32(".".join(names).encode()))
+        array: Array = make(own, shape, kind)
+        return array
+
+    params: Params = each_array(draw, SHAPES)
+    return params
 
 
-def load_params(folder: str | Path) -> Params:
-    """The parameters that `params*.safetensors` in a folder hold."""
-    files = sorted(Path(folder).glob("params*.safetensors"))
-    flat = {k: v for file in files for k, v in load_file(file).items()}
-    for path, shape in ARRAYS.items():
-        if path not in flat or flat[path].shape != shape:
-            raise ValueError(f"{path}: expected an array of shape {shape} in {folder}")
-    return nest(flat)
+def stored_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of a file, or of params.safetensors or its shards in a folder."""
+    index = path / "params.safetensors.index.json"
+    files = [path if path.is_file() else path / "params.safetensors"]
+    if index.is_file() == files[0].is_file():
+        wanted = "params.safetensors or params.safetensors.index.json in it"
+        number = "both" if index.is_file() else "neither"
+        raise FileNotFoundError(f"{path}: expected {wanted}, found {number}")
+    places = json.loads(index.read_text())["weight_map"] if index.is_file() else {}
+    if index.is_file():
+        files = [path / Path(name).name for name in dict.fromkeys(places.values())]
+    arrays: dict[str, Array] = {}
+    found: dict[str, str] = {}
+    for file in files:
+        stored: Any = partial(safe_open, framework="flax")(file)
+        for name in sorted(stored.keys()):
+            kind = stored.get_slice(name).get_dtype()
+            arrays[name] = stored.get_tensor(name)
+            if kind.endswith("64") and arrays[name].dtype.itemsize < 8:
+                raise ValueError(f"{name}: expected at most 32 bits, found {kind}")
+            found[name] = file.name
+    if index.is_file() and found != places:
+        raise ValueError(f"{index}: expected the arrays of its files, found others")
+    return arrays
+
+
+def assembled(fetch: Any, stored: Any, path: str, shape: tuple[int, ...]) -> Any:
+    """An array whose copies may lie otherwise in the file: one by one, or on an axis."""
+    parts = path.split(".")
+    own = [p.partition(":")[0] for p in parts if p != "*"]
+    there = stored.get(".".join(p for p in parts if p.isidentifier()), own)
+
+    def find(
+        todo: Any, there: Any, name: str, index: Any, sizes: Any, shape: Any
+    ) -> Any:
+        if not todo:
+            return fetch(name[1:], (*sizes, *shape))[index]
+        part, *todo = todo
+        if part.isidentifier():
+            return find(todo, there[1:], f"{name}.{part}", index, sizes, shape)
+        numbered = "".join(there[:1]).isdigit()
+        n, *inner = shape
+        if not numbered:
+            return find(todo, there, name, (*index, slice(None)), (*sizes, n), inner)
+        every = [f"{name}.{i}" for i in range(n)]
+        copies = [find(todo, there[1:], one, index, sizes, inner) for one in every]
+        if any(copy.dtype != copies[0].dtype for copy in copies):
+            raise ValueError(f"{path}: expected copies of one dtype, found several")
+        return jnp.stack(copies, index.count(slice(None)))
+
+    return find(parts, there, "", (), (), shape)
+
+
+def load_params(path: str | Path) -> Params:
+    """The parameters of a folder with params*.safetensors, or of one such file."""
+    arrays = stored_arrays(Path(path))
+    left = dict(arrays)
+
+    def fetch(name: str, shape: tuple[int, ...]) -> Array:
+        if name not in arrays:
+            raise ValueError(f"{name}: expected a shape of {shape}, found no array")
+        array = left.pop(name, arrays[name])
+        found, kind, wanted = (array.shape, array.dtype, "float")
+        fits = jnp.issubdtype(kind, jnp.floating)
+        if found != shape or not fits:
+            raise ValueError(f"{name}: expected {wanted} {shape}, found {kind} {found}")
+        return array
+
+    make: Callable[..., Array] = fetch
+    parts = [name.split(".") for name in arrays]
+    stored = {".".join(p for p in path if not p.isdigit()): path for path in parts}
+    make = partial(assembled, fetch, stored)
+    params: Params = each_array(make, SHAPES)
+    for name in left:
+        raise ValueError(f"{name}: expected no such array, found it in {path}")
+    return params

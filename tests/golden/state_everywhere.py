@@ -7,16 +7,17 @@ Made by blox of sha256:6dab719b8d0b9710bcefad384c50673a7cf2c5b556d0a55b4d9f63df4
     outputs, state = jax.jit(state_everywhere)(params, x)
 """
 
+import json
 import zlib
-from collections.abc import Sequence
-from functools import partial, reduce
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from safetensors.flax import load_file
+from safetensors import safe_open
 
 Params = dict[str, Any]
 
@@ -317,41 +318,49 @@ def state_everywhere(
     }, state
 
 
-# The shapes of the arrays of each node; below STACKED, copies lie on leading axes.
-SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
+# The shape of each array, where it lies in params.
+SHAPES: Params = {
     "rng": {"key_data": (2,), "count": ()},
-    "branch.then.bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)},
-    "loop.body.normed.bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)},
-    "shared.bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)},
-    "grid.inner.bn": {
-        "scale": (2, 3, 4),
-        "bias": (2, 3, 4),
-        "mean": (2, 3, 4),
-        "var": (2, 3, 4),
+    "branch": {
+        "then": {"bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)}}
     },
-    "grid.outer.0.bn": {"scale": (2, 4), "bias": (2, 4), "mean": (2, 4), "var": (2, 4)},
-    "grid.outer.1.bn": {"scale": (2, 4), "bias": (2, 4), "mean": (2, 4), "var": (2, 4)},
-    "listed.0.inner.bn": {
-        "scale": (3, 4),
-        "bias": (3, 4),
-        "mean": (3, 4),
-        "var": (3, 4),
+    "loop": {
+        "body": {
+            "normed": {"bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)}}
+        }
     },
-    "listed.0.outer.0.bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)},
-    "listed.0.outer.1.bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)},
-    "listed.1.inner.bn": {
-        "scale": (3, 4),
-        "bias": (3, 4),
-        "mean": (3, 4),
-        "var": (3, 4),
+    "shared": {"bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)}},
+    "grid": {
+        "inner": {
+            "bn": {
+                "scale": (2, 3, 4),
+                "bias": (2, 3, 4),
+                "mean": (2, 3, 4),
+                "var": (2, 3, 4),
+            }
+        },
+        "outer": [
+            {"bn": {"scale": (2, 4), "bias": (2, 4), "mean": (2, 4), "var": (2, 4)}}
+            for _ in range(2)
+        ],
     },
-    "listed.1.outer.0.bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)},
-    "listed.1.outer.1.bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)},
-    "lanes.bn": {"scale": (3, 4), "bias": (3, 4), "mean": (3, 4), "var": (3, 4)},
-    "twice.bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)},
-    "group.inner": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)},
+    "listed": [
+        {
+            "inner": {
+                "bn": {"scale": (3, 4), "bias": (3, 4), "mean": (3, 4), "var": (3, 4)}
+            },
+            "outer": [
+                {"bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)}}
+                for _ in range(2)
+            ],
+        }
+        for _ in range(2)
+    ],
+    "lanes": {"bn": {"scale": (3, 4), "bias": (3, 4), "mean": (3, 4), "var": (3, 4)}},
+    "twice": {"bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)}},
+    "group": {"inner": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)}},
 }
-STACKED = ["grid.", "grid.inner.", "listed.0.inner.", "listed.1.inner.", "lanes."]
+STACKED = ["grid", "grid.*.inner", "listed.*.inner", "lanes"]
 INIT: dict[str, Any] = {
     "key_data": jax.random.bits,
     "count": jax.nn.initializers.zeros,
@@ -366,56 +375,142 @@ DTYPES: dict[str, Any] = {
     "mean": jnp.float32,
     "var": jnp.float32,
 }
-ARRAYS = {f"{n}.{k}": s for n, group in SHAPES.items() for k, s in group.items()}
 
 
-def nest(flat: dict[str, Array]) -> Params:
-    """Arrays by path as a tree."""
-    params: Params = {}
-    for path, array in flat.items():
-        *parents, name = path.split(".")
-        reduce(lambda node, p: node.setdefault(p, {}), parents, params)[name] = array
-    params = listed(params)
-    return params
+def each_array(make: Callable[..., Array], tree: Any, path: str = "") -> Any:
+    """The tree with make(path, shape) in place of each shape."""
+    parts = path[1:].split(".")
+    starred = ["*" if ":" in p else p for p in parts]
+    path += ".*" * STACKED.count(".".join(starred))
+    if isinstance(tree, tuple):
+        return make(path[1:], tree)
+    if isinstance(tree, list):
+        n = len(tree)
+        return [each_array(make, t, f"{path}.{i}:{n}") for i, t in enumerate(tree)]
+    return {k: each_array(make, t, f"{path}.{k}") for k, t in tree.items()}
 
 
-def listed(tree: Any) -> Any:
-    """Numbered copies as lists."""
-    if not isinstance(tree, dict):
-        return tree
-    if tree and all(k.isdigit() for k in tree):
-        return [listed(tree[k]) for k in sorted(tree, key=int)]
-    return {k: listed(v) for k, v in tree.items()}
+def entry(table: dict[str, Any], names: list[str]) -> Any:
+    """What a table says of an array: by its path, else by its last name."""
+    return table.get(names[-1])
+
+
+def drawn(
+    copies: Sequence[str], make: Any, key: Array, shape: tuple[int, ...], dtype: Any
+) -> Array:
+    """An array with its copies, outermost first: each folds its number into the key."""
+    if not copies:
+        array: Array = make(key, shape, dtype)
+        return array
+    if copies[0] != "*":
+        key = jax.random.fold_in(key, int(copies[0].partition(":")[0]))
+        return drawn(copies[1:], make, key, shape, dtype)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(shape[0]))
+    return jax.vmap(lambda key: drawn(copies[1:], make, key, shape[1:], dtype))(keys)
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    flat = {}
-    for path, shape in ARRAYS.items():
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(f"dtype: expected a floating one, found {dtype}")
+
+    def draw(path: str, shape: tuple[int, ...]) -> Array:
         parts = path.split(".")
-        named = ".".join(p for p in parts if not p.isdigit())
-        keys = jax.random.fold_in(key, zlib.crc32(named.encode()))
-        make = INIT[path.split(".")[-1]]
-        own = DTYPES.get(path, DTYPES.get(path.split(".")[-1])) or dtype
-        depth = sum(path.startswith(p) for p in STACKED)
-        draw = partial(make, shape=shape[depth:], dtype=own)
-        sizes = iter(shape[:depth])
-        for i, part in enumerate(["", *parts]):
-            if part.isdigit():
-                keys = jnp.vectorize(jax.random.fold_in)(keys, int(part))
-            if "".join(p + "." for p in parts[:i]) in STACKED:
-                copies = jnp.arange(next(sizes))
-                keys = jnp.vectorize(jax.random.fold_in)(keys[..., None], copies)
-                draw = jax.vmap(draw)
-        flat[path] = draw(keys)
-    return nest(flat)
+        names = [p for p in parts if p.isidentifier()]
+        kind = jnp.dtype(entry(DTYPES, names) or dtype)
+        if kind != jax.dtypes.canonicalize_dtype(kind):
+            raise ValueError(f"{path}: expected at most 32 bits a value, found {kind}")
+        make = entry(INIT, names)
+        make = partial(drawn, [p for p in parts if not p.isidentifier()], make)
+        own = jax.random.fold_in(key, zlib.crc32(".".join(names).encode()))
+        array: Array = make(own, shape, kind)
+        return array
+
+    params: Params = each_array(draw, SHAPES)
+    return params
 
 
-def load_params(folder: str | Path) -> Params:
-    """The parameters that `params*.safetensors` in a folder hold."""
-    files = sorted(Path(folder).glob("params*.safetensors"))
-    flat = {k: v for file in files for k, v in load_file(file).items()}
-    for path, shape in ARRAYS.items():
-        if path not in flat or flat[path].shape != shape:
-            raise ValueError(f"{path}: expected an array of shape {shape} in {folder}")
-    return nest(flat)
+def stored_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of a file, or of params.safetensors or its shards in a folder."""
+    index = path / "params.safetensors.index.json"
+    files = [path if path.is_file() else path / "params.safetensors"]
+    if index.is_file() == files[0].is_file():
+        wanted = "params.safetensors or params.safetensors.index.json in it"
+        number = "both" if index.is_file() else "neither"
+        raise FileNotFoundError(f"{path}: expected {wanted}, found {number}")
+    places = json.loads(index.read_text())["weight_map"] if index.is_file() else {}
+    if index.is_file():
+        files = [path / Path(name).name for name in dict.fromkeys(places.values())]
+    arrays: dict[str, Array] = {}
+    found: dict[str, str] = {}
+    for file in files:
+        stored: Any = partial(safe_open, framework="flax")(file)
+        for name in sorted(stored.keys()):
+            kind = stored.get_slice(name).get_dtype()
+            arrays[name] = stored.get_tensor(name)
+            if kind.endswith("64") and arrays[name].dtype.itemsize < 8:
+                raise ValueError(f"{name}: expected at most 32 bits, found {kind}")
+            found[name] = file.name
+    if index.is_file() and found != places:
+        raise ValueError(f"{index}: expected the arrays of its files, found others")
+    return arrays
+
+
+def assembled(fetch: Any, stored: Any, path: str, shape: tuple[int, ...]) -> Any:
+    """An array whose copies may lie otherwise in the file: one by one, or on an axis."""
+    parts = path.split(".")
+    own = [p.partition(":")[0] for p in parts if p != "*"]
+    there = stored.get(".".join(p for p in parts if p.isidentifier()), own)
+
+    def find(
+        todo: Any, there: Any, name: str, index: Any, sizes: Any, shape: Any
+    ) -> Any:
+        if not todo:
+            return fetch(name[1:], (*sizes, *shape))[index]
+        part, *todo = todo
+        if part.isidentifier():
+            return find(todo, there[1:], f"{name}.{part}", index, sizes, shape)
+        numbered = "".join(there[:1]).isdigit()
+        if part != "*":
+            i, n = map(int, part.split(":"))
+            if numbered:
+                return find(todo, there[1:], f"{name}.{i}", index, sizes, shape)
+            return find(todo, there, name, (*index, i), (*sizes, n), shape)
+        n, *inner = shape
+        if not numbered:
+            return find(todo, there, name, (*index, slice(None)), (*sizes, n), inner)
+        every = [f"{name}.{i}" for i in range(n)]
+        copies = [find(todo, there[1:], one, index, sizes, inner) for one in every]
+        if any(copy.dtype != copies[0].dtype for copy in copies):
+            raise ValueError(f"{path}: expected copies of one dtype, found several")
+        return jnp.stack(copies, index.count(slice(None)))
+
+    return find(parts, there, "", (), (), shape)
+
+
+def load_params(path: str | Path) -> Params:
+    """The parameters of a folder with params*.safetensors, or of one such file."""
+    arrays = stored_arrays(Path(path))
+    left = dict(arrays)
+
+    def fetch(name: str, shape: tuple[int, ...]) -> Array:
+        if name not in arrays:
+            raise ValueError(f"{name}: expected a shape of {shape}, found no array")
+        array = left.pop(name, arrays[name])
+        found, kind, wanted = (array.shape, array.dtype, "float")
+        fits = jnp.issubdtype(kind, jnp.floating)
+        own = entry(DTYPES, [p for p in name.split(".") if not p.isdigit()])
+        wanted = wanted if own is None else jnp.dtype(own).name
+        fits = fits if own is None else kind == own
+        if found != shape or not fits:
+            raise ValueError(f"{name}: expected {wanted} {shape}, found {kind} {found}")
+        return array
+
+    make: Callable[..., Array] = fetch
+    parts = [name.split(".") for name in arrays]
+    stored = {".".join(p for p in path if not p.isdigit()): path for path in parts}
+    make = partial(assembled, fetch, stored)
+    params: Params = each_array(make, SHAPES)
+    for name in left:
+        raise ValueError(f"{name}: expected no such array, found it in {path}")
+    return params

@@ -7,17 +7,18 @@ Made by blox of sha256:bd888ad9823ae235f0f25b3a33e6c75ba0327f3fa9ebb03d6830d6b6f
     outputs, state = jax.jit(weight_norm)(params, real, fake)
 """
 
+import json
 import math
 import zlib
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from safetensors.flax import load_file
+from safetensors import safe_open
 
 Params = dict[str, Any]
 
@@ -106,11 +107,14 @@ def weight_norm(
     return d_real - d_fake, state
 
 
-# The shapes of the arrays of each node.
-SHAPES: dict[str, dict[str, tuple[int, ...]]] = {
-    "critic": {"raw": (3, 3, 3, 6), "gain": (6,)},
-    "critic.conv": {"bias": (6,)},
-    "critic.bn": {"scale": (6,), "bias": (6,), "mean": (6,), "var": (6,)},
+# The shape of each array, where it lies in params.
+SHAPES: Params = {
+    "critic": {
+        "raw": (3, 3, 3, 6),
+        "gain": (6,),
+        "conv": {"bias": (6,)},
+        "bn": {"scale": (6,), "bias": (6,), "mean": (6,), "var": (6,)},
+    }
 }
 INIT: dict[str, Any] = {
     "raw": jax.nn.initializers.normal(stddev=0.02),
@@ -121,34 +125,86 @@ INIT: dict[str, Any] = {
     "var": jax.nn.initializers.ones,
 }
 DTYPES: dict[str, Any] = {"mean": jnp.float32, "var": jnp.float32}
-ARRAYS = {f"{n}.{k}": s for n, group in SHAPES.items() for k, s in group.items()}
 
 
-def nest(flat: dict[str, Array]) -> Params:
-    """Arrays by path as a tree."""
-    params: Params = {}
-    for path, array in flat.items():
-        *parents, name = path.split(".")
-        reduce(lambda node, p: node.setdefault(p, {}), parents, params)[name] = array
-    return params
+def each_array(make: Callable[..., Array], tree: Any, path: str = "") -> Any:
+    """The tree with make(path, shape) in place of each shape."""
+    if isinstance(tree, tuple):
+        return make(path[1:], tree)
+    return {k: each_array(make, t, f"{path}.{k}") for k, t in tree.items()}
+
+
+def entry(table: dict[str, Any], names: list[str]) -> Any:
+    """What a table says of an array: by its path, else by its last name."""
+    return table.get(names[-1])
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
-    """New parameters; each array has a key of its own, folded by path."""
-    flat = {}
-    for path, shape in ARRAYS.items():
-        keys = jax.random.fold_in(key, zlib.crc32(path.encode()))
-        make = INIT[path.split(".")[-1]]
-        own = DTYPES.get(path, DTYPES.get(path.split(".")[-1])) or dtype
-        flat[path] = make(keys, shape, own)
-    return nest(flat)
+    """New parameters; each array has a key of its own, folded by path and copy."""
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(f"dtype: expected a floating one, found {dtype}")
+
+    def draw(path: str, shape: tuple[int, ...]) -> Array:
+        parts = path.split(".")
+        names = parts
+        kind = jnp.dtype(entry(DTYPES, names) or dtype)
+        if kind != jax.dtypes.canonicalize_dtype(kind):
+            raise ValueError(f"{path}: expected at most 32 bits a value, found {kind}")
+        make = entry(INIT, names)
+        own = jax.random.fold_in(key, zlib.crc32(".".join(names).encode()))
+        array: Array = make(own, shape, kind)
+        return array
+
+    params: Params = each_array(draw, SHAPES)
+    return params
 
 
-def load_params(folder: str | Path) -> Params:
-    """The parameters that `params*.safetensors` in a folder hold."""
-    files = sorted(Path(folder).glob("params*.safetensors"))
-    flat = {k: v for file in files for k, v in load_file(file).items()}
-    for path, shape in ARRAYS.items():
-        if path not in flat or flat[path].shape != shape:
-            raise ValueError(f"{path}: expected an array of shape {shape} in {folder}")
-    return nest(flat)
+def stored_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of a file, or of params.safetensors or its shards in a folder."""
+    index = path / "params.safetensors.index.json"
+    files = [path if path.is_file() else path / "params.safetensors"]
+    if index.is_file() == files[0].is_file():
+        wanted = "params.safetensors or params.safetensors.index.json in it"
+        number = "both" if index.is_file() else "neither"
+        raise FileNotFoundError(f"{path}: expected {wanted}, found {number}")
+    places = json.loads(index.read_text())["weight_map"] if index.is_file() else {}
+    if index.is_file():
+        files = [path / Path(name).name for name in dict.fromkeys(places.values())]
+    arrays: dict[str, Array] = {}
+    found: dict[str, str] = {}
+    for file in files:
+        stored: Any = partial(safe_open, framework="flax")(file)
+        for name in sorted(stored.keys()):
+            kind = stored.get_slice(name).get_dtype()
+            arrays[name] = stored.get_tensor(name)
+            if kind.endswith("64") and arrays[name].dtype.itemsize < 8:
+                raise ValueError(f"{name}: expected at most 32 bits, found {kind}")
+            found[name] = file.name
+    if index.is_file() and found != places:
+        raise ValueError(f"{index}: expected the arrays of its files, found others")
+    return arrays
+
+
+def load_params(path: str | Path) -> Params:
+    """The parameters of a folder with params*.safetensors, or of one such file."""
+    arrays = stored_arrays(Path(path))
+    left = dict(arrays)
+
+    def fetch(name: str, shape: tuple[int, ...]) -> Array:
+        if name not in arrays:
+            raise ValueError(f"{name}: expected a shape of {shape}, found no array")
+        array = left.pop(name, arrays[name])
+        found, kind, wanted = (array.shape, array.dtype, "float")
+        fits = jnp.issubdtype(kind, jnp.floating)
+        own = entry(DTYPES, [p for p in name.split(".") if not p.isdigit()])
+        wanted = wanted if own is None else jnp.dtype(own).name
+        fits = fits if own is None else kind == own
+        if found != shape or not fits:
+            raise ValueError(f"{name}: expected {wanted} {shape}, found {kind} {found}")
+        return array
+
+    make: Callable[..., Array] = fetch
+    params: Params = each_array(make, SHAPES)
+    for name in left:
+        raise ValueError(f"{name}: expected no such array, found it in {path}")
+    return params

@@ -1,0 +1,52 @@
+"""The functions over a file's tables, from tested source: `blox.ops.tail`."""
+
+from __future__ import annotations
+
+import ast
+import copy
+
+from ..library.fold import Folder
+from ..library.sources import Library
+from ..library.tidy import tidy
+from ..names import Names
+from ..nodes import names_in, renamed
+from .table import IN_FLOAT32, Tables
+
+HOME = "tail"
+ROOTS = ("init_params", "load_params")
+
+
+class Tail:
+    """The functions that the tables of one file need, as it needs them."""
+
+    def __init__(self, library: Library, tables: Tables, names: Names) -> None:
+        known: dict[str, ast.expr] = {
+            k: ast.Constant(v) for k, v in tables.facts.items()
+        }
+        self.functions: dict[str, ast.FunctionDef] = {}
+        """In the order of the source, helpers first."""
+        wanted = {*ROOTS, *(n for s in tables.statements for n in names_in(s))}
+        sources = library.module(HOME)
+        cut: dict[str, ast.FunctionDef] = {}
+        todo = [name for name in sources if name in wanted]
+        while todo:
+            name = todo.pop()
+            source = sources[name].function
+            if name in cut or source is None:
+                continue
+            node = copy.deepcopy(source)
+            node.body = tidy(Folder(known, put={}).block(node.body))
+            cut[name] = node
+            todo += names_in(node) & sources.keys()
+        titles = {n: n if n in ROOTS else names.fresh(n) for n in sources if n in cut}
+        self.functions = {n: renamed(cut[n], titles) for n in titles}
+        self.tables = [renamed(s, titles) for s in tables.statements]
+
+    @property
+    def before(self) -> list[ast.FunctionDef]:
+        """What the tables themselves call."""
+        return [f for n, f in self.functions.items() if n == IN_FLOAT32]
+
+    @property
+    def after(self) -> list[ast.FunctionDef]:
+        return [f for n, f in self.functions.items() if n != IN_FLOAT32]
