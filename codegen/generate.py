@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import textwrap
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from functools import cache
 
 import jinja2
@@ -70,9 +70,10 @@ def _render(
         [f, assign(aliases[f.name], dotted(f.name))] if f.name in aliases else [f]
         for f in functions
     ]
-    before = [[f] for f in (*ops, *tail.before)]
-    after = [[f] for f in tail.after]
-    every = [s for part in (*before, *model, tail.tables, *after) for s in part]
+    before: list[list[ast.stmt]] = [[f] for f in (*ops, *tail.before)]
+    after: list[list[ast.stmt]] = [[f] for f in tail.after]
+    parts: list[Sequence[ast.stmt]] = [*before, *model, tail.tables, *after]
+    every = [statement for part in parts for statement in part]
     return (
         _environment()
         .get_template("model.py.jinja")

@@ -16,6 +16,7 @@ import pytest
 from generated_files import assert_tidy, assert_typed, executed
 from safetensors.flax import save_file
 from sample_specs import Data, function, spec
+from trees import same_structure
 
 import blox as bx
 from blox.io.load import read_params
@@ -65,7 +66,7 @@ def whole(outer: bool) -> Data:
 
 def mixed() -> Data:
     """Own dtypes, root leaves, key data, other initialisers, a map, a cycle."""
-    constant = {"init": {"kernel": {"name": "constant", "value": 0.5}}}
+    constant: Data = {"init": {"kernel": {"name": "constant", "value": 0.5}}}
     body = function(
         {
             "conv": linear(init={"kernel": {"name": "uniform", "scale": 2.0}}),
@@ -147,7 +148,7 @@ def file_of(case: str) -> dict[str, Any]:
 
 
 def assert_equal(ours: Any, theirs: Any) -> None:
-    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    assert same_structure(ours, theirs)
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         assert (a.shape, a.dtype) == (b.shape, b.dtype)
         np.testing.assert_array_equal(a, b)
