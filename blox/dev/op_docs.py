@@ -19,6 +19,8 @@ from blox.schema.parameters import Leaf
 from blox.schema.registry import definition, op_class
 from blox.schema.release import lock
 
+from . import callee_docs
+
 HEAD = """# The ops
 
 Written by `python -m blox.dev.regenerate` from the spec classes in `schema/ops/` and the
@@ -109,7 +111,9 @@ def _op(family: str, name: str) -> str:
         )
     if table := "\n".join(_parameters(name)):
         parts.append(f"{table}\n")
-    if not issubclass(cls, ScopeOp):
+    if issubclass(cls, ScopeOp):
+        parts.append("\n".join((*callee_docs.table(cls), "")))
+    else:
         parts.append(_function(family, name))
     return "\n" + "\n".join(parts)
 

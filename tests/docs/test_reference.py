@@ -108,3 +108,15 @@ def test_initialisers_are_data_that_a_node_may_have() -> None:
     adapter: TypeAdapter[object] = TypeAdapter(Initializer)
     for _, data in found:
         adapter.validate_json(data)
+
+
+def test_functions_of_control_ops_are_as_declared() -> None:
+    page = PAGES["control"]
+    for row in (
+        "| `else` | `node.else` | `inputs` |",
+        "| `branches.1` | `node.branch_1` | `inputs` |",
+        "| `cond` | `node.cond` | `carry`, `inputs` | one value |",
+        "| `function` | the node: `count` copies, stacked | `carry`, `xs`,",
+        "| `function` | the node: `count` copies, a list | `carry`, `xs`,",
+    ):
+        assert row in page
