@@ -13,6 +13,8 @@ from pydantic_core import PydanticCustomError
 from .expressions import INT64, ExpressionError, names
 from .names import NAME, PATH
 
+MAX_PATH = 32
+"""Names in the path that a node gives its parameters."""
 REFERENCE = re.compile(rf"{NAME}(?:\.{NAME})?")
 EXPRESSION = r"^\$[A-Za-z0-9_ .+\-*/()]+$"
 
@@ -170,7 +172,9 @@ def _arguments(value: Any) -> Any:
 
 def _path(text: Any) -> Any:
     if isinstance(text, str) and len(text) <= 512 and PATH.fullmatch(text):
-        return text
+        if text.count(".") < MAX_PATH:
+            return text
+        raise _fail("path", "expected a parameter path of at most 32 names")
     raise _fail("path", "expected `.` or a parameter path such as `name.name`")
 
 

@@ -12,5 +12,7 @@ MAX_RAN = 10**12
 """Nodes that a run visits: every step of every loop counts."""
 MAX_LEAVES = 1_000_000
 """Arrays, counted again at each level of calls that they lie under."""
+MAX_DEPTH = 128
+"""Names in the path of an array, those of all calls above it counted."""
 MAX_ELEMENTS = 2**40
 """Elements of one array."""

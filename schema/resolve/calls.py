@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from ..callee import Callee
 from ..diagnostics import Report, listing, quote
 from ..fields import Operand
-from ..graph import Graph, Input
+from ..graph import Function, Graph, Input
 from ..op import Op
 from .program import Arg
+
+MAX_MISSING = 20
+"""Inputs without a value that one call reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What callers of a function must know, gathered once."""
+
+    required: tuple[str, ...]
+    """The inputs that must be given."""
+    outputs: tuple[str, ...]
+
+    @classmethod
+    def of(cls, function: Function) -> Signature:
+        required = (n for n, given in function.inputs.items() if not given.optional)
+        return cls(tuple(required), tuple(function.outputs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +37,7 @@ class Calls:
     """Binds the arguments of one function's calls; all faults go to the report."""
 
     graph: Graph
-    outputs: dict[str, tuple[str, ...]]
-    """The names of the outputs of every function."""
+    signatures: dict[str, Signature]
     report: Report
     value: Callable[[str, Any, Operand], Arg]
     """Binds one value: (path, value, operand)."""
@@ -38,17 +55,20 @@ class Calls:
         last = known[-1]
         inputs = self.graph.functions[last.function].inputs
         index = getattr(op, "index", None) if "index" in last.takes else None
-        free = {name: None for name in inputs if name != index}
+        # A call may give few inputs of thousands: nothing here looks at all of them.
+        taken = set() if index not in inputs else {index}
         for field in maps:
             value = getattr(op, field)
             if isinstance(value, list):
-                if len(value) > len(free):
+                free = len(inputs) - len(taken)
+                if len(value) > free:
                     self.report.error(
                         "argument",
                         f"{path}.{field}",
-                        f"expected at most {len(free)} values, found {len(value)}",
+                        f"expected at most {free} values, found {len(value)}",
                     )
-                value = dict(zip(free, value, strict=False))
+                names = (name for name in inputs if name not in taken)
+                value = dict(zip(list(islice(names, len(value))), value, strict=False))
             args[field] = {}
             for name, item in value.items():
                 where = f"{path}.{field}.{name if name in inputs else quote(name)}"
@@ -60,26 +80,26 @@ class Calls:
                         f"found {quote(name)}",
                     )
                     continue
-                if name not in free:
+                if name in taken:
                     self.report.error(
                         "argument",
                         where,
                         "expected each input once, found one that is given already",
                     )
                     continue
-                free.pop(name)
+                taken.add(name)
                 listed = field == "xs" and last.literals
                 args[field][name] = self._argument(
                     where, field, item, inputs[name], listed=listed
                 )
-        for name in free:
-            if not inputs[name].optional:
-                self.report.error(
-                    "argument",
-                    path,
-                    f"expected a value for the input {quote(name)} of "
-                    f"{last.function}, found none",
-                )
+        required = self.signatures[last.function].required
+        for name in islice((n for n in required if n not in taken), MAX_MISSING):
+            self.report.error(
+                "argument",
+                path,
+                f"expected a value for the input {quote(name)} of "
+                f"{last.function}, found none",
+            )
         if index is not None and index not in inputs:
             self.report.error(
                 "argument",
@@ -95,7 +115,7 @@ class Calls:
                     f"expected {callee.function} and {last.function} to have the same "
                     "inputs",
                 )
-        outputs = self.outputs[last.function]
+        outputs = self.signatures[last.function].outputs
         for callee in {(c.function, c.returns): c for c in known}.values():
             self._check_returned(path, callee, last, tuple(args.get("carry", ())))
         return outputs
@@ -118,7 +138,8 @@ class Calls:
         self, path: str, callee: Callee, last: Callee, carry: tuple[str, ...]
     ) -> None:
         """A function returns what the op declares that it must."""
-        name, outputs = callee.function, self.outputs[callee.function]
+        name = callee.function
+        outputs = self.signatures[name].outputs
         match callee.returns:
             case "the carry":
                 for missing in (n for n in carry if n not in outputs):
@@ -141,7 +162,7 @@ class Calls:
                     path,
                     f"expected {name} to return one value, found {listing(outputs)}",
                 )
-            case "the same" if outputs != self.outputs[last.function]:
+            case "the same" if outputs != self.signatures[last.function].outputs:
                 self.report.error(
                     "argument",
                     path,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..diagnostics import Report, quote
@@ -33,7 +33,7 @@ def bind_dims(
 ) -> dict[str, tuple[str, int]]:
     """Where each dim of a function is bound: the first input that must be there."""
     dims: dict[str, tuple[str, int]] = {}
-    attributes = {*graph.attributes, *function.attributes}
+    own = set(function.attributes)
     optional_only: dict[str, str] = {}
     for input_name, given in function.inputs.items():
         shape = given.shape or []
@@ -45,7 +45,7 @@ def bind_dims(
         for axis, dim in enumerate(shape):
             if not is_dim_name(dim):
                 continue
-            if dim in attributes:
+            if dim in own or dim in graph.attributes:
                 report.error(
                     "name-twice",
                     path,
@@ -147,7 +147,7 @@ def _check_bounds(graph: Graph, name: str, bounds: Bounds, report: Report) -> No
 
 
 def check_shapes(
-    name: str, function: Function, values: dict[str, Any], report: Report
+    name: str, function: Function, values: Mapping[str, Any], report: Report
 ) -> None:
     """The shapes of a function's inputs, as far as its attributes tell them."""
     for input_name, given in function.inputs.items():

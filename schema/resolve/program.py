@@ -6,7 +6,7 @@ its tree of leaves: what is decided once about a model is decided here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -147,7 +147,7 @@ class Instance:
     name: str
     function: Function
     own: dict[str, Any]
-    values: dict[str, Any]
+    values: Mapping[str, Any]
     dims: dict[str, tuple[str, int]]
     """Where each dim is bound: an input and an axis of it."""
     steps: list[Step]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ from ..diagnostics import Report, listing, quote
 from ..fields import Operand, is_expression
 from ..graph import Function, Graph
 from ..op import Op
-from .calls import Calls
+from .calls import Calls, Signature
 from .program import Arg
 
 
@@ -37,13 +36,6 @@ class _Source:
     optional: bool
     unknown: bool = False
     """True where nobody can say what the outputs are."""
-    _places: dict[str, int] = dataclasses.field(default_factory=dict)
-
-    def place(self, part: str) -> int | None:
-        """Which of the outputs a name is; looked up, as a node may have thousands."""
-        if not self._places and self.outputs:
-            self._places = {name: i for i, name in enumerate(self.outputs)}
-        return self._places.get(part)
 
 
 class Binder:
@@ -53,15 +45,24 @@ class Binder:
         self,
         graph: Graph,
         name: str,
-        outputs: dict[str, tuple[str, ...]],
+        signatures: dict[str, Signature],
         report: Report,
     ) -> None:
         self.graph = graph
         self.name = name
         self.function: Function = graph.functions[name]
         self.report = report
-        self.calls = Calls(graph, outputs, report, self._value)
+        self.calls = Calls(graph, signatures, report, self._value)
         self.scope: dict[str, _Source] = {}
+        self._places_of: dict[int, tuple[tuple[str, ...], dict[str, int]]] = {}
+
+    def _places(self, outputs: tuple[str, ...]) -> dict[str, int]:
+        """The place of each output, of which there may be thousands: made once."""
+        known = self._places_of.get(id(outputs))
+        if known is None:
+            places = {name: i for i, name in enumerate(outputs)}
+            known = self._places_of[id(outputs)] = (outputs, places)
+        return known[1]
 
     def bind(self) -> BoundFunction:
         optional = False
@@ -157,7 +158,7 @@ class Binder:
         elif source.unknown:
             pass  # the call is at fault, which is reported
         elif part:
-            place = source.place(part)
+            place = self._places(source.outputs).get(part)
             if place is None:
                 self.report.error(
                     "reference-output",

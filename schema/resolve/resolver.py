@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import Container
+
 from ..diagnostics import Report, SpecError, quote
 from ..expressions import ExpressionError, names
 from ..fields import is_expression
 from ..graph import Graph
 from ..pause import uncollected
 from ..registry import Definition, registered
+from .calls import Signature
 from .custom import has_custom, resolve_custom
 from .dims import bind_dims, check_constraints
 from .names import call_order, check_attributes, check_names
@@ -76,9 +80,9 @@ class Resolver:
         check_names(graph, report)
         check_constraints(graph, report)
         order = call_order(graph, report)
-        outputs = {name: tuple(f.outputs) for name, f in graph.functions.items()}
+        signatures = {name: Signature.of(f) for name, f in graph.functions.items()}
         for name, function in graph.functions.items():
-            self.bound[name] = Binder(graph, name, outputs, report).bind()
+            self.bound[name] = Binder(graph, name, signatures, report).bind()
             self.dims[name] = bind_dims(graph, name, function, report)
             check_attributes(graph, name, report)
             self._check_expressions(name)
@@ -107,7 +111,10 @@ class Resolver:
 
     def _check_expressions(self, name: str) -> None:
         function = self.graph.functions[name]
-        known = {*self.graph.attributes, *function.attributes, *self.dims[name]}
+        # Not a copy a function of what a file may have a hundred thousand of.
+        known = ChainMap(
+            dict.fromkeys(function.attributes), self.dims[name], self.graph.attributes
+        )
         for node_name, op in function.nodes.items():
             for field, text in op.expressions():
                 self._check_expression(f"{name}.{node_name}.{field}", text, known)
@@ -117,7 +124,7 @@ class Resolver:
                     path = f"{name}.inputs.{input_name}.shape"
                     self._check_expression(path, dim, known)
 
-    def _check_expression(self, path: str, text: str, known: set[str]) -> None:
+    def _check_expression(self, path: str, text: str, known: Container[str]) -> None:
         try:
             unknown = [n for n in names(text) if n not in known]
         except ExpressionError as error:

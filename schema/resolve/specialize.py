@@ -7,6 +7,8 @@ expand to is counted before it is.
 from __future__ import annotations
 
 import math
+from collections import ChainMap
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -15,7 +17,14 @@ from ..diagnostics import Report, listing, quote
 from ..expressions import BoundError, ExpressionError, evaluate, names
 from ..fields import is_expression
 from ..graph import Graph
-from ..limits import MAX_INSTANCES, MAX_LEAVES, MAX_RAN, MAX_STEPS, MAX_TRACED
+from ..limits import (
+    MAX_DEPTH,
+    MAX_INSTANCES,
+    MAX_LEAVES,
+    MAX_RAN,
+    MAX_STEPS,
+    MAX_TRACED,
+)
 from ..op import ParamOp, ScopeOp
 from ..parameters import Leaf
 from ..problems import Problem
@@ -52,6 +61,7 @@ class Instances:
         self._copies = 0
         self._leaves = 0
         self._leaves_of: dict[int, int] = {}
+        self._depth_of: dict[int, int] = {}
 
     def instance(self, name: str, own: dict[str, Any], path: str) -> Instance:
         """The function `name` with the values `own`, for the call at `path`.
@@ -68,7 +78,9 @@ class Instances:
                 path, f"expected at most {MAX_INSTANCES} variants of functions"
             )
         function, bound = self._graph.functions[name], self._bound[name]
-        values = {**self._graph.attributes, **own}
+        # No copy an instance of what a file may have a hundred thousand of.
+        attributes = self._graph.attributes
+        values = ChainMap(own, attributes) if own else attributes
         self._steps += len(bound.nodes)
         if self._steps > MAX_STEPS:
             self._too_large(path, f"expected at most {MAX_STEPS} nodes, found more")
@@ -76,6 +88,11 @@ class Instances:
         steps = [self._step(name, node, values) for node in bound.nodes]
         tree: Tree = {}
         groups: set[int] = set()
+        depth = max(map(self._depth, steps), default=0)
+        if depth > MAX_DEPTH:
+            self._too_large(
+                path, f"expected paths of at most {MAX_DEPTH} names, found {depth}"
+            )
         for step in steps:
             try:
                 tree = join(tree, nest(step.scope, step.tree), (), groups)
@@ -107,6 +124,7 @@ class Instances:
         )
         self.made[key] = instance
         self._leaves_of[id(instance)] = sum(self._leaf_count(s) for s in steps)
+        self._depth_of[id(instance)] = depth
         return instance
 
     def _leaf_count(self, step: Step) -> int:
@@ -114,13 +132,20 @@ class Instances:
             return sum(c.total(lambda i: self._leaves_of[id(i)]) for c in step.callees)
         return 1 if isinstance(step.tree, Leaf) else len(step.tree)
 
+    def _depth(self, step: Step) -> int:
+        """How many names the longest path of an array of a step has, at most."""
+        if not step.tree:
+            return 0
+        inner = (self._depth_of[id(i)] for c in step.callees for i in c.cycle)
+        return len(step.scope) + 1 + max(inner, default=0)
+
     def _too_large(self, path: str, message: str) -> NoReturn:
         self.report.error(
             "too-large", path, message, "this file can't be a sound model"
         )
         raise TooLarge
 
-    def _step(self, function: str, node: BoundNode, values: dict[str, Any]) -> Step:
+    def _step(self, function: str, node: BoundNode, values: Mapping[str, Any]) -> Step:
         try:
             op = node.op.resolve(values, partial=True)
             args = {k: _with_values(a, values) for k, a in node.args.items()}
@@ -237,7 +262,7 @@ def _float_literals(step: Step) -> bool:
     return False
 
 
-def _with_values(arg: Any, values: dict[str, Any]) -> Any:
+def _with_values(arg: Any, values: Mapping[str, Any]) -> Any:
     match arg:
         case Arg(value=str() as text):
             return replace(arg, value=_number(text, values), text=text)
@@ -250,7 +275,7 @@ def _with_values(arg: Any, values: dict[str, Any]) -> Any:
     return arg
 
 
-def _number(value: Any, values: dict[str, Any]) -> Any:
+def _number(value: Any, values: Mapping[str, Any]) -> Any:
     if is_expression(value) and all(n in values for n in names(value)):
         return evaluate(value, values, "float")
     return value

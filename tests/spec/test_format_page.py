@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blox.schema import diagnostics as errors
-from blox.schema import expressions, limits, literals, names
+from blox.schema import expressions, fields, limits, literals, names
 from blox.schema.parse import reader
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
@@ -30,6 +30,10 @@ PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="ut
         ("nodes that a trace visits", f"{limits.MAX_TRACED:,}"),
         ("nodes that a run visits", "10¹²"),
         ("arrays, counted at each level", f"{limits.MAX_LEAVES:,}"),
+        (
+            "names in the path of an array / in `params` of one node",
+            f"{limits.MAX_DEPTH} / {fields.MAX_PATH}",
+        ),
         ("elements of one parameter or input", "2⁴⁰"),
         ("elements of a literal", f"{literals.MAX_LITERAL:,}"),
         ("faults that are reported one by one", f"{errors.MAX_DIAGNOSTICS}"),
