@@ -131,7 +131,7 @@ FORM: list[tuple[str, Any, str, str]] = [
     ("op version", node(op="relu@2", x="x"), "op-unknown",
      "main.n: expected `relu` at version 1, found version 2; this file needs a newer"),
     ("version of no op", node(op="foo@2", x="x"), "op-unknown", "found 'foo@2'"),
-    ("op of others", node(op="acme:rope", x="x"), "op-unknown", "'acme:rope'"),
+    ("op of others", node(op="acme:rope", x="x"), "op-unregistered", "'acme:rope'"),
     ("no op", node(x="x"), "op-unknown", "found null"),
     ("op is a list", node(op=["relu"], x="x"), "op-unknown", "found a list"),
     ("op with a newline", node(op="relu\n", x="x"), "op-unknown", r"'relu\n'"),
