@@ -19,9 +19,7 @@ WEIGHTS = [
     "examples.safetensors",
 ]
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
-_URL = re.compile(
-    rf"hf://(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[A-Za-z0-9][A-Za-z0-9._/-]*))?"
-)
+_URL = rf"hf://(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[A-Za-z0-9][A-Za-z0-9._/-]*))?"
 
 
 def is_hub(path: str | os.PathLike[str]) -> bool:
@@ -52,7 +50,7 @@ def with_weights(path: str | os.PathLike[str], spec: Path) -> Path:
 
 
 def _fetch(url: str, patterns: list[str], revision: str | None = None) -> Path:
-    match = _URL.fullmatch(url)
+    match = re.fullmatch(_URL, url)
     if match is None or ".." in url:
         raise SpecError.one(
             "hub-name", "", f"expected hf://owner/name[@revision], found {quote(url)}"

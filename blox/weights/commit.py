@@ -31,6 +31,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import stat
 from pathlib import Path
@@ -44,7 +45,6 @@ from .lock import lock_folder
 from .log import (
     LOG,
     LOG_FORMAT,
-    TEMPORARY,
     Log,
     check_inner,
     finish,
@@ -210,7 +210,7 @@ class FolderCommit:
 
     def _sweep(self) -> None:
         for entry in os.scandir(self.folder):
-            match = TEMPORARY.fullmatch(entry.name)
+            match = re.fullmatch(r"\.blox-[0-9a-f]{16}\.(.+)", entry.name)
             if (
                 match
                 and (match[1] == LOG or self.names.temporary(match[1]))

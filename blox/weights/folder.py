@@ -150,7 +150,8 @@ def read_folder(path: Path, read: Callable[[Folder], T]) -> T:
         WeightsError: others change the folder all the time; what `read` raises.
     """
     for attempt in range(_ATTEMPTS):
-        time.sleep(_PAUSE * attempt)
+        if attempt:
+            time.sleep(_PAUSE * attempt)
         folder = Folder(path)
         try:
             result = read(folder)

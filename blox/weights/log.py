@@ -24,7 +24,6 @@ LOG = ".blox-commit.json"
 LOG_FORMAT = "commit/1"
 _MAX_LOG_BYTES = 16_000_000
 """A shard's name takes 60 bytes to write and 40 to remove."""
-TEMPORARY = re.compile(r"\.blox-[0-9a-f]{16}\.(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,13 @@ class ModelFiles:
 
     Attributes:
         stem: of the weight files; empty for a single file.
-        others: what else a save writes.
-        stale: those of `others` that a save removes where the new model has none.
+        others: a pattern of what else a save writes.
+        stale: of those of them that a save removes where the new model has none.
     """
 
     stem: str
-    others: re.Pattern[str]
-    stale: re.Pattern[str]
+    others: str
+    stale: str
 
     def weights(self, name: str) -> bool:
         """True for a weight file, a shard or the index."""
@@ -40,10 +40,10 @@ class ModelFiles:
         return rest in (SUFFIX, INDEX_SUFFIX) or _is_shard(rest)
 
     def writes(self, name: str) -> bool:
-        return self.weights(name) or self.others.fullmatch(name) is not None
+        return self.weights(name) or _fits(self.others, name)
 
     def removes(self, name: str) -> bool:
-        return self.weights(name) or self.stale.fullmatch(name) is not None
+        return self.weights(name) or _fits(self.stale, name)
 
     def temporary(self, name: str) -> bool:
         """True for the last part of a temporary's name: the folder stands with a dot."""
@@ -51,27 +51,30 @@ class ModelFiles:
 
 
 def _is_shard(rest: str) -> bool:
-    return re.fullmatch(r"-[0-9]{5}-of-[0-9]{5}\.safetensors", rest) is not None
+    return _fits(r"-[0-9]{5}-of-[0-9]{5}\.safetensors", rest)
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Patterns are compiled when they are first needed: a load needs none."""
+    return re.fullmatch(pattern, name) is not None
 
 
 BLOX = ModelFiles(
     "params",
-    re.compile(rf"graph\.json|graph\.msgpack|examples\.safetensors|{_SOURCE}"),
-    re.compile(r"graph\.msgpack|examples\.safetensors"),
+    rf"graph\.json|graph\.msgpack|examples\.safetensors|{_SOURCE}",
+    r"graph\.msgpack|examples\.safetensors",
 )
 TRANSFORMERS = ModelFiles(
     "model",
-    re.compile(
-        r"config\.json|modules\.json|sentence_bert_config\.json|1_Pooling/config\.json"
-    ),
-    re.compile(r"(?!)"),
+    r"config\.json|modules\.json|sentence_bert_config\.json|1_Pooling/config\.json",
+    r"(?!)",
 )
 KINDS = {kind.stem: kind for kind in (BLOX, TRANSFORMERS)}
 
 
 def single(name: str) -> ModelFiles:
     """One self-describing file."""
-    return ModelFiles("", re.compile(re.escape(name)), re.compile(r"(?!)"))
+    return ModelFiles("", re.escape(name), r"(?!)")
 
 
 def plain_name(name: str) -> bool:

@@ -138,7 +138,7 @@ LOAD = f"""
 import numpy as np
 for path in ("hf://{REPO}", "hf://{REPO}@v1"):
     graph, params = bx.load(path)
-    print(graph.name, np.asarray(params["out"]["kernel"]).sum())
+    print(graph.name, float(np.asarray(params["out"]["kernel"]).sum()))
 print(bx.validate("hf://{REPO}").ok, bx.verify("hf://{REPO}").ok)
 """
 
@@ -151,7 +151,7 @@ def test_a_model_is_fetched_loaded_and_verified(served: Hub, tmp_path: Path) -> 
     publish(served, tmp_path / "m")
     shards = [n for n in served.files if n.startswith("params-")]
     assert len(shards) > 1
-    line = f"model {np.asarray(params['out']['kernel']).sum()}"
+    line = f"model {float(np.asarray(params['out']['kernel']).sum())}"
     assert run(served, tmp_path / "home", LOAD) == [line, line, "True True"]
     wanted = [n for n in served.files if n.startswith(("params", "graph", "examples"))]
     assert sorted(served.fetched) == sorted(wanted)  # once each, and nothing else
