@@ -8,7 +8,7 @@ little that loops and the end of a file need; importing it calls nothing but ini
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import get_args
 
 from ..schema.diagnostics import BloxError
@@ -96,15 +96,16 @@ class _Check:
     def __init__(self, tree: ast.Module, ops: Allowed) -> None:
         allowed = BASE | ops
         self.tree = tree
+        self.nodes = list(ast.walk(tree))
         self.lines = set(allowed.imports.values())
         self.imported = allowed.imports.keys()
         self.modules = {path.partition(".")[0] for path in allowed.paths}
         self.paths, self.attributes = allowed.paths, allowed.attributes
-        self.known = {*_bound(tree), *allowed.builtins}
+        self.known = {*_bound(self.nodes), *allowed.builtins}
         self.taken = {*BUILTINS, *allowed.builtins, *self.modules}
 
     def problems(self) -> Iterator[tuple[int, str]]:
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             problem = self._problem(node)
             if problem:
                 yield getattr(node, "lineno", 0), problem
@@ -177,9 +178,9 @@ def _line(tree: ast.Module, path: str) -> int:
     return next((n.lineno for n in found if n.attr == last), 0)
 
 
-def _bound(tree: ast.Module) -> Iterator[str]:
+def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """The names that the file itself gives a value to, somewhere."""
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.alias(name=name, asname=other):
                 yield other or name

@@ -22,7 +22,7 @@ def _node(value: Any) -> Op:
     if not isinstance(value, dict):
         raise PydanticCustomError("node", "expected an object with an `op`")
     name = value.get("op")
-    if isinstance(name, str) and CUSTOM.fullmatch(name):
+    if isinstance(name, str) and ":" in name and CUSTOM.fullmatch(name):
         return Custom.of(value)
     cls = op_class(name) if isinstance(name, str) else None
     if cls is None:

@@ -30,6 +30,19 @@ def missing() -> list[str]:
     faults = [f"{name}: {fault}" for name in op_names() for fault in _faults(name)]
     for family in FAMILIES.keys() - {"control"}:
         faults += [f"{family}: {fault}" for fault in not_carried(read(family))]
+    return faults + _met_twice()
+
+
+def _met_twice() -> list[str]:
+    """Functions of two families that have one name, though a file may hold both."""
+    homes: dict[str, str] = {}
+    faults = []
+    for family in [*(f for f in FAMILIES if f != "control"), "keys", "state"]:
+        for node in ast.parse(read(family)).body:
+            if isinstance(node, ast.FunctionDef):
+                other = homes.setdefault(node.name, family)
+                if other != family:
+                    faults.append(f"{family}: {other} has a function {node.name} too")
     return faults
 
 

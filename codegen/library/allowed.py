@@ -66,18 +66,16 @@ def chains(source: ast.AST) -> list[tuple[str, list[str]]]:
     """The attributes in a tree as (name, parts): `jax.nn.relu`, and `x.at[i].add` as
     `at` of x and `add` of a value that has no name."""
     found: list[tuple[str, list[str]]] = []
-
-    def visit(node: ast.AST) -> None:
-        parts: list[str] = []
-        while isinstance(node, ast.Attribute):
-            parts.insert(0, node.attr)
-            node = node.value
-        if parts:
+    todo = [source]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Attribute):
+            parts: list[str] = []
+            while isinstance(node, ast.Attribute):
+                parts.insert(0, node.attr)
+                node = node.value
             found.append((node.id if isinstance(node, ast.Name) else "", parts))
-        for child in ast.iter_child_nodes(node):
-            visit(child)
-
-    visit(source)
+        todo += ast.iter_child_nodes(node)
     return found
 
 
