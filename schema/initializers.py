@@ -18,6 +18,8 @@ class Start(Strict):
 
     DRAWS: ClassVar[bool] = True
     """True where it gives floats alone."""
+    DIRECT: ClassVar[bool] = False
+    """True where JAX's function is the initialiser itself, and not what makes one."""
     WIDE: ClassVar[bool] = False
     """True where it calculates in 32 bits at least."""
 
@@ -31,6 +33,7 @@ class Start(Strict):
 class Zeros(Start):
     """All zeros."""
 
+    DIRECT: ClassVar[bool] = True
     DRAWS: ClassVar[bool] = False
 
     name: Literal["zeros"] = "zeros"
@@ -39,6 +42,7 @@ class Zeros(Start):
 class Ones(Start):
     """All ones."""
 
+    DIRECT: ClassVar[bool] = True
     DRAWS: ClassVar[bool] = False
 
     name: Literal["ones"] = "ones"

@@ -30,8 +30,8 @@ def initializer(init: Any) -> Callable[..., Array]:
     if isinstance(init, KeyData):
         return jax.random.bits
     function = getattr(jax.nn.initializers, init.name)
-    if arguments := init.model_dump(exclude={"name"}):
-        function = function(**arguments)
+    if not init.DIRECT:
+        function = function(**init.model_dump(exclude={"name"}))
     made: Callable[..., Array] = function
     return partial(tail.in_float32, made) if init.WIDE else made
 

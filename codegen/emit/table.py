@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ...schema.initializers import Start
+from ...schema.initializers import LECUN_NORMAL, Start
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Program
 from ...schema.resolve.trees import Tree, flatten
@@ -190,13 +190,13 @@ def _initialiser(init: Start) -> ast.expr:
     """The function of `jax.nn.initializers`, by the short name where it has one."""
     if init.name == "key_data":
         return dotted("jax.random.bits")
-    arguments = init.model_dump(exclude={"name"})
     value = dotted(f"jax.nn.initializers.{init.name}")
-    if not arguments:
+    if init.DIRECT:
         return value
+    if init == LECUN_NORMAL:
+        return call("jax.nn.initializers.lecun_normal")
+    arguments = init.model_dump(exclude={"name"})
     defaults = {k: f.default for k, f in type(init).model_fields.items()}
     given = {k: v for k, v in arguments.items() if v != defaults[k]}
-    if given == {"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"}:
-        return call("jax.nn.initializers.lecun_normal")
     made = call(value, [], {k: literal(v) for k, v in given.items()})
     return call("partial", [dotted(IN_FLOAT32), made]) if init.WIDE else made

@@ -49,7 +49,7 @@ def follow(folder: Path, block: Block) -> None:
         file = folder / name
         file.write_text(f"{file.read_text()}\n\n{block.text}")
     for mark in (*block.marked("insert"), *block.marked("replace")):
-        name, line = mark.split(" | ")
+        name, line = mark.split(" | ", 1)
         file = folder / name
         text = file.read_text()
         assert text.count(f"{line}\n") == 1, f"{name} has no line {line}"
