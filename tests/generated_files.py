@@ -45,7 +45,7 @@ def inputs_of(
             elif isinstance(dim, int):
                 shape.append(dim)
             elif dim.startswith("$"):
-                shape.append(max(evaluate(dim, {**instance.values, **known}), 0))
+                shape.append(max(evaluate(dim, {**known, **instance.values}), 0))
             else:
                 shape.append(known[dim])
         dtype = "float32" if given.dtype == "float" else given.dtype
