@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -45,26 +46,21 @@ def is_spec(path: Path) -> bool:
     return path.name.endswith((".json", ".msgpack"))
 
 
-def spec_files(path: Path) -> dict[str, bytes]:
-    """The bytes of the Graph's files at `path`, by name; not yet parsed.
+def spec_file(path: Path) -> dict[str, bytes]:
+    """The bytes of the Graph in one file, by the file's name; not yet parsed.
 
     Args:
-        path: a model folder, a single `.safetensors` file, or a `.json` or `.msgpack`
-            file that holds a Graph.
+        path: a single `.safetensors` file, or a `.json` or `.msgpack` file that holds a
+            Graph.
 
     Raises:
         SpecError: there is nothing at `path`, or no Graph in it, or no file that may be
-            read (a FIFO, a device, a link out of the folder, too large).
+            read (a FIFO, a device, too large).
     """
-    if is_single(path):
-        with spec_faults(path):
-            return {path.name: graph_of_metadata(path, headers_of_file(Source(path)))}
-    if is_spec(path):
-        with spec_faults(path):
-            return {path.name: read_small(path, MAX_BYTES)}
     with spec_faults(path):
-        require_folder(path)
-        return read_folder(path, spec_of_folder)
+        if is_spec(path):
+            return {path.name: read_small(path, MAX_BYTES)}
+        return {path.name: graph_of_metadata(path, headers_of_file(Source(path)))}
 
 
 @contextmanager
@@ -174,7 +170,15 @@ def read_graph(path: PathLike) -> Graph:
     """
     from . import hub
 
-    return parse_spec(spec_files(hub.local(path)))
+    place = hub.local(path)
+    if is_spec(place) or is_single(place):
+        return parse_spec(spec_file(place))
+    with spec_faults(place):
+        require_folder(place)
+        files, notes = read_folder(place, lambda f: (spec_of_folder(f), f.pending()))
+    for diagnostic in notes:
+        warnings.warn(str(diagnostic), stacklevel=2)
+    return parse_spec(files)
 
 
 def metadata_of(graph: Graph) -> dict[str, str]:

@@ -24,7 +24,7 @@ from .spec import (
     parse_spec,
     require_folder,
     spec_faults,
-    spec_files,
+    spec_file,
     spec_of_folder,
 )
 
@@ -67,7 +67,7 @@ def validate(graph_or_path: Graph | PathLike, *, shapes: bool = True) -> Report:
 def _of_path(path: PathLike, report: Report) -> Graph:
     place = hub.local(path)
     if is_spec(place) or is_single(place):
-        graph = parse_spec(spec_files(place))
+        graph = parse_spec(spec_file(place))
         report.extend(validate_structure(graph))
         if report.ok and is_single(place):
             with typed_faults(place):

@@ -17,6 +17,7 @@ import pytest
 from sample_specs import spec
 
 import blox as bx
+from blox.io.spec import read_graph
 from blox.schema import Graph, to_json
 from blox.weights import finish, locate, read_headers, save_flat
 
@@ -163,6 +164,8 @@ def test_a_log_of_the_closed_set_is_mentioned(tmp_path: Path) -> None:
         found, _ = bx.load(tmp_path)
     assert said in [str(w.message) for w in caught]
     assert found.digest == graph("tanh").digest
+    with pytest.warns(UserWarning, match="interrupted"):
+        assert read_graph(tmp_path) == found  # of `blox show`, `codegen`
     for report in (bx.validate(tmp_path), bx.verify(tmp_path)):
         assert report.ok
         assert said in [str(d) for d in report if d.code == "weights-pending"]
