@@ -10,6 +10,8 @@ MAX_TRACED = 200_000
 """Nodes that a trace visits: calls and unrolled copies count each time."""
 MAX_RAN = 10**12
 """Nodes that a run visits: every step of every loop counts."""
+MAX_ARRAYS = 100_000
+"""Arrays of one model: each is drawn, saved and loaded by itself."""
 MAX_LEAVES = 1_000_000
 """Arrays, counted again at each level of calls that they lie under."""
 MAX_DEPTH = 128

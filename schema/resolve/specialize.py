@@ -18,6 +18,7 @@ from ..expressions import BoundError, ExpressionError, evaluate, names
 from ..fields import is_expression
 from ..graph import Graph
 from ..limits import (
+    MAX_ARRAYS,
     MAX_DEPTH,
     MAX_INSTANCES,
     MAX_LEAVES,
@@ -196,7 +197,12 @@ class Instances:
             callees.append(Called(callee, self._cycle(step, callee, ordered)))
         step.callees = tuple(callees)
         self._check_literals(step)
-        self._leaves += self._leaf_count(step)
+        count = self._leaf_count(step)
+        if count > MAX_ARRAYS:
+            self._too_large(
+                step.path, f"expected at most {MAX_ARRAYS} arrays, found {count}"
+            )
+        self._leaves += count
         if self._leaves > MAX_LEAVES:
             self._too_large(step.path, f"expected at most {MAX_LEAVES} arrays")
         step.tree = call_tree(step, self.report)

@@ -29,7 +29,10 @@ PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="ut
         ("nodes of all these together", f"{limits.MAX_STEPS:,}"),
         ("nodes that a trace visits", f"{limits.MAX_TRACED:,}"),
         ("nodes that a run visits", "10¹²"),
-        ("arrays, counted at each level", f"{limits.MAX_LEAVES:,}"),
+        (
+            "arrays of a model / counted at each level",
+            f"{limits.MAX_ARRAYS:,} / {limits.MAX_LEAVES:,}",
+        ),
         (
             "names in the path of an array / in `params` of one node",
             f"{limits.MAX_DEPTH} / {fields.MAX_PATH}",
