@@ -48,12 +48,13 @@ def generate(graph: Graph, read: Reader) -> str:
         for title, plan in module.plans.items()
     ]
     tail = Tail(library, tables(program), module.names)
-    ops = module.carried.functions(set().union(*map(names_in, functions)))
+    used = set().union(*map(names_in, functions))
+    ops = module.carried.functions(used)
     try:
         allowed = library.allowed({*ops, *tail.functions})
     except ImportClash as error:
         raise GenerationError.one("generate", "", str(error)) from None
-    text = _render(module, functions, list(ops.values()), tail, allowed)
+    text = _render(module, functions, used, list(ops.values()), tail, allowed)
     check(text, allowed)
     return text
 
@@ -61,6 +62,7 @@ def generate(graph: Graph, read: Reader) -> str:
 def _render(
     module: Module,
     functions: list[ast.FunctionDef],
+    used: set[str],
     ops: list[ast.FunctionDef],
     tail: Tail,
     allowed: Allowed,
@@ -72,14 +74,14 @@ def _render(
     ]
     before: list[list[ast.stmt]] = [[f] for f in (*ops, *tail.before)]
     after: list[list[ast.stmt]] = [[f] for f in tail.after]
-    parts: list[Sequence[ast.stmt]] = [*before, *model, tail.tables, *after]
-    every = [statement for part in parts for statement in part]
+    parts: list[Sequence[ast.stmt]] = [*before, tail.tables, *after]
+    used = used.union(*(names_in(statement) for part in parts for statement in part))
     return (
         _environment()
         .get_template("model.py.jinja")
         .render(
             docstring=render([ast.Expr(ast.Constant(_about(module.program)))]),
-            imports=_imports(set().union(*map(names_in, every)), allowed),
+            imports=_imports(used, allowed),
             ops=map(render, before),
             functions=map(render, model),
             tables=render(tail.tables),

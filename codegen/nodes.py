@@ -113,13 +113,16 @@ def names_in(node: ast.AST) -> set[str]:
 
 
 def renamed(statement: Statement, titles: Mapping[str, str]) -> Statement:
-    """A copy that is called, and calls others, by the names that they have in a file."""
+    """One that is called, and calls others, by the names that they have in a file."""
+    other = {old: new for old, new in titles.items() if old != new}
+    if not other:
+        return statement
     new = copy.deepcopy(statement)
     for node in ast.walk(new):
         if isinstance(node, ast.Name):
-            node.id = titles.get(node.id, node.id)
+            node.id = other.get(node.id, node.id)
         elif node is new and isinstance(node, ast.FunctionDef):
-            node.name = titles.get(node.name, node.name)
+            node.name = other.get(node.name, node.name)
     return new
 
 

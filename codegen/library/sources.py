@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ...schema.registry import Definition
@@ -26,6 +26,7 @@ class OpSource:
     alias: ast.expr | None = None
     function: ast.FunctionDef | None = None
     inline: bool = False
+    _templates: dict[object, ast.expr | None] = field(default_factory=dict)
 
     @cached_property
     def parameters(self) -> dict[str, ast.expr | None]:
@@ -44,27 +45,54 @@ class OpSource:
 
         Operands that compute something have to stand there once and in order.
         """
-        if self.function is None:
+        if not self._may_be_one:
             return None
-        has_branch = any(isinstance(s, ast.If) for s in self.function.body)
-        if not (self.inline or has_branch) or assigned(self.function) & {
-            *self.parameters
-        }:
-            return None
-        defaults = {k: d for k, d in self.parameters.items() if d is not None}
-        body = [s for s in self.function.body if not _is_docstring(s)]
-        computed = {f"@{k}": v for k, v in operands.items() if not is_atom(v)}
-        held: dict[str, ast.expr] = {
-            k: ast.Name(f"@{k}") if f"@{k}" in computed else v
-            for k, v in operands.items()
+        values = {**operands, **others}
+        held = {
+            k: v if _decides(v) and (k in others or is_atom(v)) else ast.Name(f"@{k}")
+            for k, v in values.items()
         }
-        folder = Folder({**defaults, **held, **others})
-        match folder.block(copy.deepcopy(body)):
-            case [ast.Return(value=ast.expr() as value)]:
-                if [n for n in names_in_order(value) if n[0] == "@"] == [*computed]:
-                    result: ast.expr = Folder(computed).visit(value)
-                    return result
-        return None
+        template = self._template(held)
+        if template is None:
+            return None
+        computed = [f"@{k}" for k, v in operands.items() if not is_atom(v)]
+        if [n for n in names_in_order(template) if n in computed] != computed:
+            return None
+        put = {f"@{k}": v for k, v in values.items()}
+        result: ast.expr = Folder(put).visit(copy.deepcopy(template))
+        return result
+
+    @cached_property
+    def _may_be_one(self) -> bool:
+        """True of a function that may turn out to be one expression."""
+        if self.function is None:
+            return False
+        has_branch = any(isinstance(s, ast.If) for s in self.function.body)
+        changed = assigned(self.function) & {*self.parameters}
+        return (self.inline or has_branch) and not changed
+
+    def _template(self, held: Mapping[str, ast.expr]) -> ast.expr | None:
+        """The one expression over these values, which is the same for many nodes."""
+        assert self.function is not None
+        key = tuple((k, ast.dump(v)) for k, v in held.items())
+        if key not in self._templates:
+            defaults = {k: d for k, d in self.parameters.items() if d is not None}
+            body = [s for s in self.function.body if not _is_docstring(s)]
+            folder = Folder({**defaults, **held})
+            match folder.block(copy.deepcopy(body)):
+                case [ast.Return(value=ast.expr() as value)]:
+                    self._templates[key] = value
+                case _:
+                    self._templates[key] = None
+        return self._templates[key]
+
+
+_DECIDING = (ast.Constant, ast.UnaryOp, ast.Tuple, ast.List, ast.Attribute)
+
+
+def _decides(value: ast.expr) -> bool:
+    """True of a value that may decide a branch: a number, a text, a tuple of sizes."""
+    return isinstance(value, _DECIDING)
 
 
 class Library:
