@@ -8,7 +8,7 @@ from typing import Any
 
 from ..diagnostics import Diagnostic, Report, SpecError, listing, quote
 from ..graph import Graph
-from .program import Program, Step
+from .program import Instance, Program, Step
 
 check_shapes: Callable[[Graph, Report], None] | None = None
 """Adds the faults of shapes to a report. `blox` sets it: it needs JAX, which this room
@@ -60,7 +60,7 @@ def _numbers(program: Program, path: list[str]) -> Iterator[str]:
             break
         inner = next(iter(steps[name].instances), None)
         if inner is None:
-            found = list(_sizes(program, inner_of=instance.name, step=steps[name]))
+            found = list(_sizes(instance, steps[name]))
             if found:
                 yield from found
                 return
@@ -68,15 +68,15 @@ def _numbers(program: Program, path: list[str]) -> Iterator[str]:
         instance = inner
         steps = {step.name: step for step in instance.steps}
     for step in instance.steps:
-        yield from _sizes(program, inner_of=instance.name, step=step)
+        yield from _sizes(instance, step)
 
 
-def _sizes(program: Program, *, inner_of: str, step: Step) -> Iterator[str]:
-    node: Any = program.graph.functions[inner_of].nodes[step.name]
+def _sizes(instance: Instance, step: Step) -> Iterator[str]:
+    node: Any = instance.function.nodes[step.name]
     for field in node.fields().attributes:
         value = getattr(node, field)
         parts = value if isinstance(value, list) else [value]
         for part in parts:
             # Smaller ones are axes and counts rather than sizes.
             if type(part) is int and part > 2:
-                yield f"{inner_of}.{step.name}.{field} {part}"
+                yield f"{instance.name}.{step.name}.{field} {part}"

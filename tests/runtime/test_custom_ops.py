@@ -139,7 +139,17 @@ def test_the_builder_infers_its_sizes() -> None:
         halves = f.op("acme:halves@2", "halves", gated)
         return f.add("sum", halves.a, halves.b)
 
-    nodes = json.loads(to_json(b.graph()))["functions"]["main"]["nodes"]
+    graph = b.graph()
+    assert graph.replace_attributes(width=6).program().leaves()[
+        "gated.scale"
+    ].shape == (6,)
+    data = json.loads(to_json(graph))
+    nodes = data["functions"]["main"]["nodes"]
+    fixed = {**data, "functions": {"main": {**data["functions"]["main"], "nodes": {
+        **nodes, "gated": nodes["gated"] | {"features": 4},
+    }}}}  # fmt: skip
+    with pytest.raises(SpecError, match=r"main\.gated\.features 4"):
+        Graph.parse(fixed).replace_attributes(width=6)
     assert nodes["gated"] == {
         "op": "acme:gate", "x": "x", "features": "$width", "k": 3.0,
     }  # fmt: skip
@@ -242,13 +252,22 @@ def changed(**nodes: Data) -> Data:
     return {**BODY, "nodes": {**BODY["nodes"], **nodes}}
 
 
+def with_second(data: Data) -> Data:
+    """Another op, whose body has the first one."""
+    data["functions"]["second"] = function({"n": GATE}, "n", {"x": {}})
+    return {**data, "ops": {**data["ops"], "acme:second": "second"}}
+
+
 STATE = changed(out={"op": "batch_norm", "x": "scaled", "features": 4})
+OTHER = changed(out={"op": "acme:second", "x": "scaled"})
 LOOP = changed(out=GATE | {"features": "$features", "k": "$k"})
 FAULTS: list[tuple[str, Data, str, str]] = [
     ("unknown function", gate_spec(BODY) | {"ops": {"acme:gate": "nothing"}},
      "op-body", "ops.acme:gate: expected the name of a function, found 'nothing'"),
     ("a body that calls its own op", gate_spec(LOOP),
      "cycle", "acme_gate: expected calls without a cycle, found one through acme_gate"),
+    ("bodies that call each other", with_second(gate_spec(OTHER)),
+     "cycle", "second: expected calls without a cycle, found one through acme_gate"),
     ("state", gate_spec(STATE),
      "op-body", "ops.acme:gate: expected a body without state, found some in acme_gate"),
     ("key", gate_spec({**BODY, "inputs": {"x": {}, "k2": {"dtype": "key"}}}),
