@@ -77,20 +77,20 @@ assert {"relu", "relu@2"} <= locked.keys()
 layer = {"op": "linear", "x": "x", "in_features": 4, "out_features": 4}
 started = layer | {"init": {"kernel": {"name": "he_normal"}}}
 stored = {"op": "buffer", "shape": [4], "dtype": "float8_e4m3fn"}
-nodes = {"layer": started, "stored": stored}
+small_nodes = {"layer": started, "stored": stored}
 outputs = {"y": "layer", "stored": "stored"}
 inputs = {"x": {"shape": ["batch", 4], "dtype": "float"}}
-main_ = {"inputs": inputs, "nodes": nodes, "outputs": outputs}
+main_ = {"inputs": inputs, "nodes": small_nodes, "outputs": outputs}
 small = Graph.parse({"format": "blox/1", "name": "small", "functions": {"main": main_}})
 own = bx.init(small, jax.random.key(1))
-wanted = jax.nn.initializers.he_normal()(
+drawn = jax.nn.initializers.he_normal()(
     jax.random.fold_in(jax.random.key(1), zlib.crc32(b"layer.kernel")), (4, 4)
 )
-np.testing.assert_array_equal(own["layer"]["kernel"], wanted)
+np.testing.assert_array_equal(own["layer"]["kernel"], drawn)
 space = {"__name__": "generated"}
 exec(compile(bx.generate(small), "generated", "exec"), space)
 made = space["init_params"](jax.random.key(1))  # type: ignore[operator]
-np.testing.assert_array_equal(made["layer"]["kernel"], wanted)
+np.testing.assert_array_equal(made["layer"]["kernel"], drawn)
 assert made["stored"].dtype == own["stored"].dtype == jnp.float8_e4m3fn
 
 # A version that this library has not yet.
