@@ -138,7 +138,7 @@ def _constraints() -> Iterator[tuple[str, Data]]:
 
 def _calls() -> Iterator[tuple[str, Data]]:
     linear = {"op": "linear", "x": "x", "in_features": 8, "out_features": 8}
-    step = {"op": "repeat", "function": "f", "count": 60_000, "scan": False}
+    step = {"op": "repeat", "function": "f", "count": 50_000, "scan": False}
     step |= {"carry": {"x": "x"}}
     bodies: dict[str, Data] = {
         "alike": {"l": linear},
