@@ -9,8 +9,11 @@ asks the registry for it.
 from __future__ import annotations
 
 import sys
+from threading import RLock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+_LOCK = RLock()
 
 
 class _Module(ModuleType):
@@ -63,13 +66,20 @@ def made(cls: Any) -> Any:
         return cls
     found: Deferred = cls
     if found._made is None:
+        _make(found)
+    return found._made
+
+
+def _make(found: Deferred) -> None:
+    with _LOCK:
+        if found._made is not None:  # by another thread meanwhile
+            return
         bases, namespace = found._statement
         bases, name = tuple(made(base) for base in bases), found.__name__
         found._made = type(bases[0])(name, bases, dict(namespace))
         contents = vars(sys.modules[found.__module__])
         if contents.get(name) is found:
             contents[name] = found._made
-    return found._made
 
 
 if TYPE_CHECKING:

@@ -21,6 +21,7 @@ class FrozenList(list[Any]):
 
     __slots__ = ()
 
+    __init__ = _refuse  # `frozen` makes them
     append = extend = insert = remove = pop = clear = sort = reverse = _refuse
     __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
 
@@ -34,7 +35,7 @@ class FrozenList(list[Any]):
         return self
 
     def __reduce__(self) -> Any:
-        return type(self), (list(self),)
+        return frozen, (list(self),)
 
 
 class FrozenDict(dict[Any, Any]):
@@ -42,6 +43,7 @@ class FrozenDict(dict[Any, Any]):
 
     __slots__ = ()
 
+    __init__ = _refuse  # `frozen` makes them
     update = setdefault = pop = popitem = clear = _refuse
     __setitem__ = __delitem__ = __ior__ = _refuse
 
@@ -55,11 +57,7 @@ class FrozenDict(dict[Any, Any]):
         return self
 
     def __reduce__(self) -> Any:
-        return type(self), (dict(self),)
-
-
-EMPTY_LIST = FrozenList()
-EMPTY_DICT = FrozenDict()
+        return frozen, (dict(self),)
 
 
 def freeze(values: dict[str, Any]) -> None:
@@ -86,9 +84,22 @@ def frozen(value: Any) -> Any:
     """`value` with every list and dict in it frozen."""
     kind = type(value)
     if kind is list:
-        return FrozenList(map(frozen, value)) if value else EMPTY_LIST
+        return _list(value) if value else _NO_LIST
     if kind is dict:
-        if not value:
-            return EMPTY_DICT
-        return FrozenDict({k: frozen(v) for k, v in value.items()})
+        return _dict(value) if value else _NO_DICT
     return value
+
+
+def _list(value: list[Any]) -> FrozenList:
+    made: FrozenList = FrozenList.__new__(FrozenList)
+    list.extend(made, map(frozen, value))
+    return made
+
+
+def _dict(value: dict[Any, Any]) -> FrozenDict:
+    made: FrozenDict = FrozenDict.__new__(FrozenDict)
+    dict.update(made, {name: frozen(part) for name, part in value.items()})
+    return made
+
+
+_NO_LIST, _NO_DICT = _list([]), _dict({})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Container
+from typing import Any
 
 from ..diagnostics import Report, SpecError, quote
 from ..expressions import ExpressionError, names
@@ -112,7 +113,7 @@ class Resolver:
     def _check_expressions(self, name: str) -> None:
         function = self.graph.functions[name]
         # Not a copy a function of what a file may have a hundred thousand of.
-        known = ChainMap(
+        known: ChainMap[str, Any] = ChainMap(
             dict.fromkeys(function.attributes), self.dims[name], self.graph.attributes
         )
         for node_name, op in function.nodes.items():

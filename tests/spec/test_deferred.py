@@ -58,6 +58,17 @@ assert Again is type(relu) and copy.deepcopy(relu) == relu
 """
 
 
+THREADS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from blox.schema.registry import op_class, op_names
+sys.setswitchinterval(1e-6)
+with ThreadPoolExecutor(8) as pool:
+    for name in list(op_names())[:30]:
+        assert len(set(pool.map(op_class, [name] * 8))) == 1, name
+"""
+
+
 def run(code: str, *arguments: str) -> str:
     command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -83,6 +94,10 @@ def test_unpickled_before_the_class_is_made() -> None:
     cls: Any = op_class("linear")
     op = cls(x="x", in_features=8, frozen=["bias"])
     run(PICKLED, pickle.dumps(op).hex())
+
+
+def test_threads_make_one_class() -> None:
+    run(THREADS)
 
 
 def test_third_parties_get_plain_classes() -> None:

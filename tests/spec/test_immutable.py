@@ -32,6 +32,7 @@ OTHER: dict[str, Any] = spec(
 )  # fmt: skip
 CHANGES: dict[type, list[Callable[[Any], Any]]] = {
     list: [
+        lambda v: v.__init__([1]),
         lambda v: v.append(1),
         lambda v: v.extend([1]),
         lambda v: v.insert(0, 1),
@@ -47,6 +48,7 @@ CHANGES: dict[type, list[Callable[[Any], Any]]] = {
         lambda v: v.__imul__(2),
     ],
     dict: [
+        lambda v: v.__init__(a=1),
         lambda v: v.update(a=1),
         lambda v: v.setdefault("a", 1),
         lambda v: v.pop("a", 1),
