@@ -89,5 +89,6 @@ def has_expression(value: Any) -> bool:
 def evaluated(value: Any, env: Env, kind: Any) -> Any:
     """A number, or a list of them, with expressions replaced by their values."""
     if isinstance(value, (list, tuple)):
-        return type(value)(evaluated(v, env, kind) for v in value)
+        parts = (evaluated(v, env, kind) for v in value)
+        return list(parts) if isinstance(value, list) else tuple(parts)
     return evaluate(value, env.sizes, kind) if is_expression(value) else value
