@@ -64,9 +64,7 @@ def each_array(make: Callable[..., Array], tree: Any, path: str = "") -> Any:
 
 def entry(table: dict[str, Any], names: list[str]) -> Any:
     """What a table says of an array: by its path, else by its last name."""
-    if EXACT and ".".join(names) in table:
-        return table[".".join(names)]
-    return table.get(names[-1])
+    return table.get(".".join(names), table.get(names[-1]))
 
 
 def drawn(
@@ -89,16 +87,19 @@ def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
         raise ValueError(f"dtype: expected a floating one, found {dtype}")
 
     def draw(path: str, shape: tuple[int, ...]) -> Array:
-        parts = path.split(".")
-        names = [p for p in parts if p.isidentifier()] if LISTED or STACKED else parts
-        kind = jnp.dtype(entry(DTYPES, names) or dtype) if DTYPES else jnp.dtype(dtype)
+        names = path.split(".")
+        if LISTED or STACKED:
+            copies = [part for part in names if not part.isidentifier()]
+            names = [part for part in names if part.isidentifier()]
+        own = entry(DTYPES, names) if EXACT else DTYPES.get(names[-1])
+        kind = jnp.dtype(own or dtype) if DTYPES else jnp.dtype(dtype)
         if kind != jax.dtypes.canonicalize_dtype(kind):
             raise ValueError(f"{path}: expected at most 32 bits a value, found {kind}")
-        make = entry(INIT, names)
+        make = entry(INIT, names) if EXACT else INIT[names[-1]]
         if LISTED or STACKED:
-            make = partial(drawn, [p for p in parts if not p.isidentifier()], make)
-        own = jax.random.fold_in(key, zlib.crc32(".".join(names).encode()))
-        array: Array = make(own, shape, kind)
+            make = partial(drawn, copies, make)
+        seed = jax.random.fold_in(key, zlib.crc32(".".join(names).encode()))
+        array: Array = make(seed, shape, kind)
         return array
 
     params: Params = each_array(draw, SHAPES)
@@ -113,8 +114,9 @@ def stored_arrays(path: Path) -> dict[str, Array]:
         wanted = "params.safetensors or params.safetensors.index.json in it"
         number = "both" if index.is_file() else "neither"
         raise FileNotFoundError(f"{path}: expected {wanted}, found {number}")
-    places = json.loads(index.read_text())["weight_map"] if index.is_file() else {}
+    places: dict[str, str] = {}
     if index.is_file():
+        places = json.loads(index.read_text())["weight_map"]
         files = [path / Path(name).name for name in dict.fromkeys(places.values())]
     arrays: dict[str, Array] = {}
     found: dict[str, str] = {}
@@ -175,7 +177,8 @@ def load_params(path: str | Path) -> Params:
         found, kind, wanted = array.shape, array.dtype, "float"
         fits = jnp.issubdtype(kind, jnp.floating)
         if DTYPES:
-            own = entry(DTYPES, [p for p in name.split(".") if not p.isdigit()])
+            names = [part for part in name.split(".") if not part.isdigit()]
+            own = entry(DTYPES, names) if EXACT else DTYPES.get(names[-1])
             wanted = wanted if own is None else jnp.dtype(own).name
             fits = fits if own is None else kind == own
         if found != shape or not fits:

@@ -7,7 +7,7 @@ from collections.abc import Set
 
 
 def is_untyped(value: ast.expr, names: Set[str]) -> bool:
-    """Whether a type checker takes a value for Any; `names` are the locals that it does."""
+    """True where a type checker takes a value for Any, as it does the locals `names`."""
     match value:
         case ast.Name(id=text):
             return text in names

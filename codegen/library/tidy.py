@@ -67,7 +67,7 @@ def _put(
 
 
 def _leads(node: ast.expr, target: str) -> bool:
-    """Whether nothing is computed before `target` in an expression."""
+    """True where nothing is computed before `target` in an expression."""
     while not isinstance(node, ast.Name):
         match node:
             case ast.BinOp(left=inner) | ast.Compare(left=inner):

@@ -29,7 +29,7 @@ from .documents import (
     Line,
     When,
 )
-from .literals import identifier, literal
+from .literals import f_string, identifier, literal
 from .operators import (
     BIT_OR,
     NO_CONDITION,
@@ -39,6 +39,7 @@ from .operators import (
     Postfix,
     break_strength,
     flattened,
+    hugs_colon,
     is_simple,
     operands,
     strength,
@@ -102,7 +103,7 @@ def expression_doc(node: ast.expr, level: Level, chain: Chain = Chain.ROOT) -> D
         case ast.Slice():
             return _slice(node)
         case ast.JoinedStr():
-            return _f_string(node)
+            return f_string(node)
         case _:
             raise ValueError(f"no layout for {type(node).__name__}")
 
@@ -172,21 +173,13 @@ def _arguments(node: ast.Call, level: Level) -> Doc:
 
 def _slice(node: ast.Slice) -> Doc:
     parts = (node.lower, node.upper, node.step)
-    space = "" if all(map(_hugs_colon, parts)) else " "
+    space = "" if all(map(hugs_colon, parts)) else " "
     lower, upper, step = (part and expression_doc(part, INSIDE) for part in parts)
     docs: list[Doc] = [lower, space] if lower else []
     docs += [":", space, upper] if upper else [":"]
     if step:
         docs += [space if upper else "", ":", space, step]
     return tuple(docs)
-
-
-def _hugs_colon(node: ast.expr | None) -> bool:
-    match node:
-        case ast.UnaryOp(ast.USub() | ast.UAdd() | ast.Invert(), operand):
-            return _hugs_colon(operand)
-        case _:
-            return node is None or isinstance(node, ast.Constant | ast.Name)
 
 
 # Operators
@@ -305,11 +298,3 @@ def _comprehension(node: Comprehended) -> Doc:
             wrap = strength(test) < NO_CONDITION
             docs.append((Line.SPACE, "if ", _wrapped(test, wrap, INSIDE)))
     return tuple(docs)
-
-
-def _f_string(node: ast.JoinedStr) -> Doc:
-    """An f-string of our own sources, in double quotes where it holds none."""
-    text = ast.unparse(node)
-    if text.startswith("f'") and '"' not in text:
-        text = 'f"' + text[2:-1] + '"'
-    return text

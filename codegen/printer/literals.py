@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import keyword
 import math
@@ -78,3 +79,11 @@ def _quoted(line: str) -> str:
     quotes = iter(parts[1::2])
     docs = [escaped(part, "") + '\\"' * len(next(quotes, "")) for part in parts[::2]]
     return "".join(docs)
+
+
+def f_string(node: ast.JoinedStr) -> str:
+    """An f-string of our own sources, in double quotes where it holds none."""
+    text = ast.unparse(node)
+    if text.startswith("f'") and '"' not in text:
+        text = 'f"' + text[2:-1] + '"'
+    return text

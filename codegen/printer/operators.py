@@ -105,7 +105,7 @@ def operands(node: ast.expr) -> list[Operand]:
 
 
 def is_negative(value: object) -> bool:
-    """Whether a constant is written with a sign; -0.0 is."""
+    """True where a constant is written with a sign; -0.0 is."""
     match value:
         case float():
             return math.copysign(1, value) < 0
@@ -139,7 +139,7 @@ def flattened(node: ast.expr) -> tuple[list[Operand], list[ast.AST]]:
 
 
 def is_simple(node: ast.expr) -> bool:
-    """Whether a power hugs this operand: names, numbers, attributes, signs."""
+    """True where a power hugs this operand: names, numbers, attributes, signs."""
     match node:
         case ast.UnaryOp(op, value):
             return not isinstance(op, ast.Not) and is_simple(value)
@@ -149,3 +149,12 @@ def is_simple(node: ast.expr) -> bool:
             return not isinstance(value, str) and value is not ...
         case _:
             return isinstance(node, ast.Name)
+
+
+def hugs_colon(node: ast.expr | None) -> bool:
+    """True where a bound of a slice has no space beside the colon."""
+    match node:
+        case ast.UnaryOp(ast.USub() | ast.UAdd() | ast.Invert(), operand):
+            return hugs_colon(operand)
+        case _:
+            return node is None or isinstance(node, ast.Constant | ast.Name)

@@ -71,7 +71,7 @@ def needs_parentheses(node: ast.expr) -> Needs:
 
 
 def own_brackets(node: ast.expr) -> bool | None:
-    """Whether the node's own brackets hold something; None without such brackets."""
+    """True where the node's own brackets hold something; None without such brackets."""
     match node:
         case ast.Tuple(elts) | ast.List(elts):
             return bool(elts)
@@ -86,7 +86,7 @@ def own_brackets(node: ast.expr) -> bool | None:
 
 
 def is_splittable(node: ast.expr) -> bool:
-    """Whether a line can break somewhere inside `node`."""
+    """True where a line can break somewhere inside `node`."""
     match node:
         case ast.Name() | ast.Constant() | ast.Slice():
             return False
@@ -102,7 +102,7 @@ def is_splittable(node: ast.expr) -> bool:
 
 
 def can_omit_parentheses(node: ast.expr) -> bool:
-    """Whether breaking the brackets inside `node` is better than parenthesising it."""
+    """True where breaking the brackets inside `node` is better than parenthesising it."""
     scan = _Scan()
     scan.inside(node)
     if not scan.brackets or scan.count > 1:

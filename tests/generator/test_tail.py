@@ -359,7 +359,7 @@ def test_tails_are_tidy_and_typed(tmp_path: Path) -> None:
 
 def test_copies_that_are_alike_are_one_row() -> None:
     lines = []
-    for count in (3, 60_000):
+    for count in (3, 20_000):
         data = spec(
             {"h": repeat("block", False, count)}, inputs=X, functions={"block": BLOCK}
         )

@@ -152,11 +152,6 @@ def each_array(make: Callable[..., Array], tree: Any, path: str = "") -> Any:
     return {k: each_array(make, t, f"{path}.{k}") for k, t in tree.items()}
 
 
-def entry(table: dict[str, Any], names: list[str]) -> Any:
-    """What a table says of an array: by its path, else by its last name."""
-    return table.get(names[-1])
-
-
 def drawn(
     copies: Sequence[str], make: Any, key: Array, shape: tuple[int, ...], dtype: Any
 ) -> Array:
@@ -174,15 +169,16 @@ def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
         raise ValueError(f"dtype: expected a floating one, found {dtype}")
 
     def draw(path: str, shape: tuple[int, ...]) -> Array:
-        parts = path.split(".")
-        names = [p for p in parts if p.isidentifier()]
+        names = path.split(".")
+        copies = [part for part in names if not part.isidentifier()]
+        names = [part for part in names if part.isidentifier()]
         kind = jnp.dtype(dtype)
         if kind != jax.dtypes.canonicalize_dtype(kind):
             raise ValueError(f"{path}: expected at most 32 bits a value, found {kind}")
-        make = entry(INIT, names)
-        make = partial(drawn, [p for p in parts if not p.isidentifier()], make)
-        own = jax.random.fold_in(key, zlib.crc32(".".join(names).encode()))
-        array: Array = make(own, shape, kind)
+        make = INIT[names[-1]]
+        make = partial(drawn, copies, make)
+        seed = jax.random.fold_in(key, zlib.crc32(".".join(names).encode()))
+        array: Array = make(seed, shape, kind)
         return array
 
     params: Params = each_array(draw, SHAPES)
@@ -197,8 +193,9 @@ def stored_arrays(path: Path) -> dict[str, Array]:
         wanted = "params.safetensors or params.safetensors.index.json in it"
         number = "both" if index.is_file() else "neither"
         raise FileNotFoundError(f"{path}: expected {wanted}, found {number}")
-    places = json.loads(index.read_text())["weight_map"] if index.is_file() else {}
+    places: dict[str, str] = {}
     if index.is_file():
+        places = json.loads(index.read_text())["weight_map"]
         files = [path / Path(name).name for name in dict.fromkeys(places.values())]
     arrays: dict[str, Array] = {}
     found: dict[str, str] = {}

@@ -134,25 +134,20 @@ def each_array(make: Callable[..., Array], tree: Any, path: str = "") -> Any:
     return {k: each_array(make, t, f"{path}.{k}") for k, t in tree.items()}
 
 
-def entry(table: dict[str, Any], names: list[str]) -> Any:
-    """What a table says of an array: by its path, else by its last name."""
-    return table.get(names[-1])
-
-
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
     if not jnp.issubdtype(dtype, jnp.floating):
         raise ValueError(f"dtype: expected a floating one, found {dtype}")
 
     def draw(path: str, shape: tuple[int, ...]) -> Array:
-        parts = path.split(".")
-        names = parts
-        kind = jnp.dtype(entry(DTYPES, names) or dtype)
+        names = path.split(".")
+        own = DTYPES.get(names[-1])
+        kind = jnp.dtype(own or dtype)
         if kind != jax.dtypes.canonicalize_dtype(kind):
             raise ValueError(f"{path}: expected at most 32 bits a value, found {kind}")
-        make = entry(INIT, names)
-        own = jax.random.fold_in(key, zlib.crc32(".".join(names).encode()))
-        array: Array = make(own, shape, kind)
+        make = INIT[names[-1]]
+        seed = jax.random.fold_in(key, zlib.crc32(".".join(names).encode()))
+        array: Array = make(seed, shape, kind)
         return array
 
     params: Params = each_array(draw, SHAPES)
@@ -167,8 +162,9 @@ def stored_arrays(path: Path) -> dict[str, Array]:
         wanted = "params.safetensors or params.safetensors.index.json in it"
         number = "both" if index.is_file() else "neither"
         raise FileNotFoundError(f"{path}: expected {wanted}, found {number}")
-    places = json.loads(index.read_text())["weight_map"] if index.is_file() else {}
+    places: dict[str, str] = {}
     if index.is_file():
+        places = json.loads(index.read_text())["weight_map"]
         files = [path / Path(name).name for name in dict.fromkeys(places.values())]
     arrays: dict[str, Array] = {}
     found: dict[str, str] = {}
@@ -196,7 +192,8 @@ def load_params(path: str | Path) -> Params:
         array = left.pop(name, arrays[name])
         found, kind, wanted = (array.shape, array.dtype, "float")
         fits = jnp.issubdtype(kind, jnp.floating)
-        own = entry(DTYPES, [p for p in name.split(".") if not p.isdigit()])
+        names = [part for part in name.split(".") if not part.isdigit()]
+        own = DTYPES.get(names[-1])
         wanted = wanted if own is None else jnp.dtype(own).name
         fits = fits if own is None else kind == own
         if found != shape or not fits:
