@@ -63,8 +63,8 @@ def index_text() -> str:
     parts = [HEAD, "\n## Contents\n\n"]
     for family, keys in FAMILIES.items():
         links = ", ".join(f"[{k}]({family}.md#{_anchor(k)})" for k in keys)
-        parts.append(f"- [{family}]({family}.md): {links}\n")
-    return "".join(parts)
+        parts.append(f"- [{family}]({family}.md): {links}\n\n")
+    return "".join(parts).removesuffix("\n")
 
 
 def family_text(family: str) -> str:

@@ -43,8 +43,20 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "einsum",
         "stop_gradient",
     ),
-    "attention": ("attention_mask", "padding_mask", "dot_product_attention"),
-    "control": ("call", "repeat", "scan", "map", "cond", "switch", "while_loop"),
+    "attention": (
+        "attention_mask",
+        "padding_mask",
+        "dot_product_attention",
+    ),
+    "control": (
+        "call",
+        "repeat",
+        "scan",
+        "map",
+        "cond",
+        "switch",
+        "while_loop",
+    ),
     "conv": ("conv",),
     "creation": (
         "zeros",
@@ -79,7 +91,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "dynamic_slice",
         "dynamic_update_slice",
     ),
-    "linear": ("linear", "embed", "unembed"),
+    "linear": (
+        "linear",
+        "embed",
+        "unembed",
+    ),
     "logic": (
         "equal",
         "not_equal",
@@ -96,7 +112,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "where",
         "default",
     ),
-    "norm": ("layer_norm", "rms_norm", "batch_norm"),
+    "norm": (
+        "layer_norm",
+        "rms_norm",
+        "batch_norm",
+    ),
     "pooling": (
         "max_pool",
         "min_pool",
@@ -104,8 +124,18 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "adaptive_avg_pool",
         "adaptive_max_pool",
     ),
-    "position": ("rope_table", "rope", "sinusoidal"),
-    "random": ("rng", "dropout", "random_normal", "random_uniform", "bernoulli"),
+    "position": (
+        "rope_table",
+        "rope",
+        "sinusoidal",
+    ),
+    "random": (
+        "rng",
+        "dropout",
+        "random_normal",
+        "random_uniform",
+        "bernoulli",
+    ),
     "reductions": (
         "sum",
         "mean",
@@ -140,5 +170,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "pad",
         "astype",
     ),
-    "variables": ("param", "buffer", "constant"),
+    "variables": (
+        "param",
+        "buffer",
+        "constant",
+    ),
 }
