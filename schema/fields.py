@@ -68,6 +68,11 @@ class Filled(Hint):
 
 
 @dataclass(frozen=True, slots=True)
+class Indexing(Hint):
+    """Marks an attribute that is what stands between the brackets of `x[...]`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Elsewhere(Hint):
     """Marks a slot: what the parameter is called in PyTorch and transformers.
 

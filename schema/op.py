@@ -89,6 +89,10 @@ class Op(Strict):
             if getattr(self, name) is None
         }
 
+    def needs_float(self) -> bool:
+        """True where a dtype among the attributes is the model's."""
+        return any(getattr(self, name) == "float" for name in self.fields().dtypes)
+
     def value_of(self, axis: int | str) -> Any:
         """The axis of a `SizeOf`: a number, or the attribute that holds it."""
         return getattr(self, axis) if isinstance(axis, str) else axis

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from .fields import Elsewhere, Filled, Minimum, Operand, ShapeOf, SizeOf, Slot
+from .dtypes import DType
+from .fields import Elsewhere, Filled, Indexing, Minimum, Operand, ShapeOf, SizeOf, Slot
 from .strict import Strict
 
 MODIFIERS = frozenset({"op", "params", "init", "axes", "frozen", "names"})
@@ -34,6 +35,10 @@ class Fields:
     """Attributes that are sizes of operands or outputs."""
     shapes: dict[str, str]
     """Attributes that are the shape of an output, by output."""
+    dtypes: frozenset[str]
+    """Attributes that are dtypes, where `float` is the model's."""
+    indices: frozenset[str]
+    """Attributes that are what stands between the brackets of `x[...]`."""
     elsewhere: dict[str, Elsewhere]
     """What slots are called in other libraries."""
 
@@ -50,6 +55,8 @@ def fields_of(cls: type[Strict]) -> Fields:
     filled: set[str] = set()
     sizes: list[tuple[str, SizeOf]] = []
     shapes: dict[str, str] = {}
+    dtypes: set[str] = set()
+    indices: set[str] = set()
     elsewhere: dict[str, Elsewhere] = {}
     minima: dict[str, int] = {}
     for name, field in cls.model_fields.items():
@@ -76,6 +83,11 @@ def fields_of(cls: type[Strict]) -> Fields:
                 minima[name] = low
             if _is_list(field.annotation):
                 lists.add(name)
+            annotation: Any = field.annotation
+            if annotation == DType:
+                dtypes.add(name)
+            if any(isinstance(m, Indexing) for m in marks):
+                indices.add(name)
             if any(isinstance(m, Filled) for m in marks):
                 filled.add(name)
             sizes += [(name, m) for m in marks if isinstance(m, SizeOf)]
@@ -91,6 +103,8 @@ def fields_of(cls: type[Strict]) -> Fields:
         frozenset(filled),
         tuple(sizes),
         shapes,
+        frozenset(dtypes),
+        frozenset(indices),
         elsewhere,
     )
 

@@ -61,11 +61,11 @@ def _function(found: Definition) -> Callable[..., Any] | None:
     return function or getattr(module, f"{name}_", None)
 
 
-def argument(name: str, value: Any) -> Any:
-    """A resolved attribute as a function takes it: lists as tuples, `at` as an index."""
+def argument(value: Any, *, index: bool = False) -> Any:
+    """A resolved attribute as a function takes it: lists as tuples, or as an index."""
     if isinstance(value, list):
-        value = tuple(argument("", v) for v in value)
-    if name == "at":
+        value = tuple(argument(v) for v in value)
+    if index:
         return tuple(_index_part(v) for v in value)
     return value
 

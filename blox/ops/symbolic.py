@@ -16,8 +16,7 @@ def symbolic(cls: type[Op]) -> Op:
         several = field in fields.lists
         name = Unknown.named(field)
         values[field] = [Unknown(f"{field}...", name.names)] if several else name
-    if issubclass(cls, ParamOp) and "dtype" in cls.model_fields:
-        values["dtype"] = "dtype"
+    values |= {field: field for field in fields.dtypes if issubclass(cls, ParamOp)}
     return cls.model_construct(**values)
 
 
@@ -32,8 +31,7 @@ def sizing(cls: type[Op]) -> set[str]:
         if isinstance(size, Unknown)
         for name in size.names
     }
-    if any(leaf.dtype == "dtype" for leaf in leaves.values()):
-        found.add("dtype")
+    found |= {leaf.dtype for leaf in leaves.values()} & op.fields().dtypes
     return found | set(flags(op))
 
 

@@ -117,13 +117,13 @@ def call_op(step: Step) -> Act:
     dynamic: dict[str, Typed] = {}
     for name in function.attributes:
         value = getattr(op, name)
-        if name == "dtype" and value == "float":
+        if name in fields.dtypes and value == "float":
             dynamic[name] = lambda env, context: context.dtype
         elif has_expression(value):
             kind = "float" if name in fields.floats else "int"
-            dynamic[name] = _sized(name, value, kind)
+            dynamic[name] = _sized(value, kind, index=name in fields.indices)
         else:
-            fixed[name] = argument_value(name, value)
+            fixed[name] = argument_value(value, index=name in fields.indices)
     if op.TRAIN:
         dynamic["train"] = lambda env, context: context.train
     if function.takes_axis_name:
@@ -157,9 +157,9 @@ def _operand(arg: Arg | list[Arg], operand: Operand, part: str) -> Getter:
     return key_getter(arg, part) if operand.kind == "key" else getter(arg)
 
 
-def _sized(name: str, value: Any, kind: str) -> Typed:
+def _sized(value: Any, kind: str, *, index: bool) -> Typed:
     """An attribute that depends on dims."""
-    return lambda env, context: argument_value(name, evaluated(value, env, kind))
+    return lambda env, context: argument_value(evaluated(value, env, kind), index=index)
 
 
 def _own(params: Params, names: Sequence[str]) -> dict[str, Value]:

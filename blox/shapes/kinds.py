@@ -71,7 +71,7 @@ class Kind:
         step.tree = leaves  # type: ignore[assignment]
         parts = [leaves] if isinstance(leaves, Leaf) else leaves.values()
         floats = any(leaf.dtype == "float" for leaf in parts)
-        floats = floats or getattr(op, "dtype", None) == "float"
+        floats = floats or op.needs_float()
         return cls(op, args, leaves, sources, used, texts, call_op(step), floats)
 
     def params(self, dtype: Any) -> Any:

@@ -136,9 +136,9 @@ def _attributes(
         default = type(original).model_fields[field].default
         if source.alias is not None and value == default in (None, False):
             continue  # as JAX has it; what says more than "no" is always written
-        if field == "dtype":
+        if field in fields.dtypes:
             result[field] = plan.dtype(value)
-        elif field == "at":
+        elif field in fields.indices:
             result[field] = _index(numbers, value)
         else:
             is_float = field in fields.floats

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from ..deferred import Op
 from ..expressions import ExpressionError, names
-from ..fields import Int, Size, Tensor, Tensors
+from ..fields import Indexing, Int, Size, Tensor, Tensors
 from ..problems import Problem
 
 Bound: TypeAlias = int | str | None
@@ -93,7 +93,7 @@ class Index(Op):
 
     op: Literal["index"] = "index"
     x: Tensor
-    at: At
+    at: Annotated[At, Indexing()]
 
     def expressions(self) -> Iterator[tuple[str, str]]:
         yield from super().expressions()

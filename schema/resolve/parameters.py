@@ -17,7 +17,7 @@ def fill_leaves(step: Step, op: Op, report: Report) -> None:
     """The leaves that a node owns, as its tree; what is wrong with them is reported."""
     if not isinstance(op, ParamOp):
         step.stateful, step.uses_train = op.STATEFUL, op.TRAIN
-        step.needs_float = getattr(op, "dtype", None) == "float"
+        step.needs_float = op.needs_float()
         return
     undecided = list(op.undecided())
     for field, text in undecided:

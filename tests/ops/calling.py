@@ -42,8 +42,9 @@ def call(
     function = op_function(op.op)
     keywords: dict[str, Any] = dict(params)
     for name in function.attributes:
-        value = argument(name, getattr(op, name))
-        keywords[name] = dtype if (name, value) == ("dtype", "float") else value
+        value = argument(getattr(op, name), index=name in op.fields().indices)
+        model = name in op.fields().dtypes and value == "float"
+        keywords[name] = dtype if model else value
     if op.TRAIN:
         keywords["train"] = train
     leaf = [keywords.pop("")] if "" in keywords else []
