@@ -311,7 +311,8 @@ class Body:
             if names:  # branches get no attributes
                 name, _ = self.without(name)
             sides.append(name)
-        data = {"op": "cond", "predicate": test, "then": sides[0], "else": sides[1]}
+        data: Data = {"op": "cond", "predicate": test}
+        data |= {"then": sides[0], "else": sides[1]}
         if several:
             index = self.node({"op": "astype", "x": test, "dtype": "int32"})
             data = {"op": "switch", "index": index, "branches": sides}

@@ -11,12 +11,15 @@ from blox.schema.expressions import ExpressionError, evaluate
 from blox.schema.fields import Operand as OperandMark
 from blox.schema.fields import is_expression
 
-from .signatures import Signature, signature
+from .signatures import Signature, signature_of
 from .trace import entering
-from .values import Flow, Value
+from .values import Flow, Operand, Value
 
 if TYPE_CHECKING:
     from .writer import Writer
+
+Inputs = Mapping[str, Operand | None]
+Attribute = int | float | str
 
 
 def prepare(
@@ -24,7 +27,7 @@ def prepare(
 ) -> tuple[Writer, Signature]:
     """The writer, and the function's signature; the name is checked."""
     w.check_name(name)
-    return w, signature(function)
+    return w, signature_of(function)
 
 
 def by_name(w: Writer, name: str, **groups: Any) -> dict[str, Mapping[str, Any]]:
@@ -40,31 +43,35 @@ def by_name(w: Writer, name: str, **groups: Any) -> dict[str, Mapping[str, Any]]
 
 
 def by_position(
-    w: Writer, name: str, form: Signature, inputs: Sequence[Any]
+    w: Writer, name: str, signature: Signature, inputs: Sequence[Any]
 ) -> dict[str, Any]:
-    if len(inputs) > len(form.inputs):
+    if len(inputs) > len(signature.inputs):
         w.fault(
             name,
-            f"expected at most {len(form.inputs)} inputs for {form.name}, found "
+            f"expected at most {len(signature.inputs)} inputs for {signature.name}, found "
             f"{len(inputs)}",
-            "attributes go by name" if form.attributes else "",
+            "attributes go by name" if signature.attributes else "",
         )
-    return dict(zip(form.inputs, inputs, strict=False))
+    return dict(zip(signature.inputs, inputs, strict=False))
 
 
 def attributes_of(
-    w: Writer, name: str, form: Signature, given: Mapping[str, Any]
+    w: Writer, name: str, signature: Signature, given: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The attributes of a call in the function's order, defaults included."""
     result: dict[str, Any] = {}
     for key in given:
-        if key not in form.attributes:
-            have = ", ".join(form.attributes) or "none"
-            w.fault(name, f"expected attributes of {form.name} ({have}), found {key}")
-    for key in form.attributes:
-        if key not in given and key not in form.defaults:
-            w.fault(name, f"expected the attribute {key} of {form.name}, found nothing")
-        value = given.get(key, form.defaults.get(key))
+        if key not in signature.attributes:
+            have = ", ".join(signature.attributes) or "none"
+            w.fault(
+                name, f"expected attributes of {signature.name} ({have}), found {key}"
+            )
+    for key in signature.attributes:
+        if key not in given and key not in signature.defaults:
+            w.fault(
+                name, f"expected the attribute {key} of {signature.name}, found nothing"
+            )
+        value = given.get(key, signature.defaults.get(key))
         value = list(value) if isinstance(value, (list, tuple)) else value
         for part in value if isinstance(value, list) else [value]:
             number = isinstance(part, (int, float)) and not isinstance(part, bool)
@@ -109,7 +116,7 @@ def integer(w: Writer, where: str, value: int | str | None) -> Any:
 def input_flows(
     w: Writer,
     name: str,
-    form: Signature,
+    signature: Signature,
     groups: Mapping[str, Mapping[str, Any]],
     index: str | None = None,
     axis: int = 0,
@@ -117,22 +124,24 @@ def input_flows(
     """What flows into each input of a function, in the order of its signature."""
     given = {n: (group, v) for group, vs in groups.items() for n, v in vs.items()}
     for key in [*given, *([index] if index is not None else [])]:
-        if key not in form.inputs:
+        if key not in signature.inputs:
             w.fault(
                 f"{name}.{key}",
-                f"{form.name} has no such input; expected one of "
-                f"{', '.join(form.inputs) or 'none'}",
+                f"{signature.name} has no such input; expected one of "
+                f"{', '.join(signature.inputs) or 'none'}",
             )
     flows: dict[str, Flow] = {}
-    for key in form.inputs:
-        group, value = given.get(key, ("inputs", form.defaults.get(key)))
+    for key in signature.inputs:
+        group, value = given.get(key, ("inputs", signature.defaults.get(key)))
         where = f"{name}.{group}.{key}"
-        optional = key in form.defaults and form.defaults[key] is None
+        optional = key in signature.defaults and signature.defaults[key] is None
         if key == index:
             flow = Flow(w.lanes.absent())
         elif value is None:
             if not optional:
-                w.fault(name, f"expected the input {key} of {form.name}, found nothing")
+                w.fault(
+                    name, f"expected the input {key} of {signature.name}, found nothing"
+                )
             flow = Flow(w.lanes.absent(), absent=True)
         else:
             flow = w.flow_of(where, value)
@@ -155,7 +164,7 @@ def _last_of_slice(flow: Flow, axis: int) -> str | int | None:
 def node_data(
     w: Writer,
     name: str,
-    form: Signature,
+    signature: Signature,
     groups: Mapping[str, Mapping[str, Any]],
     attributes: Mapping[str, Any],
     index: str | None = None,
@@ -164,10 +173,10 @@ def node_data(
     data: dict[str, Any] = {}
     for group, values in groups.items():
         texts: dict[str, Any] = {}
-        for key in form.inputs:
+        for key in signature.inputs:
             value = values.get(key)
             if group == "inputs" and key not in values and key != index:
-                default = form.defaults.get(key)
+                default = signature.defaults.get(key)
                 elsewhere = any(key in vs for vs in groups.values())
                 value = None if elsewhere else default
             if value is None:

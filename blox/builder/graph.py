@@ -15,7 +15,7 @@ from blox.shapes.check import check_shapes
 from .bodies import Ops, named, with_ops
 from .lanes import Lanes, Shapes
 from .records import Record
-from .signatures import signature
+from .signatures import signature_of
 from .trace import Traced, trace
 from .values import Flow, Input, check_list
 from .writer import Leaves
@@ -127,33 +127,35 @@ class GraphBuilder:
         return self._entry(function, inputs)
 
     def _entry(self, function: F, inputs: dict[str, Input]) -> F:
-        form = signature(function)
-        if form.name in self.inputs:
-            raise _fault(form.name, "expected a new entry, found this name already")
-        if form.attributes:
+        signature = signature_of(function)
+        if signature.name in self.inputs:
             raise _fault(
-                form.name,
-                f"expected an entry without attributes, found {form.attributes[0]}",
+                signature.name, "expected a new entry, found this name already"
+            )
+        if signature.attributes:
+            raise _fault(
+                signature.name,
+                f"expected an entry without attributes, found {signature.attributes[0]}",
                 "attributes of the graph are its hyper-parameters",
             )
-        for name in {**dict.fromkeys(form.inputs), **inputs}:
+        for name in {**dict.fromkeys(signature.inputs), **inputs}:
             if name not in inputs:
                 hint = f'b.entry({name}=bx.Input(["batch", ...]))'
                 raise _fault(
-                    f"{form.name}.inputs.{name}", "expected its declaration", hint
+                    f"{signature.name}.inputs.{name}", "expected its declaration", hint
                 )
-            if name not in form.inputs:
+            if name not in signature.inputs:
                 raise _fault(
-                    f"{form.name}.inputs.{name}",
-                    f"expected an input of {form.name} ({', '.join(form.inputs)})",
+                    f"{signature.name}.inputs.{name}",
+                    f"expected an input of {signature.name} ({', '.join(signature.inputs)})",
                 )
-        self.inputs[form.name] = {n: inputs[n] for n in form.inputs}
+        self.inputs[signature.name] = {n: inputs[n] for n in signature.inputs}
         try:
-            self._lanes = self._lanes_of(form.name, self.inputs[form.name])
-            flows = {n: self._flow(form.name, n) for n in form.inputs}
+            self._lanes = self._lanes_of(signature.name, self.inputs[signature.name])
+            flows = {n: self._flow(signature.name, n) for n in signature.inputs}
             trace(self, function, flows, {})
         except BaseException:
-            del self.inputs[form.name]
+            del self.inputs[signature.name]
             raise
         return function
 

@@ -90,7 +90,7 @@ def _name_bare(w: Writer, name: str, record: Record, carry: tuple[str, ...]) -> 
 def added(
     w: Writer, name: str, op: Op, outputs: Sequence[Flow], traced: Traced[R]
 ) -> R:
-    """Adds the node; its outputs in the form that the function returned its own in."""
+    """Adds the node; its outputs nested as the function returned its own."""
     values = w.add(name, op, tuple(traced.record.outputs), outputs)
     if isinstance(op, Call):
         scope = (

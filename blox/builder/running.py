@@ -14,9 +14,9 @@ from blox.shapes.kinds import FLOAT
 from blox.shapes.rules import rule
 from blox.shapes.symbolic import value_of
 
-from .arguments import input_flows
-from .results import run
-from .signatures import signature
+from .arguments import input_flows, numbers
+from .results import added, run
+from .signatures import signature_of
 from .trace import Traced, entering
 from .values import Flow
 
@@ -93,8 +93,8 @@ def running(
         while len(results) < len(rules):
             at = next(a for i, (a, _) in enumerate(asked) if i not in results)
             callee = callees[at]
-            form = signature(callee.function)
-            flows = input_flows(w, name, form, groups, index)
+            signature = signature_of(callee.function)
+            flows = input_flows(w, name, signature, groups, index)
             for n, flow in outputs.items():
                 if carry and n in carry and n in flows:
                     size = entering(flow, w.graph).last
@@ -147,3 +147,21 @@ def _given(flow: Flow, values: tuple[Any, ...], axis: Any) -> Flow:
 
 def _size(size: Any, sizes: Mapping[str, Any], symbols: Any) -> Any:
     return value_of(size, sizes, symbols) if isinstance(size, str) else size
+
+
+def add_running(
+    w: Writer,
+    name: str,
+    data: dict[str, Any],
+    groups: Mapping[str, Mapping[str, Any]],
+    runs: Sequence[Runs[R]],
+    own: Mapping[str, Any] | None = None,
+) -> R:
+    """Traces what a node runs, and adds the node."""
+    for each in runs:
+        numbers(w, name, each.attributes)
+    op = w.validated(name, {k: v for k, v in data.items() if v is not None})
+    resolved = w.resolved(name, op)
+    assert isinstance(resolved, ScopeOp)
+    traced, outputs = running(w, name, resolved, groups, runs, own)
+    return added(w, name, op, outputs, traced)

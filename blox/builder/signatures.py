@@ -23,7 +23,7 @@ class Signature:
     defaults: Mapping[str, Any]
 
 
-def signature(function: Callable[..., Any]) -> Signature:
+def signature_of(function: Callable[..., Any]) -> Signature:
     """The name, inputs and attributes of a spec function.
 
     Raises:

@@ -14,7 +14,7 @@ from blox.schema.nodes import dump_node
 
 from .attribute import Attribute
 from .records import Record, compare
-from .signatures import Signature, fault, signature
+from .signatures import Signature, fault, signature_of
 from .values import Flow, Input, Value, Values
 
 if TYPE_CHECKING:
@@ -48,30 +48,30 @@ def trace(
     Raises:
         SpecError: it was traced before and now writes other nodes.
     """
-    form = signature(function)
+    signature = signature_of(function)
     numbers = tuple((n, repr(v)) for n, v in own.items())  # 1 and 1.0 differ
     key = (function, tuple(flows.values()), numbers, len(graph.lanes))
     found = graph.traced.get(key)
     if found is not None:
         return found
-    if form.name in graph.active:
-        chain = " -> ".join([*graph.active, form.name])
-        raise fault(form.name, f"expected calls without a cycle, found {chain}")
-    before = graph.records.get(form.name)
+    if signature.name in graph.active:
+        chain = " -> ".join([*graph.active, signature.name])
+        raise fault(signature.name, f"expected calls without a cycle, found {chain}")
+    before = graph.records.get(signature.name)
     if before is None:
         # Its place in the file: before the functions that it calls.
-        graph.records[form.name] = Record(form.name, "", [])
-    graph.active.append(form.name)
+        graph.records[signature.name] = Record(signature.name, "", [])
+    graph.active.append(signature.name)
     try:
-        made = _run(graph, function, form, flows, own)
+        made = _run(graph, function, signature, flows, own)
     except BaseException:
         if before is None:
-            del graph.records[form.name]
+            del graph.records[signature.name]
         raise
     finally:
         graph.active.pop()
     if before is None:
-        graph.records[form.name] = made.record
+        graph.records[signature.name] = made.record
     else:
         compare(before, made.record)
         made = replace(made, record=before)
@@ -82,7 +82,7 @@ def trace(
 def _run(
     graph: GraphBuilder,
     function: Callable[..., R],
-    form: Signature,
+    signature: Signature,
     flows: Mapping[str, Flow],
     own: Mapping[str, int | float],
 ) -> Traced[R]:
@@ -92,22 +92,22 @@ def _run(
     # Entries share one tree of parameters; what is called has a scope of its own.
     is_entry = len(graph.active) == 1
     leaves = dict(graph.leaves) if is_entry else {}
-    w = Writer(graph, form.name, flows, own, leaves)
-    for name, given in graph.inputs.get(form.name, {}).items():
+    w = Writer(graph, signature.name, flows, own, leaves)
+    for name, given in graph.inputs.get(signature.name, {}).items():
         w.declared[name] = _declared(given)
         if not flows[name].absent and flows[name].kind == "tensor":
             w.bind(f"inputs.{name}", given.shape, flows[name])
     result = function(
         FunctionBuilder(w),
         *w.inputs.values(),
-        **{n: Attribute(f"${n}") for n in form.attributes},
+        **{n: Attribute(f"${n}") for n in signature.attributes},
     )
     outputs = named_outputs(w, result)
     doc = inspect.getdoc(function) or ""
     record = Record(
-        form.name,
+        signature.name,
         doc.partition("\n\n")[0].replace("\n", " "),
-        list(form.attributes),
+        list(signature.attributes),
         {n: {**_input(w.declared[n], flows[n])} for n in _optional_last(flows)},
         {n: dump_node(op) for n, op in w.nodes.items()},
         {n: v.reference for n, v in outputs.items()},
@@ -163,7 +163,7 @@ def _field_names(result: Any) -> tuple[str, ...]:
 
 
 def rebuilt(result: R, values: tuple[Value, ...]) -> R:
-    """`values` in the form that the function returned its own in."""
+    """`values` nested as the function returned its own."""
     made: Any
     if isinstance(result, Value):
         made = values[0]

@@ -15,9 +15,9 @@ from blox.schema.resolve.program import Program
 from .context import as_array, failed, floating_dtype
 from .inputs import Signature
 from .interpreter import Interpreter
-from .trees import Context, Params, State
+from .trees import Context, Params
 
-Model: TypeAlias = Callable[..., tuple[Any, State]]
+Model: TypeAlias = Callable[..., tuple[Any, dict[str, Any]]]
 MAX_BUILT = 16
 """Functions of a Graph that are kept; they go when it does."""
 
@@ -93,7 +93,7 @@ def _model(
             return part.astype(target)
         return part
 
-    def model(params: Params, *args: Any, **kwargs: Any) -> tuple[Any, State]:
+    def model(params: Params, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         inputs = signature.bind(args, kwargs)
         if target is not None:
             params = cast("", params)

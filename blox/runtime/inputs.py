@@ -125,7 +125,9 @@ class Signature:
         if faults:
             raise ModelError(faults)
 
-    def _faults_of_bounds(self, known: Sizes, sizes: Sizes) -> Iterator[Diagnostic]:
+    def _faults_of_bounds(
+        self, known: Mapping[str, Any], sizes: Sizes
+    ) -> Iterator[Diagnostic]:
         """Dims out of bounds by name, constraints that do not hold."""
         for name, bounds in self.bounds.items():
             for field, bound in bounds.items() if name in sizes else ():
@@ -167,7 +169,7 @@ class _Expected:
     computed: tuple[tuple[int, str], ...]
 
     @classmethod
-    def of(cls, path: str, given: Input, values: dict[str, Any]) -> _Expected:
+    def of(cls, path: str, given: Input, values: Mapping[str, Any]) -> _Expected:
         shape = [_known(part, values) for part in given.shape or []]
         after = shape.index("...") if "..." in shape else len(shape)
         axes = [(i if i < after else i - len(shape), p) for i, p in enumerate(shape)]
@@ -215,7 +217,9 @@ class _Expected:
                     value, f", where {dim} is {sizes[dim]} elsewhere"
                 )
 
-    def faults_computed(self, value: Any, known: Sizes) -> Iterator[Diagnostic]:
+    def faults_computed(
+        self, value: Any, known: Mapping[str, Any]
+    ) -> Iterator[Diagnostic]:
         for axis, text in self.computed:
             try:
                 size = evaluate(text, known)
@@ -248,7 +252,7 @@ class _Expected:
         )
 
 
-def _known(part: Any, values: dict[str, Any]) -> Any:
+def _known(part: Any, values: Mapping[str, Any]) -> Any:
     if is_expression(part) and all(n in values for n in names(part)):
         return evaluate(part, values)
     return part

@@ -39,7 +39,7 @@ class Interpreter:
         names = Counter(i.name for i in instances)
         self._varied = {n for n, count in names.items() if count > 1}
         self._runs: dict[int, Run] = {}
-        self.bodies: dict[Any, Callable[..., tuple[Outputs, State]]] = {}
+        self.bodies: dict[Any, Callable[..., tuple[Outputs, dict[str, State]]]] = {}
         """What is under `jax.checkpoint`, by function, inputs and context."""
 
     def varies(self, instance: Instance) -> bool:
@@ -64,7 +64,7 @@ class Interpreter:
 
         def run(
             params: Params, inputs: dict[str, Value], context: Context
-        ) -> tuple[Outputs, State]:
+        ) -> tuple[Outputs, dict[str, State]]:
             if check is not None:
                 check(inputs)
             env = Env({name: (value,) for name, value in inputs.items()})

@@ -35,7 +35,9 @@ class Env(dict[str, Outputs]):
     """Attributes and dims, where a node speaks of them."""
 
 
-Run: TypeAlias = Callable[[Params, dict[str, Value], Context], tuple[Outputs, State]]
+Run: TypeAlias = Callable[
+    [Params, dict[str, Value], Context], tuple[Outputs, dict[str, State]]
+]
 """(params, inputs by name, context) -> (outputs, state) of an instance."""
 Act: TypeAlias = Callable[[Params, Env, Context], tuple[Outputs, State]]
 """(the step's parameters, values so far, context) -> (outputs, state) of a step."""

@@ -144,7 +144,7 @@ class Engine:
         self.inference.spend(1 + len(plan.nodes) / 20)
         env: Env = {name: (value,) for name, value in inputs.items()}
         made = Inferred(instance, env)
-        sizes: dict[str, Any] = instance.values
+        sizes: Mapping[str, Any] = instance.values
         if plan.dims:
             sizes, wrong = bound(instance.function.inputs, sizes, inputs, self.symbols)
             made.findings += [("", fault) for fault in wrong]

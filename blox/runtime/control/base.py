@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Compiler(Protocol):
     """The interpreter, as far as nodes that run functions need it."""
 
-    bodies: dict[Any, Callable[..., tuple[Outputs, State]]]
+    bodies: dict[Any, Callable[..., tuple[Outputs, dict[str, State]]]]
 
     def run(self, instance: Instance) -> Run: ...
 
@@ -46,16 +46,16 @@ def runner(
 
     def checkpointed(
         params: Params, inputs: dict[str, Value], context: Context
-    ) -> tuple[Outputs, State]:
+    ) -> tuple[Outputs, dict[str, State]]:
         names = tuple(inputs)
 
-        def body(params: Params, *values: Value) -> tuple[Outputs, State]:
+        def body(params: Params, *values: Value) -> tuple[Outputs, dict[str, State]]:
             return run(params, dict(zip(names, values, strict=True)), context)
 
         if not new_each_time:
             body = compiler.bodies.setdefault((instance.name, names, context), body)
         body_ = jax.checkpoint(body, policy=policy_of(remat), prevent_cse=cse)
-        result: tuple[Outputs, State] = body_(params, *inputs.values())
+        result: tuple[Outputs, dict[str, State]] = body_(params, *inputs.values())
         return result
 
     return checkpointed
