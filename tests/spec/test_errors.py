@@ -30,9 +30,7 @@ def errors(data: Any) -> list[str]:
         ("functions.main.nodes.wte.feature", "main.wte.feature"),
     ],
 )
-def test_a_field_with_a_typing_error_is_told_the_right_name(
-    field: str, path: str
-) -> None:
+def test_a_field_with_a_typing_error_gets_a_hint(field: str, path: str) -> None:
     data = copy.deepcopy(GPT)
     part: Any = data
     *parents, name = field.split(".")

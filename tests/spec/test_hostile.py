@@ -481,7 +481,7 @@ MANY: list[tuple[str, Data, int]] = [
 @pytest.mark.parametrize(
     ("data", "count"), [row[1:] for row in MANY], ids=[row[0] for row in MANY]
 )
-def test_many_faults_are_counted_and_not_told(data: Data, count: int) -> None:
+def test_many_faults_are_counted_and_not_listed(data: Data, count: int) -> None:
     raw = json.dumps(data).encode()
     with counted() as work, pytest.raises(SpecError) as caught:
         from_bytes(raw).program()
