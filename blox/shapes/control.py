@@ -149,12 +149,15 @@ class Control:
 
     def loop(self, body: int, carry: Inputs, rest: Inputs) -> Rule:
         """Runs a body until the types of its carry stay."""
-        for _ in range(4):
+        outputs = yield body, {**rest, **carry}
+        for _ in range(3):  # a weak type becomes a strong one once, with a margin
             before = len(self.faults)
-            outputs = yield body, {**rest, **carry}
             if not self.next_carry(carry, outputs) or len(self.faults) > before:
                 break
-        return tuple(
-            carry[n] or out if n in carry and carry[n].shape is not None else out  # type: ignore[union-attr]
-            for n, out in zip(self.outputs, outputs, strict=True)
-        )
+            outputs = yield body, {**rest, **carry}
+
+        def final(name: str, output: Value) -> Value:
+            kept = carry.get(name)
+            return output if kept is None or kept.shape is None else kept
+
+        return tuple(map(final, self.outputs, outputs))

@@ -71,6 +71,7 @@ def compare(graph: Graph, *, train: bool) -> bool:
                 if not fault.message.startswith("expected shape [")
             ]
             first: str | None = None
+            found: Any = None
             try:
                 found, _ = jax.eval_shape(
                     bx.build(graph, name, train=train), params, **inputs

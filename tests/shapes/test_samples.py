@@ -102,8 +102,8 @@ def test_long_sizes_become_opaque() -> None:
     for _ in range(8):
         size = (size + 1) // 2
     assert is_long(str(size))
-    (short,) = values.array([size], "float32").shape or ()
-    assert not is_long(str(short))
+    shape = values.array([size], "float32").shape
+    assert shape is not None
+    assert not is_long(str(shape[0]))
     assert values.array([size], "float32") is values.array([size], "float32")
-    (kept,) = values.array(export.symbolic_shape("n"), "float32").shape or ()
-    assert str(kept) == "n"
+    assert str(values.array(export.symbolic_shape("n"), "float32").shape) == "(n,)"
