@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from blox.schema import Graph, Leaf
 from blox.schema.diagnostics import Diagnostic, bounded, quote
@@ -15,8 +15,7 @@ from .spec import DIGEST_KEY
 from .stacking import Piece, convert, families, layout, patterns_of
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(NamedTuple):
     """`pieces`: by graph path, what its array is made of. `findings`: what differs."""
 
     pieces: dict[str, list[Piece]]

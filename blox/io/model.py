@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from blox.schema import Graph, SpecError, WeightsError
 from blox.schema.diagnostics import Diagnostic
@@ -34,8 +33,7 @@ T = TypeVar("T")
 _ATTEMPTS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """All of a model but the arrays.
 
     Attributes:
@@ -48,7 +46,7 @@ class Model:
     graph: Graph
     headers: Headers
     examples: tuple[Headers, list[Stored]] | None = None
-    notes: list[Diagnostic] = field(default_factory=list)
+    notes: Sequence[Diagnostic] = ()
 
 
 def read_model(path: PathLike, *, examples: bool = False) -> Model:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product
+from typing import NamedTuple
 
 from blox.schema import Leaf
 from blox.weights import LeafSpec
@@ -25,8 +26,7 @@ Index = tuple[int | None, ...]
 """Leading axes of an array: a number picks, None keeps the axis."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """`array[into] = tensors[name][of]`."""
 
     name: str

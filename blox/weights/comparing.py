@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from blox.schema.diagnostics import Diagnostic, bounded, quote
 
@@ -18,8 +18,7 @@ _MAX_LENGTH = 200
 """Near misses cost names times candidates; a file must not make that long."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeafSpec:
+class LeafSpec(NamedTuple):
     """What is expected at a path; the dtype `"float"` means any floating dtype."""
 
     shape: tuple[int, ...]

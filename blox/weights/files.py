@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from blox.schema.diagnostics import Diagnostic, WeightsError, quote
 
@@ -30,8 +29,7 @@ _OPEN = (
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """Which file, in which state: tells whether a file changed between two opens."""
 
     device: int

@@ -12,9 +12,8 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from blox.schema.diagnostics import BloxError, Diagnostic, WeightsError, listing
 
@@ -33,8 +32,7 @@ _HELD = 64 if os.name == "posix" else 0
 Of others the state is compared when they are opened again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(NamedTuple):
     """What a name stands for: a file, or nothing, or why that can't be said."""
 
     path: Path

@@ -6,9 +6,8 @@ to `{"dtype", "shape", "data_offsets"}`, then the data, without holes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from blox.schema.diagnostics import quote
 
@@ -29,8 +28,7 @@ MAX_TENSORS = 500_000
 """Of a model, in all of its files."""
 
 
-@dataclass(frozen=True, slots=True)
-class TensorInfo:
+class TensorInfo(NamedTuple):
     """One tensor of a file: `file[start:stop]`, offsets in bytes from its beginning."""
 
     name: str
@@ -45,8 +43,7 @@ class TensorInfo:
         return self.stop - self.start
 
 
-@dataclass(frozen=True, slots=True)
-class FileHeader:
+class FileHeader(NamedTuple):
     """The header of one file, with the state of the file that it was read from."""
 
     path: Path

@@ -12,9 +12,8 @@ import contextlib
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from .files import Source, refuse, shown, status_of
 from .json_text import strict_json
@@ -26,8 +25,7 @@ _MAX_LOG_BYTES = 16_000_000
 """A shard's name takes 60 bytes to write and 40 to remove."""
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(NamedTuple):
     """What a committed save still has to do in its folder.
 
     Attributes:

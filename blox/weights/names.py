@@ -7,7 +7,7 @@ hold for logs as for saves. A name has at most one folder in front.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SUFFIX = ".safetensors"
 INDEX_SUFFIX = f"{SUFFIX}.index.json"
@@ -18,8 +18,7 @@ MAX_NAME = 255
 _SOURCE = r"source/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\.(json|txt|model|md)"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFiles:
+class ModelFiles(NamedTuple):
     """The names of one kind of model folder.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from blox.schema.diagnostics import (
     MAX_DIAGNOSTICS,
@@ -31,8 +31,7 @@ from .json_text import bad_file, strict_json
 from .names import INDEX_SUFFIX, MAX_SHARDS, SUFFIX, plain_name
 
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
+class Checksum(NamedTuple):
     """The sha256, in hex, of a file's bytes from `start` on."""
 
     start: int
@@ -167,7 +166,7 @@ class _Left:
             wanted = f"expected at most {MAX_TENSORS} tensors in all, found more"
             bad_file(header.path, wanted)
         if self.metadata == header.metadata:
-            header = replace(header, metadata=self.metadata)
+            header = header._replace(metadata=self.metadata)
         self.metadata = header.metadata
         return header
 
