@@ -77,8 +77,8 @@ def mixed() -> Data:
     lane = function({"lin": linear(**constant)}, {"x": "lin"})
     part = function(
         {
-            "a": linear(out_features="$width"),
-            "b": linear("a", in_features="$width", use_bias=False),
+            "a": linear(out_features="$width", **constant),
+            "b": linear("a", in_features="$width", use_bias=False, **constant),
         },
         {"x": "b"},
         attributes=["width"],
@@ -160,10 +160,16 @@ def assert_equal(ours: Any, theirs: Any) -> None:
 )
 def test_new_parameters_are_those_of_init(case: str, dtype: str) -> None:
     graph, names = graph_of(case), file_of(case)
-    ours = jax.jit(lambda key: bx.init(graph, key, dtype=dtype))(KEY)
-    theirs = jax.jit(lambda key: names["init_params"](key, dtype))(KEY)
+    orders: list[list[str]] = []
+
+    def ordered(params: Any) -> Any:
+        orders.append(list(params))
+        return params
+
+    ours = jax.jit(lambda key: ordered(bx.init(graph, key, dtype=dtype)))(KEY)
+    theirs = jax.jit(lambda key: ordered(names["init_params"](key, dtype)))(KEY)
     assert_equal(ours, theirs)
-    assert list(bx.init(graph, KEY)) == list(names["init_params"](KEY))
+    assert orders[0] == orders[1]
 
 
 COUNTED: Data = {
@@ -304,7 +310,7 @@ def test_the_same_files_are_refused(case: str, tmp_path: Path) -> None:
     flat = dict(flattened(params_of(case)))
     place = tmp_path / "params.safetensors"
     taken = 0
-    for _ in range(3):
+    for _ in range(2):
         for tensors in mutants(flat, random):
             save_file(dict(tensors), place)
             taken += assert_same(case, tmp_path)
