@@ -102,7 +102,7 @@ class Checker:
         )
         steps = sum(len(instance.steps) for instance in program.instances)
         self.engine = Engine(self.symbols, WORK + WORK_PER_NODE * steps)
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def check(self) -> None:
         for name, instance in self.program.entries.items():
@@ -138,7 +138,7 @@ class Checker:
                     self._run(name, instance, declared, given, case, lane, at, found)
                 cases.append(case)
             if not cases:
-                self._tell("warning", name, UNTRIED)
+                self._report("warning", name, UNTRIED)
         for findings in found.values():
             self._judge(findings, cases if free else None)
         if _carries(instance):
@@ -148,7 +148,7 @@ class Checker:
                 fault = findings.symbolic
                 if key not in found and fault is not None and fault.decided:
                     text = f"{fault.message}, where the model's float is bfloat16"
-                    self._tell("error", findings.path, replace(fault, message=text))
+                    self._report("error", findings.path, replace(fault, message=text))
 
     def _run(
         self,
@@ -186,18 +186,18 @@ class Checker:
 
     def _judge(self, found: _Findings, cases: list[Sizes] | None) -> None:
         if SKIPPED in (found.symbolic, *found.samples.values()):
-            self._tell("warning", found.path, SKIPPED)
+            self._report("warning", found.path, SKIPPED)
             return
         result = verdict(found.symbolic, found.samples, cases)
         if result is not None:
-            self._tell(result[0], found.path, result[1])
+            self._report(result[0], found.path, result[1])
 
-    def _tell(self, severity: Severity, path: str, fault: Fault) -> None:
+    def _report(self, severity: Severity, path: str, fault: Fault) -> None:
         """Reports the first finding of each path."""
-        if path not in self._told:
-            self._told.add(path)
-            tell = self.report.error if severity == "error" else self.report.warn
-            tell(fault.code, path, fault.message, fault.hint)
+        if path not in self._reported:
+            self._reported.add(path)
+            report = self.report.error if severity == "error" else self.report.warn
+            report(fault.code, path, fault.message, fault.hint)
 
 
 def _carries(instance: Instance, seen: set[int] | None = None) -> bool:

@@ -105,7 +105,7 @@ def test_unrolled_layers_can_be_exported(
         np.testing.assert_array_equal(found[name], value)
 
 
-def test_wishes_are_no_difference(
+def test_parameter_options_are_no_difference(
     tmp_path: Path, tiny: tuple[bx.Graph, dict[str, Any]]
 ) -> None:
     def option(data: Any) -> None:

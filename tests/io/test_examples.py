@@ -185,7 +185,7 @@ def test_outputs_of_another_shape_are_a_finding(tmp_path: Path) -> None:
     assert error.message == "expected float32[2, 5], found float32[2, 4]"
 
 
-def test_a_model_without_a_checksum_is_told_so(tmp_path: Path) -> None:
+def test_a_model_without_a_checksum_is_warned_of(tmp_path: Path) -> None:
     from safetensors.numpy import save_file
 
     graph = layered(scan=True)

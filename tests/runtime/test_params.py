@@ -247,7 +247,7 @@ def test_everything_may_be_frozen() -> None:
     assert structure(bx.merge(trainable, rest)) == structure(params)
 
 
-def test_split_is_told_what_is_wrong() -> None:
+def test_split_reports_what_is_wrong() -> None:
     params = bx.init(MODEL, KEY)
     with pytest.raises(bx.ModelError) as error:
         bx.split(MODEL, params, freeze=["wte", "nothing.*"])

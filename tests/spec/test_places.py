@@ -61,12 +61,12 @@ def test_where_it_is(text: str, report: str) -> None:
     assert refused(text) == report
 
 
-def test_a_place_too_deep_to_be_told() -> None:
+def test_a_place_too_deep_to_be_named() -> None:
     text = '{"a":' * 500 + "NaN" + "}" * 500
     assert refused(text) == "expected a finite number, found NaN"
 
 
-def test_a_large_file_is_told_of_soon() -> None:
+def test_a_large_file_is_reported_soon() -> None:
     text = '{"x":[' + '"0,{",' * 200_000 + '{"b":1,"b":2}]}'
     with counted() as work:
         assert refused(text) == "x.200000.b: expected each key once, found 'b'"

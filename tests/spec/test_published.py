@@ -93,7 +93,7 @@ def test_faults_of_form_are_seen(validator: Any, data: Data) -> None:
     assert list(validator.iter_errors(data))
 
 
-def test_a_faulty_node_is_told_of_its_own_op(validator: Any) -> None:
+def test_a_faulty_node_is_reported_by_its_own_op(validator: Any) -> None:
     data = spec({"n": {**RELU, "evil": 1}})
     (error,) = validator.iter_errors(data)
     assert "'evil' was unexpected" in error.message
