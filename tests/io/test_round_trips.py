@@ -208,7 +208,9 @@ def test_a_graph_alone_is_no_model(tmp_path: Path) -> None:
     assert bx.validate(tmp_path / "graph.json").ok
 
 
-def test_differences_are_reported_at_once_and_nothing_is_written(tmp_path: Path) -> None:
+def test_differences_are_reported_at_once_and_nothing_is_written(
+    tmp_path: Path,
+) -> None:
     graph = Graph.parse(spec({"a": linear(), "b": linear("a"), "c": linear("b")}))
     params: dict[str, Any] = init(graph)
     bx.save(tmp_path / "m", graph, params)
