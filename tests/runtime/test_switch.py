@@ -195,7 +195,7 @@ def test_branches_that_differ() -> None:
 def test_an_index_that_is_none() -> None:
     for index, found in (("x", "a scalar"), (0.5, "an integer")):
         (text,) = faults(switch("plain", "plain", index=index))
-        assert text.startswith(f"main.s: index: expected {found}, found ")
+        assert text.startswith(f"main.s.index: expected {found}, found ")
 
 
 def test_a_thousand_branches() -> None:
