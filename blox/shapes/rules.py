@@ -96,7 +96,7 @@ def branches(node: Control) -> Rule:
         if isinstance(value, Value) and value.shape:
             node.fault(f"expected a scalar, found {value}", name)
         elif name == "index" and isinstance(value, Value) and not _is_integer(value):
-            node.fault(f"{name}: expected an integer, found {value}")
+            node.fault(f"expected an integer, found {value}", name)
     found: list[Value] = []
     for i in range(len(node.callees)):
         outputs = yield i, inputs
