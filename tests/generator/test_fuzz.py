@@ -13,7 +13,7 @@ from random_graphs import random_graph
 import blox as bx
 from blox.schema import from_bytes, to_msgpack
 
-GRAPHS = int(os.environ.get("BLOX_FUZZ_GRAPHS", "60"))
+GRAPHS = int(os.environ.get("BLOX_FUZZ_GRAPHS", "40"))
 """Set it to 5000 for a long run."""
 BATCHES = 4
 

