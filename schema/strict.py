@@ -28,14 +28,14 @@ class Strict(BaseModel):
     )
 
     def model_post_init(self, context: Any) -> None:
-        freeze(self.__dict__)
+        freeze(vars(self))
 
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
     ) -> Self:
         """The same part with other values, which are not validated."""
         copied = super().model_copy(update=update, deep=deep)
-        freeze(copied.__dict__)
+        freeze(vars(copied))
         return copied
 
     def __eq__(self, other: object) -> bool:

@@ -44,10 +44,12 @@ class Attribute(str):
     def _calculate(self, other: Any) -> NoReturn:
         self._refuse("an expression", f'write it as text: "$4 * {self[1:]}"')
 
-    __add__ = __radd__ = __sub__ = __rsub__ = _calculate
-    __mul__ = __rmul__ = __floordiv__ = __rfloordiv__ = _calculate
-    __truediv__ = __rtruediv__ = __mod__ = __rmod__ = _calculate
-    __pow__ = __rpow__ = _calculate
+    # Each is a declared method of `str`, of other types.
+    __add__ = _calculate  # pyright: ignore[reportAssignmentType]
+    __mul__ = __rmul__ = _calculate  # pyright: ignore[reportAssignmentType]
+    __mod__ = _calculate  # pyright: ignore[reportAssignmentType]
+    __radd__ = __sub__ = __rsub__ = __floordiv__ = __rfloordiv__ = _calculate
+    __truediv__ = __rtruediv__ = __rmod__ = __pow__ = __rpow__ = _calculate
 
     def __neg__(self) -> NoReturn:
         self._calculate(self)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from blox.schema.diagnostics import SpecError, quote
 from blox.schema.op import Op, ScopeOp
@@ -71,7 +71,7 @@ def register(spec: type[Op], function: F) -> F:
                 f"generated files, {made.python_name}",
             )
     add(made)
-    return function
+    return cast(F, function)
 
 
 def _same(a: Definition, b: Definition) -> bool:

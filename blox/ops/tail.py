@@ -88,8 +88,8 @@ def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
 
     def draw(path: str, shape: tuple[int, ...]) -> Array:
         names = path.split(".")
+        copies = [part for part in names if not part.isidentifier()]
         if LISTED or STACKED:
-            copies = [part for part in names if not part.isidentifier()]
             names = [part for part in names if part.isidentifier()]
         own = entry(DTYPES, names) if EXACT else DTYPES.get(names[-1])
         kind = jnp.dtype(own or dtype) if DTYPES else jnp.dtype(dtype)

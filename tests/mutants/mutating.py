@@ -70,6 +70,7 @@ def mutant(seed: int) -> Data:
     draw = random.Random(seed)
     data: Data = json.loads(base(BASES[seed % len(BASES)]))
     for _ in range(draw.choice([1, 1, 1, 2, 3])):
+        kind = KINDS[0]
         for _ in range(50):  # until one finds something to change
             changed, kind = copy.deepcopy(data), draw.choice(KINDS)
             kind(changed, draw)

@@ -223,6 +223,7 @@ def test_a_sparse_model_of_a_terabyte(tmp_path: Path) -> None:
         )
     )
     assert bx.validate(tmp_path, shapes=False).ok
-    for options in ({"mmap": False}, {"dtype": "bfloat16"}):
+    ways: list[dict[str, Any]] = [{"mmap": False}, {"dtype": "bfloat16"}]
+    for options in ways:
         with pytest.raises(bx.WeightsError, match="expected memory for what is to be"):
             bx.load(tmp_path, **options)
