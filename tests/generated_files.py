@@ -114,7 +114,7 @@ def assert_same_way(
 
 def _model(source: str) -> str:
     """The functions of a file, without what is there in every file."""
-    return source.partition("Params = ")[2].partition("# The shapes")[0]
+    return source.partition("Params = ")[2].partition("# The shape of each")[0]
 
 
 def assert_tidy(sources: Mapping[str, str], folder: Path) -> None:

@@ -85,10 +85,11 @@ def _compare(graph: Graph, way: int | None, numbers: bool, *, undecided: bool) -
     for entry, train, optional in chosen:
         where = f"{entry}, train {train}, optional {optional}"
         loaded, generated = functions(graph, names, entry, train)
-        args = _arguments(graph, entry, loaded, params, optional, undecided)
-        if args is None:
+        found = _called(graph, entry, loaded, params, optional, undecided)
+        if found is None:
             continue
-        ours, theirs = _traced(loaded, params, args), _traced(generated, params, args)
+        args, ours = found
+        theirs = _traced(generated, params, args)
         if ours[1:] != theirs[1:]:
             raise Escape(f"{where}: outputs {ours[1:]} loaded, {theirs[1:]} generated")
         same = str(ours[0]) == str(theirs[0]) and all(
@@ -107,7 +108,7 @@ def _params(graph: Graph, source: str, names: Any) -> Any:
 
     Most mutants have the arrays of others: those are compared once.
     """
-    arrays = (repr(graph.program().tree), source.partition("\n# The shapes")[2])
+    arrays = (repr(graph.program().tree), source.partition("\n# The shape of each")[2])
     if arrays not in _COMPARED:
         key = jax.random.key(0)
         params = jax.eval_shape(lambda: bx.init(graph, key))
@@ -134,20 +135,19 @@ def _traced(function: Any, params: Any, args: Any) -> tuple[Any, Any, Any]:
     return jaxpr, shapes, kinds
 
 
-def _arguments(
+def _called(
     graph: Graph, entry: str, loaded: Any, params: Any, optional: bool, undecided: bool
-) -> list[Any] | None:
-    """Inputs of an entry that fit; None where none of the sizes tried do."""
+) -> tuple[list[Any], Any] | None:
+    """Inputs of an entry that fit, and its trace; None where none of the sizes do."""
     for sizes in _sizes(graph, entry):
         instance = graph.program().entries[entry]
         args = inputs_of(instance, optional=optional, sizes=sizes)
         try:
-            jax.eval_shape(loaded, params, *args)
+            return args, _traced(loaded, params, args)
         except ModelError as error:
             if {d.code for d in error.diagnostics} <= {"dims", "inputs"} or undecided:
                 continue
             raise Escape(f"{entry}: valid, and {error}, at {sizes}") from None
-        return args
     return None
 
 
