@@ -41,9 +41,8 @@ if TYPE_CHECKING:
     from blox.schema import Report as Report
     from blox.schema import SpecError as SpecError
     from blox.schema import WeightsError as WeightsError
+    from blox.schema.version import __version__ as __version__
     from blox.show.summary import summary as summary
-
-__version__ = "0.1.0"
 
 _HOME = {
     "BloxError": "blox.schema",
@@ -73,8 +72,9 @@ _HOME = {
     "to_hf": "blox.importers.hf",
     "validate": "blox.io.validate",
     "verify": "blox.io.verify",
+    "__version__": "blox.schema.version",
 }
-__all__ = ["__version__", *_HOME]
+__all__ = [*_HOME]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from .pause import uncollected
 
 with uncollected():
+    from .content import Bounds, Function, Input, Metadata
     from .diagnostics import (
         BloxError,
         Diagnostic,
@@ -11,11 +12,11 @@ with uncollected():
         SpecError,
         WeightsError,
     )
-    from .graph import Bounds, Function, Graph, Input, Metadata
+    from .graph import Graph, from_bytes
     from .op import Op
     from .parameters import Leaf
     from .registry import op_class, op_names
-    from .write.canonical import digest, from_bytes, to_json, to_msgpack
+    from .write.canonical import digest, to_json, to_msgpack
 
 __all__ = [
     "BloxError",

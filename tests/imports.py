@@ -28,14 +28,13 @@ def package_name(file: Path) -> str:
     return name if file.stem == "__init__" else name.rpartition(".")[0]
 
 
-def imported(file: Path, *, lazy: bool = True) -> Iterator[str]:
+def imported(file: Path) -> Iterator[str]:
     """The absolute dotted names that a module imports, `from a import b` as `a.b`.
 
-    Args:
-        lazy: imports inside of functions too.
+    Imports for types alone and those inside of functions are among them.
     """
     package = package_name(file).split(".")
-    for node in statements(ast.parse(file.read_text(encoding="utf-8")), lazy=lazy):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -44,20 +43,13 @@ def imported(file: Path, *, lazy: bool = True) -> Iterator[str]:
             yield from (f"{stem}.{alias.name}" for alias in node.names)
 
 
-def statements(tree: ast.AST, *, lazy: bool) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
-        yield node
-        if lazy or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from statements(node, lazy=lazy)
-
-
-def import_graph(*, lazy: bool = False) -> dict[str, set[str]]:
-    """Module -> the modules of the package that it imports, for types alone too."""
+def import_graph() -> dict[str, set[str]]:
+    """Module -> the modules of the package that it imports, anywhere in it."""
     modules = {module_name(file): file for room in ROOMS for file in files(room)}
     graph: dict[str, set[str]] = {}
     for name, file in modules.items():
         graph[name] = set()
-        for target in imported(file, lazy=lazy):
+        for target in imported(file):
             # `from a import b`: b is a module, or a name in the module a.
             module = target if target in modules else target.rpartition(".")[0]
             if module in modules and module != name:

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+import blox
+
 ROOT = Path(__file__).resolve().parents[1]
-SETUPTOOLS: dict[str, Any] = tomllib.loads(
+PROJECT: dict[str, Any] = tomllib.loads(
     (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-)["tool"]["setuptools"]
+)
+SETUPTOOLS = PROJECT["tool"]["setuptools"]
 ROOMS = {
     "blox": ROOT / "blox",
     **{name: ROOT / folder for name, folder in SETUPTOOLS["package-dir"].items()},
@@ -74,3 +77,7 @@ def test_links_lead_to_the_rooms(name: str) -> None:
         assert link.readlink() == Path("..") / name  # relative: it moves with the tree
     else:
         assert link.read_text(encoding="utf-8") == f"../{name}"
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    assert blox.__version__ == PROJECT["project"]["version"]

@@ -7,18 +7,20 @@ from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 from blox.schema import Graph, ModelError, Report, SpecError
+from blox.schema.content import FORMAT
 from blox.schema.diagnostics import Diagnostic
 from blox.schema.expressions import ExpressionError, evaluate
-from blox.schema.graph import FORMAT
 from blox.shapes.check import check_shapes
 
 from .bodies import Ops, named, with_ops
+from .function import FunctionBuilder
 from .lanes import Lanes, Shapes
 from .records import Record
+from .session import Leaves, Traced
 from .signatures import signature_of
-from .trace import Traced, trace
+from .trace import trace
 from .values import Flow, Input, check_list
-from .writer import Leaves
+from .writer import Writer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -87,6 +89,10 @@ class GraphBuilder:
         """The choices of sizes with which the entry at hand is written."""
         assert self._lanes is not None, "outside of an entry"
         return self._lanes
+
+    def parameter(self, writer: Writer) -> FunctionBuilder:
+        """What a function of the Graph gets as its first parameter."""
+        return FunctionBuilder(writer)
 
     def _lanes_of(self, entry: str, inputs: dict[str, Input]) -> Lanes:
         declared: dict[str, Any] = {}

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from blox.schema import Graph, ModelError, Op, SpecError
+from blox.schema.content import Input
 from blox.schema.diagnostics import Diagnostic
 from blox.schema.expressions import ExpressionError
 from blox.schema.fields import is_expression
-from blox.schema.graph import Input
 from blox.schema.parameters import Leaf
 from blox.schema.resolve.program import Arg
 from blox.shapes.binding import bound, input_dtype, number_value

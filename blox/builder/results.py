@@ -13,7 +13,8 @@ from blox.schema.ops.control import Call
 
 from .arguments import numbers
 from .records import Record
-from .trace import SINGLE, Traced, rebuilt, trace
+from .session import Traced
+from .trace import SINGLE, rebuilt, trace
 from .values import Flow
 from .written import means
 

@@ -16,8 +16,9 @@ from blox.shapes.symbolic import value_of
 
 from .arguments import input_flows, numbers
 from .results import added, run
+from .session import Traced
 from .signatures import signature_of
-from .trace import Traced, entering
+from .trace import entering
 from .values import Flow
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 from blox.schema.diagnostics import quote
 from blox.schema.expressions import names
@@ -14,31 +14,18 @@ from blox.schema.nodes import dump_node
 
 from .attribute import Attribute
 from .records import Record, compare
+from .session import Session, Traced
 from .signatures import Signature, fault, signature_of
 from .values import Flow, Input, Value, Values
-
-if TYPE_CHECKING:
-    from .graph import GraphBuilder
-    from .writer import Leaves, Writer
+from .writer import Writer
 
 R = TypeVar("R")
 SINGLE = "out"
 """The name of the one output of a function that returns a bare value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Traced(Generic[R]):
-    """What a call of a function gives: flows by output name, and its arrays."""
-
-    record: Record
-    outputs: dict[str, Flow]
-    leaves: Leaves
-    result: R
-    """What the Python function returned: a value, a dict or a named tuple of values."""
-
-
 def trace(
-    graph: GraphBuilder,
+    graph: Session,
     function: Callable[..., R],
     flows: Mapping[str, Flow],
     own: Mapping[str, int | float],
@@ -80,15 +67,12 @@ def trace(
 
 
 def _run(
-    graph: GraphBuilder,
+    graph: Session,
     function: Callable[..., R],
     signature: Signature,
     flows: Mapping[str, Flow],
     own: Mapping[str, int | float],
 ) -> Traced[R]:
-    from .function import FunctionBuilder
-    from .writer import Writer
-
     # Entries share one tree of parameters; what is called has a scope of its own.
     is_entry = len(graph.active) == 1
     leaves = dict(graph.leaves) if is_entry else {}
@@ -98,7 +82,7 @@ def _run(
         if not flows[name].absent and flows[name].kind == "tensor":
             w.bind(f"inputs.{name}", given.shape, flows[name])
     result = function(
-        FunctionBuilder(w),
+        graph.parameter(w),
         *w.inputs.values(),
         **{n: Attribute(f"${n}") for n in signature.attributes},
     )
@@ -192,7 +176,7 @@ def _optional_last(flows: Mapping[str, Flow]) -> list[str]:
     return sorted(flows, key=lambda n: flows[n].optional)
 
 
-def _leaving(flow: Flow, graph: GraphBuilder, own: Mapping[str, Any]) -> Flow:
+def _leaving(flow: Flow, graph: Session, own: Mapping[str, Any]) -> Flow:
     """A flow without what only the function that it leaves can name.
 
     `$features` stays where it is the name of one of its own attributes: the caller
@@ -213,7 +197,7 @@ def _number(flow: Flow) -> int | None:
     return size if isinstance(size, int) else None
 
 
-def entering(flow: Flow, graph: GraphBuilder) -> Flow:
+def entering(flow: Flow, graph: Session) -> Flow:
     """A flow without what only the function that it comes from can name."""
     if is_expression(flow.last) and not all(
         n in graph.attributes for n in names(str(flow.last))

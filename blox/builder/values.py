@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from blox.schema import SpecError
 from blox.schema.diagnostics import quote
 from blox.shapes.values import Shape
 from blox.shapes.values import Value as Known
 
-if TYPE_CHECKING:
-    from .writer import Writer
+from .lanes import Lanes
+
+
+class Owner(Protocol):
+    """The function that a value belongs to, while it is written."""
+
+    name: str
+    lanes: Lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class Value:
     reference: str
     """What stands in the Graph: `node`, `node.output` or the name of an input."""
     flow: Flow
-    owner: Writer
+    owner: Owner
 
     def __repr__(self) -> str:
         dtype = self.flow.kind if self.flow.dtype is None else self.flow.dtype

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from blox.schema import Graph, Op, SpecError, op_class
+from blox.schema.content import FORMAT
+from blox.schema.content import Input as Declaration
 from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.expressions import ExpressionError, evaluate, names
 from blox.schema.fields import Operand as OperandMark
 from blox.schema.fields import is_expression
-from blox.schema.graph import FORMAT
-from blox.schema.graph import Input as Declaration
 from blox.schema.names import is_name
 from blox.schema.op import ParamOp
 from blox.schema.registry import definition, registered
 from blox.schema.resolve.custom import registered_node
 
 from .lanes import Lanes, args_of, sources
+from .session import Leaves, Session
 from .values import Flow, Value, Values, check_list
 from .written import fill, last_sizes
-
-if TYPE_CHECKING:
-    from .graph import GraphBuilder
-
-Leaves = dict[tuple[str, ...], tuple[tuple[Any, ...], str]]
-"""Shape and dtype of the arrays that nodes so far keep at a path."""
 
 
 class Writer:
@@ -34,7 +29,7 @@ class Writer:
 
     def __init__(
         self,
-        graph: GraphBuilder,
+        graph: Session,
         name: str,
         inputs: Mapping[str, Flow],
         own: Mapping[str, int | float],

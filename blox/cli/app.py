@@ -98,7 +98,7 @@ def example_text(text: str) -> str:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from blox import __version__
+        from blox.schema.version import __version__
 
         say(f"blox {__version__}")
         raise typer.Exit

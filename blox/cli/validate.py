@@ -77,8 +77,8 @@ def _findings(path: str, structure: bool) -> list[Diagnostic]:
 def _graph(path: str) -> Graph:
     """As `read_graph`; a plain file is read without all that knows of weights, whose
     import would be a tenth of this command's time."""
+    from blox.schema import from_bytes
     from blox.schema.parse.reader import MAX_BYTES
-    from blox.schema.write.canonical import from_bytes
 
     file = Path(path)
     if file.suffix in (".json", ".msgpack"):

@@ -14,6 +14,7 @@ from typing import Any
 from blox.schema import Graph, SpecError, WeightsError, from_bytes
 from blox.schema.diagnostics import quote
 from blox.schema.parse.reader import MAX_BYTES
+from blox.schema.version import __version__
 from blox.schema.write.canonical import plain
 from blox.weights import Headers
 from blox.weights.faults import typed_faults
@@ -183,8 +184,6 @@ def read_graph(path: PathLike) -> Graph:
 
 def metadata_of(graph: Graph) -> dict[str, str]:
     """What the weights of `graph` say of it in their metadata."""
-    from blox import __version__
-
     return {
         FORMAT_KEY: graph.format,
         DIGEST_KEY: graph.digest,

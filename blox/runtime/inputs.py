@@ -11,10 +11,10 @@ import jax
 import jax.numpy as jnp
 
 from blox.schema import ModelError
+from blox.schema.content import Input, split_constraint
 from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.expressions import ExpressionError, evaluate, names
 from blox.schema.fields import is_expression
-from blox.schema.graph import Input, split_constraint
 from blox.schema.resolve.dims import COMPARISONS
 from blox.schema.resolve.program import Instance, Program
 

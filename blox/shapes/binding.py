@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from blox.schema.content import Input
 from blox.schema.expressions import ExpressionError, evaluate
 from blox.schema.fields import is_expression
-from blox.schema.graph import Input
 from blox.schema.resolve.dims import is_dim_name
 
 from .faults import Fault

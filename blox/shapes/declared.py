@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from blox.schema import Graph
+from blox.schema.content import Content, Input, split_constraint
 from blox.schema.expressions import evaluate, names
 from blox.schema.fields import is_expression
-from blox.schema.graph import Input, split_constraint
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Relation:
         return cls(left, sign, right, tuple(used))
 
 
-def bounds_of(graph: Graph) -> dict[str, Bounds]:
+def bounds_of(graph: Content) -> dict[str, Bounds]:
     """The bounds of every dim that has some, as numbers."""
     found: dict[str, Bounds] = {}
     for name, given in graph.dims.items():
@@ -52,7 +51,7 @@ def bounds_of(graph: Graph) -> dict[str, Bounds]:
     return found
 
 
-def relations_of(graph: Graph) -> list[Relation]:
+def relations_of(graph: Content) -> list[Relation]:
     return [Relation.parse(text) for text in graph.constraints]
 
 

@@ -102,7 +102,7 @@ def summarise(
 
     return Summary(
         rows=tuple(walk.rows),
-        heading=tuple(_heading(program)),
+        heading=tuple(_heading(graph, program)),
         parameters=count(lambda a: a.kind == "param"),
         trainable=count(lambda a: a.trainable),
         state=count(lambda a: a.kind != "param"),
@@ -123,8 +123,7 @@ def size_text(nbytes: int) -> str:
     return f"{size / 1024:,.1f} TiB"
 
 
-def _heading(program: Program) -> Iterator[str]:
-    graph = program.graph
+def _heading(graph: Graph, program: Program) -> Iterator[str]:
     yield f"{graph.name}  {graph.format}  {graph.digest[:19]}"
     about = graph.metadata
     for label in ("description", "license", "source"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
+from ...schema.content import split_constraint
 from ...schema.expressions import evaluate, names, parse
 from ...schema.fields import is_expression
-from ...schema.graph import split_constraint
 from ..nodes import call, literal, name
 from ..plan import Module, Plan
 from .sizes import Numbers

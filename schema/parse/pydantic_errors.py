@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..content import Bounds, Content, Function, Input, Metadata
 from ..diagnostics import Diagnostic, bounded, quote
-from ..graph import Bounds, Function, Graph, Input, Metadata
 from ..registry import op_class, op_names, split_key, versions
 from .locate import graph_path
 
@@ -149,7 +149,7 @@ def _fields(loc: tuple[Any, ...], data: Any) -> Iterable[str]:
     part: Any = None
     match loc:
         case ():
-            part = Graph
+            part = Content
         case ("metadata",):
             part = Metadata
         case ("dims", _):

@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Any, Literal
 
 from ..callee import Callee
+from ..content import Content, Function, Input
 from ..diagnostics import Report, listing, quote
 from ..fields import Operand
-from ..graph import Function, Graph, Input
 from ..op import Op
 from .program import Arg
 
@@ -36,7 +36,7 @@ class Signature:
 class Calls:
     """Binds the arguments of one function's calls; all faults go to the report."""
 
-    graph: Graph
+    graph: Content
     signatures: dict[str, Signature]
     report: Report
     value: Callable[[str, Any, Operand], Arg]

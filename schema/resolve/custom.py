@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from ..content import Content, Function
 from ..custom import Custom
 from ..diagnostics import Report, SpecError, listing, quote
 from ..fields import Scalar, Value
-from ..graph import Function, Graph
 from ..op import Op
 from ..registry import definition, op_class
 from .program import Program
 from .trees import flatten
 
-Resolve = Callable[[Graph, Graph, Report], "tuple[Program | None, Report]"]
+G = TypeVar("G", bound=Content)
+Resolve = Callable[[Content, Content, Report], "tuple[Program | None, Report]"]
 """Resolves a Graph, which is the second one with other nodes in place of some."""
 
 
-def has_custom(graph: Graph) -> bool:
+def has_custom(graph: Content) -> bool:
     """True where a Graph has an op that is no core op, or a body of one."""
     return bool(graph.ops) or any(
         isinstance(op, Custom)
@@ -30,7 +31,7 @@ def has_custom(graph: Graph) -> bool:
     )
 
 
-def resolve_custom(graph: Graph, resolve: Resolve) -> tuple[Program | None, Report]:
+def resolve_custom(graph: Content, resolve: Resolve) -> tuple[Program | None, Report]:
     """The Program of such a Graph.
 
     The body is the meaning: the file is checked by its bodies, whatever is registered.
@@ -64,7 +65,7 @@ def resolve_custom(graph: Graph, resolve: Resolve) -> tuple[Program | None, Repo
     return (registered if report.ok else None), report
 
 
-def with_bodies(graph: Graph) -> Graph:
+def with_bodies(graph: G) -> G:
     """The Graph with a call of its body for every op that has one.
 
     Raises:
@@ -78,7 +79,7 @@ def with_bodies(graph: Graph) -> Graph:
     return found
 
 
-def check_bodies(graph: Graph, report: Report) -> None:
+def check_bodies(graph: Content, report: Report) -> None:
     """Every body is a function of the Graph, of tensors."""
     for key, name in graph.ops.items():
         function = graph.functions.get(name)
@@ -115,7 +116,7 @@ def _shown(leaf: tuple[tuple[int, ...], str, str] | None) -> str:
     return "none" if leaf is None else f"{leaf[1]} {leaf[2]} {list(leaf[0])}"
 
 
-def _replaced(graph: Graph, report: Report, bodies: dict[str, str]) -> Graph:
+def _replaced(graph: G, report: Report, bodies: dict[str, str]) -> G:
     """The Graph with calls, or registered ops, in place of ops that are no core ops."""
     functions: dict[str, Function] = {}
     for name, function in graph.functions.items():
@@ -134,7 +135,7 @@ def _replaced(graph: Graph, report: Report, bodies: dict[str, str]) -> Graph:
 
 
 def _meaning(
-    graph: Graph, path: str, op: Custom, report: Report, bodies: dict[str, str]
+    graph: Content, path: str, op: Custom, report: Report, bodies: dict[str, str]
 ) -> Op:
     body = graph.functions.get(bodies.get(op.op, ""))
     if body is not None:
@@ -226,7 +227,7 @@ def _check(kind: Any, path: str, value: Any, report: Report, hint: str = "") -> 
         report.error("field-value", path, f"{text}, found {quote(value)}", hint)
 
 
-def custom_ops(graph: Graph) -> Iterator[str]:
+def custom_ops(graph: Content) -> Iterator[str]:
     """The names of the ops in a Graph that are no core ops."""
     for function in graph.functions.values():
         for op in function.nodes.values():

@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..content import Bounds, Content, Function, split_constraint
 from ..diagnostics import Report, quote
 from ..expressions import ExpressionError, evaluate, names
 from ..fields import is_expression
-from ..graph import Bounds, Function, Graph, split_constraint
 from ..limits import MAX_ELEMENTS
 from ..names import NAME, RESERVED
 
@@ -29,7 +29,7 @@ def is_dim_name(dim: object) -> bool:
 
 
 def bind_dims(
-    graph: Graph, name: str, function: Function, report: Report
+    graph: Content, name: str, function: Function, report: Report
 ) -> dict[str, tuple[str, int]]:
     """Where each dim of a function is bound: the first input that must be there."""
     dims: dict[str, tuple[str, int]] = {}
@@ -77,7 +77,7 @@ def bind_dims(
     return dims
 
 
-def check_constraints(graph: Graph, report: Report) -> None:
+def check_constraints(graph: Content, report: Report) -> None:
     """Bounds and constraints speak of dims of entries and attributes of the graph."""
     known = set(graph.attributes)
     for entry in graph.entries:
@@ -117,7 +117,7 @@ def check_constraints(graph: Graph, report: Report) -> None:
             )
 
 
-def _check_bounds(graph: Graph, name: str, bounds: Bounds, report: Report) -> None:
+def _check_bounds(graph: Content, name: str, bounds: Bounds, report: Report) -> None:
     values: dict[str, int] = {}
     for field, value in bounds:
         path = f"dims.{name}.{field}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..content import Content
 from ..diagnostics import Report, listing, quote
-from ..graph import Graph
 from ..limits import MAX_CALL_DEPTH
 from ..registry import definition
 
 
-def check_names(graph: Graph, report: Report) -> None:
+def check_names(graph: Content, report: Report) -> None:
     """Names that would shadow an op, each other, or mean two things at once."""
     keys = {n.op for f in graph.functions.values() for n in f.nodes.values()}
     ops = {d.python_name for d in map(definition, keys) if d and d.is_core}
@@ -70,7 +70,7 @@ def check_names(graph: Graph, report: Report) -> None:
                 )
 
 
-def check_attributes(graph: Graph, name: str, report: Report) -> None:
+def check_attributes(graph: Content, name: str, report: Report) -> None:
     """A function's attributes are keyword arguments beside its inputs."""
     function = graph.functions[name]
     seen: set[str] = set()
@@ -93,7 +93,7 @@ def check_attributes(graph: Graph, name: str, report: Report) -> None:
         seen.add(attribute)
 
 
-def call_order(graph: Graph, report: Report) -> list[str]:
+def call_order(graph: Content, report: Report) -> list[str]:
     """The functions, callees first; cycles and chains too deep are reported."""
     edges: dict[str, list[str]] = {}
     for name, function in graph.functions.items():

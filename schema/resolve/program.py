@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..callee import Callee
-from ..graph import Function, Graph
+from ..content import Content, Function
 from ..op import Op
 from ..parameters import Leaf
 from .trees import Tree, flatten
@@ -185,7 +185,7 @@ class Instance:
 class Program:
     """The entries of a Graph and the tree of its parameters."""
 
-    graph: Graph
+    graph: Content
     entries: dict[str, Instance]
     instances: list[Instance]
     """All instances, callees before callers."""

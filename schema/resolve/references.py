@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..content import Content, Function
 from ..diagnostics import Report, listing, quote
 from ..fields import Operand, is_expression
-from ..graph import Function, Graph
 from ..op import Op
 from .calls import Calls, Signature
 from .program import Arg
@@ -43,7 +43,7 @@ class Binder:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: Content,
         name: str,
         signatures: dict[str, Signature],
         report: Report,

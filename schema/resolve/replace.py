@@ -6,17 +6,24 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..content import Content
 from ..diagnostics import Diagnostic, Report, SpecError, listing, quote
-from ..graph import Graph
+from ..write.canonical import plain
 from .program import Instance, Program, Step
 
-check_shapes: Callable[[Graph, Report], None] | None = None
+check_shapes: Callable[[Content, Report], None] | None = None
 """Adds the faults of shapes to a report. `blox` sets it: it needs JAX, which this room
 does not know. Who uses `blox.schema` alone gets the checks of structure."""
 
 
-def replace_attributes(graph: Graph, values: Mapping[str, int | float]) -> Graph:
-    """See `Graph.replace_attributes`."""
+def with_attributes(
+    graph: Content, values: Mapping[str, int | float]
+) -> dict[str, Any]:
+    """The Graph with other hyper-parameters, as plain data.
+
+    Raises:
+        SpecError: a name that is not one of them.
+    """
     for name in values:
         if name not in graph.attributes:
             have = listing(graph.attributes)
@@ -25,16 +32,22 @@ def replace_attributes(graph: Graph, values: Mapping[str, int | float]) -> Graph
                 "attributes",
                 f"expected an attribute of the graph ({have}), found {quote(name)}",
             )
-    data = graph.plain()
+    data = plain(graph)
     data["attributes"] = {**graph.attributes, **values}
-    result = Graph.parse(data)
-    program = result.program()
+    return data
+
+
+def check(graph: Content, program: Program) -> None:
+    """Checks the shapes too, where there is JAX to check them with.
+
+    Raises:
+        SpecError: every fault of shapes, with the sizes that stayed as they were.
+    """
     if check_shapes is not None:
         report = Report()
-        check_shapes(result, report)
+        check_shapes(graph, report)
         if not report.ok:
             raise SpecError(_hinted(program, d) for d in report.errors)
-    return result
 
 
 def _hinted(program: Program, found: Diagnostic) -> Diagnostic:

@@ -6,10 +6,10 @@ from collections import ChainMap
 from collections.abc import Container
 from typing import Any
 
+from ..content import Content
 from ..diagnostics import Report, SpecError, quote
 from ..expressions import ExpressionError, names
 from ..fields import is_expression
-from ..graph import Graph
 from ..pause import uncollected
 from ..registry import Definition, registered
 from .calls import Signature
@@ -23,12 +23,12 @@ from .specialize import Instances, TooLarge
 from .trees import Tree, TreeConflict, join
 
 
-def validate(graph: Graph) -> Report:
+def validate(graph: Content) -> Report:
     """Every fault of meaning of a Graph; the empty report of a sound one."""
     return _resolved(graph)[1].copy()
 
 
-def program(graph: Graph) -> Program:
+def program(graph: Content) -> Program:
     """The resolved Graph.
 
     Raises:
@@ -44,7 +44,7 @@ _Resolved = tuple[Program | None, Report, tuple[Definition, ...] | None]
 """With what was registered, where it depends on that."""
 
 
-def _resolved(graph: Graph) -> _Resolved:
+def _resolved(graph: Content) -> _Resolved:
     found = graph.once("_resolved", _resolve)
     if found[2] is not None and found[2] != registered():
         graph.forget("_resolved")
@@ -52,7 +52,7 @@ def _resolved(graph: Graph) -> _Resolved:
     return found
 
 
-def _resolve(graph: Graph) -> _Resolved:
+def _resolve(graph: Content) -> _Resolved:
     with uncollected():
         if has_custom(graph):
             return *resolve_custom(graph, _resolve_as), registered()
@@ -60,7 +60,7 @@ def _resolve(graph: Graph) -> _Resolved:
 
 
 def _resolve_as(
-    graph: Graph, source: Graph, report: Report
+    graph: Content, source: Content, report: Report
 ) -> tuple[Program | None, Report]:
     return Resolver(graph, source, report).resolve()
 
@@ -68,7 +68,7 @@ def _resolve_as(
 class Resolver:
     """The checks of one graph, in the order in which they may rely on each other."""
 
-    def __init__(self, graph: Graph, source: Graph, report: Report) -> None:
+    def __init__(self, graph: Content, source: Content, report: Report) -> None:
         """`graph` is what is checked; `source` is it as the file has it."""
         self.graph = graph
         self.source = source

@@ -13,10 +13,10 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from ..callee import Callee
+from ..content import Content
 from ..diagnostics import Report, listing, quote
 from ..expressions import BoundError, ExpressionError, evaluate, names
 from ..fields import is_expression
-from ..graph import Graph
 from ..limits import (
     MAX_ARRAYS,
     MAX_DEPTH,
@@ -47,7 +47,7 @@ class Instances:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: Content,
         bound: dict[str, BoundFunction],
         dims: dict[str, dict[str, tuple[str, int]]],
         report: Report,

@@ -1,19 +1,18 @@
-"""The one text and the one msgpack of a Graph, its digest, and reading them back."""
+"""The one text and the one msgpack of a Graph, and its digest."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from ..graph import Function, Graph
+from ..content import Content, Function
 from ..nodes import dump_node
-from ..parse.reader import read_plain
 
 WIDTH = 120
 _ALWAYS = {"format", "name", "functions", "inputs", "nodes", "outputs"}
 
 
-def plain(graph: Graph) -> dict[str, Any]:
+def plain(graph: Content) -> dict[str, Any]:
     """The Graph as plain data in canonical order, defaults of no meaning left out."""
     data: dict[str, Any] = {}
     for name in type(graph).model_fields:
@@ -68,12 +67,12 @@ def _given(data: dict[str, Any], shape: Any = None) -> dict[str, Any]:
     return kept
 
 
-def to_json(graph: Graph) -> str:
+def to_json(graph: Content) -> str:
     """The canonical JSON: a value on one line where that has at most 120 columns."""
     return _text(plain(graph), 0, 0) + "\n"
 
 
-def to_msgpack(graph: Graph) -> bytes:
+def to_msgpack(graph: Content) -> bytes:
     """The same data, compact."""
     import msgpack
 
@@ -82,20 +81,11 @@ def to_msgpack(graph: Graph) -> bytes:
     return packed
 
 
-def digest(graph: Graph) -> str:
+def digest(graph: Content) -> str:
     """`sha256:` and the hash of the canonical msgpack."""
     import hashlib  # here, as it is slow to load and few need it
 
     return "sha256:" + hashlib.sha256(to_msgpack(graph)).hexdigest()
-
-
-def from_bytes(data: bytes) -> Graph:
-    """A Graph from JSON or msgpack, read strictly; its meaning is not checked yet.
-
-    Raises:
-        SpecError: every faulty field in one error.
-    """
-    return Graph.parse(read_plain(data))
 
 
 def _text(value: Any, indent: int, lead: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jax import export
 
-from blox.schema.graph import Input
+from blox.schema.content import Input
 from blox.shapes.declared import Bounds, Declared, Relation
 from blox.shapes.samples import Samples
 from blox.shapes.symbolic import Symbols, complexity, is_long, terms, value_of

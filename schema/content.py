@@ -1,0 +1,154 @@
+"""What a Graph holds: functions of named nodes, attributes, dims, entries, metadata."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from .custom import CustomName
+from .dtypes import DType
+from .expressions import MAX_LENGTH, ExpressionError, names
+from .fields import Int, Number, Reference, is_number
+from .names import Name, PublicName, is_name
+from .nodes import AnyOp
+from .strict import Strict
+
+_T = TypeVar("_T")
+FORMAT = "blox/1"
+_CONSTRAINT = re.compile(r"(?P<left>[^<>=]+)(?P<sign><=|>=|==|<|>)(?P<right>[^<>=]+)")
+
+
+def _dim(value: Any) -> Any:
+    if isinstance(value, int) and is_number(value):
+        if value < 0:
+            raise PydanticCustomError("dim", "expected a size of at least 0")
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("dim", "expected a size, a dim name, `...` or `_`")
+    if value in ("...", "_"):
+        return value
+    if value.startswith("$"):
+        try:
+            names(value)
+        except ExpressionError as error:
+            raise PydanticCustomError(
+                "expression", "{why}", {"why": str(error)}
+            ) from None
+    elif not is_name(value):
+        raise PydanticCustomError("dim", "expected a size, a dim name, `...` or `_`")
+    return value
+
+
+def _constraint(text: str) -> str:
+    match = _CONSTRAINT.fullmatch(text) if len(text) <= 2 * MAX_LENGTH else None
+    try:
+        if match is None:
+            raise ExpressionError("expected a comparison such as `cached >= seq`")
+        names(match["left"].strip(" "))
+        names(match["right"].strip(" "))
+    except ExpressionError as error:
+        raise PydanticCustomError("constraint", "{why}", {"why": str(error)}) from None
+    return text
+
+
+def split_constraint(text: str) -> tuple[str, str, str]:
+    """The left side, the sign and the right side of a constraint."""
+    match = _CONSTRAINT.fullmatch(text)
+    assert match is not None
+    return match["left"].strip(" "), match["sign"], match["right"].strip(" ")
+
+
+Dim = Annotated[
+    Any,
+    PlainValidator(_dim),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}),
+]
+
+
+def _extra(value: Any) -> Any:
+    if isinstance(value, (str, bool)) or is_number(value):
+        return value
+    raise PydanticCustomError("extra", "expected text, a number, true or false")
+
+
+Extra = Annotated[
+    str | int | float | bool,
+    PlainValidator(_extra),
+    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+]
+Constraint = Annotated[str, AfterValidator(_constraint)]
+
+
+class Input(Strict):
+    """An input of a function: its shape binds dims, its dtype is checked at calls."""
+
+    shape: list[Dim] | None = Field(default=None, max_length=32)
+    dtype: Literal[DType, "key"] | None = None
+    optional: bool = False
+    doc: str = ""
+
+
+class Function(Strict):
+    """Named inputs, ordered named nodes, named outputs; closed over nothing."""
+
+    doc: str = ""
+    attributes: list[PublicName] = []
+    inputs: dict[PublicName, Input] = {}
+    nodes: dict[Name, AnyOp] = {}
+    outputs: dict[Name, Reference] = Field(min_length=1)
+
+
+class Bounds(Strict):
+    """What a dim may be: an integer of `min` to `max` that `multiple_of` divides."""
+
+    min: Int | None = None
+    max: Int | None = None
+    multiple_of: Int | None = None
+
+
+class Metadata(Strict):
+    """What people want to know of a model. Text only; nothing in it is followed."""
+
+    description: str = ""
+    license: str = ""
+    source: str = ""
+    citation: str = ""
+    authors: list[str] = []
+    tags: list[str] = []
+    extra: dict[str, Extra] = {}
+
+
+class Content(Strict):
+    """The fields of a Graph."""
+
+    # It never changes: what is computed of it once is kept with it, and goes with it.
+    __slots__ = ("_digest", "_resolved")
+
+    format: Literal["blox/1"] = "blox/1"
+    name: PublicName
+    attributes: dict[PublicName, Number] = {}
+    dims: dict[PublicName, Bounds] = {}
+    constraints: list[Constraint] = []
+    entries: list[Name] = Field(default=["main"], min_length=1)
+    ops: dict[CustomName, Name] = {}
+    functions: dict[PublicName, Function] = Field(min_length=1)
+    metadata: Metadata = Metadata()
+
+    def once(
+        self, slot: Literal["_digest", "_resolved"], compute: Callable[[Self], _T]
+    ) -> _T:
+        """What `compute` makes of the Graph, which never changes. Copies lack it."""
+        try:
+            found: _T = getattr(self, slot)
+        except AttributeError:
+            found = compute(self)
+            object.__setattr__(self, slot, found)
+        return found
+
+    def forget(self, slot: Literal["_resolved"]) -> None:
+        """Drops what `once` keeps: what is registered here has changed."""
+        object.__delattr__(self, slot)
