@@ -280,7 +280,8 @@ GROUPS: dict[str, tuple[Code, ...]] = {
         Code("builder-shape", "a shape that is no list", 'bx.Input("batch")'),
         Code("builder-size", "a last axis whose size isn't known",
              "x.features, x being a scalar"),
-        Code("builder-value", "an `if` on a value", "if x: in a function of the builder"),
+        Code("builder-value", "Python's `if` or an operator on a value",
+             "if x: or x + y in a function of the builder"),
     ),
     "Checkpoints of transformers": (
         Code("hf-config", "a config.json that is none, or sets what blox has no op for",

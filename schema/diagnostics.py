@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -25,6 +26,11 @@ def quote(value: Any, limit: int = 60) -> str:
         return f"an integer of {value.bit_length()} bits"
     text = ascii(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def path_part(name: str) -> str:
+    """A name of a file as a part of a graph path: as it is, if it may be one."""
+    return name if re.fullmatch(r"\w{1,64}", name, re.ASCII) else quote(name)
 
 
 def listing(names: Collection[str], limit: int = 8) -> str:

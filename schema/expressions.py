@@ -119,7 +119,7 @@ def _value(tree: ast.expr, values: Mapping[str, Any], kind: Kind) -> Any:
         case ast.BinOp(left=left, op=op, right=right):
             function = (_INT_OPS if kind == "int" else _FLOAT_OPS).get(type(op))
             if function is None:
-                raise ExpressionError("an integer is expected: use + - * //")
+                raise ExpressionError("expected only + - * // where an integer stands")
             a, b = _value(left, values, kind), _value(right, values, kind)
             if isinstance(op, ast.Pow):
                 a, b = float(a), float(b)

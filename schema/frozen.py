@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NoReturn, Self
 
 
-def _refuse(self: Any, *_: Any, **__: Any) -> NoReturn:
+def refuse(self: Any, *_: Any, **__: Any) -> NoReturn:
     raise TypeError(
         "a Graph can't be changed: change plain data (`graph.plain()`) and give it to "
         "`Graph.parse`"
@@ -21,9 +21,9 @@ class FrozenList(list[Any]):
 
     __slots__ = ()
 
-    __init__ = _refuse  # `frozen` makes them
-    append = extend = insert = remove = pop = clear = sort = reverse = _refuse
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+    __init__ = refuse  # `frozen` makes them
+    append = extend = insert = remove = pop = clear = sort = reverse = refuse
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(self))
@@ -43,9 +43,9 @@ class FrozenDict(dict[Any, Any]):
 
     __slots__ = ()
 
-    __init__ = _refuse  # `frozen` makes them
-    update = setdefault = pop = popitem = clear = _refuse
-    __setitem__ = __delitem__ = __ior__ = _refuse
+    __init__ = refuse  # `frozen` makes them
+    update = setdefault = pop = popitem = clear = refuse
+    __setitem__ = __delitem__ = __ior__ = refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))

@@ -90,6 +90,15 @@ def from_bytes(data: bytes) -> Graph:
     return Graph.parse(read_plain(data))
 
 
+def expect_graph(value: object) -> None:
+    """Refuses a path, a builder or the pair of `load` where a Graph is expected."""
+    if not isinstance(value, Graph):
+        raise TypeError(
+            f"expected a Graph, found {type(value).__name__}; `graph, params = "
+            "bx.load(path)`, `Graph.parse(data)` and the builder's `b.graph()` give one"
+        )
+
+
 def _check_format(data: Any) -> Iterator[Diagnostic]:
     if not isinstance(data, dict):
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -141,6 +141,11 @@ Initializer = Annotated[
     | DeltaOrthogonal,
     Field(discriminator="name"),
 ]
+
+INITIALIZERS: dict[str, type[Start]] = {
+    cls.model_fields["name"].default: cls for cls in get_args(get_args(Initializer)[0])
+}
+"""Those that a file may name."""
 
 LECUN_NORMAL = VarianceScaling(
     scale=1.0, mode="fan_in", distribution="truncated_normal"

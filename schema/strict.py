@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from .frozen import freeze, same
+from .frozen import freeze, refuse, same
 
 
 class Strict(BaseModel):
@@ -29,6 +29,9 @@ class Strict(BaseModel):
 
     def model_post_init(self, context: Any) -> None:
         freeze(vars(self))
+
+    # Pydantic's own refusal is of four lines, and does not say what to do.
+    __setattr__ = __delattr__ = refuse
 
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False

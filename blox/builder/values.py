@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
 from blox.schema import SpecError
 from blox.schema.diagnostics import quote
@@ -95,6 +95,19 @@ class Value:
                 "give the size where it is needed",
             )
         return self.flow.last
+
+    def _no_arithmetic(self, other: object) -> NoReturn:
+        raise SpecError.one(
+            "builder-value",
+            f"{self.owner.name}.{self.reference}",
+            "expected an op, found an operator of Python",
+            'nodes have names: f.add("sum", x, y)',
+        )
+
+    if not TYPE_CHECKING:  # to a type checker there are none
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _no_arithmetic
+        __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = _no_arithmetic
+        __pow__ = __rpow__ = __getitem__ = _no_arithmetic
 
     def __bool__(self) -> bool:
         raise SpecError.one(

@@ -9,6 +9,7 @@ from importlib.resources import files
 
 from blox import codegen
 from blox.schema import Graph, ModelError
+from blox.schema.graph import expect_graph
 from blox.schema.registry import definition
 
 
@@ -43,4 +44,5 @@ def generate(graph: Graph) -> str:
     Raises:
         SpecError: the Graph is not sound.
     """
+    expect_graph(graph)
     return codegen.generate(graph, read)

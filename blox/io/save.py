@@ -11,6 +11,7 @@ from typing import Any
 
 from blox.schema import Graph, WeightsError, to_json
 from blox.schema.diagnostics import Diagnostic, bounded, quote
+from blox.schema.graph import expect_graph
 from blox.weights import LeafSpec, TensorInfo, save_flat
 from blox.weights.comparing import differences, wide
 from blox.weights.files import local_path, refuse, shown
@@ -70,6 +71,7 @@ def save(
     if is_spec(target):
         wanted = "expected a folder or a *.safetensors file, found another name"
         refuse("weights-target", shown(target), wanted)
+    expect_graph(graph)
     text = to_json(graph)
     # A Graph made by `model_copy` was never checked: only what can be read is written.
     graph = parse_spec({GRAPH_JSON: text.encode()})

@@ -76,11 +76,17 @@ def spec_faults(path: Path) -> Iterator[None]:
         ) from None
 
 
-def require_folder(path: Path) -> None:
-    """Refuse all that is no model folder."""
+def require_folder(path: Path, *, weights: bool = True) -> None:
+    """Refuse all that is no model folder.
+
+    Args:
+        path: what is no single file.
+        weights: False where a Graph alone would have been fine too.
+    """
     if not path.is_dir():
         found = "found another name" if os.path.lexists(path) else "found nothing there"
-        wanted = f"expected a model folder or a *{SINGLE} file, {found}"
+        graph = "" if weights else ", a Graph (*.json, *.msgpack)"
+        wanted = f"expected a model folder{graph} or a *{SINGLE} file, {found}"
         raise SpecError.one("file-model", shown(path), wanted)
 
 

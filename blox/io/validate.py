@@ -74,7 +74,7 @@ def _of_path(path: PathLike, report: Report) -> Graph:
                 report.extend(_misfits(graph, lambda: headers_of_file(Source(place))))
         return graph
     with spec_faults(place):
-        require_folder(place)
+        require_folder(place, weights=False)
     with typed_faults(place):
         graph, findings = read_folder(place, lambda folder: _of_folder(path, folder))
     report.extend(findings)

@@ -45,6 +45,8 @@ def register(spec: type[Op], function: F) -> F:
     Raises:
         SpecError: class and function do not agree, or the name is taken.
     """
+    if not (isinstance(spec, type) and issubclass(spec, Op)):
+        raise _fault("", f"expected a subclass of Op, found {quote(spec)}")
     key = spec.model_fields["op"].default if "op" in spec.model_fields else None
     if not (isinstance(key, str) and CUSTOM.fullmatch(key)):
         raise _fault(

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from blox.schema import Graph, ModelError
+from blox.schema.graph import expect_graph
 from blox.schema.resolve.program import Program
 
 from .context import as_array, failed, floating_dtype
@@ -51,6 +52,7 @@ def build(
         ModelError: no such entry, no floating dtype; when the function is called, inputs
             or Params that do not fit, with the graph path.
     """
+    expect_graph(graph)
     program = graph.program()
     name = graph.entries[0] if entry is None else entry
     if name not in program.entries:

@@ -16,6 +16,7 @@ from blox.ops import tail
 from blox.ops.state import merge as merge
 from blox.schema import Graph, Leaf, ModelError
 from blox.schema.diagnostics import Diagnostic
+from blox.schema.graph import expect_graph
 from blox.schema.initializers import KeyData
 from blox.schema.resolve.program import Program
 from blox.schema.resolve.trees import Tree
@@ -54,6 +55,10 @@ def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
     Raises:
         SpecError: the Graph is not sound. ModelError: dtype is no floating one.
     """
+    expect_graph(graph)
+    if not hasattr(key, "dtype"):
+        found = type(key).__name__
+        raise TypeError(f"expected a key, such as jax.random.key(0), found {found}")
     floating = floating_dtype(dtype)
 
     def array(leaf: Leaf, parts: tuple[str | int, ...]) -> Array:
@@ -124,6 +129,7 @@ def split(
     Raises:
         ModelError: Params has a leaf that the Graph doesn't know, or a glob matches none.
     """
+    expect_graph(graph)
     leaves = graph.program().leaves()
     unused = set(freeze)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blox.schema import Graph, Leaf
+from blox.schema.graph import expect_graph
 from blox.schema.resolve.program import Program
 from blox.show.printable import printable
 from blox.show.rows import MAX_ROWS, Full, Row, Walk, signature_text
@@ -87,6 +88,7 @@ def summarise(
     graph: Graph, dtypes: Mapping[str, str], *, depth: int | None = None
 ) -> Summary:
     """As `summary`, with dtypes of arrays by graph path, as headers of files say."""
+    expect_graph(graph)
     program = graph.program()
     leaves = program.leaves()
     nbytes = {p: _nbytes(leaf, dtypes.get(p)) for p, leaf in leaves.items()}

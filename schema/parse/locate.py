@@ -6,7 +6,7 @@ import json
 import math
 import re
 
-from ..diagnostics import quote
+from ..diagnostics import path_part
 
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _INTEGER = re.compile(r"-?[0-9]+")
@@ -74,9 +74,4 @@ def graph_path(loc: Place) -> str:
         parts = parts[1:]
         if len(parts) > 2 and parts[1] == "nodes":
             del parts[1]
-    return ".".join(_path_part(p) for p in parts)
-
-
-def _path_part(part: str | int) -> str:
-    text = str(part)
-    return text if re.fullmatch(r"\w{1,64}", text, re.ASCII) else quote(text)
+    return ".".join(path_part(str(p)) for p in parts)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ..content import Bounds, Content, Function, Input, Metadata
 from ..diagnostics import Diagnostic, bounded, quote
+from ..initializers import INITIALIZERS
 from ..registry import op_class, op_names, split_key, versions
 from .locate import graph_path
 
@@ -56,7 +57,7 @@ def field_diagnostics(
     hints: dict[str, str] = {}
     items: list[Any] = list(error.errors(include_url=False, include_context=False))
     for item in items:
-        item["loc"] = (*within, *item["loc"])
+        item["loc"] = _without_tags((*within, *item["loc"]), data)
     for path, item in _without_shallow_branches(items):
         hinted = len(found) < 20
         message, hint = _message(item, hints=hinted)
@@ -76,6 +77,20 @@ def field_diagnostics(
         Diagnostic(code, path, " or ".join(messages) + ending, hints.get(path, ""))
         for (path, ending), (code, *messages) in found.items()
     )
+
+
+def _without_tags(loc: tuple[Any, ...], data: Any) -> tuple[Any, ...]:
+    """A place without the names by which an initializer was chosen: these are Pydantic's."""
+    kept: list[Any] = []
+    for part in loc:
+        if isinstance(data, dict) and part not in data and data.get("name") == part:
+            continue
+        kept.append(part)
+        if isinstance(data, dict):
+            data = data.get(part)
+        elif isinstance(data, (list, tuple)) and isinstance(part, int):
+            data = data[part] if part < len(data) else None
+    return tuple(kept)
 
 
 def _without_shallow_branches(items: Iterable[Any]) -> Iterable[tuple[str, Any]]:
@@ -112,7 +127,10 @@ def _code(item: Any) -> str:
 def _message(item: Any, hints: bool) -> tuple[str, str]:
     kind = item["type"]
     if kind == "unknown_op":
-        return _unknown_op(item["input"].get("op"), hints)
+        return _unknown_op(item["input"], hints)
+    if kind == "union_tag_invalid":
+        near = _near(str(item["input"].get("name")), INITIALIZERS) if hints else ""
+        return _EXPECTED[kind], near
     text = _EXPECTED.get(kind)
     if text is None:
         text = item["msg"].replace("Input should be", "expected")
@@ -123,7 +141,10 @@ def _message(item: Any, hints: bool) -> tuple[str, str]:
     return text, ""
 
 
-def _unknown_op(name: Any, hints: bool) -> tuple[str, str]:
+def _unknown_op(node: dict[str, Any], hints: bool) -> tuple[str, str]:
+    if "op" not in node:
+        return "expected the name of an op in `op`, found none", ""
+    name = node["op"]
     found = f"expected the name of an op, found {_shown(name)}"
     if not isinstance(name, str):
         return found, ""
@@ -140,7 +161,8 @@ def _unknown_op(name: Any, hints: bool) -> tuple[str, str]:
 
 
 def _near(name: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name[:64], list(names), 1)
+    # Names are in lower case, where Python and other formats say `GELU`.
+    near = difflib.get_close_matches(name[:64].lower(), list(names), 1)
     return f"did you mean {quote(near[0])}?" if near else ""
 
 
@@ -160,6 +182,9 @@ def _fields(loc: tuple[Any, ...], data: Any) -> Iterable[str]:
             part = Input
         case ("functions", function, "nodes", node):
             part = op_class(data["functions"][function]["nodes"][node]["op"])
+        case ("functions", function, "nodes", node, "init", *path):
+            given = data["functions"][function]["nodes"][node]["init"]
+            part = INITIALIZERS.get((given[path[0]] if path else given)["name"])
     return part.model_fields if part is not None else ()
 
 

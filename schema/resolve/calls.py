@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ..callee import Callee
 from ..content import Content, Function, Input
-from ..diagnostics import Report, listing, quote
+from ..diagnostics import Report, listing, path_part, quote
 from ..fields import Operand
 from ..op import Op
 from .program import Arg
@@ -71,7 +71,7 @@ class Calls:
                 value = dict(zip(list(islice(names, len(value))), value, strict=False))
             args[field] = {}
             for name, item in value.items():
-                where = f"{path}.{field}.{name if name in inputs else quote(name)}"
+                where = f"{path}.{field}.{path_part(name)}"
                 if name not in inputs:
                     self.report.error(
                         "argument",

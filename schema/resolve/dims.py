@@ -84,8 +84,9 @@ def check_constraints(graph: Content, report: Report) -> None:
         function = graph.functions.get(entry)
         for given in function.inputs.values() if function else ():
             known.update(d for d in given.shape or () if is_dim_name(d))
+    sound = any(entry in graph.functions for entry in graph.entries)
     for name, bounds in graph.dims.items():
-        if name not in known:
+        if name not in known and sound:
             report.error(
                 "dim-unknown",
                 f"dims.{name}",
@@ -97,7 +98,7 @@ def check_constraints(graph: Content, report: Report) -> None:
         path = f"constraints.{i}"
         used = (*names(left), *names(right))
         for name in used:
-            if name not in known:
+            if name not in known and sound:
                 report.error(
                     "expression",
                     path,

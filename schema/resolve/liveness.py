@@ -19,13 +19,14 @@ def mark_live(steps: list[Step], outputs: dict[str, Arg], report: Report) -> Non
                 used.setdefault(arg.source, set()).add(arg.output)
 
     use(outputs.values())
+    sound = report.ok  # what a fault cuts off is no finding of its own
     for step in reversed(steps):
         step.used = frozenset(used.get(step.name, ()))
         step.live = step.stateful or bool(step.used)
         if step.live:
             use(step.arguments())
             _check_stacked(step, report)
-        else:
+        elif sound:
             report.warn("unused-node", step.path, "nothing uses this node")
 
 

@@ -196,6 +196,14 @@ class Binder:
         return Arg(name, index, kind=source.kind, optional=source.optional)
 
     def _unknown(self, path: str, name: str) -> None:
+        if path.split(".")[1] == name:
+            self.report.error(
+                "reference-forward",
+                path,
+                f"expected an input or an earlier node, found {quote(name)}, which is "
+                "this node",
+            )
+            return
         if name in self.function.nodes:
             self.report.error(
                 "reference-forward",

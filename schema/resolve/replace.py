@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -52,8 +53,13 @@ def check(graph: Content, program: Program) -> None:
 
 def _hinted(program: Program, found: Diagnostic) -> Diagnostic:
     """The finding with the sizes that stand as numbers where it lies."""
-    numbers = list(_numbers(program, found.path.split(".")))
-    if not numbers or found.hint:
+    if found.hint:
+        return found
+    every = dict.fromkeys(_numbers(program, found.path.split(".")))
+    seen = set(re.findall(r"\d+", found.message))  # these are in its way; others rest
+    numbers = [f"{place} {n}" for place, n in every if str(n) in seen]
+    numbers = numbers or [f"{place} {n}" for place, n in every]
+    if not numbers:
         return found
     hint = (
         f"a number stays as it is: {listing(numbers)}; write what it is made of, such "
@@ -62,7 +68,7 @@ def _hinted(program: Program, found: Diagnostic) -> Diagnostic:
     return replace(found, hint=hint)
 
 
-def _numbers(program: Program, path: list[str]) -> Iterator[str]:
+def _numbers(program: Program, path: list[str]) -> Iterator[tuple[str, int]]:
     """The sizes that are numbers in the node at a path, else in its function."""
     instance = program.entries.get(path[0])
     if instance is None:
@@ -84,7 +90,7 @@ def _numbers(program: Program, path: list[str]) -> Iterator[str]:
         yield from _sizes(instance, step)
 
 
-def _sizes(instance: Instance, step: Step) -> Iterator[str]:
+def _sizes(instance: Instance, step: Step) -> Iterator[tuple[str, int]]:
     node: Any = instance.function.nodes[step.name]
     for field in node.fields().attributes:
         value = getattr(node, field)
@@ -92,4 +98,4 @@ def _sizes(instance: Instance, step: Step) -> Iterator[str]:
         for part in parts:
             # Smaller ones are axes and counts rather than sizes.
             if type(part) is int and part > 2:
-                yield f"{instance.name}.{step.name}.{field} {part}"
+                yield f"{instance.name}.{step.name}.{field}", part

@@ -104,7 +104,7 @@ class Resolver:
         assert isinstance(tree, dict)
         check_leaves(tree, report)
         reached = {i.name for i in instances.made.values()} | {*graph.ops.values()}
-        for name in graph.functions:
+        for name in graph.functions if report.ok else ():
             if name not in reached:
                 report.warn("unused-function", name, "nothing calls this function")
         result = Program(self.source, entries, list(instances.made.values()), tree)

@@ -152,7 +152,11 @@ class Instances:
             args = {k: _with_values(a, values) for k, a in node.args.items()}
         except ExpressionError as error:
             code = "attribute" if isinstance(error, BoundError) else "expression"
-            self.report.add(Problem(error.field, error.message).at(node.path, code))
+            found = getattr(node.op, error.field, None)
+            message = error.message
+            if isinstance(found, str) and "found" not in message:
+                message = f"{message}, found {quote(found)}"
+            self.report.add(Problem(error.field, message).at(node.path, code))
             return Step(node.name, node.path, node.op, (node.name,), {}, node.outputs)
         sound = True
         for problem in op.problems():

@@ -126,6 +126,18 @@ def branch(f: F, x: V) -> V:
     return f.repeat("h", narrow, count=2, carry={"x": x}) if x else x
 
 
+def plus(f: F, x: Any) -> Any:
+    return x + 1
+
+
+def times(f: F, x: Any) -> Any:
+    return 2 * x
+
+
+def index(f: F, x: Any) -> Any:
+    return x[0]
+
+
 def bare_carry(f: F, x: V) -> V:
     given: Any = x
     return f.repeat("h", narrow, count=2, carry=given)
@@ -255,6 +267,14 @@ def declared(f: F, x: V) -> V:
             "branch.x: expected a choice that the Graph can make, found an `if` on a "
             "value; use f.where or f.cond; an optional input goes to an operand that "
             "is optional, or to f.default",
+        ),
+        *(
+            (
+                function,
+                f"{function.__name__}.x: expected an op, found an operator of Python; "
+                'nodes have names: f.add("sum", x, y)',
+            )
+            for function in (plus, times, index)
         ),
         (
             bare_carry,

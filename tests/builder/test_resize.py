@@ -96,3 +96,20 @@ def test_the_schema_alone_needs_no_jax() -> None:
     )
     data = json.dumps(of().plain())
     subprocess.run([sys.executable, "-c", code, data], check=True)
+
+
+def test_numbers_that_are_in_no_ones_way_are_not_named() -> None:
+    b = bx.GraphBuilder("m", width=8)
+
+    def same(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+        h = f.conv("h", x, out_features=8, kernel_size=[3, 3])
+        return f.add("sum", x, h)
+
+    @b.entry(x=bx.Input(["batch", 6, 6, "$width"]))
+    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+        return f.call("c", same, x)
+
+    with pytest.raises(bx.SpecError) as caught:
+        b.graph().replace_attributes(width=16)
+    (found,) = caught.value.diagnostics
+    assert found.hint.startswith("a number stays as it is: same.h.out_features 8; ")

@@ -161,3 +161,18 @@ def test_hostile_metadata_stays_inert(
         "config.json.hidden_dropout_prob",
         "config.json.pad_token_id",
     ]
+
+
+def test_what_is_no_bert_at_all(tmp_path: Path) -> None:
+    node = {"op": "relu", "x": "x"}
+    data = {"format": "blox/1", "name": "m", "attributes": {"width": 8}, "functions": {
+        "main": {"inputs": {"x": {}}, "nodes": {"n": node}, "outputs": {"y": "n"}}
+    }}  # fmt: skip
+    with pytest.raises(bx.SpecError) as caught:
+        to_hf(tmp_path / "out", bx.Graph.parse(data), {})
+    assert str(caught.value) == (
+        "attributes: expected the attributes of a BERT, found none named vocab, depth, "
+        "heads, hidden, context, types; only a Graph that computes what from_hf makes "
+        "can be exported"
+    )
+    assert not (tmp_path / "out").exists()

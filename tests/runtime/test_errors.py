@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,7 +22,7 @@ from runtime.calling import (
     ones,
     repeat,
 )
-from sample_specs import Data
+from sample_specs import Data, spec
 
 import blox as bx
 
@@ -439,3 +440,19 @@ def test_errors_of_loops_and_branches(
 def test_text_of_a_file_stays_inert() -> None:
     model = graph({"y": node("negative")}, metadata={"description": "\x1b[31m"})
     assert "\x1b" not in message(bx.build(model), {}, "\x1b[31m")
+
+
+@pytest.mark.parametrize("use", [bx.build, bx.generate, bx.summary])
+@pytest.mark.parametrize("value", ["model", ({}, {}), bx.GraphBuilder("m")])
+def test_what_is_no_graph(use: Callable[..., Any], value: Any) -> None:
+    found = type(value).__name__
+    with pytest.raises(TypeError, match=f"expected a Graph, found {found}; `graph, pa"):
+        use(value)
+
+
+def test_what_is_no_key() -> None:
+    graph = bx.Graph.parse(spec({"n": {"op": "relu", "x": "x"}}, "n"))
+    with pytest.raises(
+        TypeError, match=r"a key, such as jax.random.key\(0\), found int"
+    ):
+        bx.init(graph, 0)  # type: ignore[arg-type]

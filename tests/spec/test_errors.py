@@ -118,7 +118,7 @@ def test_all_faults_of_meaning_in_one_error() -> None:
         "main.a.x: expected an input or an earlier node, found 'b', which comes later; "
         "if a tool has sorted this file, `blox fmt --reorder` restores an order",
         "main.b.x: expected an input or an earlier node, found 'xx'; did you mean 'x'?",
-        "main.c.inputs.'y': expected an input of f (x), found 'y'",
+        "main.c.inputs.y: expected an input of f (x), found 'y'",
         "main.c: expected a value for the input 'x' of f, found none",
         "main.x: expected a new name, found that of an input",
         "main.x.x: expected an output of 'c' (y), found 'z'",
@@ -147,7 +147,7 @@ def test_all_faults_of_values_in_one_error() -> None:
     )
     data = spec(nodes, "a", functions={"f": inner}, attributes={"n": 8, "zero": 0})
     assert errors(data) == [
-        "main.a.num_classes: division by zero",
+        "main.a.num_classes: division by zero, found '$n // zero'",
         "main.b.out_features: expected at least 1, found 0",
         "main.c.attributes: expected k for f, found none",
         "f.n.num_classes: expected at least 1, found 0",
@@ -257,3 +257,45 @@ def test_warnings_are_no_errors() -> None:
     ]
     assert str(report).startswith("warning unused-node main.idle: ")
     assert validate(Graph.parse(CONTROL)).ok
+
+
+LINEAR = {"op": "linear", "x": "x", "in_features": 2, "out_features": 2}
+
+
+@pytest.mark.parametrize(
+    ("node", "found"),
+    [
+        ({"op": "GELU", "x": "x"},
+         "main.n: expected the name of an op, found 'GELU'; did you mean 'gelu'?"),
+        ({"op": "relu", "x": "n"},
+         "main.n.x: expected an input or an earlier node, found 'n', which is this "
+         "node"),
+        ({**LINEAR, "init": {"bias": {"name": "normal", "stdev": 1.0}}},
+         "main.n.init.bias.stdev: expected no such field; did you mean 'stddev'?"),
+        ({**LINEAR, "init": {"bias": {"name": "norml"}}},
+         "main.n.init.bias: expected the name of an initializer, found 'norml'; did "
+         "you mean 'normal'?"),
+        ({"op": "param", "shape": [2], "init": {"value": {"name": "normal", "s": 1.0}}},
+         "main.n.init.value.s: expected no such field"),
+        ({**LINEAR, "out_features": "$2 / 1"},
+         "main.n.out_features: expected only + - * // where an integer stands, found "
+         "'$2 / 1'"),
+    ],
+)  # fmt: skip
+def test_what_to_do(node: dict[str, Any], found: str) -> None:
+    assert errors(spec({"n": node}, outputs={"y": "n"})) == [found]
+
+
+def test_what_a_fault_cuts_off_is_no_finding() -> None:
+    nodes = {
+        "a": {"op": "relu", "x": "x"},
+        "h": {"op": "repeat", "function": "f", "count": "$n", "carry": {"x": "a"}},
+    }
+    data = spec(
+        nodes,
+        outputs={"y": "h"},
+        functions={"f": function({"n": RELU}, {"x": "n"})},
+        attributes={"n": -1},
+    )
+    report = validate(Graph.parse(data))
+    assert [str(d) for d in report] == ["main.h.count: expected at least 0, found -1"]

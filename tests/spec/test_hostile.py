@@ -132,7 +132,7 @@ FORM: list[tuple[str, Any, str, str]] = [
      "main.n: expected `relu` at version 1, found version 2; this file needs a newer"),
     ("version of no op", node(op="foo@2", x="x"), "op-unknown", "found 'foo@2'"),
     ("op of others", node(op="acme:rope", x="x"), "op-unregistered", "'acme:rope'"),
-    ("no op", node(x="x"), "op-unknown", "found null"),
+    ("no op", node(x="x"), "op-unknown", "in `op`, found none"),
     ("op is a list", node(op=["relu"], x="x"), "op-unknown", "found a list"),
     ("op with a newline", node(op="relu\n", x="x"), "op-unknown", r"'relu\n'"),
     ("op with an escape", node(op="\x1b[31m", x="x"), "op-unknown", r"\x1b[31m"),

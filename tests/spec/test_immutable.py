@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from sample_specs import CONTROL, GPT, RELU, TINY, spec
 
 from blox.schema import Function, Graph, Metadata, SpecError
@@ -88,9 +88,9 @@ def test_nothing_in_it_can_be_changed(data: dict[str, Any]) -> None:
     for _, part in seen:
         if isinstance(part, BaseModel):
             for name in type(part).model_fields:
-                with pytest.raises(ValidationError):
+                with pytest.raises(TypeError, match=r"a Graph can't be changed"):
                     setattr(part, name, 1)
-                with pytest.raises(ValidationError):
+                with pytest.raises(TypeError, match=r"a Graph can't be changed"):
                     delattr(part, name)
             continue
         kind = list if isinstance(part, list) else dict

@@ -210,7 +210,7 @@ def test_call_attributes(given: Data, why: str) -> None:
     ("inputs", "why"),
     [
         ({}, "main.a: expected a value for the input 'p' of f, found none"),
-        ({"p": "x", "r": "x"}, "main.a.inputs.'r': expected an input of f (p, q)"),
+        ({"p": "x", "r": "x"}, "main.a.inputs.r: expected an input of f (p, q)"),
         (["x", "x", "x"], "main.a.inputs: expected at most 2 values, found 3"),
         ({"p": [1]}, "form"),
         ({"p": "missing"}, "main.a.inputs.p: expected an input or an earlier node"),

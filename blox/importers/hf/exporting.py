@@ -8,7 +8,7 @@ from typing import Any
 
 from blox.io.save import check_params
 from blox.schema import Graph
-from blox.schema.diagnostics import Diagnostic, SpecError, quote
+from blox.schema.diagnostics import Diagnostic, SpecError, listing, quote
 from blox.weights import save_flat
 from blox.weights.files import local_path
 
@@ -18,6 +18,7 @@ from .importing import STEM
 from .names import Scattered, places
 from .sentence import SENTENCE, SentenceConfig, sentence_files, sentence_from_extra
 
+_ONLY = "only a Graph that computes what from_hf makes can be exported"
 # Fields of a node that change nothing of what is computed.
 _WITHOUT_EFFECT = frozenset({"init", "axes", "frozen", "remat", "scan"})
 
@@ -71,6 +72,14 @@ def to_hf(
 
 def _settings(graph: Graph) -> tuple[BertConfig, SentenceConfig | None]:
     """The settings that the Graph was made of: it is made again and compared, not assumed."""
+    lacking = [a for a in SIZES.values() if a not in graph.attributes]
+    if lacking:
+        raise SpecError.one(
+            "hf-graph",
+            "attributes",
+            f"expected the attributes of a BERT, found none named {listing(lacking)}",
+            _ONLY,
+        )
     data = graph.plain()
     functions = data["functions"]
     extra = graph.metadata.extra
@@ -114,12 +123,11 @@ def _activation(functions: Mapping[str, Any], known: Any) -> Any:
 def _differences(
     found: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> Iterator[Diagnostic]:
-    hint = "only a Graph that computes what from_hf makes can be exported"
     for name in ("entries", "attributes"):
         have, want = found.get(name), wanted.get(name)
         if have != want:
             message = f"expected {quote(want)}, found {quote(have)}"
-            yield Diagnostic("hf-graph", name, message, hint)
+            yield Diagnostic("hf-graph", name, message, _ONLY)
     ours, theirs = found["functions"], wanted["functions"]
     for name in {**theirs, **ours}:
         have, want = _parts(ours.get(name, {})), _parts(theirs.get(name, {}))
@@ -127,7 +135,7 @@ def _differences(
             if have.get(part) != want.get(part):
                 shown = quote(want.get(part), 160)
                 message = f"expected {shown}, found {quote(have.get(part), 160)}"
-                yield Diagnostic("hf-graph", f"{name}.{part}", message, hint)
+                yield Diagnostic("hf-graph", f"{name}.{part}", message, _ONLY)
 
 
 def _parts(function: Mapping[str, Any]) -> dict[str, Any]:
