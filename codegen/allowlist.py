@@ -2,7 +2,8 @@
 
 Whatever a spec holds, and whatever goes wrong in the generator, the result is a file of
 functions over arrays: it reads what it defines, what its ops do in the library, and the
-little that loops and the end of a file need; importing it calls nothing but initialisers.
+little that calls, loops and the end of a file need; importing it calls nothing but
+initialisers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import get_args
 from ..schema.diagnostics import BloxError
 from ..schema.dtypes import DType
 from ..schema.names import BUILTINS
-from ..schema.ops.control import Remat
 from .library.allowed import Allowed, chains
 
 _NODES = (
@@ -39,25 +39,22 @@ BASE = Allowed(
     paths=frozenset(
         {
             *(f"jnp.{name}" for name in (*get_args(DType), "bool_") if name != "float"),
-            *(f"jnp.{name}" for name in ("arange", "asarray", "moveaxis", "stack")),
-            *(f"jax.checkpoint_policies.{name}" for name in get_args(Remat)),
-            *(f"jax.lax.{name}" for name in ("cond", "scan", "switch", "while_loop")),
-            *("jax.checkpoint", "jax.vmap"),
+            "jnp.asarray",
             "jax.random.bits",
         }
     ),
     attributes=frozenset(
         """
-        append dtype shape values
+        dtype shape
         """.split()  # noqa: SIM905
     ),
     builtins=frozenset(
         """
-        ValueError bool dict enumerate float int list range str tuple
+        ValueError bool dict float int range str tuple
         """.split()  # noqa: SIM905
     ),
 )
-"""What functions, loops and tables are made of; ops and the tail add what they are."""
+"""What functions and tables are made of; ops, loops and the tail add what they are."""
 
 _INITIALISERS = "jax.nn.initializers."
 _TABLES = ("partial", "range")
@@ -73,7 +70,7 @@ def check(source: str, ops: Allowed) -> None:
 
     Args:
         source: the file.
-        ops: what the sources of its ops speak of.
+        ops: what the sources of its ops speak of, and what its loops are made of.
 
     Raises:
         GenerationError: naming the line and what stands there.

@@ -11,9 +11,11 @@ from functools import cache
 import jinja2
 
 from ..schema.graph import Graph
+from ..schema.op import ScopeOp
 from ..schema.resolve.program import Program
 from ..schema.write.canonical import digest
 from .allowlist import BASE, GenerationError, check
+from .control import emitted
 from .emit.function import FunctionWriter
 from .emit.table import tables
 from .emit.tail import Tail
@@ -49,9 +51,11 @@ def generate(graph: Graph, read: Reader) -> str:
     ]
     tail = Tail(library, tables(program), module.names)
     used = set().union(*map(names_in, functions))
+    steps = [step.op for plan in module.plans.values() for step in plan.steps]
+    controls = {type(op) for op in steps if isinstance(op, ScopeOp)}
     ops = module.carried.functions(used)
     try:
-        allowed = library.allowed({*ops, *tail.functions})
+        allowed = library.allowed({*ops, *tail.functions}) | emitted(controls)
     except ImportClash as error:
         raise GenerationError.one("generate", "", str(error)) from None
     text = _render(module, functions, used, list(ops.values()), tail, allowed)

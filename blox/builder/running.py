@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from blox.schema.expressions import ExpressionError
 from blox.schema.op import ScopeOp
-from blox.shapes.control import Control
+from blox.shapes.control import rule
+from blox.shapes.control.base import Control
 from blox.shapes.kinds import FLOAT
-from blox.shapes.rules import rule
 from blox.shapes.symbolic import value_of
 
 from .arguments import input_flows, numbers

@@ -21,7 +21,7 @@ from blox.schema.resolve.program import Instance, Program
 from blox.weights.dtypes import NEEDS_X64
 
 from .binding import input_dtype
-from .control import Inputs
+from .control.base import Inputs
 from .declared import Declared, bounds_of, relations_of
 from .engine import Engine
 from .faults import Fault

@@ -17,11 +17,11 @@ from blox.schema.parameters import Leaf
 from blox.schema.resolve.program import Arg, Instance, Step
 
 from .binding import bound, number_value
-from .control import Control, Inputs, Outputs
+from .control import rule
+from .control.base import Control, Inputs, Outputs
 from .infer import Inference
 from .inferred import Env, Inferred
 from .kinds import Kind, Lane, arguments, numbered
-from .rules import rule
 from .symbolic import Symbols, value_of
 from .values import Value
 
@@ -203,8 +203,9 @@ class Engine:
                 groups[name] = self.argument(part, env, sizes)
         callees = [i for c in step.callees for i in c.calls]
         inputs = step.callees[-1].instance.function.inputs
+        op: Any = step.op
         node = Control(
-            step.op,  # type: ignore[arg-type]
+            op,
             step.outputs,
             groups,
             callees,

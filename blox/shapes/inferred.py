@@ -8,7 +8,7 @@ from typing import Any
 
 from blox.schema.resolve.program import Instance
 
-from .control import Outputs
+from .control.base import Outputs
 from .faults import Fault
 from .values import Value
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from typing import get_args
 
-from ...schema.ops.control import Call
+from ...schema.ops.control import Call, Remat
 from ...schema.resolve.program import Arg, Instance, Step
 from ..nodes import call, dotted, literal, name, subscript
 from ..plan import Plan
 from ..writer import Writer
+
+EMITS = (
+    "jax.checkpoint",
+    *(f"jax.checkpoint_policies.{name}" for name in get_args(Remat)),
+)
 
 
 def write(writer: Writer, step: Step, node: Call) -> None:

@@ -11,6 +11,9 @@ from ..writer import Writer
 from .base import Loop, Node
 from .call import callee_call
 
+BRANCHES = ("outputs.values",)
+EMITS = (*BRANCHES, "jax.lax.cond")
+
 
 def write(writer: Writer, step: Step, node: Cond) -> None:
     """Writes a `cond` node."""

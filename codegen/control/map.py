@@ -10,6 +10,8 @@ from ..nodes import call, literal, name, subscript
 from ..writer import Writer
 from .base import Argument, Loop
 
+EMITS = ("jax.vmap", "jnp.arange")
+
 
 def write(writer: Writer, step: Step, node: Map) -> None:
     """Writes a `map` node."""

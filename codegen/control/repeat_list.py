@@ -8,7 +8,10 @@ from ...schema.ops.control import RepeatList
 from ...schema.resolve.program import Step
 from ..nodes import annotated, assign, call, literal, name
 from ..writer import Writer
+from . import call as calls
 from .base import Loop, bind_carry, no_copies
+
+EMITS = (*calls.EMITS, "jnp.stack", "outputs.append", "enumerate", "list", "range")
 
 
 def write(writer: Writer, step: Step, node: RepeatList) -> None:

@@ -7,6 +7,7 @@ from ...schema.resolve.program import Step
 from ..nodes import literal
 from ..writer import Writer
 from .base import no_copies
+from .scan import EMITS as EMITS
 from .scan import Scanned
 
 

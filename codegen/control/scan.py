@@ -8,7 +8,10 @@ from ...schema.ops.control import RepeatScan, Scan
 from ...schema.resolve.program import Arg, Step
 from ..nodes import assign, call, dotted, literal, name, subscript
 from ..writer import Writer
+from . import call as calls
 from .base import Argument, Loop, bind_carry, packed
+
+EMITS = (*calls.EMITS, "jax.lax.scan", "jnp.arange", "jnp.moveaxis")
 
 
 def write(writer: Writer, step: Step, node: Scan) -> None:

@@ -8,7 +8,9 @@ from ...schema.ops.control import Switch
 from ...schema.resolve.program import Step
 from ..nodes import call
 from ..writer import Writer
-from .cond import Branches
+from .cond import BRANCHES, Branches
+
+EMITS = (*BRANCHES, "jax.lax.switch")
 
 
 def write(writer: Writer, step: Step, node: Switch) -> None:

@@ -22,6 +22,8 @@ from ..writer import Writer
 from .base import Argument, Loop, bind_carry, packed
 from .call import callee_call
 
+EMITS = ("jax.lax.while_loop",)
+
 
 def write(writer: Writer, step: Step, node: WhileLoop) -> None:
     """Writes a `while_loop` node."""

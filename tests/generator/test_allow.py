@@ -8,10 +8,12 @@ import pytest
 
 from blox.codegen.allowlist import GenerationError
 from blox.codegen.allowlist import check as check_with
+from blox.codegen.control import emitted
 from blox.codegen.library.allowed import Allowed
 from blox.codegen.library.sources import Library
 from blox.io.generate import read
 from blox.schema import from_bytes
+from blox.schema.op import ScopeOp
 from blox.schema.registry import definition
 
 HERE = Path(__file__).parents[1]
@@ -22,16 +24,19 @@ def ops_of(name: str) -> Allowed:
     """The names that the ops of a model of the tests speak of."""
     graph = from_bytes((HERE / "models" / f"{name}.json").read_bytes())
     library = Library(read)
+    controls = set()
     for function in graph.functions.values():
         for node in function.nodes.values():
             found = definition(node.op)
             assert found is not None
-            if found.home != "control":
+            if isinstance(node, ScopeOp):
+                controls.add(type(node))
+            else:
                 library.op(found)
     for home in ("keys", "state", "tail"):
         library.module(home)
     tail = {"init_params", "load_params"}
-    return library.allowed({"fold_in", "merge", "kept", *tail})
+    return library.allowed({"fold_in", "merge", "kept", *tail}) | emitted(controls)
 
 
 OPS = ops_of("dropout_net")

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import jax.numpy as jnp
 
 from blox.schema.op import ScopeOp
 from blox.schema.resolve.program import literal_dtype
 
-from .faults import Fault, one_line
-from .symbolic import Symbols
-from .values import Value, Values
+from ..faults import Fault, one_line
+from ..symbolic import Symbols
+from ..values import Value, Values
 
+Node = TypeVar("Node", bound=ScopeOp)
 Inputs = dict[str, Value | None]
 Outputs = tuple[Value, ...]
 Rule = Generator[tuple[int, Inputs], Outputs, Outputs]
 
 
 @dataclass
-class Control:
+class Control(Generic[Node]):
     """A node that runs functions, in one lane.
 
     Args:
@@ -39,7 +40,7 @@ class Control:
         sizes: of attributes and dims here.
     """
 
-    op: ScopeOp
+    op: Node
     outputs: tuple[str, ...]
     groups: Mapping[str, Any]
     callees: Sequence[Any]
@@ -62,6 +63,16 @@ class Control:
 
     def given(self, name: str) -> Inputs:
         return {n: v for n, v in self.groups.get(name, {}).items() if v is not None}
+
+    def scalar(self, name: str) -> Value | None:
+        """An operand of its own that has no axes; None where it is not known or faulty."""
+        value = self.groups.get(name)
+        if not isinstance(value, Value):
+            return None
+        if value.shape:
+            self.fault(f"expected a scalar, found {value}", name)
+            return None
+        return value
 
     def typed(self, name: str) -> Inputs:
         """The carry or xs: literals become arrays, as loops want types that stay."""
@@ -161,3 +172,10 @@ class Control:
             return output if kept is None or kept.shape is None else kept
 
         return tuple(map(final, self.outputs, outputs))
+
+
+def no_copies(node: Control[Node]) -> Rule:
+    """A repeat of count 0: the carry as it came."""
+    carry, lost = node.typed("carry"), node.values.lost()
+    return tuple(carry.get(n) or lost for n in node.outputs)
+    yield  # a rule is a generator, even where nothing runs

@@ -1,0 +1,54 @@
+"""An unrolled repeat: copy after copy; those like one before are not run again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blox.schema.ops.control import RepeatList
+
+from ..values import Value
+from .base import Control, Rule
+
+
+def rule(node: Control[RepeatList]) -> Rule:
+    carry = node.typed("carry")
+    xs = node.given("xs")
+    literals = {n: _stand_in(v.literal) for n, v in xs.items() if v and v.literal}
+    arrays = {n: v for n, v in xs.items() if n not in literals}
+    count = len(node.callees)
+    cut, _ = node.cut(arrays, 0, node.size(node.op.count))
+    rest = node.given("inputs") | cut
+    rest |= {n: node.values.number(v) for n, v in literals.items()}
+    if node.op.index is not None:
+        # One number for all: what is right for the last is so for those before.
+        rest[node.op.index] = node.values.number(max(count - 1, 0))
+    first: dict[str, Value] = {}
+    alike = len(set(node.callees)) == 1
+    for i in range(count):
+        before = dict(carry)
+        outputs = yield i, {**rest, **carry}
+        for name, out in zip(node.outputs, outputs, strict=True):
+            if name in carry:
+                carry[name] = out
+                continue
+            out = node.values.as_array(out)
+            old = first.setdefault(name, out)
+            known = not (old.unknown or out.unknown)
+            if known and old.shape != out.shape:
+                node.fault(
+                    f"expected all copies to give one {name}, found {old} and {out}"
+                )
+        if alike and carry == before:
+            break  # so it goes on
+    lost = node.values.lost()
+    return tuple(
+        carry[n] or lost
+        if n in carry
+        else node.stacked(first.get(n, lost), node.size(node.op.count), 0)
+        for n in node.outputs
+    )
+
+
+def _stand_in(literal: Any) -> Any:
+    """The number of a list that is hardest to hold: a float if any, else the largest."""
+    return max(literal, key=lambda v: (isinstance(v, float), abs(v)))
