@@ -194,7 +194,7 @@ class _Numbers:
             numbers: set[str] = set()
             if called.declared.layout == "listed":  # every copy is a call of its own
                 inputs |= step.group("xs")
-                index = getattr(step.op, "index", None)
+                index = called.declared.index
                 numbers |= {index} if index else set()
             numbers |= {n for n, a in inputs.items() if a.source is None}
             passed = numbers | {n for n, a in inputs.items() if a.source in values}

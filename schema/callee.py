@@ -31,6 +31,8 @@ class Callee:
     """How often a run of the node visits it, where that is known."""
     takes: tuple[Group, ...] = ("inputs",)
     """The fields of the node that give it arguments."""
+    index: str | None = None
+    """The input that gets the number of the copy or step, where `takes` has `index`."""
     returns: Returns = "anything"
     """What it must return; `the same` means the outputs of the node's last callee."""
     literals: bool = False

@@ -105,6 +105,10 @@ class Op(Strict):
                 if is_expression(part):
                     yield name, part
 
+    def scope(self, name: str) -> tuple[str, ...]:
+        """Where the arrays of the node `name` lie, as a path from its function."""
+        return (name,)
+
     def callees(self) -> tuple[Callee, ...]:
         """The functions that the node runs."""
         return ()
@@ -189,6 +193,9 @@ class ParamOp(Op):
     axes: dict[Name, list[Name | None]] = {}
     frozen: list[Name] = []
 
+    def scope(self, name: str) -> tuple[str, ...]:
+        return _scope(name, self.params)
+
 
 class ScopeOp(Op):
     """An op that calls functions; their parameters lie under its path.
@@ -200,6 +207,13 @@ class ScopeOp(Op):
     """The module of `runtime.control` and of `codegen.control` that knows how it runs."""
 
     params: ParamPath | None = None
+
+    def scope(self, name: str) -> tuple[str, ...]:
+        return _scope(name, self.params)
+
+
+def _scope(name: str, params: str | None) -> tuple[str, ...]:
+    return (name,) if params is None else tuple(p for p in params.split(".") if p)
 
 
 def _without_unknown(leaf: Leaf) -> Leaf:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from blox.schema import Op
 from blox.schema.expressions import names
 from blox.schema.fields import is_expression
-from blox.schema.ops.control import Call
 
 from .arguments import numbers
 from .records import Record
@@ -93,12 +92,8 @@ def added(
 ) -> R:
     """Adds the node; its outputs nested as the function returned its own."""
     values = w.add(name, op, tuple(traced.record.outputs), outputs)
-    if isinstance(op, Call):
-        scope = (
-            (name,)
-            if op.params is None
-            else tuple(p for p in op.params.split(".") if p)
-        )
+    called = op.callees()
+    if len(called) == 1 and called[0].role is None and called[0].layout == "one":
         for path, leaf in traced.leaves.items():
-            w.leaves.setdefault((*scope, *path), leaf)
+            w.leaves.setdefault((*op.scope(name), *path), leaf)
     return rebuilt(traced.result, values)

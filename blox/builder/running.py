@@ -83,7 +83,7 @@ def running(
             )
         )
     carry = groups.get("carry")
-    index = None if "index" in (own or {}) else getattr(op, "index", None)
+    index = op.callees()[-1].index
     flows: dict[str, Flow] = {}
     outputs: dict[str, Flow] = {}
     traced: Traced[R] | None = None

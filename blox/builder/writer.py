@@ -14,7 +14,6 @@ from blox.schema.expressions import ExpressionError, evaluate, names
 from blox.schema.fields import Operand as OperandMark
 from blox.schema.fields import is_expression
 from blox.schema.names import is_name
-from blox.schema.op import ParamOp
 from blox.schema.registry import definition, registered
 from blox.schema.resolve.custom import registered_node
 
@@ -222,7 +221,7 @@ class Writer:
         self, name: str, op: Op, values: dict[str, list[Value]]
     ) -> tuple[Value, ...]:
         first = {field: parts[0].flow for field, parts in values.items() if parts}
-        scope = self._scope(name, op)
+        scope = op.scope(name)
         known = {n: self.leaves.get((*scope, *([n] if n else []))) for n in op.stored()}
         op = fill(op, first, tied=bool(known) and all(known.values()))
         resolved = self.resolved(name, op)
@@ -260,10 +259,6 @@ class Writer:
             replace(flow, last=last) for flow, last in zip(outputs, lasts, strict=True)
         ]
         return self.add(name, op, resolved.outputs(), finished)
-
-    def _scope(self, name: str, op: Op) -> tuple[str, ...]:
-        params = op.params if isinstance(op, ParamOp) else None
-        return (name,) if params is None else tuple(p for p in params.split(".") if p)
 
     def _check_leaves(
         self, name: str, op: Op, leaves: Mapping[str, tuple[tuple[Any, ...], str]]

@@ -198,13 +198,13 @@ def signature_text(instance: Instance) -> str:
 
 
 def _kind(step: Step) -> str:
-    """The op, and for calls what they run: `repeat block x 12, scan`."""
+    """The op, and for calls what they run: `repeat block x 12, stacked`."""
     op = step.op
     names = dict.fromkeys(callee.function for callee in op.callees())
     text = " ".join([op.op, *names])
     for callee in op.callees()[:1]:
         if callee.copies is not None:
             text += f" x {callee.copies}"
-        if getattr(op, "scan", False):
-            text += ", scan"
+        if callee.layout == "stacked":
+            text += ", stacked"
     return text if step.live else f"{text}, unused"

@@ -47,10 +47,7 @@ class Loop(Generic[Node]):
         self.xs = step.group("xs")
         self.inputs = step.group("inputs")
         self.keys = [n for n, a in self.inputs.items() if a.kind == "key"]
-        takes = step.callees[-1].declared.takes
-        self.index: str | None = (
-            getattr(node, "index", None) if "index" in takes else None
-        )
+        self.index = step.callees[-1].declared.index
         self.others = [o for o in step.outputs if o not in self.carry]
         self.own = writer.params(step)
         self.fixed = {n: self._outside(n, arg) for n, arg in self.inputs.items()}

@@ -100,8 +100,9 @@ def _passed_on(module: Module, plan: Plan) -> set[str]:
     """The dims that another entry checks, which gets the same input by the same name."""
     found: set[str] = set()
     for step in plan.steps:
-        for callee in step.instances:
-            if step.op.op != "call" or not module.plans[callee.name].is_entry:
+        surely = len(step.callees) == 1 and step.callees[0].declared.runs == 1
+        for callee in step.instances if surely else ():
+            if not module.plans[callee.name].is_entry:
                 continue
             for dim, (source, axis) in plan.first.dims.items():
                 given = step.group("inputs").get(source)

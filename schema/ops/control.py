@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
-from ..callee import Callee, Group, Layout
+from ..callee import Callee, Group, Layout, Returns
 from ..deferred import ScopeOp
 from ..fields import Count, Int, Scalar, Size, Tensor, TensorMap
 from ..names import Name
@@ -115,6 +115,7 @@ def _repeated(op: Repeat, layout: Layout) -> Callee:
         layout=layout,
         runs=op.count,
         takes=("carry", "xs", "inputs", "index"),
+        index=op.index,
         returns="the carry",
         literals=True,
     )
@@ -150,6 +151,7 @@ class Scan(ScopeOp):
                 self.function,
                 runs=self.length,
                 takes=takes,
+                index=self.index,
                 returns="the carry",
             ),
         )
@@ -257,10 +259,18 @@ class WhileLoop(ScopeOp):
 
     def callees(self) -> tuple[Callee, ...]:
         takes: tuple[Group, ...] = ("carry", "inputs")
-        runs = self.max_steps
+
+        def part(role: str, function: str, returns: Returns) -> Callee:
+            return Callee(
+                role,
+                function,
+                role=role,
+                runs=self.max_steps,
+                takes=takes,
+                returns=returns,
+            )
+
         return (
-            Callee("cond", self.cond, "cond", None, "one", runs, takes, "one value"),
-            Callee(
-                "body", self.body, "body", None, "one", runs, takes, "only the carry"
-            ),
+            part("cond", self.cond, "one value"),
+            part("body", self.body, "only the carry"),
         )

@@ -54,7 +54,7 @@ class Calls:
             return ("out",)
         last = known[-1]
         inputs = self.graph.functions[last.function].inputs
-        index = getattr(op, "index", None) if "index" in last.takes else None
+        index = last.index
         # A call may give few inputs of thousands: nothing here looks at all of them.
         taken = set() if index not in inputs else {index}
         for field in maps:

@@ -26,7 +26,7 @@ from ..limits import (
     MAX_STEPS,
     MAX_TRACED,
 )
-from ..op import ParamOp, ScopeOp
+from ..op import ScopeOp
 from ..parameters import Leaf
 from ..problems import Problem
 from .call_trees import call_tree, ran, traced
@@ -162,10 +162,7 @@ class Instances:
         for problem in op.problems():
             sound = False
             self.report.add(problem.at(node.path))
-        params = op.params if isinstance(op, (ParamOp, ScopeOp)) else None
-        scope = (
-            (node.name,) if params is None else tuple(p for p in params.split(".") if p)
-        )
+        scope = op.scope(node.name)
         step = Step(node.name, node.path, op, scope, args, node.outputs)
         if not sound:
             return step
