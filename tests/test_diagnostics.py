@@ -190,7 +190,7 @@ def full_disk(path: Path) -> None:
 def pending(path: Path) -> Any:
     bx.save(path, MODEL, PARAMS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(commit, "finish", lambda folder: False)
+        patch.setattr(commit, "complete", lambda folder: False)
         bx.save(path, MODEL, PARAMS)
     return bx.validate(path)
 

@@ -40,14 +40,15 @@ from typing import BinaryIO, Self
 
 from blox.schema.diagnostics import quote
 
-from .files import refuse, shown, status_of
+from .files import refuse
 from .lock import lock_folder
 from .log import (
     LOG,
     LOG_FORMAT,
+    MAX_LOG_BYTES,
     Log,
-    check_inner,
-    finish,
+    check_target,
+    complete,
     read_log,
     sync_folder,
     temporary_name,
@@ -87,7 +88,7 @@ class FolderCommit:
         try:
             log = read_log(self.folder)
             if log is None or self._is_ours(log):
-                finish(self.folder)
+                complete(self.folder)
             if locked:  # otherwise another save may be writing them now
                 self._sweep()
         except BaseException:
@@ -139,7 +140,7 @@ class FolderCommit:
         if not self.names.removes(name):
             found = f"expected the name of an older model's file, found {quote(name)}"
             refuse("weights-name", "", found)
-        self._check_target(name)
+        check_target(self.folder, name)
         if os.path.lexists(self.folder / name):
             self._remove.append(name)
 
@@ -157,12 +158,16 @@ class FolderCommit:
             for name in self._write
         }
         log = {"token": self._token, "write": sizes, "remove": remove}
+        text = json.dumps({"blox": LOG_FORMAT, **log}).encode()
+        if len(text) > MAX_LOG_BYTES:  # which no reader would take
+            found = f"found {len(sizes)} to write and {len(remove)} to remove"
+            refuse("weights-size", "", f"expected fewer files, {found}")
         with self._open(LOG) as file:
-            file.write(json.dumps({"blox": LOG_FORMAT, **log}).encode())
+            file.write(text)
             flush(file)
         os.replace(self.folder / self._temporary(LOG), self.folder / LOG)
         sync_folder(self.folder)
-        finish(self.folder)
+        complete(self.folder)
 
     def _is_ours(self, log: Log) -> bool:
         """True for a log that this save may complete; refused where it is in the way."""
@@ -190,23 +195,7 @@ class FolderCommit:
         if not self.names.writes(name):
             found = f"expected the name of a model's file, found {quote(name)}"
             refuse("weights-name", "", found)
-        self._check_target(name)
-
-    def _check_target(self, name: str) -> None:
-        path = self.folder / name
-        if path.parent != self.folder:
-            check_inner(path.parent)
-        status = status_of(path)
-        if status and not (
-            stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)
-        ):
-            found = "a folder" if stat.S_ISDIR(status.st_mode) else "something else"
-            refuse(
-                "weights-file",
-                shown(name),
-                f"expected a regular file to replace, found {found}",
-                "move it away",
-            )
+        check_target(self.folder, name)
 
     def _sweep(self) -> None:
         for entry in os.scandir(self.folder):

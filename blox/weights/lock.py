@@ -20,12 +20,20 @@ def lock_folder(folder: Path) -> tuple[int, bool]:
         import fcntl
     except ImportError:
         return -1, False
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError:
-        return descriptor, False
-    return descriptor, True
+    while True:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            return descriptor, False
+        try:
+            # Another folder may have this name, once the wait is over.
+            if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+                return descriptor, True
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
 
 
 def being_saved(folder: Path) -> bool:

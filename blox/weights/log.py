@@ -1,7 +1,7 @@
 """The log of a save that replaces several files.
 
 `commit` explains the scheme and writes the log, `folder` reads a folder by it; here only
-`finish` writes. A log is believed only if a save could have left it: its names are of
+`complete` writes. A log is believed only if a save could have left it: its names are of
 the closed set (`names`), and the temporaries that it lists are regular files of the
 sizes that it says.
 """
@@ -15,13 +15,15 @@ import stat
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from .files import Source, refuse, shown, status_of
+from .faults import typed_faults
+from .files import Source, local_path, refuse, shown, status_of
 from .json_text import strict_json
+from .lock import lock_folder
 from .names import KINDS, ModelFiles
 
 LOG = ".blox-commit.json"
 LOG_FORMAT = "commit/1"
-_MAX_LOG_BYTES = 16_000_000
+MAX_LOG_BYTES = 16_000_000
 """A shard's name takes 60 bytes to write and 40 to remove."""
 
 
@@ -67,7 +69,7 @@ def read_log(folder: Path) -> Log | None:
         if status_of(path) is None:  # a save has finished meanwhile
             return None
         raise
-    log = _parsed(strict_json(source.read(_MAX_LOG_BYTES), path))
+    log = _parsed(strict_json(source.read(MAX_LOG_BYTES), path))
     left = False
     for name, size in log.write.items():
         file = status_of(folder / log.temporary(name))
@@ -103,19 +105,34 @@ def _refuse_log(found: str = "something else") -> NoReturn:
     refuse("weights-log", LOG, f"expected the log of a save, found {found}", hint)
 
 
-def finish(folder: Path) -> bool:
+def finish(folder: str | os.PathLike[str]) -> bool:
     """Complete a committed save that was interrupted; True if there was one.
 
+    It waits for a save that is at work there.
+
     Raises:
-        WeightsError: a log that no save wrote; nothing is touched then.
+        WeightsError: a log that no save wrote, or what stands in the way; nothing is
+            touched then.
     """
+    place = local_path(folder)
+    with typed_faults(place, "weights-write", "written"):
+        descriptor, _ = lock_folder(place)
+        try:
+            return complete(place)
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+def complete(folder: Path) -> bool:
+    """As `finish`, for who holds the folder's lock."""
     log = read_log(folder)
     if log is not None:
-        inner = {(folder / name).parent for name in log.write} - {folder}
-        for parent in inner:
-            check_inner(parent)
+        for name in (*log.write, *log.remove):
+            check_target(folder, name)
         for name in log.remove:
             (folder / name).unlink(missing_ok=True)
+        inner = {(folder / name).parent for name in log.write} - {folder}
         for parent in inner:
             parent.mkdir(exist_ok=True)
         for name in log.write:
@@ -129,6 +146,18 @@ def finish(folder: Path) -> bool:
         (folder / LOG).unlink()
         sync_folder(folder)
     return log is not None
+
+
+def check_target(folder: Path, name: str) -> None:
+    """Refuse what stands in the place of a model's file, but is neither file nor link."""
+    path = folder / name
+    if path.parent != folder:
+        check_inner(path.parent)
+    status = status_of(path)
+    if status and not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+        found = "a folder" if stat.S_ISDIR(status.st_mode) else "something else"
+        wanted = f"expected a regular file to replace, found {found}"
+        refuse("weights-file", shown(name), wanted, "move it away")
 
 
 def check_inner(parent: Path) -> None:

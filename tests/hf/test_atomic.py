@@ -61,7 +61,7 @@ def test_an_interrupted_export_is_read_whole(
     (tmp_path / "tokenizer.json").write_text("mine")
     (tmp_path / "1_Pooling" / "notes.md").write_text("mine")
     with monkeypatch.context() as patch:
-        patch.setattr(commit, "finish", lambda folder: False)
+        patch.setattr(commit, "complete", lambda folder: False)
         bx.to_hf(tmp_path, GRAPH, other())
     with pytest.warns(UserWarning, match="a save that was interrupted"):
         _, params = bx.from_hf(tmp_path)

@@ -38,7 +38,7 @@ def test_killed_saves_leave_one_model(tmp_path: Path) -> None:
     assert report["left"] == ["graph.json", "params.safetensors"]
 
 
-@pytest.mark.parametrize("step", ["flush", "sync_folder", "finish"])
+@pytest.mark.parametrize("step", ["flush", "sync_folder", "complete"])
 def test_a_failing_disk_leaves_one_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -49,20 +49,20 @@ def test_a_failing_disk_leaves_one_model(
     def fails(*args: object) -> None:
         nonlocal calls
         calls += 1
-        # The first `finish` is the one that clears up before a save.
-        if step != "finish" or calls > 1:
+        # The first `complete` is the one that clears up before a save.
+        if step != "complete" or calls > 1:
             raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr(commit, step, fails)
         with pytest.raises(bx.WeightsError, match="No space left"):
             bx.save(tmp_path, new, init(new))
-    expected = new if step == "finish" else old
+    expected = new if step == "complete" else old
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found, params = bx.load(tmp_path)
     pending = [str(w.message) for w in caught]
-    assert len(pending) == (step == "finish")
+    assert len(pending) == (step == "complete")
     assert all("a save that was interrupted" in text for text in pending)
     assert found.digest == expected.digest
     assert params["h"]["up"]["kernel"].shape[0] == len(

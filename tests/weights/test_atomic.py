@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from weights.killed_saves import MODELS, held, save, tensors
 
+import blox as bx
 from blox.schema.diagnostics import WeightsError
-from blox.weights import finish, load_flat, read_headers, save_flat
+from blox.weights import commit, finish, load_flat, read_headers, save_flat
+from blox.weights.lock import lock_folder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="uses POSIX's calls")
 
@@ -149,6 +151,72 @@ def test_finish_completes_for_programs_that_do_not_know_the_log(tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("unsynced")
+def test_finish_waits_for_the_save_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It might remove what a later save has written under names of an older model."""
+    save(tmp_path, "old")
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "complete", lambda folder: False)
+        save(tmp_path, "new")
+    log = tmp_path / ".blox-commit.json"
+    descriptor, locked = lock_folder(tmp_path)
+    assert locked
+    thread = threading.Thread(target=finish, args=[str(tmp_path)])
+    thread.start()
+    thread.join(0.05)
+    assert log.exists()
+    os.close(descriptor)
+    thread.join(60)
+    assert not log.exists()
+    assert held(tmp_path) == "new"
+
+
+def test_finish_of_what_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path / "nowhere", tmp_path / "file", "a\0b"):
+        with pytest.raises(bx.WeightsError):
+            finish(path)
+
+
+def test_a_folder_that_is_replaced_while_a_save_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock is that of the folder which has the name then."""
+    import fcntl
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    flock, calls = fcntl.flock, 0
+
+    def waits(descriptor: int, operation: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            folder.rename(tmp_path / "away")
+            folder.mkdir()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", waits)
+    descriptor, locked = lock_folder(folder)
+    assert locked
+    assert calls == 2
+    assert os.path.samestat(os.fstat(descriptor), os.stat(folder))
+    os.close(descriptor)
+
+
+def test_a_log_that_no_reader_would_take_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, "old")
+    before = sorted(os.listdir(tmp_path))
+    monkeypatch.setattr(commit, "MAX_LOG_BYTES", 100)
+    with pytest.raises(bx.WeightsError, match="expected fewer files, found 5 to write"):
+        save(tmp_path, "new")
+    assert sorted(os.listdir(tmp_path)) == before
+    assert held(tmp_path) == "old"
+
+
 def test_readers_beside_a_saving_thread(tmp_path: Path) -> None:
     save(tmp_path, "old")
     stop = threading.Event()

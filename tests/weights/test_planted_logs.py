@@ -230,3 +230,19 @@ def test_a_folder_of_the_source_that_leads_elsewhere(tmp_path: Path) -> None:
         bx.save(folder, graph("relu"), {})
     assert contents(folder) == before
     assert os.listdir(home) == []
+
+
+@pytest.mark.parametrize("name", ["graph.json", "graph.msgpack"])
+def test_a_folder_where_a_log_has_a_file(name: str, tmp_path: Path) -> None:
+    """Neither is anything done before what stands in the way is found."""
+    plant(tmp_path, HIDDEN | {"source/a.md": b"x"}, ["graph.msgpack"])
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()
+    (tmp_path / "examples.safetensors").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    for act in (lambda: bx.save(tmp_path, graph("relu"), {}), lambda: finish(tmp_path)):
+        with pytest.raises(
+            bx.WeightsError, match=f"{name}: .* found a folder; move it"
+        ):
+            act()
+        assert sorted(tmp_path.rglob("*")) == before
