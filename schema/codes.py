@@ -71,6 +71,10 @@ GROUPS: dict[str, tuple[Code, ...]] = {
         Code("op-body", "a body of an op that is no function, has state or keys, or "
              "other parameters than the op that is registered",
              '"ops": {"acme:rope": "other"}'),
+        Code("op-body-untried", "a registered op and its body that can't be compared on "
+             "small inputs",
+             'bx.verify("model"), an input having 2,048 rows and columns at least',
+             "warning"),
         Code("attribute", "attributes of an op that make no sense together or alone, or "
              "an attribute that the Graph doesn't have",
              '{"op": "transpose", "x": "x", "permutation": [0, 0]}'),

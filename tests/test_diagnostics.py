@@ -219,6 +219,34 @@ def typed_in(path: Path) -> None:
         bx.generate(Graph.parse(spec({"n": {"op": "acme:rope", "x": "x"}})))
 
 
+def doubled(x: Any) -> Any:
+    return x + x
+
+
+def untried(path: Path) -> Any:
+    class Twice(Op):
+        op: Literal["acme:twice"] = "acme:twice"
+        x: Tensor
+
+    body = {
+        "inputs": {"x": {}},
+        "nodes": {"n": {"op": "add", "a": "x", "b": "x"}},
+        "outputs": {"out": "n"},
+    }
+    data = spec(
+        {"n": {"op": "acme:twice", "x": "x"}},
+        inputs={"x": {"shape": ["rows", "columns"], "dtype": "float"}},
+        functions={"twice": body},
+        dims={"rows": {"min": 2048}, "columns": {"min": 2049}},
+        ops={"acme:twice": "twice"},
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_REGISTERED", {})
+        bx.register(Twice, doubled)
+        bx.save(path, Graph.parse(data), {})
+        return bx.verify(path)
+
+
 def big_endian(path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "byteorder", "big")
@@ -356,6 +384,7 @@ FILES: dict[str, Callable[[Path], Any]] = {
     "format-missing": lambda path: Graph.parse({"name": "model", "functions": {}}),
     "example": lambda path: save(path, examples=[(X[:, :4],)]),
     "examples-none": in_turn(save, bx.verify),
+    "op-body-untried": untried,
     "hub": unreachable_hub,
     "hub-name": lambda path: bx.load("hf://nothing"),
     "hub-missing": no_hub,

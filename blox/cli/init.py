@@ -61,7 +61,7 @@ def init(
     from blox.runtime.params import init as init_params
 
     params = init_params(spec, jax.random.key(seed), dtype=dtype)
-    save(target, spec, params)
+    save(dst, spec, params)
     say(f"{printable(dst)}: written; next: blox show {printable(dst)}")
 
 

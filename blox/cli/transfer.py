@@ -64,7 +64,7 @@ def import_hf(
     from blox.io.save import save
 
     graph, params = from_hf(source)
-    save(target, graph, params)
+    save(dst, graph, params)
     shown = printable(dst)
     say(f"{shown}: written, entries {', '.join(graph.entries)}")
     say(f"next: blox show {shown} --depth 1")
@@ -109,7 +109,7 @@ def export_hf(
     from blox.io.load import load
 
     graph, params = load(model)
-    to_hf(target, graph, params)
+    to_hf(dst, graph, params)
     say(f"{printable(dst)}: written")
 
 

@@ -63,9 +63,13 @@ def keep_apart(target: Path, patterns: tuple[str, ...], force: bool) -> None:
     """
     if force:
         return
+    from blox.weights.log import LOG  # of a save that was interrupted: a model, too
+
     found = []
     if target.is_dir():
-        found = sorted({p.name for pattern in patterns for p in target.glob(pattern)})
+        found = sorted(
+            {p.name for pattern in (*patterns, LOG) for p in target.glob(pattern)}
+        )
     elif os.path.lexists(target):
         found = [target.name]
     if found:

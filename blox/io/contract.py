@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from blox.schema import BloxError, Graph
+from blox.schema import BloxError, Graph, WeightsError
 from blox.schema.diagnostics import Diagnostic
 from blox.weights import Headers
 
@@ -32,11 +32,11 @@ def run_examples(
             inputs = {n: arrays[name] for n, name in example.inputs.items()}
             for name, spec in graph.functions[example.entry].inputs.items():
                 if spec.dtype == "key" and name in inputs:
-                    inputs[name] = jax.random.wrap_key_data(inputs[name])
+                    inputs[name] = _key(name, inputs[name])
             outputs, _ = models[example.entry](params, **inputs)
         except BloxError as error:
             findings += [
-                Diagnostic(d.code, f"{path}.{d.path}", d.message, d.hint)
+                Diagnostic(d.code, _path(path, d.path), d.message, d.hint)
                 for d in error.diagnostics
             ]
             continue
@@ -48,6 +48,22 @@ def run_examples(
                 where = f"{path}.outputs.{name}"
                 findings.append(Diagnostic("example", where, problem))
     return findings
+
+
+def _path(example: str, path: str) -> str:
+    """`path` within an example; those of its tensors begin with its number."""
+    number = example.removeprefix("examples.")
+    return f"{example}.{path.removeprefix(f'{number}.')}"
+
+
+def _key(name: str, data: Any) -> Any:
+    import jax
+
+    try:
+        return jax.random.wrap_key_data(data)
+    except TypeError:  # of data that no key has
+        found = f"expected the data of a key, found {data.dtype}{list(data.shape)}"
+        raise WeightsError(Diagnostic("example", f"inputs.{name}", found)) from None
 
 
 def difference(found: Any, expected: Any, tolerance: float) -> str:

@@ -72,20 +72,43 @@ def dump_examples(
     if len(examples) > MAX_EXAMPLES:
         _refuse("", f"expected at most {MAX_EXAMPLES} examples, found {len(examples)}")
     for number, given in enumerate(examples):
-        fields: Any = (given,) if isinstance(given, Mapping) else given
-        example = Example(*fields)
+        example = _example(given, number)
         entry = graph.entries[0] if example.entry is None else example.entry
         inputs, outputs = _complete(graph, params, example, entry, number)
         tolerance = example.tolerance
         if tolerance is None:
             tolerance = _tolerance([*_leaves(params), *outputs.values()])
-        if not (math.isfinite(tolerance) and tolerance >= 0):
-            _refuse(f"{number}.tolerance", f"expected at least 0, found {tolerance}")
-        described.append({"entry": entry, "tolerance": float(tolerance)})
+        try:
+            tolerance = float(tolerance)
+        except (TypeError, ValueError):
+            tolerance = math.nan
+        if not 0 <= tolerance < math.inf:
+            found = quote(example.tolerance)
+            _refuse(f"{number}.tolerance", f"expected at least 0, found {found}")
+        described.append({"entry": entry, "tolerance": tolerance})
         tensors |= {f"{number}.inputs.{n}": a for n, a in inputs.items()}
         tensors |= {f"{number}.outputs.{n}": a for n, a in outputs.items()}
     metadata = metadata_of(graph) | {EXAMPLES_KEY: json.dumps(described)}
     return dump_flat(tensors, metadata=metadata)
+
+
+def _example(given: Any, number: int) -> Example:
+    fields = (given,) if isinstance(given, Mapping) else given
+    if isinstance(fields, tuple) and 1 <= len(fields) <= len(Example._fields):
+        example = Example(*fields)
+        if isinstance(example.inputs, (Mapping, list, tuple)):
+            return example
+    wanted = "an Example, its fields as a tuple, or inputs by name"
+    _refuse(str(number), f"expected {wanted}, found {quote(type(given).__name__)}")
+
+
+def _array(value: Any, path: str) -> Any:
+    import jax.numpy as jnp
+
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError):  # of what is no array, or none of JAX's
+        _refuse(path, f"expected an array, found {quote(type(value).__name__)}")
 
 
 def _refuse(path: str, message: str) -> NoReturn:
@@ -111,7 +134,11 @@ def _complete(
             _refuse(f"{number}.inputs", f"{wanted}, found {len(inputs)}")
         inputs = dict(zip(function.inputs, inputs, strict=False))
     # As the model will see them: 64-bit values of NumPy become 32-bit ones.
-    arrays = {n: jnp.asarray(a) for n, a in inputs.items() if a is not None}
+    arrays = {
+        n: _array(a, f"{number}.inputs.{n if isinstance(n, str) else quote(n)}")
+        for n, a in inputs.items()
+        if a is not None
+    }
     outputs = example.outputs
     if outputs is None:
         try:

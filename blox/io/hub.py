@@ -8,7 +8,7 @@ from pathlib import Path
 
 from blox.schema import SpecError, WeightsError
 from blox.schema.diagnostics import quote
-from blox.weights.files import local_path
+from blox.weights.files import local_path, refuse, shown
 
 SCHEME = "hf://"
 SPEC = ["graph.json", "graph.msgpack"]
@@ -39,6 +39,19 @@ def local(path: str | os.PathLike[str]) -> Path:
             (d,) = error.diagnostics
             raise SpecError.one("file-model", d.path, d.message) from None
     return _fetch(str(path), SPEC)
+
+
+def target(path: str | os.PathLike[str]) -> Path:
+    """Where a model is saved: never a repository of the Hub.
+
+    Raises:
+        WeightsError: a name of the Hub, or a path that no file can have.
+    """
+    if is_hub(path):
+        wanted = "expected a folder or a file here, found a name of the Hub"
+        hint = "save to a folder, then: hf upload owner/name folder"
+        refuse("weights-target", shown(str(path)), wanted, hint)
+    return local_path(path)
 
 
 def with_weights(path: str | os.PathLike[str], spec: Path) -> Path:

@@ -14,7 +14,7 @@ from blox.schema.diagnostics import Diagnostic, bounded, quote
 from blox.schema.graph import expect_graph
 from blox.weights import LeafSpec, TensorInfo, save_flat
 from blox.weights.comparing import differences, wide
-from blox.weights.files import local_path, refuse, shown
+from blox.weights.files import refuse, shown
 
 from . import hub
 from .examples import EXAMPLES, Example, dump_examples
@@ -63,11 +63,7 @@ def save(
             written then.
         ModelError: an example that the model does not take.
     """
-    if hub.is_hub(path):
-        wanted = "expected a folder or a file here, found a name of the Hub"
-        hint = "save to a folder, then: hf upload owner/name folder"
-        refuse("weights-target", str(path), wanted, hint)
-    target = local_path(path)
+    target = hub.target(path)
     if is_spec(target):
         wanted = "expected a folder or a *.safetensors file, found another name"
         refuse("weights-target", shown(target), wanted)

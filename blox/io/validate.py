@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from blox.weights import Headers
 from blox.weights.faults import typed_faults
 from blox.weights.files import Source
 from blox.weights.folder import Folder, read_folder
+from blox.weights.names import BLOX
 from blox.weights.reading import headers_of, headers_of_file
 
 from . import hub
@@ -88,7 +90,7 @@ def _of_folder(path: PathLike, folder: Folder) -> tuple[Graph, list[Diagnostic]]
     findings = list(structure)
     if structure.ok:
         hub.with_weights(path, folder.path)
-        if folder.log is not None or any(folder.path.glob("params*.safetensors*")):
+        if folder.log is not None or any(map(BLOX.weights, os.listdir(folder.path))):
             findings += _misfits(graph, lambda: headers_of(folder))
         file = folder.open(EXAMPLES)
         if file is not None:

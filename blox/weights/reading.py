@@ -17,6 +17,7 @@ from blox.schema.diagnostics import (
     quote,
 )
 
+from .faults import typed_faults
 from .files import MAX_JSON_BYTES, Source, refuse, shown
 from .folder import Folder, read_folder
 from .header import (
@@ -74,10 +75,11 @@ def read_headers(path: Path, *, stem: str = "params") -> Headers:
         WeightsError: no weights, or unsound ones. Where index and shards disagree, the
             differences are in it.
     """
-    if path.is_dir():
-        return read_folder(path, lambda folder: headers_of(folder, stem))
-    if path.name.endswith(INDEX_SUFFIX):
-        return read_folder(path.parent, lambda folder: _of_index(folder, path.name))
+    with typed_faults(path):
+        if path.is_dir():
+            return read_folder(path, lambda folder: headers_of(folder, stem))
+        if path.name.endswith(INDEX_SUFFIX):
+            return read_folder(path.parent, lambda folder: _of_index(folder, path.name))
     if not path.name.endswith(SUFFIX):
         wanted = f"a folder, a *{SUFFIX} or a *{INDEX_SUFFIX} file"
         refuse("weights-file", shown(path), f"expected {wanted}, found another name")

@@ -52,6 +52,34 @@ def test_init_keeps_weights_unless_forced(
     assert weights.read_bytes() == before
 
 
+def test_init_keeps_a_model_of_an_interrupted_save(
+    blox: Callable[..., Any], digits: Path
+) -> None:
+    (digits / "params.safetensors").rename(digits / ".blox-0123456789abcdef.x")
+    (digits / ".blox-commit.json").write_text("{}")
+    before = sorted(os.listdir(digits))
+    run = blox("init", digits / "graph.json", digits)
+    assert run.code == 1
+    assert "found .blox-commit.json" in run.err
+    assert sorted(os.listdir(digits)) == before
+
+
+def test_nothing_is_written_to_the_hub(
+    blox: Callable[..., Any],
+    digits: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor to a folder here that is named so."""
+    monkeypatch.chdir(tmp_path)
+    before = os.listdir()
+    for dst in ("hf://owner/name", "hf://owner/name.safetensors"):
+        run = blox("init", digits / "graph.json", dst)
+        assert run.code == 1
+        assert f"{dst}: expected a folder or a file here, found a name of" in run.err
+        assert os.listdir() == before
+
+
 def test_init_keeps_another_graph(
     blox: Callable[..., Any], digits: Path, write_spec: Callable[..., Any]
 ) -> None:

@@ -15,7 +15,7 @@ from saved_models import flat, init, layered, linear
 
 import blox as bx
 from blox.schema import Graph
-from blox.weights import load_flat, read_headers, save_flat
+from blox.weights import dump_flat, load_flat, read_headers, save_flat
 
 X = np.linspace(-1, 1, 16).reshape(2, 8)
 
@@ -194,3 +194,62 @@ def test_a_model_without_a_checksum_is_warned_of(tmp_path: Path) -> None:
     report = bx.verify(tmp_path)
     assert report.ok
     assert [d.code for d in report] == ["weights-checksum", "examples-none"]
+
+
+MADE: list[tuple[Any, str]] = [
+    (1, "examples.0: expected an Example, its fields as a tuple, or inputs by name, "
+     "found 'int'"),
+    ("x", "examples.0: expected an Example, its fields as a tuple, or inputs by name, "
+     "found 'str'"),
+    (({}, None, None, None, 5), "examples.0: expected an Example, its fields as a "
+     "tuple, or inputs by name, found 'tuple'"),
+    (("x",), "examples.0: expected an Example, its fields as a tuple, or inputs by "
+     "name, found 'tuple'"),
+    ({"x": "text"}, "examples.0.inputs.x: expected an array, found 'str'"),
+    ({"x": object()}, "examples.0.inputs.x: expected an array, found 'object'"),
+    (bx.Example({"x": X}, None, "a"),  # type: ignore[arg-type]
+     "examples.0.tolerance: expected at least 0, found 'a'"),
+    (bx.Example({"x": X}, None, float("nan")),
+     "examples.0.tolerance: expected at least 0, found nan"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "text"), MADE)
+def test_what_is_no_example(given: Any, text: str, tmp_path: Path) -> None:
+    graph = two_entries()
+    with pytest.raises(bx.ModelError) as raised:
+        bx.save(tmp_path, graph, init(graph), examples=[given])
+    assert str(raised.value) == text
+
+
+def stored(folder: Path, graph: Graph, tensors: dict[str, Any]) -> bx.Report:
+    """What `verify` says of a model with one example of these tensors."""
+    bx.save(folder, graph, init(graph))
+    metadata = {"blox.examples": '[{"entry": "main", "tolerance": 1}]'}
+    data = dump_flat(tensors, metadata=metadata)
+    (folder / "examples.safetensors").write_bytes(data)
+    return bx.verify(folder)
+
+
+@pytest.mark.parametrize("shape", [(3,), (), (0,), (2,)])
+def test_keys_that_are_none(shape: tuple[int, ...], tmp_path: Path) -> None:
+    inputs = {
+        "x": {"shape": ["batch", 8], "dtype": "float"},
+        "key": {"shape": [], "dtype": "key"},
+    }
+    node = {"op": "dropout", "x": "x", "rate": 0.5, "key": "key"}
+    graph = Graph.parse(spec({"n": node}, inputs=inputs))
+    x, key = X.astype("float32"), np.zeros(shape, "float32")
+    tensors = {"0.inputs.x": x, "0.inputs.key": key, "0.outputs.y": x}
+    (found,) = stored(tmp_path, graph, tensors).errors
+    assert str(found) == (
+        f"examples.0.inputs.key: expected the data of a key, found float32{list(shape)}"
+    )
+
+
+def test_the_path_of_a_wide_tensor(tmp_path: Path) -> None:
+    graph = Graph.parse(spec({"n": {"op": "relu", "x": "x"}}))
+    (found,) = stored(
+        tmp_path, graph, {"0.inputs.x": X.astype("float32"), "0.outputs.y": X}
+    ).errors
+    assert (found.code, found.path) == ("weights-x64", "examples.0.outputs.y")

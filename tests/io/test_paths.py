@@ -17,6 +17,7 @@ from saved_models import init, layered
 
 import blox as bx
 from blox.io import model as reading
+from blox.weights import read_headers
 
 GRAPH = layered(scan=True)
 PARAMS = init(GRAPH)
@@ -38,6 +39,7 @@ ACTS: dict[str, Callable[[Any], Any]] = {
     "save": lambda path: bx.save(path, GRAPH, PARAMS),
     "from_hf": bx.from_hf,
     "to_hf": lambda path: bx.to_hf(path, *hf_model()),
+    "read_headers": lambda path: read_headers(Path(path)),
 }
 
 
@@ -62,6 +64,7 @@ PATHS = {
     "below a file, a file": "file/a.safetensors",
     "a loop": "loop",
     "below a loop": "loop/a",
+    "a long name": "x" * 300,
     "a FIFO": "fifo",
     "a FIFO as a file": "fifo.safetensors",
     "a folder as a file": "folder.safetensors",
@@ -90,6 +93,16 @@ def test_no_model_there(
     assert lines[0].isprintable()
     assert len(lines[0]) < 300
     assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("act", ["save", "to_hf"])
+def test_a_name_of_the_hub_is_no_target(
+    act: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (line,) = reported(lambda: ACTS[act]("hf://owner/name"))
+    assert line.startswith("hf://owner/name: expected a folder or a file here, found")
+    assert os.listdir() == []
 
 
 def test_bytes_of_the_file_system_that_are_no_text(tmp_path: Path) -> None:

@@ -229,6 +229,36 @@ def test_verify_compares_function_and_body(tmp_path: Path) -> None:
     assert "expected values within 0.0001, found one off by" in found.message
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"dims": {"batch": {"min": 1 << 22}}},
+        {"dims": {"batch": {"min": 1 << 21, "max": 1 << 30}}},
+        {"constraints": ["batch >= 2", "batch <= 1"]},
+    ],
+)
+def test_verify_reports_an_entry_that_it_can_not_compare(
+    more: Data, tmp_path: Path
+) -> None:
+    graph = Graph.parse(gate_spec(BODY, **more))
+    bx.save(tmp_path, graph, params_of(graph))
+    gate_ops.register()
+    (found,) = [d for d in bx.verify(tmp_path) if d.code == "op-body-untried"]
+    assert found.severity == "warning"
+    assert found.path == "main"
+    assert found.message.startswith("expected sizes of the inputs at which registered")
+
+
+def test_verify_gives_keys_of_the_shape_that_is_declared(tmp_path: Path) -> None:
+    inputs = INPUTS | {"keys": {"shape": [3], "dtype": "key"}}
+    data = gate_spec(BODY)
+    data["functions"]["main"]["inputs"] = inputs
+    graph = Graph.parse(data)
+    bx.save(tmp_path, graph, params_of(graph))
+    gate_ops.register()
+    assert bx.verify(tmp_path).ok
+
+
 NAMES: list[tuple[str, Any]] = [
     ("a core op", {"relu": "acme_gate"}),
     ("no maker", {"gate": "acme_gate"}),

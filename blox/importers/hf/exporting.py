@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from blox.io import hub
 from blox.io.save import check_params
 from blox.schema import Graph
 from blox.schema.diagnostics import Diagnostic, SpecError, listing, quote
 from blox.weights import save_flat
-from blox.weights.files import local_path
 
 from .config import CONFIG, BertConfig, config_data, json_bytes, parse_config
 from .families.bert import ACTIVATIONS, MODULES, SIZES, bert_graph
@@ -60,7 +60,7 @@ def to_hf(
     if sentence is not None:
         files |= sentence_files(sentence, config.hidden_size)
     save_flat(
-        local_path(folder),
+        hub.target(folder),
         arrays,
         metadata={"format": "pt"},
         max_shard_size=max_shard_size,
