@@ -1,15 +1,17 @@
-"""An op that is no core op: its spec class and its function, registered with blox."""
+"""Ops that are no core ops: their spec classes and functions, registered with blox."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 from jax import Array
 
 import blox as bx
-from blox.schema.fields import Float, Tensor
-from blox.schema.op import Op
+from blox.schema.fields import Float, OptionalSize, ParamSlot, SizeOf, Tensor
+from blox.schema.initializers import Ones
+from blox.schema.op import Op, ParamOp
+from blox.schema.parameters import Leaf
 
 
 class SoftCap(Op):
@@ -26,6 +28,26 @@ def soft_cap(x: Array, *, cap: float) -> Array:
 
 
 bx.register(SoftCap, soft_cap)
+
+
+class Gain(ParamOp):
+    """`x * gain`. (..., features) -> (..., features)."""
+
+    op: Literal["acme:gain"] = "acme:gain"
+    x: Tensor
+    gain: ParamSlot = None
+    features: Annotated[OptionalSize, SizeOf("x")] = None
+
+    def parameters(self) -> dict[str, Leaf]:
+        return {"gain": Leaf((self.features,), Ones())}
+
+
+def gain(x: Array, gain: Array) -> Array:
+    """x times gain, by feature."""
+    return x * gain
+
+
+bx.register(Gain, gain)
 
 
 def soft_cap_body(f: bx.FunctionBuilder, x: bx.Value, *, cap: str) -> bx.Value:

@@ -24,7 +24,7 @@ def quote(value: Any, limit: int = 60) -> str:
         return text[: limit - 3] + "..."
     if isinstance(value, int) and abs(value) >= 2**63:
         return f"an integer of {value.bit_length()} bits"
-    text = ascii(value)
+    text = " ".join(ascii(value).split())  # that of an array has lines
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
@@ -110,7 +110,8 @@ class Report:
         return iter(self.diagnostics)
 
     def __str__(self) -> str:
-        return "\n".join(f"{d.severity} {d.code} {d}" for d in self.diagnostics)
+        lines = (f"{d.severity} {d.code} {d}" for d in self.diagnostics)
+        return "\n".join(lines) or "fine"
 
     def copy(self) -> Report:
         """The same diagnostics, to which more may be added."""

@@ -176,7 +176,7 @@ class Writer:
                     have = ", ".join(self.sizes[0]) or "none"
                     self.fault(
                         f"{name}.{field}",
-                        f"no attribute or dim is named {used} here, there are {have}",
+                        f"expected an attribute or a dim ({have}), found {quote(used)}",
                         "f.declare binds the dims of an input's shape",
                     )
         problems = list(result.problems())

@@ -25,7 +25,10 @@ def disagreements(cls: type[Op], function: Any) -> list[str]:
     wanted = [*fields.operands, *fields.slots, *leaf]
     faults = []
     if positional != wanted:
-        faults.append(f"expected the parameters {wanted}, found {positional}")
+        faults.append(
+            f"the class has operands and slots {wanted}, of the types in "
+            f"blox.schema.fields; the function takes {positional} by position"
+        )
     given = {*fields.attributes, "train", "axis_name", *_state(cls)}
     if unknown := [n for n in keywords if n not in given]:
         faults.append(f"the class has no attributes {unknown}")

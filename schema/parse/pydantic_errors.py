@@ -63,6 +63,10 @@ def field_diagnostics(
         message, hint = _message(item, hints=hinted)
         if hinted and item["type"] == "extra_forbidden":
             hint = _near(str(item["loc"][-1]), _fields(item["loc"][:-1], data))
+        if item["loc"][4:] == ("init", "name"):
+            hint = (
+                "an initializer stands below its parameter: {'kernel': {'name': ...}}"
+            )
         ending = "" if item["type"] in _WHOLE or "found" in message else _found(item)
         messages = found.setdefault((path, ending), [])
         if hint:

@@ -200,8 +200,8 @@ def declared(f: F, x: V) -> V:
         ),
         (
             unknown,
-            "unknown.l.out_features: no attribute or dim is named wide here, there are "
-            "width, heads, batch; f.declare binds the dims of an input's shape",
+            "unknown.l.out_features: expected an attribute or a dim (width, heads, batch), "
+            "found 'wide'; f.declare binds the dims of an input's shape",
         ),
         (
             no_value,
