@@ -26,6 +26,7 @@ _NODES = (
     ast.ListComp, ast.DictComp, ast.comprehension, ast.JoinedStr, ast.FormattedValue,
     ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
 )  # fmt: skip
+_IMPORTS = (ast.Import, ast.ImportFrom)
 BASE = Allowed(
     imports={
         "Callable": "from collections.abc import Callable",
@@ -85,6 +86,19 @@ def check(source: str, ops: Allowed) -> None:
         raise GenerationError.one(
             "generate", f"line {line}", f"expected model code, found {problem}"
         )
+
+
+def unwritable(function: ast.FunctionDef) -> str:
+    """What no generated file is made of, of a function; nothing where all is well."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.FunctionDef) and node.decorator_list:
+            return "a decorator"
+        known = isinstance(node, _NODES) and not isinstance(node, _IMPORTS)
+        if getattr(node, "type_params", None) or not known:
+            return type(node).__name__
+        if isinstance(node, ast.comprehension) and node.is_async:
+            return "async"
+    return ""
 
 
 class _Check:

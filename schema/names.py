@@ -23,14 +23,29 @@ BUILTINS = frozenset(
     id input int isinstance issubclass iter len license list locals map max memoryview
     min next object oct open ord pow print property quit range repr reversed round set
     setattr slice sorted staticmethod str sum super tuple type vars zip
+    ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup
+    BlockingIOError BrokenPipeError BufferError BytesWarning ChildProcessError
+    ConnectionAbortedError ConnectionError ConnectionRefusedError ConnectionResetError
+    DeprecationWarning EOFError Ellipsis EncodingWarning EnvironmentError Exception
+    ExceptionGroup FileExistsError FileNotFoundError FloatingPointError FutureWarning
+    GeneratorExit IOError ImportError ImportWarning IndentationError IndexError
+    InterruptedError IsADirectoryError KeyError KeyboardInterrupt LookupError
+    MemoryError ModuleNotFoundError NameError NotADirectoryError NotImplemented
+    NotImplementedError OSError OverflowError PendingDeprecationWarning PermissionError
+    ProcessLookupError PythonFinalizationError RecursionError ReferenceError
+    ResourceWarning RuntimeError RuntimeWarning StopAsyncIteration StopIteration
+    SyntaxError SyntaxWarning SystemError SystemExit TabError TimeoutError TypeError
+    UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError
+    UnicodeTranslateError UnicodeWarning UserWarning ValueError Warning WindowsError
+    ZeroDivisionError
     """.split()  # noqa: SIM905
 )
 # What a generated file imports or defines, and the arguments that its functions have.
 GENERATED = frozenset(
     """
     jax jnp np lax math zlib numpy safetensors typing pathlib Any Array Callable Path
-    Literal Sequence ValueError
-    Params State annotations partial reduce load_file init_params load_params merge
+    Literal Sequence
+    Params State annotations partial reduce json safe_open init_params load_params merge
     fold_in params state train dtype self blox nest listed kept SHAPES STACKED INIT
     DTYPES ARRAYS
     """.split()  # noqa: SIM905

@@ -84,6 +84,11 @@ def add(found: Definition) -> None:
     _REGISTERED[found.key] = found
 
 
+def core_definitions() -> tuple[Definition, ...]:
+    """The core ops."""
+    return tuple(_CORE.values())
+
+
 def registered() -> tuple[Definition, ...]:
     """The ops that are registered here and are no core ops."""
     return tuple(_REGISTERED.values())

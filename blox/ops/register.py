@@ -8,7 +8,14 @@ from typing import Any, TypeVar, cast
 
 from blox.schema.diagnostics import SpecError, quote
 from blox.schema.op import Op, ScopeOp
-from blox.schema.registry import CUSTOM, Definition, add, registered, split_key
+from blox.schema.registry import (
+    CUSTOM,
+    Definition,
+    add,
+    core_definitions,
+    registered,
+    split_key,
+)
 
 from .agreement import disagreements
 
@@ -58,12 +65,13 @@ def register(spec: type[Op], function: F) -> F:
         raise _fault(key, "expected an op that calls no functions of the Graph")
     if inspect.isbuiltin(function) or not inspect.isfunction(function):
         raise _fault(key, f"expected a function, found {quote(function)}")
-    if function.__closure__ or function.__qualname__ != function.__name__:
+    top = function.__qualname__ == function.__name__ != "<lambda>"
+    if function.__closure__ or not top or not isinstance(function.__module__, str):
         raise _fault(key, "expected a function at the top of a module")
     if faults := disagreements(spec, function):
         raise _fault(key, f"expected class and function to agree: {faults[0]}")
     made = Definition(*split_key(key), key, spec, function)
-    for other in registered():
+    for other in (*core_definitions(), *registered()):
         if other.key == key and not _same(other, made):
             raise _fault(key, "expected a new name, found that of a registered op")
         if other.key != key and other.python_name == made.python_name:

@@ -17,11 +17,13 @@ from blox.schema.expressions import names
 from blox.schema.fields import Operand, is_expression
 from blox.schema.op import ScopeOp
 from blox.schema.parameters import Leaf
+from blox.schema.registry import definition
 from blox.schema.resolve.program import Arg, Instance, Step
 
 from .bounded import bounded
 from .context import failed, lacking, lookup
 from .control import control
+from .returned import returning
 from .trees import Act, Context, Env, Getter, Outputs, Params, Run, State, Typed, Value
 from .values import evaluated, getter, has_expression, key_getter
 
@@ -130,6 +132,9 @@ def call_op(step: Step) -> Act:
         dynamic["axis_name"] = lambda env, context: context.axis_name
     stateful = op.STATEFUL
     several = op.outputs() != ("out",)
+    found = definition(op.op)
+    if found is not None and not found.is_core:
+        call = returning(call, len(op.outputs()) if several else None, stateful)
 
     def act(params: Params, env: Env, context: Context) -> tuple[Outputs, State]:
         arguments = [get(env) for get in operands]

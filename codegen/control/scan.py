@@ -73,10 +73,9 @@ class Scanned(Loop[Scan | RepeatScan]):
             self.state = name(self.names.fresh("state"))
             own = call("merge", [own, self.state])
         lead: list[ast.stmt] = []
-        arguments = [
-            self._carried([*carries.values()], lead),
-            self._sliced([*slices], lead),
-        ]
+        first_argument = self._carried([*carries.values()], lead)
+        unused = first_argument[0] == "_"
+        arguments = [first_argument, self._sliced([*slices], lead, unused=unused)]
         returned = self._returned(self.call(own, given, i), given, lead)
         body = [*lead, ast.Return(returned)]
         step = self.body("step", arguments, "tuple[Any, Any]", body)
@@ -123,10 +122,14 @@ class Scanned(Loop[Scan | RepeatScan]):
         lead.append(assign(target, name(text)))
         return text, "Any", None
 
-    def _sliced(self, names: list[str], lead: list[ast.stmt]) -> Argument:
-        """The second argument of the body, and what unpacks it."""
+    def _sliced(
+        self, names: list[str], lead: list[ast.stmt], *, unused: bool
+    ) -> Argument:
+        """The second argument of the body, and what unpacks it; `unused`: that `_` is
+        the first one.
+        """
         if not names:
-            return "_", "None", None
+            return "_xs" if unused else "_", "None", None
         if len(names) == 1:
             return names[0], "Params" if self.layered else "Array", None
         text = self.names.fresh("xs")

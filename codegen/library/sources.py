@@ -6,10 +6,10 @@ import ast
 import copy
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from ...schema.registry import Definition
-from ..allowlist import GenerationError
+from ..allowlist import GenerationError, unwritable
 from ..nodes import is_atom, names_in, names_in_order
 from .allowed import Allowed, imports_of
 from .fold import Folder
@@ -26,7 +26,15 @@ class OpSource:
     alias: ast.expr | None = None
     function: ast.FunctionDef | None = None
     inline: bool = False
+    decorated: bool = False
+    """True of a function with a decorator that changes what it does."""
     _templates: dict[object, ast.expr | None] = field(default_factory=dict)
+
+    @property
+    def tree(self) -> ast.AST:
+        tree = self.alias if self.function is None else self.function
+        assert tree is not None
+        return tree
 
     @cached_property
     def parameters(self) -> dict[str, ast.expr | None]:
@@ -110,12 +118,13 @@ class Library:
         self._taken = taken
         self._modules: dict[str, OpModule] = {}
         self._used: dict[tuple[str, str], None] = {}
+        self._helpers: dict[str, tuple[str, str]] = {}
 
     def op(self, definition: Definition) -> OpSource:
         home, name = definition.home, definition.python_name
         if home not in self._modules and definition.function is not None:
-            own = (definition.function.__name__, name)
-            self._modules[home] = OpModule.of(self._read(home), self._taken, own)
+            titles = partial(self._title, definition)
+            self._modules[home] = OpModule.of(self._read(home), self._taken, titles)
         module = self.module(home)
         source = module.get(name) or module.get(f"{name}_")
         if source is None:
@@ -124,8 +133,33 @@ class Library:
                 definition.key,
                 f"expected the function {name} in the text of its module",
             )
+        if definition.function is not None and (home, source.name) not in self._used:
+            for used in self._modules[home].reached(source.name):
+                # What runs of the op itself is what was registered, not decorated.
+                if problem := _problem(used, of_its_own=used.name == name):
+                    raise GenerationError.one(
+                        "generate",
+                        definition.key,
+                        "expected functions of expressions, `if` and `for`, found "
+                        f"{problem} in {used.name}",
+                    )
         self._used[home, source.name] = None
         return source
+
+    def _title(self, definition: Definition, name: str) -> str:
+        """The name in a file of a function beside that of an op that is no core op.
+
+        Other modules of its maker may have another function of that name.
+        """
+        function = definition.function
+        assert function is not None
+        if name == function.__name__:
+            return definition.python_name
+        maker = definition.name.partition(":")[0]
+        title, owner = f"_{maker}_{name.strip('_')}", (function.__module__, name)
+        while self._helpers.setdefault(title, owner) != owner:
+            title += "_"
+        return title
 
     def module(self, home: str) -> dict[str, OpSource]:
         return self._module(home).sources
@@ -160,22 +194,18 @@ class OpModule:
 
     @classmethod
     def of(
-        cls, text: str, taken: Set[str], own: tuple[str, str] | None = None
+        cls, text: str, taken: Set[str], title: Callable[[str], str] | None = None
     ) -> OpModule:
-        """A module from its text.
-
-        `own` is the function of an op that is no core op, and its name in a file; what
-        it calls gets a name that nobody else's functions have.
+        """A module from its text; `title` gives the functions of a module that is not
+        ours names that nobody else's have.
         """
         tree = ast.parse(text)
         imports = imports_of(tree)
         other = {}
-        if own is not None:
-            maker = own[1].partition("_")[0]
+        if title is not None:
             for node in tree.body:
                 if isinstance(node, ast.FunctionDef):
-                    node.name, old = f"_{maker}_{node.name.strip('_')}", node.name
-                    node.name = own[1] if old == own[0] else node.name
+                    node.name, old = title(node.name), node.name
                     other[old] = node.name
         for name in imports.keys() & taken:
             other[name] = f"{name}_"  # no name of a graph ends so
@@ -185,16 +215,25 @@ class OpModule:
 
     def closure(self, name: str) -> list[ast.AST]:
         """The source of a name, and those of the functions that it calls."""
-        found: dict[str, ast.AST] = {}
+        return [source.tree for source in self.reached(name)]
+
+    def reached(self, name: str) -> list[OpSource]:
+        """A source, and those of the functions that it calls."""
+        found: dict[str, OpSource] = {}
         todo = [name]
         while todo:
             source = self.sources[todo.pop()]
-            tree = source.alias if source.function is None else source.function
-            assert tree is not None
             if source.name not in found:
-                found[source.name] = tree
-                todo += names_in(tree) & self.sources.keys()
+                found[source.name] = source
+                todo += names_in(source.tree) & self.sources.keys()
         return list(found.values())
+
+
+def _problem(source: OpSource, *, of_its_own: bool) -> str:
+    """What a file can't hold of a source that is not ours."""
+    if source.decorated and not of_its_own:
+        return "a decorator"
+    return "" if source.function is None else unwritable(source.function)
 
 
 class _Renamed(ast.NodeTransformer):
@@ -229,11 +268,14 @@ def _sources(tree: ast.Module) -> dict[str, OpSource]:
     for node in tree.body:
         match node:
             case ast.FunctionDef(name=name, decorator_list=marks):
-                inline = any(
-                    isinstance(m, ast.Name) and m.id == "inline" for m in marks
-                )
+                inline = [isinstance(m, ast.Name) and m.id == "inline" for m in marks]
                 node.decorator_list = []
-                result[name] = OpSource(name, function=node, inline=inline)
+                result[name] = OpSource(
+                    name,
+                    function=node,
+                    inline=any(inline),
+                    decorated=not all(inline),
+                )
             case ast.Assign(
                 targets=[ast.Name(id=name)], value=ast.Attribute() as value
             ):

@@ -75,9 +75,11 @@ class Carried:
     def _add(self, name: str, done: dict[str, ast.FunctionDef]) -> None:
         if name in done:
             return
+        function = done[name] = self.cut(name).function  # helpers may call each other
         for helper in self._helpers(name):
             self._add(helper, done)
-        done[name] = renamed(self.cut(name).function, self.titles)
+        del done[name]
+        done[name] = renamed(function, self.titles)
 
     def cut(self, name: str) -> Cut:
         if name not in self.cuts:

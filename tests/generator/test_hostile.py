@@ -57,7 +57,7 @@ def names_of_nodes() -> Data:
     """A node for every name that a node may have, each used twice."""
     nodes: Data = {}
     last = "start"
-    names = {*RESERVED, *op_names(), *TEMPLATE, *LOCALS, "Exception", "BaseException"}
+    names = {*RESERVED, *op_names(), *TEMPLATE, *LOCALS}
     for name in sorted(names - {"relu", "linear"}):
         nodes[name] = {"op": "add", "a": last, "b": last}
         last = name

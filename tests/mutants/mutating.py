@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from mutants import structure, values
+from mutants import extremes, structure, values
 from mutants.finding import Data
 
 TESTS = Path(__file__).parents[1]
@@ -17,6 +17,7 @@ BASES = [
     *sorted((TESTS / "models").glob("*.json")),
     TESTS / "spec" / "golden.json",
     TESTS.parent / "blox" / "demo_data" / "graph.json",
+    *[TESTS / "mutants" / "many_ops.json"] * 3,
 ]
 SMALL = {
     "minilm": {"vocab": 50, "width": 8, "depth": 2, "heads": 2, "hidden": 16,
@@ -53,7 +54,15 @@ KINDS: list[Callable[[Data, random.Random], None]] = [
     structure.a_node_between,
     structure.a_node_between,
     structure.an_output,
+    *extremes.KINDS,
 ]
+LAST = (
+    values.a_dropped_field,
+    extremes.an_extreme,
+    extremes.an_extreme_anywhere,
+    extremes.a_nested_list,
+    extremes.a_body,
+)
 
 
 @cache
@@ -77,6 +86,6 @@ def mutant(seed: int) -> Data:
             if json.dumps(changed) != json.dumps(data):  # order and types count
                 data = changed
                 break
-        if kind is values.a_dropped_field:
+        if kind in LAST:
             break  # the others count on what is always there
     return data

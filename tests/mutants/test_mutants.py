@@ -51,7 +51,7 @@ def test_every_kind_of_change_happens() -> None:
 
     for kind in KINDS:
         changed = 0
-        for seed in range(30):
+        for seed in range(60):
             text = base(BASES[seed % len(BASES)])
             data = json.loads(text)
             kind(data, random.Random(seed))

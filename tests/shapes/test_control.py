@@ -134,3 +134,19 @@ def test_a_weak_number_as_a_carry_takes_the_type_of_the_next() -> None:
     nodes = {"c": node, "y": {"op": "add", "a": "x", "b": "c"}}
     graph = Graph.parse(spec(nodes, inputs=INPUTS, functions={"f": body}))
     assert bx.validate(graph).errors == []
+
+
+@pytest.mark.parametrize("op", ["scan", "while_loop"])
+def test_a_number_does_not_turn_an_integer_carry_into_a_float(op: str) -> None:
+    """`0` is an int32 from the start, and what 1.5 makes of it a weak float32."""
+    body = function({"s": {"op": "add", "a": "x", "b": 1.5}}, {"x": "s"})
+    less = function({"l": {"op": "less", "a": "x", "b": 9}}, "l")
+    node: Data = {"op": "scan", "function": "f", "carry": {"x": 0}, "length": 3}
+    if op == "while_loop":
+        node = {"op": op, "cond": "g", "body": "f", "carry": {"x": 0}}
+    nodes = {"c": node, "y": {"op": "add", "a": "x", "b": "c"}}
+    functions = {"f": body, "g": less}
+    graph = Graph.parse(spec(nodes, inputs=INPUTS, functions=functions))
+    (found,) = bx.validate(graph).errors
+    assert found.path == "main.c.carry.x"
+    assert "int32[], found float32[]" in found.message

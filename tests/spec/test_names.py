@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import keyword
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from blox.schema.names import BUILTINS, GENERATED, MAX_NAME, Name, PublicName, is_name
+import blox
+from blox.codegen.allowlist import BASE
+from blox.codegen.library.allowed import Allowed, imports_of
+from blox.schema.names import (
+    BUILTINS,
+    GENERATED,
+    MAX_NAME,
+    RESERVED,
+    Name,
+    PublicName,
+    is_name,
+)
+
+OPS = Path(blox.__file__).parent / "ops"
 
 NAMES: TypeAdapter[str] = TypeAdapter(Name)
 PUBLIC: TypeAdapter[str] = TypeAdapter(PublicName)
@@ -48,7 +63,7 @@ def test_public_names_shadow_nothing(text: str) -> None:
 
 
 def test_the_frozen_builtins_are_those_of_this_python() -> None:
-    ours = {n for n in dir(builtins) if n.islower() and is_name(n)}
+    ours = {n for n in dir(builtins) if is_name(n)}
     assert ours - BUILTINS <= {"aiter", "anext", "copyright", "credits"}
 
 
@@ -60,3 +75,13 @@ def test_a_name_is_an_identifier(text: str) -> None:
         assert not keyword.iskeyword(text)
         assert f"{text}_".isidentifier()
         assert not is_name(f"{text}_")  # so that a generated `relu_` can't collide
+
+
+def test_what_every_file_speaks_of_is_reserved() -> None:
+    """A node of such a name would hide it, a function of such a name take its place."""
+    sources = [ast.parse(file.read_text("utf-8")) for file in OPS.glob("*.py")]
+    tail = ast.parse((OPS / "tail.py").read_text("utf-8"))
+    spoken_of = Allowed.of([tail], imports_of(tail))
+    builtin = Allowed.of(sources, {}).builtins
+    names = {*spoken_of.imports, *builtin, *BASE.imports, *BASE.builtins}
+    assert {n for n in names if is_name(n)} <= RESERVED

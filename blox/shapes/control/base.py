@@ -149,7 +149,7 @@ class Control(Generic[Node]):
                 dtype = jnp.promote_types(before.dtype, after.dtype)
                 carry[name] = self.values.array(before.shape or (), dtype)
                 again = True
-            elif not (same and after.weak):
+            else:
                 self.fault(
                     "expected the next carry to be as the one before, "
                     f"{before}, found {after}",
