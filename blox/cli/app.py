@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from typing import Annotated, Any
@@ -60,7 +61,9 @@ class LazyGroup(TyperGroup):
 
         tolerant_streams()
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _say_warning
+                return super().invoke(ctx)
         except (BloxError, OSError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
@@ -73,6 +76,11 @@ class LazyGroup(TyperGroup):
                 raise
             say(f"blox: {printable(fault)}", err=True)
             raise typer.Exit(FINDINGS) from None
+
+
+def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A line without the place in Python where it came up."""
+    say(f"blox: warning: {printable(str(message))}", err=True)
 
 
 def command(name: str, function: Callable[..., None] | typer.Typer) -> Any:

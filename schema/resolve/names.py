@@ -62,11 +62,14 @@ def check_names(graph: Content, report: Report) -> None:
                 "use attributes of the graph, or call it from another entry",
             )
         for name, given in function.inputs.items():
-            if given.shape is None or given.dtype is None:
+            lacking = [p for p in ("shape", "dtype") if getattr(given, p) is None]
+            if lacking:
                 report.error(
                     "entry-input",
                     f"{entry}.inputs.{name}",
-                    "expected a shape and a dtype, as this is an input of an entry",
+                    "expected a shape and a dtype, as this is an input of an entry, "
+                    f"found no {' and no '.join(lacking)}",
+                    "write {'shape': ['batch', 8], 'dtype': 'float'}, or what is meant",
                 )
 
 

@@ -277,3 +277,16 @@ def test_import_refuses_what_is_no_checkpoint_and_keeps_what_is(
 def test_canonical_text_of_the_demo_is_what_is_shipped(digits: Path) -> None:
     text = (digits / "graph.json").read_text()
     assert to_json(from_bytes(text.encode())) == text
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_a_line(
+    digits: Path, tmp_path: Path, blox: Callable[..., Any]
+) -> None:
+    spec = digits / "graph.json"
+    spec.write_text(spec.read_text().replace('"blocks_act"', '"acted"'))
+    ran = blox("export", "hf", digits, tmp_path / "out")
+    lines = ran.err.splitlines()
+    assert lines[0].startswith("blox: warning: expected weights of the Graph sha256:")
+    assert lines[1].startswith("blox: attributes: expected the attributes of a BERT, ")
+    assert (ran.code, len(lines)) == (1, 2)

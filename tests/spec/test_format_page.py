@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from blox.schema import diagnostics as errors
-from blox.schema import expressions, fields, limits, literals, names
+from blox.schema import (
+    expressions,
+    fields,
+    from_bytes,
+    limits,
+    literals,
+    names,
+    to_json,
+)
 from blox.schema.parse import reader
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
@@ -51,3 +59,16 @@ def test_limits(row: str, value: str) -> None:
 
 def test_the_grammar_of_names() -> None:
     assert names.NAME.replace("?:", "") in PAGE
+
+
+def test_the_whole_graph_of_the_page() -> None:
+    text = PAGE.split("```json\n")[1].split("```")[0]
+    graph = from_bytes(text.encode())
+    assert to_json(graph) == text
+    found = {path: leaf.shape for path, leaf in graph.program().leaves().items()}
+    assert found == {
+        "up.kernel": (4, 16),
+        "up.bias": (16,),
+        "down.kernel": (16, 2),
+        "down.bias": (2,),
+    }

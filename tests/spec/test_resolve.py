@@ -327,7 +327,11 @@ def test_bounds_and_constraints() -> None:
     ("change", "why"),
     [
         ({"shape": None}, "entry-input main.inputs.x: expected a shape and a dtype"),
-        ({"dtype": None}, "entry-input main.inputs.x: expected a shape and a dtype"),
+        (
+            {"dtype": None},
+            "entry-input main.inputs.x: expected a shape and a dtype, as this is an "
+            "input of an entry, found no dtype; write {'shape': ['batch', 8], ",
+        ),
     ],
 )
 def test_entries_are_typed(change: Data, why: str) -> None:
