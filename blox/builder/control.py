@@ -101,8 +101,11 @@ class ControlMethods(LoopMethods):
         picks, of the first or the last one where it lies outside. All take `inputs` and
         return outputs that are alike.
         """
-        if not functions:
-            self._writer.fault(f"{name}.branches", "expected a function, found none")
+        if not isinstance(functions, Sequence) or not functions:
+            found = type(functions).__name__ if functions else "none"
+            self._writer.fault(
+                f"{name}.branches", f"expected a list of functions, found {found}"
+            )
         w, signature = prepare(self._writer, name, functions[0])
         groups = by_name(w, name, inputs=inputs)
         data = node_data(w, name, signature, groups, {})

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 
 from blox.schema import Graph, ModelError, Report, SpecError
 from blox.schema.content import FORMAT
-from blox.schema.diagnostics import Diagnostic
+from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.expressions import ExpressionError, evaluate
 from blox.shapes.check import check_shapes
 
@@ -149,6 +149,12 @@ class GraphBuilder:
                 hint = f'b.entry({name}=bx.Input(["batch", ...]))'
                 raise _fault(
                     f"{signature.name}.inputs.{name}", "expected its declaration", hint
+                )
+            if not isinstance(inputs[name], Input):
+                raise _fault(
+                    f"{signature.name}.inputs.{name}",
+                    f"expected a bx.Input, found {quote(inputs[name])}",
+                    'bx.Input(["batch", 8]), or of another shape',
                 )
             if name not in signature.inputs:
                 raise _fault(

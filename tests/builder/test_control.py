@@ -125,8 +125,8 @@ def test_switch() -> None:
         found, _ = bx.build(graph)(params, x, jnp.int32(i))
         np.testing.assert_allclose(found, expected, rtol=1e-6)
     for function, text in (
-        (other, "other.pick: expected all branches to give one out, found"),
-        (none, "none.pick.branches: expected a function, found none"),
+        (other, "other.pick: expected all branches to give the same out, found"),
+        (none, "none.pick.branches: expected a list of functions, found none"),
     ):
         with pytest.raises((bx.SpecError, bx.ModelError), match=text):
             bx.GraphBuilder("picks").entry(**inputs)(function)

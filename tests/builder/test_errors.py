@@ -126,6 +126,11 @@ def branch(f: F, x: V) -> V:
     return f.repeat("h", narrow, count=2, carry={"x": x}) if x else x
 
 
+def one_branch(f: F, x: V) -> Any:
+    given: Any = narrow
+    return f.switch("s", f.arange("i", stop=1), given, inputs={"x": x})
+
+
 def plus(f: F, x: Any) -> Any:
     return x + 1
 
@@ -268,6 +273,10 @@ def declared(f: F, x: V) -> V:
             "value; use f.where or f.cond; an optional input goes to an operand that "
             "is optional, or to f.default",
         ),
+        (
+            one_branch,
+            "one_branch.s.branches: expected a list of functions, found function",
+        ),
         *(
             (
                 function,
@@ -371,3 +380,13 @@ def test_a_failed_entry_leaves_nothing_behind() -> None:
     assert list(b.graph().functions) == ["narrow"]
     with pytest.raises(bx.SpecError, match="at least one entry"):
         bx.GraphBuilder("empty").graph()
+
+
+def test_an_input_that_is_no_declaration() -> None:
+    given: Any = ["batch"]
+    with pytest.raises(bx.SpecError) as caught:
+        bx.GraphBuilder("model").entry(narrow, x=given)
+    assert str(caught.value) == (
+        "narrow.inputs.x: expected a bx.Input, found ['batch']; bx.Input([\"batch\", 8]), "
+        "or of another shape"
+    )

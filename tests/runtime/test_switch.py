@@ -186,10 +186,10 @@ def test_branches_that_differ() -> None:
         "main.s: expected takes and plain to have the same inputs"
     ]
     (shape,) = faults(switch("top", "plain"), top=fn({"y": node("max")}))
-    assert shape.startswith("main.s: expected all branches to give one x, found ")
+    assert shape.startswith("main.s: expected all branches to give the same x, found ")
     whole = fn({"y": node("astype", dtype="int32")})
     (dtype,) = faults(switch("plain", "whole"), whole=whole)
-    assert dtype.startswith("main.s: expected all branches to give one x, found ")
+    assert dtype.startswith("main.s: expected all branches to give the same x, found ")
 
 
 def test_an_index_that_is_none() -> None:

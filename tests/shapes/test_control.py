@@ -92,7 +92,7 @@ def scan(name: str, **more: Any) -> Data:
                 "inputs": {"x": "x"},
             },
             "",
-            "expected all branches to give one x, found float32[n, 8] and float32[n, 4]",
+            "expected all branches to give the same x, found float32[n, 8] and float32[n, 4]",
         ),
         (
             {"op": "repeat", "function": "half", "count": 4, "carry": {"x": "x"}},

@@ -33,7 +33,7 @@ def branches(node: Control[Any]) -> Rule:
                 old.dtype != new.dtype and not (old.weak or new.weak)
             ):
                 node.fault(
-                    f"expected all branches to give one {name}, found {old} and {new}"
+                    f"expected all branches to give the same {name}, found {old} and {new}"
                 )
                 found[at] = node.values.lost()
             elif old.weak:

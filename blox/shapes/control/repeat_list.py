@@ -36,7 +36,7 @@ def rule(node: Control[RepeatList]) -> Rule:
             known = not (old.unknown or out.unknown)
             if known and old.shape != out.shape:
                 node.fault(
-                    f"expected all copies to give one {name}, found {old} and {out}"
+                    f"expected all copies to give the same {name}, found {old} and {out}"
                 )
         if alike and carry == before:
             break  # so it goes on
