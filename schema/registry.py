@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from .deferred import Deferred, made
-from .op import Op
+from .op import Op, ScopeOp
 from .ops.index import FAMILIES
 
 CUSTOM = re.compile(r"[a-z][a-z0-9_]*:[a-z][a-z0-9_]*(@([2-9]|[1-9][0-9]{1,5}))?")
@@ -108,6 +108,16 @@ def op_class(key: str) -> type[Op] | None:
     """The spec class of an op, None where there is none of that name."""
     found = definition(key)
     return None if found is None else found.op_class
+
+
+def families() -> list[str]:
+    """The families of ops that compute by a function of `blox.ops`; those of the others
+    run functions of the Graph."""
+    return [
+        family
+        for family, keys in FAMILIES.items()
+        if not any(issubclass(_CORE[key].op_class, ScopeOp) for key in keys)
+    ]
 
 
 def classes(module: str) -> dict[str, type[Op]]:

@@ -1,13 +1,13 @@
-"""The tables of docs/ops/control.md: which functions a control op runs, and how."""
+"""The tables of control and loops in docs/ops: which functions an op runs, and how."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any, get_origin
 
 from blox.schema.callee import Callee
 from blox.schema.op import ScopeOp
-from blox.schema.ops import control
 
 
 def table(cls: type[ScopeOp]) -> Iterator[str]:
@@ -24,7 +24,8 @@ def table(cls: type[ScopeOp]) -> Iterator[str]:
 
 def _kinds(cls: type[ScopeOp]) -> list[type[ScopeOp]]:
     """The classes behind one op of a file."""
-    found = [getattr(control, name) for name in vars(control)]
+    module = import_module(cls.__module__)
+    found = [getattr(module, name) for name in vars(module)]
     return [
         c
         for c in found

@@ -15,8 +15,7 @@ from blox.codegen.nodes import names_in
 from blox.io.generate import read
 from blox.ops.agreement import default_faults, disagreements
 from blox.schema.op import Op, ScopeOp
-from blox.schema.ops.index import FAMILIES
-from blox.schema.registry import definition, op_class, op_names
+from blox.schema.registry import definition, families, op_class, op_names
 
 
 def missing() -> list[str]:
@@ -28,7 +27,7 @@ def missing() -> list[str]:
     defaults are those of the class.
     """
     faults = [f"{name}: {fault}" for name in op_names() for fault in _faults(name)]
-    for family in FAMILIES.keys() - {"control"}:
+    for family in families():
         faults += [f"{family}: {fault}" for fault in not_carried(read(family))]
     return faults + _met_twice()
 
@@ -37,7 +36,7 @@ def _met_twice() -> list[str]:
     """Functions of two families that have one name, though a file may hold both."""
     homes: dict[str, str] = {}
     faults = []
-    for family in [*(f for f in FAMILIES if f != "control"), "keys", "state"]:
+    for family in [*families(), "keys", "state"]:
         for node in ast.parse(read(family)).body:
             if isinstance(node, ast.FunctionDef):
                 other = homes.setdefault(node.name, family)

@@ -58,12 +58,13 @@ def generated() -> Iterator[tuple[str, Callable[[], str]]]:
     """The rows of `GENERATED`."""
     from blox.dev import builder_methods, diagnostic_docs, op_docs
     from blox.schema.ops.index import FAMILIES
+    from blox.schema.registry import families
     from blox.schema.release import json_schema, lock
 
     yield INDEX, op_index
     methods = "blox/builder/op_methods"
     yield f"{methods}/__init__.py", builder_methods.index_text
-    for family in builder_methods.families():
+    for family in families():
         yield f"{methods}/{family}.py", partial(builder_methods.module_text, family)
     for path, schema in json_schema.paths().items():
         yield path, partial(_json, schema)

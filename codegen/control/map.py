@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ...schema.ops.control import Map
+from ...schema.ops.loops import Map
 from ...schema.resolve.program import Step
 from ..nodes import call, literal, name, subscript
 from ..writer import Writer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ...schema.ops.control import RepeatList
+from ...schema.ops.loops import RepeatList
 from ...schema.resolve.program import Step
 from ..nodes import annotated, assign, call, literal, name
 from ..writer import Writer

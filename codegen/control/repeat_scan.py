@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...schema.ops.control import RepeatScan
+from ...schema.ops.loops import RepeatScan
 from ...schema.resolve.program import Step
 from ..nodes import literal
 from ..writer import Writer

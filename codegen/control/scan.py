@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ...schema.ops.control import RepeatScan, Scan
+from ...schema.ops.loops import RepeatScan, Scan
 from ...schema.resolve.program import Arg, Step
 from ..nodes import assign, call, dotted, literal, name, subscript
 from ..writer import Writer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Set
 
-from ...schema.ops.control import WhileLoop
+from ...schema.ops.loops import WhileLoop
 from ...schema.resolve.program import Instance, Step
 from ..nodes import (
     assign,

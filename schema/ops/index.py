@@ -50,12 +50,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "control": (
         "call",
-        "repeat",
-        "scan",
-        "map",
         "cond",
         "switch",
-        "while_loop",
     ),
     "conv": ("conv",),
     "creation": (
@@ -111,6 +107,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "isnan",
         "where",
         "default",
+    ),
+    "loops": (
+        "repeat",
+        "scan",
+        "map",
+        "while_loop",
     ),
     "norm": (
         "layer_norm",

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from blox.ops.keys import fold_in
-from blox.schema.ops.control import RepeatList
+from blox.schema.ops.loops import RepeatList
 from blox.schema.resolve.program import Step
 
 from ..context import lacking

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blox.schema.ops.control import RepeatScan
+from blox.schema.ops.loops import RepeatScan
 from blox.schema.resolve.program import Step
 
 from ..trees import Act

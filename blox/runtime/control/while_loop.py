@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from blox.ops.keys import fold_in
 from blox.ops.state import kept, merge
-from blox.schema.ops.control import WhileLoop
+from blox.schema.ops.loops import WhileLoop
 from blox.schema.resolve.program import Step
 
 from ..trees import Act, Context, Env, Outputs, Params, State, Value

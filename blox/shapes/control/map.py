@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blox.schema.ops.control import Map
+from blox.schema.ops.loops import Map
 
 from .base import Control, Rule
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blox.schema.ops.control import RepeatList
+from blox.schema.ops.loops import RepeatList
 
 from ..values import Value
 from .base import Control, Rule

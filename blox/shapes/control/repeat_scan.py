@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blox.schema.ops.control import RepeatScan
+from blox.schema.ops.loops import RepeatScan
 
 from .base import Control, Rule
 from .scan import scanned

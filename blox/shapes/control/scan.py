@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from blox.schema.ops.control import RepeatScan, Scan
+from blox.schema.ops.loops import RepeatScan, Scan
 
 from .base import Control, Rule
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from blox.schema.ops.control import WhileLoop
+from blox.schema.ops.loops import WhileLoop
 
 from .base import Control, Rule
 

@@ -1,0 +1,204 @@
+"""Loops and maps: nodes that run a function of the Graph again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+from pydantic import ModelWrapValidatorHandler, model_validator
+
+from ..callee import Callee, Group, Layout, Returns
+from ..deferred import ScopeOp
+from ..fields import Count, Int, Scalar, Size, TensorMap
+from ..names import Name
+from ..problems import Problem
+from .control import Attributes, Remat
+
+
+class Repeat(ScopeOp):
+    """`count` copies of a function one after another, each with its own parameters.
+
+    An output named as a carry is the next carry; all others are stacked on a leading
+    axis. `inputs` are the same for every copy, `xs` give one slice of their leading
+    axis (or one item of a literal list) per copy, `index` names the input that gets the
+    step.
+    With `scan` the parameters are stacked and the loop is `jax.lax.scan`; without it
+    they are a list, the loop is unrolled, and a list in `attributes` cycles.
+    """
+
+    op: Literal["repeat"] = "repeat"
+    function: Name
+    count: Count
+    carry: TensorMap = {}
+    xs: TensorMap = {}
+    inputs: TensorMap = {}
+    index: Name | None = None
+    attributes: dict[Name, Scalar | list[Scalar]] = {}
+    scan: bool = True
+    remat: Remat | None = None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _by_scan(cls, data: Any, handler: ModelWrapValidatorHandler[Repeat]) -> Repeat:
+        """One op of a file is two ops here: they run, and keep arrays, in two ways."""
+        if cls is not Repeat:
+            return handler(data)
+        scan = data.get("scan", True) if isinstance(data, dict) else True
+        return (RepeatList if scan is False else RepeatScan).model_validate(data)
+
+
+class RepeatScan(Repeat):
+    """A `repeat` with `scan`: parameters are stacked, the loop is `jax.lax.scan`."""
+
+    CONTROL: ClassVar[str] = "repeat_scan"
+
+    def callees(self) -> tuple[Callee, ...]:
+        return (_repeated(self, "stacked"),)
+
+    def problems(self) -> Iterator[Problem]:
+        for name, value in self.attributes.items():
+            if isinstance(value, list):
+                yield Problem(
+                    f"attributes.{name}",
+                    "a list cycles over unrolled copies; expected a number under scan, "
+                    "found a list",
+                )
+
+
+class RepeatList(Repeat):
+    """A `repeat` without `scan`: parameters are a list, the loop is unrolled."""
+
+    CONTROL: ClassVar[str] = "repeat_list"
+
+    def callees(self) -> tuple[Callee, ...]:
+        return (_repeated(self, "listed"),)
+
+    def problems(self) -> Iterator[Problem]:
+        for name, value in self.attributes.items():
+            if value == []:
+                message = "expected at least one value, found none"
+                yield Problem(f"attributes.{name}", message)
+
+
+def _repeated(op: Repeat, layout: Layout) -> Callee:
+    return Callee(
+        "function",
+        op.function,
+        copies=op.count,
+        layout=layout,
+        runs=op.count,
+        takes=("carry", "xs", "inputs", "index"),
+        index=op.index,
+        returns="the carry",
+        literals=True,
+    )
+
+
+class Scan(ScopeOp):
+    """`jax.lax.scan` of a function over `axis` of its xs; all steps share parameters.
+
+    An output named as a carry is the next carry; all others are stacked on `axis`.
+    `length` is needed where there are no xs; `index` names the input that gets the
+    step.
+    """
+
+    CONTROL: ClassVar[str] = "scan"
+
+    op: Literal["scan"] = "scan"
+    function: Name
+    carry: TensorMap = {}
+    xs: TensorMap = {}
+    inputs: TensorMap = {}
+    index: Name | None = None
+    length: Count | None = None
+    axis: Int = 0
+    reverse: bool = False
+    attributes: Attributes = {}
+    remat: Remat | None = None
+
+    def callees(self) -> tuple[Callee, ...]:
+        takes: tuple[Group, ...] = ("carry", "xs", "inputs", "index")
+        return (
+            Callee(
+                "function",
+                self.function,
+                runs=self.length,
+                takes=takes,
+                index=self.index,
+                returns="the carry",
+            ),
+        )
+
+    def problems(self) -> Iterator[Problem]:
+        if not self.xs and self.length is None:
+            yield Problem("", "expected xs or a length, found neither")
+
+
+class Map(ScopeOp):
+    """`jax.vmap` of a function over `axis` of its xs.
+
+    With a `count` every lane has its own parameters, stacked on a leading axis
+    (experts); without one all lanes share them. Outputs are stacked on `axis`.
+    """
+
+    CONTROL: ClassVar[str] = "map"
+
+    op: Literal["map"] = "map"
+    function: Name
+    xs: TensorMap = {}
+    inputs: TensorMap = {}
+    count: Size | None = None
+    axis: Int = 0
+    attributes: Attributes = {}
+
+    def callees(self) -> tuple[Callee, ...]:
+        return (
+            Callee(
+                "function",
+                self.function,
+                copies=self.count,
+                layout="one" if self.count is None else "stacked",
+                runs=self.count,
+                takes=("xs", "inputs"),
+            ),
+        )
+
+    def problems(self) -> Iterator[Problem]:
+        if not self.xs and self.count is None:
+            yield Problem("", "expected xs or a count, found neither")
+
+
+class WhileLoop(ScopeOp):
+    """`jax.lax.while_loop`: repeats `body` on the carry while `cond` of it holds.
+
+    `cond` returns one boolean scalar, `body` the next carry, by name; `inputs` are the
+    same at every step. After `max_steps` it ends in any case. It has no reverse-mode
+    gradient: a loop with a known number of steps is a `scan` with a `length`.
+    """
+
+    CONTROL: ClassVar[str] = "while_loop"
+
+    op: Literal["while_loop"] = "while_loop"
+    cond: Name
+    body: Name
+    carry: TensorMap
+    inputs: TensorMap = {}
+    max_steps: Size | None = None
+
+    def callees(self) -> tuple[Callee, ...]:
+        takes: tuple[Group, ...] = ("carry", "inputs")
+
+        def part(role: str, function: str, returns: Returns) -> Callee:
+            return Callee(
+                role,
+                function,
+                role=role,
+                runs=self.max_steps,
+                takes=takes,
+                returns=returns,
+            )
+
+        return (
+            part("cond", self.cond, "one value"),
+            part("body", self.body, "only the carry"),
+        )
