@@ -8,6 +8,7 @@ from typing import Any
 from blox.schema import Graph, WeightsError
 from blox.schema.diagnostics import Diagnostic, quote
 from blox.weights import Headers
+from blox.weights.dtypes import FLOATING
 
 from .match import castable, fit
 from .model import again_if_changed, read_model
@@ -114,9 +115,9 @@ def _floating(dtype: Any, *, x64: bool) -> Any:
 
     try:
         target = jnp.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError):
         target = None
-    if target is None or not jnp.issubdtype(target, jnp.floating):
+    if target is None or target.name not in FLOATING:
         wanted = "expected a floating dtype such as 'bfloat16'"
         raise WeightsError(
             Diagnostic("weights-dtype", "dtype", f"{wanted}, found {quote(dtype)}")

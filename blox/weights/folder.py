@@ -8,7 +8,6 @@ of one save, at a moment between the two looks; otherwise the reading is repeate
 
 from __future__ import annotations
 
-import os
 import stat
 import time
 from collections.abc import Callable
@@ -27,9 +26,7 @@ T = TypeVar("T")
 _ATTEMPTS = 200
 _PAUSE = 0.0005
 """Seconds; grows with the attempts, 10 seconds in all."""
-_HELD = 64 if os.name == "posix" else 0
-"""Files that stay open while they are read; Windows would not let a save replace them.
-Of others the state is compared when they are opened again."""
+_MAX_HELD = 64
 
 
 class _Look(NamedTuple):
@@ -44,6 +41,19 @@ class _Look(NamedTuple):
         return self.path, self.identity, str(self.fault or "")
 
 
+def held() -> int:
+    """How many files stay open while they are read; Windows would not let a save replace
+    them, and others need descriptors, too. Of further ones the state is compared when
+    they are opened again."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    unlimited = allowed == resource.RLIM_INFINITY
+    return _MAX_HELD if unlimited else min(_MAX_HELD, allowed // 4)
+
+
 class Folder:
     """The files of a model in the folder `path`.
 
@@ -55,7 +65,7 @@ class Folder:
         self.path = path
         self.log = read_log(path)
         self._seen: dict[str, _Look] = {}
-        self._opened = 0
+        self._free = held()
 
     def locate(self, name: str) -> Path | None:
         """The file that is `name` of the model; None if there is none.
@@ -75,8 +85,8 @@ class Folder:
         if source.identity != look.identity:
             found = "expected one file, found another a moment later"
             refuse(CHANGED, shown(name), found, "load again")
-        self._opened += 1
-        if self._opened > _HELD:
+        self._free -= 1
+        if self._free < 0:
             source.release()
         return source
 

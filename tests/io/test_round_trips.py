@@ -129,10 +129,13 @@ def test_dtype_casts_trainable_floats_only(tmp_path: Path) -> None:
     [
         ("int8", "dtype: expected a floating dtype such as 'bfloat16', found 'int8'"),
         ("nonsense", "expected a floating dtype such as 'bfloat16', found 'nonsense'"),
+        (("f4", -1), "expected a floating dtype such as 'bfloat16', found .'f4', -1"),
+        ("longdouble", "expected a floating dtype such as 'bfloat16', found 'longdo"),
+        ("float4_e2m1fn", "dtype: expected a floating dtype such as 'bfloat16', found"),
         ("float64", "expected at most 32 bits per value, found float64; jax.config"),
     ],
 )
-def test_dtypes_that_are_refused(tmp_path: Path, dtype: str, text: str) -> None:
+def test_dtypes_that_are_refused(tmp_path: Path, dtype: Any, text: str) -> None:
     graph = layered(scan=True)
     bx.save(tmp_path / "m", graph, init(graph))
     with pytest.raises(bx.WeightsError, match=text):

@@ -23,6 +23,23 @@ def few_descriptors() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, old)
 
 
+@pytest.mark.parametrize(("limit", "held"), [(64, 16), (1024, 64), (-1, 64)])
+def test_files_that_stay_open(
+    limit: int, held: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of few descriptors most are left to others: imports need some."""
+    resource = pytest.importorskip("resource", reason="POSIX's limits")
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    tensors = {f"h.{i}": np.full(16, i, np.float32) for i in range(COUNT)}
+    save_flat(tmp_path, tensors, metadata={}, max_shard_size=64)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limit, limit))
+    before = len(os.listdir("/dev/fd"))
+    headers = read_headers(tmp_path)
+    # The index is one of them, and closed once it was read.
+    assert len(os.listdir("/dev/fd")) == before + held - 1
+    assert len(load_arrays(headers)) == COUNT
+
+
 @pytest.mark.usefixtures("few_descriptors")
 def test_more_shards_than_descriptors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
