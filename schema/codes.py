@@ -78,7 +78,7 @@ GROUPS: dict[str, tuple[Code, ...]] = {
         Code("attribute", "attributes of an op that make no sense together or alone, or "
              "an attribute that the Graph doesn't have",
              '{"op": "transpose", "x": "x", "permutation": [0, 0]}'),
-        Code("expression", "an expression that is none, has no value, or speaks of what "
+        Code("expression", "an expression that is none, has no value, or names what "
              "isn't there", '{"op": "elu", "x": "x", "alpha": "$width"}'),
     ),
     "Names and entries": (

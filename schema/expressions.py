@@ -134,11 +134,11 @@ def _value(tree: ast.expr, values: Mapping[str, Any], kind: Kind) -> Any:
 
 def _bounded(value: Any, kind: Kind) -> Any:
     if isinstance(value, bool):
-        raise ExpressionError("a number is expected, found a boolean")
+        raise ExpressionError("expected a number, found a boolean")
     if isinstance(value, complex):
         raise ExpressionError("a power of a negative number is no real number")
     if isinstance(value, float) and kind == "int":
-        raise ExpressionError(f"an integer is expected, found {value!r}")
+        raise ExpressionError(f"expected an integer, found {value!r}")
     if isinstance(value, (int, float)) and not (
         math.isfinite(value) and -INT64 <= value < INT64
     ):

@@ -76,6 +76,8 @@ def place(path: str) -> Path:
         size = len(os.fsencode(path))
     except UnicodeEncodeError:
         usage(f"{path}: expected a path of valid characters")
+    if not path:
+        usage("expected a path, found an empty text")
     if "\0" in path:
         usage(f"{path}: expected a path without a NUL")
     if size > LONGEST:

@@ -181,7 +181,7 @@ def read_graph(path: PathLike) -> Graph:
     if is_spec(place) or is_single(place):
         return parse_spec(spec_file(place))
     with spec_faults(place):
-        require_folder(place)
+        require_folder(place, weights=False)
         files, notes = read_folder(place, lambda f: (spec_of_folder(f), f.pending()))
     for diagnostic in notes:
         warnings.warn(str(diagnostic), stacklevel=2)

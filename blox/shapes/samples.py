@@ -52,7 +52,7 @@ class Sizes:
             elif is_expression(dim):
                 size = value_of(dim, {**values, **self.dims}, self.symbols)
                 if isinstance(size, int) and size < 0:
-                    raise ExpressionError(f"a size is expected, found {size}")
+                    raise ExpressionError(f"expected a size, found {size}")
                 found.append(size)
             else:
                 found.append(self.dims[dim])

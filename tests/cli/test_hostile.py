@@ -169,3 +169,22 @@ def test_faults_of_our_own_are_not_hidden(
     monkeypatch.setattr(bx, "generate", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         blox("codegen", digits)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("command", ["validate", "show", "codegen", "verify", "fmt"])
+def test_an_empty_path(blox: Callable[..., Any], command: str) -> None:
+    run = blox(command, "")
+    found = (run.code, run.out, run.err)
+    assert found == (2, "", "blox: expected a path, found an empty text\n")
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("command", ["validate", "show", "codegen"])
+def test_what_may_be_a_graph_alone(blox: Callable[..., Any], command: str) -> None:
+    run = blox(command, "file")
+    wanted = (
+        "expected a model folder, a Graph (*.json, *.msgpack) or a *.safetensors file"
+    )
+    assert run.code == 1
+    assert wanted in run.out + run.err
