@@ -23,8 +23,9 @@ _NODES = (
     ast.For, ast.Raise, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Call,
     ast.keyword, ast.Tuple, ast.List, ast.Dict, ast.BinOp, ast.UnaryOp, ast.BoolOp,
     ast.Compare, ast.IfExp, ast.Lambda, ast.Constant, ast.Starred, ast.GeneratorExp,
-    ast.ListComp, ast.DictComp, ast.comprehension, ast.JoinedStr, ast.FormattedValue,
-    ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
+    ast.ListComp, ast.SetComp, ast.DictComp, ast.comprehension, ast.JoinedStr,
+    ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+    ast.expr_context,
 )  # fmt: skip
 _IMPORTS = (ast.Import, ast.ImportFrom)
 BASE = Allowed(
@@ -156,11 +157,11 @@ class _Check:
                 value
             ):
                 return f"a new part of {ast.unparse(value)}"
-            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append"))):
+            case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append" | "insert"))):
                 return ""
             case ast.Expr(value=value) if not isinstance(value, ast.Constant):
                 return f"a bare {ast.unparse(value)}"
-            case ast.FormattedValue(value=value) if not isinstance(value, ast.Name):
+            case ast.FormattedValue(value=value) if not _is_dotted(value):
                 return f"{{{ast.unparse(value)}}} in an f-string"
         return "" if isinstance(node, _NODES) else type(node).__name__
 
@@ -180,6 +181,12 @@ class _Check:
         while isinstance(node, ast.Subscript | ast.Call | ast.Attribute):
             node = node.func if isinstance(node, ast.Call) else node.value
         return isinstance(node, ast.Name) and node.id not in self.modules
+
+
+def _is_dotted(node: ast.expr) -> bool:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
 
 
 def _line(tree: ast.Module, path: str) -> int:

@@ -99,8 +99,21 @@ def _refuse_wide(program: Program, floating: Any) -> None:
         raise ModelError(faults)
 
 
-_drawn = jax.jit(tail.drawn, static_argnames=("copies", "make", "shape", "dtype"))
-"""Compiled once for all arrays that are alike."""
+@partial(jax.jit, static_argnames=("copies", "make", "shape", "dtype"))
+def _drawn(
+    copies: tuple[str, ...],
+    make: Callable[..., Array],
+    key: Array,
+    shape: tuple[int, ...],
+    dtype: Any,
+) -> Array:
+    """An array with its copies; compiled once for all arrays that are alike."""
+    for copy in reversed(copies):
+        if copy == "*":
+            make = partial(tail.all_copies, make)
+        else:
+            make = partial(tail.one_copy, int(copy), make)
+    return make(key, shape, dtype)
 
 
 def _copies(leaf: Leaf, parts: tuple[str | int, ...]) -> list[str]:

@@ -18,6 +18,8 @@ from ..plan import dtype_node
 Path = tuple[str | int, ...]
 IN_FLOAT32 = "in_float32"
 """The function of `blox.ops.tail` for initialisers that calculate in 32 bits."""
+WIDE = frozenset({"int64", "uint64", "float64"})
+"""Dtypes that JAX has under x64 only."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ def tables(program: Program) -> Tables:
     statements: list[ast.stmt] = [annotated("SHAPES", "Params", _shapes(program.tree))]
     if stacked:
         statements.append(assign("STACKED", literal(stacked)))
-    statements.append(annotated("INIT", "dict[str, Any]", _dict(initialisers)))
+    statements.append(
+        annotated("INIT", "dict[str, Callable[..., Array]]", _dict(initialisers))
+    )
     if own:
         statements.append(annotated("DTYPES", "dict[str, Any]", _dict(own)))
     facts = {
@@ -65,8 +69,15 @@ def tables(program: Program) -> Tables:
         "STACKED": bool(stacked),
         "DTYPES": bool(own),
         "EXACT": any("." in key for key in (*initialisers, *own)),
+        "WIDE": any(group.leaf.dtype in WIDE for group in groups),
+        "NESTED": any(_levels(group) > 1 for group in groups),
     }
     return Tables(statements, facts)
+
+
+def _levels(group: Group) -> int:
+    """How many repeats lie around an array."""
+    return len(group.leaf.below) + sum(isinstance(p, int) for p in group.path)
 
 
 def groups_of(tree: Tree, path: Path = (), copies: int = 1) -> Iterator[Group]:

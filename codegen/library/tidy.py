@@ -27,6 +27,38 @@ def tidy(body: list[ast.stmt]) -> list[ast.stmt]:
     return _chained(body)
 
 
+def inlined(function: ast.FunctionDef) -> None:
+    """Puts `path` for `name` after `name = path`, here and in the functions inside.
+
+    A part of a module, as in `kind = jnp.floating`, likewise where one line reads it.
+    """
+    for inner in function.body:
+        if isinstance(inner, ast.FunctionDef):
+            inlined(inner)
+    for statement in list(function.body):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=target)], value=ast.Name(id=source)):
+                once = True
+            case ast.Assign(
+                targets=[ast.Name(id=target)],
+                value=ast.Attribute(value=ast.Name(id=source)),
+            ):
+                once = _count(function, target, ast.Load) == 1
+            case _:
+                continue
+        fixed = _count(function, target, ast.Store) == 1
+        if once and fixed and not _count(function, source, ast.Store):
+            function.body.remove(statement)
+            function.body = Folder({target: statement.value}).block(function.body)
+
+
+def _count(tree: ast.AST, name: str, context: type[ast.expr_context]) -> int:
+    return sum(
+        isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, context)
+        for n in ast.walk(tree)
+    )
+
+
 def _chained(body: list[ast.stmt]) -> list[ast.stmt]:
     """`y = a(x)` before `y = b(y)` or `return b(y)` as `b(a(x))`, where that is short."""
     result: list[ast.stmt] = []

@@ -98,7 +98,7 @@ def expression_doc(node: ast.expr, level: Level, chain: Chain = Chain.ROOT) -> D
             return parenthesized("(", Group(_comprehension(node)), ")", level)
         case ast.ListComp():
             return parenthesized("[", Group(_comprehension(node)), "]", level)
-        case ast.DictComp():
+        case ast.DictComp() | ast.SetComp():
             return parenthesized("{", Group(_comprehension(node)), "}", level)
         case ast.Slice():
             return _slice(node)

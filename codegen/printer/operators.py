@@ -44,7 +44,7 @@ ANY, CONDITION, NO_CONDITION, BIT_OR, FACTOR, PRIMARY, ATOM = 1, 2, 3, 7, 13, 16
 Operand: TypeAlias = tuple[ast.expr, bool]
 """A node, and whether it stands in parentheses."""
 Postfix: TypeAlias = ast.Attribute | ast.Call | ast.Subscript
-Comprehended: TypeAlias = ast.GeneratorExp | ast.ListComp | ast.DictComp
+Comprehended: TypeAlias = ast.GeneratorExp | ast.ListComp | ast.SetComp | ast.DictComp
 POSTFIX = (ast.Attribute, ast.Call, ast.Subscript)
 
 

@@ -64,7 +64,7 @@ def needs_parentheses(node: ast.expr) -> Needs:
             return Needs.NOTHING if wrapped else needs_parentheses(value)
         case ast.Tuple() | ast.List() | ast.Dict():
             return Needs.NOTHING
-        case ast.GeneratorExp() | ast.ListComp() | ast.DictComp():
+        case ast.GeneratorExp() | ast.ListComp() | ast.SetComp() | ast.DictComp():
             return Needs.NOTHING
         case _:
             return Needs.PARENTHESES
@@ -79,7 +79,9 @@ def own_brackets(node: ast.expr) -> bool | None:
             return bool(keys)
         case ast.Call():
             return bool(node.args or node.keywords)
-        case ast.Subscript() | ast.GeneratorExp() | ast.ListComp() | ast.DictComp():
+        case ast.Subscript() | ast.GeneratorExp() | ast.ListComp():
+            return True
+        case ast.SetComp() | ast.DictComp():
             return True
         case _:
             return None

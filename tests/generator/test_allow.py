@@ -110,7 +110,7 @@ def test_imports(line: str) -> None:
         "x.at[0].set(1)",
         "x.format(1)",
         "'{0.__class__}'.format(x)",
-        "f'{x.shape}'",
+        "f'{x.__class__}'",
         "f'{eval(1)}'",
         "f'{x!r:{y()}}'",
         "jax.pure_callback(x, x, x)",

@@ -9,7 +9,7 @@ Made by blox of sha256:681df52eed0719eabd121863c5a7a61222a32b5873979efb5f3d2c9cb
 
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
-from safetensors import safe_open
+from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
@@ -103,129 +103,87 @@ SHAPES: Params = {
     "experts": {"linear": {"kernel": (3, 4, 2), "bias": (3, 2)}},
 }
 STACKED = ["experts"]
-INIT: dict[str, Any] = {
+INIT: dict[str, Callable[..., Array]] = {
     "kernel": jax.nn.initializers.lecun_normal(),
     "bias": jax.nn.initializers.zeros,
 }
 
 
-def each_array(make: Callable[..., Array], tree: Any, path: str = "") -> Any:
-    """The tree with make(path, shape) in place of each shape."""
-    parts = path[1:].split(".")
-    starred = parts
-    path += ".*" * STACKED.count(".".join(starred))
+def each_array(make: Callable[..., Any], tree: Any, path: str = "") -> Any:
+    """The tree with make(path, shape) in place of each shape; * is an axis of copies."""
+    path += ".*" * STACKED.count(path[1:])
     if isinstance(tree, tuple):
         return make(path[1:], tree)
     return {k: each_array(make, t, f"{path}.{k}") for k, t in tree.items()}
 
 
-def drawn(
-    copies: Sequence[str], make: Any, key: Array, shape: tuple[int, ...], dtype: Any
-) -> Array:
-    """An array with its copies, outermost first: each folds its number into the key."""
-    if not copies:
-        array: Array = make(key, shape, dtype)
-        return array
+def all_copies(make: Any, key: Array, shape: tuple[int, ...], dtype: Any) -> Any:
+    """What `make` draws for copies on an axis: each folds its number into the key."""
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(shape[0]))
-    return jax.vmap(lambda key: drawn(copies[1:], make, key, shape[1:], dtype))(keys)
+    return jax.vmap(lambda key: make(key, shape[1:], dtype))(keys)
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise ValueError(f"dtype: expected a floating one, found {dtype}")
+    dtype = jnp.dtype(dtype)
+    enabled = dtype == jax.dtypes.canonicalize_dtype(dtype)
+    if not enabled or not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(f"dtype: expected a float that JAX has enabled, found {dtype}")
 
-    def draw(path: str, shape: tuple[int, ...]) -> Array:
-        names = path.split(".")
-        copies = [part for part in names if not part.isidentifier()]
-        names = [part for part in names if part.isidentifier()]
-        kind = jnp.dtype(dtype)
-        if kind != jax.dtypes.canonicalize_dtype(kind):
-            raise ValueError(f"{path}: expected at most 32 bits a value, found {kind}")
-        make = INIT[names[-1]]
-        make = partial(drawn, copies, make)
-        seed = jax.random.fold_in(key, zlib.crc32(".".join(names).encode()))
-        array: Array = make(seed, shape, kind)
-        return array
+    def draw(path: str, shape: tuple[int, ...]) -> Any:
+        name = path.replace(".*", "")
+        make = INIT[name.rpartition(".")[2]]
+        own = jax.random.fold_in(key, zlib.crc32(name.encode()))
+        for _ in range(path.count("*")):
+            make = partial(all_copies, make)
+        return make(own, shape, dtype)
 
-    params: Params = each_array(draw, SHAPES)
-    return params
+    return dict(each_array(draw, SHAPES))
 
 
-def stored_arrays(path: Path) -> dict[str, Array]:
+def stored_arrays(path: Path) -> dict[str, Any]:
     """The arrays of a file, or of params.safetensors or its shards in a folder."""
+    if (path / ".blox-commit.json").exists():
+        raise ValueError(f"{path}: expected a finished save, found .blox-commit.json")
+    file = path if path.is_file() else path / "params.safetensors"
     index = path / "params.safetensors.index.json"
-    files = [path if path.is_file() else path / "params.safetensors"]
-    if index.is_file() == files[0].is_file():
-        wanted = "params.safetensors or params.safetensors.index.json in it"
-        number = "both" if index.is_file() else "neither"
-        raise FileNotFoundError(f"{path}: expected {wanted}, found {number}")
-    places: dict[str, str] = {}
-    if index.is_file():
-        places = json.loads(index.read_text())["weight_map"]
-        files = [path / Path(name).name for name in dict.fromkeys(places.values())]
-    arrays: dict[str, Array] = {}
-    found: dict[str, str] = {}
-    for file in files:
-        stored: Any = partial(safe_open, framework="flax")(file)
-        for name in sorted(stored.keys()):
-            kind = stored.get_slice(name).get_dtype()
-            arrays[name] = stored.get_tensor(name)
-            if kind.endswith("64") and arrays[name].dtype.itemsize < 8:
-                raise ValueError(f"{name}: expected at most 32 bits, found {kind}")
-            found[name] = file.name
-    if index.is_file() and found != places:
+    if file.is_file() == index.is_file():
+        both = "both" if index.is_file() else "neither"
+        raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {both}")
+    if file.is_file():
+        return load_file(file)
+    places = json.loads(index.read_text())["weight_map"]
+    names = {Path(name).name for name in places.values()}
+    shards = {name: load_file(path / name) for name in sorted(names)}
+    pairs = [(key, name) for name, arrays in shards.items() for key in arrays]
+    if sorted(pairs) != sorted(places.items()):
         raise ValueError(f"{index}: expected the arrays of its files, found others")
-    return arrays
-
-
-def assembled(fetch: Any, stored: Any, path: str, shape: tuple[int, ...]) -> Any:
-    """An array whose copies may lie otherwise in the file: one by one, or on an axis."""
-    parts = path.split(".")
-    own = [p.partition(":")[0] for p in parts if p != "*"]
-    there = stored.get(".".join(p for p in parts if p.isidentifier()), own)
-
-    def find(
-        todo: Any, there: Any, name: str, index: Any, sizes: Any, shape: Any
-    ) -> Any:
-        if not todo:
-            return fetch(name[1:], (*sizes, *shape))[index]
-        part, *todo = todo
-        if part.isidentifier():
-            return find(todo, there[1:], f"{name}.{part}", index, sizes, shape)
-        numbered = "".join(there[:1]).isdigit()
-        n, *inner = shape
-        if not numbered:
-            return find(todo, there, name, (*index, slice(None)), (*sizes, n), inner)
-        every = [f"{name}.{i}" for i in range(n)]
-        copies = [find(todo, there[1:], one, index, sizes, inner) for one in every]
-        if any(copy.dtype != copies[0].dtype for copy in copies):
-            raise ValueError(f"{path}: expected copies of one dtype, found several")
-        return jnp.stack(copies, index.count(slice(None)))
-
-    return find(parts, there, "", (), (), shape)
+    return {key: array for arrays in shards.values() for key, array in arrays.items()}
 
 
 def load_params(path: str | Path) -> Params:
     """The parameters of a folder with params*.safetensors, or of one such file."""
     arrays = stored_arrays(Path(path))
-    left = dict(arrays)
+    faults: list[str] = []
 
-    def fetch(name: str, shape: tuple[int, ...]) -> Array:
-        if name not in arrays:
-            raise ValueError(f"{name}: expected a shape of {shape}, found no array")
-        array = left.pop(name, arrays[name])
-        found, kind, wanted = (array.shape, array.dtype, "float")
-        fits = jnp.issubdtype(kind, jnp.floating)
-        if found != shape or not fits:
-            raise ValueError(f"{name}: expected {wanted} {shape}, found {kind} {found}")
-        return array
+    def take(path: str, shape: tuple[int, ...]) -> Any:
+        if "*" in path and path.replace("*", "0") in arrays:
+            every = [path.replace("*", str(i), 1) for i in range(shape[0])]
+            copies = [take(copy, shape[1:]) for copy in every]
+            if not faults and len({x.dtype for x in copies}) > 1:
+                faults.append(f"{path}: expected copies of one dtype, found several")
+            return None if faults else jnp.stack(copies)
+        name = path.replace(".*", "")
+        x = arrays.pop(name, None)
+        if x is None or x.shape != shape or not jnp.issubdtype(x.dtype, jnp.floating):
+            found = "no array" if x is None else f"{x.dtype} {x.shape}"
+            faults.append(f"{name}: expected float {shape}, found {found}")
+        elif x.dtype != jax.dtypes.canonicalize_dtype(x.dtype):
+            faults.append(f"{name}: expected at most 32 bits a value, found {x.dtype}")
+        return None if faults else jnp.asarray(x)
 
-    make: Callable[..., Array] = fetch
-    parts = [name.split(".") for name in arrays]
-    stored = {".".join(p for p in path if not p.isdigit()): path for path in parts}
-    make = partial(assembled, fetch, stored)
-    params: Params = each_array(make, SHAPES)
-    for name in left:
-        raise ValueError(f"{name}: expected no such array, found it in {path}")
-    return params
+    params = each_array(take, SHAPES)
+    faults += [f"{name}: expected no such array" for name in arrays]
+    if faults:
+        raise ValueError("; ".join(faults[:20]))
+    return dict(params)

@@ -11,14 +11,13 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-from safetensors import safe_open
+from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
@@ -116,7 +115,7 @@ SHAPES: Params = {
         "bn": {"scale": (6,), "bias": (6,), "mean": (6,), "var": (6,)},
     }
 }
-INIT: dict[str, Any] = {
+INIT: dict[str, Callable[..., Array]] = {
     "raw": jax.nn.initializers.normal(stddev=0.02),
     "gain": jax.nn.initializers.ones,
     "bias": jax.nn.initializers.zeros,
@@ -127,8 +126,8 @@ INIT: dict[str, Any] = {
 DTYPES: dict[str, Any] = {"mean": jnp.float32, "var": jnp.float32}
 
 
-def each_array(make: Callable[..., Array], tree: Any, path: str = "") -> Any:
-    """The tree with make(path, shape) in place of each shape."""
+def each_array(make: Callable[..., Any], tree: Any, path: str = "") -> Any:
+    """The tree with make(path, shape) in place of each shape; * is an axis of copies."""
     if isinstance(tree, tuple):
         return make(path[1:], tree)
     return {k: each_array(make, t, f"{path}.{k}") for k, t in tree.items()}
@@ -136,72 +135,59 @@ def each_array(make: Callable[..., Array], tree: Any, path: str = "") -> Any:
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise ValueError(f"dtype: expected a floating one, found {dtype}")
+    dtype = jnp.dtype(dtype)
+    enabled = dtype == jax.dtypes.canonicalize_dtype(dtype)
+    if not enabled or not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(f"dtype: expected a float that JAX has enabled, found {dtype}")
 
-    def draw(path: str, shape: tuple[int, ...]) -> Array:
-        names = path.split(".")
-        own = DTYPES.get(names[-1])
-        kind = jnp.dtype(own or dtype)
-        if kind != jax.dtypes.canonicalize_dtype(kind):
-            raise ValueError(f"{path}: expected at most 32 bits a value, found {kind}")
-        make = INIT[names[-1]]
-        seed = jax.random.fold_in(key, zlib.crc32(".".join(names).encode()))
-        array: Array = make(seed, shape, kind)
-        return array
+    def draw(path: str, shape: tuple[int, ...]) -> Any:
+        make = INIT[path.rpartition(".")[2]]
+        own = jax.random.fold_in(key, zlib.crc32(path.encode()))
+        kind = DTYPES.get(path.rpartition(".")[2], dtype)
+        return make(own, shape, kind)
 
-    params: Params = each_array(draw, SHAPES)
-    return params
+    return dict(each_array(draw, SHAPES))
 
 
-def stored_arrays(path: Path) -> dict[str, Array]:
+def stored_arrays(path: Path) -> dict[str, Any]:
     """The arrays of a file, or of params.safetensors or its shards in a folder."""
+    if (path / ".blox-commit.json").exists():
+        raise ValueError(f"{path}: expected a finished save, found .blox-commit.json")
+    file = path if path.is_file() else path / "params.safetensors"
     index = path / "params.safetensors.index.json"
-    files = [path if path.is_file() else path / "params.safetensors"]
-    if index.is_file() == files[0].is_file():
-        wanted = "params.safetensors or params.safetensors.index.json in it"
-        number = "both" if index.is_file() else "neither"
-        raise FileNotFoundError(f"{path}: expected {wanted}, found {number}")
-    places: dict[str, str] = {}
-    if index.is_file():
-        places = json.loads(index.read_text())["weight_map"]
-        files = [path / Path(name).name for name in dict.fromkeys(places.values())]
-    arrays: dict[str, Array] = {}
-    found: dict[str, str] = {}
-    for file in files:
-        stored: Any = partial(safe_open, framework="flax")(file)
-        for name in sorted(stored.keys()):
-            kind = stored.get_slice(name).get_dtype()
-            arrays[name] = stored.get_tensor(name)
-            if kind.endswith("64") and arrays[name].dtype.itemsize < 8:
-                raise ValueError(f"{name}: expected at most 32 bits, found {kind}")
-            found[name] = file.name
-    if index.is_file() and found != places:
+    if file.is_file() == index.is_file():
+        both = "both" if index.is_file() else "neither"
+        raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {both}")
+    if file.is_file():
+        return load_file(file)
+    places = json.loads(index.read_text())["weight_map"]
+    names = {Path(name).name for name in places.values()}
+    shards = {name: load_file(path / name) for name in sorted(names)}
+    pairs = [(key, name) for name, arrays in shards.items() for key in arrays]
+    if sorted(pairs) != sorted(places.items()):
         raise ValueError(f"{index}: expected the arrays of its files, found others")
-    return arrays
+    return {key: array for arrays in shards.values() for key, array in arrays.items()}
 
 
 def load_params(path: str | Path) -> Params:
     """The parameters of a folder with params*.safetensors, or of one such file."""
     arrays = stored_arrays(Path(path))
-    left = dict(arrays)
+    faults: list[str] = []
 
-    def fetch(name: str, shape: tuple[int, ...]) -> Array:
-        if name not in arrays:
-            raise ValueError(f"{name}: expected a shape of {shape}, found no array")
-        array = left.pop(name, arrays[name])
-        found, kind, wanted = (array.shape, array.dtype, "float")
-        fits = jnp.issubdtype(kind, jnp.floating)
-        names = [part for part in name.split(".") if not part.isdigit()]
-        own = DTYPES.get(names[-1])
-        wanted = wanted if own is None else jnp.dtype(own).name
-        fits = fits if own is None else kind == own
-        if found != shape or not fits:
-            raise ValueError(f"{name}: expected {wanted} {shape}, found {kind} {found}")
-        return array
+    def take(path: str, shape: tuple[int, ...]) -> Any:
+        x = arrays.pop(path, None)
+        own = DTYPES.get(path.rpartition(".")[2])
+        kind = own or jnp.floating
+        if x is None or x.shape != shape or not jnp.issubdtype(x.dtype, kind):
+            found = "no array" if x is None else f"{x.dtype} {x.shape}"
+            wanted = jnp.dtype(own).name if own else "float"
+            faults.append(f"{path}: expected {wanted} {shape}, found {found}")
+        elif x.dtype != jax.dtypes.canonicalize_dtype(x.dtype):
+            faults.append(f"{path}: expected at most 32 bits a value, found {x.dtype}")
+        return None if faults else jnp.asarray(x)
 
-    make: Callable[..., Array] = fetch
-    params: Params = each_array(make, SHAPES)
-    for name in left:
-        raise ValueError(f"{name}: expected no such array, found it in {path}")
-    return params
+    params = each_array(take, SHAPES)
+    faults += [f"{name}: expected no such array" for name in arrays]
+    if faults:
+        raise ValueError("; ".join(faults[:20]))
+    return dict(params)
