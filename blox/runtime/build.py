@@ -44,7 +44,7 @@ def build(
     Returns:
         A function of Params and the entry's inputs, by position or name. `outputs` is the
         array of a single output, else a dict by name. `state` holds what the call
-        updates (`bx.merge(params, state)`), an empty dict if nothing. The same Graph and
+        updates (`bx.merge(params, state)`), no arrays if nothing. The same Graph and
         options give the same function, so that `jax.jit` of it compiles once.
 
     Raises:

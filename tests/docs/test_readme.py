@@ -14,7 +14,7 @@ from docs.running import run_page
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUN = [
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("generate", "custom_ops")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("generate", "custom_ops", "running")),
 ]
 CHECKPOINT = "all-MiniLM-L6-v2"
 
