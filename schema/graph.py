@@ -72,6 +72,13 @@ class Graph(Content):
 
         return program(self)
 
+    def __repr__(self) -> str:
+        """On one line, whatever its size; `bx.summary` and `plain()` show all of it."""
+        nodes = sum(len(function.nodes) for function in self.functions.values())
+        return f"<Graph {quote(self.name)}: {len(self.functions)} functions, {nodes} nodes>"
+
+    __str__ = __repr__
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Graph):
             return NotImplemented

@@ -63,6 +63,8 @@ def field_diagnostics(
         message, hint = _message(item, hints=hinted)
         if hinted and item["type"] == "extra_forbidden":
             hint = _near(str(item["loc"][-1]), _fields(item["loc"][:-1], data))
+            if len(item["loc"]) == 1 and item["loc"][0] in Metadata.model_fields:
+                hint = "it stands in `metadata`"
         if item["loc"][4:] == ("init", "name"):
             hint = (
                 "an initializer stands below its parameter: {'kernel': {'name': ...}}"

@@ -299,3 +299,9 @@ def test_what_a_fault_cuts_off_is_no_finding() -> None:
     )
     report = validate(Graph.parse(data))
     assert [str(d) for d in report] == ["main.h.count: expected at least 0, found -1"]
+
+
+def test_what_stands_in_metadata() -> None:
+    data = {**spec({"n": RELU}, "n"), "license": "MIT"}
+    found = "license: expected no such field; it stands in `metadata`"
+    assert errors(data) == [found]

@@ -237,3 +237,10 @@ def test_a_fault_is_found_again() -> None:
     for _ in range(2):
         with pytest.raises(SpecError, match="nothing"):
             graph.program()
+
+
+def test_it_is_shown_on_one_line() -> None:
+    graph = Graph.parse(GPT)
+    nodes = sum(len(function["nodes"]) for function in GPT["functions"].values())
+    found = f"<Graph 'tiny_gpt': {len(GPT['functions'])} functions, {nodes} nodes>"
+    assert (repr(graph), str(graph)) == (found, found)
