@@ -13,12 +13,12 @@ from blox.schema.diagnostics import Diagnostic
 from blox.schema.expressions import ExpressionError
 from blox.schema.fields import is_expression
 from blox.schema.parameters import Leaf
-from blox.schema.resolve.program import Arg
+from blox.schema.resolve.program import Arg, Args, flat
 from blox.shapes.binding import bound, input_dtype, number_value
 from blox.shapes.declared import Declared, bounds_of, relations_of
 from blox.shapes.engine import Engine
 from blox.shapes.faults import Fault
-from blox.shapes.kinds import FLOAT, Kind, Lane, arguments
+from blox.shapes.kinds import FLOAT, Kind, Lane
 from blox.shapes.samples import Samples, Sizes, symbolic
 from blox.shapes.symbolic import Symbols, is_symbolic
 from blox.shapes.values import Value
@@ -210,12 +210,12 @@ class Lanes:
         return value.shape[-1] is symbol or bool(value.shape[-1] == symbol)
 
 
-def sources(args: Mapping[str, Any]) -> list[str]:
+def sources(args: Args) -> list[str]:
     """The references of a node's arguments, in order."""
-    return [arg.source for arg in arguments(args) if arg.source is not None]
+    return [arg.source for arg in flat(args) if arg.source is not None]
 
 
-def args_of(op: Op) -> dict[str, Any]:
+def args_of(op: Op) -> Args:
     """The operands and given slots of a resolved op, as `bind` would have them."""
 
     def arg(value: Any) -> Arg:
@@ -224,7 +224,7 @@ def args_of(op: Op) -> dict[str, Any]:
         return Arg(value=value)
 
     fields = op.fields()
-    args: dict[str, Any] = {}
+    args: Args = {}
     for name in fields.operands:
         value = getattr(op, name)
         args[name] = [arg(v) for v in value] if isinstance(value, list) else arg(value)

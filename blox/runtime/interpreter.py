@@ -112,7 +112,7 @@ def call_op(step: Step) -> Act:
         _operand(step.args[name], operand, step.name)
         for name, operand in fields.operands.items()
     ]
-    slots = {n: getter(step.args[n]) for n in fields.slots if n in step.args}
+    slots = {n: getter(step.operand(n)) for n in fields.slots if n in step.args}
     leaf = isinstance(step.tree, Leaf)
     owned = () if leaf else tuple(op.stored())
     fixed: dict[str, Any] = {}
@@ -205,10 +205,10 @@ def _operands(step: Step, env: Env, params: Params) -> dict[str, Value]:
     for name, arg in step.args.items():
         if isinstance(arg, Arg) and arg.source is not None and arg.source in env:
             shown[name] = getter(arg)(env)
-        elif isinstance(arg, dict):
-            for key, part in arg.items():
-                if part.source is not None and part.source in env:
-                    shown[key] = getter(part)(env)
+    for group in step.groups.values():
+        for key, part in group.items():
+            if part.source is not None and part.source in env:
+                shown[key] = getter(part)(env)
     if step.tree and not isinstance(step.op, ScopeOp):
         own = lookup(params, step.scope)
         shown.update(own if isinstance(own, dict) else {"value": own})

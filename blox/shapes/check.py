@@ -209,6 +209,6 @@ def _carries(instance: Instance, seen: set[int] | None = None) -> bool:
     for step in instance.steps:
         if not isinstance(step.op, ScopeOp):
             continue
-        if step.args.get("carry") or any(_carries(i, seen) for i in step.instances):
+        if step.group("carry") or any(_carries(i, seen) for i in step.instances):
             return True
     return False

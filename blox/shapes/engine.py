@@ -14,14 +14,14 @@ from typing import Any
 from blox.schema.expressions import ExpressionError, names
 from blox.schema.op import ScopeOp
 from blox.schema.parameters import Leaf
-from blox.schema.resolve.program import Arg, Instance, Step
+from blox.schema.resolve.program import Arg, Args, Instance, Step, flat
 
 from .binding import bound, number_value
 from .control import rule
 from .control.base import Control, Inputs, Outputs
 from .infer import Inference
 from .inferred import Env, Inferred
-from .kinds import Kind, Lane, arguments, numbered
+from .kinds import Kind, Lane, numbered
 from .symbolic import Symbols, value_of
 from .values import Value
 
@@ -62,7 +62,7 @@ class Engine:
         self._outcomes: dict[Any, Any] = {}
         self._calls: dict[Any, Inferred] = {}
 
-    def kind(self, op: Any, args: dict[str, Any], leaves: Any) -> Kind:
+    def kind(self, op: Any, args: Args, leaves: Any) -> Kind:
         """The kind of a node, the same object for those that are alike."""
         fields = op.fields()
         pattern: list[Any] = []
@@ -134,7 +134,7 @@ class Engine:
             leaves = {name: there[name] for name in leaves}
         kind = self.kind(step.op, step.args, leaves)
         sources = tuple(
-            (a.source, a.output) for a in arguments(step.args) if a.source is not None
+            (a.source, a.output) for a in flat(step.args) if a.source is not None
         )
         return _Node(step, kind, sources, kind.names, step.op.TRAIN, kind.floats)
 
@@ -193,14 +193,11 @@ class Engine:
         sizes: Mapping[str, Any],
         lane: Lane,
     ) -> Outputs:
-        groups: dict[str, Any] = {}
-        for name, part in step.args.items():
-            if isinstance(part, dict):
-                groups[name] = {
-                    n: self.argument(a, env, sizes) for n, a in part.items()
-                }
-            else:
-                groups[name] = self.argument(part, env, sizes)
+        groups: dict[str, Any] = {
+            name: {n: self.argument(a, env, sizes) for n, a in group.items()}
+            for name, group in step.groups.items()
+        }
+        groups |= {n: self.argument(step.operand(n), env, sizes) for n in step.args}
         callees = [i for c in step.callees for i in c.calls]
         inputs = step.callees[-1].instance.function.inputs
         op: Any = step.op

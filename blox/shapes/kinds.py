@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from blox.schema.expressions import names
 from blox.schema.fields import is_expression
 from blox.schema.op import Op
 from blox.schema.parameters import Leaf
-from blox.schema.resolve.program import Arg, Step
+from blox.schema.resolve.program import Arg, Args, Step, flat
 
 from .faults import Fault
 from .values import Value
@@ -49,7 +49,7 @@ class Kind:
     attributes resolved, its operands numbered, and the arrays that it owns."""
 
     op: Op
-    args: dict[str, Any]
+    args: Args
     leaves: Leaves
     sources: int
     names: tuple[str, ...]
@@ -60,14 +60,14 @@ class Kind:
     """True where the model's floating type matters beyond what flows in."""
 
     @classmethod
-    def of(cls, op: Op, args: dict[str, Any], leaves: Leaves) -> Kind:
-        sources = sum(a.source is not None for a in arguments(args))
-        literals = [a.value for a in arguments(args) if a.source is None]
+    def of(cls, op: Op, args: Args, leaves: Leaves) -> Kind:
+        sources = sum(a.source is not None for a in flat(args))
+        literals = [a.value for a in flat(args) if a.source is None]
         texts = tuple(
             dict.fromkeys((*(t for _, t in op.expressions()), *_expressions(literals)))
         )
         used = tuple(sorted({n for text in texts for n in names(text)}))
-        step = Step("", "", op, (), args, op.outputs())
+        step = Step("", "", op, (), args, {}, op.outputs())
         step.tree = leaves  # type: ignore[assignment]
         parts = [leaves] if isinstance(leaves, Leaf) else leaves.values()
         floats = any(leaf.dtype == "float" for leaf in parts)
@@ -86,16 +86,7 @@ class Kind:
         return {name: abstract(leaf) for name, leaf in self.leaves.items()}
 
 
-def arguments(args: Mapping[str, Any]) -> Iterator[Arg]:
-    """Every argument of a node that computes by itself, in order."""
-    for value in args.values():
-        if isinstance(value, Arg):
-            yield value
-        else:
-            yield from value
-
-
-def numbered(args: dict[str, Any]) -> dict[str, Any]:
+def numbered(args: Args) -> Args:
     """Arguments whose sources are numbers in order, one output each."""
     count = 0
 

@@ -79,7 +79,7 @@ def _op_use(module: Module, plan: Plan, numbers: Numbers, step: Step) -> OpUse:
         source,
         operands,
         positions,
-        {s: step.args[s] for s in fields.slots if s in step.args},
+        {s: step.operand(s) for s in fields.slots if s in step.args},
         stored,
         _attributes(plan, numbers, step, source),
     )

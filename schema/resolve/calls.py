@@ -12,7 +12,7 @@ from ..content import Content, Function, Input
 from ..diagnostics import Report, listing, path_part, quote
 from ..fields import Operand
 from ..op import Op
-from .program import Arg
+from .program import Arg, Groups
 
 MAX_MISSING = 20
 """Inputs without a value that one call reports."""
@@ -43,14 +43,14 @@ class Calls:
     """Binds one value: (path, value, operand)."""
 
     def bind(
-        self, path: str, op: Op, callees: tuple[Callee, ...], args: dict[str, Any]
+        self, path: str, op: Op, callees: tuple[Callee, ...], groups: Groups
     ) -> tuple[str, ...]:
         """Arguments by input name for every callee; returns the outputs of the node."""
         known = [c for c in callees if c.function in self.graph.functions]
         maps = [f for f, o in op.fields().operands.items() if o.many == "map"]
         if not known:
             for field in maps:
-                args[field] = {}
+                groups[field] = {}
             return ("out",)
         last = known[-1]
         inputs = self.graph.functions[last.function].inputs
@@ -69,7 +69,8 @@ class Calls:
                     )
                 names = (name for name in inputs if name not in taken)
                 value = dict(zip(list(islice(names, len(value))), value, strict=False))
-            args[field] = {}
+            given: dict[str, Arg] = {}
+            groups[field] = given
             for name, item in value.items():
                 where = f"{path}.{field}.{path_part(name)}"
                 if name not in inputs:
@@ -89,7 +90,7 @@ class Calls:
                     continue
                 taken.add(name)
                 listed = field == "xs" and last.literals
-                args[field][name] = self._argument(
+                given[name] = self._argument(
                     where, field, item, inputs[name], listed=listed
                 )
         required = self.signatures[last.function].required
@@ -117,7 +118,7 @@ class Calls:
                 )
         outputs = self.signatures[last.function].outputs
         for callee in {(c.function, c.returns): c for c in known}.values():
-            self._check_returned(path, callee, last, tuple(args.get("carry", ())))
+            self._check_returned(path, callee, last, tuple(groups.get("carry", ())))
         return outputs
 
     def _argument(

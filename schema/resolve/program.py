@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..callee import Callee
 from ..content import Content, Function
@@ -33,6 +33,21 @@ class Arg:
     @property
     def is_reference(self) -> bool:
         return self.source is not None
+
+
+Args: TypeAlias = dict[str, Arg | list[Arg]]
+"""What operands and given slots are, by field."""
+Groups: TypeAlias = dict[str, dict[str, Arg]]
+"""What functions are given, by field (`inputs`, `carry`, `xs`) and input."""
+
+
+def flat(args: Args) -> Iterator[Arg]:
+    """Every Arg, in order."""
+    for value in args.values():
+        if isinstance(value, Arg):
+            yield value
+        else:
+            yield from value
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +95,15 @@ class Called:
 class Step:
     """A node of an instance, its expressions replaced by values where they are known.
 
-    `args` holds an Arg, a list or a dict of them per operand or given slot; calls have
-    `inputs`, `carry` and `xs` by input name. `callees` are the functions that it runs.
+    `callees` are the functions that it runs.
     """
 
     name: str
     path: str
     op: Op
     scope: tuple[str, ...]
-    args: dict[str, Any]
+    args: Args
+    groups: Groups
     outputs: tuple[str, ...]
     callees: tuple[Called, ...] = ()
     tree: Tree = field(default_factory=dict)
@@ -112,12 +127,13 @@ class Step:
 
     def group(self, name: str) -> dict[str, Arg]:
         """What the step gives to functions by `inputs`, `carry` or `xs`, by input name."""
-        return self.args.get(name) or {}
+        return self.groups.get(name) or {}
 
     def operand(self, name: str) -> Arg:
         """An operand of its own."""
-        arg: Arg = self.args[name]
-        return arg
+        found = self.args[name]
+        assert isinstance(found, Arg), name
+        return found
 
     def passes(self, name: str) -> bool:
         """True for an input that decides something in a function that gets it."""
@@ -131,13 +147,9 @@ class Step:
 
     def arguments(self) -> Iterator[Arg]:
         """Every Arg of the step, in the order of the operands."""
-        for value in self.args.values():
-            if isinstance(value, Arg):
-                yield value
-            elif isinstance(value, list):
-                yield from value
-            elif isinstance(value, dict):
-                yield from (v for v in value.values() if isinstance(v, Arg))
+        yield from flat(self.args)
+        for group in self.groups.values():
+            yield from group.values()
 
 
 @dataclass(eq=False, slots=True)

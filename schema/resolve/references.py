@@ -10,7 +10,7 @@ from ..diagnostics import Report, listing, quote
 from ..fields import Operand, is_expression
 from ..op import Op
 from .calls import Calls, Signature
-from .program import Arg
+from .program import Arg, Args, Groups
 
 
 @dataclass(slots=True)
@@ -18,7 +18,8 @@ class BoundNode:
     name: str
     path: str
     op: Op
-    args: dict[str, Any]
+    args: Args
+    groups: Groups
     outputs: tuple[str, ...]
 
 
@@ -91,7 +92,8 @@ class Binder:
                 "name-twice", path, "expected a new name, found that of an input"
             )
         fields = op.fields()
-        args: dict[str, Any] = {}
+        args: Args = {}
+        groups: Groups = {}
         for field, operand in fields.operands.items():
             value = getattr(op, field)
             where = f"{path}.{field}"
@@ -116,7 +118,7 @@ class Binder:
         outputs = op.outputs()
         callees = op.callees()
         if callees:
-            outputs = self.calls.bind(path, op, callees, args)
+            outputs = self.calls.bind(path, op, callees, groups)
         elif (
             fields.operands
             and not any(o.optional for o in fields.operands.values())
@@ -132,7 +134,7 @@ class Binder:
             op.OUTPUT_KIND == "key",
             any(c.function not in self.graph.functions for c in callees),
         )
-        return BoundNode(name, path, op, args, outputs)
+        return BoundNode(name, path, op, args, groups, outputs)
 
     def _value(self, path: str, value: Any, operand: Operand) -> Arg:
         if isinstance(value, str) and not is_expression(value):

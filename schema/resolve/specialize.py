@@ -33,7 +33,7 @@ from .call_trees import call_tree, ran, traced
 from .dims import check_shapes
 from .liveness import mark_live, mark_merges
 from .parameters import fill_leaves
-from .program import Arg, Called, Instance, Step, literal_dtype
+from .program import Arg, Args, Called, Groups, Instance, Step, literal_dtype
 from .references import BoundFunction, BoundNode
 from .trees import Tree, TreeConflict, join, nest
 
@@ -149,7 +149,8 @@ class Instances:
     def _step(self, function: str, node: BoundNode, values: Mapping[str, Any]) -> Step:
         try:
             op = node.op.resolve(values, partial=True)
-            args = {k: _with_values(a, values) for k, a in node.args.items()}
+            args: Args = _with_values(node.args, values)
+            groups: Groups = _with_values(node.groups, values)
         except ExpressionError as error:
             code = "attribute" if isinstance(error, BoundError) else "expression"
             found = getattr(node.op, error.field, None)
@@ -157,13 +158,15 @@ class Instances:
             if isinstance(found, str) and "found" not in message:
                 message = f"{message}, found {quote(found)}"
             self.report.add(Problem(error.field, message).at(node.path, code))
-            return Step(node.name, node.path, node.op, (node.name,), {}, node.outputs)
+            return Step(
+                node.name, node.path, node.op, (node.name,), {}, {}, node.outputs
+            )
         sound = True
         for problem in op.problems():
             sound = False
             self.report.add(problem.at(node.path))
         scope = op.scope(node.name)
-        step = Step(node.name, node.path, op, scope, args, node.outputs)
+        step = Step(node.name, node.path, op, scope, args, groups, node.outputs)
         if not sound:
             return step
         if isinstance(op, ScopeOp):

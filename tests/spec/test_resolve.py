@@ -85,7 +85,7 @@ def test_expressions_have_their_values() -> None:
     assert found["a"].op.num_classes == 8
     assert found["b"].op.alpha == 0.25
     assert found["c"].op.shape == ["$batch", 32]
-    assert found["d"].args["b"].value == 16 / 3
+    assert found["d"].operand("b").value == 16 / 3
     assert found["e"].op.at == [7, ["$batch - 1", None, None]]
 
 
@@ -97,7 +97,7 @@ def test_literal_lists_have_their_values() -> None:
                                  {"y": "m"}, {"y": {}, "k": {}})},
         attributes={"n": 2},
     )  # fmt: skip
-    assert step(program(data), "r").args["xs"]["k"].value == (2, 0.5)
+    assert step(program(data), "r").group("xs")["k"].value == (2, 0.5)
     data["attributes"]["n"] = 3
     assert fault(data) == (
         "argument main.r.xs.k: expected 3 values, one a copy, found 2"
@@ -269,7 +269,9 @@ MASK = {"mask": {"shape": ["batch", 8], "dtype": "bool", "optional": True}}
 def test_optional_values_reach_optional_operands_only() -> None:
     clip = {"op": "clip", "x": "x", "min": "mask"}
     assert (
-        step(program(spec({"n": clip}, inputs={**X, **MASK})), "n").args["min"].optional
+        step(program(spec({"n": clip}, inputs={**X, **MASK})), "n")
+        .operand("min")
+        .optional
     )
     data = spec({"n": {"op": "add", "a": "x", "b": "mask"}}, inputs={**X, **MASK})
     assert fault(data).startswith("reference-optional main.n.b: expected a value that")
@@ -398,7 +400,7 @@ def test_slots_are_not_stored() -> None:
     }
     result = program(spec(nodes))
     assert list(result.leaves()) == ["w", "n.bias"]
-    assert step(result, "n").args["kernel"].source == "w"
+    assert step(result, "n").operand("kernel").source == "w"
 
 
 def test_repeats_stack_and_list() -> None:
