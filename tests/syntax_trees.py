@@ -110,6 +110,8 @@ class Trees:
                 return ast.GeneratorExp(inner(), self.loops(inner))
             case "list_of":
                 return ast.ListComp(inner(), self.loops(inner))
+            case "set_of":
+                return ast.SetComp(inner(), self.loops(inner))
             case _:
                 return ast.DictComp(inner(), inner(), self.loops(inner))
 
@@ -264,5 +266,5 @@ KINDS += [
     "if",
     "lambda",
 ]
-KINDS += ["generator", "list_of", "dict_of"]
-WEIGHTS = [6, 12, 10, 2, 8, 8, 6, 3, 2, 5, 8, 6, 3, 2, 2, 3, 3, 1, 1, 1]
+KINDS += ["generator", "list_of", "set_of", "dict_of"]
+WEIGHTS = [6, 12, 10, 2, 8, 8, 6, 3, 2, 5, 8, 6, 3, 2, 2, 3, 3, 1, 1, 1, 1]

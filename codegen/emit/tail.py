@@ -7,7 +7,7 @@ import copy
 
 from ..library.fold import Folder
 from ..library.sources import Library
-from ..library.tidy import inlined, tidy
+from ..library.tidy import drop_aliases, tidy
 from ..names import Names
 from ..nodes import names_in, renamed
 from .table import IN_FLOAT32, Tables
@@ -36,7 +36,7 @@ class Tail:
                 continue
             node = copy.deepcopy(source)
             node.body = tidy(Folder(known, put={}).block(node.body))
-            inlined(node)
+            drop_aliases(node)
             cut[name] = node
             todo += names_in(node) & sources.keys()
         titles = {n: n if n in ROOTS else names.fresh(n) for n in sources if n in cut}

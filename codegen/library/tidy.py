@@ -27,14 +27,14 @@ def tidy(body: list[ast.stmt]) -> list[ast.stmt]:
     return _chained(body)
 
 
-def inlined(function: ast.FunctionDef) -> None:
+def drop_aliases(function: ast.FunctionDef) -> None:
     """Puts `path` for `name` after `name = path`, here and in the functions inside.
 
     A part of a module, as in `kind = jnp.floating`, likewise where one line reads it.
     """
     for inner in function.body:
         if isinstance(inner, ast.FunctionDef):
-            inlined(inner)
+            drop_aliases(inner)
     for statement in list(function.body):
         match statement:
             case ast.Assign(targets=[ast.Name(id=target)], value=ast.Name(id=source)):
@@ -47,7 +47,12 @@ def inlined(function: ast.FunctionDef) -> None:
             case _:
                 continue
         fixed = _count(function, target, ast.Store) == 1
-        if once and fixed and not _count(function, source, ast.Store):
+        hidden = any(
+            isinstance(n, ast.arg) and n.arg == source
+            for part in function.body
+            for n in ast.walk(part)
+        )
+        if once and fixed and not (hidden or _count(function, source, ast.Store)):
             function.body.remove(statement)
             function.body = Folder({target: statement.value}).block(function.body)
 

@@ -11,7 +11,7 @@ from blox.codegen.emit.folding import Pending
 from blox.codegen.library.fold import Folder
 from blox.codegen.library.sources import Library
 from blox.codegen.library.specialize import Carried, Use
-from blox.codegen.library.tidy import tidy
+from blox.codegen.library.tidy import drop_aliases, tidy
 from blox.codegen.names import Names
 from blox.codegen.nodes import literal
 from blox.schema.registry import Definition
@@ -325,3 +325,26 @@ def test_no_sign_follows_a_sign() -> None:
         [("a", 1)], lambda v: ast.UnaryOp(ast.USub(), v.get("a", tree("a"))), 0
     )
     assert (ast.unparse(built), [w.source for w in before]) == ("-a", ["a"])
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ("name = path\nreturn f(name, name)", "return f(path, path)"),
+        ("kind = jnp.floating\nreturn f(kind)", "return f(jnp.floating)"),
+        ("kind = jnp.floating\nreturn f(kind, kind)", None),
+        ("name = path\nname = f(name)\nreturn name", None),
+        ("name = path\npath = f(name)\nreturn name", None),
+        ("name = path\nreturn g(lambda path: f(path, name))", None),
+        (
+            "def draw(path):\n    name = path\n    return f(name)\nreturn draw",
+            "def draw(path):\n    return f(path)\nreturn draw",
+        ),
+    ],
+)
+def test_other_names_of_one_value_vanish(body: str, wanted: str | None) -> None:
+    source = "def function(path):\n" + textwrap.indent(body, "    ")
+    (function,) = ast.parse(source).body
+    assert isinstance(function, ast.FunctionDef)
+    drop_aliases(function)
+    assert "\n".join(ast.unparse(s) for s in function.body) == (wanted or body)
