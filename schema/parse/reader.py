@@ -132,8 +132,27 @@ def _read_json(data: bytes) -> Any:
             ) from None
         where = f"line {error.lineno}, column {error.colno}"
         raise _refused(
-            "file-syntax", f"expected JSON, found an error at {where}"
+            "file-syntax",
+            f"expected JSON, found an error at {where}",
+            _syntax_hint(error),
         ) from None
+
+
+def _syntax_hint(error: json.JSONDecodeError) -> str:
+    """What to do about the mistakes that people make most."""
+    text, at = error.doc, error.pos
+    here = text[at : at + 1]
+    after = text[at + 1 : at + 1000].lstrip()[:1] if here == "," else here
+    before = here if here == "," else text[max(at - 1000, 0) : at].rstrip()[-1:]
+    if not text[at : at + 1000].strip():
+        return "the file ends too early"
+    if before == "," and after in ("}", "]"):
+        return "take away the comma before the bracket"
+    if here == "'":
+        return "write texts in double quotes"
+    if here in ("/", "#"):
+        return "JSON has no comments: take it away"
+    return "write a comma before it" if error.msg.startswith("Expecting ','") else ""
 
 
 def _punctuation(data: bytes) -> int:

@@ -186,3 +186,25 @@ def test_any_bytes_are_plain_data_or_refused(data: bytes) -> None:
         else:
             continue
         assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('{"a": 1,\n}', "take away the comma before the bracket"),
+        ('{"a": [1, ]}', "take away the comma before the bracket"),
+        ('{"a": 1 "b": 2}', "write a comma before it"),
+        ('[1 2]', "write a comma before it"),
+        ("{'a': 1}", "write texts in double quotes"),
+        ('{"a": 1} // one', "JSON has no comments: take it away"),
+        ('{"a": [1', "the file ends too early"),
+        ('{"a": ', "the file ends too early"),
+        ('{"a": None}', ""),
+    ],
+)  # fmt: skip
+def test_what_to_do_about_syntax(text: str, hint: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        read_plain(text.encode())
+    (found,) = caught.value.diagnostics
+    assert found.message.startswith("expected JSON, found an error at line ")
+    assert (found.code, found.hint) == ("file-syntax", hint)
