@@ -71,7 +71,7 @@ class Diagnostic:
         row = CODES.get(self.code)
         if row is None or row.severity not in (self.severity, "either"):
             raise ValueError(
-                f"expected a row of schema/codes.py, found the {self.severity} "
+                f"expected a row of schema/codes, found the {self.severity} "
                 f"{self.code!r}"
             )
 

@@ -1,0 +1,52 @@
+"""Codes of sizes, shapes and parameters of a Graph."""
+
+from __future__ import annotations
+
+from .code import Code
+
+GROUPS: dict[str, tuple[Code, ...]] = {
+    "Sizes and shapes": (
+        Code("dim-unknown", "bounds of a dim that no entry's input binds",
+             '"dims": {"seq": {"max": 8}}'),
+        Code("dim-optional", "a dim that only optional inputs bind",
+             '"functions": {"main": {"inputs": {"x": {"shape": ["n"], "dtype": "float", '
+             '"optional": true}}, "nodes": {"n": {"op": "default", "x": "x", "default": '
+             '1}}, "outputs": {"y": "n"}}}'),
+        Code("bounds", "bounds of a dim that hold for no size",
+             '"dims": {"batch": {"min": 2, "max": 1}}'),
+        Code("constraint", "a constraint that attributes alone break",
+             '"attributes": {"width": 8}, "constraints": ["width < 8"]'),
+        Code("shape", "shapes that don't fit at some sizes within the bounds",
+             '{"op": "reshape", "x": "x", "shape": ["$batch", 7]}'),
+        Code("shape-undecided", "shapes that can't be decided for all sizes; those that "
+             "were tried fit",
+             'bx.validate("model") where JAX can\'t compare two products of dims',
+             "warning"),
+        Code("shape-skipped", "an entry whose shapes take more work than a file may",
+             'bx.validate("model") with sizes that multiply without end', "warning"),
+        Code("too-large", "more nodes, copies, arrays or elements than the limits of "
+             "docs/format.md allow",
+             '{"op": "param", "shape": [1099511627776, 1024]}'),
+    ),
+    "Parameters": (
+        Code("parameter-size", "a size of parameters that isn't known, or that a dim "
+             "decides", '{"op": "linear", "x": "x", "in_features": "$batch", '
+             '"out_features": 8}'),
+        Code("parameter-unknown", "`init`, `axes` or `frozen` of a parameter that the op "
+             "doesn't have", '{"op": "linear", "x": "x", "in_features": 8, '
+             '"out_features": 8, "frozen": ["scale"]}'),
+        Code("parameter-axes", "another number of axes than the parameter has",
+             '{"op": "linear", "x": "x", "in_features": 8, "out_features": 8, '
+             '"axes": {"kernel": ["embed"]}}'),
+        Code("parameter-init", "an initialiser that doesn't fit the parameter's axes or "
+             "dtype", '{"op": "linear", "x": "x", "in_features": 8, "out_features": 8, '
+             '"init": {"bias": {"name": "orthogonal"}}}'),
+        Code("parameter-path", "an array at the scope of its function, `.`",
+             '{"op": "param", "shape": [8], "params": "."}'),
+        Code("parameter-conflict", "two arrays that differ at one path",
+             '"functions": {"main": {"inputs": {"x": {"shape": [8], "dtype": "float"}}, '
+             '"nodes": {"a": {"op": "linear", "x": "x", "in_features": 8, '
+             '"out_features": 4}, "b": {"op": "linear", "x": "x", "in_features": 8, '
+             '"out_features": 2, "params": "a"}}, "outputs": {"y": "a", "z": "b"}}}'),
+    ),
+}  # fmt: skip

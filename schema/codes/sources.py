@@ -1,0 +1,39 @@
+"""Codes of where a Graph comes from: the builder, checkpoints of others."""
+
+from __future__ import annotations
+
+from .code import Code
+
+GROUPS: dict[str, tuple[Code, ...]] = {
+    "The builder": (
+        Code("builder", "a call of the builder that can't be meant",
+             "f.relu(\"h\", x), h being the name of a node already"),
+        Code("builder-closure", "a value of another function",
+             "f.relu(\"h\", x), x being a value of g"),
+        Code("builder-function", "a Python function that can't be one of a Graph",
+             "@graph.function on one with *args"),
+        Code("builder-shape", "a shape that is no list", 'bx.Input("batch")'),
+        Code("builder-size", "a last axis whose size isn't known",
+             "x.features, x being a scalar"),
+        Code("builder-value", "Python's `if` or an operator on a value",
+             "if x: or x + y in a function of the builder"),
+    ),
+    "Checkpoints of transformers": (
+        Code("hf-config", "a config.json that is none, or sets what blox has no op for",
+             "config.json with a negative hidden_size"),
+        Code("hf-family", "a family that blox doesn't know",
+             "config.json with model_type `nothing`"),
+        Code("hf-architecture", "a head that blox doesn't know",
+             "config.json with architectures [`BertForNothing`]"),
+        Code("hf-name", "an array that transformers has no name for",
+             "an array beside those of the family"),
+        Code("hf-graph", "a Graph that isn't one of the family",
+             "bx.to_hf of a Graph with another activation"),
+        Code("hf-sentence", "files of sentence-transformers that are not sound",
+             "modules.json with an unknown pooling"),
+    ),
+    "All": (
+        Code("more", "how many more findings there are than are reported one by one",
+             "a Graph of 200 nodes of unknown ops", "either"),
+    ),
+}  # fmt: skip
