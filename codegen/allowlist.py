@@ -15,6 +15,7 @@ from typing import get_args
 from ..schema.diagnostics import BloxError
 from ..schema.dtypes import DType
 from ..schema.names import BUILTINS
+from ..schema.syntax import parsed
 from .library.allowed import Allowed, chains
 
 _NODES = (
@@ -78,7 +79,7 @@ def check(source: str, ops: Allowed) -> None:
         GenerationError: naming the line and what stands there.
     """
     try:
-        tree = ast.parse(source)
+        tree = parsed(source)
     except (SyntaxError, ValueError, RecursionError) as error:
         raise GenerationError.one(
             "generate", "", f"the file doesn't parse: {error}"

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
+from ..schema.syntax import parsed_expression
+
 Statement = TypeVar("Statement", bound=ast.stmt)
 
 
@@ -75,7 +77,7 @@ def annotated(target: str, annotation: str, value: ast.expr) -> ast.AnnAssign:
 
 @cache
 def annotation_of(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
+    return parsed_expression(text)
 
 
 def function(

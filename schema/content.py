@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
@@ -18,6 +20,7 @@ from .nodes import AnyOp
 from .strict import Strict
 
 _T = TypeVar("_T")
+_KEEPING = Lock()
 FORMAT = "blox/1"
 _CONSTRAINT = re.compile(r"(?P<left>[^<>=]+)(?P<sign><=|>=|==|<|>)(?P<right>[^<>=]+)")
 
@@ -141,14 +144,20 @@ class Content(Strict):
     def once(
         self, slot: Literal["_digest", "_resolved"], compute: Callable[[Self], _T]
     ) -> _T:
-        """What `compute` makes of the Graph, which never changes. Copies lack it."""
+        """What `compute` makes of the Graph, which never changes. Copies lack it.
+
+        Threads that ask at once may all compute it, and get the same object.
+        """
         try:
             found: _T = getattr(self, slot)
         except AttributeError:
-            found = compute(self)
-            object.__setattr__(self, slot, found)
+            made = compute(self)
+            with _KEEPING:
+                found = getattr(self, slot, made)
+                object.__setattr__(self, slot, found)
         return found
 
     def forget(self, slot: Literal["_resolved"]) -> None:
         """Drops what `once` keeps: what is registered here has changed."""
-        object.__delattr__(self, slot)
+        with _KEEPING, suppress(AttributeError):  # as another thread did
+            object.__delattr__(self, slot)

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
+from .syntax import parsed_expression
+
 MAX_LENGTH = 256
 INT64 = 2**63
 Kind = Literal["int", "float"]
@@ -59,7 +61,7 @@ def parse(text: str) -> ast.expr:
             )
         position = token.end()
     try:
-        tree = ast.parse(body, mode="eval").body
+        tree = parsed_expression(body)
     except (SyntaxError, RecursionError, MemoryError, ValueError):
         raise ExpressionError("expected a well-formed expression") from None
     _check(tree)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
@@ -10,6 +9,7 @@ from typing import Any
 
 from ...schema.op import ScopeOp
 from ...schema.resolve.program import Step
+from ...schema.syntax import parsed
 from ..allowlist import BASE
 from ..library.allowed import Allowed
 from ..writer import Writer
@@ -25,7 +25,7 @@ def control(op: type[ScopeOp]) -> Callable[[Writer, Step, Any], None]:
 def emitted(ops: Iterable[type[ScopeOp]]) -> Allowed:
     """What `write` of these ops may speak of, as their modules say by `EMITS`."""
     texts = dict.fromkeys(text for op in ops for text in _module(op).EMITS)
-    return Allowed.of([ast.parse(text) for text in texts], BASE.imports)
+    return Allowed.of([parsed(text) for text in texts], BASE.imports)
 
 
 def _module(op: type[ScopeOp]) -> Any:

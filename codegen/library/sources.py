@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from ...schema.registry import Definition
+from ...schema.syntax import parsed
 from ..allowlist import GenerationError, unwritable
 from ..nodes import is_atom, names_in, names_in_order
 from .allowed import Allowed, imports_of
@@ -199,7 +200,7 @@ class OpModule:
         """A module from its text; `title` gives the functions of a module that is not
         ours names that nobody else's have.
         """
-        tree = ast.parse(text)
+        tree = parsed(text)
         imports = imports_of(tree)
         other = {}
         if title is not None:
@@ -257,7 +258,7 @@ class _Renamed(ast.NodeTransformer):
 
 def _bound_as(line: str, name: str) -> str:
     """An import line that binds another name."""
-    (node,) = ast.parse(line).body
+    (node,) = parsed(line).body
     assert isinstance(node, ast.Import | ast.ImportFrom)
     node.names[0].asname = name
     return ast.unparse(node)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...schema.syntax import parsed_expression
 from ..names import Names
 from ..nodes import is_same, names_in, renamed
 from .fold import Folder
@@ -234,7 +235,7 @@ def _narrowed(annotation: ast.expr, value: ast.expr | None, always: bool) -> ast
         if kind == "tuple":
             fits = [p for p in parts if p.startswith(("Sequence", "tuple"))]
         parts = fits or parts
-    return ast.parse(" | ".join(parts), mode="eval").body
+    return parsed_expression(" | ".join(parts))
 
 
 def _paired(

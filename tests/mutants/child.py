@@ -17,6 +17,7 @@ from mutants.mutating import mutant
 
 SECONDS = 20
 MEMORY = 2 << 30
+FORGET = 200
 NUMBERS = 80
 """Every so many mutants one is run with numbers, in all ways."""
 
@@ -45,6 +46,8 @@ def run(seeds: Iterable[int]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, resource.RLIM_INFINITY))
     for seed in seeds:
         limit()
+        if seed % FORGET == 0:
+            jax.clear_caches()  # of thousands of traces, which nobody asks for again
         print(seed, outcome(seed), flush=True)
 
 

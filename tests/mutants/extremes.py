@@ -105,9 +105,9 @@ def a_switch(data: Data, draw: random.Random) -> None:
     match draw.randrange(6):
         case 0:
             branches.append(draw.choice([*branches, *names]))
-        case 1:
+        case 1 if branches:
             branches.pop(draw.randrange(len(branches)))
-        case 2:
+        case 2 if branches:
             branches[:] = [branches[0]] * draw.choice([1, 2, 5])
         case 3:
             branches.reverse()
