@@ -170,9 +170,9 @@ def load_params(path: str | Path) -> Params:
     if LISTED or NESTED:
         paths = jax.tree.leaves(each_array(lambda path, _: path, SHAPES))
         slots = {named(path): path.split(".") for path in paths}
-        own = {path.replace(".*", "") for path in paths} if STACKED else set(paths)
-        copies = [(name, x) for name, x in arrays.items() if name in own]
-        for name in sorted(arrays.keys() - own):
+        ready = {path.replace(".*", "") for path in paths} if STACKED else set(paths)
+        copies = [(name, x) for name, x in arrays.items() if name in ready]
+        for name in sorted(arrays.keys() - ready):
             copies += apart(name, slots.get(named(name), []), arrays[name])
         dots = {named(name): name.count(".") for name in arrays}
         mixed = any(dots[named(name)] != name.count(".") for name in arrays)
@@ -190,9 +190,11 @@ def load_params(path: str | Path) -> Params:
             return None if faults else jnp.stack(copies)
         name = path.replace(".*", "") if STACKED else path
         x = arrays.pop(name, None)
-        if EXACT and DTYPES:
+        if not DTYPES:
+            own = None
+        elif EXACT:
             own = entry(DTYPES, named(path))
-        elif DTYPES:
+        else:
             own = DTYPES.get(name.rpartition(".")[2])
         kind = own or jnp.floating if DTYPES else jnp.floating
         if x is None or x.shape != shape or not jnp.issubdtype(x.dtype, kind):

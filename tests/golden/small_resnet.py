@@ -269,9 +269,9 @@ def load_params(path: str | Path) -> Params:
     arrays = stored_arrays(Path(path))
     paths = jax.tree.leaves(each_array(lambda path, _: path, SHAPES))
     slots = {named(path): path.split(".") for path in paths}
-    own = {path.replace(".*", "") for path in paths}
-    copies = [(name, x) for name, x in arrays.items() if name in own]
-    for name in sorted(arrays.keys() - own):
+    ready = {path.replace(".*", "") for path in paths}
+    copies = [(name, x) for name, x in arrays.items() if name in ready]
+    for name in sorted(arrays.keys() - ready):
         copies += apart(name, slots.get(named(name), []), arrays[name])
     dots = {named(name): name.count(".") for name in arrays}
     mixed = any(dots[named(name)] != name.count(".") for name in arrays)
