@@ -19,7 +19,7 @@ from blox.schema.diagnostics import BloxError, Diagnostic, WeightsError, listing
 from .files import CHANGED, Identity, Source, contained, refuse, shown, status_of
 from .lock import being_saved
 from .log import LOG, Log, read_log
-from .names import inner_name
+from .names import BLOX, inner_name
 
 T = TypeVar("T")
 
@@ -114,13 +114,15 @@ class Folder:
         if self.log is None or being_saved(self.path):
             return []
         hidden = [n for n, look in self._seen.items() if look.path.name[:1] == "."]
+        read = f": hidden files that it names were read for {listing(hidden)}"
+        act = "blox.save" if self.log.kind is BLOX else "blox.to_hf"
         return [
             Diagnostic(
                 "weights-pending",
                 shown(self.path),
-                f"expected no {LOG}, found that of a save that was interrupted: hidden "
-                f"files that it names were read for {listing(hidden)}",
-                "blox.save there or blox.weights.finish(folder) completes it; if nobody"
+                f"expected no {LOG}, found that of a save that was interrupted"
+                f"{read if hidden else ''}",
+                f"{act} there or blox.weights.finish(folder) completes it; if nobody"
                 " saved there, don't trust the folder",
                 "warning",
             )

@@ -181,6 +181,11 @@ def test_a_save_completes_no_log_of_another_kind(tmp_path: Path) -> None:
     """`bx.save` touches no file of transformers, and a single file no folder."""
     plant(tmp_path, {"config.json": b"evil"}, ["model.safetensors"])
     before = contents(tmp_path)
+    wanted = (
+        r"that was interrupted; blox\.to_hf there or blox\.weights\.finish\(folder\)"
+    )
+    with pytest.warns(UserWarning, match=wanted):
+        assert bx.load(tmp_path)[0] == graph("relu")
     with pytest.raises(bx.WeightsError, match="no unfinished save of another kind"):
         bx.save(tmp_path, graph("relu"), {})
     assert contents(tmp_path) == before
