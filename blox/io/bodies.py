@@ -11,6 +11,8 @@ from blox.schema.diagnostics import Diagnostic
 from blox.schema.expressions import ExpressionError
 from blox.schema.registry import definition
 from blox.schema.resolve.custom import custom_ops, with_bodies
+from blox.weights.dtypes import NEEDS_X64
+from blox.weights.loading import x64_enabled
 
 from .contract import difference
 
@@ -41,8 +43,8 @@ def compare_bodies(graph: Graph, params: Any) -> Iterator[Diagnostic]:
             yield Diagnostic(
                 "op-body-untried",
                 entry,
-                "expected sizes of the inputs at which registered ops can be compared "
-                f"with their bodies, found none that fit in {MAX_ELEMENTS} elements",
+                f"expected inputs of at most {MAX_ELEMENTS} values, of dtypes that JAX "
+                "has enabled, to compare registered ops with their bodies, found none",
                 "the examples are run, by the registered ops alone",
                 "warning",
             )
@@ -59,7 +61,7 @@ def compare_bodies(graph: Graph, params: Any) -> Iterator[Diagnostic]:
 
 
 def _inputs(graph: Graph, instance: Any) -> dict[str, Any] | None:
-    """Small random inputs of an entry; None where no sizes are known to fit."""
+    """Small random inputs of an entry; None where none are known to fit."""
     import jax
     import numpy as np
 
@@ -70,7 +72,8 @@ def _inputs(graph: Graph, instance: Any) -> dict[str, Any] | None:
     declared = Declared(given, instance.values)
     samples = Samples(declared, [*given], bounds_of(graph), relations_of(graph))
     shapes = _shapes(samples, given, instance.values)
-    if shapes is None:
+    wide = any(spec.dtype in NEEDS_X64 for spec in given.values())
+    if shapes is None or (wide and not x64_enabled()):
         return None
     random = np.random.default_rng(0)
     found: dict[str, Any] = {}

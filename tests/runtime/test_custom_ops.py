@@ -233,6 +233,8 @@ def test_verify_compares_function_and_body(tmp_path: Path) -> None:
     "more",
     [
         {"dims": {"batch": {"min": 1 << 22}}},
+        {"wide": "int64"},
+        {"wide": "float64"},
         {"dims": {"batch": {"min": 1 << 21, "max": 1 << 30}}},
         {"constraints": ["batch >= 2", "batch <= 1"]},
     ],
@@ -240,13 +242,16 @@ def test_verify_compares_function_and_body(tmp_path: Path) -> None:
 def test_verify_reports_an_entry_that_it_can_not_compare(
     more: Data, tmp_path: Path
 ) -> None:
-    graph = Graph.parse(gate_spec(BODY, **more))
+    wide = {"other": {"shape": ["batch"], "dtype": more.get("wide", "int32")}}
+    data = gate_spec(BODY, **{k: v for k, v in more.items() if k != "wide"})
+    data["functions"]["main"]["inputs"] = INPUTS | wide
+    graph = Graph.parse(data)
     bx.save(tmp_path, graph, params_of(graph))
     gate_ops.register()
     (found,) = [d for d in bx.verify(tmp_path) if d.code == "op-body-untried"]
     assert found.severity == "warning"
     assert found.path == "main"
-    assert found.message.startswith("expected sizes of the inputs at which registered")
+    assert found.message.startswith("expected inputs of at most 4194304 values, of")
 
 
 def test_verify_gives_keys_of_the_shape_that_is_declared(tmp_path: Path) -> None:
