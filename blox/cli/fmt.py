@@ -79,17 +79,33 @@ def _format(file: Path, check: bool, reorder: bool) -> bool:
     from blox.schema import from_bytes, to_json, to_msgpack
     from blox.schema.parse.reader import MAX_BYTES
     from blox.weights.files import read_small
+    from blox.weights.lock import locked
 
-    old = read_small(file, MAX_BYTES)
-    graph = from_bytes(old)
-    if reorder:
-        from blox.schema.write.reorder import reorder as ordered
+    # A save meanwhile would lose its Graph, and keep its weights.
+    with locked(file.parent):
+        _refuse_unfinished(file)
+        old = read_small(file, MAX_BYTES)
+        graph = from_bytes(old)
+        if reorder:
+            from blox.schema.write.reorder import reorder as ordered
 
-        graph = ordered(graph)
-    new = to_msgpack(graph) if file.suffix == ".msgpack" else to_json(graph).encode()
-    if new != old and not check:
-        write_atomically(file, new)
-    return new != old
+            graph = ordered(graph)
+        packed = file.suffix == ".msgpack"
+        new = to_msgpack(graph) if packed else to_json(graph).encode()
+        if new != old and not check:
+            write_atomically(file, new)
+        return new != old
+
+
+def _refuse_unfinished(file: Path) -> None:
+    """A save that was interrupted has another Graph for the file's name."""
+    from blox.weights.files import refuse
+    from blox.weights.log import LOG, read_log
+
+    log = read_log(file.parent)
+    if log is not None and file.name in log.write:
+        hint = "blox.weights.finish(folder) completes it"
+        refuse("weights-log", LOG, "expected no unfinished save, found one", hint)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"fmt": fmt}

@@ -6,6 +6,8 @@ It goes with its process. Windows and some network file systems have none.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -34,6 +36,17 @@ def lock_folder(folder: Path) -> tuple[int, bool]:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """While it lasts, no save works in `folder`."""
+    descriptor, _ = lock_folder(folder)
+    try:
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def being_saved(folder: Path) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 from .faults import typed_faults
 from .files import Source, local_path, refuse, shown, status_of
 from .json_text import strict_json
-from .lock import lock_folder
+from .lock import locked
 from .names import KINDS, ModelFiles
 
 LOG = ".blox-commit.json"
@@ -115,13 +115,8 @@ def finish(folder: str | os.PathLike[str]) -> bool:
             touched then.
     """
     place = local_path(folder)
-    with typed_faults(place, "weights-write", "written"):
-        descriptor, _ = lock_folder(place)
-        try:
-            return complete(place)
-        finally:
-            if descriptor >= 0:
-                os.close(descriptor)
+    with typed_faults(place, "weights-write", "written"), locked(place):
+        return complete(place)
 
 
 def complete(folder: Path) -> bool:

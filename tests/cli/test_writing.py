@@ -16,6 +16,7 @@ import pytest
 import blox as bx
 from blox.cli.writing import write_atomically
 from blox.schema import from_bytes, to_json, to_msgpack
+from blox.weights import lock
 
 LINEAR = {"op": "linear", "x": "x", "in_features": 4, "out_features": 2}
 
@@ -89,6 +90,45 @@ def test_init_keeps_another_graph(
     assert run.code == 1
     assert "holds another Graph" in run.err
     assert (digits / "graph.json").read_bytes() == before
+
+
+def test_fmt_waits_for_a_save(
+    blox: Callable[..., Any], digits: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would put the older Graph back, beside the newer weights."""
+    file = digits / "graph.json"
+    graph = from_bytes(file.read_bytes())
+    file.write_text(json.dumps(graph.plain()))
+    taken: list[Path] = []
+    lock_folder = lock.lock_folder
+
+    def saved_before(folder: Path) -> tuple[int, bool]:
+        taken.append(folder)
+        file.write_text(to_json(graph).replace('"digits"', '"newer"', 1))
+        return lock_folder(folder)
+
+    monkeypatch.setattr(lock, "lock_folder", saved_before)
+    run = blox("fmt", file)
+    assert (run.code, taken) == (0, [digits])
+    assert from_bytes(file.read_bytes()).name == "newer"
+
+
+def test_fmt_refuses_a_graph_of_an_interrupted_save(
+    blox: Callable[..., Any], digits: Path
+) -> None:
+    file = digits / "graph.json"
+    graph = from_bytes(file.read_bytes())
+    file.write_text(json.dumps(graph.plain()))
+    before = file.read_bytes()
+    token, data = "0123456789abcdef", to_json(graph)
+    (digits / f".blox-{token}.graph.json").write_text(data)
+    sizes = {"graph.json": len(data.encode())}
+    log = {"blox": "commit/1", "token": token, "write": sizes, "remove": []}
+    (digits / ".blox-commit.json").write_text(json.dumps(log))
+    run = blox("fmt", digits)
+    assert run.code == 1
+    assert "expected no unfinished save, found one" in run.err
+    assert file.read_bytes() == before
 
 
 def test_fmt_writes_the_canonical_form_once(
