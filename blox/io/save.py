@@ -13,7 +13,7 @@ from blox.schema import Graph, WeightsError, to_json
 from blox.schema.diagnostics import Diagnostic, bounded, quote
 from blox.schema.graph import expect_graph
 from blox.weights import LeafSpec, TensorInfo, save_flat
-from blox.weights.comparing import differences, wide
+from blox.weights.comparing import differences, shown_path, wide
 from blox.weights.files import refuse, shown
 
 from . import hub
@@ -102,8 +102,13 @@ def check_params(graph: Graph, params: Mapping[str, Any]) -> dict[str, Any]:
         WeightsError: every leaf that is missing, unknown, no array, or of another shape
             or dtype, 100 one by one.
     """
-    other = {path: v for path, v in _flatten(params, "") if not _is_array(v)}
-    arrays = {path: v for path, v in _flatten(params, "") if _is_array(v)}
+    try:
+        found = list(_flatten(params, ""))
+    except RecursionError:
+        wanted = "expected arrays in nested dicts, found a nesting without end"
+        refuse("weights-kind", "", wanted)
+    other = {path: v for path, v in found if not _is_array(v)}
+    arrays = {path: v for path, v in found if _is_array(v)}
     expected = {
         path: LeafSpec(leaf.full_shape, leaf.dtype)
         for path, leaf in graph.program().leaves().items()
@@ -113,7 +118,7 @@ def check_params(graph: Graph, params: Mapping[str, Any]) -> dict[str, Any]:
     kinds = (
         Diagnostic(
             "weights-kind",
-            path,
+            shown_path(path),
             f"expected an array, found {quote(type(value).__name__)}",
             hint,
         )
@@ -153,7 +158,7 @@ def _is_array(value: Any) -> bool:
 
 def _flatten(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(tree, Mapping):
-        items = [(k if isinstance(k, str) else quote(k), v) for k, v in tree.items()]
+        items = [(_key(k), v) for k, v in tree.items()]
     elif isinstance(tree, (list, tuple)):
         items = [(str(i), v) for i, v in enumerate(tree)]
     else:
@@ -161,3 +166,8 @@ def _flatten(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
         return
     for name, part in items:
         yield from _flatten(part, f"{path}.{name}" if path else name)
+
+
+def _key(key: Any) -> str:
+    """A part of a path; what can't be one, as a path whole, is no leaf's."""
+    return key if isinstance(key, str) and "." not in key else quote(key)

@@ -54,15 +54,15 @@ def differences(
         if info is None:
             message = f"expected {leaf.dtype}{list(leaf.shape)}, found no tensor"
             hint = hints.get(path, "")
-            yield Diagnostic("weights-missing", _path(path), message, hint)
+            yield Diagnostic("weights-missing", shown_path(path), message, hint)
             continue
         if info.shape != leaf.shape:
             sizes = quote(list(info.shape))
             message = f"expected shape {list(leaf.shape)}, found {sizes}"
-            yield Diagnostic("weights-shape", _path(path), message)
+            yield Diagnostic("weights-shape", shown_path(path), message)
         if not leaf.admits(info.dtype):
             message = f"expected dtype {leaf.dtype}, found {info.dtype}"
-            yield Diagnostic("weights-dtype", _path(path), message)
+            yield Diagnostic("weights-dtype", shown_path(path), message)
     back = near_misses(surplus, missing)
     for path in surplus:
         info = tensors[path]
@@ -70,7 +70,7 @@ def differences(
             f"expected no tensor here, found {info.dtype}{quote(list(info.shape))}"
         )
         hint = back.get(path, "")
-        yield Diagnostic("weights-unexpected", _path(path), message, hint)
+        yield Diagnostic("weights-unexpected", shown_path(path), message, hint)
 
 
 def wide(
@@ -81,7 +81,7 @@ def wide(
         if name in tensors and tensors[name].dtype in NEEDS_X64:
             yield Diagnostic(
                 "weights-x64",
-                _path(name),
+                shown_path(name),
                 f"expected at most 32 bits per value, found {tensors[name].dtype}",
                 'JAX would cut it: jax.config.update("jax_enable_x64", True), or store'
                 " a narrower dtype",
@@ -103,5 +103,7 @@ def near_misses(names: Iterable[str], candidates: Collection[str]) -> dict[str, 
     return hints
 
 
-def _path(path: str) -> str:
-    return path if path.isascii() and len(path) <= _MAX_LENGTH else quote(path)
+def shown_path(path: str) -> str:
+    """`path`, which may be of anyone's Params, as it may stand in a message."""
+    plain = path.isascii() and path.isprintable() and len(path) <= _MAX_LENGTH
+    return path if plain else quote(path)

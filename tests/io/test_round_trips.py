@@ -239,6 +239,31 @@ def test_differences_are_reported_at_once_and_nothing_is_written(
     assert not (tmp_path / "new").exists()
 
 
+def test_keys_that_are_no_names(tmp_path: Path) -> None:
+    """A path as a key is no leaf, and nothing that a terminal acts on is shown."""
+    graph = Graph.parse(spec({"y": linear()}))
+    params = init(graph)
+    flat = {"y.kernel": params["y"]["kernel"], "y": {"bias": params["y"]["bias"]}}
+    extra = {"a\0\x1b[31m": params["y"]["bias"], "b\n": 1}
+    with pytest.raises(bx.WeightsError) as raised:
+        bx.save(tmp_path / "m", graph, flat | extra)
+    lines = str(raised.value).split("\n")
+    assert [line.partition("; ")[0] for line in lines] == [
+        "'b\\n': expected an array, found 'int'",
+        "y.kernel: expected float[8, 8], found no tensor",
+        "'y.kernel': expected no tensor here, found float32[8, 8]",
+        r"'a\x00\x1b[31m': expected no tensor here, found float32[8]",
+    ]
+    assert not (tmp_path / "m").exists()
+
+
+def test_params_without_end(tmp_path: Path) -> None:
+    params: dict[str, Any] = {}
+    params["y"] = params
+    with pytest.raises(bx.WeightsError, match="found a nesting without end"):
+        bx.save(tmp_path / "m", Graph.parse(spec({"y": linear()})), params)
+
+
 def test_shapes_alone_are_no_arrays(tmp_path: Path) -> None:
     graph = Graph.parse(spec({"a": {**linear(), "use_bias": False}}))
     params = jax.eval_shape(lambda: init(graph))
