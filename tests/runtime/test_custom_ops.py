@@ -80,7 +80,7 @@ def test_it_runs_and_generates(here: bool, body: Data | None) -> None:
     found, _ = bx.build(graph)(params, X)
     np.testing.assert_allclose(found, expected(params["n"]["scale"]), 1e-5, 1e-6)
     source = bx.generate(graph)
-    assert "blox" not in source.replace("Made by blox", "")
+    assert "blox" not in "".join(x for x in source.splitlines() if "import" in x)
     assert ("from jax.scipy import special" in source) == here
     np.testing.assert_array_equal(run_file(source, params), found)
 
