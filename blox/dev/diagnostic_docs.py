@@ -22,6 +22,12 @@ for finding in report:
 `error` makes a report false or is raised, `warning` does neither, and `either` depends on where
 it is found. An example that begins with `{` is the node `n` of a function with the input `x`;
 one that begins with `"` stands at the top of a Graph.
+
+A finding is a `bx.Diagnostic`, and `bx.validate` gives a `bx.Report` of them. What can't go on
+raises a `bx.BloxError`, a `ValueError` whose `diagnostics` holds all findings: `bx.SpecError`
+where the Graph or its file is not valid, `bx.WeightsError` where weight files and Graph do not
+fit or a weight file is not sound, `bx.ModelError` where a model can't be built, or doesn't take
+what it is given.
 """
 
 
