@@ -162,6 +162,11 @@ class DynamicSlice(Op):
     def problems(self) -> Iterator[Problem]:
         yield from _one_an_axis(self.axis, start=self.start, size=self.size)
 
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        yield from _axes_of(len(shapes["x"]), self.axis)
+
 
 class DynamicUpdateSlice(Op):
     """x with `update` in place of its elements from `start` along each axis of `axis`.
@@ -184,6 +189,7 @@ class DynamicUpdateSlice(Op):
         self, shapes: Mapping[str, Sequence[Any]]
     ) -> Iterator[Problem]:
         x, update = shapes["x"], shapes["update"]
+        yield from _axes_of(len(x), self.axis)
         if len(update) != len(x):
             yield Problem("update", f"expected {len(x)} axes, found {len(update)}")
             return
@@ -205,3 +211,12 @@ def _one_an_axis(axes: Sequence[Any], **lists: Sequence[Any]) -> Iterator[Proble
     known = [a for a in axes if isinstance(a, int)]
     if len(set(known)) != len(known):
         yield Problem.expected("axis", "each axis once", list(axes))
+
+
+def _axes_of(rank: int, axes: Sequence[Any]) -> Iterator[Problem]:
+    """Problems of axes that x doesn't have, or that are one and the same."""
+    known = [a for a in axes if isinstance(a, int)]
+    if outside := [a for a in known if not -rank <= a < rank]:
+        yield Problem.expected("axis", f"axes of x, which has {rank}", outside[0])
+    elif len({a % rank for a in known}) != len(known):
+        yield Problem.expected("axis", f"each of {rank} axes once", list(axes)[:8])
