@@ -12,6 +12,7 @@ import pytest
 from docs.pages import PAGES, ROOT, anchors, blocks, command_lines, links, spans
 from typer.main import get_command
 
+import blox as bx
 from blox.cli.app import COMMANDS, app
 
 TOP = {p.name for p in ROOT.iterdir()}
@@ -129,3 +130,9 @@ def _command(path: str) -> Any:
         if command is None:
             return None
     return command
+
+
+def test_every_public_name_stands_on_a_page() -> None:
+    files = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    words = re.findall(r"\w+", "".join(f.read_text(encoding="utf-8") for f in files))
+    assert {*bx.__all__, *bx.schema.__all__} - {*words} == set()
