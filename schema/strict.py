@@ -41,6 +41,19 @@ class Strict(BaseModel):
         freeze(vars(copied))
         return copied
 
+    def __init__(self, **data: Any) -> None:
+        if vars(self):  # it was made before: this would change it
+            refuse(self)
+        super().__init__(**data)
+
+    # Pydantic needn't call it where it validates.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        if vars(self):
+            refuse(self)
+        super().__setstate__(state)
+
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented

@@ -244,3 +244,20 @@ def test_it_is_shown_on_one_line() -> None:
     nodes = sum(len(function["nodes"]) for function in GPT["functions"].values())
     found = f"<Graph 'tiny_gpt': {len(GPT['functions'])} functions, {nodes} nodes>"
     assert (repr(graph), str(graph)) == (found, found)
+
+
+def test_what_is_made_is_not_made_again() -> None:
+    """`__init__` and `__setstate__` are for new objects."""
+    graph, other = Graph.parse(GPT), Graph.parse(CONTROL)
+    digest, text = graph.digest, json.dumps(graph.plain())
+    block = graph.functions["block"]
+    cases: list[Callable[[], Any]] = [
+        lambda: cast(Any, graph).__init__(**dict(other)),
+        lambda: graph.__setstate__(other.__getstate__()),
+        lambda: cast(Any, block).__init__(outputs={"x": "x"}),
+        lambda: block.__setstate__(other.functions["same"].__getstate__()),
+    ]
+    for change in cases:
+        with pytest.raises(TypeError, match="a Graph can't be changed"):
+            change()
+    assert (graph.digest, json.dumps(graph.plain())) == (digest, text)
