@@ -45,7 +45,8 @@ GENERATED = frozenset(
     """
     jax jnp np lax math zlib numpy safetensors typing pathlib Any Array Callable Path
     Literal Sequence
-    Params State annotations partial reduce json safe_open init_params load_params merge
+    Params State annotations partial reduce json load_file safe_open init_params
+    load_params merge
     fold_in params state train dtype self blox nest listed kept SHAPES STACKED INIT
     DTYPES ARRAYS
     """.split()  # noqa: SIM905

@@ -93,7 +93,7 @@ def dump_examples(
 
 
 def _example(given: Any, number: int) -> Example:
-    fields = (given,) if isinstance(given, Mapping) else given
+    fields: Any = (given,) if isinstance(given, Mapping) else given
     if isinstance(fields, tuple) and 1 <= len(fields) <= len(Example._fields):
         example = Example(*fields)
         if isinstance(example.inputs, (Mapping, list, tuple)):

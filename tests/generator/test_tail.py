@@ -416,7 +416,7 @@ def test_copies_that_are_alike_are_one_row() -> None:
 def test_helpers_of_the_tail_make_room_for_names_of_the_graph() -> None:
     functions = {
         name: function({"up": linear()}, {"x": "up"})
-        for name in ("entry", "apart", "each_array", "all_copies", "json", "in_float32")
+        for name in ("entry", "apart", "each_array", "all_copies", "in_float32")
     }
     nodes: Data = {}
     last = "x"

@@ -207,7 +207,8 @@ def a_body(data: Data, draw: random.Random) -> None:
         case _ if calls:
             node = draw.choice(calls)
             name = node.get("function")
-            inputs, attributes = node.get("inputs", {}), node.get("attributes", {})
+            inputs: Data = node.get("inputs", {})
+            attributes: Data = node.get("attributes", {})
             if isinstance(inputs, list) and name in functions:
                 inputs = dict(zip(functions[name]["inputs"], inputs, strict=False))
             params = {"params": node["params"]} if "params" in node else {}
