@@ -39,7 +39,8 @@ def show(
 ) -> None:
     """Shows a model as a tree, with shapes, parameter counts and bytes.
 
-    Of the weights only the headers are read, for the types of the arrays; without
+    A node has the shape that it gives, dims by name, `?` where calls of its function
+    differ. Of the weights only the headers are read, for the types of the arrays; without
     weights the model's floating type counts as float32. Arrays that an earlier line
     has counted are `shared`.
 

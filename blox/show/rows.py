@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from blox.schema import Leaf
 from blox.schema.op import ScopeOp
 from blox.schema.resolve.program import Called, Instance, Step
 from blox.schema.resolve.trees import flatten, nest
+from blox.shapes.table import Known, Table
 from blox.show.printable import printable
 
 MAX_ROWS = 5_000
 """Lines of a tree: calls that double at every level would fill the screen for hours."""
+
+MAX_SHAPES = 48
+"""Characters of the shapes that a node gives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of the tree: a node, or an array of the node above.
 
-    `path` is the graph path of an array, of a node that of what lies below it. `count`
-    and `nbytes` leave out what an earlier line has counted: then `shared` is true.
+    `path` is the graph path of an array, of a node that of what lies below it. `shape`
+    is that of an array, or of what a node gives, with dims by name. `count` and `nbytes`
+    leave out what an earlier line has counted: then `shared` is true.
     """
 
     depth: int
@@ -32,6 +37,7 @@ class Row:
     count: int = 0
     nbytes: int = 0
     shared: bool = False
+    is_array: bool = False
 
 
 class Full(Exception):
@@ -46,9 +52,11 @@ class Walk:
         leaves: Mapping[str, Leaf],
         nbytes: Mapping[str, int],
         dtypes: Mapping[str, str],
+        shapes: Table,
         depth: int | None,
     ) -> None:
         self.leaves, self.nbytes, self.dtypes = leaves, nbytes, dtypes
+        self.shapes = shapes
         self.limit = depth
         self.rows: list[Row] = []
         self.counted: set[str] = set()
@@ -69,17 +77,20 @@ class Walk:
             tree = nest(step.scope, step.tree)
             paths = [_joined(scope, p) for p, _ in flatten(tree)]
             inner = ".".join(n for n in (scope, *step.scope) if n)
+            gives = shapes_text(self.shapes.get(instance, {}).get(step.name, ()))
             if isinstance(step.op, ScopeOp):
-                self._row(depth, step.name, _kind(step), inner, paths)
+                self._row(depth, step.name, _kind(step), inner, paths, gives)
                 self._callees(step, inner, depth + 1, paths)
             else:
-                self._leaf_op(step, depth, inner, paths)
+                self._leaf_op(step, depth, inner, paths, gives)
 
-    def _leaf_op(self, step: Step, depth: int, scope: str, paths: list[str]) -> None:
+    def _leaf_op(
+        self, step: Step, depth: int, scope: str, paths: list[str], gives: str
+    ) -> None:
         if paths == [scope]:  # param, buffer: the node is the array
             self._array(depth, step.name, scope, _kind(step))
             return
-        self._row(depth, step.name, _kind(step), scope, paths)
+        self._row(depth, step.name, _kind(step), scope, paths, gives)
         for path in paths:
             self._array(depth + 1, path.rpartition(".")[2], path, "")
 
@@ -123,7 +134,13 @@ class Walk:
         self._nodes(instance, path, depth + 1, paths)
 
     def _row(
-        self, depth: int, name: str, kind: str, path: str, below: list[str]
+        self,
+        depth: int,
+        name: str,
+        kind: str,
+        path: str,
+        below: list[str],
+        gives: str = "",
     ) -> None:
         new = dict.fromkeys(p for p in below if p not in self.counted)
         self._add(
@@ -132,6 +149,7 @@ class Walk:
                 name,
                 kind,
                 path,
+                gives,
                 count=sum(self._size(p) for p in new),
                 nbytes=sum(self.nbytes[p] for p in new),
                 shared=bool(below) and not new,
@@ -158,6 +176,7 @@ class Walk:
                 0 if shared else self._size(path),
                 0 if shared else self.nbytes[path],
                 shared,
+                is_array=True,
             )
         )
 
@@ -168,6 +187,18 @@ class Walk:
 
     def _size(self, path: str) -> int:
         return math.prod(self.leaves[path].full_shape)
+
+
+def shapes_text(outputs: Sequence[Known | None]) -> str:
+    """`[batch, 64]`, for several outputs one after another; `?` where calls differ."""
+    texts = [_shape_text(known) for known in outputs if known is not None]
+    return printable(", ".join(texts), MAX_SHAPES)
+
+
+def _shape_text(known: Known) -> str:
+    if known.shape is None:
+        return "[...]"
+    return f"[{', '.join('?' if s is None else str(s) for s in known.shape)}]"
 
 
 def _joined(scope: str, path: str) -> str:

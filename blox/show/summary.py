@@ -10,6 +10,7 @@ from typing import Any
 from blox.schema import Graph, Leaf
 from blox.schema.graph import expect_graph
 from blox.schema.resolve.program import Program
+from blox.shapes.table import shape_table
 from blox.show.printable import printable
 from blox.show.rows import MAX_ROWS, Full, Row, Walk, signature_text
 from blox.weights.dtypes import nbytes_of
@@ -41,8 +42,9 @@ class Summary:
     def _tree(self) -> Iterator[str]:
         table = [("", "", "shape", "parameters", "bytes")]
         for row, lead in zip(self.rows, _branches(self.rows), strict=True):
-            count = f"{row.count:,}" if row.count or row.shape else ""
-            nbytes = size_text(row.nbytes) if row.count or row.shape else ""
+            arrays = row.count or row.is_array
+            count = f"{row.count:,}" if arrays else ""
+            nbytes = size_text(row.nbytes) if arrays else ""
             if row.shared:
                 count, nbytes = "shared", ""
             table.append((lead + row.name, row.kind, row.shape, count, nbytes))
@@ -65,6 +67,8 @@ class Summary:
 
 def summary(graph: Graph, params: Any = None, *, depth: int | None = None) -> Summary:
     """The model as a tree: nodes in the order of the program, their arrays below them.
+
+    Nodes are shown with the shapes that they give, dims by name.
 
         print(bx.summary(graph))
 
@@ -92,7 +96,7 @@ def summarise(
     program = graph.program()
     leaves = program.leaves()
     nbytes = {p: _nbytes(leaf, dtypes.get(p)) for p, leaf in leaves.items()}
-    walk = Walk(leaves, nbytes, dtypes, depth)
+    walk = Walk(leaves, nbytes, dtypes, shape_table(graph), depth)
     try:
         for entry, instance in program.entries.items():
             walk.entry(entry, instance)

@@ -104,7 +104,6 @@ def test_a_path_that_is_not_there_is_one_line(blox: Callable[..., Any]) -> None:
     [
         ["--help"],
         ["validate", "--structure"],
-        ["show"],
         ["fmt", "--check"],
         ["codegen"],
     ],

@@ -80,7 +80,7 @@ def test_tied_arrays_count_once_and_are_shared_after() -> None:
         ("a", 20, False),
         ("b", 0, True),
     ]
-    assert re.search(r"b +linear +shared", str(found))
+    assert re.search(r"b +linear +\[batch, 4\] +shared", str(found))
 
 
 @pytest.mark.parametrize("scan", [True, False])
@@ -104,6 +104,35 @@ def test_depth_hides_what_lies_deeper_but_counts_it() -> None:
     assert names[1] == ["main", "h"]
     assert names[2] == ["main", "h", "up", "kernel", "bias", "act"]
     assert {summary(spec, depth=d).rows[0].count for d in names} == {20}
+
+
+def test_nodes_are_shown_with_the_shapes_that_they_give() -> None:
+    spec = bx.Graph.parse(
+        {
+            "format": "blox/1",
+            "name": "model",
+            "attributes": {"width": 4},
+            "functions": {
+                "main": {
+                    "inputs": {"x": {"shape": ["batch", 6], "dtype": "float"}},
+                    "nodes": {
+                        "up": {"op": "linear", "x": "x", "in_features": 6}
+                        | {"out_features": "$2 * width"},
+                        "p": {"op": "split", "x": "up", "names": ["a", "b"], "axis": 1},
+                        "two": {"op": "concatenate", "xs": ["x", "x"], "axis": 0},
+                    },
+                    "outputs": {"y": "p.a", "z": "p.b", "two": "two"},
+                }
+            },
+        }
+    )
+    nodes = {r.name: r.shape for r in summary(spec).rows if not r.is_array}
+    assert nodes == {
+        "main": "",
+        "up": "[batch, 8]",
+        "p": "[batch, 4], [batch, 4]",
+        "two": "[2*batch, 6]",
+    }
 
 
 def test_branches_and_loops_are_shown_by_role() -> None:
@@ -140,7 +169,7 @@ def test_branches_and_loops_are_shown_by_role() -> None:
     )
     found = summary(spec)
     assert found.parameters == 8
-    assert [r.path for r in found.rows if r.shape] == ["c.then.w", "c.else.w"]
+    assert [r.path for r in found.rows if r.is_array] == ["c.then.w", "c.else.w"]
 
 
 def test_chains_that_double_give_a_bounded_tree() -> None:
