@@ -110,7 +110,7 @@ class Signature:
         for name, expected in self.expected.items():
             if expected.computed and inputs[name] is not None:
                 yield from expected.faults_computed(inputs[name], known)
-        for found in self._faults_of_bounds(known, sizes):
+        for found in self.faults_of_bounds(known, sizes):
             path = f"{self.entry}.{found.path}" if found.path else self.entry
             yield Diagnostic(found.code, path, found.message)
 
@@ -121,14 +121,19 @@ class Signature:
             ModelError: every one that does not hold.
         """
         sizes = {n: jnp.shape(inputs[at])[axis] for n, (at, axis) in self.dims.items()}
-        faults = list(self._faults_of_bounds({**self.values, **sizes}, sizes))
+        faults = list(self.faults_of_bounds({**self.values, **sizes}, sizes))
         if faults:
             raise ModelError(faults)
 
-    def _faults_of_bounds(
+    def faults_of_bounds(
         self, known: Mapping[str, Any], sizes: Sizes
     ) -> Iterator[Diagnostic]:
-        """Dims out of bounds by name, constraints that do not hold."""
+        """Dims out of bounds by name, constraints that do not hold.
+
+        Args:
+            known: the values of attributes and dims.
+            sizes: those of the dims.
+        """
         for name, bounds in self.bounds.items():
             for field, bound in bounds.items() if name in sizes else ():
                 wanted, fits = BOUNDS[field]

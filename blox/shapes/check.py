@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from blox.runtime.inputs import Signature
 from blox.schema import Graph, Report
 from blox.schema.expressions import ExpressionError
 from blox.schema.op import ScopeOp
@@ -101,7 +102,8 @@ class Checker:
             iter(dims), self._bounds, self._relations, graph.attributes
         )
         steps = sum(len(instance.steps) for instance in program.instances)
-        self.engine = Engine(self.symbols, WORK + WORK_PER_NODE * steps)
+        entries = {i: Signature(program, i) for i in program.entries.values()}
+        self.engine = Engine(self.symbols, WORK + WORK_PER_NODE * steps, entries)
         self._reported: set[str] = set()
 
     def check(self) -> None:

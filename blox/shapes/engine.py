@@ -7,10 +7,11 @@ beside the node that has it, and inference goes on behind it with what is still 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from blox.runtime.inputs import Signature
 from blox.schema.expressions import ExpressionError, names
 from blox.schema.op import ScopeOp
 from blox.schema.parameters import Leaf
@@ -19,6 +20,7 @@ from blox.schema.resolve.program import Arg, Args, Instance, Step, flat
 from .binding import bound, number_value
 from .control import rule
 from .control.base import Control, Inputs, Outputs
+from .faults import Fault
 from .infer import Inference
 from .inferred import Env, Inferred
 from .kinds import Kind, Lane, numbered
@@ -51,10 +53,18 @@ class Engine:
     Args:
         symbols: those of the Graph.
         work: how much may be done; what lies behind is not looked at.
+        entries: the entries of the Program, whose dims are held to the Graph's bounds
+            and constraints where a node calls them too.
     """
 
-    def __init__(self, symbols: Symbols, work: float) -> None:
+    def __init__(
+        self,
+        symbols: Symbols,
+        work: float,
+        entries: Mapping[Instance, Signature] | None = None,
+    ) -> None:
         self.symbols = symbols
+        self._entries = entries or {}
         self.inference = Inference(symbols, work)
         self.values = self.inference.values
         self._kinds: dict[Any, Kind] = {}
@@ -148,6 +158,7 @@ class Engine:
         if plan.dims:
             sizes, wrong = bound(instance.function.inputs, sizes, inputs, self.symbols)
             made.findings += [("", fault) for fault in wrong]
+            made.findings += [("", fault) for fault in self._bounds(instance, sizes)]
         outcomes, train, dtype = self._outcomes, lane.train, lane.dtype
         for node in plan.nodes:
             kind, step = node.kind, node.step
@@ -174,6 +185,14 @@ class Engine:
         outputs = (self.argument(a, env, sizes) for a in instance.outputs.values())
         made.outputs = tuple(v or self.values.lost() for v in outputs)
         return made
+
+    def _bounds(self, instance: Instance, sizes: Mapping[str, Any]) -> Iterator[Fault]:
+        """Sizes of an entry that its bounds exclude, where all of them are numbers."""
+        entry = self._entries.get(instance)
+        own = {n: sizes[n] for n in instance.dims} if entry is not None else {}
+        if entry is not None and all(type(size) is int for size in own.values()):
+            for found in entry.faults_of_bounds(sizes, own):
+                yield Fault(found.code, found.message, field=found.path)
 
     def argument(
         self, arg: Arg, env: Mapping[str, Any], sizes: Mapping[str, Any]

@@ -305,3 +305,13 @@ def test_what_flows_into_a_function_is_as_it_declares() -> None:
     assert str(error) == "main.c.x: expected shape [rows, 5], found [batch, 8]"
     inner["inputs"]["x"]["shape"] = ["...", 8]
     assert found(spec({"c": call}, functions={"inner": inner})) == []
+
+
+def test_bounds_hold_where_a_node_calls_an_entry() -> None:
+    """`main` calls `step` with a table of as many rows as it has itself."""
+    data: Data = json.loads((MODELS[0].parent / "tiny_gpt.json").read_text("utf-8"))
+    assert found(data) == []
+    wide = {"max": "$context", "multiple_of": 16}
+    error = only(data | {"dims": data["dims"] | {"cached": wide}})
+    assert (error.code, error.path) == ("dims", "main.model.cached")
+    assert error.message.startswith("expected a multiple of 16, found 3")
