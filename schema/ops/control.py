@@ -75,7 +75,7 @@ class Switch(ScopeOp):
 
     op: Literal["switch"] = "switch"
     index: Tensor
-    branches: list[Name] = Field(min_length=1)
+    branches: list[Name] = Field(min_length=1, max_length=1024)
     inputs: TensorMap = {}
 
     def callees(self) -> tuple[Callee, ...]:

@@ -40,6 +40,7 @@ _CODES = {
 _WHOLE = {"missing", "extra_forbidden"}
 _LABEL = re.compile(r"(function-\w+|list|dict|literal|nullable|constrained-\w+)\[.*")
 _BARE_LABELS = {"int", "float", "str", "bool"}
+_TOO_LONG = re.compile(r"List should have (at most \d+ items) .*, not (\d+)")
 _NODE = 5  # functions, its name, nodes, the node's name, a field: the branches follow
 
 
@@ -141,6 +142,7 @@ def _message(item: Any, hints: bool) -> tuple[str, str]:
     if text is None:
         text = item["msg"].replace("Input should be", "expected")
         text = text.replace("String should have", "expected")
+        text = _TOO_LONG.sub(r"expected \1, found \2", text)
         text = text[0].lower() + text[1:]
         if not (text.isascii() and text.isprintable()):  # never text of the file
             text = f"expected another value ({kind})"

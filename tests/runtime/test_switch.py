@@ -214,3 +214,8 @@ def test_a_thousand_branches() -> None:
     )
     (error,) = bx.validate(wide).errors
     assert error.code == "too-large"
+    with pytest.raises(bx.SpecError) as caught:
+        graph({"s": switch(*["dense"] * 1025)}, inputs=X | INDEX)
+    assert str(caught.value) == (
+        "main.s.branches: expected at most 1024 items, found 1025"
+    )
