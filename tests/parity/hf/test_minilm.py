@@ -74,6 +74,9 @@ def random(seed: int, batch: int, seq: int) -> Arrays:
     }
 
 
+ROUNDING = 4 * float(np.finfo(np.float32).eps)
+"""Below it the largest errors of two libraries are chance: a few last digits."""
+
 CASES: dict[str, Callable[[Path], Arrays]] = {
     "sentences": tokenised,
     "sentence": lambda folder: {n: v[4:5] for n, v in tokenised(folder).items()},
@@ -105,9 +108,10 @@ def test_hidden_states(
             f"{case}, {name}: {error(x, y):.1e} from transformers, "
             f"{error(x, z):.1e} from float64 (transformers {error(y, z):.1e})"
         )
-        assert error(x, z) <= 2 * error(y, z)
         # The vectors of padding mean nothing and are ill-conditioned: where a text is
-        # empty, transformers' own are 2e-4 from float64.
+        # empty, transformers' own are 1e-4 to 2e-4 from float64, by the processor.
+        times = 4 if name == "padding" else 2
+        assert error(x, z) <= times * error(y, z) + ROUNDING
         assert error(x, y) <= 2e-5 or name == "padding"
 
 
