@@ -20,3 +20,5 @@ LARGEST = {
 """The largest number of each floating type."""
 
 FLOATS = frozenset(LARGEST)
+NEEDS_X64 = frozenset({"int64", "uint64", "float64"})
+"""Types that JAX cuts to 32 bits, unless `jax_enable_x64` is on."""

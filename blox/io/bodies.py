@@ -8,10 +8,10 @@ from typing import Any
 
 from blox.schema import Graph
 from blox.schema.diagnostics import Diagnostic
+from blox.schema.dtypes import NEEDS_X64
 from blox.schema.expressions import ExpressionError
 from blox.schema.registry import definition
 from blox.schema.resolve.custom import custom_ops, with_bodies
-from blox.weights.dtypes import NEEDS_X64
 from blox.weights.loading import x64_enabled
 
 from .contract import difference

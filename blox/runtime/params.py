@@ -16,11 +16,11 @@ from blox.ops import tail
 from blox.ops.state import merge as merge
 from blox.schema import Graph, Leaf, ModelError
 from blox.schema.diagnostics import Diagnostic
+from blox.schema.dtypes import NEEDS_X64
 from blox.schema.graph import expect_graph
 from blox.schema.initializers import KeyData
 from blox.schema.resolve.program import Program
 from blox.schema.resolve.trees import Tree
-from blox.weights.dtypes import NEEDS_X64
 
 from .context import floating_dtype
 

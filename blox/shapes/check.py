@@ -16,10 +16,10 @@ import jax.numpy as jnp
 
 from blox.runtime.inputs import Signature
 from blox.schema import Graph, Report
+from blox.schema.dtypes import NEEDS_X64
 from blox.schema.expressions import ExpressionError
 from blox.schema.op import ScopeOp
 from blox.schema.resolve.program import Instance, Program
-from blox.weights.dtypes import NEEDS_X64
 
 from .binding import input_dtype
 from .control.base import Inputs

@@ -7,8 +7,9 @@ from itertools import islice
 from typing import NamedTuple
 
 from blox.schema.diagnostics import Diagnostic, bounded, quote
+from blox.schema.dtypes import NEEDS_X64
 
-from .dtypes import FLOATING, NEEDS_X64
+from .dtypes import FLOATING
 from .header import TensorInfo
 from .reading import Headers
 

@@ -34,7 +34,6 @@ _SUB_BYTE = {"int2": 2, "int4": 4, "uint2": 2, "uint4": 4, "float4_e2m1fn": 4}
 FROM_JAX = {name: stored for stored, (name, _) in SAFETENSORS.items()}
 ITEMSIZE = dict(SAFETENSORS.values())
 FLOATING = frozenset(name for name in ITEMSIZE if "float" in name)
-NEEDS_X64 = frozenset({"int64", "uint64", "float64"})
 
 
 def nbytes_of(dtype: str, count: int) -> int:

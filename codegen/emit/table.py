@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ...schema.dtypes import NEEDS_X64
 from ...schema.initializers import LECUN_NORMAL, Start
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Program
@@ -18,8 +19,6 @@ from ..plan import dtype_node
 Path = tuple[str | int, ...]
 IN_FLOAT32 = "in_float32"
 """The function of `blox.ops.tail` for initialisers that calculate in 32 bits."""
-WIDE = frozenset({"int64", "uint64", "float64"})
-"""Dtypes that JAX has under x64 only."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def tables(program: Program) -> Tables:
         "STACKED": bool(stacked),
         "DTYPES": bool(own),
         "EXACT": any("." in key for key in (*initialisers, *own)),
-        "WIDE": any(group.leaf.dtype in WIDE for group in groups),
+        "WIDE": any(group.leaf.dtype in NEEDS_X64 for group in groups),
         "NESTED": any(_levels(group) > 1 for group in groups),
     }
     return Tables(statements, facts)

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from blox.schema.diagnostics import WeightsError
+from blox.schema.dtypes import NEEDS_X64
 from blox.weights import Headers, dump_flat, load_flat, read_headers, save_flat
-from blox.weights.dtypes import ITEMSIZE, NEEDS_X64
+from blox.weights.dtypes import ITEMSIZE
 
 Array = np.ndarray[Any, Any]
 
