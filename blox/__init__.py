@@ -16,8 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from blox.builder import recipes as recipes
-    from blox.builder.function import FunctionBuilder as FunctionBuilder
+    from blox.builder.arguments import each as each
+    from blox.builder.arguments import index as index
+    from blox.builder.arguments import slices as slices
+    from blox.builder.attributes import check_attributes as check_attributes
+    from blox.builder.function import F as F
     from blox.builder.graph import GraphBuilder as GraphBuilder
+    from blox.builder.sizes import max as max
+    from blox.builder.sizes import min as min
     from blox.builder.values import Input as Input
     from blox.builder.values import Operand as Operand
     from blox.builder.values import Value as Value
@@ -48,7 +54,7 @@ _HOME = {
     "BloxError": "blox.schema",
     "Diagnostic": "blox.schema",
     "Example": "blox.io.examples",
-    "FunctionBuilder": "blox.builder.function",
+    "F": "blox.builder.function",
     "Graph": "blox.schema",
     "GraphBuilder": "blox.builder.graph",
     "Input": "blox.builder.values",
@@ -59,14 +65,20 @@ _HOME = {
     "Value": "blox.builder.values",
     "WeightsError": "blox.schema",
     "build": "blox.runtime.build",
+    "check_attributes": "blox.builder.attributes",
+    "each": "blox.builder.arguments",
     "from_hf": "blox.importers.hf",
     "generate": "blox.io.generate",
+    "index": "blox.builder.arguments",
     "init": "blox.runtime.params",
     "load": "blox.io.load",
+    "max": "blox.builder.sizes",
     "merge": "blox.runtime.params",
+    "min": "blox.builder.sizes",
     "recipes": "blox.builder",
     "register": "blox.ops.register",
     "save": "blox.io.save",
+    "slices": "blox.builder.arguments",
     "split": "blox.runtime.params",
     "summary": "blox.show.summary",
     "to_hf": "blox.importers.hf",
@@ -74,7 +86,8 @@ _HOME = {
     "verify": "blox.io.verify",
     "__version__": "blox.schema.version",
 }
-__all__ = [*_HOME]
+# `from blox import *` leaves Python's own functions alone.
+__all__ = [name for name in _HOME if name not in ("min", "max")]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,196 +1,195 @@
-"""What a node gives to the functions that it runs."""
+"""What a call gives to a Python function: values that flow, and everything else."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 from blox.schema.diagnostics import quote
-from blox.schema.expressions import ExpressionError, evaluate
-from blox.schema.fields import Operand as OperandMark
-from blox.schema.fields import is_expression
+from blox.schema.names import is_name
 
-from .signatures import Signature, signature_of
-from .trace import entering
-from .values import Flow, Operand, Value
+from .sizes import Dim
+from .trace import Trace
+from .values import Value, is_numeric
 
-if TYPE_CHECKING:
-    from .writer import Writer
-
-Inputs = Mapping[str, Operand | None]
-Attribute = int | float | str
+T = TypeVar("T")
 
 
-def prepare(
-    w: Writer, name: str, function: Callable[..., Any]
-) -> tuple[Writer, Signature]:
-    """The writer, and the function's signature; the name is checked."""
-    w.check_name(name)
-    return w, signature_of(function)
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A value for each copy of a `repeat`."""
+
+    items: tuple[Any, ...]
 
 
-def by_name(w: Writer, name: str, **groups: Any) -> dict[str, Mapping[str, Any]]:
-    """Carry, xs and inputs, each by input name; an empty one where there is none."""
-    for group, values in groups.items():
-        if values is not None and not isinstance(values, Mapping):
-            w.fault(
-                f"{name}.{group}",
-                f"expected values by input name, found {type(values).__name__}",
-                f'give {group}={{"x": x}}',
-            )
-    return {group: {} if v is None else v for group, v in groups.items()}
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """The slices of a value, one for each step."""
+
+    value: Value
 
 
-def by_position(
-    w: Writer, name: str, signature: Signature, inputs: Sequence[Any]
-) -> dict[str, Any]:
-    if len(inputs) > len(signature.inputs):
-        w.fault(
-            name,
-            f"expected at most {len(signature.inputs)} inputs for {signature.name}, found "
-            f"{len(inputs)}",
-            "attributes go by name" if signature.attributes else "",
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The number of the copy or step."""
+
+
+def each(items: Sequence[T]) -> T:
+    """An argument of a `repeat` that is another one for each copy, in turn.
+
+    f.repeat("stages", stage, count=3, scan=False)(x, width=bx.each([64, 128, 256]))
+    """
+    return cast(T, Each(tuple(items)))
+
+
+def slices(x: Value) -> Value:
+    """An argument of a loop or `map` that is one slice of x at a time.
+
+    f.scan("cell", cell, axis=1)(h, bx.slices(x))
+    """
+    return cast(Value, Slices(x))
+
+
+def index() -> Value:
+    """An argument of a `repeat` or `scan` that is the number of the copy or step."""
+    return cast(Value, Index())
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The arguments of one function.
+
+    Args:
+        flows: what flows in, by input name: a Value, a number, Slices, Index, or Each.
+        arguments: by parameter, with a `Flow` in place of what flows.
+        absent: the parameters with the default None that are left out.
+    """
+
+    function: Callable[..., Any]
+    flows: dict[str, Any]
+    arguments: dict[str, Any]
+    keyword_only: frozenset[str]
+    absent: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The place of an input among the arguments."""
+
+    name: str
+
+
+@lru_cache(maxsize=512)
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
+
+
+def check_function(trace: Trace, where: str, function: Any) -> None:
+    """Refuses what can't be a function of a Graph."""
+    name = getattr(function, "__name__", None)
+    if not callable(function) or not isinstance(name, str) or not is_name(name):
+        found = quote(name or type(function).__name__)
+        trace.fault(
+            where,
+            f"expected a Python function with a name of its own, found {found}",
+            "write it with def; names have letters, digits and inner underscores",
+            code="builder-function",
         )
-    return dict(zip(signature.inputs, inputs, strict=False))
-
-
-def attributes_of(
-    w: Writer, name: str, signature: Signature, given: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The attributes of a call in the function's order, defaults included."""
-    result: dict[str, Any] = {}
-    for key in given:
-        if key not in signature.attributes:
-            have = ", ".join(signature.attributes) or "none"
-            w.fault(
-                name, f"expected attributes of {signature.name} ({have}), found {key}"
+    parameters = list(signature_of(function).parameters.values())
+    if not parameters:
+        trace.fault(
+            where,
+            f"expected a first parameter f of {name}, found none",
+            "it gets the builder",
+            code="builder-function",
+        )
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            trace.fault(
+                where,
+                f"expected named parameters of {name} only, found {parameter}",
+                "its inputs have names in the Graph",
+                code="builder-function",
             )
-    for key in signature.attributes:
-        if key not in given and key not in signature.defaults:
-            w.fault(
-                name, f"expected the attribute {key} of {signature.name}, found nothing"
-            )
-        value = given.get(key, signature.defaults.get(key))
-        value = list(value) if isinstance(value, (list, tuple)) else value
-        for part in value if isinstance(value, list) else [value]:
-            number = isinstance(part, (int, float)) and not isinstance(part, bool)
-            if not number and not is_expression(part):
-                w.fault(
-                    f"{name}.{key}",
-                    "expected a number or an expression for an attribute, found "
-                    f"{quote(part.reference if isinstance(part, Value) else part)}",
-                )
-        result[key] = value
-    return result
 
 
-def numbers(w: Writer, name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes as numbers."""
-    result = {}
-    for key, value in attributes.items():
-        if isinstance(value, list):
-            w.fault(
-                f"{name}.{key}",
-                f"expected a number or an expression for an attribute, found {quote(value)}",
-                "a list goes to an unrolled repeat, a number for each copy in turn",
-            )
-        if isinstance(value, str):
-            try:
-                value = evaluate(value, w.attributes, "float")
-            except ExpressionError as error:
-                w.fault(f"{name}.{key}", str(error))
-        result[key] = value
-    return result
+def bind(
+    trace: Trace,
+    where: str,
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> Bound:
+    """The arguments of a call, sorted by whether they flow.
 
-
-def integer(w: Writer, where: str, value: int | str | None) -> Any:
-    if not isinstance(value, str):
-        return value
+    Raises:
+        SpecError: the function doesn't take them.
+    """
+    check_function(trace, where, function)
+    signature = signature_of(function)
     try:
-        return evaluate(value, w.sizes[0])
-    except ExpressionError as error:
-        w.fault(where, str(error))
-
-
-def input_flows(
-    w: Writer,
-    name: str,
-    signature: Signature,
-    groups: Mapping[str, Mapping[str, Any]],
-    index: str | None = None,
-    axis: int = 0,
-) -> dict[str, Flow]:
-    """What flows into each input of a function, in the order of its signature."""
-    given = {n: (group, v) for group, vs in groups.items() for n, v in vs.items()}
-    for key in [*given, *([index] if index is not None else [])]:
-        if key not in signature.inputs:
-            w.fault(
-                f"{name}.{key}",
-                f"{signature.name} has no such input; expected one of "
-                f"{', '.join(signature.inputs) or 'none'}",
-            )
-    flows: dict[str, Flow] = {}
-    for key in signature.inputs:
-        group, value = given.get(key, ("inputs", signature.defaults.get(key)))
-        where = f"{name}.{group}.{key}"
-        optional = key in signature.defaults and signature.defaults[key] is None
-        if key == index:
-            flow = Flow(w.lanes.absent())
-        elif value is None:
-            if not optional:
-                w.fault(
-                    name, f"expected the input {key} of {signature.name}, found nothing"
-                )
-            flow = Flow(w.lanes.absent(), absent=True)
+        bound = signature.bind(None, *args, **kwargs)
+    except TypeError as error:
+        trace.fault(
+            where,
+            f"expected the arguments of {function.__name__}{signature}, found others: "
+            f"{error}",
+            code="builder-function",
+        )
+    bound.apply_defaults()
+    given = dict(bound.arguments)
+    first, *names = signature.parameters
+    del given[first]
+    declared = trace.session.declared.get(function, {})
+    flows: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
+    absent = set()
+    for name in names:
+        value = given[name]
+        default = signature.parameters[name].default
+        if value is None and (default is None or name in declared):
+            absent.add(name)
+        if isinstance(value, (int, float, str)) and name in declared:
+            value = trace.number(f"{where}.{name}", value)
+        if name in declared and (is_numeric(value) or isinstance(value, Dim)):
+            flows[name] = value
+            arguments[name] = Flow(name)
         else:
-            flow = w.flow_of(where, value)
-            if group == "xs":
-                flow = replace(flow, last=_last_of_slice(flow, axis))
-        flow = entering(flow, w.graph)
-        flows[key] = replace(flow, optional=flow.optional or optional)
-    return flows
+            arguments[name] = _sorted(name, value, flows)
+    for name, value in flows.items():
+        for found in _values(value):
+            trace.own(f"{where}.{name}", found)
+    kinds = signature.parameters
+    only = frozenset(n for n in names if kinds[n].kind is kinds[n].KEYWORD_ONLY)
+    return Bound(function, flows, arguments, only, frozenset(absent))
 
 
-def _last_of_slice(flow: Flow, axis: int) -> str | int | None:
-    """How the last size of a slice along an axis is written."""
-    rank = len(flow.shape or ())
-    if not flow.shape or not -rank <= axis < rank or axis % rank < rank - 1:
-        return flow.last
-    size = flow.shape[-2] if rank > 1 else None
-    return size if isinstance(size, int) else None
+def _sorted(name: str, value: Any, flows: dict[str, Any]) -> Any:
+    """The argument with a `Flow` for what flows, which goes into `flows`."""
+    if isinstance(value, (Value, Slices, Index)):
+        flows[name] = value
+        return Flow(name)
+    if isinstance(value, (list, tuple)) and any(_flowing(v) for v in value):
+        parts = [_sorted(f"{name}_{i}", v, flows) for i, v in enumerate(value)]
+        return type(value)(parts) if type(value) in (list, tuple) else tuple(parts)
+    if isinstance(value, dict) and any(_flowing(v) for v in value.values()):
+        return {k: _sorted(f"{name}_{k}", v, flows) for k, v in value.items()}
+    return value
 
 
-def node_data(
-    w: Writer,
-    name: str,
-    signature: Signature,
-    groups: Mapping[str, Mapping[str, Any]],
-    attributes: Mapping[str, Any],
-    index: str | None = None,
-) -> dict[str, Any]:
-    """The fields that say what a function gets."""
-    data: dict[str, Any] = {}
-    for group, values in groups.items():
-        texts: dict[str, Any] = {}
-        for key in signature.inputs:
-            value = values.get(key)
-            if group == "inputs" and key not in values and key != index:
-                default = signature.defaults.get(key)
-                elsewhere = any(key in vs for vs in groups.values())
-                value = None if elsewhere else default
-            if value is None:
-                continue
-            where = f"{name}.{group}.{key}"
-            if isinstance(value, (list, tuple)):
-                texts[key] = list(value)
-                continue
-            kind = value.flow.kind if isinstance(value, Value) else "tensor"
-            mark = OperandMark("key" if kind == "key" else "tensor", True)
-            texts[key] = w.operand(where, value, mark)
-        data[group] = texts
-    if attributes:
-        data["attributes"] = dict(attributes)
-    if index is not None:
-        data["index"] = index
-    return data
+def _flowing(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_flowing, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_flowing, value))
+    return isinstance(value, (Value, Slices, Index))
+
+
+def _values(value: Any) -> Iterator[Value]:
+    if isinstance(value, Slices):
+        value = value.value
+    if isinstance(value, Value):
+        yield value

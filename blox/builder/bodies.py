@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .signatures import fault
+from blox.schema import SpecError
+from blox.schema.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from .trace import Trace
+    from .unify import Group
 
 Ops = Mapping[str, "Callable[..., Any] | str"]
 """The functions, or their names, by the names of ops that are no core ops."""
 
 
-def named(ops: Ops, functions: Mapping[str, Any]) -> dict[str, str]:
+def named_bodies(ops: Ops, groups: Mapping[Trace, Group]) -> dict[str, str]:
     """The names of the bodies; each is a function of the Graph.
 
     Raises:
-        SpecError: one that nothing calls.
+        SpecError: one that nothing calls, or whose calls are several functions.
     """
     found = {}
     for key, function in ops.items():
-        name = function if isinstance(function, str) else function.__name__
-        if name not in functions:
-            have = ", ".join(functions)
-            raise fault(name, f"expected a function that is called ({have})")
-        found[key] = name
+        names = dict.fromkeys(
+            group.name
+            for trace, group in groups.items()
+            if function in (trace.function, trace.name)
+        )
+        if len(names) != 1:
+            named = function if isinstance(function, str) else function.__name__
+            have = ", ".join(names) or "none"
+            raise SpecError(
+                Diagnostic(
+                    "builder-function",
+                    f"ops.{key}",
+                    f"expected one function {named} that is called, found {have}",
+                )
+            )
+        found[key] = next(iter(names))
     return found
 
 

@@ -1,116 +1,176 @@
-"""Calls and branches: nodes that run functions, given as Python functions."""
+"""Calls, branches and loops: nodes that run Python functions.
+
+The node's own options come first, then the function gets its own arguments:
+`f.repeat("h", block, count=b.depth)(x, mask, heads=4)`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from blox.schema.fields import Operand as OperandMark
 from blox.schema.ops.control import Remat
 
-from .arguments import (
-    Inputs,
-    attributes_of,
-    by_name,
-    by_position,
-    node_data,
-    prepare,
-)
-from .loops import LoopMethods
-from .running import Runs, add_running
-from .signatures import signature_of
-from .values import Operand
+from .running import Running
+from .values import Operand, Value
 
+if TYPE_CHECKING:
+    from .function import FunctionBuilder
+    from .trace import Trace
+
+P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class ControlMethods(LoopMethods):
+class ControlMethods:
     """The methods of ops that run functions.
 
-    A function is `def block(f, x, mask=None, *, features)`: the builder, inputs, and
-    keyword-only attributes, which it gets as `"$features"`. An input with the default
-    None is optional. It returns a Value, a dict by output name, or a named tuple; what
-    the method returns is alike. Its nodes must be the same at every call.
+    A function is `def block(f, x, mask=None, *, heads)`: the builder, then arguments of
+    any kind. Values become inputs of the function in the Graph; numbers, texts, lists
+    and None are what they are in Python, and calls whose numbers differ share one
+    function with attributes. It returns a Value, a dict by output name, or a tuple.
     """
+
+    _trace: Trace
 
     def call(
         self,
         name: str,
-        function: Callable[..., R],
-        *inputs: Operand | None,
+        function: Callable[Concatenate[FunctionBuilder, P], R],
+        *,
         params: str | None = None,
         remat: Remat | None = None,
-        **named: Operand | None,
-    ) -> R:
+    ) -> Callable[P, R]:
         """The outputs of a function, with parameters of its own under the node's name.
 
-        Inputs go by position or name, attributes of the function by name:
-        `f.call("proj", project, x, features="$2 * width")`.
+        x = f.call("attn", attention)(x, mask, heads=4)
         """
-        w, signature = prepare(self._writer, name, function)
-        given = by_position(w, name, signature, inputs)
-        own = {n: v for n, v in named.items() if n in signature.attributes}
-        given.update({n: v for n, v in named.items() if n not in signature.attributes})
-        attributes = attributes_of(w, name, signature, own)
-        groups = {"inputs": given}
-        data = node_data(w, name, signature, groups, attributes)
-        data |= {
-            "op": "call",
-            "function": signature.name,
-            "params": params,
-            "remat": remat,
-        }
-        return add_running(w, name, data, groups, [Runs(function, attributes)])
+        callees = {"function": function}
+        return self._runs(name, "call", callees, params=params, remat=remat)
+
+    def repeat(
+        self,
+        name: str,
+        function: Callable[Concatenate[FunctionBuilder, P], R],
+        *,
+        count: int | str,
+        scan: bool = True,
+        params: str | None = None,
+        remat: Remat | None = None,
+    ) -> Callable[P, R]:
+        """`count` copies of a function one after another, each with its own parameters.
+
+        An output named as an argument is that argument's next carry, a bare Value that
+        of the first. The node gives the last one, and all other outputs stacked on a
+        leading axis. `bx.slices(x)` gives one slice of the leading axis per copy,
+        `bx.each([...])` one of its items, `bx.index()` the number of the copy. With
+        `scan` it is one `jax.lax.scan` over stacked parameters, else unrolled.
+        """
+        options = {"count": count, "scan": scan, "params": params, "remat": remat}
+        return self._runs(name, "repeat", {"function": function}, **options)
+
+    def scan(
+        self,
+        name: str,
+        function: Callable[Concatenate[FunctionBuilder, P], R],
+        *,
+        length: int | str | None = None,
+        axis: int = 0,
+        reverse: bool = False,
+        params: str | None = None,
+        remat: Remat | None = None,
+    ) -> Callable[P, R]:
+        """`jax.lax.scan` of a function, parameters shared by all steps.
+
+        `bx.slices(x)` gives one slice of `axis` per step, `bx.index()` its number. An
+        output named as an argument is that argument's next carry, a bare Value that of
+        the first; all others are stacked on `axis`. `length` is needed where there are
+        no slices.
+        """
+        options = {"length": length, "axis": axis, "reverse": reverse}
+        options |= {"params": params, "remat": remat}
+        return self._runs(name, "scan", {"function": function}, **options)
+
+    def map(
+        self,
+        name: str,
+        function: Callable[Concatenate[FunctionBuilder, P], R],
+        *,
+        count: int | str | None = None,
+        axis: int = 0,
+        params: str | None = None,
+    ) -> Callable[P, R]:
+        """`jax.vmap` of a function over `axis` of its `bx.slices`; outputs are stacked.
+
+        With a `count` every lane has its own parameters, stacked on a leading axis
+        (experts); without one all lanes share them.
+        """
+        options = {"count": count, "axis": axis, "params": params}
+        return self._runs(name, "map", {"function": function}, **options)
 
     def cond(
         self,
         name: str,
         predicate: Operand,
-        then: Callable[..., R],
-        otherwise: Callable[..., R],
-        inputs: Inputs | None = None,
+        then: Callable[Concatenate[FunctionBuilder, P], R],
+        otherwise: Callable[Concatenate[FunctionBuilder, P], R],
         *,
         params: str | None = None,
-    ) -> R:
+    ) -> Callable[P, R]:
         """`jax.lax.cond`: the outputs of `then` where the scalar `predicate` holds,
-        else those of `otherwise`. Both take `inputs` and return outputs that are alike.
+        else those of `otherwise`. Both take the same arguments and return outputs that
+        are alike.
         """
-        w, signature = prepare(self._writer, name, then)
-        groups = by_name(w, name, inputs=inputs)
-        data = node_data(w, name, signature, groups, {})
-        data |= {
-            "op": "cond",
-            "then": signature.name,
-            "else": signature_of(otherwise).name,
-        }
-        data["predicate"] = w.operand(f"{name}.predicate", predicate, OperandMark())
-        data["params"] = params
-        runs = [Runs(then, {}), Runs(otherwise, {})]
-        return add_running(w, name, data, groups, runs, {"predicate": predicate})
+        callees = {"then": then, "else": otherwise}
+        return self._runs(name, "cond", callees, predicate=predicate, params=params)
 
     def switch(
         self,
         name: str,
         index: Operand,
-        functions: Sequence[Callable[..., R]],
-        inputs: Inputs | None = None,
+        functions: Sequence[Callable[Concatenate[FunctionBuilder, P], R]],
         *,
         params: str | None = None,
-    ) -> R:
+    ) -> Callable[P, R]:
         """`jax.lax.switch`: the outputs of the function that the scalar integer `index`
-        picks, of the first or the last one where it lies outside. All take `inputs` and
-        return outputs that are alike.
+        picks, of the first or the last one where it lies outside. All take the same
+        arguments and return outputs that are alike.
         """
         if not isinstance(functions, Sequence) or not functions:
             found = type(functions).__name__ if functions else "none"
-            self._writer.fault(
+            self._trace.fault(
                 f"{name}.branches", f"expected a list of functions, found {found}"
             )
-        w, signature = prepare(self._writer, name, functions[0])
-        groups = by_name(w, name, inputs=inputs)
-        data = node_data(w, name, signature, groups, {})
-        data |= {"op": "switch", "branches": [signature_of(f).name for f in functions]}
-        data["index"] = w.operand(f"{name}.index", index, OperandMark())
-        data["params"] = params
-        runs = [Runs(function, {}) for function in functions]
-        return add_running(w, name, data, groups, runs, {"index": index})
+        callees = {f"branches.{i}": function for i, function in enumerate(functions)}
+        return self._runs(name, "switch", callees, index=index, params=params)
+
+    def while_loop(
+        self,
+        name: str,
+        cond: Callable[Concatenate[FunctionBuilder, P], Value],
+        body: Callable[Concatenate[FunctionBuilder, P], R],
+        *,
+        max_steps: int | str | None = None,
+        params: str | None = None,
+    ) -> Callable[P, R]:
+        """`jax.lax.while_loop`: repeats `body` while `cond` of the same arguments holds,
+        at most `max_steps` times. `body` returns the next arguments that change, by
+        name.
+        """
+        callees: dict[str, Callable[..., Any]] = {"cond": cond, "body": body}
+        options = {"max_steps": max_steps, "params": params}
+        return self._runs(name, "while_loop", callees, **options)
+
+    def _runs(
+        self,
+        name: str,
+        key: str,
+        callees: dict[str, Callable[..., Any]],
+        /,
+        **options: Any,
+    ) -> Callable[..., Any]:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            given = {k: v for k, v in options.items() if v is not None}
+            return Running(self._trace, name, key, callees, given).run(args, kwargs)
+
+        return run

@@ -1,55 +1,45 @@
-"""`FunctionBuilder`: what a spec function gets as its first parameter."""
+"""`F`: what a function of a Graph gets as its first parameter."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import difflib
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from blox.schema import op_class
+from blox.schema import op_class, op_names
 from blox.schema.diagnostics import quote
 
 from .control import ControlMethods
+from .fields import needs_name
+from .nodes import written
 from .op_methods import OpMethods
-from .values import Operand, Value, Values
-from .writer import Writer
+from .trace import Trace
+from .values import Value, Values
 
 
 class FunctionBuilder(OpMethods, ControlMethods):
     """Writes one function of a Graph: a method for every op, and for calls and loops.
 
-    A method takes the node's name, then operands, then attributes by keyword, and gives
-    the node's output. Its sizes are inferred from what flows in, and shapes that do not
-    fit are reported where the node is written.
+    A method takes operands, then attributes, and gives the node's output. Ops that keep
+    parameters or state or fold a key take the node's name first; all others have a
+    `name=` and are called `relu_1`, `add_2` without it. Sizes are inferred from what
+    flows in, and shapes that do not fit are reported where the node is written.
     """
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-
-    def declare(
-        self, x: Value, shape: Sequence[int | str], dtype: str | None = None
-    ) -> None:
-        """Declares the shape of an input, which binds the dims that it names.
-
-            f.declare(x, ["batch", "seq", "$width"])
-
-        After that `"$seq"` may stand in the function wherever a size may.
-
-        Raises:
-            SpecError: x is no input of the function. ModelError: it has another shape.
-        """
-        self._writer.declare(x, shape, dtype)
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
 
     def op(
-        self, kind: str, name: str, /, *operands: Operand | None, **fields: Any
+        self, kind: str, /, *operands: Any, name: str | None = None, **fields: Any
     ) -> Any:
         """A node of an op that is no core op, registered by `bx.register`.
 
-            y = f.op("acme:rope", "turned", x, theta=1e4)
+            y = f.op("acme:rope", x, theta=1e4)
 
         Args:
             kind: the name of the op.
-            name: the name of the node.
-            operands: in the order of the op's class.
+            operands: in the order of the op's class; before them the node's name, where
+                the op keeps parameters.
+            name: the name of a node that may go without one.
             fields: other operands, attributes and parameter options by name.
 
         Returns:
@@ -58,26 +48,61 @@ class FunctionBuilder(OpMethods, ControlMethods):
         Raises:
             SpecError: nothing of that name is registered, or the fields are wrong.
         """
+        trace = self._trace
         cls = op_class(kind)
         if cls is None:
-            self._writer.fault(
-                name,
+            trace.fault(
+                name or kind,
                 f"expected an op that is registered here, found {quote(kind)}",
                 "import the package that registers it",
             )
+        if needs_name(cls):
+            if name is None and not (operands and isinstance(operands[0], str)):
+                trace.fault(
+                    kind,
+                    "expected the node's name first, as its parameters lie there",
+                    f'f.op({kind!r}, "name", x)',
+                )
+            if name is None:
+                name, operands = operands[0], operands[1:]
         known = [*cls.fields().operands]
+        where = name or kind
         if len(operands) > len(known):
-            self._writer.fault(
-                name, f"{kind}: expected at most {len(known)} operands by position"
+            trace.fault(
+                where,
+                f"{kind}: expected at most {len(known)} operands by position, found "
+                f"{len(operands)}",
+                "attributes go by name",
             )
-        given = dict(zip(known, operands, strict=False))
+        given: dict[str, Any] = dict(zip(known, operands, strict=False))
         if twice := given.keys() & fields.keys():
-            self._writer.fault(name, f"{kind}: {min(twice)} is given twice")
-        values = self._writer.node(name, kind, given | fields)
+            trace.fault(where, f"{kind}: {min(twice)} is given twice")
+        if strange := [n for n in fields if n not in cls.model_fields]:
+            have = ", ".join(n for n in cls.model_fields if n != "op")
+            trace.fault(
+                f"{where}.{strange[0]}",
+                f"{kind}: expected one of {have}, found {strange[0]}",
+            )
+        values = written(trace, name, kind, given | fields)
         several = len(cls.OUTPUTS) > 1 or "names" in cls.model_fields
         return (
             Values(fields.get("names", cls.OUTPUTS), values) if several else values[0]
         )
 
-    def _node(self, name: str, kind: str, /, **fields: Any) -> tuple[Value, ...]:
-        return self._writer.node(name, kind, fields)
+    def _node(self, name: str | None, kind: str, /, **fields: Any) -> tuple[Value, ...]:
+        return written(self._trace, name, kind, fields)
+
+    if not TYPE_CHECKING:  # to a type checker there are no others
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            plain = name.replace("_", "")
+            near = [n for n in op_names() if n.replace("_", "") == plain]
+            near += difflib.get_close_matches(name, op_names(), 1, 0.6)
+            hint = f"; did you mean f.{near[0]}?" if near else ""
+            raise AttributeError(f"expected the name of an op, found {name!r}{hint}")
+
+
+F = FunctionBuilder
+"""The type of a function's first parameter."""

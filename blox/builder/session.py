@@ -2,47 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
-from .lanes import Lanes
-from .records import Record
-from .values import Flow, Input
+from blox.shapes.engine import Engine
 
-R = TypeVar("R")
-Leaves = dict[tuple[str, ...], tuple[tuple[Any, ...], str]]
-"""Shape and dtype of the arrays that nodes so far keep at a path."""
+from .trees import Symbol
 
-
-@dataclass(frozen=True, slots=True)
-class Traced(Generic[R]):
-    """What a call of a function gives: flows by output name, and its arrays."""
-
-    record: Record
-    outputs: dict[str, Flow]
-    leaves: Leaves
-    result: R
-    """What the Python function returned: a value, a dict or a named tuple of values."""
+if TYPE_CHECKING:
+    from .origins import Origins
+    from .trace import Stored, Trace
+    from .values import Input
 
 
 class Session(Protocol):
     """A Graph that is being written, as far as its functions know it."""
 
-    inputs: dict[str, dict[str, Input]]
-    """The declared inputs of the entries."""
-    records: dict[str, Record]
-    traced: dict[Any, Traced[Any]]
-    active: list[str]
-    """The functions that are being traced, callers first."""
-    leaves: Leaves
+    attribute_symbols: dict[str, Symbol]
+    declared: Mapping[Callable[..., Any], Mapping[str, Input]]
+    """The declared inputs of the entries, by Python function."""
+    leaves: dict[tuple[str, ...], Stored]
     """What the entries so far keep at a path."""
 
     @property
-    def attributes(self) -> Mapping[str, int | float]: ...
+    def engine(self) -> Engine: ...
 
     @property
-    def lanes(self) -> Lanes: ...
+    def origins(self) -> Origins: ...
 
-    def parameter(self, writer: Any) -> Any:
-        """What a Python function gets as its first parameter, for a Writer."""
+    def parameter(self, trace: Trace) -> Any:
+        """What a Python function gets as its first parameter."""

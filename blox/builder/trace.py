@@ -1,206 +1,284 @@
-"""Python functions as functions of a Graph: traced with what flows into them."""
+"""One run of a Python function, with what one call gave: its nodes, as they are written."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any, TypeVar, cast
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from blox.schema.diagnostics import quote
-from blox.schema.expressions import names
-from blox.schema.fields import is_expression
-from blox.schema.nodes import dump_node
+from blox.schema import SpecError
+from blox.schema.diagnostics import Diagnostic, quote
+from blox.schema.expressions import ExpressionError
+from blox.schema.names import is_name
+from blox.schema.parameters import Leaf
 
-from .attribute import Attribute
-from .records import Record, compare
-from .session import Session, Traced
-from .signatures import Signature, fault, signature_of
-from .values import Flow, Input, Value, Values
-from .writer import Writer
+from .sizes import Dim, Real, Size, numbered, plain, tree_of_number
+from .trees import Symbol, Tree, replaced, symbols, tree_of, tree_of_size, value_of
+from .values import At, Value
 
-R = TypeVar("R")
-SINGLE = "out"
-"""The name of the one output of a function that returns a bare value."""
+if TYPE_CHECKING:
+    from .function import FunctionBuilder
+    from .session import Session
+
+_HERE = str(Path(__file__).parent)
 
 
-def trace(
-    graph: Session,
-    function: Callable[..., R],
-    flows: Mapping[str, Flow],
-    own: Mapping[str, int | float],
-) -> Traced[R]:
-    """Runs a Python function on what flows in, and records or compares its nodes.
+@dataclass(eq=False, slots=True)
+class Node:
+    """A node as it was written.
 
-    Raises:
-        SpecError: it was traced before and now writes other nodes.
+    Args:
+        fields: values, numbers with their expressions, texts; None is left out.
+        unnamed: True where its name was made up; it is dropped where nothing uses it.
+        callees: the calls of functions that it runs, by field; of an unrolled repeat one
+            for each copy.
+        outputs: their names.
+        line: where it stands in the user's file.
     """
-    signature = signature_of(function)
-    numbers = tuple((n, repr(v)) for n, v in own.items())  # 1 and 1.0 differ
-    key = (function, tuple(flows.values()), numbers, len(graph.lanes))
-    found = graph.traced.get(key)
-    if found is not None:
+
+    name: str
+    op: str
+    fields: dict[str, Any]
+    unnamed: bool
+    outputs: tuple[str, ...]
+    line: str
+    callees: dict[str, list[Trace]] = field(default_factory=dict)
+
+
+@dataclass(eq=False, slots=True)
+class Stored:
+    """An array that a node keeps: its sizes with their expressions."""
+
+    sizes: tuple[Any, ...]
+    leaf: Leaf
+
+
+class Trace:
+    """A function of the Graph while Python runs it, for one call or one entry."""
+
+    def __init__(
+        self,
+        session: Session,
+        function: Callable[..., Any],
+        parent: Trace | None = None,
+        node: str = "",
+    ) -> None:
+        self.session, self.function = session, function
+        self.name: str = function.__name__
+        self.parent, self.node = parent, node
+        self.path: str = f"{parent.path}.{node}" if parent is not None else self.name
+        self.depth: int = 0 if parent is None else parent.depth + 1
+        self.f: FunctionBuilder = session.parameter(self)
+        self.inputs: dict[str, Value] = {}
+        self.left_out: set[str] = set()
+        """Inputs with the default None that this call left out."""
+        self.declared: dict[str, dict[str, Any]] = {}
+        """What an entry declares of its inputs."""
+        self.nodes: dict[str, Node] = {}
+        self.outputs: dict[str, Value] = {}
+        self.result: Any = None
+        self.static: dict[str, Any] = {}
+        """The arguments that are no values."""
+        self.bindings: dict[Symbol, Tree] = {}
+        """What each symbol is to the caller: an expression there, or a number."""
+        self.dims: dict[str, Symbol] = {}
+        self.leaves: dict[tuple[str, ...], Stored] = {}
+        self.polynomials: dict[str, Tree] = {}
+        """Expressions by the polynomial of attributes that they are."""
+        self._known_dims: dict[str, Tree] = {}
+        self._counts: dict[str, int] = {}
+
+    def __repr__(self) -> str:
+        return f"Trace({self.path})"
+
+    # Errors ------------------------------------------------------------------------
+
+    def fault(
+        self, where: str, message: str, hint: str = "", code: str = "builder"
+    ) -> NoReturn:
+        path = f"{self.path}.{where}" if where else self.path
+        raise SpecError(Diagnostic(code, path, message, hint))
+
+    def new_name(self, name: Any) -> str:
+        """The name, checked to be one that no node and no input has."""
+        if not isinstance(name, str) or not is_name(name):
+            self.fault(
+                quote(name),
+                "expected the name of a node: letters, digits and inner underscores, "
+                "no keyword of Python",
+            )
+        if name in self.nodes or name in self.inputs:
+            what = "a node" if name in self.nodes else "an input"
+            self.fault(name, f"expected a new name, found that of {what}")
+        return name
+
+    def unnamed(self, op: str) -> str:
+        """A name for a node that the user gave none: `add_2`."""
+        stem = op.rpartition(":")[2].partition("@")[0]
+        count = self._counts.get(stem, 0) + 1
+        while f"{stem}_{count}" in self.nodes or f"{stem}_{count}" in self.inputs:
+            count += 1
+        self._counts[stem] = count
+        return f"{stem}_{count}"
+
+    def own(self, where: str, value: Value) -> Value:
+        """The value, checked to be one of this function."""
+        if value.trace is not self:
+            self.fault(
+                where,
+                f"expected a value of {self.name}, found {value.reference} of "
+                f"{value.trace.name}",
+                "functions close over nothing: pass it as an input",
+                code="builder-closure",
+            )
+        return value
+
+    # Numbers -----------------------------------------------------------------------
+
+    def number(self, where: str, value: Any) -> Any:
+        """What a user gave, with texts as expressions, in the words of this function."""
+        if isinstance(value, str) and value.startswith("$"):
+            return self._expression(where, value)
+        if isinstance(value, (list, tuple)):
+            return [self.number(where, part) for part in value]
+        if isinstance(value, dict):
+            return {key: self.number(where, part) for key, part in value.items()}
+        if isinstance(value, (Size, Real, Dim)):
+            return self._adopted(where, value)
+        if isinstance(value, At):
+            return At(tuple(self._bound(where, part) for part in value.parts))
+        if not isinstance(value, Value) and hasattr(value, "tolist"):
+            return value.tolist()  # of NumPy, or of an array
+        return value
+
+    def _bound(self, where: str, part: Any) -> Any:
+        if isinstance(part, slice):
+            bounds = (part.start, part.stop, part.step)
+            return slice(*(self.number(where, bound) for bound in bounds))
+        return part if part is Ellipsis else self.number(where, part)
+
+    def _expression(self, where: str, text: str) -> Any:
+        try:
+            tree = tree_of(text, self._lookup)
+            value = value_of(tree)
+        except ExpressionError as error:
+            self.fault(where, f"{error}, found {quote(text)}")
+        except (ZeroDivisionError, OverflowError) as error:
+            self.fault(where, f"expected an expression with a value, found {error}")
+        if any(symbol.is_dim for symbol in symbols(tree)):
+            return Dim(tree, value)
+        return numbered(value, tree)
+
+    def _lookup(self, name: str) -> Symbol:
+        for symbol in (*self.bindings, *self.dims.values()):
+            if symbol.name == name:
+                return symbol
+        found = self.session.attribute_symbols.get(name)
+        if found is None:
+            have = [s.name for s in self.bindings] + list(self.dims)
+            have += self.session.attribute_symbols
+            known = ", ".join(dict.fromkeys(have)) or "none"
+            raise ExpressionError(f"expected an attribute or a dim ({known})")
         return found
-    if signature.name in graph.active:
-        chain = " -> ".join([*graph.active, signature.name])
-        raise fault(signature.name, f"expected calls without a cycle, found {chain}")
-    before = graph.records.get(signature.name)
-    if before is None:
-        # Its place in the file: before the functions that it calls.
-        graph.records[signature.name] = Record(signature.name, "", [])
-    graph.active.append(signature.name)
-    try:
-        made = _run(graph, function, signature, flows, own)
-    except BaseException:
-        if before is None:
-            del graph.records[signature.name]
-        raise
-    finally:
-        graph.active.pop()
-    if before is None:
-        graph.records[signature.name] = made.record
-    else:
-        compare(before, made.record)
-        made = replace(made, record=before)
-    graph.traced[key] = made
-    return made
 
-
-def _run(
-    graph: Session,
-    function: Callable[..., R],
-    signature: Signature,
-    flows: Mapping[str, Flow],
-    own: Mapping[str, int | float],
-) -> Traced[R]:
-    # Entries share one tree of parameters; what is called has a scope of its own.
-    is_entry = len(graph.active) == 1
-    leaves = dict(graph.leaves) if is_entry else {}
-    w = Writer(graph, signature.name, flows, own, leaves)
-    for name, given in graph.inputs.get(signature.name, {}).items():
-        w.declared[name] = _declared(given)
-        if not flows[name].absent and flows[name].kind == "tensor":
-            w.bind(f"inputs.{name}", given.shape, flows[name])
-    result = function(
-        graph.parameter(w),
-        *w.inputs.values(),
-        **{n: Attribute(f"${n}") for n in signature.attributes},
-    )
-    outputs = named_outputs(w, result)
-    doc = inspect.getdoc(function) or ""
-    record = Record(
-        signature.name,
-        doc.partition("\n\n")[0].replace("\n", " "),
-        list(signature.attributes),
-        {n: {**_input(w.declared[n], flows[n])} for n in _optional_last(flows)},
-        {n: dump_node(op) for n, op in w.nodes.items()},
-        {n: v.reference for n, v in outputs.items()},
-        [*dict.fromkeys(c.function for op in w.nodes.values() for c in op.callees())],
-        bare=isinstance(result, Value),
-    )
-    leaving = {n: _leaving(v.flow, graph, own) for n, v in outputs.items()}
-    if is_entry:
-        graph.leaves.update(w.leaves)
-    return Traced(record, leaving, w.leaves, result)
-
-
-def named_outputs(w: Writer, result: Any) -> dict[str, Value]:
-    """The outputs by name.
-
-    Raises:
-        SpecError: what is returned is no value, dict or named tuple of values.
-    """
-    if isinstance(result, Value):
-        outputs: dict[str, Any] = {SINGLE: result}
-    elif isinstance(result, dict):
-        outputs = result
-    elif isinstance(result, Values):
-        outputs = dict(zip(result.names, result, strict=True))
-    elif isinstance(result, tuple) and hasattr(result, "_fields"):
-        outputs = dict(zip(_field_names(result), result, strict=True))
-    else:
-        w.fault(
-            "",
-            "expected a Value, a dict or a named tuple of them to be returned, found "
-            f"{type(result).__name__}",
-            'return {"x": x, "k": k}' if isinstance(result, tuple) else "",
-        )
-    for name, value in outputs.items():
-        if not isinstance(value, Value) or value.owner is not w:
-            w.fault(
-                f"outputs.{name}",
-                f"expected a value of {w.name}, found {quote(value)}",
+    def _adopted(self, where: str, value: Any) -> Any:
+        """A number of a caller as one of this function: an argument left unsaid."""
+        if isinstance(value, Dim):
+            own = self.dim(value.size)
+            foreign = value.tree is None or any(
+                s.trace not in (None, self) for s in symbols(value.tree)
             )
-        if value.flow.optional:
-            w.fault(
-                f"outputs.{name}",
-                "expected a value that is always there, found "
-                f"{value.reference}, which is optional",
-                "give it a value by f.default",
-            )
-    return outputs
+            return own if foreign else value
+        changes: dict[Symbol, Tree] = {}
+        for symbol in symbols(value.tree):
+            if symbol.trace not in (None, self):
+                changes[symbol] = self._inherited(where, symbol)
+        if not changes:
+            return value
+        return numbered(plain(value), replaced(value.tree, changes))
+
+    def _inherited(self, where: str, symbol: Symbol) -> Symbol:
+        chain, trace = [], self
+        while trace is not symbol.trace:
+            chain.append(trace)
+            if trace.parent is None:
+                self.fault(
+                    where,
+                    f"expected a number of {self.name} or of a caller, found "
+                    f"{symbol.name} of another function",
+                    "pass it as an argument",
+                    code="builder-closure",
+                )
+            trace = trace.parent
+        for inner in reversed(chain):
+            symbol = inner.symbol(symbol.name, symbol.value, symbol)
+        return symbol
+
+    def symbol(self, name: str, value: Any, bound: Tree) -> Symbol:
+        """A symbol of this function, the same one for what is bound alike."""
+        for symbol, tree in self.bindings.items():
+            if symbol.name == name and tree is bound:
+                return symbol
+        made = Symbol(name, value, self)
+        self.bindings[made] = bound
+        return made
+
+    def argument(self, name: str, value: Any) -> Any:
+        """An argument that is no value: its numbers remember its name."""
+        if isinstance(value, (bool, str)) or value is None:
+            return value
+        if isinstance(value, Dim):
+            return self._adopted(name, value)
+        if isinstance(value, (int, float)):
+            symbol = self.symbol(name, plain(value), tree_of_number(value))
+            return numbered(plain(value), symbol)
+        if type(value) in (list, tuple):
+            parts = [self.argument(f"{name}_{i}", v) for i, v in enumerate(value)]
+            return type(value)(parts)
+        if type(value) is dict:
+            return {k: self.argument(f"{name}_{k}", v) for k, v in value.items()}
+        return value
+
+    # Dims --------------------------------------------------------------------------
+
+    def bind_dim(self, name: str, size: Any, at: tuple[str, int], bound: Tree) -> Dim:
+        """An axis of an input whose size only a call decides, by a name."""
+        text = str(size)
+        if text not in self._known_dims:
+            taken = {*self.dims, *(s.name for s in self.bindings)}
+            while name in taken:
+                name = f"{at[0]}_{at[1]}" if name != f"{at[0]}_{at[1]}" else f"{name}x"
+            made = Symbol(name, size, self, at)
+            self.dims[name] = self._known_dims[text] = made
+            if bound is not None:
+                self.bindings[made] = bound
+        return Dim(self._known_dims[text], size)
+
+    def dim(self, size: Any) -> Dim:
+        """A symbolic size of JAX in the words of this function."""
+        text = str(size)
+        if text not in self._known_dims:
+            shown = self.session.engine.symbols.shown
+            names = {shown(str(s.value)): s for s in self.dims.values()}
+            try:
+                self._known_dims[text] = tree_of_size(shown(text), names.__getitem__)
+            except (KeyError, SyntaxError, AssertionError):
+                self._known_dims[text] = None
+        return Dim(self._known_dims[text], size)
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """The dims by name, as the engine takes them."""
+        return {name: symbol.value for name, symbol in self.dims.items()}
 
 
-def _field_names(result: Any) -> tuple[str, ...]:
-    names: tuple[str, ...] = result._fields
-    return names
-
-
-def rebuilt(result: R, values: tuple[Value, ...]) -> R:
-    """`values` nested as the function returned its own."""
-    made: Any
-    if isinstance(result, Value):
-        made = values[0]
-    elif isinstance(result, dict):
-        made = dict(zip(result, values, strict=True))
-    elif isinstance(result, Values):
-        made = Values(result.names, values)
-    else:
-        made = cast(Any, type(result))(*values)
-    return cast(R, made)
-
-
-def _input(declared: dict[str, Any], flow: Flow) -> dict[str, Any]:
-    if flow.kind == "key":
-        declared = {**declared, "dtype": "key"}
-    return {**declared, "optional": True} if flow.optional else declared
-
-
-def _declared(given: Input) -> dict[str, Any]:
-    declared: dict[str, Any] = {"shape": list(given.shape), "dtype": given.dtype}
-    declared |= {"optional": True} if given.optional else {}
-    return {**declared, **({"doc": given.doc} if given.doc else {})}
-
-
-def _optional_last(flows: Mapping[str, Flow]) -> list[str]:
-    return sorted(flows, key=lambda n: flows[n].optional)
-
-
-def _leaving(flow: Flow, graph: Session, own: Mapping[str, Any]) -> Flow:
-    """A flow without what only the function that it leaves can name.
-
-    `$features` stays where it is the name of one of its own attributes: the caller
-    knows what it gave for that.
-    """
-    if not is_expression(flow.last):
-        return flow
-    used = names(str(flow.last))
-    if all(n in graph.attributes for n in used):
-        return flow
-    if len(used) == 1 and flow.last == f"${used[0]}" and used[0] in own:
-        return flow
-    return replace(flow, last=_number(flow))
-
-
-def _number(flow: Flow) -> int | None:
-    size = flow.shape[-1] if flow.shape else None
-    return size if isinstance(size, int) else None
-
-
-def entering(flow: Flow, graph: Session) -> Flow:
-    """A flow without what only the function that it comes from can name."""
-    if is_expression(flow.last) and not all(
-        n in graph.attributes for n in names(str(flow.last))
-    ):
-        return replace(flow, last=_number(flow))
-    return flow
+def user_line() -> str:
+    """`model.py:12`: where the user's code is that writes a node."""
+    frame: Any = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"

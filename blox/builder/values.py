@@ -2,140 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from blox.schema import SpecError
 from blox.schema.diagnostics import quote
-from blox.shapes.values import Shape
 from blox.shapes.values import Value as Known
 
-from .lanes import Lanes
+from .array_methods import ArrayMethods
+from .sizes import Dim, Real, Size
 
+if TYPE_CHECKING:
+    from .trace import Trace
 
-class Owner(Protocol):
-    """The function that a value belongs to, while it is written."""
-
-    name: str
-    lanes: Lanes
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What is known of an array before there is one.
-
-    Args:
-        values: in each lane, that of symbolic sizes first; None where it is absent.
-        last: how the size of the last axis is written, such as `"$width"`.
-        kind: `tensor` or `key`.
-        optional: it may be absent.
-        absent: a call left it out.
-    """
-
-    values: tuple[Known | None, ...]
-    last: str | int | None = None
-    kind: str = "tensor"
-    optional: bool = False
-    absent: bool = False
-
-    @property
-    def shape(self) -> Shape | None:
-        """Its sizes, None where not even their number is known."""
-        known = self.values[0]
-        return None if known is None or self.kind == "key" else known.shape
-
-    @property
-    def dtype(self) -> Any:
-        """That of a model in float32; None where it is not known."""
-        known = self.values[0]
-        return None if known is None or self.kind == "key" else known.dtype
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Value:
-    """An input or an output of a node: what ops take and give.
-
-    `shape` is a tuple of integers and symbolic dimensions, or None where it is not
-    known; `dtype` is that of a model in float32. Values have no arithmetic: nodes have
-    names, so a sum is `f.add("sum", x, y)`.
-    """
-
-    reference: str
-    """What stands in the Graph: `node`, `node.output` or the name of an input."""
-    flow: Flow
-    owner: Owner
-
-    def __repr__(self) -> str:
-        dtype = self.flow.kind if self.flow.dtype is None else self.flow.dtype
-        shown = self.owner.lanes.engine.symbols.shown(show(self.shape))
-        return f"Value({self.owner.name}.{self.reference}: {dtype}{shown})"
-
-    @property
-    def shape(self) -> Shape | None:
-        return self.flow.shape
-
-    @property
-    def dtype(self) -> Any:
-        return self.flow.dtype
-
-    @property
-    def features(self) -> int | str:
-        """The size of the last axis as it is written: `"$width"`, or a number.
-
-        Raises:
-            SpecError: it is not known, or a dim that only a call decides.
-        """
-        if self.flow.last is None:
-            found = "no axis" if self.shape == () else f"shape {show(self.shape)}"
-            raise SpecError.one(
-                "builder-size",
-                f"{self.owner.name}.{self.reference}",
-                f"expected a last axis of known size, found {found}",
-                "give the size where it is needed",
-            )
-        return self.flow.last
-
-    def _no_arithmetic(self, other: object) -> NoReturn:
-        raise SpecError.one(
-            "builder-value",
-            f"{self.owner.name}.{self.reference}",
-            "expected an op, found an operator of Python",
-            'nodes have names: f.add("sum", x, y)',
-        )
-
-    if not TYPE_CHECKING:  # to a type checker there are none
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _no_arithmetic
-        __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = _no_arithmetic
-        __pow__ = __rpow__ = __getitem__ = _no_arithmetic
-
-    def __bool__(self) -> bool:
-        raise SpecError.one(
-            "builder-value",
-            f"{self.owner.name}.{self.reference}",
-            "expected a choice that the Graph can make, found an `if` on a value",
-            "use f.where or f.cond; an optional input goes to an operand that is "
-            "optional, or to f.default",
-        )
-
-
-class Values(tuple[Value, ...]):
-    """The outputs of an op that has several: unpack them, or take them by name."""
-
-    names: tuple[str, ...]
-
-    def __new__(cls, names: Sequence[str], values: Iterable[Value]) -> Values:
-        made = super().__new__(cls, values)
-        made.names = tuple(names)
-        return made
-
-    def __getattr__(self, name: str) -> Value:
-        if name.startswith("_") or name not in self.names:
-            raise AttributeError(f"no output {name!r}; have {', '.join(self.names)}")
-        return self[self.names.index(name)]
-
-
-Operand: TypeAlias = Value | int | float | str
+Operand: TypeAlias = "Value | int | float | str"
 """A value, a number, or an expression such as `"$head_dim ** -0.5"`."""
 
 
@@ -144,7 +25,7 @@ class Input:
     """The declaration of an input of an entry.
 
     Args:
-        shape: sizes, names of dims, expressions such as `"$width"`; `"..."` stands for
+        shape: sizes, names of dims, expressions such as `"$2 * seq"`; `"..."` stands for
             any leading axes, `"_"` for any size.
         dtype: `"float"` is the model's floating type; `"key"` is a PRNG key.
         optional: it may be left out, and reaches only operands that are optional.
@@ -157,17 +38,168 @@ class Input:
     doc: str = ""
 
 
-def show(shape: Shape | None) -> str:
-    """`[batch, seq, 64]`, or `?`."""
-    return "?" if shape is None else f"[{', '.join(str(s) for s in shape)}]"
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Value(ArrayMethods):
+    """An input or an output of a node: what ops take and give.
 
+    Operators, indexing and the methods of `jax.Array` write nodes. `shape` holds
+    integers that remember their expression, and symbolic ones that only a call decides.
+    """
 
-def check_list(path: str, shape: Any) -> None:
-    """Refuses a text, whose characters would each be a dim."""
-    if isinstance(shape, str) or not isinstance(shape, Sequence):
-        raise SpecError.one(
-            "builder-shape",
-            path,
-            f"expected a list of sizes, found {quote(shape)}",
-            'such as ["batch", 3]; [] is the shape of a number',
+    reference: str
+    """What stands in the Graph: `node`, `node.output` or the name of an input."""
+    trace: Trace
+    known: Known
+    """What the shape engine knows of it."""
+    sizes: tuple[Any, ...] | None
+    kind: str = "tensor"
+    optional: bool = False
+    """True where it may be absent."""
+
+    def __repr__(self) -> str:
+        if self.kind == "key":
+            return f"Value({self.trace.name}.{self.reference}: key)"
+        sizes = "?" if self.sizes is None else f"[{', '.join(map(str, self.sizes))}]"
+        dtype = "?" if self.dtype is None else self.dtype
+        return f"Value({self.trace.name}.{self.reference}: {dtype}{sizes})"
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """Its sizes.
+
+        Raises:
+            SpecError: not even their number is known.
+        """
+        if self.sizes is None:
+            self.fault("builder-size", "expected a known shape, found none")
+        return self.sizes
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def dtype(self) -> Any:
+        """That of a model in float32; None where it is not known."""
+        return None if self.kind == "key" else self.known.dtype
+
+    @property
+    def features(self) -> int:
+        """The size of the last axis, with its expression.
+
+        Raises:
+            SpecError: there is none, or it is not known.
+        """
+        last = self.sizes[-1] if self.sizes else None
+        if last is None:
+            found = "no axis" if self.sizes == () else "no known shape"
+            self.fault(
+                "builder-size",
+                f"expected a last axis of known size, found {found}",
+                "give the size where it is needed",
+            )
+        size: int = last
+        return size
+
+    def fault(self, code: str, message: str, hint: str = "") -> NoReturn:
+        path = f"{self.trace.path}.{self.reference}".removeprefix(".")
+        raise SpecError.one(code, path, message, hint)
+
+    def __bool__(self) -> bool:
+        self.fault(
+            "builder-value",
+            "expected a choice that the Graph can make, found an `if` on a value",
+            "use f.where or f.cond; `if x is None` is right for inputs that a call may "
+            "leave out",
         )
+
+    def __contains__(self, item: object) -> bool:
+        self.fault("builder-value", "expected an op, found `in`", "use f.any(x == y)")
+
+    def __iter__(self) -> Iterator[Value]:
+        self.fault(
+            "builder-value",
+            "expected an op, found a loop over a value",
+            "use f.split for its parts, f.scan for its slices",
+        )
+
+    __hash__ = object.__hash__
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """What stands between the brackets of `x[...]`."""
+
+    parts: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, value: Value, index: Any) -> At:
+        """An index as Python gives it, checked to be static."""
+        parts = index if isinstance(index, tuple) else (index,)
+        for part in parts:
+            bounds = (
+                (part.start, part.stop, part.step)
+                if isinstance(part, slice)
+                else (part,)
+            )
+            for bound in bounds:
+                if not _is_bound(bound) and not (bound is Ellipsis and part is bound):
+                    value.fault(
+                        "builder-value",
+                        "expected integers, slices, `...` and None between the brackets, "
+                        f"found {quote(bound)}",
+                        "f.take and f.dynamic_slice take computed indices",
+                    )
+        return cls(parts)
+
+
+def _is_bound(value: Any) -> bool:
+    if value is None or isinstance(value, Dim):
+        return True
+    if isinstance(value, str):
+        return value.startswith("$")
+    return hasattr(value, "__index__") and not isinstance(value, (bool, Value))
+
+
+class Values(tuple[Value, ...]):
+    """The outputs of a node by name, `split.q`, or by position."""
+
+    names: tuple[str, ...]
+
+    def __new__(cls, names: Iterable[str], values: Iterable[Value]) -> Values:
+        made = super().__new__(cls, values)
+        made.names = tuple(names)
+        return made
+
+    def __getattr__(self, name: str) -> Value:
+        if name.startswith("_") or name not in self.names:
+            raise AttributeError(
+                f"expected one of the outputs {', '.join(self.names)}, found {name}"
+            )
+        return self[self.names.index(name)]
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return self.names, tuple(self)
+
+
+def part_names(sections: Any) -> list[str]:
+    """Names for the parts of a split that has none: `part_0`, `part_1`."""
+    count = len(sections) if isinstance(sections, (list, tuple)) else sections
+    return [f"part_{i}" for i in range(int(count or 0))]
+
+
+def values_in(tree: Any) -> Iterator[Value]:
+    """The values in a field, in order."""
+    if isinstance(tree, Value):
+        yield tree
+    elif isinstance(tree, dict):
+        for part in tree.values():
+            yield from values_in(part)
+    elif isinstance(tree, (list, tuple)):
+        for part in tree:
+            yield from values_in(part)
+
+
+def is_numeric(value: Any) -> bool:
+    """True for numbers, with an expression or without; not for booleans."""
+    return isinstance(value, (int, float, Size, Real)) and not isinstance(value, bool)

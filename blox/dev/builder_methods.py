@@ -6,11 +6,11 @@ import inspect
 import re
 import textwrap
 import types
-from collections.abc import Collection
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from blox.builder.fields import needs_name
 from blox.schema.dtypes import DType
 from blox.schema.op import Op, ParamOp
 from blox.schema.ops.index import FAMILIES
@@ -30,7 +30,7 @@ IMPORTS = (
     (("blox.schema.dtypes", ("DType",)),),
     (
         ("..parameter_options", ("Axes", "Init")),
-        ("..values", ("Operand", "Value", "Values")),
+        ("..values", ("At", "Operand", "Value", "Values", "part_names")),
         (".base", ("NodeMethods",)),
     ),
 )
@@ -93,26 +93,56 @@ def _method(key: str) -> str:
     cls, name = op_class(key), split_key(key)[0]
     assert cls is not None
     fields, model = cls.fields(), cls.model_fields
-    positional = [_operand(n, model[n]) for n in fields.operands]
-    keyword = [f"{n}: Value | None = None" for n in fields.slots]
-    keyword += ["names: Sequence[str]"] if "names" in model else []
-    keyword += [_attribute(n, model[n], fields.filled) for n in fields.attributes]
+    named = needs_name(cls)
+    main = _main(cls)
+    keys = [n for n, m in fields.operands.items() if m.kind == "key" and m.optional]
+    positional = [_operand(n, model[n]) for n in fields.operands if n not in keys]
+    positional += [_attribute(n, cls) for n in main]
+    keyword = [_operand(n, model[n]) for n in keys]
+    keyword += [f"{n}: Value | None = None" for n in fields.slots]
+    keyword += ["names: Sequence[str] | None = None"] if "names" in model else []
+    keyword += [_attribute(n, cls) for n in fields.attributes if n not in main]
     if issubclass(cls, ParamOp):
         keyword += [f"{n}: {text}" for n, text in PARAMETER_OPTIONS.items()]
+    keyword += [] if named else ["name: str | None = None"]
     star = ["*", *keyword] if keyword else []
+    first = ["self", *(["name: str"] if named else [])]
     several = len(cls.OUTPUTS) > 1 or "names" in model
-    parameters = ", ".join(["self", "name: str", *positional, *star])
+    parameters = ", ".join([*first, *positional, *star])
     given = [n for n in model if n != "op" and n not in PARAMETER_OPTIONS]
     given += [n for n in PARAMETER_OPTIONS if n in model]
     passed = ", ".join(["name", f'"{key}"', *(f"{n}={n}" for n in given)])
     result = f"self._node({passed})"
-    body = f"return {result}[0]"
+    kind, body = "Value", f"return {result}[0]"
     if several:
-        names = "names" if "names" in model else repr(cls.OUTPUTS)
-        body = f"return Values({names}, {result})"
-    kind = "Values" if several else "Value"
+        kind, names = "Values", "names" if "names" in model else repr(cls.OUTPUTS)
+        made = ""
+        if "names" in model:
+            made = "names = names or part_names(sections)\n        "
+        body = f"{made}return Values({names}, {result})"
     doc = textwrap.indent(_doc(cls), "        ")
     return f"    def {name}({parameters}) -> {kind}:\n{doc}\n        {body}\n"
+
+
+def _main(cls: type[Op]) -> list[str]:
+    """The attributes that go by position: those without a value of their own, else the
+    first one, if it is no flag. Sizes that what flows in tells are not among them.
+    """
+    fields, model = cls.fields(), cls.model_fields
+    inferred = {n for n, mark in fields.sizes if mark.of in fields.operands}
+    free = [n for n in fields.attributes if n not in inferred]
+    main = [
+        n
+        for n in free
+        if model[n].is_required()
+        or model[n].get_default() is None
+        or n in fields.filled
+    ]
+    if not main and free and not issubclass(cls, ParamOp):
+        first = free[0]
+        main = [] if model[first].annotation is bool else [first]
+    # Those that must be given come first.
+    return sorted(main, key=lambda n: "=" in _attribute(n, cls))
 
 
 def _doc(cls: type[Op]) -> str:
@@ -141,10 +171,17 @@ def _operand(name: str, field: FieldInfo) -> str:
     return f"{name}: {text}"
 
 
-def _attribute(name: str, field: FieldInfo, filled: Collection[str]) -> str:
+def _attribute(name: str, cls: type[Op]) -> str:
+    fields, field = cls.fields(), cls.model_fields[name]
+    if name in fields.indices:
+        return f"{name}: str | At"
     text = _type(field.annotation)
+    if name in fields.filled:
+        return f"{name}: {text} | None"  # None: what the class fills in
     if field.is_required():
-        return f"{name}: {text}" + (" | None = None" if name in filled else "")
+        # An array is made of the model's floats, as JAX makes them of its own.
+        makes = name in fields.dtypes and bool(fields.shapes)
+        return f"{name}: {text}" + (' = "float"' if makes else "")
     default = field.get_default(call_default_factory=True)
     return f"{name}: {text} = {() if default == [] else default!r}"
 

@@ -8,6 +8,9 @@ GROUPS: dict[str, tuple[Code, ...]] = {
     "The builder": (
         Code("builder", "a call of the builder that can't be meant",
              "f.relu(\"h\", x), h being the name of a node already"),
+        Code("builder-attributes",
+             "a size of the Graph that doesn't follow the attributes as the code does",
+             "bx.check_attributes(make, width=8), a size being int(0.5 * width)"),
         Code("builder-closure", "a value of another function",
              "f.relu(\"h\", x), x being a value of g"),
         Code("builder-function", "a Python function that can't be one of a Graph",

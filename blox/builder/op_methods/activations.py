@@ -11,39 +11,45 @@ from .base import NodeMethods
 
 
 class ActivationsMethods(NodeMethods):
-    def relu(self, name: str, x: Operand) -> Value:
+    def relu(self, x: Operand, *, name: str | None = None) -> Value:
         """`max(x, 0)`. (...) -> (...). The gradient at 0 is 0."""
         return self._node(name, "relu", x=x)[0]
 
-    def relu6(self, name: str, x: Operand) -> Value:
+    def relu6(self, x: Operand, *, name: str | None = None) -> Value:
         """`min(max(x, 0), 6)`. (...) -> (...). Howard et al., arXiv:1704.04861."""
         return self._node(name, "relu6", x=x)[0]
 
     def leaky_relu(
-        self, name: str, x: Operand, *, negative_slope: float | str = 0.01
+        self, x: Operand, negative_slope: float | str = 0.01, *, name: str | None = None
     ) -> Value:
         """`x` where x >= 0, else `negative_slope * x`. (...) -> (...)."""
         return self._node(name, "leaky_relu", x=x, negative_slope=negative_slope)[0]
 
-    def elu(self, name: str, x: Operand, *, alpha: float | str = 1.0) -> Value:
+    def elu(
+        self, x: Operand, alpha: float | str = 1.0, *, name: str | None = None
+    ) -> Value:
         """`x` where x > 0, else `alpha * (exp(x) - 1)`. (...) -> (...). Clevert et al.,
         arXiv:1511.07289.
         """
         return self._node(name, "elu", x=x, alpha=alpha)[0]
 
-    def celu(self, name: str, x: Operand, *, alpha: float | str = 1.0) -> Value:
+    def celu(
+        self, x: Operand, alpha: float | str = 1.0, *, name: str | None = None
+    ) -> Value:
         """`x` where x > 0, else `alpha * (exp(x / alpha) - 1)`. (...) -> (...). Barron,
         arXiv:1704.07483.
         """
         return self._node(name, "celu", x=x, alpha=alpha)[0]
 
-    def selu(self, name: str, x: Operand) -> Value:
+    def selu(self, x: Operand, *, name: str | None = None) -> Value:
         """`1.0507... * elu(x, alpha=1.6732...)`. (...) -> (...). Klambauer et al.,
         arXiv:1706.02515.
         """
         return self._node(name, "selu", x=x)[0]
 
-    def gelu(self, name: str, x: Operand, *, approximate: bool = True) -> Value:
+    def gelu(
+        self, x: Operand, *, approximate: bool = True, name: str | None = None
+    ) -> Value:
         """`x * Phi(x)` with the normal distribution function Phi. (...) -> (...).
 
         With `approximate`, `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x **
@@ -52,53 +58,57 @@ class ActivationsMethods(NodeMethods):
         """
         return self._node(name, "gelu", x=x, approximate=approximate)[0]
 
-    def silu(self, name: str, x: Operand) -> Value:
+    def silu(self, x: Operand, *, name: str | None = None) -> Value:
         """`x * sigmoid(x)`, also called swish. (...) -> (...). arXiv:1702.03118."""
         return self._node(name, "silu", x=x)[0]
 
-    def mish(self, name: str, x: Operand) -> Value:
+    def mish(self, x: Operand, *, name: str | None = None) -> Value:
         """`x * tanh(softplus(x))`. (...) -> (...). Misra, arXiv:1908.08681."""
         return self._node(name, "mish", x=x)[0]
 
-    def softplus(self, name: str, x: Operand) -> Value:
+    def softplus(self, x: Operand, *, name: str | None = None) -> Value:
         """`log(1 + exp(x))`. (...) -> (...)."""
         return self._node(name, "softplus", x=x)[0]
 
-    def soft_sign(self, name: str, x: Operand) -> Value:
+    def soft_sign(self, x: Operand, *, name: str | None = None) -> Value:
         """`x / (1 + |x|)`. (...) -> (...)."""
         return self._node(name, "soft_sign", x=x)[0]
 
-    def sigmoid(self, name: str, x: Operand) -> Value:
+    def sigmoid(self, x: Operand, *, name: str | None = None) -> Value:
         """`1 / (1 + exp(-x))`. (...) -> (...)."""
         return self._node(name, "sigmoid", x=x)[0]
 
-    def log_sigmoid(self, name: str, x: Operand) -> Value:
+    def log_sigmoid(self, x: Operand, *, name: str | None = None) -> Value:
         """`-log(1 + exp(-x))`. (...) -> (...)."""
         return self._node(name, "log_sigmoid", x=x)[0]
 
-    def hard_sigmoid(self, name: str, x: Operand) -> Value:
+    def hard_sigmoid(self, x: Operand, *, name: str | None = None) -> Value:
         """`relu6(x + 3) / 6`. (...) -> (...)."""
         return self._node(name, "hard_sigmoid", x=x)[0]
 
-    def hard_silu(self, name: str, x: Operand) -> Value:
+    def hard_silu(self, x: Operand, *, name: str | None = None) -> Value:
         """`x * relu6(x + 3) / 6`, also called hard swish. (...) -> (...). Howard et
         al., arXiv:1905.02244.
         """
         return self._node(name, "hard_silu", x=x)[0]
 
-    def hard_tanh(self, name: str, x: Operand) -> Value:
+    def hard_tanh(self, x: Operand, *, name: str | None = None) -> Value:
         """`min(max(x, -1), 1)`. (...) -> (...)."""
         return self._node(name, "hard_tanh", x=x)[0]
 
-    def tanh(self, name: str, x: Operand) -> Value:
+    def tanh(self, x: Operand, *, name: str | None = None) -> Value:
         """`tanh(x)`. (...) -> (...)."""
         return self._node(name, "tanh", x=x)[0]
 
-    def squareplus(self, name: str, x: Operand, *, b: float | str = 4.0) -> Value:
+    def squareplus(
+        self, x: Operand, b: float | str = 4.0, *, name: str | None = None
+    ) -> Value:
         """`(x + sqrt(x ** 2 + b)) / 2`. (...) -> (...). Barron, arXiv:2112.11687."""
         return self._node(name, "squareplus", x=x, b=b)[0]
 
-    def glu(self, name: str, x: Operand, *, axis: int | str = -1) -> Value:
+    def glu(
+        self, x: Operand, axis: int | str = -1, *, name: str | None = None
+    ) -> Value:
         """`a * sigmoid(b)`, a and b being the halves of x along `axis`.
 
         (..., 2 * features) -> (..., features) at axis -1. Dauphin et al.,
@@ -107,24 +117,32 @@ class ActivationsMethods(NodeMethods):
         return self._node(name, "glu", x=x, axis=axis)[0]
 
     def softmax(
-        self, name: str, x: Operand, *, axis: int | str | Sequence[int | str] = -1
+        self,
+        x: Operand,
+        axis: int | str | Sequence[int | str] = -1,
+        *,
+        name: str | None = None,
     ) -> Value:
         """`exp(x) / sum(exp(x))` along `axis`, in float32. (...) -> (...)."""
         return self._node(name, "softmax", x=x, axis=axis)[0]
 
     def log_softmax(
-        self, name: str, x: Operand, *, axis: int | str | Sequence[int | str] = -1
+        self,
+        x: Operand,
+        axis: int | str | Sequence[int | str] = -1,
+        *,
+        name: str | None = None,
     ) -> Value:
         """`x - log(sum(exp(x)))` along `axis`, in float32. (...) -> (...)."""
         return self._node(name, "log_softmax", x=x, axis=axis)[0]
 
     def logsumexp(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] | None = None,
+        *,
         keepdims: bool = False,
+        name: str | None = None,
     ) -> Value:
         """`log(sum(exp(x)))` over `axis` (all axes if null), in float32.
 
@@ -134,23 +152,23 @@ class ActivationsMethods(NodeMethods):
 
     def standardize(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] = -1,
+        *,
         eps: float | str = 1e-05,
+        name: str | None = None,
     ) -> Value:
         """`(x - mean) / sqrt(var + eps)` along `axis`, in float32. (...) -> (...)."""
         return self._node(name, "standardize", x=x, axis=axis, eps=eps)[0]
 
     def one_hot(
         self,
-        name: str,
         x: Operand,
-        *,
         num_classes: int | str,
+        *,
         axis: int | str = -1,
         dtype: DType = "float",
+        name: str | None = None,
     ) -> Value:
         """1 at the index x along a new `axis`, 0 elsewhere; all 0 for x out of range.
 

@@ -9,52 +9,53 @@ from .base import NodeMethods
 
 
 class ArithmeticMethods(NodeMethods):
-    def add(self, name: str, a: Operand, b: Operand) -> Value:
+    def add(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a + b`. (...), (...) -> (...)."""
         return self._node(name, "add", a=a, b=b)[0]
 
-    def subtract(self, name: str, a: Operand, b: Operand) -> Value:
+    def subtract(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a - b`. (...), (...) -> (...)."""
         return self._node(name, "subtract", a=a, b=b)[0]
 
-    def multiply(self, name: str, a: Operand, b: Operand) -> Value:
+    def multiply(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a * b`. (...), (...) -> (...)."""
         return self._node(name, "multiply", a=a, b=b)[0]
 
-    def divide(self, name: str, a: Operand, b: Operand) -> Value:
+    def divide(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a / b`; integers give floats. (...), (...) -> (...)."""
         return self._node(name, "divide", a=a, b=b)[0]
 
-    def floor_divide(self, name: str, a: Operand, b: Operand) -> Value:
+    def floor_divide(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a // b`, rounded towards minus infinity. (...), (...) -> (...)."""
         return self._node(name, "floor_divide", a=a, b=b)[0]
 
-    def remainder(self, name: str, a: Operand, b: Operand) -> Value:
+    def remainder(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a % b`, with the sign of b. (...), (...) -> (...)."""
         return self._node(name, "remainder", a=a, b=b)[0]
 
-    def power(self, name: str, a: Operand, b: Operand) -> Value:
+    def power(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a ** b`. (...), (...) -> (...)."""
         return self._node(name, "power", a=a, b=b)[0]
 
-    def maximum(self, name: str, a: Operand, b: Operand) -> Value:
+    def maximum(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """The greater of a and b; NaN where either is. (...), (...) -> (...)."""
         return self._node(name, "maximum", a=a, b=b)[0]
 
-    def minimum(self, name: str, a: Operand, b: Operand) -> Value:
+    def minimum(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """The lesser of a and b; NaN where either is. (...), (...) -> (...)."""
         return self._node(name, "minimum", a=a, b=b)[0]
 
-    def negative(self, name: str, x: Operand) -> Value:
+    def negative(self, x: Operand, *, name: str | None = None) -> Value:
         """`-x`. (...) -> (...)."""
         return self._node(name, "negative", x=x)[0]
 
     def clip(
         self,
-        name: str,
         x: Operand,
         min: Operand | None = None,
         max: Operand | None = None,
+        *,
+        name: str | None = None,
     ) -> Value:
         """`minimum(maximum(x, min), max)`; a bound that is absent does not bound.
 
@@ -62,19 +63,21 @@ class ArithmeticMethods(NodeMethods):
         """
         return self._node(name, "clip", x=x, min=min, max=max)[0]
 
-    def matmul(self, name: str, a: Operand, b: Operand) -> Value:
+    def matmul(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a @ b`: (..., n, k), (..., k, m) -> (..., n, m); vectors as in
         `jnp.matmul`.
         """
         return self._node(name, "matmul", a=a, b=b)[0]
 
-    def einsum(self, name: str, xs: Sequence[Operand], *, equation: str) -> Value:
+    def einsum(
+        self, xs: Sequence[Operand], equation: str, *, name: str | None = None
+    ) -> Value:
         """The sum of products that `equation` says, `jnp.einsum(equation, *xs)`.
 
         `equation` is explicit, with `->`: `...qhd,...khd->...hqk`.
         """
         return self._node(name, "einsum", xs=xs, equation=equation)[0]
 
-    def stop_gradient(self, name: str, x: Operand) -> Value:
+    def stop_gradient(self, x: Operand, *, name: str | None = None) -> Value:
         """x, through which no gradient flows. (...) -> (...)."""
         return self._node(name, "stop_gradient", x=x)[0]

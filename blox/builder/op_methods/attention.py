@@ -9,15 +9,15 @@ from .base import NodeMethods
 class AttentionMethods(NodeMethods):
     def attention_mask(
         self,
-        name: str,
         query_positions: Operand,
         key_positions: Operand,
         padding: Operand | None = None,
         query_segments: Operand | None = None,
         key_segments: Operand | None = None,
+        window: int | str | None = None,
         *,
         causal: bool = False,
-        window: int | str | None = None,
+        name: str | None = None,
     ) -> Value:
         """True where the query at one position may attend to the key at another.
 
@@ -41,7 +41,7 @@ class AttentionMethods(NodeMethods):
             window=window,
         )[0]
 
-    def padding_mask(self, name: str, padding: Operand) -> Value:
+    def padding_mask(self, padding: Operand, *, name: str | None = None) -> Value:
         """True where the key is a real token, its `padding` not being 0.
 
         padding (..., k) -> (..., 1, 1, k) bool: the same for all heads and queries.
@@ -50,15 +50,15 @@ class AttentionMethods(NodeMethods):
 
     def dot_product_attention(
         self,
-        name: str,
         query: Operand,
         key: Operand,
         value: Operand,
         mask: Operand | None = None,
         bias: Operand | None = None,
-        *,
         scale: float | str | None = None,
+        *,
         heads_per_kv: int | str = 1,
+        name: str | None = None,
     ) -> Value:
         """`softmax(query @ key.T * scale + bias) @ value` over the keys that `mask`
         allows.

@@ -11,49 +11,61 @@ from .base import NodeMethods
 
 
 class CreationMethods(NodeMethods):
-    def zeros(self, name: str, *, shape: Sequence[int | str], dtype: DType) -> Value:
+    def zeros(
+        self,
+        shape: Sequence[int | str],
+        dtype: DType = "float",
+        *,
+        name: str | None = None,
+    ) -> Value:
         """All zeros: () -> shape."""
         return self._node(name, "zeros", shape=shape, dtype=dtype)[0]
 
-    def ones(self, name: str, *, shape: Sequence[int | str], dtype: DType) -> Value:
+    def ones(
+        self,
+        shape: Sequence[int | str],
+        dtype: DType = "float",
+        *,
+        name: str | None = None,
+    ) -> Value:
         """All ones: () -> shape."""
         return self._node(name, "ones", shape=shape, dtype=dtype)[0]
 
     def full(
         self,
-        name: str,
-        *,
         shape: Sequence[int | str],
         fill_value: int | float | str,
-        dtype: DType,
+        dtype: DType = "float",
+        *,
+        name: str | None = None,
     ) -> Value:
         """`fill_value` everywhere: () -> shape."""
         return self._node(
             name, "full", shape=shape, fill_value=fill_value, dtype=dtype
         )[0]
 
-    def zeros_like(self, name: str, x: Operand) -> Value:
+    def zeros_like(self, x: Operand, *, name: str | None = None) -> Value:
         """Zeros of the shape and dtype of x. (...) -> (...)."""
         return self._node(name, "zeros_like", x=x)[0]
 
-    def ones_like(self, name: str, x: Operand) -> Value:
+    def ones_like(self, x: Operand, *, name: str | None = None) -> Value:
         """Ones of the shape and dtype of x. (...) -> (...)."""
         return self._node(name, "ones_like", x=x)[0]
 
     def full_like(
-        self, name: str, x: Operand, *, fill_value: int | float | str
+        self, x: Operand, fill_value: int | float | str, *, name: str | None = None
     ) -> Value:
         """`fill_value` in the shape and dtype of x. (...) -> (...)."""
         return self._node(name, "full_like", x=x, fill_value=fill_value)[0]
 
     def arange(
         self,
-        name: str,
-        *,
         stop: int | str,
+        *,
         start: int | str = 0,
         step: int | str = 1,
         dtype: DType = "int32",
+        name: str | None = None,
     ) -> Value:
         """`start, start + step, ...`, as long as it is before `stop`: () -> (n,)."""
         return self._node(

@@ -7,65 +7,65 @@ from .base import NodeMethods
 
 
 class ElementaryMethods(NodeMethods):
-    def exp(self, name: str, x: Operand) -> Value:
+    def exp(self, x: Operand, *, name: str | None = None) -> Value:
         """`e ** x`. (...) -> (...)."""
         return self._node(name, "exp", x=x)[0]
 
-    def expm1(self, name: str, x: Operand) -> Value:
+    def expm1(self, x: Operand, *, name: str | None = None) -> Value:
         """`e ** x - 1`, exact near 0. (...) -> (...)."""
         return self._node(name, "expm1", x=x)[0]
 
-    def log(self, name: str, x: Operand) -> Value:
+    def log(self, x: Operand, *, name: str | None = None) -> Value:
         """The natural logarithm. (...) -> (...)."""
         return self._node(name, "log", x=x)[0]
 
-    def log1p(self, name: str, x: Operand) -> Value:
+    def log1p(self, x: Operand, *, name: str | None = None) -> Value:
         """`log(1 + x)`, exact near 0. (...) -> (...)."""
         return self._node(name, "log1p", x=x)[0]
 
-    def sqrt(self, name: str, x: Operand) -> Value:
+    def sqrt(self, x: Operand, *, name: str | None = None) -> Value:
         """The square root. (...) -> (...)."""
         return self._node(name, "sqrt", x=x)[0]
 
-    def rsqrt(self, name: str, x: Operand) -> Value:
+    def rsqrt(self, x: Operand, *, name: str | None = None) -> Value:
         """`1 / sqrt(x)`. (...) -> (...)."""
         return self._node(name, "rsqrt", x=x)[0]
 
-    def square(self, name: str, x: Operand) -> Value:
+    def square(self, x: Operand, *, name: str | None = None) -> Value:
         """`x * x`. (...) -> (...)."""
         return self._node(name, "square", x=x)[0]
 
-    def sin(self, name: str, x: Operand) -> Value:
+    def sin(self, x: Operand, *, name: str | None = None) -> Value:
         """The sine of x in radians. (...) -> (...)."""
         return self._node(name, "sin", x=x)[0]
 
-    def cos(self, name: str, x: Operand) -> Value:
+    def cos(self, x: Operand, *, name: str | None = None) -> Value:
         """The cosine of x in radians. (...) -> (...)."""
         return self._node(name, "cos", x=x)[0]
 
-    def erf(self, name: str, x: Operand) -> Value:
+    def erf(self, x: Operand, *, name: str | None = None) -> Value:
         """The error function, `2 / sqrt(pi) * integral of exp(-t ** 2)` over 0 to x.
 
         (...) -> (...).
         """
         return self._node(name, "erf", x=x)[0]
 
-    def abs(self, name: str, x: Operand) -> Value:
+    def abs(self, x: Operand, *, name: str | None = None) -> Value:
         """`|x|`. (...) -> (...)."""
         return self._node(name, "abs", x=x)[0]
 
-    def sign(self, name: str, x: Operand) -> Value:
+    def sign(self, x: Operand, *, name: str | None = None) -> Value:
         """-1, 0 or 1, as x is negative, zero or positive. (...) -> (...)."""
         return self._node(name, "sign", x=x)[0]
 
-    def floor(self, name: str, x: Operand) -> Value:
+    def floor(self, x: Operand, *, name: str | None = None) -> Value:
         """The greatest integer not above x, of x's dtype. (...) -> (...)."""
         return self._node(name, "floor", x=x)[0]
 
-    def ceil(self, name: str, x: Operand) -> Value:
+    def ceil(self, x: Operand, *, name: str | None = None) -> Value:
         """The least integer not below x, of x's dtype. (...) -> (...)."""
         return self._node(name, "ceil", x=x)[0]
 
-    def round(self, name: str, x: Operand) -> Value:
+    def round(self, x: Operand, *, name: str | None = None) -> Value:
         """The nearest integer, halves to even, of x's dtype. (...) -> (...)."""
         return self._node(name, "round", x=x)[0]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from ..values import Operand, Value
+from ..values import At, Operand, Value
 from .base import NodeMethods
 
 
 class IndexingMethods(NodeMethods):
-    def index(self, name: str, x: Operand, *, at: str) -> Value:
+    def index(self, x: Operand, at: str | At, *, name: str | None = None) -> Value:
         """`x[at]` for an index of integers, slices, `...` and None, as in Python.
 
         `at` is text, such as `..., ::2, 1:, :`; `$name` and expressions may stand for
@@ -20,12 +20,12 @@ class IndexingMethods(NodeMethods):
 
     def take(
         self,
-        name: str,
         x: Operand,
         indices: Operand,
-        *,
         axis: int | str,
+        *,
         mode: Literal["clip", "fill", "wrap"] = "clip",
+        name: str | None = None,
     ) -> Value:
         """The elements `indices` of x along `axis`.
 
@@ -37,12 +37,12 @@ class IndexingMethods(NodeMethods):
 
     def take_along_axis(
         self,
-        name: str,
         x: Operand,
         indices: Operand,
-        *,
         axis: int | str,
+        *,
         mode: Literal["clip", "fill"] = "clip",
+        name: str | None = None,
     ) -> Value:
         """`y[..., i, ...] = x[..., indices[..., i, ...], ...]` along `axis`.
 
@@ -55,12 +55,12 @@ class IndexingMethods(NodeMethods):
 
     def dynamic_slice(
         self,
-        name: str,
         x: Operand,
         start: Sequence[Operand],
-        *,
         size: Sequence[int | str],
         axis: Sequence[int | str],
+        *,
+        name: str | None = None,
     ) -> Value:
         """`size` elements of x from `start` along each axis of `axis`, all of the
         others.
@@ -75,12 +75,12 @@ class IndexingMethods(NodeMethods):
 
     def dynamic_update_slice(
         self,
-        name: str,
         x: Operand,
         update: Operand,
         start: Sequence[Operand],
-        *,
         axis: Sequence[int | str],
+        *,
+        name: str | None = None,
     ) -> Value:
         """x with `update` in place of its elements from `start` along each axis of
         `axis`.

@@ -7,59 +7,65 @@ from .base import NodeMethods
 
 
 class LogicMethods(NodeMethods):
-    def equal(self, name: str, a: Operand, b: Operand) -> Value:
+    def equal(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a == b`. (...), (...) -> (...) bool."""
         return self._node(name, "equal", a=a, b=b)[0]
 
-    def not_equal(self, name: str, a: Operand, b: Operand) -> Value:
+    def not_equal(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a != b`. (...), (...) -> (...) bool."""
         return self._node(name, "not_equal", a=a, b=b)[0]
 
-    def less(self, name: str, a: Operand, b: Operand) -> Value:
+    def less(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a < b`. (...), (...) -> (...) bool."""
         return self._node(name, "less", a=a, b=b)[0]
 
-    def less_equal(self, name: str, a: Operand, b: Operand) -> Value:
+    def less_equal(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a <= b`. (...), (...) -> (...) bool."""
         return self._node(name, "less_equal", a=a, b=b)[0]
 
-    def greater(self, name: str, a: Operand, b: Operand) -> Value:
+    def greater(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """`a > b`. (...), (...) -> (...) bool."""
         return self._node(name, "greater", a=a, b=b)[0]
 
-    def greater_equal(self, name: str, a: Operand, b: Operand) -> Value:
+    def greater_equal(
+        self, a: Operand, b: Operand, *, name: str | None = None
+    ) -> Value:
         """`a >= b`. (...), (...) -> (...) bool."""
         return self._node(name, "greater_equal", a=a, b=b)[0]
 
-    def logical_and(self, name: str, a: Operand, b: Operand) -> Value:
+    def logical_and(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """True where both are not 0. (...), (...) -> (...) bool."""
         return self._node(name, "logical_and", a=a, b=b)[0]
 
-    def logical_or(self, name: str, a: Operand, b: Operand) -> Value:
+    def logical_or(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
         """True where either is not 0. (...), (...) -> (...) bool."""
         return self._node(name, "logical_or", a=a, b=b)[0]
 
-    def logical_not(self, name: str, x: Operand) -> Value:
+    def logical_not(self, x: Operand, *, name: str | None = None) -> Value:
         """True where x is 0. (...) -> (...) bool."""
         return self._node(name, "logical_not", x=x)[0]
 
-    def isfinite(self, name: str, x: Operand) -> Value:
+    def isfinite(self, x: Operand, *, name: str | None = None) -> Value:
         """True where x is neither infinite nor NaN. (...) -> (...) bool."""
         return self._node(name, "isfinite", x=x)[0]
 
-    def isinf(self, name: str, x: Operand) -> Value:
+    def isinf(self, x: Operand, *, name: str | None = None) -> Value:
         """True where x is infinite. (...) -> (...) bool."""
         return self._node(name, "isinf", x=x)[0]
 
-    def isnan(self, name: str, x: Operand) -> Value:
+    def isnan(self, x: Operand, *, name: str | None = None) -> Value:
         """True where x is NaN. (...) -> (...) bool."""
         return self._node(name, "isnan", x=x)[0]
 
-    def where(self, name: str, condition: Operand, a: Operand, b: Operand) -> Value:
+    def where(
+        self, condition: Operand, a: Operand, b: Operand, *, name: str | None = None
+    ) -> Value:
         """`a` where `condition` holds, else `b`. (...) bool, (...), (...) -> (...)."""
         return self._node(name, "where", condition=condition, a=a, b=b)[0]
 
-    def default(self, name: str, x: Operand | None, default: Operand) -> Value:
+    def default(
+        self, x: Operand | None, default: Operand, *, name: str | None = None
+    ) -> Value:
         """`x`, or `default` where x is an optional input that was not given.
 
         (...), (...) -> (...).

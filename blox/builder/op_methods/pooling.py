@@ -12,14 +12,14 @@ from .base import NodeMethods
 class PoolingMethods(NodeMethods):
     def max_pool(
         self,
-        name: str,
         x: Operand,
-        *,
         window: Sequence[int | str],
         strides: int | str | Sequence[int | str] | None = None,
+        *,
         padding: Literal["SAME", "SAME_LOWER", "VALID"]
         | Sequence[Sequence[int | str]] = "VALID",
         ceil_mode: bool = False,
+        name: str | None = None,
     ) -> Value:
         """The greatest value of each window; what is padded doesn't count.
 
@@ -37,14 +37,14 @@ class PoolingMethods(NodeMethods):
 
     def min_pool(
         self,
-        name: str,
         x: Operand,
-        *,
         window: Sequence[int | str],
         strides: int | str | Sequence[int | str] | None = None,
+        *,
         padding: Literal["SAME", "SAME_LOWER", "VALID"]
         | Sequence[Sequence[int | str]] = "VALID",
         ceil_mode: bool = False,
+        name: str | None = None,
     ) -> Value:
         """The least value of each window; what is padded doesn't count.
 
@@ -62,15 +62,15 @@ class PoolingMethods(NodeMethods):
 
     def avg_pool(
         self,
-        name: str,
         x: Operand,
-        *,
         window: Sequence[int | str],
         strides: int | str | Sequence[int | str] | None = None,
+        *,
         padding: Literal["SAME", "SAME_LOWER", "VALID"]
         | Sequence[Sequence[int | str]] = "VALID",
         ceil_mode: bool = False,
         count_include_pad: bool = True,
+        name: str | None = None,
     ) -> Value:
         """The mean of each window.
 
@@ -90,7 +90,7 @@ class PoolingMethods(NodeMethods):
         )[0]
 
     def adaptive_avg_pool(
-        self, name: str, x: Operand, *, sizes: Sequence[int | str]
+        self, x: Operand, sizes: Sequence[int | str], *, name: str | None = None
     ) -> Value:
         """The mean of n parts of each spatial axis, as in PyTorch.
 
@@ -99,7 +99,7 @@ class PoolingMethods(NodeMethods):
         return self._node(name, "adaptive_avg_pool", x=x, sizes=sizes)[0]
 
     def adaptive_max_pool(
-        self, name: str, x: Operand, *, sizes: Sequence[int | str]
+        self, x: Operand, sizes: Sequence[int | str], *, name: str | None = None
     ) -> Value:
         """The greatest value of n parts of each spatial axis, as in PyTorch.
 

@@ -11,13 +11,13 @@ from .base import NodeMethods
 class PositionMethods(NodeMethods):
     def rope_table(
         self,
-        name: str,
         positions: Operand,
-        *,
         dim: int | str,
+        *,
         theta: float | str = 10000.0,
         scaling: Literal["none", "linear"] = "none",
         factor: float | str = 1.0,
+        name: str | None = None,
     ) -> Values:
         """`cos` and `sin` of the angles `position * theta ** (-2 i / dim)`, i < dim /
         2.
@@ -41,12 +41,12 @@ class PositionMethods(NodeMethods):
 
     def rope(
         self,
-        name: str,
         x: Operand,
         cos: Operand,
         sin: Operand,
-        *,
         layout: Literal["half_split", "interleaved"] = "half_split",
+        *,
+        name: str | None = None,
     ) -> Value:
         """Turns pairs of features by the angles of a `rope_table`.
 
@@ -59,12 +59,12 @@ class PositionMethods(NodeMethods):
 
     def sinusoidal(
         self,
-        name: str,
         positions: Operand,
-        *,
         dim: int | str,
+        *,
         theta: float | str = 10000.0,
         layout: Literal["half_split", "interleaved"] = "interleaved",
+        name: str | None = None,
     ) -> Value:
         """`sin` and `cos` of the angles `position * theta ** (-2 i / dim)`, i < dim /
         2.

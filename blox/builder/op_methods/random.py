@@ -34,9 +34,9 @@ class RandomMethods(NodeMethods):
         self,
         name: str,
         x: Operand,
-        key: Value | None = None,
-        *,
         rate: float | str,
+        *,
+        key: Value | None = None,
         broadcast_dims: Sequence[int | str] = (),
     ) -> Value:
         """Zeroes elements with probability `rate` and scales the rest by 1 / (1 -
@@ -50,7 +50,7 @@ class RandomMethods(NodeMethods):
         )[0]
 
     def random_normal(
-        self, name: str, key: Value, *, shape: Sequence[int | str], dtype: DType
+        self, name: str, key: Value, shape: Sequence[int | str], dtype: DType = "float"
     ) -> Value:
         """Numbers of the normal distribution of mean 0 and variance 1: key -> shape."""
         return self._node(name, "random_normal", key=key, shape=shape, dtype=dtype)[0]
@@ -59,9 +59,9 @@ class RandomMethods(NodeMethods):
         self,
         name: str,
         key: Value,
-        *,
         shape: Sequence[int | str],
-        dtype: DType,
+        dtype: DType = "float",
+        *,
         minval: float | str = 0.0,
         maxval: float | str = 1.0,
     ) -> Value:
@@ -77,7 +77,7 @@ class RandomMethods(NodeMethods):
         )[0]
 
     def bernoulli(
-        self, name: str, key: Value, *, shape: Sequence[int | str], p: float | str = 0.5
+        self, name: str, key: Value, shape: Sequence[int | str], *, p: float | str = 0.5
     ) -> Value:
         """True with probability `p`: key -> shape, bool."""
         return self._node(name, "bernoulli", key=key, shape=shape, p=p)[0]

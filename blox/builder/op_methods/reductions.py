@@ -11,113 +11,113 @@ from .base import NodeMethods
 class ReductionsMethods(NodeMethods):
     def sum(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] | None = None,
+        *,
         keepdims: bool = False,
+        name: str | None = None,
     ) -> Value:
         """The sum over `axis`. (..., n) -> (...)."""
         return self._node(name, "sum", x=x, axis=axis, keepdims=keepdims)[0]
 
     def mean(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] | None = None,
+        *,
         keepdims: bool = False,
+        name: str | None = None,
     ) -> Value:
         """The mean over `axis`. (..., n) -> (...)."""
         return self._node(name, "mean", x=x, axis=axis, keepdims=keepdims)[0]
 
     def prod(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] | None = None,
+        *,
         keepdims: bool = False,
+        name: str | None = None,
     ) -> Value:
         """The product over `axis`. (..., n) -> (...)."""
         return self._node(name, "prod", x=x, axis=axis, keepdims=keepdims)[0]
 
     def max(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] | None = None,
+        *,
         keepdims: bool = False,
+        name: str | None = None,
     ) -> Value:
         """The greatest value over `axis`. (..., n) -> (...)."""
         return self._node(name, "max", x=x, axis=axis, keepdims=keepdims)[0]
 
     def min(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] | None = None,
+        *,
         keepdims: bool = False,
+        name: str | None = None,
     ) -> Value:
         """The least value over `axis`. (..., n) -> (...)."""
         return self._node(name, "min", x=x, axis=axis, keepdims=keepdims)[0]
 
     def any(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] | None = None,
+        *,
         keepdims: bool = False,
+        name: str | None = None,
     ) -> Value:
         """True where any value over `axis` is not 0. (..., n) -> (...) bool."""
         return self._node(name, "any", x=x, axis=axis, keepdims=keepdims)[0]
 
     def all(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] | None = None,
+        *,
         keepdims: bool = False,
+        name: str | None = None,
     ) -> Value:
         """True where no value over `axis` is 0. (..., n) -> (...) bool."""
         return self._node(name, "all", x=x, axis=axis, keepdims=keepdims)[0]
 
     def var(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] | None = None,
+        *,
         keepdims: bool = False,
         ddof: int | str = 0,
+        name: str | None = None,
     ) -> Value:
         """`sum((x - mean) ** 2) / (n - ddof)` over `axis`. (..., n) -> (...)."""
         return self._node(name, "var", x=x, axis=axis, keepdims=keepdims, ddof=ddof)[0]
 
     def std(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] | None = None,
+        *,
         keepdims: bool = False,
         ddof: int | str = 0,
+        name: str | None = None,
     ) -> Value:
         """`sqrt(var(x))` over `axis`. (..., n) -> (...)."""
         return self._node(name, "std", x=x, axis=axis, keepdims=keepdims, ddof=ddof)[0]
 
     def norm(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] | None = None,
+        *,
         keepdims: bool = False,
         ord: int | float | str = 2,
+        name: str | None = None,
     ) -> Value:
         """The vector norm `sum(|x| ** ord) ** (1 / ord)` over `axis`. (..., n) ->
         (...).
@@ -126,11 +126,11 @@ class ReductionsMethods(NodeMethods):
 
     def argmax(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | None = None,
+        *,
         keepdims: bool = False,
+        name: str | None = None,
     ) -> Value:
         """The index of the first greatest value along `axis` (of the flat x if null).
 
@@ -140,11 +140,11 @@ class ReductionsMethods(NodeMethods):
 
     def argmin(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | None = None,
+        *,
         keepdims: bool = False,
+        name: str | None = None,
     ) -> Value:
         """The index of the first least value along `axis` (of the flat x if null).
 
@@ -152,10 +152,10 @@ class ReductionsMethods(NodeMethods):
         """
         return self._node(name, "argmin", x=x, axis=axis, keepdims=keepdims)[0]
 
-    def cumsum(self, name: str, x: Operand, *, axis: int | str) -> Value:
+    def cumsum(self, x: Operand, axis: int | str, *, name: str | None = None) -> Value:
         """The running sum along `axis`. (...) -> (...)."""
         return self._node(name, "cumsum", x=x, axis=axis)[0]
 
-    def cumprod(self, name: str, x: Operand, *, axis: int | str) -> Value:
+    def cumprod(self, x: Operand, axis: int | str, *, name: str | None = None) -> Value:
         """The running product along `axis`. (...) -> (...)."""
         return self._node(name, "cumprod", x=x, axis=axis)[0]

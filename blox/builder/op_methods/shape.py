@@ -7,13 +7,17 @@ from typing import Literal
 
 from blox.schema.dtypes import DType
 
-from ..values import Operand, Value, Values
+from ..values import Operand, Value, Values, part_names
 from .base import NodeMethods
 
 
 class ShapeMethods(NodeMethods):
     def reshape(
-        self, name: str, x: Operand, *, shape: Sequence[int | str | Literal["..."]]
+        self,
+        x: Operand,
+        shape: Sequence[int | str | Literal["..."]],
+        *,
+        name: str | None = None,
     ) -> Value:
         """The elements of x in order, in another `shape`.
 
@@ -24,7 +28,12 @@ class ShapeMethods(NodeMethods):
         return self._node(name, "reshape", x=x, shape=shape)[0]
 
     def flatten(
-        self, name: str, x: Operand, *, start: int | str, stop: int | str | None = None
+        self,
+        x: Operand,
+        start: int | str,
+        stop: int | str | None = None,
+        *,
+        name: str | None = None,
     ) -> Value:
         """The axes from `start` up to but without `stop` (null: to the end) as one.
 
@@ -33,13 +42,13 @@ class ShapeMethods(NodeMethods):
         return self._node(name, "flatten", x=x, start=start, stop=stop)[0]
 
     def transpose(
-        self, name: str, x: Operand, *, permutation: Sequence[int | str]
+        self, x: Operand, permutation: Sequence[int | str], *, name: str | None = None
     ) -> Value:
         """Axis i of the result is axis `permutation[i]` of x."""
         return self._node(name, "transpose", x=x, permutation=permutation)[0]
 
     def swapaxes(
-        self, name: str, x: Operand, *, axis1: int | str, axis2: int | str
+        self, x: Operand, axis1: int | str, axis2: int | str, *, name: str | None = None
     ) -> Value:
         """x with two axes interchanged. (..., a, b) -> (..., b, a) for axes -2 and
         -1.
@@ -47,43 +56,53 @@ class ShapeMethods(NodeMethods):
         return self._node(name, "swapaxes", x=x, axis1=axis1, axis2=axis2)[0]
 
     def expand_dims(
-        self, name: str, x: Operand, *, axis: int | str | Sequence[int | str]
+        self,
+        x: Operand,
+        axis: int | str | Sequence[int | str],
+        *,
+        name: str | None = None,
     ) -> Value:
         """New axes of size 1 at `axis` of the result. (...) -> (..., 1) for axis -1."""
         return self._node(name, "expand_dims", x=x, axis=axis)[0]
 
     def squeeze(
-        self, name: str, x: Operand, *, axis: int | str | Sequence[int | str]
+        self,
+        x: Operand,
+        axis: int | str | Sequence[int | str],
+        *,
+        name: str | None = None,
     ) -> Value:
         """Without `axis`, which is of size 1. (..., 1) -> (...) for -1."""
         return self._node(name, "squeeze", x=x, axis=axis)[0]
 
     def broadcast_to(
-        self, name: str, x: Operand, *, shape: Sequence[int | str]
+        self, x: Operand, shape: Sequence[int | str], *, name: str | None = None
     ) -> Value:
         """x repeated to `shape`, as in `jnp.broadcast_to`."""
         return self._node(name, "broadcast_to", x=x, shape=shape)[0]
 
     def concatenate(
-        self, name: str, xs: Sequence[Operand], *, axis: int | str = 0
+        self, xs: Sequence[Operand], axis: int | str = 0, *, name: str | None = None
     ) -> Value:
         """The arrays one after another along `axis`. (..., a), (..., b) -> (..., a +
         b).
         """
         return self._node(name, "concatenate", xs=xs, axis=axis)[0]
 
-    def stack(self, name: str, xs: Sequence[Operand], *, axis: int | str = 0) -> Value:
+    def stack(
+        self, xs: Sequence[Operand], axis: int | str = 0, *, name: str | None = None
+    ) -> Value:
         """The arrays along a new `axis`. n of (...) -> (n, ...) for axis 0."""
         return self._node(name, "stack", xs=xs, axis=axis)[0]
 
     def split(
         self,
-        name: str,
         x: Operand,
-        *,
-        names: Sequence[str],
-        sections: int | str | Sequence[int | str] | None = None,
+        sections: int | str | Sequence[int | str] | None,
         axis: int | str,
+        *,
+        names: Sequence[str] | None = None,
+        name: str | None = None,
     ) -> Values:
         """Parts of x along `axis`, one for each of `names`: the outputs `node.name`.
 
@@ -91,6 +110,7 @@ class ShapeMethods(NodeMethods):
         given there are as many equal parts as names. (..., 3 * n) -> (..., n), (...,
         n), (..., n) for axis -1.
         """
+        names = names or part_names(sections)
         return Values(
             names,
             self._node(name, "split", x=x, names=names, sections=sections, axis=axis),
@@ -98,28 +118,30 @@ class ShapeMethods(NodeMethods):
 
     def flip(
         self,
-        name: str,
         x: Operand,
-        *,
         axis: int | str | Sequence[int | str] | None = None,
+        *,
+        name: str | None = None,
     ) -> Value:
         """x in reverse order along `axis`, null being all axes. (...) -> (...)."""
         return self._node(name, "flip", x=x, axis=axis)[0]
 
     def roll(
         self,
-        name: str,
         x: Operand,
-        *,
         shift: int | str | Sequence[int | str],
         axis: int | str | Sequence[int | str],
+        *,
+        name: str | None = None,
     ) -> Value:
         """x shifted along `axis`, element i to i + shift; what leaves at one end enters
         at the other. (...) -> (...).
         """
         return self._node(name, "roll", x=x, shift=shift, axis=axis)[0]
 
-    def tile(self, name: str, x: Operand, *, reps: Sequence[int | str]) -> Value:
+    def tile(
+        self, x: Operand, reps: Sequence[int | str], *, name: str | None = None
+    ) -> Value:
         """`reps[i]` copies of x along axis i, the last one along the last axis.
 
         (n,) -> (r * n,) for reps [r].
@@ -127,7 +149,12 @@ class ShapeMethods(NodeMethods):
         return self._node(name, "tile", x=x, reps=reps)[0]
 
     def repeat_elements(
-        self, name: str, x: Operand, *, repeats: int | str, axis: int | str
+        self,
+        x: Operand,
+        repeats: int | str,
+        axis: int | str,
+        *,
+        name: str | None = None,
     ) -> Value:
         """Each element `repeats` times in place along `axis`: a, a, b, b for a, b.
 
@@ -137,12 +164,12 @@ class ShapeMethods(NodeMethods):
 
     def pad(
         self,
-        name: str,
         x: Operand,
-        *,
         pad_width: Sequence[Sequence[int | str]],
+        *,
         mode: Literal["constant", "edge", "reflect", "symmetric", "wrap"] = "constant",
         constant_values: int | float | str = 0,
+        name: str | None = None,
     ) -> Value:
         """x with `pad_width[i] = [before, after]` more elements along its last axes.
 
@@ -158,6 +185,6 @@ class ShapeMethods(NodeMethods):
             constant_values=constant_values,
         )[0]
 
-    def astype(self, name: str, x: Operand, *, dtype: DType) -> Value:
+    def astype(self, x: Operand, dtype: DType, *, name: str | None = None) -> Value:
         """x in another dtype. (...) -> (...)."""
         return self._node(name, "astype", x=x, dtype=dtype)[0]

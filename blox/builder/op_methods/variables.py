@@ -16,8 +16,8 @@ class VariablesMethods(NodeMethods):
     def param(
         self,
         name: str,
-        *,
         shape: Sequence[int | str],
+        *,
         dtype: DType = "float",
         params: str | None = None,
         init: Mapping[str, Init] | None = None,
@@ -39,8 +39,8 @@ class VariablesMethods(NodeMethods):
     def buffer(
         self,
         name: str,
-        *,
         shape: Sequence[int | str],
+        *,
         dtype: DType = "float",
         params: str | None = None,
         init: Mapping[str, Init] | None = None,
@@ -59,7 +59,9 @@ class VariablesMethods(NodeMethods):
             frozen=frozen,
         )[0]
 
-    def constant(self, name: str, *, value: Any, dtype: DType = "float32") -> Value:
+    def constant(
+        self, value: Any, *, dtype: DType = "float32", name: str | None = None
+    ) -> Value:
         """A small literal array that stands in the spec: () -> the shape of `value`.
 
         Numbers that `dtype` can hold, or booleans, in nested lists of equal length; at

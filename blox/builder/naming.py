@@ -1,0 +1,71 @@
+"""Names of functions: a Python function's own; of variants, what their calls differ by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from blox.schema.names import is_name
+
+from .sizes import plain
+
+if TYPE_CHECKING:
+    from .unify import Group
+
+
+def named(groups: Sequence[Group]) -> None:
+    """Gives each group a name of its own: `bottleneck_project` beside `bottleneck`."""
+    by_name: dict[str, list[Group]] = {}
+    for group in groups:
+        by_name.setdefault(group.first.name, []).append(group)
+    taken = {name for name, own in by_name.items() if len(own) == 1}
+    for name, variants in by_name.items():
+        if len(variants) == 1:
+            variants[0].name = name
+            continue
+        telling = _telling(variants)
+        for group in variants:
+            entry = group.first.parent is None
+            words = [] if entry else list(_words(group, telling))
+            wanted = _short("_".join([name, *words]))
+            group.name = _free(wanted, taken)
+            taken.add(group.name)
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    name, count = wanted, 1
+    while name in taken:
+        count += 1
+        name = f"{wanted}_{count}"
+    return name
+
+
+def _short(name: str) -> str:
+    return name if is_name(name) else name[:48].rstrip("_")
+
+
+def _telling(variants: Sequence[Group]) -> list[str]:
+    """The arguments that are one within each variant and differ between them."""
+    names = dict.fromkeys(n for g in variants for t in g.traces for n in t.static)
+    telling = []
+    for name in names:
+        values = []
+        for group in variants:
+            own = {repr(plain(t.static.get(name))) for t in group.traces}
+            values.append(own)
+        if all(len(own) == 1 for own in values) and len(set(map(min, values))) > 1:
+            telling.append(name)
+    return telling
+
+
+def _words(group: Group, telling: Sequence[str]) -> Iterator[str]:
+    for name in telling:
+        value: Any = plain(group.first.static.get(name))
+        if value is True:
+            yield name
+        elif isinstance(value, str) and is_name(value):
+            yield value
+        elif isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            yield f"{name}{value}"
+        elif callable(value) and is_name(getattr(value, "__name__", "")):
+            yield value.__name__

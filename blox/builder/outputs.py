@@ -1,0 +1,78 @@
+"""What Python functions return, as the named outputs of functions of the Graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blox.schema.diagnostics import quote
+
+from .trace import Trace
+from .values import Value, Values, values_in
+
+SINGLE = "out"
+"""The name of the one output of a function that returns a bare value."""
+
+
+def finish(trace: Trace, result: Any) -> None:
+    """Names what a function returned, and drops unnamed nodes that nothing uses.
+
+    Raises:
+        SpecError: what is returned is no value, dict or tuple of values.
+    """
+    trace.result = result
+    trace.outputs = _named(trace, result)
+    for name, value in trace.outputs.items():
+        where = f"outputs.{name}"
+        if not isinstance(value, Value) or value.trace is not trace:
+            trace.fault(
+                where, f"expected a value of {trace.name}, found {quote(value)}"
+            )
+        if value.optional:
+            trace.fault(
+                where,
+                "expected a value that is always there, found "
+                f"{value.reference}, which is optional",
+                "give it a value by f.default",
+            )
+    used = set()
+    todo = [v.reference for v in trace.outputs.values()]
+    todo += [n for n, node in trace.nodes.items() if not node.unnamed]
+    while todo:
+        name = todo.pop().partition(".")[0]
+        if name not in used:
+            used.add(name)
+            if name in trace.nodes:
+                flowing = values_in(trace.nodes[name].fields)
+                todo += [v.reference for v in flowing]
+    trace.nodes = {n: node for n, node in trace.nodes.items() if n in used}
+
+
+def _named(trace: Trace, result: Any) -> dict[str, Any]:
+    match result:
+        case Value():
+            return {SINGLE: result}
+        case dict() if result:
+            return {str(name): value for name, value in result.items()}
+        case Values():
+            return dict(zip(result.names, result, strict=True))
+        case tuple() if result:
+            names = getattr(result, "_fields", None)
+            names = names or [f"out_{i}" for i in range(len(result))]
+            return dict(zip(names, result, strict=True))
+    trace.fault(
+        "",
+        "expected a Value, a dict or a tuple of them to be returned, found "
+        f"{quote(result) if result in ((), {}, []) else type(result).__name__}",
+        "return what comes of it" if result is None else 'return {"x": x, "k": k}',
+    )
+
+
+def rebuilt(result: Any, values: tuple[Value, ...]) -> Any:
+    """`values` nested as the function returned its own."""
+    if isinstance(result, Value):
+        return values[0]
+    if isinstance(result, dict):
+        return dict(zip(result, values, strict=True))
+    if isinstance(result, Values):
+        return Values(result.names, values)
+    return type(result)(*values) if hasattr(result, "_fields") else values

@@ -1,0 +1,227 @@
+"""Expressions as trees: names and numbers, and what was done with them.
+
+A tree is a `Symbol`, a number, or a tuple `(operator, tree, ...)`.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from blox.schema.expressions import parse
+
+if TYPE_CHECKING:
+    from .trace import Trace
+
+Tree: TypeAlias = Any
+
+
+class Symbol:
+    """A name in an expression, with the number that it stands for while one writes.
+
+    Args:
+        name: the name that it is written by.
+        value: an integer or a float; of a dim, JAX's symbolic size.
+        trace: the call of a function that it belongs to; None for attributes of the
+            Graph.
+        at: of a dim, the input and axis that bind it.
+    """
+
+    __slots__ = ("at", "name", "trace", "value")
+
+    def __init__(
+        self,
+        name: str,
+        value: Any,
+        trace: Trace | None = None,
+        at: tuple[str, int] | None = None,
+    ) -> None:
+        self.name, self.value, self.trace, self.at = name, value, trace, at
+
+    @property
+    def is_dim(self) -> bool:
+        return self.at is not None
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def is_number(tree: Tree) -> bool:
+    return isinstance(tree, (int, float))
+
+
+def _least(*parts: Any) -> Any:
+    if all(map(is_number, parts)):
+        return min(parts)
+    from jax.core import min_dim
+
+    return min_dim(*parts)
+
+
+def _greatest(*parts: Any) -> Any:
+    if all(map(is_number, parts)):
+        return max(parts)
+    from jax.core import max_dim
+
+    return max_dim(*parts)
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "neg": operator.neg,
+    "min": _least,
+    "max": _greatest,
+}
+_BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, "neg": 3, "**": 4}
+_OF_AST: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
+}
+
+
+def symbols(tree: Tree) -> Iterator[Symbol]:
+    """The symbols of a tree, as often as they stand in it."""
+    if isinstance(tree, Symbol):
+        yield tree
+    elif isinstance(tree, tuple):
+        for part in tree[1:]:
+            yield from symbols(part)
+
+
+def made(operator: str, *parts: Tree) -> Tree:
+    """A tree, without what changes nothing: `1 * n`, `n + 0`; numbers are calculated."""
+    if all(is_number(part) for part in parts):
+        return FUNCTIONS[operator](*parts)
+    operator, *parts = _in_order(operator, parts)
+    first, last = parts[0], parts[-1]
+    if operator in "+-" and _is(last, 0) and len(parts) == 2:
+        return first
+    if operator in ("*", "//", "**") and _is(last, 1):
+        return first
+    if operator in "+*" and _is(first, 0 if operator == "+" else 1):
+        return last
+    if operator == "*":
+        for a, b in ((first, last), (last, first)):
+            # A size that was divided before it is multiplied again: none other fits.
+            if isinstance(b, tuple) and b[0] == "//" and b[2] == a and _divides(b):
+                return b[1]
+    return (operator, *parts)
+
+
+def _in_order(operator: str, parts: tuple[Tree, ...]) -> tuple[Tree, ...]:
+    """Integers of a sum or a product as one of them: `4 * (width * 2)` as `8 * width`.
+
+    The factor stands in front, as a person would type it, and the summand behind.
+    """
+    if operator not in ("+", "*", "-") or len(parts) != 2:
+        return operator, *parts
+    tree, number = parts
+    if operator != "-" and type(tree) is int:
+        tree, number = number, tree
+    if type(number) is not int:
+        return operator, *parts
+    if operator == "*":
+        if isinstance(tree, tuple) and tree[0] == "*" and type(tree[1]) is int:
+            return "*", tree[1] * number, tree[2]
+        return "*", number, tree
+    offset = number if operator == "+" else -number
+    if isinstance(tree, tuple) and tree[0] in ("+", "-") and type(tree[-1]) is int:
+        offset += tree[-1] if tree[0] == "+" else -tree[-1]
+        tree = tree[1]
+    return ("+", tree, offset) if offset >= 0 else ("-", tree, -offset)
+
+
+def _is(tree: Tree, number: int) -> bool:
+    return type(tree) is int and tree == number
+
+
+def _divides(quotient: Tree) -> bool:
+    a, b = (value_of(part) for part in quotient[1:])
+    return type(a) is int and type(b) is int and b != 0 and a % b == 0
+
+
+def value_of(tree: Tree, value: Callable[[Symbol], Any] | None = None) -> Any:
+    """The number that a tree is, by what each symbol stands for."""
+    if isinstance(tree, Symbol):
+        return tree.value if value is None else value(tree)
+    if isinstance(tree, tuple):
+        return FUNCTIONS[tree[0]](*(value_of(part, value) for part in tree[1:]))
+    return tree
+
+
+def replaced(tree: Tree, by: Mapping[Symbol, Tree]) -> Tree:
+    """The tree with other trees in place of symbols."""
+    if isinstance(tree, Symbol):
+        return by.get(tree, tree)
+    if isinstance(tree, tuple):
+        return made(tree[0], *(replaced(part, by) for part in tree[1:]))
+    return tree
+
+
+def text_of(tree: Tree, name: Callable[[Symbol], str] = repr, binding: int = 0) -> str:
+    """A tree as a person would type it, with no more parentheses than needed."""
+    if isinstance(tree, Symbol):
+        return name(tree)
+    if not isinstance(tree, tuple):
+        text = repr(tree)
+        negative = tree < 0 or math.copysign(1, tree) < 0
+        return f"({text})" if negative and binding > 1 else text
+    operator, *parts = tree
+    if operator in ("min", "max"):
+        return f"{operator}({', '.join(text_of(part, name) for part in parts)})"
+    own = _BINDING[operator]
+    if operator == "neg":
+        text = "-" + text_of(parts[0], name, own)
+    elif operator == "**":
+        exponent = parts[1]
+        right = repr(exponent) if is_number(exponent) else text_of(exponent, name, own)
+        text = f"{text_of(parts[0], name, own + 1)} ** {right}"
+    else:
+        text = f"{text_of(parts[0], name, own)} {operator} "
+        text += text_of(parts[1], name, own + 1)
+    return f"({text})" if own < binding else text
+
+
+def tree_of(text: str, lookup: Callable[[str], Tree]) -> Tree:
+    """The tree of `"$4 * width"`, with what `lookup` knows by name.
+
+    Raises:
+        ExpressionError: it is no expression.
+    """
+    return _tree(parse(text), lookup)
+
+
+def tree_of_size(text: str, lookup: Callable[[str], Tree]) -> Tree:
+    """The tree of a symbolic size as JAX prints it: `2*batch + floordiv(seq, 2)`."""
+    return _tree(ast.parse(text.replace("^", "**"), mode="eval").body, lookup)
+
+
+def _tree(tree: ast.expr, lookup: Callable[[str], Tree]) -> Tree:
+    match tree:
+        case ast.Name(id=name):
+            return lookup(name)
+        case ast.Constant(value=value):
+            return value
+        case ast.UnaryOp(operand=operand):
+            return made("neg", _tree(operand, lookup))
+        case ast.BinOp(left=left, op=op, right=right):
+            parts = (_tree(left, lookup), _tree(right, lookup))
+            return made(_OF_AST[type(op)], *parts)
+        case ast.Call(func=ast.Name(id=name), args=args):
+            name = {"floordiv": "//", "mod": "%"}.get(name, name)
+            return made(name, *(_tree(arg, lookup) for arg in args))
+    raise AssertionError(ast.dump(tree))

@@ -1,0 +1,518 @@
+"""Calls made functions: those of equal structure share one, numbers that differ become
+its attributes.
+
+Every call was traced by itself. Traces are grouped by what their nodes are but for
+numbers; a number of a node that is the same everywhere is written as it is, one that is
+the same expression of arguments as that, with an attribute for each argument, and any
+other as an attribute of its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from blox.schema import op_class
+from blox.schema.names import is_name
+
+from .fields import mapped, takes_expressions
+from .naming import named
+from .outputs import SINGLE
+from .running import named_functions
+from .sizes import Dim, tree_of_number
+from .trace import Node, Trace
+from .trees import Symbol, Tree, is_number, replaced, symbols, text_of
+from .values import At, Value, is_numeric
+
+
+@dataclass(eq=False)
+class Group:
+    """The traces that are one function of the Graph.
+
+    Args:
+        pattern: the optional inputs that reach operands, by node and operand.
+        attributes: for each attribute, what it is in the caller's words, by trace.
+    """
+
+    traces: list[Trace]
+    pattern: dict[tuple[str, str], str]
+    name: str = ""
+    attributes: dict[str, list[Tree]] = field(default_factory=dict)
+
+    @property
+    def first(self) -> Trace:
+        return self.traces[0]
+
+
+def functions_of(entries: Sequence[Trace]) -> tuple[dict[str, Any], dict[Trace, Group]]:
+    """The functions of a Graph as plain data, in the order of their first use."""
+    groups = _grouped(entries)
+    ordered = _ordered(entries, groups)
+    named(ordered)
+    # Callees first: what they need for attributes is known where they are called.
+    texts = {
+        group.name: _Writing(group, groups).function()
+        for group in _callees_first(entries, groups)
+    }
+    return {group.name: texts[group.name] for group in ordered}, groups
+
+
+# Groups ----------------------------------------------------------------------------
+
+
+def _all(entries: Sequence[Trace]) -> list[Trace]:
+    """Every trace, callees before callers."""
+    found: dict[Trace, None] = {}
+
+    def visit(trace: Trace) -> None:
+        if trace in found:
+            return
+        for callee in _callees(trace):
+            visit(callee)
+        found[trace] = None
+
+    for trace in entries:
+        visit(trace)
+    return list(found)
+
+
+def _callees(trace: Trace) -> Iterator[Trace]:
+    for node in trace.nodes.values():
+        for traces in node.callees.values():
+            yield from traces
+
+
+def _grouped(entries: Sequence[Trace]) -> dict[Trace, Group]:
+    groups: dict[Trace, Group] = {}
+    by_key: dict[Any, list[Group]] = {}
+    # Entries come first in their groups: their declarations are those of the function.
+    every = _all(entries)
+    for trace in every:
+        key = _key(trace, groups)
+        pattern = _pattern(trace)
+        found = None
+        for group in by_key.setdefault(key, []):
+            if _fits(trace, pattern, group):
+                found = group
+                break
+        if found is None:
+            found = Group([], {})
+            by_key[key].append(found)
+        found.pattern |= pattern
+        place = 0 if trace.parent is None else len(found.traces)
+        found.traces.insert(place, trace)
+        groups[trace] = found
+    for entry in entries:
+        _part(groups, groups[entry])
+    return groups
+
+
+def _fits(trace: Trace, pattern: dict[tuple[str, str], str], group: Group) -> bool:
+    """True where optional inputs of both reach the same operands."""
+    if trace.parent is None and any(t.parent is None for t in group.traces):
+        return False  # two entries are two functions
+    for place in pattern.keys() | group.pattern.keys():
+        a, b = pattern.get(place), group.pattern.get(place)
+        if a is not None and b is not None and a != b:
+            return False
+        given = a or b
+        if a is None and given not in trace.left_out:
+            return False
+        if b is None and any(given not in t.left_out for t in group.traces):
+            return False
+    return True
+
+
+def _part(groups: dict[Trace, Group], group: Group) -> None:
+    """Calls of an entry with other numbers than its own are a function of their own."""
+    entry = group.first
+    numbers = [_root(n, entry) for n in _numbers(entry)]
+    others = [
+        trace
+        for trace in group.traces[1:]
+        if [_root(n, trace) for n in _numbers(trace)] != numbers
+    ]
+    if others:
+        group.traces = [t for t in group.traces if t not in others]
+        apart = Group(others, dict(group.pattern))
+        for trace in others:
+            groups[trace] = apart
+
+
+def _key(trace: Trace, groups: dict[Trace, Group]) -> Any:
+    """What a trace is but for its numbers."""
+    inputs = tuple(
+        (name, value.kind, value.optional)
+        for name, value in trace.inputs.items()
+        if not _may_lack(trace, name)
+    )
+    nodes = tuple(
+        (name, node.op, repr(_mask(trace, node)), _callee_key(trace, node, groups))
+        for name, node in trace.nodes.items()
+    )
+    outputs = [(n, v.reference) for n, v in trace.outputs.items()]
+    if isinstance(trace.result, Value):
+        outputs = [("", trace.result.reference)]
+    return trace.name, doc_of(trace.function), inputs, nodes, tuple(outputs)
+
+
+def _may_lack(trace: Trace, name: str) -> bool:
+    """True for an input whose parameter has the default None."""
+    parameter = inspect.signature(trace.function).parameters.get(name)
+    declared = trace.session.declared.get(trace.function, {}).get(name)
+    default = parameter is not None and parameter.default is None
+    return default or (declared is not None and declared.optional)
+
+
+def _callee_key(trace: Trace, node: Node, groups: dict[Trace, Group]) -> Any:
+    found = []
+    for traces in node.callees.values():
+        own = list(dict.fromkeys(groups[t] for t in traces))
+        if len(own) > 1:
+            trace.fault(
+                node.name,
+                f"expected copies that write the same nodes, found other ones of "
+                f"{traces[0].name}",
+                "call the function in a Python loop, or use two repeats",
+            )
+        found.append(id(own[0]))
+    return tuple(found)
+
+
+def _mask(trace: Trace, node: Node) -> dict[str, Any]:
+    """The fields of a node with marks in place of numbers."""
+    cls = op_class(node.op)
+    found = {}
+    for name, value in node.fields.items():
+        if _is_optional_input(trace, node, name):
+            continue
+        free = takes_expressions(cls, name, value)
+        found[name] = mapped(value, _mark if free else repr)
+    return found
+
+
+def _mark(number: Any) -> str:
+    return "#dim" if isinstance(number, Dim) else "#number"
+
+
+def _is_optional_input(trace: Trace, node: Node, name: str) -> bool:
+    cls = op_class(node.op)
+    mark = None if cls is None else cls.fields().operands.get(name)
+    value = node.fields.get(name)
+    if mark is None or not mark.optional or not isinstance(value, Value):
+        return False
+    return value.reference in trace.inputs and _may_lack(trace, value.reference)
+
+
+def _pattern(trace: Trace) -> dict[tuple[str, str], str]:
+    """The inputs that a call may leave out, by the operand that they reach."""
+    return {
+        (node.name, name): node.fields[name].reference
+        for node in trace.nodes.values()
+        for name in node.fields
+        if _is_optional_input(trace, node, name)
+    }
+
+
+def _numbers(trace: Trace) -> Iterator[Any]:
+    """The numbers of all nodes, in order."""
+    for node in trace.nodes.values():
+        for value in node.fields.values():
+            yield from _in_field(value)
+
+
+def _in_field(value: Any) -> Iterator[Any]:
+    found: list[Any] = []
+
+    def keep(number: Any) -> str:
+        found.append(number)
+        return ""
+
+    mapped(value, keep)
+    yield from (n for n in found if not isinstance(n, Dim))
+
+
+def _root(number: Any, trace: Trace) -> str:
+    """A number in the words of the entry that it comes from."""
+    tree = tree_of_number(number)
+    at: Trace | None = trace
+    while at is not None and not is_number(tree):
+        tree = replaced(tree, at.bindings)
+        at = at.parent
+    return text_of(tree)
+
+
+def _rooted(tree: Tree, trace: Trace | None) -> Tree:
+    while trace is not None and not is_number(tree):
+        tree = replaced(tree, trace.bindings)
+        trace = trace.parent
+    return tree
+
+
+def _ordered(entries: Sequence[Trace], groups: dict[Trace, Group]) -> list[Group]:
+    """The groups by first use, callers first."""
+    found: dict[Group, None] = {}
+
+    def visit(trace: Trace) -> None:
+        group = groups[trace]
+        if group in found:
+            return
+        found[group] = None
+        for callee in _callees(group.first):
+            visit(callee)
+
+    for entry in entries:
+        visit(entry)
+    return list(found)
+
+
+def _callees_first(entries: Sequence[Trace], groups: dict[Trace, Group]) -> list[Group]:
+    return list(dict.fromkeys(groups[t] for t in _all(entries)))
+
+
+# Functions ---------------------------------------------------------------------------
+
+
+class _Writing:
+    """Writes one function from the traces that it stands for."""
+
+    def __init__(self, group: Group, groups: dict[Trace, Group]) -> None:
+        self.group, self.groups = group, groups
+        self.traces = group.traces
+        self.first = group.first
+        self.is_entry = self.first.parent is None
+        self.shapes: dict[str, dict[int, str]] = {}
+        """The names of dims that the nodes speak of, by input and axis."""
+        self.taken = {*self.first.session.attribute_symbols, *self.first.inputs}
+        self.taken |= {name for trace in self.traces for name in trace.dims}
+
+    def function(self) -> dict[str, Any]:
+        nodes = {name: self._node(name) for name in self.first.nodes}
+        return {
+            "doc": doc_of(self.first.function),
+            "attributes": self._attributes(),
+            "inputs": self._inputs(),
+            "nodes": nodes,
+            "outputs": self._outputs(),
+        }
+
+    def _attributes(self) -> list[str]:
+        """In the order of the arguments; those that were inferred behind them."""
+        order = list(self.first.static)
+        own = self.group.attributes
+
+        def place(name: str) -> int:
+            return order.index(name) if name in order else len(order)
+
+        self.group.attributes = {name: own[name] for name in sorted(own, key=place)}
+        return list(self.group.attributes)
+
+    def _outputs(self) -> dict[str, str]:
+        better = (t for t in self.traces if SINGLE not in t.outputs)
+        trace = self.first if self.is_entry else next(better, self.first)
+        return {name: value.reference for name, value in trace.outputs.items()}
+
+    def _inputs(self) -> dict[str, Any]:
+        names: dict[str, Value] = {}
+        for trace in self.traces:
+            names |= {n: v for n, v in trace.inputs.items() if n not in names}
+        parameters = list(inspect.signature(self.first.function).parameters)
+
+        def place(name: str) -> int:
+            stems = [i for i, p in enumerate(parameters) if name == p]
+            return stems[0] if stems else len(parameters)
+
+        found = {}
+        for name in sorted(names, key=place):
+            given = dict(self.first.declared.get(name, {}))
+            value = names[name]
+            if name in self.shapes and not self.is_entry:
+                rank = len(value.sizes or ())
+                own = self.shapes[name]
+                given["shape"] = [own.get(axis, "_") for axis in range(rank)]
+            if value.kind == "key":
+                given["dtype"] = "key"
+            lacking = any(name not in t.inputs for t in self.traces)
+            if value.optional or (lacking and not self.is_entry):
+                given["optional"] = True
+            found[name] = given
+        return dict(sorted(found.items(), key=lambda p: "optional" in p[1]))
+
+    def _node(self, name: str) -> dict[str, Any]:
+        alike = [trace.nodes[name] for trace in self.traces]
+        first = alike[0]
+        cls = op_class(first.op)
+        data: dict[str, Any] = {"op": first.op}
+        fields = dict.fromkeys(f for node in alike for f in node.fields)
+        for field_name in fields:
+            values = [node.fields.get(field_name) for node in alike]
+            given = next(v for v in values if v is not None)
+            if takes_expressions(cls, field_name, given):
+                values = [given if v is None else v for v in values]
+                data[field_name] = self._field(values, field_name)
+            else:
+                data[field_name] = mapped(given, _literal)
+        if first.callees:
+            self._run(data, alike)
+        return data
+
+    def _run(self, data: dict[str, Any], alike: Sequence[Node]) -> None:
+        """The functions of a node, and the attributes that they get."""
+        first = alike[0]
+        callees = {
+            role: self.groups[traces[0]] for role, traces in first.callees.items()
+        }
+        data |= named_functions(list(callees), [g.name for g in callees.values()])
+        listed = first.op == "repeat" and first.fields.get("scan") is False
+        for role, group in callees.items():
+            given = self._given(alike, role, group, listed)
+            if given and first.op not in ("call", "repeat", "scan", "map"):
+                self.first.fault(
+                    first.name,
+                    f"expected {first.op} to run functions whose numbers are the same "
+                    f"everywhere, found {', '.join(given)} of {group.name} to differ",
+                    "pass them as values, or give the functions other names",
+                )
+            if given:
+                data["attributes"] = given
+
+    def _given(
+        self, alike: Sequence[Node], role: str, group: Group, listed: bool
+    ) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, trees in group.attributes.items():
+            by_trace = dict(zip(group.traces, trees, strict=True))
+            copies = max(len(node.callees[role]) for node in alike)
+            values = []
+            for copy in range(copies):
+                own = [node.callees[role] for node in alike]
+                each = [by_trace[o[min(copy, len(o) - 1)]] for o in own]
+                values.append(self._number(each, name))
+            found[name] = values[0]
+            if listed and any(repr(v) != repr(values[0]) for v in values):
+                found[name] = self._cycle(alike[0], values)
+        return found
+
+    def _cycle(self, node: Node, values: list[Any]) -> list[Any]:
+        """Values per copy, as few as give all of them in turn."""
+        count = tree_of_number(node.fields["count"])
+        if not is_number(count):
+            self.first.fault(
+                node.name,
+                "expected a number of copies where copies differ, found an expression",
+                "int(count) leaves the expression behind",
+            )
+        values = values + [values[-1]] * (count - len(values))
+        for period in range(1, len(values) + 1):
+            times, rest = divmod(len(values), period)
+            if not rest and values == values[:period] * times:
+                return values[:period]
+        return values
+
+    # Numbers --------------------------------------------------------------------------
+
+    def _field(self, values: Sequence[Any], name: str) -> Any:
+        """A field that is alike but for numbers."""
+        first = values[0]
+        if isinstance(first, Value):
+            return first.reference
+        if isinstance(first, At):
+            numbers = [list(_in_index(value)) for value in values]
+            texts = iter([self._slot(n, "at") for n in zip(*numbers, strict=True)])
+            return mapped(first, lambda _: next(texts))
+        if isinstance(first, Dim) or is_numeric(first):
+            return self._slot(values, name)
+        if isinstance(first, (list, tuple)):
+            return [self._field(parts, name) for parts in zip(*values, strict=True)]
+        if isinstance(first, dict):
+            return {k: self._field([v[k] for v in values], k) for k in first}
+        return first
+
+    def _slot(self, numbers: Sequence[Any], name: str) -> Any:
+        if isinstance(numbers[0], Dim):
+            return f"${text_of(numbers[0].tree, self._dim)}"
+        return self._number([tree_of_number(n) for n in numbers], name)
+
+    def _number(self, trees: Sequence[Tree], name: str) -> Any:
+        """A number that is one of these in the traces, in turn."""
+        roots = [_rooted(t, trace) for t, trace in zip(trees, self.traces, strict=True)]
+        if len({text_of(r) for r in roots}) == 1:
+            return _text(roots[0])
+        if len({text_of(t) for t in trees}) == 1:
+            return self._of_arguments(trees[0])
+        bound = [
+            replaced(t, trace.bindings)
+            for t, trace in zip(trees, self.traces, strict=True)
+        ]
+        return f"${self._attribute(name, bound)}"
+
+    def _of_arguments(self, tree: Tree) -> Any:
+        """An expression of arguments, with an attribute for each that differs."""
+        by: dict[Symbol, Tree] = {}
+        for symbol in symbols(tree):
+            if symbol.trace is None:
+                continue
+            bound = [self._bound(trace, symbol.name) for trace in self.traces]
+            roots = [
+                _rooted(b, trace.parent)
+                for b, trace in zip(bound, self.traces, strict=True)
+            ]
+            if len({text_of(r) for r in roots}) == 1:
+                by[symbol] = roots[0]
+            else:
+                by[symbol] = Symbol(self._attribute(symbol.name, bound), symbol.value)
+        return _text(replaced(tree, by))
+
+    def _bound(self, trace: Trace, name: str) -> Tree:
+        return next(
+            b for s, b in trace.bindings.items() if s.name == name and not s.is_dim
+        )
+
+    def _attribute(self, wanted: str, trees: list[Tree]) -> str:
+        """An attribute of the function that is this in the caller's words."""
+        texts = [text_of(t) for t in trees]
+        own = self.group.attributes
+        for name, others in own.items():
+            if [text_of(t) for t in others] == texts:
+                return name
+        name, count = wanted, 1
+        while name in own or name in self.taken or not is_name(name):
+            count += 1
+            name = f"{wanted}_{count}"
+        own[name] = trees
+        return name
+
+    def _dim(self, symbol: Symbol) -> str:
+        """The name of a dim, declared where it is one of an input's shape."""
+        if symbol.at is None or self.is_entry:
+            return symbol.name
+        name, axis = symbol.at
+        self.shapes.setdefault(name, {})[axis] = symbol.name
+        return symbol.name
+
+
+def _in_index(at: At) -> Iterator[Any]:
+    found: list[Any] = []
+
+    def keep(number: Any) -> str:
+        found.append(number)
+        return "0"
+
+    mapped(at, keep)
+    yield from found
+
+
+def _literal(number: Any) -> Any:
+    return tree_of_number(number) if is_number(tree_of_number(number)) else number + 0
+
+
+def _text(tree: Tree) -> Any:
+    return tree if is_number(tree) else f"${text_of(tree)}"
+
+
+def doc_of(function: Callable[..., Any]) -> str:
+    """The first paragraph of a function's docstring, on one line."""
+    doc = inspect.getdoc(function) or ""
+    return doc.partition("\n\n")[0].replace("\n", " ")
