@@ -70,6 +70,8 @@ class Origins:
         for output, sizes in zip(node.op.outputs(), found, strict=True):
             if sizes is not None:
                 _fill(sizes, node, output)
+        if self._kept(node, outputs, found):
+            return [tuple(node.values[0].sizes or ())]
         missing = any(type(s) is int for sizes in found for s in sizes or ())
         if missing:
             self._explain(node, found)
@@ -79,6 +81,18 @@ class Origins:
         if known is None or known.shape is None:
             return None
         return [s if type(s) is int else trace.dim(s) for s in known.shape]
+
+    def _kept(
+        self, node: Written, outputs: Sequence[Known | None], found: Sequence[Any]
+    ) -> bool:
+        """True where the output is plainly of the shape of the one that flows in."""
+        if len(found) != 1 or not node.values or node.values[0].sizes is None:
+            return False
+        if outputs[0] is None or outputs[0].shape != node.values[0].known.shape:
+            return False
+        numbers = [s for s in node.values[0].sizes if isinstance(s, int)]
+        written = any(isinstance(n, Size) for n in _numbers(node.fields))
+        return not written and len(set(numbers)) == len(numbers)
 
     def _explain(self, node: Written, found: list[list[Any] | None]) -> None:
         for number in (self._symbol, self._attribute_symbol):

@@ -468,12 +468,12 @@ class Running:
 def named_functions(fields: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
     """Fields that name functions; `branches.0`, `branches.1` are one list."""
     found: dict[str, Any] = {}
-    for field, name in zip(fields, names, strict=True):
-        stem, dot, _ = field.partition(".")
+    for place, name in zip(fields, names, strict=True):
+        stem, dot, _ = place.partition(".")
         if dot:
             found.setdefault(stem, []).append(name)
         else:
-            found[field] = name
+            found[place] = name
     return found
 
 

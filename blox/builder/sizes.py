@@ -143,6 +143,10 @@ def _operator(operator: str, swapped: bool = False) -> Callable[..., Any]:
     return method
 
 
+def _negative(number: Any) -> Any:
+    return _calculated("neg", number)
+
+
 _OPERATORS = {
     "add": "+",
     "sub": "-",
@@ -156,8 +160,8 @@ for _class in (Size, Real, Dim):
     for _name, _sign in _OPERATORS.items():
         setattr(_class, f"__{_name}__", _operator(_sign))
         setattr(_class, f"__r{_name}__", _operator(_sign, swapped=True))
-    setattr(_class, "__neg__", lambda self: _calculated("neg", self))
-    setattr(_class, "__pos__", lambda self: self)
+    for _name, _method in (("neg", _negative), ("pos", lambda self: self)):
+        setattr(_class, f"__{_name}__", _method)
 
 
 def min(first: Number, /, *others: Number) -> Number:
