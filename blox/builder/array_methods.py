@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from .function import FunctionBuilder
     from .values import Operand, Value
 
-Axis = "int | Sequence[int] | None"
-
 
 class ArrayMethods:
     """What arrays can do, as far as one op does it."""
@@ -119,7 +117,7 @@ class ArrayMethods:
                     f"expected a value or a number, found {type(other).__name__}",
                     "an array goes into the Graph by f.constant, f.param or f.buffer",
                 )
-            return NotImplemented
+            return cast("Value", NotImplemented)
         a, b = (other, self) if swapped else (self, other)
         value: Value = getattr(self._f, kind)(a, b)
         return value
@@ -129,7 +127,7 @@ class ArrayMethods:
 
         for value in (self._value, *other):
             if not isinstance(value, Value):
-                return NotImplemented
+                return cast("Value", NotImplemented)
             if str(value.dtype) != "bool":
                 self._value.fault(
                     "builder-value",
@@ -137,7 +135,7 @@ class ArrayMethods:
                     "compare first: x > 0",
                 )
         value = getattr(self._f, kind)(self, *other)
-        return cast(Value, value)
+        return cast("Value", value)
 
     def __getitem__(self, index: Any) -> Value:
         from .values import At
@@ -154,7 +152,7 @@ class ArrayMethods:
         return self._f.reshape(self._value, given)
 
     def astype(self, dtype: Any) -> Value:
-        name = dtype if isinstance(dtype, str) else _dtype_name(dtype)
+        name: Any = dtype if isinstance(dtype, str) else _dtype_name(dtype)
         return self._f.astype(self._value, name)
 
     def transpose(self, *axes: Any) -> Value:

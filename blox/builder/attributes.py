@@ -79,7 +79,9 @@ def _steps(
     if type(a.op) is not type(b.op):
         yield _different(path, b.op.op, a.op.op)
         return
-    fields = [n for n in a.op.fields().attributes if n != "attributes"]
+    functions = {c.declared.field.partition(".")[0] for c in a.callees}
+    functions |= {"attributes"} if a.callees else set()  # these are compared inside
+    fields = [n for n in a.op.fields().attributes if n not in functions]
     values = [{n: getattr(s.op, n) for n in fields} for s in (a, b)]
     yield from _numbers(path, *values)
     args = [[arg.value for arg in flat(s.args)] for s in (a, b)]

@@ -395,7 +395,9 @@ def _axis(path: str, size: Any) -> Any:
     tree = tree_of_number(size)
     if isinstance(size, Dim) or any(s.trace is not None for s in symbols(tree)):
         _fail(path, f"expected a size of the Graph, found {size!r} of a function")
-    return tree if size is tree else f"${text_of(tree)}"
+    return (
+        size if isinstance(size, (str, int)) and size is tree else f"${text_of(tree)}"
+    )
 
 
 def _fail(path: str, message: str, hint: str = "") -> NoReturn:

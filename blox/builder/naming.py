@@ -23,13 +23,25 @@ def named(groups: Sequence[Group]) -> None:
         if len(variants) == 1:
             variants[0].name = name
             continue
-        telling = _telling(variants)
+        words = _words_of(variants)
         for group in variants:
-            entry = group.first.parent is None
-            words = [] if entry else list(_words(group, telling))
-            wanted = _short("_".join([name, *words]))
+            wanted = _short("_".join([name, *words[group]]))
             group.name = _free(wanted, taken)
             taken.add(group.name)
+
+
+def _words_of(variants: Sequence[Group]) -> dict[Group, tuple[str, ...]]:
+    """What is added to the name of each variant; numbers only where nothing else tells."""
+    telling = _telling(variants)
+    found: dict[Group, tuple[str, ...]] = {}
+    for numbers in (False, True):
+        for group in variants:
+            entry = group.first.parent is None
+            words = () if entry else tuple(_words(group, telling, numbers))
+            found[group] = words
+        if len(set(found.values())) == len(variants):
+            break
+    return found
 
 
 def _free(wanted: str, taken: set[str]) -> str:
@@ -58,14 +70,14 @@ def _telling(variants: Sequence[Group]) -> list[str]:
     return telling
 
 
-def _words(group: Group, telling: Sequence[str]) -> Iterator[str]:
+def _words(group: Group, telling: Sequence[str], numbers: bool) -> Iterator[str]:
     for name in telling:
         value: Any = plain(group.first.static.get(name))
         if value is True:
             yield name
         elif isinstance(value, str) and is_name(value):
             yield value
-        elif isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        elif numbers and type(value) is int and value >= 0:
             yield f"{name}{value}"
         elif callable(value) and is_name(getattr(value, "__name__", "")):
             yield value.__name__

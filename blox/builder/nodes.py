@@ -155,11 +155,13 @@ def parsed(trace: Trace, name: str, data: dict[str, Any]) -> Op:
 def _filled(trace: Trace, name: str, op: Op, raw: dict[str, Any]) -> Op:
     """The op with sizes that it lacks taken from what flows in.
 
-    Not where no parameter needs them, nor where the path that is tied knows them.
+    Not where no parameter needs them, nor where the path that it is tied to knows them.
     """
     scope = op.scope(name)
     stored = op.stored()
-    tied = stored and all((*scope, *([n] if n else [])) in trace.leaves for n in stored)
+    tied = "params" in raw and all(
+        (*scope, *([n] if n else [])) in trace.leaves for n in stored
+    )
     lacking = set() if tied else op.lacking()
     found: dict[str, int] = {}
     for field, mark in op.fields().sizes:

@@ -273,8 +273,8 @@ def _keep_leading(sizes: list[Any], given: tuple[Any, ...] | None) -> None:
 def _fill(sizes: list[Any], node: Written, output: str) -> None:
     """Sizes that a field of the op says an output has."""
     fields = node.op.fields()
-    shape = node.fields.get(fields.shapes.get(output, ""))
-    for axis in range(1, min(len(sizes), len(shape or ())) + 1):
+    shape = node.fields.get(fields.shapes.get(output, "")) or []
+    for axis in range(1, min(len(sizes), len(shape)) + 1):
         _state(sizes, -axis, shape[-axis])
     for name, mark in fields.sizes:
         axis = node.op.value_of(mark.axis)

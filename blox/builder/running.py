@@ -183,7 +183,9 @@ class Running:
         if not self._is_listed:
             xs = dict(node.typed("xs"))
         axis = node.size(as_number(self.trace.number(self.name, fields["axis"])))
-        arrays = {n: v for n, v in xs.items() if v is not None and v.literal is None}
+        arrays: dict[str, Known | None] = {
+            n: v for n, v in xs.items() if v is not None and v.literal is None
+        }
         cut, _ = node.cut(arrays, axis if self.key != "repeat" else 0, None)
         self._raise(node)
         for n, v in xs.items():

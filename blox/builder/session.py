@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from blox.shapes.engine import Engine
@@ -11,7 +11,7 @@ from .trees import Symbol
 
 if TYPE_CHECKING:
     from .origins import Origins
-    from .trace import Stored, Trace
+    from .trace import Trace
     from .values import Input
 
 
@@ -19,10 +19,8 @@ class Session(Protocol):
     """A Graph that is being written, as far as its functions know it."""
 
     attribute_symbols: dict[str, Symbol]
-    declared: Mapping[Callable[..., Any], Mapping[str, Input]]
+    declared: dict[Callable[..., Any], dict[str, Input]]
     """The declared inputs of the entries, by Python function."""
-    leaves: dict[tuple[str, ...], Stored]
-    """What the entries so far keep at a path."""
 
     @property
     def engine(self) -> Engine: ...

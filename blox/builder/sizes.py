@@ -135,9 +135,9 @@ def _of_dims(operator: str, operands: tuple[Any, ...]) -> Any:
 
 def _operator(operator: str, swapped: bool = False) -> Callable[..., Any]:
     def method(self: Any, other: Any) -> Any:
-        fits = isinstance(other, (int, float, Dim)) and not isinstance(other, bool)
-        if not fits:
+        if not isinstance(other, (int, float, Dim)):
             return NotImplemented
+        other = int(other) if isinstance(other, bool) else other
         return _calculated(operator, *((other, self) if swapped else (self, other)))
 
     return method
@@ -166,12 +166,14 @@ for _class in (Size, Real, Dim):
 
 def min(first: Number, /, *others: Number) -> Number:
     """The least of numbers, as an expression where one of them has one."""
-    return _chosen("min", builtins.min, first, *others)
+    result: Number = _chosen("min", builtins.min, first, *others)
+    return result
 
 
 def max(first: Number, /, *others: Number) -> Number:
     """The greatest of numbers, as an expression where one of them has one."""
-    return _chosen("max", builtins.max, first, *others)
+    result: Number = _chosen("max", builtins.max, first, *others)
+    return result
 
 
 def _chosen(operator: str, plainly: Any, *numbers: Any) -> Any:

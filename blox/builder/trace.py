@@ -103,6 +103,12 @@ class Trace:
 
     def new_name(self, name: Any) -> str:
         """The name, checked to be one that no node and no input has."""
+        if isinstance(name, Value):
+            self.fault(
+                name.reference,
+                "expected the name of the node first, found a value",
+                'its parameters lie under it: f.linear("up", x, 64)',
+            )
         if not isinstance(name, str) or not is_name(name):
             self.fault(
                 quote(name),

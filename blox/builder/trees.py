@@ -106,7 +106,7 @@ def made(operator: str, *parts: Tree) -> Tree:
     """A tree, without what changes nothing: `1 * n`, `n + 0`; numbers are calculated."""
     if all(is_number(part) for part in parts):
         return FUNCTIONS[operator](*parts)
-    operator, *parts = _in_order(operator, parts)
+    operator, parts = _in_order(operator, parts)
     first, last = parts[0], parts[-1]
     if operator in "+-" and _is(last, 0) and len(parts) == 2:
         return first
@@ -122,27 +122,27 @@ def made(operator: str, *parts: Tree) -> Tree:
     return (operator, *parts)
 
 
-def _in_order(operator: str, parts: tuple[Tree, ...]) -> tuple[Tree, ...]:
+def _in_order(operator: str, parts: tuple[Tree, ...]) -> tuple[str, tuple[Tree, ...]]:
     """Integers of a sum or a product as one of them: `4 * (width * 2)` as `8 * width`.
 
     The factor stands in front, as a person would type it, and the summand behind.
     """
     if operator not in ("+", "*", "-") or len(parts) != 2:
-        return operator, *parts
+        return operator, parts
     tree, number = parts
     if operator != "-" and type(tree) is int:
         tree, number = number, tree
     if type(number) is not int:
-        return operator, *parts
+        return operator, parts
     if operator == "*":
         if isinstance(tree, tuple) and tree[0] == "*" and type(tree[1]) is int:
-            return "*", tree[1] * number, tree[2]
-        return "*", number, tree
+            return "*", (tree[1] * number, tree[2])
+        return "*", (number, tree)
     offset = number if operator == "+" else -number
     if isinstance(tree, tuple) and tree[0] in ("+", "-") and type(tree[-1]) is int:
         offset += tree[-1] if tree[0] == "+" else -tree[-1]
         tree = tree[1]
-    return ("+", tree, offset) if offset >= 0 else ("-", tree, -offset)
+    return ("+", (tree, offset)) if offset >= 0 else ("-", (tree, -offset))
 
 
 def _is(tree: Tree, number: int) -> bool:

@@ -89,8 +89,11 @@ def _grouped(entries: Sequence[Trace]) -> dict[Trace, Group]:
     by_key: dict[Any, list[Group]] = {}
     # Entries come first in their groups: their declarations are those of the function.
     every = _all(entries)
+    fixed = set(_fixed(every))
     for trace in every:
         key = _key(trace, groups)
+        if trace in fixed:
+            key = (*key, tuple(_roots(trace)))
         pattern = _pattern(trace)
         found = None
         for group in by_key.setdefault(key, []):
@@ -125,15 +128,24 @@ def _fits(trace: Trace, pattern: dict[tuple[str, str], str], group: Group) -> bo
     return True
 
 
+def _fixed(traces: Sequence[Trace]) -> Iterator[Trace]:
+    """The functions of nodes that give no attributes: other numbers, another function."""
+    for trace in traces:
+        for node in trace.nodes.values():
+            cls = op_class(node.op)
+            if (
+                node.callees
+                and cls is not None
+                and "attributes" not in cls.model_fields
+            ):
+                for callees in node.callees.values():
+                    yield from callees
+
+
 def _part(groups: dict[Trace, Group], group: Group) -> None:
     """Calls of an entry with other numbers than its own are a function of their own."""
-    entry = group.first
-    numbers = [_root(n, entry) for n in _numbers(entry)]
-    others = [
-        trace
-        for trace in group.traces[1:]
-        if [_root(n, trace) for n in _numbers(trace)] != numbers
-    ]
+    numbers = list(_roots(group.first))
+    others = [t for t in group.traces[1:] if list(_roots(t)) != numbers]
     if others:
         group.traces = [t for t in group.traces if t not in others]
         apart = Group(others, dict(group.pattern))
@@ -216,11 +228,15 @@ def _pattern(trace: Trace) -> dict[tuple[str, str], str]:
     }
 
 
-def _numbers(trace: Trace) -> Iterator[Any]:
-    """The numbers of all nodes, in order."""
+def _roots(trace: Trace) -> Iterator[str]:
+    """The numbers of all nodes and of what they call, in the words of the entry."""
     for node in trace.nodes.values():
         for value in node.fields.values():
-            yield from _in_field(value)
+            for number in _in_field(value):
+                yield text_of(_rooted(tree_of_number(number), trace))
+        for callees in node.callees.values():
+            for callee in callees:
+                yield from _roots(callee)
 
 
 def _in_field(value: Any) -> Iterator[Any]:
@@ -232,16 +248,6 @@ def _in_field(value: Any) -> Iterator[Any]:
 
     mapped(value, keep)
     yield from (n for n in found if not isinstance(n, Dim))
-
-
-def _root(number: Any, trace: Trace) -> str:
-    """A number in the words of the entry that it comes from."""
-    tree = tree_of_number(number)
-    at: Trace | None = trace
-    while at is not None and not is_number(tree):
-        tree = replaced(tree, at.bindings)
-        at = at.parent
-    return text_of(tree)
 
 
 def _rooted(tree: Tree, trace: Trace | None) -> Tree:
@@ -368,13 +374,6 @@ class _Writing:
         listed = first.op == "repeat" and first.fields.get("scan") is False
         for role, group in callees.items():
             given = self._given(alike, role, group, listed)
-            if given and first.op not in ("call", "repeat", "scan", "map"):
-                self.first.fault(
-                    first.name,
-                    f"expected {first.op} to run functions whose numbers are the same "
-                    f"everywhere, found {', '.join(given)} of {group.name} to differ",
-                    "pass them as values, or give the functions other names",
-                )
             if given:
                 data["attributes"] = given
 

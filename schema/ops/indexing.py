@@ -97,8 +97,8 @@ class Index(Op):
 
     def expressions(self) -> Iterator[tuple[str, str]]:
         yield from super().expressions()
-        for part in index_parts(self.at) if isinstance(self.at, str) else ():
-            for bound in part if isinstance(part, tuple) else (part,):
+        for part in index_parts(self.at) if isinstance(self.at, str) else self.at:
+            for bound in part if isinstance(part, (tuple, list)) else (part,):
                 if isinstance(bound, str) and bound != "...":
                     yield "at", bound
 
