@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -73,6 +73,16 @@ class Bound:
     arguments: dict[str, Any]
     keyword_only: frozenset[str]
     absent: frozenset[str]
+
+    def copy(self, number: int) -> Bound:
+        """The arguments of one copy: of each list the item that is its turn."""
+        return replace(
+            self,
+            arguments={
+                n: v.items[number % len(v.items)] if isinstance(v, Each) else v
+                for n, v in self.arguments.items()
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +188,15 @@ def _sorted(name: str, value: Any, flows: dict[str, Any]) -> Any:
     if isinstance(value, dict) and any(_flowing(v) for v in value.values()):
         return {k: _sorted(f"{name}_{k}", v, flows) for k, v in value.items()}
     return value
+
+
+def has_flow(argument: Any) -> bool:
+    """True where something in an argument flows."""
+    if isinstance(argument, dict):
+        return any(map(has_flow, argument.values()))
+    if isinstance(argument, (list, tuple)):
+        return any(map(has_flow, argument))
+    return isinstance(argument, Flow)
 
 
 def _flowing(value: Any) -> bool:

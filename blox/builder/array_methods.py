@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass
+from typing import Any, NoReturn, Self, TypeAlias, cast
+
+from blox.schema.diagnostics import quote
 
 from .sizes import Dim
 
-if TYPE_CHECKING:
-    from .function import FunctionBuilder
-    from .values import Operand, Value
+Other: TypeAlias = "ArrayMethods | int | float | str"
 
 
 class ArrayMethods:
@@ -18,211 +19,250 @@ class ArrayMethods:
     __slots__ = ()
 
     @property
-    def _f(self) -> FunctionBuilder:
-        return self._value.trace.f
+    def builder(self) -> Any:
+        """The builder of the function that it belongs to."""
+        raise NotImplementedError
 
     @property
-    def _value(self) -> Value:
-        return cast("Value", self)
+    def ndim(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def dtype(self) -> Any:
+        raise NotImplementedError
+
+    def fault(self, code: str, message: str, hint: str = "") -> NoReturn:
+        raise NotImplementedError
+
+    def _op(self, op: str, *operands: Any, **fields: Any) -> Self:
+        value: Self = getattr(self.builder, op)(*operands, **fields)
+        return value
 
     # Operators ---------------------------------------------------------------------
 
-    def __add__(self, other: Operand) -> Value:
+    def __add__(self, other: Other) -> Self:
         return self._operator("add", other)
 
-    def __radd__(self, other: Operand) -> Value:
+    def __radd__(self, other: Other) -> Self:
         return self._operator("add", other, swapped=True)
 
-    def __sub__(self, other: Operand) -> Value:
+    def __sub__(self, other: Other) -> Self:
         return self._operator("subtract", other)
 
-    def __rsub__(self, other: Operand) -> Value:
+    def __rsub__(self, other: Other) -> Self:
         return self._operator("subtract", other, swapped=True)
 
-    def __mul__(self, other: Operand) -> Value:
+    def __mul__(self, other: Other) -> Self:
         return self._operator("multiply", other)
 
-    def __rmul__(self, other: Operand) -> Value:
+    def __rmul__(self, other: Other) -> Self:
         return self._operator("multiply", other, swapped=True)
 
-    def __truediv__(self, other: Operand) -> Value:
+    def __truediv__(self, other: Other) -> Self:
         return self._operator("divide", other)
 
-    def __rtruediv__(self, other: Operand) -> Value:
+    def __rtruediv__(self, other: Other) -> Self:
         return self._operator("divide", other, swapped=True)
 
-    def __floordiv__(self, other: Operand) -> Value:
+    def __floordiv__(self, other: Other) -> Self:
         return self._operator("floor_divide", other)
 
-    def __rfloordiv__(self, other: Operand) -> Value:
+    def __rfloordiv__(self, other: Other) -> Self:
         return self._operator("floor_divide", other, swapped=True)
 
-    def __mod__(self, other: Operand) -> Value:
+    def __mod__(self, other: Other) -> Self:
         return self._operator("remainder", other)
 
-    def __rmod__(self, other: Operand) -> Value:
+    def __rmod__(self, other: Other) -> Self:
         return self._operator("remainder", other, swapped=True)
 
-    def __pow__(self, other: Operand) -> Value:
+    def __pow__(self, other: Other) -> Self:
         return self._operator("power", other)
 
-    def __rpow__(self, other: Operand) -> Value:
+    def __rpow__(self, other: Other) -> Self:
         return self._operator("power", other, swapped=True)
 
-    def __matmul__(self, other: Value) -> Value:
+    def __matmul__(self, other: Self) -> Self:
         return self._operator("matmul", other)
 
-    def __eq__(self, other: object) -> Value:  # type: ignore[override]
+    def __eq__(self, other: object) -> Self:  # type: ignore[override]
         return self._operator("equal", other)
 
-    def __ne__(self, other: object) -> Value:  # type: ignore[override]
+    def __ne__(self, other: object) -> Self:  # type: ignore[override]
         return self._operator("not_equal", other)
 
-    def __lt__(self, other: Operand) -> Value:
+    def __lt__(self, other: Other) -> Self:
         return self._operator("less", other)
 
-    def __le__(self, other: Operand) -> Value:
+    def __le__(self, other: Other) -> Self:
         return self._operator("less_equal", other)
 
-    def __gt__(self, other: Operand) -> Value:
+    def __gt__(self, other: Other) -> Self:
         return self._operator("greater", other)
 
-    def __ge__(self, other: Operand) -> Value:
+    def __ge__(self, other: Other) -> Self:
         return self._operator("greater_equal", other)
 
-    def __and__(self, other: Value) -> Value:
+    def __and__(self, other: Self) -> Self:
         return self._logical("logical_and", other)
 
-    def __or__(self, other: Value) -> Value:
+    def __or__(self, other: Self) -> Self:
         return self._logical("logical_or", other)
 
-    def __invert__(self) -> Value:
+    def __invert__(self) -> Self:
         return self._logical("logical_not")
 
-    def __neg__(self) -> Value:
-        return self._f.negative(self._value)
+    def __neg__(self) -> Self:
+        return self._op("negative", self)
 
-    def __abs__(self) -> Value:
-        return self._f.abs(self._value)
+    def __abs__(self) -> Self:
+        return self._op("abs", self)
 
-    def _operator(self, kind: str, other: Any, *, swapped: bool = False) -> Value:
-        from .values import Value
-
+    def _operator(self, kind: str, other: Any, *, swapped: bool = False) -> Self:
         numeric = isinstance(other, (int, float, Dim)) and not isinstance(other, bool)
         text = isinstance(other, str) and other.startswith("$")
-        if not isinstance(other, Value) and not numeric and not text:
+        if not isinstance(other, ArrayMethods) and not numeric and not text:
             if hasattr(other, "dtype") and hasattr(other, "shape"):
-                self._value.fault(
+                self.fault(
                     "builder-value",
                     f"expected a value or a number, found {type(other).__name__}",
                     "an array goes into the Graph by f.constant, f.param or f.buffer",
                 )
-            return cast("Value", NotImplemented)
+            return cast(Self, NotImplemented)
         a, b = (other, self) if swapped else (self, other)
-        value: Value = getattr(self._f, kind)(a, b)
-        return value
+        return self._op(kind, a, b)
 
-    def _logical(self, kind: str, *other: Any) -> Value:
-        from .values import Value
-
-        for value in (self._value, *other):
-            if not isinstance(value, Value):
-                return cast("Value", NotImplemented)
+    def _logical(self, kind: str, *other: Any) -> Self:
+        for value in (self, *other):
+            if not isinstance(value, ArrayMethods):
+                return cast(Self, NotImplemented)
             if str(value.dtype) != "bool":
-                self._value.fault(
+                self.fault(
                     "builder-value",
                     f"expected booleans beside & | ~, found {value.dtype}",
                     "compare first: x > 0",
                 )
-        value = getattr(self._f, kind)(self, *other)
-        return cast("Value", value)
+        return self._op(kind, self, *other)
 
-    def __getitem__(self, index: Any) -> Value:
-        from .values import At
-
-        at: Any = At.of(self._value, index)
-        return self._f.index(self._value, at)
+    def __getitem__(self, index: Any) -> Self:
+        return self._op("index", self, At.of(self, index))
 
     # Methods -----------------------------------------------------------------------
 
-    def reshape(self, *shape: Any) -> Value:
+    def reshape(self, *shape: Any) -> Self:
         """In another shape; a leading `...` stands for all axes but the last."""
         sizes = shape[0] if len(shape) == 1 and _is_list(shape[0]) else shape
         given = ["..." if size is Ellipsis else size for size in sizes]
-        return self._f.reshape(self._value, given)
+        return self._op("reshape", self, given)
 
-    def astype(self, dtype: Any) -> Value:
+    def astype(self, dtype: Any) -> Self:
         name: Any = dtype if isinstance(dtype, str) else _dtype_name(dtype)
-        return self._f.astype(self._value, name)
+        return self._op("astype", self, name)
 
-    def transpose(self, *axes: Any) -> Value:
+    def transpose(self, *axes: Any) -> Self:
         order = axes[0] if len(axes) == 1 and _is_list(axes[0]) else axes
-        rank = self._value.ndim
-        return self._f.transpose(self._value, list(order or reversed(range(rank))))
+        rank = self.ndim
+        return self._op("transpose", self, list(order or reversed(range(rank))))
 
     @property
-    def T(self) -> Value:
+    def T(self) -> Self:
         return self.transpose()
 
     @property
-    def mT(self) -> Value:
+    def mT(self) -> Self:
         return self.swapaxes(-1, -2)
 
-    def swapaxes(self, axis1: int, axis2: int) -> Value:
-        return self._f.swapaxes(self._value, axis1, axis2)
+    def swapaxes(self, axis1: int, axis2: int) -> Self:
+        return self._op("swapaxes", self, axis1, axis2)
 
-    def squeeze(self, axis: int | Sequence[int]) -> Value:
-        return self._f.squeeze(self._value, _axis(axis))
+    def squeeze(self, axis: int | Sequence[int]) -> Self:
+        return self._op("squeeze", self, _axis(axis))
 
-    def flatten(self) -> Value:
+    def flatten(self) -> Self:
         return self.reshape(-1)
 
     ravel = flatten
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return self._f.sum(self._value, _axis(axis), keepdims=keepdims)
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
+        return self._op("sum", self, _axis(axis), keepdims=keepdims)
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return self._f.mean(self._value, _axis(axis), keepdims=keepdims)
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Self:
+        return self._op("mean", self, _axis(axis), keepdims=keepdims)
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return self._f.prod(self._value, _axis(axis), keepdims=keepdims)
+    def prod(self, axis: Any = None, keepdims: bool = False) -> Self:
+        return self._op("prod", self, _axis(axis), keepdims=keepdims)
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return self._f.max(self._value, _axis(axis), keepdims=keepdims)
+    def max(self, axis: Any = None, keepdims: bool = False) -> Self:
+        return self._op("max", self, _axis(axis), keepdims=keepdims)
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return self._f.min(self._value, _axis(axis), keepdims=keepdims)
+    def min(self, axis: Any = None, keepdims: bool = False) -> Self:
+        return self._op("min", self, _axis(axis), keepdims=keepdims)
 
-    def any(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return self._f.any(self._value, _axis(axis), keepdims=keepdims)
+    def any(self, axis: Any = None, keepdims: bool = False) -> Self:
+        return self._op("any", self, _axis(axis), keepdims=keepdims)
 
-    def all(self, axis: Any = None, keepdims: bool = False) -> Value:
-        return self._f.all(self._value, _axis(axis), keepdims=keepdims)
+    def all(self, axis: Any = None, keepdims: bool = False) -> Self:
+        return self._op("all", self, _axis(axis), keepdims=keepdims)
 
-    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Value:
-        return self._f.var(self._value, _axis(axis), ddof=ddof, keepdims=keepdims)
+    def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Self:
+        return self._op("var", self, _axis(axis), ddof=ddof, keepdims=keepdims)
 
-    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Value:
-        return self._f.std(self._value, _axis(axis), ddof=ddof, keepdims=keepdims)
+    def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Self:
+        return self._op("std", self, _axis(axis), ddof=ddof, keepdims=keepdims)
 
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Value:
-        return self._f.argmax(self._value, axis, keepdims=keepdims)
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Self:
+        return self._op("argmax", self, axis, keepdims=keepdims)
 
-    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Value:
-        return self._f.argmin(self._value, axis, keepdims=keepdims)
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Self:
+        return self._op("argmin", self, axis, keepdims=keepdims)
 
-    def cumsum(self, axis: int) -> Value:
-        return self._f.cumsum(self._value, axis)
+    def cumsum(self, axis: int) -> Self:
+        return self._op("cumsum", self, axis)
 
-    def cumprod(self, axis: int) -> Value:
-        return self._f.cumprod(self._value, axis)
+    def cumprod(self, axis: int) -> Self:
+        return self._op("cumprod", self, axis)
 
-    def clip(self, min: Any = None, max: Any = None) -> Value:
-        return self._f.clip(self._value, min, max)
+    def clip(self, min: Any = None, max: Any = None) -> Self:
+        return self._op("clip", self, min, max)
 
-    def round(self) -> Value:
-        return self._f.round(self._value)
+    def round(self) -> Self:
+        return self._op("round", self)
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """What stands between the brackets of `x[...]`."""
+
+    parts: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, value: ArrayMethods, index: Any) -> At:
+        """An index as Python gives it, checked to be static."""
+        parts = index if isinstance(index, tuple) else (index,)
+        for part in parts:
+            bounds = (
+                (part.start, part.stop, part.step)
+                if isinstance(part, slice)
+                else (part,)
+            )
+            for bound in bounds:
+                if not _is_bound(bound) and not (bound is Ellipsis and part is bound):
+                    value.fault(
+                        "builder-value",
+                        "expected integers, slices, `...` and None between the brackets, "
+                        f"found {quote(bound)}",
+                        "f.take and f.dynamic_slice take computed indices",
+                    )
+        return cls(parts)
+
+
+def _is_bound(value: Any) -> bool:
+    if value is None or isinstance(value, Dim):
+        return True
+    if isinstance(value, str):
+        return value.startswith("$")
+    plain = not isinstance(value, (bool, ArrayMethods))
+    return hasattr(value, "__index__") and plain
 
 
 def _is_list(value: Any) -> bool:

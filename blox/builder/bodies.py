@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blox.schema import SpecError
 from blox.schema.diagnostics import Diagnostic
 
-if TYPE_CHECKING:
-    from .trace import Trace
-    from .unify import Group
+from .groups import Group
+from .trace import Trace
 
 Ops = Mapping[str, "Callable[..., Any] | str"]
 """The functions, or their names, by the names of ops that are no core ops."""

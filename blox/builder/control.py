@@ -7,16 +7,13 @@ The node's own options come first, then the function gets its own arguments:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from blox.schema.ops.control import Remat
 
 from .running import Running
+from .trace import Trace
 from .values import Operand, Value
-
-if TYPE_CHECKING:
-    from .function import FunctionBuilder
-    from .trace import Trace
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,7 +33,7 @@ class ControlMethods:
     def call(
         self,
         name: str,
-        function: Callable[Concatenate[FunctionBuilder, P], R],
+        function: Callable[Concatenate[Any, P], R],
         *,
         params: str | None = None,
         remat: Remat | None = None,
@@ -51,7 +48,7 @@ class ControlMethods:
     def repeat(
         self,
         name: str,
-        function: Callable[Concatenate[FunctionBuilder, P], R],
+        function: Callable[Concatenate[Any, P], R],
         *,
         count: int | str,
         scan: bool = True,
@@ -72,7 +69,7 @@ class ControlMethods:
     def scan(
         self,
         name: str,
-        function: Callable[Concatenate[FunctionBuilder, P], R],
+        function: Callable[Concatenate[Any, P], R],
         *,
         length: int | str | None = None,
         axis: int = 0,
@@ -94,7 +91,7 @@ class ControlMethods:
     def map(
         self,
         name: str,
-        function: Callable[Concatenate[FunctionBuilder, P], R],
+        function: Callable[Concatenate[Any, P], R],
         *,
         count: int | str | None = None,
         axis: int = 0,
@@ -112,8 +109,8 @@ class ControlMethods:
         self,
         name: str,
         predicate: Operand,
-        then: Callable[Concatenate[FunctionBuilder, P], R],
-        otherwise: Callable[Concatenate[FunctionBuilder, P], R],
+        then: Callable[Concatenate[Any, P], R],
+        otherwise: Callable[Concatenate[Any, P], R],
         *,
         params: str | None = None,
     ) -> Callable[P, R]:
@@ -128,7 +125,7 @@ class ControlMethods:
         self,
         name: str,
         index: Operand,
-        functions: Sequence[Callable[Concatenate[FunctionBuilder, P], R]],
+        functions: Sequence[Callable[Concatenate[Any, P], R]],
         *,
         params: str | None = None,
     ) -> Callable[P, R]:
@@ -147,8 +144,8 @@ class ControlMethods:
     def while_loop(
         self,
         name: str,
-        cond: Callable[Concatenate[FunctionBuilder, P], Value],
-        body: Callable[Concatenate[FunctionBuilder, P], R],
+        cond: Callable[Concatenate[Any, P], Value],
+        body: Callable[Concatenate[Any, P], R],
         *,
         max_steps: int | str | None = None,
         params: str | None = None,

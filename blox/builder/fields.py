@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,9 +13,10 @@ from blox.schema.fields import is_expression
 from blox.schema.op import ParamOp
 from blox.schema.resolve.program import Arg, Args, flat
 
+from .array_methods import At
 from .sizes import Dim, Real, Size, plain
 from .trees import text_of
-from .values import At, Value, is_numeric
+from .values import Value, is_numeric
 
 
 def needs_name(cls: type[Op]) -> bool:
@@ -102,6 +103,18 @@ def _annotated(annotation: Any, mark: Any) -> Any:
     from typing import Annotated
 
     return Annotated[annotation, mark]
+
+
+def named_functions(fields: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
+    """Fields that name functions; `branches.0`, `branches.1` are one list."""
+    found: dict[str, Any] = {}
+    for place, name in zip(fields, names, strict=True):
+        stem, dot, _ = place.partition(".")
+        if dot:
+            found.setdefault(stem, []).append(name)
+        else:
+            found[place] = name
+    return found
 
 
 def args_of(op: Op) -> Args:

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar, overload
+from typing import Any, TypeVar, overload
 
-from blox.schema import Graph, ModelError, Report, SpecError
+from blox.schema import Graph, ModelError, Report
 from blox.schema.content import FORMAT
-from blox.schema.diagnostics import BloxError, Diagnostic, quote
+from blox.schema.diagnostics import BloxError, quote
 from blox.schema.expressions import ExpressionError
-from blox.shapes.binding import input_dtype
 from blox.shapes.check import check_shapes
-from blox.shapes.declared import Declared, bounds_of, relations_of
 from blox.shapes.engine import Engine
-from blox.shapes.kinds import FLOAT
-from blox.shapes.samples import symbolic
-from blox.shapes.symbolic import Symbols
+from blox.shapes.values import Value as Known
 
-from .arguments import check_function, signature_of
+from .arguments import check_function
 from .bodies import Ops, named_bodies, with_ops
+from .declarations import (
+    declaration,
+    declare,
+    engine_of,
+    fail,
+    input_names,
+    written_size,
+)
 from .errors import shortened, with_lines
 from .function import FunctionBuilder
+from .functions import functions_of
 from .origins import Origins
 from .outputs import finish
-from .sizes import Dim, Size, attribute, numbered, tree_of_number
+from .sizes import attribute
+from .stated import Written
 from .trace import Stored, Trace
-from .trees import Symbol, symbols, text_of, tree_of, value_of
-from .unify import functions_of
-from .values import Input, Value
+from .trees import Symbol, tree_of, value_of
+from .values import Input
 
 F = TypeVar("F", bound=Callable[..., Any])
 Bound = int | str | None
@@ -112,11 +116,11 @@ class GraphBuilder:
         assert self._engine is not None, "outside of an entry"
         return self._engine
 
-    @property
-    def origins(self) -> Origins:
+    def sizes(self, node: Written, outputs: Sequence[Known | None]) -> list[Any]:
+        """The sizes of a node's outputs, with their expressions."""
         if self._origins is None:
             self._origins = Origins(self.engine, self.attribute_symbols)
-        return self._origins
+        return self._origins.sizes(node, outputs)
 
     def parameter(self, trace: Trace) -> FunctionBuilder:
         """What a function of the Graph gets as its first parameter."""
@@ -155,13 +159,11 @@ class GraphBuilder:
     def _entry(self, function: F, inputs: dict[str, Input]) -> F:
         trace = Trace(self, function) if hasattr(function, "__name__") else None
         if trace is None:
-            _fail(
-                "", f"expected a function, found {quote(function)}", "@b.entry(x=...)"
-            )
+            fail("", f"expected a function, found {quote(function)}", "@b.entry(x=...)")
         check_function(trace, "", function)
         if trace.name in self._entries:
             trace.fault("", "expected a new entry, found this name already")
-        names = self._parameters(trace, inputs)
+        names = input_names(trace, inputs)
         self.declared[function] = {name: inputs[name] for name in names}
         before = dict(self.leaves)
         trace.leaves = self.leaves  # entries share one tree of parameters
@@ -175,32 +177,11 @@ class GraphBuilder:
         self._entries[trace.name] = trace
         return function
 
-    def _parameters(self, trace: Trace, inputs: Mapping[str, Input]) -> list[str]:
-        _, *parameters = signature_of(trace.function).parameters.values()
-        for parameter in parameters:
-            if parameter.kind is parameter.KEYWORD_ONLY:
-                trace.fault(
-                    parameter.name,
-                    f"expected an entry without attributes, found {parameter.name}",
-                    "attributes of the graph are its hyper-parameters",
-                )
-        names = [parameter.name for parameter in parameters]
-        for name in {**dict.fromkeys(names), **inputs}:
-            where = f"inputs.{name}"
-            if name not in names:
-                have = ", ".join(names) or "none"
-                trace.fault(where, f"expected an input of {trace.name} ({have})")
-            if not isinstance(inputs.get(name), Input):
-                found = quote(inputs[name]) if name in inputs else "nothing"
-                hint = f'b.entry({name}=bx.Input(["batch", ...]))'
-                trace.fault(where, f"expected a bx.Input, found {found}", hint)
-        return names
-
     def _declare(self, trace: Trace) -> None:
         """The inputs of an entry: their shapes as declared, checked as a file is."""
         given = self.declared[trace.function]
         for name, declared in given.items():
-            trace.declared[name] = self._declaration(trace, name, declared)
+            trace.declared[name] = declaration(trace, name, declared)
         first = next(iter(given), None)
         function = {
             "inputs": trace.declared,
@@ -208,70 +189,8 @@ class GraphBuilder:
         }
         graph = self._parsed({trace.name: function}, entries=[trace.name])
         if self._engine is None:
-            self._engine = _engine(graph)
-        inputs = graph.functions[trace.name].inputs
-        known = Declared(inputs, graph.attributes)
-        sizes = symbolic(known, list(inputs), self.engine.symbols)
-        for name, declared in given.items():
-            where = f"inputs.{name}"
-            try:
-                shape = sizes.shape(name, inputs[name].shape or [], graph.attributes)
-            except ExpressionError as error:
-                trace.fault(where, str(error))
-            dtype = input_dtype(inputs[name].dtype, FLOAT)
-            value = self.engine.values.array(shape, dtype)
-            trace.inputs[name] = self._input(trace, name, declared, value)
-
-    def _declaration(self, trace: Trace, name: str, given: Input) -> dict[str, Any]:
-        where = f"{trace.name}.inputs.{name}"
-        shape = given.shape
-        if isinstance(shape, str) or not isinstance(shape, Sequence):
-            raise SpecError.one(
-                "builder-shape",
-                where,
-                f"expected a list of sizes, found {quote(shape)}",
-                'such as ["batch", 3]; [] is the shape of a number',
-            )
-        for size in shape:
-            if isinstance(size, str) and size in self.attributes:
-                _fail(
-                    where,
-                    f"expected a dim with a name of its own, found {size}, which is an "
-                    "attribute of the Graph",
-                    f"b.{size} is the attribute",
-                )
-        declared: dict[str, Any] = {
-            "shape": [_axis(where, size) for size in shape],
-            "dtype": given.dtype,
-        }
-        declared |= {"optional": True} if given.optional else {}
-        return declared | ({"doc": given.doc} if given.doc else {})
-
-    def _input(self, trace: Trace, name: str, given: Input, known: Any) -> Value:
-        if given.dtype == "key":
-            return Value(name, trace, known, (), "key", given.optional)
-        shape = [s for s in given.shape if s != "..."]
-        sizes: list[Any] = []
-        offset = len(known.shape) - len(shape)
-        for axis, size in enumerate(known.shape):
-            at = axis - offset if "..." in given.shape else axis
-            stated = shape[at] if at >= 0 else "_"
-            if type(size) is not int:
-                named = isinstance(stated, str) and stated.isidentifier()
-                if named and stated != "_":
-                    trace.bind_dim(str(stated), size, (name, axis), None)
-                sizes.append(trace.dim(size))
-            else:
-                sizes.append(self._size(stated, size))
-        return Value(name, trace, known, tuple(sizes), optional=given.optional)
-
-    def _size(self, stated: Any, size: int) -> Any:
-        if isinstance(stated, Size):
-            return stated
-        if isinstance(stated, str) and stated.startswith("$"):
-            tree = tree_of(stated, self.attribute_symbols.__getitem__)
-            return numbered(size, tree)
-        return size
+            self._engine = engine_of(graph)
+        declare(trace, given, graph)
 
     def graph(
         self,
@@ -316,12 +235,12 @@ class GraphBuilder:
     def _ordered(self, entries: Sequence[str] | None) -> list[str]:
         names = list(self._entries)
         if not names:
-            _fail("", "expected at least one entry", "add one by b.entry")
+            fail("", "expected at least one entry", "add one by b.entry")
         if entries is None:
             return names
         if sorted(entries) != sorted(names):
             have = ", ".join(names)
-            _fail("entries", f"expected {have} in some order, found others")
+            fail("entries", f"expected {have} in some order, found others")
         return list(entries)
 
     def _checked(
@@ -357,7 +276,7 @@ class GraphBuilder:
 
     def _not_yet(self, path: str) -> None:
         if self._engine is not None:
-            _fail(
+            fail(
                 path,
                 "expected dims and constraints before the first entry",
                 "sizes are inferred with them",
@@ -369,36 +288,13 @@ class GraphBuilder:
             try:
                 value_of(tree_of(value, self.attribute_symbols.__getitem__))
             except KeyError as error:
-                _fail(path, f"expected an attribute of the Graph, found {error}")
+                fail(path, f"expected an attribute of the Graph, found {error}")
             except ExpressionError as error:
-                _fail(path, str(error))
+                fail(path, str(error))
             return value
-        return _axis(path, value)
-
-
-def _engine(graph: Graph) -> Engine:
-    """The engine of a Graph that is being written, with its bounds and constraints."""
-    bounds, relations = bounds_of(graph), relations_of(graph)
-    named = [*bounds, *(n for r in relations for n in r.names)]
-    dims = dict.fromkeys(n for n in named if n not in graph.attributes)
-    symbols = Symbols(iter(dims), bounds, relations, graph.attributes)
-    return Engine(symbols, math.inf)  # whoever writes a model may write a large one
+        return written_size(path, value)
 
 
 def _plain(value: Any) -> Any:
     number = hasattr(value, "item") and getattr(value, "shape", None) == ()
     return value.item() if number else value
-
-
-def _axis(path: str, size: Any) -> Any:
-    """A size as a file has it."""
-    tree = tree_of_number(size)
-    if isinstance(size, Dim) or any(s.trace is not None for s in symbols(tree)):
-        _fail(path, f"expected a size of the Graph, found {size!r} of a function")
-    return (
-        size if isinstance(size, (str, int)) and size is tree else f"${text_of(tree)}"
-    )
-
-
-def _fail(path: str, message: str, hint: str = "") -> NoReturn:
-    raise SpecError(Diagnostic("builder", path, message, hint))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blox.schema.names import is_name
 
+from .groups import Group
 from .sizes import plain
-
-if TYPE_CHECKING:
-    from .unify import Group
 
 
 def named(groups: Sequence[Group]) -> None:

@@ -21,8 +21,8 @@ from blox.shapes.kinds import Kind, Lane
 from blox.shapes.values import Value as Known
 
 from .fields import args_of, as_number, mapped, sources
-from .origins import Written
 from .sizes import Dim, Size, plain
+from .stated import Written
 from .trace import Node, Stored, Trace, user_line
 from .values import Value, Values, is_numeric, values_in
 
@@ -63,7 +63,7 @@ def written(
     trace.nodes[name] = Node(name, key, raw, unnamed, tuple(outputs), user_line())
     if op.OUTPUT_KIND == "key":
         return (Value(name, trace, known[0], (), "key", True),)
-    sizes = trace.session.origins.sizes(node, known)
+    sizes = trace.session.sizes(node, known)
     if len(outputs) == 1:
         return (Value(name, trace, known[0], sizes[0]),)
     return tuple(

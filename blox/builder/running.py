@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,18 +17,20 @@ from blox.shapes.kinds import FLOAT
 from blox.shapes.symbolic import value_of
 from blox.shapes.values import Value as Known
 
-from .arguments import Bound, Each, Flow, Index, Slices, bind
-from .fields import as_number, mapped
+from .arguments import Bound, Each, Index, Slices, bind
+from .callee import Place, run
+from .carry import LOOPS, carried
+from .copies import check_inputs, check_lists
+from .fields import as_number, mapped, named_functions
 from .nodes import operand, parsed, raise_decided
-from .outputs import finish, rebuilt
-from .sizes import Dim, numbered, plain, tree_of_number
+from .outputs import rebuilt
+from .returned import Given
+from .sizes import Dim, plain, tree_of_number
 from .trace import Node, Trace, user_line
-from .trees import Tree, replaced
-from .values import Value, is_numeric
+from .values import Value
 
 _DEEPEST = 64
 """Calls within calls; a function that calls itself without an end is none."""
-LOOPS = ("repeat", "scan", "while_loop")
 
 
 @dataclass
@@ -57,17 +58,19 @@ class Running:
         if trace.depth >= _DEEPEST:
             trace.fault(name, f"expected at most {_DEEPEST} calls within calls")
         self.bound = [bind(trace, name, f, args, kwargs) for f in self.callees.values()]
-        self._same_inputs()
-        per_copy = self._per_copy()
+        check_inputs(trace, name, self.bound)
+        per_copy = check_lists(trace, name, self.key, self.bound[-1], self.options)
         probe = self._probe()
-        carry, names = self._carry(probe)
+        carry, names = carried(trace, name, self.key, self.bound[-1].flows, probe)
         self._sort(carry, per_copy)
         op = self._op(names)
         children, outputs = self._ruled(op, names, probe)
         last = children[-1]
         for child in children if self._is_listed else [last]:
             child.outputs = dict(zip(names, child.outputs.values(), strict=True))
-        values = self._values(op, last, names, outputs)
+        steps = self.options.get("count", self.options.get("length"))
+        given = Given(trace, name, getattr(op, "axis", 0), steps)
+        values = given.values(last, names, outputs)
         fields = dict(self.options)
         fields |= {g: v for g, v in self.groups.items() if v or g == "inputs"}
         roles = list(self.callees)
@@ -94,58 +97,6 @@ class Running:
     @property
     def _keeps_one(self) -> bool:
         return self.key in ("call", "scan")
-
-    def _same_inputs(self) -> None:
-        """Functions of one node take inputs of the same names."""
-        wanted = set(self.bound[-1].flows)
-        for bound in self.bound[:-1]:
-            if set(bound.flows) != wanted:
-                first, other = (
-                    ", ".join(b.flows) or "none" for b in (self.bound[-1], bound)
-                )
-                self.trace.fault(
-                    self.name,
-                    f"expected functions with inputs of the same names, found {other} "
-                    f"beside {first}",
-                )
-
-    def _per_copy(self) -> int:
-        """How many copies differ by their arguments: 1 where none do."""
-        lists = [
-            (n, v) for n, v in self.bound[-1].arguments.items() if isinstance(v, Each)
-        ]
-        for name, given in lists:
-            where = f"{self.name}.{name}"
-            if self.key != "repeat":
-                self.trace.fault(where, "expected bx.each in a repeat, found it here")
-            if not given.items:
-                self.trace.fault(where, "expected a value for each copy, found none")
-            if not self._is_listed:
-                self._scanned_list(name, given)
-        if self._is_listed and lists:
-            return math.lcm(*(len(given.items) for _, given in lists))
-        return 1
-
-    def _scanned_list(self, name: str, given: Each) -> None:
-        """A list under `scan` is a slice for each step: numbers that flow."""
-        numbers = [self.trace.number(f"{self.name}.{name}", v) for v in given.items]
-        count = plain(self.options["count"])
-        if not all(is_numeric(n) for n in numbers):
-            self.trace.fault(
-                f"{self.name}.{name}",
-                "expected numbers for copies that one lax.scan runs, found others",
-                "scan=False runs copies that differ one after another",
-            )
-        if type(count) is int:
-            times, rest = divmod(count, len(numbers))
-            if rest:
-                self.trace.fault(
-                    f"{self.name}.{name}",
-                    f"expected numbers that go into {count} copies, found {len(numbers)}",
-                )
-            numbers = numbers * times
-        self.bound[-1].flows[name] = Each(tuple(numbers))
-        self.bound[-1].arguments[name] = Flow(name)
 
     def _known(self, name: str, given: Any) -> Known | None:
         values = self.trace.session.engine.values
@@ -198,40 +149,6 @@ class Running:
                 cut[n] = literal if self._is_listed else step
         return self._child(len(self.bound) - 1, 0, everything | cut)
 
-    def _carry(self, probe: Trace) -> tuple[list[str], list[str]]:
-        """The inputs that are carried, and the names of the outputs."""
-        flows = self.bound[-1].flows
-        names = list(probe.outputs)
-        uncarried = [
-            n for n, v in flows.items() if isinstance(v, (Slices, Each, Index))
-        ]
-        if self.key in LOOPS:
-            first = next(iter(flows), None)
-            if isinstance(probe.result, Value) and first and first not in uncarried:
-                names = [first]
-            carry = [n for n in names if n in flows and n not in uncarried]
-            lost = [n for n in names if n not in carry]
-            if self.key == "while_loop" and lost:
-                self.trace.fault(
-                    self.name,
-                    f"expected {probe.name} to return its next arguments by name "
-                    f"({', '.join(flows)}), found {lost[0]}",
-                )
-        else:
-            carry = []
-        if self.key == "map":
-            uncarried = list(flows)
-        if self.key in (*LOOPS, "map"):
-            for name in names:
-                if name in uncarried:
-                    self.trace.fault(
-                        f"{self.name}.{name}",
-                        f"expected another name for the output {name} of {probe.name}, "
-                        "which is an input that isn't carried",
-                        'return it as {"y": ...}',
-                    )
-        return carry, names
-
     def _sort(self, carry: Sequence[str], per_copy: int) -> None:
         """Sorts what flows in into the groups of the node."""
         flows = self.bound[-1].flows
@@ -275,7 +192,9 @@ class Running:
                     given[n] = operand(trace, f"{name}.{group}.{n}", value, mark)
         data: dict[str, Any] = {"op": self.key}
         data |= mapped(self.options | self.groups, as_number)
-        data |= self._functions([f.__name__ for f in self.callees.values()])
+        data |= named_functions(
+            list(self.callees), [f.__name__ for f in self.callees.values()]
+        )
         op = parsed(trace, name, {k: v for k, v in data.items() if v is not None})
         try:
             resolved: Op = op.resolve({}, partial=True)
@@ -294,10 +213,6 @@ class Running:
         if mark is not None and value is not None:
             return operand(self.trace, where, value, mark)
         return self.trace.number(where, value)
-
-    def _functions(self, names: Sequence[str]) -> dict[str, Any]:
-        """The fields that name the functions."""
-        return named_functions(list(self.callees), names)
 
     def _control(
         self, op: Any, names: Sequence[str], groups: Mapping[str, Any], tokens: Any
@@ -354,8 +269,6 @@ class Running:
         lists = [v.items for v in given if isinstance(v, Each)]
         return repr([items[copy % len(items)] for items in lists])
 
-    # One function -----------------------------------------------------------------------
-
     def _child(self, which: int, copy: int, inputs: Mapping[str, Any]) -> Trace:
         """The function, run for what flows in; once for what is alike."""
         bound = self.bound[which]
@@ -363,160 +276,12 @@ class Running:
         given = tuple((n, id(inputs.get(n))) for n in bound.flows)
         key = (which, token, given)
         if key not in self.traces:
-            self.traces[key] = self._run(bound, copy, inputs)
-        return self.traces[key]
-
-    def _run(self, bound: Bound, copy: int, inputs: Mapping[str, Any]) -> Trace:
-        child = Trace(self.trace.session, bound.function, self.trace, self.name)
-        child.left_out = set(bound.absent)
-        if self.options.get("params") == ".":
-            child.leaves = dict(self.trace.leaves)
-        for name, given in bound.flows.items():
-            known = inputs.get(name) or child.session.engine.values.lost()
-            child.inputs[name] = self._input(child, name, given, known)
-        arguments: dict[str, Any] = {}
-        for name, given in bound.arguments.items():
-            if isinstance(given, Each):
-                given = given.items[copy % len(given.items)]
-            if not _has_flow(given):
-                given = self.trace.number(f"{self.name}.{name}", given)
-                child.static[name] = given
-            arguments[name] = _argument(child, name, given)
-        finish(child, _called(child, bound, arguments))
-        return child
-
-    def _input(self, child: Trace, name: str, given: Any, known: Known) -> Value:
-        """An input of a function, its sizes as symbols of that function."""
-        if isinstance(given, Value) and given.kind == "key":
-            return Value(name, child, known, (), "key", given.optional)
-        optional = isinstance(given, Value) and given.optional
-        if known.shape is None:
-            return Value(name, child, known, None, optional=optional)
-        source = self._sources(given, known)
-        sizes: list[Any] = []
-        for axis, size in enumerate(known.shape):
-            before = source[axis]
-            if type(size) is not int:
-                tree = before.tree if isinstance(before, Dim) else None
-                hint = getattr(tree, "name", None) or f"{name}_{axis}"
-                sizes.append(child.bind_dim(hint, size, (name, axis), tree))
-                continue
-            last = axis == len(known.shape) - 1
-            stem = name if child.inputs else "in"
-            hint = f"{stem}_features" if last else f"{name}_{axis}"
-            bound = tree_of_number(before) if before == size else size
-            sizes.append(numbered(size, child.symbol(hint, size, bound)))
-        return Value(name, child, known, tuple(sizes), optional=optional)
-
-    def _sources(self, given: Any, known: Known) -> list[Any]:
-        """The sizes of what the caller gives, axis by axis of what flows in."""
-        assert known.shape is not None
-        value = given.value if isinstance(given, Slices) else given
-        sizes = list(value.sizes or ()) if isinstance(value, Value) else []
-        if isinstance(given, Slices) and sizes:
             axis = 0 if self.key == "repeat" else plain(self.options.get("axis", 0))
-            if type(axis) is int and -len(sizes) <= axis < len(sizes):
-                del sizes[axis]
-        if len(sizes) != len(known.shape):
-            return list(known.shape)
-        return sizes
-
-    # Outputs -----------------------------------------------------------------------------
-
-    def _values(
-        self,
-        op: ScopeOp,
-        child: Trace,
-        names: Sequence[str],
-        outputs: Sequence[Known],
-    ) -> tuple[Value, ...]:
-        trace = self.trace
-        made = []
-        inner = list(child.outputs.values())
-        for name, value, known in zip(names, inner, outputs, strict=True):
-            reference = self.name if len(names) == 1 else f"{self.name}.{name}"
-            if value.kind == "key":
-                made.append(Value(reference, trace, known, (), "key", True))
-                continue
-            sizes = self._outer(op, child, value, known)
-            made.append(Value(reference, trace, known, sizes))
-        return tuple(made)
-
-    def _outer(
-        self, op: ScopeOp, child: Trace, value: Value, known: Known
-    ) -> tuple[Any, ...] | None:
-        """The sizes of an output in the caller's words."""
-        if known.shape is None:
-            return None
-        inner = [_outside(child, size) for size in value.sizes or ()]
-        if len(inner) + 1 == len(known.shape):  # stacked
-            axis = getattr(op, "axis", 0)
-            at = axis % len(known.shape) if type(axis) is int else 0
-            count = self.options.get("count", self.options.get("length"))
-            inner.insert(at, tree_of_number(count) if count is not None else None)
-        if len(inner) != len(known.shape):
-            inner = [None] * len(known.shape)
-        sizes: list[Any] = []
-        for tree, size in zip(inner, known.shape, strict=True):
-            if type(size) is not int:
-                sizes.append(self.trace.dim(size))
-            elif tree is None or not _is(tree, size):
-                sizes.append(size)
-            else:
-                sizes.append(numbered(size, tree))
-        return tuple(sizes)
-
-
-def named_functions(fields: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
-    """Fields that name functions; `branches.0`, `branches.1` are one list."""
-    found: dict[str, Any] = {}
-    for place, name in zip(fields, names, strict=True):
-        stem, dot, _ = place.partition(".")
-        if dot:
-            found.setdefault(stem, []).append(name)
-        else:
-            found[place] = name
-    return found
+            parameters = self.options.get("params")
+            place = Place(self.trace, self.name, axis, parameters == ".")
+            self.traces[key] = run(place, bound.copy(copy), inputs)
+        return self.traces[key]
 
 
 def _given(value: Any) -> Any:
     return Each(tuple(value)) if isinstance(value, list) else value
-
-
-def _has_flow(argument: Any) -> bool:
-    if isinstance(argument, dict):
-        return any(map(_has_flow, argument.values()))
-    if isinstance(argument, (list, tuple)):
-        return any(map(_has_flow, argument))
-    return isinstance(argument, Flow)
-
-
-def _argument(child: Trace, name: str, given: Any) -> Any:
-    """An argument as the function gets it."""
-    if isinstance(given, Flow):
-        return child.inputs[given.name]
-    if _has_flow(given):
-        if isinstance(given, dict):
-            return {k: _argument(child, f"{name}_{k}", v) for k, v in given.items()}
-        parts = [_argument(child, f"{name}_{i}", v) for i, v in enumerate(given)]
-        return tuple(parts) if isinstance(given, tuple) else parts
-    return child.argument(name, given)
-
-
-def _called(child: Trace, bound: Bound, arguments: Mapping[str, Any]) -> Any:
-    positional = [v for n, v in arguments.items() if n not in bound.keyword_only]
-    keywords = {n: v for n, v in arguments.items() if n in bound.keyword_only}
-    return bound.function(child.f, *positional, **keywords)
-
-
-def _outside(child: Trace, size: Any) -> Tree:
-    """A size of a function in the caller's words; None for dims, which JAX knows."""
-    if isinstance(size, Dim):
-        return None
-    return replaced(tree_of_number(size), child.bindings)
-
-
-def _is(tree: Tree, size: int) -> bool:
-    from .trees import value_of as number_of
-
-    return bool(number_of(tree) == size)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from blox.shapes.engine import Engine
+from blox.shapes.values import Value as Known
 
 from .trees import Symbol
-
-if TYPE_CHECKING:
-    from .origins import Origins
-    from .trace import Trace
-    from .values import Input
+from .values import Input
 
 
 class Session(Protocol):
@@ -25,8 +22,8 @@ class Session(Protocol):
     @property
     def engine(self) -> Engine: ...
 
-    @property
-    def origins(self) -> Origins: ...
+    def parameter(self, trace: Any) -> Any:
+        """What a Python function gets as its first parameter, for its Trace."""
 
-    def parameter(self, trace: Trace) -> Any:
-        """What a Python function gets as its first parameter."""
+    def sizes(self, node: Any, outputs: Sequence[Known | None]) -> list[Any]:
+        """The sizes of the outputs of a `Written` node, with their expressions."""

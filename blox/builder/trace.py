@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from blox.schema import SpecError
 from blox.schema.diagnostics import Diagnostic, quote
@@ -14,13 +14,11 @@ from blox.schema.expressions import ExpressionError
 from blox.schema.names import is_name
 from blox.schema.parameters import Leaf
 
+from .array_methods import At
+from .session import Session
 from .sizes import Dim, Real, Size, numbered, plain, tree_of_number
 from .trees import Symbol, Tree, replaced, symbols, tree_of, tree_of_size, value_of
-from .values import At, Value
-
-if TYPE_CHECKING:
-    from .function import FunctionBuilder
-    from .session import Session
+from .values import Value
 
 _HERE = str(Path(__file__).parent)
 
@@ -70,7 +68,7 @@ class Trace:
         self.parent, self.node = parent, node
         self.path: str = f"{parent.path}.{node}" if parent is not None else self.name
         self.depth: int = 0 if parent is None else parent.depth + 1
-        self.f: FunctionBuilder = session.parameter(self)
+        self.f: Any = session.parameter(self)
         self.inputs: dict[str, Value] = {}
         self.left_out: set[str] = set()
         """Inputs with the default None that this call left out."""

@@ -9,14 +9,18 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from blox.schema.expressions import parse
 
-if TYPE_CHECKING:
-    from .trace import Trace
-
 Tree: TypeAlias = Any
+
+
+class Scope(Protocol):
+    """The call of a function that a symbol belongs to."""
+
+    bindings: dict[Symbol, Tree]
+    """What each symbol is to the caller: an expression there, or a number."""
 
 
 class Symbol:
@@ -36,7 +40,7 @@ class Symbol:
         self,
         name: str,
         value: Any,
-        trace: Trace | None = None,
+        trace: Scope | None = None,
         at: tuple[str, int] | None = None,
     ) -> None:
         self.name, self.value, self.trace, self.at = name, value, trace, at

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 from blox.schema import SpecError
-from blox.schema.diagnostics import quote
 from blox.shapes.values import Value as Known
 
 from .array_methods import ArrayMethods
-from .sizes import Dim, Real, Size
+from .sizes import Real, Size
 
-if TYPE_CHECKING:
-    from .trace import Trace
+
+class Owner(Protocol):
+    """The function that a value belongs to, while it is written."""
+
+    name: str
+    path: str
+    f: Any
+
 
 Operand: TypeAlias = "Value | int | float | str"
 """A value, a number, or an expression such as `"$head_dim ** -0.5"`."""
@@ -48,7 +53,7 @@ class Value(ArrayMethods):
 
     reference: str
     """What stands in the Graph: `node`, `node.output` or the name of an input."""
-    trace: Trace
+    trace: Owner
     known: Known
     """What the shape engine knows of it."""
     sizes: tuple[Any, ...] | None
@@ -62,6 +67,10 @@ class Value(ArrayMethods):
         sizes = "?" if self.sizes is None else f"[{', '.join(map(str, self.sizes))}]"
         dtype = "?" if self.dtype is None else self.dtype
         return f"Value({self.trace.name}.{self.reference}: {dtype}{sizes})"
+
+    @property
+    def builder(self) -> Any:
+        return self.trace.f
 
     @property
     def shape(self) -> tuple[Any, ...]:
@@ -124,41 +133,6 @@ class Value(ArrayMethods):
         )
 
     __hash__ = object.__hash__
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """What stands between the brackets of `x[...]`."""
-
-    parts: tuple[Any, ...]
-
-    @classmethod
-    def of(cls, value: Value, index: Any) -> At:
-        """An index as Python gives it, checked to be static."""
-        parts = index if isinstance(index, tuple) else (index,)
-        for part in parts:
-            bounds = (
-                (part.start, part.stop, part.step)
-                if isinstance(part, slice)
-                else (part,)
-            )
-            for bound in bounds:
-                if not _is_bound(bound) and not (bound is Ellipsis and part is bound):
-                    value.fault(
-                        "builder-value",
-                        "expected integers, slices, `...` and None between the brackets, "
-                        f"found {quote(bound)}",
-                        "f.take and f.dynamic_slice take computed indices",
-                    )
-        return cls(parts)
-
-
-def _is_bound(value: Any) -> bool:
-    if value is None or isinstance(value, Dim):
-        return True
-    if isinstance(value, str):
-        return value.startswith("$")
-    return hasattr(value, "__index__") and not isinstance(value, (bool, Value))
 
 
 class Values(tuple[Value, ...]):

@@ -30,7 +30,8 @@ IMPORTS = (
     (("blox.schema.dtypes", ("DType",)),),
     (
         ("..parameter_options", ("Axes", "Init")),
-        ("..values", ("At", "Operand", "Value", "Values", "part_names")),
+        ("..array_methods", ("At",)),
+        ("..values", ("Operand", "Value", "Values", "part_names")),
         (".base", ("NodeMethods",)),
     ),
 )

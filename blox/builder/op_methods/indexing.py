@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from ..values import At, Operand, Value
+from ..array_methods import At
+from ..values import Operand, Value
 from .base import NodeMethods
 
 

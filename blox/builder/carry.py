@@ -1,0 +1,60 @@
+"""What a loop carries from step to step, by what its function returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .arguments import Each, Index, Slices
+from .trace import Trace
+from .values import Value
+
+LOOPS = ("repeat", "scan", "while_loop")
+
+
+def carried(
+    trace: Trace, node: str, key: str, flows: Mapping[str, Any], body: Trace
+) -> tuple[list[str], list[str]]:
+    """The inputs that are carried, and the names of the node's outputs.
+
+    An output named as an argument is the next one of that; a bare one that of the first.
+
+    Args:
+        flows: what flows in, by input name.
+        body: a run of the function.
+
+    Raises:
+        SpecError: an input that isn't carried is returned under its own name.
+    """
+    names = list(body.outputs)
+    own = [n for n, v in flows.items() if isinstance(v, (Slices, Each, Index))]
+    if key not in LOOPS:
+        if key == "map":
+            _check_names(trace, node, body, names, list(flows))
+        return [], names
+    first = next(iter(flows), None)
+    if isinstance(body.result, Value) and first is not None and first not in own:
+        names = [first]
+    carry = [n for n in names if n in flows and n not in own]
+    lost = [n for n in names if n not in carry]
+    if key == "while_loop" and lost:
+        trace.fault(
+            node,
+            f"expected {body.name} to return its next arguments by name "
+            f"({', '.join(flows)}), found {lost[0]}",
+        )
+    _check_names(trace, node, body, names, own)
+    return carry, names
+
+
+def _check_names(
+    trace: Trace, node: str, body: Trace, names: list[str], uncarried: list[str]
+) -> None:
+    for name in names:
+        if name in uncarried:
+            trace.fault(
+                f"{node}.{name}",
+                f"expected another name for the output {name} of {body.name}, which is "
+                "an input that isn't carried",
+                'return it as {"y": ...}',
+            )

@@ -1,0 +1,69 @@
+"""Arguments that are another one for each copy, and functions that get the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from .arguments import Bound, Each, Flow
+from .sizes import plain
+from .trace import Trace
+from .values import is_numeric
+
+
+def check_inputs(trace: Trace, node: str, every: Sequence[Bound]) -> None:
+    """Refuses functions of one node whose inputs have other names."""
+    wanted = set(every[-1].flows)
+    for bound in every[:-1]:
+        if set(bound.flows) != wanted:
+            first, other = (", ".join(b.flows) or "none" for b in (every[-1], bound))
+            trace.fault(
+                node,
+                f"expected functions with inputs of the same names, found {other} "
+                f"beside {first}",
+            )
+
+
+def check_lists(
+    trace: Trace, node: str, key: str, bound: Bound, options: dict[str, Any]
+) -> int:
+    """How many copies differ by `bx.each`: 1 where none do.
+
+    A list under `scan` is a slice for each step, which flows.
+    """
+    lists = [(n, v) for n, v in bound.arguments.items() if isinstance(v, Each)]
+    listed = options.get("scan") is False
+    for name, given in lists:
+        where = f"{node}.{name}"
+        if key != "repeat":
+            trace.fault(where, "expected bx.each in a repeat, found it here")
+        if not given.items:
+            trace.fault(where, "expected a value for each copy, found none")
+        if not listed:
+            bound.flows[name] = _scanned(trace, where, given, options["count"])
+            bound.arguments[name] = Flow(name)
+    if not listed or not lists:
+        return 1
+    return math.lcm(*(len(given.items) for _, given in lists))
+
+
+def _scanned(trace: Trace, where: str, given: Each, count: Any) -> Each:
+    """The numbers of a list that one `lax.scan` gets, one for each step."""
+    numbers = [trace.number(where, v) for v in given.items]
+    if not all(is_numeric(n) for n in numbers):
+        trace.fault(
+            where,
+            "expected numbers for copies that one lax.scan runs, found others",
+            "scan=False runs copies that differ one after another",
+        )
+    steps = plain(count)
+    if type(steps) is int:
+        times, rest = divmod(steps, len(numbers))
+        if rest:
+            trace.fault(
+                where,
+                f"expected numbers that go into {steps} copies, found {len(numbers)}",
+            )
+        numbers = numbers * times
+    return Each(tuple(numbers))

@@ -1,0 +1,38 @@
+"""Other values for the attributes of a Graph, to see what sizes follow them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from .trees import Symbol, value_of
+
+Number: TypeAlias = Callable[[Symbol], Any]
+"""What each symbol stands for."""
+_PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)
+
+
+def sampled(values: Mapping[str, int | float]) -> Number:
+    def number(symbol: Symbol) -> Any:
+        if symbol.is_dim:
+            return symbol.value
+        if symbol.trace is None:
+            return values[symbol.name]
+        return value_of(symbol.trace.bindings[symbol], number)
+
+    return number
+
+
+def scaled(attributes: Mapping[str, Symbol], shift: int) -> dict[str, Any]:
+    """Other values of the attributes, of which those divide each other that did."""
+    values = {name: symbol.value for name, symbol in attributes.items()}
+    primes = {n: _PRIMES[(i + shift) % len(_PRIMES)] for i, n in enumerate(values)}
+    found = dict(values)
+    for name, value in values.items():
+        if type(value) is not int or value <= 0:
+            continue
+        for other, divisor in values.items():
+            smaller = type(divisor) is int and 1 < divisor <= value
+            if other == name or (smaller and value % divisor == 0):
+                found[name] *= primes[other]
+    return found
