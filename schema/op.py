@@ -74,7 +74,7 @@ class Op(Strict):
                 changes[name] = [
                     Unknown.named(name) if is_expression(v) else v for v in value
                 ]
-        return self.model_copy(update=changes) if changes else self
+        return self.unchecked_copy(**changes) if changes else self
 
     def lacking(self) -> set[str]:
         """The absent sizes that arrays which the node stores are made of."""
@@ -182,7 +182,7 @@ class Op(Strict):
                 raise type(error)(error.message, name) from None
             if new is not old:
                 changes[name] = new
-        return self.model_copy(update=changes) if changes else self
+        return self.unchecked_copy(**changes) if changes else self
 
 
 class ParamOp(Op):

@@ -107,7 +107,7 @@ class Index(Op):
         if not isinstance(self.at, str):
             return super().resolve(values, partial=partial)
         parts = [list(p) if isinstance(p, tuple) else p for p in index_parts(self.at)]
-        op = self.model_copy(update={"at": parts})
+        op = self.unchecked_copy(at=parts)
         return op.resolve(values, partial=partial)
 
     def problems(self) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from sample_specs import CONTROL, GPT, RELU, TINY, spec
 
 from blox.schema import Function, Graph, Metadata, SpecError
@@ -181,6 +181,41 @@ def test_a_copy_with_changes_is_another_graph() -> None:
     with pytest.raises(TypeError):
         other.attributes["depth"] = 3
     assert graph.program() is program
+
+
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"name": "not a name"}, "name: expected a name"),
+    ({"functions": {"main": 3}}, "main: expected an object"),
+    ({"attributes": {"depth": [1]}}, "attributes.depth: expected a finite number"),
+    ({"more": 1}, "more: expected no such field"),
+    ({"entries": [], "dims": 3}, "entries: expected at least one item"),
+    ({"format": "blox/2"}, "this blox reads 'blox/1'"),
+]
+
+
+@pytest.mark.parametrize(("update", "text"), FAULTS)
+def test_a_copy_is_checked_as_a_new_one(update: dict[str, Any], text: str) -> None:
+    graph = Graph.parse(GPT)
+    for copied in (graph.model_copy, graph.copy):
+        with pytest.raises(SpecError) as caught:
+            copied(update=update)
+        assert any(text in str(d) for d in caught.value.diagnostics)
+
+
+def test_copies_of_parts_are_checked() -> None:
+    block = Graph.parse(GPT).functions["block"]
+    for update in ({"outputs": {}}, {"nodes": {"a": 1}}, {"outputs": {"y": 3}}):
+        for copied in (block.model_copy, block.copy):
+            with pytest.raises(ValidationError):
+                copied(update=update)
+    other = block.model_copy(update={"doc": "Another."})
+    assert (other.doc, other.nodes) == ("Another.", block.nodes)
+
+
+@pytest.mark.parametrize("kind", [Graph, Function, Linear])
+def test_nothing_is_made_without_checks(kind: Any) -> None:
+    with pytest.raises(TypeError, match="expected values to check"):
+        kind.model_construct(name="no name")
 
 
 def test_equal_by_content() -> None:
