@@ -114,20 +114,21 @@ class FunctionWriter:
     # Values that wait
 
     def combine(
-        self, part: str, args: Sequence[Arg], build: Build, lead: int
+        self, part: str, args: Sequence[Arg], build: Build, more: int = 0
     ) -> ast.expr:
-        """`build` over the arguments, folded as far as order and width allow."""
+        """`build` over the arguments, folded as far as order and structure allow;
+        `more` is what stands beside it.
+        """
 
         def over(folded: Mapping[str, ast.expr]) -> ast.expr:
             return build([self._operand(a, folded, part) for a in args])
 
-        operands: list[tuple[str | None, int]] = []
-        for arg in args:
-            if arg.source is not None:
-                local = self.values[arg.source][arg.output]
-                width = len(local.id) if isinstance(local, ast.Name) else 1
-                operands.append((None if arg.kind == "key" else arg.source, width))
-        built, before = self.pending.fold(operands, over, lead)
+        sources = [
+            None if arg.kind == "key" else arg.source
+            for arg in args
+            if arg.source is not None
+        ]
+        built, before = self.pending.fold(sources, over, more)
         self._write(before)
         return built
 
@@ -143,8 +144,8 @@ class FunctionWriter:
         """Lets a value wait for its use, or writes it where there are several."""
         target = self.fresh(step.name)
         self.values[step.name] = [name(target)]
-        waiting = self.pending.push(step.name, target, value)
-        if self.uses.get(step.name, 0) != 1 or not waiting.fits:
+        self.pending.push(step.name, target, value)
+        if self.uses.get(step.name, 0) != 1:
             self.flush()
 
     def flush(self) -> None:
@@ -222,7 +223,7 @@ class FunctionWriter:
                 return ast.Dict([literal(k) for k in outputs], values)
             return tuple_of(values)
 
-        value = self.combine("", list(outputs.values()), build, 11)
+        value = self.combine("", list(outputs.values()), build, int(self.plan.stateful))
         self.flush()
         if self.plan.stateful:
             value = ast.Tuple([value, name("state")])

@@ -59,8 +59,8 @@ def attention(params: Params, x: Array, mask: Array) -> Array:
     q = linear(x, **params["query"]).reshape(x.shape[0], x.shape[1], 12, 32)
     k = linear(x, **params["key"]).reshape(x.shape[0], x.shape[1], 12, 32)
     v = linear(x, **params["value"]).reshape(x.shape[0], x.shape[1], 12, 32)
-    merged = jax.lax.collapse(dot_product_attention(q, k, v, mask), -2, None)
-    return linear(merged, **params["output"])
+    attended = dot_product_attention(q, k, v, mask)
+    return linear(jax.lax.collapse(attended, -2, None), **params["output"])
 
 
 def layer(params: Params, x: Array, mask: Array) -> Array:
@@ -95,8 +95,10 @@ def minilm(
 
 
 def pool(x: Array, present: Array) -> Array:
-    total = jnp.sum(x * jnp.expand_dims(present, axis=-1), axis=-2)
-    return total / jnp.maximum(jnp.sum(present, axis=-1, keepdims=True), 1)
+    weighted = x * jnp.expand_dims(present, axis=-1)
+    return jnp.sum(weighted, axis=-2) / jnp.maximum(
+        jnp.sum(present, axis=-1, keepdims=True), 1
+    )
 
 
 def sentence_embedding(
