@@ -11,6 +11,7 @@ from functools import cache
 import jinja2
 
 from ..schema.graph import Graph
+from ..schema.known import Shapes
 from ..schema.op import ScopeOp
 from ..schema.resolve.program import Program
 from ..schema.write.canonical import digest
@@ -27,12 +28,13 @@ from .plan import Module
 from .printer import render
 
 
-def generate(graph: Graph, read: Reader) -> str:
+def generate(graph: Graph, read: Reader, shapes: Shapes = dict) -> str:
     """The source of a standalone file for `graph`.
 
     Args:
         graph: a Graph; it is checked whole.
         read: gives the text of a module of `blox.ops` by its name.
+        shapes: gives what is known of the model's arrays.
 
     Returns:
         Source that is deterministic, a fixpoint of `ruff format`, and needs jax, numpy
@@ -43,7 +45,7 @@ def generate(graph: Graph, read: Reader) -> str:
     """
     program = graph.program()
     library = Library(read, _taken(graph))
-    module = Module.of(program, library)
+    module = Module.of(program, library, shapes)
     uses = plan_uses(module)
     functions = [
         FunctionWriter(module, plan, uses[title]).write()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..schema.known import Shapes, Table
 from ..schema.names import BUILTINS, GENERATED
 from ..schema.resolve.program import Instance, Program, Step
 from ..schema.resolve.trees import Tree, flatten
@@ -101,13 +102,14 @@ class Module:
     library: Library
     plans: dict[str, Plan]
     carried: Carried
+    shapes: Shapes = dict
     names: Names = field(default_factory=lambda: Names(frozenset()))
     """Those of the file."""
     globals: frozenset[str] = frozenset()
     """What no local of a function may hide."""
 
     @classmethod
-    def of(cls, program: Program, library: Library) -> Module:
+    def of(cls, program: Program, library: Library, shapes: Shapes = dict) -> Module:
         graph = program.graph
         groups: dict[str, list[Instance]] = {}
         for instance in program.live_instances():
@@ -131,7 +133,12 @@ class Module:
             )
             passed = numbers.passed.get(name, ())
             plans[name].python = _python(plans[name], passed, plans)
-        return cls(program, library, plans, Carried(library))
+        return cls(program, library, plans, Carried(library), shapes)
+
+    @cached_property
+    def known(self) -> Table:
+        """What is known of the arrays of the model."""
+        return self.shapes()
 
     def settle(self) -> None:
         """Gives every function its name, once it is known what the file carries over.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from blox import codegen
 from blox.schema import Graph
 from blox.schema.graph import expect_graph
+from blox.schema.known import Table
 
 from .sources import read
 
@@ -14,11 +15,18 @@ def generate(graph: Graph) -> str:
 
     It holds the model's functions as an expert would write them, the ops they use, the
     shapes and initialisers of the parameters, `init_params` and `load_params`. Its
-    functions trace to the same jaxpr as those of `bx.build`. Needs no JAX to write.
+    functions trace to the same jaxpr as those of `bx.build`. What is known of
+    shapes and dtypes of arrays decides what the file needs of its ops.
 
     Raises:
         SpecError: the Graph is not sound. ModelError: the source of a registered op
             can't be carried over.
     """
     expect_graph(graph)
-    return codegen.generate(graph, read)
+
+    def shapes() -> Table:
+        from blox.shapes.table import common_table
+
+        return common_table(graph)
+
+    return codegen.generate(graph, read, shapes)
