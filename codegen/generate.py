@@ -16,7 +16,9 @@ from ..schema.op import ScopeOp
 from ..schema.resolve.program import Program
 from ..schema.write.canonical import digest
 from .allowlist import BASE, GenerationError, check
+from .constants import Constants
 from .control import emitted
+from .emit.attributes import write_attributes
 from .emit.function import FunctionWriter
 from .emit.table import tables
 from .emit.tail import Tail
@@ -44,8 +46,10 @@ def generate(graph: Graph, read: Reader, shapes: Shapes = dict) -> str:
         SpecError: the Graph is not sound.
     """
     program = graph.program()
-    library = Library(read, _taken(graph))
-    module = Module.of(program, library, shapes)
+    constants = Constants.of(graph, _taken(graph))
+    library = Library(read, _taken(graph) | constants.titles)
+    module = Module.of(program, library, constants, shapes)
+    write_attributes(module)
     uses = plan_uses(module)
     functions = [
         FunctionWriter(module, plan, uses[title]).write()
@@ -82,12 +86,14 @@ def _render(
     after: list[list[ast.stmt]] = [[f] for f in tail.after]
     parts: list[Sequence[ast.stmt]] = [*before, tail.tables, *after]
     used = used.union(*(names_in(statement) for part in parts for statement in part))
+    constants = module.constants.statements(used)
     return (
         _environment()
         .get_template("model.py.jinja")
         .render(
             docstring=render([ast.Expr(ast.Constant(_about(module.program)))]),
             imports=_imports(used, allowed),
+            constants=render(constants),
             ops=map(render, before),
             functions=map(render, model),
             tables=render(tail.tables),

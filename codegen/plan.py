@@ -12,6 +12,7 @@ from ..schema.known import Shapes, Table
 from ..schema.names import BUILTINS, GENERATED
 from ..schema.resolve.program import Instance, Program, Step
 from ..schema.resolve.trees import Tree, flatten
+from .constants import Constants
 from .library.sources import Library
 from .library.specialize import Carried
 from .names import Names
@@ -33,6 +34,8 @@ class Plan:
     is_entry: bool
     numbers: frozenset[str]
     """Inputs that some call gives a number."""
+    written: dict[str, ast.expr] = field(default_factory=dict)
+    """How `uniform` attributes stand in the file: as a number, or by constants."""
     needed: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
     """Other names of the functions that its own arguments hide from it."""
@@ -102,6 +105,7 @@ class Module:
     library: Library
     plans: dict[str, Plan]
     carried: Carried
+    constants: Constants
     shapes: Shapes = dict
     names: Names = field(default_factory=lambda: Names(frozenset()))
     """Those of the file."""
@@ -109,7 +113,13 @@ class Module:
     """What no local of a function may hide."""
 
     @classmethod
-    def of(cls, program: Program, library: Library, shapes: Shapes = dict) -> Module:
+    def of(
+        cls,
+        program: Program,
+        library: Library,
+        constants: Constants,
+        shapes: Shapes = dict,
+    ) -> Module:
         graph = program.graph
         groups: dict[str, list[Instance]] = {}
         for instance in program.live_instances():
@@ -133,7 +143,7 @@ class Module:
             )
             passed = numbers.passed.get(name, ())
             plans[name].python = _python(plans[name], passed, plans)
-        return cls(program, library, plans, Carried(library), shapes)
+        return cls(program, library, plans, Carried(library), constants, shapes)
 
     @cached_property
     def known(self) -> Table:
@@ -148,7 +158,8 @@ class Module:
         titles = {plan.title for plan in self.plans.values()}
         arguments = {a for plan in self.plans.values() for a in plan.arguments}
         modules = self.library.names() | BUILTINS | GENERATED
-        names = Names(titles | arguments | modules)
+        constants = self.constants.titles
+        names = Names(titles | arguments | modules | constants)
         self.names = names
         self.carried.settle(names)
         aliases: dict[str, str] = {}
@@ -161,7 +172,7 @@ class Module:
                 if title not in aliases:
                     aliases[title] = names.fresh(title)
                 plan.aliases[title] = aliases[title]
-        self.globals = frozenset(names.taken | titles | modules)
+        self.globals = frozenset(names.taken | titles | modules | constants)
 
     def aliases(self) -> dict[str, str]:
         """Other names of functions, by their own."""

@@ -11,6 +11,7 @@ from ...schema.resolve.program import Arg, Step
 from ..control import control
 from ..names import AMBIGUOUS, Names
 from ..nodes import (
+    Keyword,
     annotated,
     assign,
     call,
@@ -62,6 +63,7 @@ class FunctionWriter:
         for step in self.plan.steps:
             self._step(step)
         self._return()
+        self.plan.needed = _keywords(self.body)
         arguments, keywords, returns = signature(self.plan)
         lead = [
             *docstring(self.plan),
@@ -234,6 +236,16 @@ class FunctionWriter:
             )
             value = name(text)
         self.body.append(ast.Return(value))
+
+
+def _keywords(body: Sequence[ast.stmt]) -> set[str]:
+    """The attributes of a function that its body speaks of."""
+    return {
+        node.id
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, Keyword)
+    }
 
 
 def _uses(steps: Sequence[Step], outputs: Sequence[Arg]) -> dict[str, int]:

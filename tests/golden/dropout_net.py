@@ -21,6 +21,8 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
+DEPTH = 4
+
 
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
     """x @ kernel + bias: (..., in) -> (..., out)."""
@@ -72,7 +74,7 @@ def dropout_net(
             layer_, x, fold_in(scanned_key, i)
         ), None
 
-    scanned, _ = jax.lax.scan(scanned_step, x, (params["scanned"], jnp.arange(4)))
+    scanned, _ = jax.lax.scan(scanned_step, x, (params["scanned"], jnp.arange(DEPTH)))
     unrolled_key = fold_in(rng_, "unrolled")
     unrolled = scanned
     for i, layer_ in enumerate(params["unrolled"]):

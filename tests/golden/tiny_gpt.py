@@ -22,6 +22,8 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
+WIDTH, DEPTH, HEADS = 32, 3, 4
+
 
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
     """x @ kernel + bias: (..., in) -> (..., out)."""
@@ -61,17 +63,14 @@ def attention(
     params: Params, x: Array, k: Array, v: Array, position: Array, mask: Array
 ) -> tuple[Array, Array, Array]:
     q, k_new, v_new = jnp.split(linear(x, **params["qkv"]), 3, axis=-1)
-    q_heads = q.reshape(x.shape[0], x.shape[1], 4, 8)
-    k_heads = k_new.reshape(x.shape[0], x.shape[1], 4, 8)
-    v_heads = v_new.reshape(x.shape[0], x.shape[1], 4, 8)
+    q_heads = q.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
+    k_heads = k_new.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
+    v_heads = v_new.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
     k_all = jax.lax.dynamic_update_slice_in_dim(k, k_heads, position, axis=1)
     v_all = jax.lax.dynamic_update_slice_in_dim(v, v_heads, position, axis=1)
     mixed = dot_product_attention(q_heads, k_all, v_all, mask)
-    return (
-        linear(mixed.reshape(x.shape[0], x.shape[1], 32), **params["proj"]),
-        k_heads,
-        v_heads,
-    )
+    proj = linear(mixed.reshape(x.shape[0], x.shape[1], WIDTH), **params["proj"])
+    return proj, k_heads, v_heads
 
 
 def mlp(params: Params, x: Array) -> Array:
@@ -116,7 +115,8 @@ def step(
 
 def tiny_gpt(params: Params, tokens: Array) -> Array:
     empty = jnp.zeros(
-        (3, tokens.shape[0], tokens.shape[1], 4, 8), params["wte"]["embedding"].dtype
+        (DEPTH, tokens.shape[0], tokens.shape[1], HEADS, WIDTH // HEADS),
+        params["wte"]["embedding"].dtype,
     )
     return step(params, tokens, 0, empty, empty)["logits"]
 
