@@ -49,6 +49,4 @@ def _common(given: list[ast.expr], value: ast.expr) -> ast.expr:
 
 def _is_fixed(node: ast.expr) -> bool:
     """True of an expression that speaks of nothing but constants."""
-    return all(
-        isinstance(n, Known) for n in ast.walk(node) if isinstance(n, ast.Name)
-    )
+    return all(isinstance(n, Known) for n in ast.walk(node) if isinstance(n, ast.Name))

@@ -58,14 +58,17 @@ def embed(ids: Array, embedding: Array) -> Array:
 
 
 def attention(params: Params, x: Array, mask: Array) -> Array:
-    query = linear(x, **params["query"])
-    q = query.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
-    key = linear(x, **params["key"])
-    k = key.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
-    value = linear(x, **params["value"])
-    v = value.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
-    merged = jax.lax.collapse(dot_product_attention(q, k, v, mask), -2, None)
-    return linear(merged, **params["output"])
+    q = linear(x, **params["query"]).reshape(
+        x.shape[0], x.shape[1], HEADS, WIDTH // HEADS
+    )
+    k = linear(x, **params["key"]).reshape(
+        x.shape[0], x.shape[1], HEADS, WIDTH // HEADS
+    )
+    v = linear(x, **params["value"]).reshape(
+        x.shape[0], x.shape[1], HEADS, WIDTH // HEADS
+    )
+    attended = dot_product_attention(q, k, v, mask)
+    return linear(jax.lax.collapse(attended, -2, None), **params["output"])
 
 
 def layer(params: Params, x: Array, mask: Array) -> Array:
@@ -100,8 +103,10 @@ def minilm(
 
 
 def pool(x: Array, present: Array) -> Array:
-    total = jnp.sum(x * jnp.expand_dims(present, axis=-1), axis=-2)
-    return total / jnp.maximum(jnp.sum(present, axis=-1, keepdims=True), 1)
+    weighted = x * jnp.expand_dims(present, axis=-1)
+    return jnp.sum(weighted, axis=-2) / jnp.maximum(
+        jnp.sum(present, axis=-1, keepdims=True), 1
+    )
 
 
 def sentence_embedding(

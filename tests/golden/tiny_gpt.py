@@ -69,8 +69,11 @@ def attention(
     k_all = jax.lax.dynamic_update_slice_in_dim(k, k_heads, position, axis=1)
     v_all = jax.lax.dynamic_update_slice_in_dim(v, v_heads, position, axis=1)
     mixed = dot_product_attention(q_heads, k_all, v_all, mask)
-    proj = linear(mixed.reshape(x.shape[0], x.shape[1], WIDTH), **params["proj"])
-    return proj, k_heads, v_heads
+    return (
+        linear(mixed.reshape(x.shape[0], x.shape[1], WIDTH), **params["proj"]),
+        k_heads,
+        v_heads,
+    )
 
 
 def mlp(params: Params, x: Array) -> Array:
