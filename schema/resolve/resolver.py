@@ -20,6 +20,7 @@ from .names import call_order, check_attributes, check_names
 from .parameters import check_leaves
 from .program import Instance, Program
 from .references import Binder, BoundFunction
+from .satisfiable import check_satisfiable
 from .specialize import Instances, TooLarge
 from .trees import Tree, TreeConflict, join
 
@@ -90,6 +91,7 @@ class Resolver:
             self._check_expressions(name)
         if not order or not report.ok:
             return None, report
+        check_satisfiable(graph, self.dims, report)
         instances = Instances(graph, self.bound, self.dims, report)
         entries: dict[str, Instance] = {}
         tree: Tree = {}
