@@ -109,6 +109,8 @@ class Module:
     shapes: Shapes = dict
     names: Names = field(default_factory=lambda: Names(frozenset()))
     """Those of the file."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What `emit.onward` knows of the functions that are written, by name."""
     globals: frozenset[str] = frozenset()
     """What no local of a function may hide."""
 

@@ -33,6 +33,11 @@ class Op(Strict):
     STATEFUL: ClassVar[bool] = False
     """True where the function returns (output, state)."""
 
+    CONTINUES: ClassVar[tuple[str, ...]] = ("x",)
+    """The operands that go on in what it gives: generated code has `x = relu(x)`, and
+    another name for what is something else, such as `x > 0`."""
+    REJOINS: ClassVar[bool] = False
+    """True where an operand goes on though others read it too, as in `x + f(x)`."""
     SYMBOLIC: ClassVar[bool] = True
     """False where JAX takes sizes that dims decide without a look at them."""
 

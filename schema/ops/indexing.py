@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -175,6 +175,8 @@ class DynamicUpdateSlice(Op):
     of update are those of x. `start` and `axis` have one item for each axis; a start is
     moved so that the update lies within x.
     """
+
+    REJOINS: ClassVar[bool] = True
 
     op: Literal["dynamic_update_slice"] = "dynamic_update_slice"
     x: Tensor

@@ -72,11 +72,11 @@ def attention(params: Params, x: Array, mask: Array) -> Array:
 
 
 def layer(params: Params, x: Array, mask: Array) -> Array:
-    attended = x + attention(params["attention"], x, mask)
-    attention_norm = layer_norm(attended, **params["attention_norm"], eps=1e-12)
-    act = jax.nn.gelu(linear(attention_norm, **params["up"]), approximate=False)
-    mapped = attention_norm + linear(act, **params["down"])
-    return layer_norm(mapped, **params["output_norm"], eps=1e-12)
+    x = x + attention(params["attention"], x, mask)
+    x = layer_norm(x, **params["attention_norm"], eps=1e-12)
+    act = jax.nn.gelu(linear(x, **params["up"]), approximate=False)
+    x = x + linear(act, **params["down"])
+    return layer_norm(x, **params["output_norm"], eps=1e-12)
 
 
 def minilm(
@@ -92,19 +92,19 @@ def minilm(
     mask = default(attention_mask, jnp.ones_like(input_ids))[..., None, None, :] != 0
     types = default(token_type_ids, jnp.zeros_like(input_ids))
     positions = default(position_ids, jnp.arange(input_ids.shape[1], dtype=jnp.int32))
-    typed = embed(input_ids, **params["word"]) + embed(types, **params["token_type"])
-    placed = typed + embed(positions, **params["position"])
-    norm = layer_norm(placed, **params["norm"], eps=1e-12)
-    encoder, _ = jax.lax.scan(
-        lambda x, layer_: (layer(layer_, x, mask), None), norm, params["encoder"]
+    x = embed(input_ids, **params["word"]) + embed(types, **params["token_type"])
+    x = x + embed(positions, **params["position"])
+    x = layer_norm(x, **params["norm"], eps=1e-12)
+    x, _ = jax.lax.scan(
+        lambda x, layer_: (layer(layer_, x, mask), None), x, params["encoder"]
     )
-    pooled = jnp.tanh(linear(encoder[:, 0], **params["pooler"]))
-    return {"last_hidden_state": encoder, "pooler_output": pooled}
+    pooler_output = jnp.tanh(linear(x[:, 0], **params["pooler"]))
+    return {"last_hidden_state": x, "pooler_output": pooler_output}
 
 
 def pool(x: Array, present: Array) -> Array:
-    weighted = x * jnp.expand_dims(present, axis=-1)
-    return jnp.sum(weighted, axis=-2) / jnp.maximum(
+    x = x * jnp.expand_dims(present, axis=-1)
+    return jnp.sum(x, axis=-2) / jnp.maximum(
         jnp.sum(present, axis=-1, keepdims=True), 1
     )
 
@@ -117,10 +117,10 @@ def sentence_embedding(
 ) -> Array:
     """Token ids to one vector per text."""
     present = default(attention_mask, jnp.ones_like(input_ids))
-    model = minilm(params, input_ids, present, token_type_ids)["last_hidden_state"]
-    pooled = pool(model, present)
-    length = jnp.linalg.vector_norm(pooled, axis=-1, keepdims=True, ord=2)
-    return pooled / jnp.maximum(length, 1e-12)
+    x = minilm(params, input_ids, present, token_type_ids)["last_hidden_state"]
+    x = pool(x, present)
+    length = jnp.linalg.vector_norm(x, axis=-1, keepdims=True, ord=2)
+    return x / jnp.maximum(length, 1e-12)
 
 
 # The shape of each array, where it lies in params.
