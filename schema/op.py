@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from .callee import Callee
-from .expressions import BoundError, ExpressionError, evaluate
+from .expressions import BoundError, ExpressionError, evaluate, names
 from .fields import (
     ParamPath,
     is_expression,
@@ -19,6 +19,7 @@ from .parameters import Leaf
 from .problems import Problem
 from .sizes import Unknown
 from .strict import Strict
+from .undecided import kind_of
 
 
 class Op(Strict):
@@ -165,7 +166,8 @@ class Op(Strict):
     def resolve(self, values: Mapping[str, Any], *, partial: bool = False) -> Op:
         """The op with its expressions replaced by their values.
 
-        With `partial`, expressions over names that `values` lacks (dims) stay.
+        With `partial`, expressions over names that `values` lacks (dims) stay, once it
+        is known that some sizes give them a value.
 
         Raises:
             ExpressionError: naming the field.
@@ -240,11 +242,9 @@ def _expressions(value: Any) -> Iterator[str]:
 def _resolved(old: Any, values: Mapping[str, Any], kind: Any, partial: bool) -> Any:
     match old:
         case str() if is_expression(old):
-            if partial:
-                from .expressions import names
-
-                if any(n not in values for n in names(old)):
-                    return old
+            if partial and any(n not in values for n in names(old)):
+                kind_of(old, values)
+                return old
             return evaluate(old, values, kind)
         case list():
             new = [_resolved(v, values, kind, partial) for v in old]

@@ -5,12 +5,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Literal
 
-from ...schema.expressions import evaluate, names, parse
+from ...schema.expressions import evaluate, names, operands, parse
 from ...schema.fields import is_expression
+from ...schema.undecided import tree_kind
 from ..nodes import Keyword, call, literal, name, names_in, subscript
 from ..plan import Plan
+
+Extreme = Callable[[ast.expr, str, list[ast.expr]], ast.expr]
+"""What min or max is written as: of its tree, its name, and its parts in Python."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,15 @@ class Numbers:
 
     def expression(self, tree: ast.expr) -> ast.expr:
         """An expression of the spec in Python."""
-        return spelled(tree, self._name)
+        return spelled(tree, self._name, self._extreme)
+
+    def _extreme(self, tree: ast.expr, which: str, parts: list[ast.expr]) -> ast.expr:
+        """min or max; of sizes by JAX's own function, which knows symbolic ones too."""
+        first = self.plan.first
+        sizes = any(n in first.dims for n in names_in(tree))
+        if not sizes or tree_kind(tree, first.values) == "float":
+            return call(which, parts)
+        return reduce(lambda a, b: call(f"{which}_dim", [a, b]), parts)
 
     def _name(self, text: str) -> ast.expr:
         if text in self.plan.written:
@@ -44,22 +57,18 @@ class Numbers:
         return subscript(ast.Attribute(name(source), "shape"), axis)
 
 
-def spelled(tree: ast.expr, name: Callable[[str], ast.expr]) -> ast.expr:
-    """An expression of the spec in Python, given what its names stand for."""
+def spelled(
+    tree: ast.expr, name: Callable[[str], ast.expr], extreme: Extreme
+) -> ast.expr:
+    """An expression of the spec in Python, given what its names, min and max stand for."""
+    parts = [spelled(part, name, extreme) for part in operands(tree)]
     match tree:
         case ast.Name(id=text):
             return name(text)
-        case ast.BinOp(left=left, op=ast.Pow(), right=right):
-            base, power = spelled(left, name), spelled(right, name)
-            if not isinstance(power, ast.UnaryOp) and not _is_float(power):
-                base = call("float", [base])  # as it is in the spec
-            return ast.BinOp(base, ast.Pow(), power)
-        case ast.BinOp(left=left, op=op, right=right):
-            return ast.BinOp(spelled(left, name), op, spelled(right, name))
-        case ast.UnaryOp(op=op, operand=operand):
-            return ast.UnaryOp(op, spelled(operand, name))
+        case ast.BinOp(op=op):
+            return ast.BinOp(parts[0], op, parts[1])
+        case ast.UnaryOp(op=op):
+            return ast.UnaryOp(op, parts[0])
+        case ast.Call(func=ast.Name(id=text)):
+            return extreme(tree, text, parts)
     return tree
-
-
-def _is_float(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, float)

@@ -20,7 +20,7 @@ Part: TypeAlias = "int | str | tuple[Bound, Bound, Bound] | None"
 """An integer, an expression, `...`, None, or the three bounds of a slice."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
-_AT = r"^[A-Za-z0-9_ .+\-*/()$:,]+$"
+_AT = r"^[A-Za-z0-9_ .+\-*/%()$:,]+$"
 
 
 def index_parts(text: str) -> tuple[Part, ...]:
@@ -31,10 +31,21 @@ def index_parts(text: str) -> tuple[Part, ...]:
     """
     if len(text) > 256:
         raise ExpressionError("expected an index of at most 256 characters")
-    parts = tuple(_part(part.strip()) for part in text.split(","))
+    parts = tuple(_part(part.strip()) for part in _divided(text))
     if parts.count("...") > 1:
         raise ExpressionError("expected `...` once, found it twice")
     return parts
+
+
+def _divided(text: str) -> Iterator[str]:
+    """What stands between the commas, but for those in parentheses: `$min(n, 8)`."""
+    start = depth = 0
+    for at, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth <= 0:
+            yield text[start:at]
+            start = at + 1
+    yield text[start:]
 
 
 def _part(text: str) -> Part:
@@ -97,8 +108,8 @@ class Index(Op):
 
     def expressions(self) -> Iterator[tuple[str, str]]:
         yield from super().expressions()
-        for part in index_parts(self.at) if isinstance(self.at, str) else ():
-            for bound in part if isinstance(part, tuple) else (part,):
+        for part in index_parts(self.at) if isinstance(self.at, str) else self.at:
+            for bound in part if isinstance(part, (tuple, list)) else (part,):
                 if isinstance(bound, str) and bound != "...":
                     yield "at", bound
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..content import Bounds, Content, split_constraint
 from ..diagnostics import Report, quote
-from ..expressions import INT64, evaluate, names, parse
+from ..expressions import EXTREMES, INT64, evaluate, names, parse
 from ..fields import is_expression
 
 Interval = tuple[Any, Any]
@@ -189,6 +189,12 @@ def interval(tree: ast.expr, known: Mapping[str, Interval]) -> Interval:
             # Each operation is monotonic in each operand.
             corners = [_CORNERS[type(op)](x, y) for x in a for y in b]
             return max(min(corners), ANY[0]), min(max(corners), ANY[1])
+        case ast.BinOp(op=ast.Mod(), right=right):
+            low, high = interval(right, known)
+            return (0, high) if low > 0 else ANY
+        case ast.Call(func=ast.Name(id=name), args=args):
+            lows, highs = zip(*(interval(arg, known) for arg in args), strict=True)
+            return EXTREMES[name](*lows), EXTREMES[name](*highs)
     return ANY
 
 

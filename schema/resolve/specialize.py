@@ -31,6 +31,7 @@ from ..limits import (
 from ..op import ScopeOp
 from ..parameters import Leaf
 from ..problems import Problem
+from ..undecided import kind_of
 from .call_trees import call_tree, ran, traced
 from .dims import check_shapes
 from .liveness import mark_live, mark_merges
@@ -291,6 +292,9 @@ def _with_values(arg: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _number(value: Any, values: Mapping[str, Any]) -> Any:
-    if is_expression(value) and all(n in values for n in names(value)):
+    if not is_expression(value):
+        return value
+    if all(n in values for n in names(value)):
         return evaluate(value, values, "float")
+    kind_of(value, values)
     return value
