@@ -113,7 +113,7 @@ def test_the_loader_and_the_file_are_one_program(source: str) -> None:
 def test_the_file_is_one_that_people_would_write(source: str, tmp_path: Path) -> None:
     assert_tidy({"expressions": source}, tmp_path)
     assert_typed({"expressions": source}, tmp_path)
-    assert "min_dim(x.shape[1], 7)" in source
+    assert "min_dim(x.shape[1], LIMIT)" in source
     assert "max_dim(max_dim(k % 3, 1), x.shape[-1])" in source
     assert "-x.shape[0] % 4" in source
     assert "min(x.shape[1] / 2, 1.5)" in source

@@ -43,6 +43,9 @@ IMPOSSIBLE: list[tuple[list[str], dict[str, Any], str]] = [
     (["a - 1 > b", "b > a"], {}, "constraints.1"),
     (["a == b", "b == c", "c == n", "a > n"], {}, "constraints.1"),
     (["a == n + 1"], {"a": {"multiple_of": 2, "max": 8}}, "constraints.0"),
+    (["min(a, b) > n"], {"a": {"max": 6}}, "constraints.0"),
+    (["max(a, b, 3) < c"], {"c": {"max": 3}}, "constraints.0"),
+    (["a % 4 == 5"], {}, "constraints.0"),
     (["a <= b * 2", "b <= 3", "a >= 7"], {}, "constraints.0"),
 ]
 
@@ -101,7 +104,8 @@ def test_nothing_that_is_possible_is_refused() -> None:
     draw = random.Random(0)
     terms = ("a", "b", "c", "n", "3", "a + 1", "b - 2", "2 * c", "a * b", "c // 2",
              "n // b", "a / 2", "-a + 4", "r * b", "(a - b) * (c - 3)", "b ** 2",
-             "7 // (a - 2)")  # fmt: skip
+             "7 // (a - 2)", "min(a, b)", "max(c, 3, a - b)", "a % 3", "7 % (b - 2)",
+             "-c % b")  # fmt: skip
     refused = 0
     for _ in range(600):
         dims: dict[str, Any] = {}
