@@ -38,6 +38,8 @@ BASE = Allowed(
         "jax": "import jax",
         "jnp": "import jax.numpy as jnp",
         "Array": "from jax import Array",
+        "max_dim": "from jax.core import max_dim",
+        "min_dim": "from jax.core import min_dim",
     },
     paths=frozenset(
         {
@@ -53,7 +55,7 @@ BASE = Allowed(
     ),
     builtins=frozenset(
         """
-        ValueError bool dict float int range str tuple
+        ValueError bool dict float int max min range str tuple
         """.split()  # noqa: SIM905
     ),
 )

@@ -11,11 +11,14 @@ from functools import cache
 import jinja2
 
 from ..schema.graph import Graph
+from ..schema.known import Shapes
 from ..schema.op import ScopeOp
 from ..schema.resolve.program import Program
 from ..schema.write.canonical import digest
 from .allowlist import BASE, GenerationError, check
+from .constants import Constants
 from .control import emitted
+from .emit.attributes import write_attributes
 from .emit.function import FunctionWriter
 from .emit.table import tables
 from .emit.tail import Tail
@@ -27,12 +30,13 @@ from .plan import Module
 from .printer import render
 
 
-def generate(graph: Graph, read: Reader) -> str:
+def generate(graph: Graph, read: Reader, shapes: Shapes = dict) -> str:
     """The source of a standalone file for `graph`.
 
     Args:
         graph: a Graph; it is checked whole.
         read: gives the text of a module of `blox.ops` by its name.
+        shapes: gives what is known of the model's arrays.
 
     Returns:
         Source that is deterministic, a fixpoint of `ruff format`, and needs jax, numpy
@@ -42,8 +46,10 @@ def generate(graph: Graph, read: Reader) -> str:
         SpecError: the Graph is not sound.
     """
     program = graph.program()
-    library = Library(read, _taken(graph))
-    module = Module.of(program, library)
+    constants = Constants.of(graph, _taken(graph))
+    library = Library(read, _taken(graph) | constants.titles)
+    module = Module.of(program, library, constants, shapes)
+    write_attributes(module)
     uses = plan_uses(module)
     functions = [
         FunctionWriter(module, plan, uses[title]).write()
@@ -80,12 +86,14 @@ def _render(
     after: list[list[ast.stmt]] = [[f] for f in tail.after]
     parts: list[Sequence[ast.stmt]] = [*before, tail.tables, *after]
     used = used.union(*(names_in(statement) for part in parts for statement in part))
+    constants = module.constants.statements(used)
     return (
         _environment()
         .get_template("model.py.jinja")
         .render(
             docstring=render([ast.Expr(ast.Constant(_about(module.program)))]),
             imports=_imports(used, allowed),
+            constants=render(constants),
             ops=map(render, before),
             functions=map(render, model),
             tables=render(tail.tables),

@@ -13,6 +13,22 @@ from ..schema.syntax import parsed_expression
 Statement = TypeVar("Statement", bound=ast.stmt)
 
 
+class Known(ast.Name):
+    """A constant of the file: written by its name, it decides like its number."""
+
+    number: int | float
+
+
+def known(text: str, number: int | float) -> Known:
+    node = Known(text)
+    node.number = number
+    return node
+
+
+class Keyword(ast.Name):
+    """An attribute of a function, which is an argument of it."""
+
+
 def name(text: str) -> ast.Name:
     return ast.Name(text)
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ..schema.known import Shapes, Table
 from ..schema.names import BUILTINS, GENERATED
 from ..schema.resolve.program import Instance, Program, Step
 from ..schema.resolve.trees import Tree, flatten
+from .constants import Constants
 from .library.sources import Library
 from .library.specialize import Carried
 from .names import Names
@@ -32,6 +34,8 @@ class Plan:
     is_entry: bool
     numbers: frozenset[str]
     """Inputs that some call gives a number."""
+    written: dict[str, ast.expr] = field(default_factory=dict)
+    """How `uniform` attributes stand in the file: as a number, or by constants."""
     needed: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
     """Other names of the functions that its own arguments hide from it."""
@@ -101,13 +105,23 @@ class Module:
     library: Library
     plans: dict[str, Plan]
     carried: Carried
+    constants: Constants
+    shapes: Shapes = dict
     names: Names = field(default_factory=lambda: Names(frozenset()))
     """Those of the file."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What `emit.onward` knows of the functions that are written, by name."""
     globals: frozenset[str] = frozenset()
     """What no local of a function may hide."""
 
     @classmethod
-    def of(cls, program: Program, library: Library) -> Module:
+    def of(
+        cls,
+        program: Program,
+        library: Library,
+        constants: Constants,
+        shapes: Shapes = dict,
+    ) -> Module:
         graph = program.graph
         groups: dict[str, list[Instance]] = {}
         for instance in program.live_instances():
@@ -131,7 +145,12 @@ class Module:
             )
             passed = numbers.passed.get(name, ())
             plans[name].python = _python(plans[name], passed, plans)
-        return cls(program, library, plans, Carried(library))
+        return cls(program, library, plans, Carried(library), constants, shapes)
+
+    @cached_property
+    def known(self) -> Table:
+        """What is known of the arrays of the model."""
+        return self.shapes()
 
     def settle(self) -> None:
         """Gives every function its name, once it is known what the file carries over.
@@ -141,7 +160,8 @@ class Module:
         titles = {plan.title for plan in self.plans.values()}
         arguments = {a for plan in self.plans.values() for a in plan.arguments}
         modules = self.library.names() | BUILTINS | GENERATED
-        names = Names(titles | arguments | modules)
+        constants = self.constants.titles
+        names = Names(titles | arguments | modules | constants)
         self.names = names
         self.carried.settle(names)
         aliases: dict[str, str] = {}
@@ -154,7 +174,7 @@ class Module:
                 if title not in aliases:
                     aliases[title] = names.fresh(title)
                 plan.aliases[title] = aliases[title]
-        self.globals = frozenset(names.taken | titles | modules)
+        self.globals = frozenset(names.taken | titles | modules | constants)
 
     def aliases(self) -> dict[str, str]:
         """Other names of functions, by their own."""

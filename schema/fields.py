@@ -16,7 +16,7 @@ from .names import NAME, PATH
 MAX_PATH = 32
 """Names in the path that a node gives its parameters."""
 REFERENCE = re.compile(rf"{NAME}(?:\.{NAME})?")
-EXPRESSION = r"^\$[A-Za-z0-9_ .+\-*/()]+$"
+EXPRESSION = r"^\$[A-Za-z0-9_ .,+\-*/%()]+$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ else:
 other nodes at the same path, or what flows in, decide it."""
 Count = Annotated[Int, Minimum(0)]
 Float = Annotated[float | str, PlainValidator(_float), _schema("number", EXPRESSION)]
-"""A number, or an expression that may use `/` and `**`."""
+"""A number, or an expression that may use `/`."""
 Scalar = Annotated[
     int | float | str, PlainValidator(_scalar), _schema("number", EXPRESSION)
 ]

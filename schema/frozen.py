@@ -1,4 +1,4 @@
-"""Lists and dicts that can't be changed, of which a validated Graph consists.
+"""Lists and dicts that can't be changed, of which a Graph and its Program consist.
 
 They read, compare, pickle and validate as the plain ones that they are made of, and are
 hashable where their items are.
@@ -6,6 +6,8 @@ hashable where their items are.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cache
 from typing import Any, NoReturn, Self
 
 
@@ -60,6 +62,23 @@ class FrozenDict(dict[Any, Any]):
         return frozen, (dict(self),)
 
 
+class Sealable:
+    """An object that is put together step by step, and can't be changed from then on."""
+
+    __slots__ = ()
+
+    def seal(self) -> None:
+        """Refuses to set or delete fields from now on."""
+        self.__class__ = _sealed(type(self))  # type: ignore[arg-type]
+
+
+@cache
+def _sealed(kind: type[Any]) -> type[Any]:
+    """`kind` without a way to set fields: checking a flag at each would cost more."""
+    closed = {"__slots__": (), "__setattr__": refuse, "__delattr__": refuse}
+    return type(kind.__name__, (kind,), {"__module__": kind.__module__, **closed})
+
+
 def freeze(values: dict[str, Any]) -> None:
     """Freezes the values of a dict, in place."""
     for name, value in values.items():
@@ -86,20 +105,28 @@ def frozen(value: Any) -> Any:
     if kind is list:
         return _list(value) if value else _NO_LIST
     if kind is dict:
-        return _dict(value) if value else _NO_DICT
+        return _dict(value) if value else EMPTY
     return value
 
 
 def _list(value: list[Any]) -> FrozenList:
     made: FrozenList = FrozenList.__new__(FrozenList)
-    list.extend(made, map(frozen, value))
+    list.extend(made, map(frozen, value) if _nested(value) else value)
     return made
 
 
 def _dict(value: dict[Any, Any]) -> FrozenDict:
     made: FrozenDict = FrozenDict.__new__(FrozenDict)
-    dict.update(made, {name: frozen(part) for name, part in value.items()})
+    if _nested(value.values()):
+        value = {name: frozen(part) for name, part in value.items()}
+    dict.update(made, value)
     return made
 
 
-_NO_LIST, _NO_DICT = _list([]), _dict({})
+def _nested(parts: Iterable[Any]) -> bool:
+    """True where a part has to be frozen too."""
+    return not _PLAIN.isdisjoint(map(type, parts))
+
+
+_PLAIN = {list, dict}
+_NO_LIST, EMPTY = _list([]), _dict({})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -39,6 +39,18 @@ class Graph(Content):
         if wrong:
             raise SpecError(wrong)
         return graph
+
+    def model_copy(
+        self, *, update: Mapping[str, Any] | None = None, deep: bool = False
+    ) -> Graph:
+        """The same model with other fields, checked as by `parse`.
+
+        Raises:
+            SpecError: every faulty field in one error.
+        """
+        if not update:
+            return super().model_copy(deep=deep)
+        return Graph.parse({**dict(self), **update})
 
     def replace_attributes(self, **values: int | float) -> Graph:
         """The same model with other hyper-parameters: `replace_attributes(depth=2)`.

@@ -46,7 +46,7 @@ GENERATED = frozenset(
     jax jnp np lax math zlib numpy safetensors typing pathlib Any Array Callable Path
     Literal Sequence
     Params State annotations partial reduce json load_file safe_open init_params
-    load_params merge
+    load_params merge max_dim min_dim
     fold_in params state train dtype self blox nest listed kept SHAPES STACKED INIT
     DTYPES ARRAYS
     """.split()  # noqa: SIM905

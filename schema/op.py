@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from .callee import Callee
-from .expressions import BoundError, ExpressionError, evaluate
+from .expressions import BoundError, ExpressionError, evaluate, names
 from .fields import (
     ParamPath,
     is_expression,
@@ -19,6 +19,7 @@ from .parameters import Leaf
 from .problems import Problem
 from .sizes import Unknown
 from .strict import Strict
+from .undecided import kind_of
 
 
 class Op(Strict):
@@ -33,6 +34,11 @@ class Op(Strict):
     STATEFUL: ClassVar[bool] = False
     """True where the function returns (output, state)."""
 
+    CONTINUES: ClassVar[tuple[str, ...]] = ("x",)
+    """The operands that go on in what it gives: generated code has `x = relu(x)`, and
+    another name for what is something else, such as `x > 0`."""
+    REJOINS: ClassVar[bool] = False
+    """True where an operand goes on though others read it too, as in `x + f(x)`."""
     SYMBOLIC: ClassVar[bool] = True
     """False where JAX takes sizes that dims decide without a look at them."""
 
@@ -74,7 +80,7 @@ class Op(Strict):
                 changes[name] = [
                     Unknown.named(name) if is_expression(v) else v for v in value
                 ]
-        return self.model_copy(update=changes) if changes else self
+        return self.unchecked_copy(**changes) if changes else self
 
     def lacking(self) -> set[str]:
         """The absent sizes that arrays which the node stores are made of."""
@@ -160,7 +166,8 @@ class Op(Strict):
     def resolve(self, values: Mapping[str, Any], *, partial: bool = False) -> Op:
         """The op with its expressions replaced by their values.
 
-        With `partial`, expressions over names that `values` lacks (dims) stay.
+        With `partial`, expressions over names that `values` lacks (dims) stay, once it
+        is known that some sizes give them a value.
 
         Raises:
             ExpressionError: naming the field.
@@ -182,7 +189,7 @@ class Op(Strict):
                 raise type(error)(error.message, name) from None
             if new is not old:
                 changes[name] = new
-        return self.model_copy(update=changes) if changes else self
+        return self.unchecked_copy(**changes) if changes else self
 
 
 class ParamOp(Op):
@@ -235,11 +242,9 @@ def _expressions(value: Any) -> Iterator[str]:
 def _resolved(old: Any, values: Mapping[str, Any], kind: Any, partial: bool) -> Any:
     match old:
         case str() if is_expression(old):
-            if partial:
-                from .expressions import names
-
-                if any(n not in values for n in names(old)):
-                    return old
+            if partial and any(n not in values for n in names(old)):
+                kind_of(old, values)
+                return old
             return evaluate(old, values, kind)
         case list():
             new = [_resolved(v, values, kind, partial) for v in old]

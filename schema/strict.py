@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -36,10 +36,30 @@ class Strict(BaseModel):
     def model_copy(
         self, *, update: Mapping[str, Any] | None = None, deep: bool = False
     ) -> Self:
-        """The same part with other values, which are not validated."""
-        copied = super().model_copy(update=update, deep=deep)
+        """The same part with other values, which are checked as in a new one."""
+        if not update:
+            return super().model_copy(deep=deep)
+        return type(self).model_validate({**dict(self), **update})
+
+    def unchecked_copy(self, **update: Any) -> Self:
+        """The same part with other values that the caller vouches for."""
+        copied = super().model_copy(update=update)
         freeze(vars(copied))
         return copied
+
+    def copy(self, **options: Any) -> Self:
+        """`model_copy` by its older name, which in Pydantic goes around all checks."""
+        return self.model_copy(**options)
+
+    @classmethod
+    def unchecked(cls, **values: Any) -> Self:
+        """A part of values that the caller vouches for."""
+        return super().model_construct(**values)
+
+    @classmethod
+    def model_construct(cls, *_: Any, **__: Any) -> NoReturn:  # type: ignore[override]
+        """Refused, as it checks nothing."""
+        raise TypeError(f"expected values to check: {cls.__name__}(...) does")
 
     def __init__(self, **data: Any) -> None:
         if vars(self):  # it was made before: this would change it

@@ -111,6 +111,25 @@ def _sizes() -> Iterator[tuple[str, Data]]:
     halves = "//2" * 80
     node = {"op": "zeros", "shape": [f"$seq{halves}"], "dtype": "float"}
     yield "divided and divided", spec({"n": node}, inputs=seq)
+    rest = "seq"
+    for i in range(2, 6):
+        rest = f"min(({rest}+batch)%(batch+{i}),({rest})*2//{i})"
+        node = {"op": "zeros", "shape": [f"${rest}"], "dtype": "float"}
+        if len(rest) <= 255:
+            yield f"choices {i} deep", spec({"n": node}, inputs=seq)
+    nodes = [
+        {"op": "reshape", "shape": ["$min(batch + 1, batch)", "$seq % (seq + 1)"]},
+        {"op": "reshape", "shape": ["$max(batch, batch - 1)", "$seq % (2 * seq)"]},
+    ]
+    yield "choices of choices", chain(*nodes * 60, inputs=seq)
+    for name, power in (
+        ("power", "$seq ** 1000000000"),
+        ("power of powers", "$((seq ** 60) ** 60) ** 60"),
+        ("power of a sum", "$(seq + batch + 1) ** 60"),
+        ("power of a dim", "$2 ** (seq * 1000000000)"),
+    ):
+        node = {"op": "zeros", "shape": [power], "dtype": "float"}
+        yield name, spec({"n": node}, inputs=seq)
 
 
 def _constraints() -> Iterator[tuple[str, Data]]:

@@ -158,9 +158,11 @@ class Body:
             case 1:
                 texts = ["$width ** -0.5", "$width * 0.5"]
                 texts += ["$width", "$width // 3"] if kind == "v" else []
-                texts += ["$gain / 2", "$gain ** 2", "$-gain * 0.5"] * len(
-                    self.attributes
-                )
+                texts += ["$width % 3", "$max(width, 5) ** 2"] if kind == "v" else []
+                texts += [
+                    *("$gain / 2", "$gain ** 2", "$-gain * 0.5"),
+                    *("$gain % 2", "$min(gain, gain * 2, gain ** 2)"),
+                ] * len(self.attributes)
                 return self.pick(texts)
         return self.value(kind)
 

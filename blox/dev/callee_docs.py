@@ -40,7 +40,7 @@ def _example(cls: type[ScopeOp]) -> ScopeOp:
         if name in cls.fields().minima or info.is_required():
             several = get_origin(info.annotation) is list
             values[name] = [name] * 2 if several else info.alias or name
-    return cls.model_construct(**values)
+    return cls.unchecked(**values)
 
 
 def _place(op: ScopeOp, callee: Callee) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from blox.codegen.library.allowed import imports_of
 from blox.codegen.library.sources import assigned
 from blox.codegen.nodes import names_in
-from blox.io.generate import read
+from blox.io.sources import read
 from blox.ops.agreement import default_faults, disagreements
 from blox.schema.op import Op, ScopeOp
 from blox.schema.registry import definition, families, op_class, op_names

@@ -69,7 +69,7 @@ def save(
         refuse("weights-target", shown(target), wanted)
     expect_graph(graph)
     text = to_json(graph)
-    # A Graph made by `model_copy` was never checked: only what can be read is written.
+    # Only what can be read again is written.
     graph = parse_spec({GRAPH_JSON: text.encode()})
     tensors = check_params(graph, params)
     check_widths(tensors)

@@ -17,7 +17,7 @@ def symbolic(cls: type[Op]) -> Op:
         name = Unknown.named(field)
         values[field] = [Unknown(f"{field}...", name.names)] if several else name
     values |= {field: field for field in fields.dtypes if issubclass(cls, ParamOp)}
-    return cls.model_construct(**values)
+    return cls.unchecked(**values)
 
 
 def sizing(cls: type[Op]) -> set[str]:
@@ -40,7 +40,7 @@ def flags(op: Op) -> dict[str, set[str]]:
     found = {}
     for name in op.fields().attributes:
         if getattr(op, name, None) is True:
-            without = op.model_copy(update={name: False}).parameters()
+            without = op.unchecked_copy(**{name: False}).parameters()
             if missing := op.parameters().keys() - without.keys():
                 found[name] = missing
     return found

@@ -31,7 +31,7 @@ def bounded(op: Op, call: Callable[..., Any]) -> Callable[..., Any]:
             if value is not None
         }
         resolved = {n: given[n] for n in fields.attributes if n in given}
-        problems = op.model_copy(update=resolved).operand_problems(shapes)
+        problems = op.unchecked_copy(**resolved).operand_problems(shapes)
         found = [Diagnostic("attribute", p.field, p.message) for p in problems]
         if found:
             raise ModelError(found)

@@ -13,12 +13,13 @@ import jax.numpy as jnp
 from blox.schema import ModelError
 from blox.schema.content import Input, split_constraint
 from blox.schema.diagnostics import Diagnostic, quote
-from blox.schema.expressions import ExpressionError, evaluate, names
+from blox.schema.expressions import ExpressionError, names
 from blox.schema.fields import is_expression
 from blox.schema.resolve.dims import COMPARISONS
 from blox.schema.resolve.program import Instance, Program
 
 from .context import describe
+from .sizes import evaluate
 
 Sizes = dict[str, Any]
 BOUNDS: dict[str, tuple[str, Callable[[Any, int], Any]]] = {

@@ -7,10 +7,10 @@ from typing import Any
 import jax.numpy as jnp
 
 from blox.ops.keys import fold_in
-from blox.schema.expressions import evaluate
 from blox.schema.fields import is_expression
 from blox.schema.resolve.program import Arg, Step, literal_dtype
 
+from .sizes import evaluate
 from .trees import Context, Env, Getter, Typed, Value
 
 

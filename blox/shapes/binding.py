@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 
 from blox.schema.content import Input
-from blox.schema.expressions import ExpressionError, evaluate
+from blox.schema.expressions import ExpressionError, evaluate, names
 from blox.schema.fields import is_expression
 from blox.schema.resolve.dims import is_dim_name
+from blox.schema.undecided import kind_of
 
 from .faults import Fault
-from .symbolic import Symbols, value_of
+from .symbolic import Symbols, is_symbolic, value_of
 from .values import Value, Values
 
 
@@ -78,10 +79,12 @@ def number_value(number: Any, sizes: Mapping[str, Any], values: Values) -> Value
         parts = [number_value(part, sizes, values).literal for part in number]
         return values.number(tuple(0 if p is None else p for p in parts))
     if is_expression(number):
+        known = {n: sizes[n] for n in names(number) if not is_symbolic(sizes[n])}
         try:
-            number = evaluate(number, sizes, "float")
+            if len(known) < len(names(number)):  # of which only the kind is known
+                example = 0.0 if kind_of(number, known) == "float" else 0
+                return values.as_array(values.number(example))
+            number = evaluate(number, known, "float")
         except ExpressionError:
             return values.lost()
-    if isinstance(number, (int, float)):
-        return values.number(number)
-    return values.array((), jnp.dtype("int32"), True)
+    return values.number(number)

@@ -38,7 +38,8 @@ WORK = 20_000
 WORK_PER_NODE = 40
 _MANY = 20
 """Faults for which more than one choice of sizes is tried."""
-_NARROW = Lane(dtype=jnp.dtype("bfloat16"))
+_PLAIN = Lane()
+NARROW = Lane(dtype=jnp.dtype("bfloat16"))
 
 
 def check_shapes(graph: Graph, report: Report) -> None:
@@ -112,13 +113,21 @@ class Checker:
             for given in declared.variants():
                 self._entry(name, instance, declared, given)
 
-    def infer(self) -> None:
-        """Infers all entries with all inputs at symbolic sizes, and reports nothing."""
+    def infer(self, lane: Lane = _PLAIN, *, every: bool = False) -> None:
+        """Infers all entries with all inputs at symbolic sizes, and reports nothing.
+
+        `every`: also without optional inputs, and with other numbers of leading axes.
+        """
         for name, instance in self.program.entries.items():
             declared = Declared(instance.function.inputs, instance.values)
-            given = list(declared.inputs)
-            sizes = symbolic(declared, given, self.symbols)
-            self._run(name, instance, declared, given, sizes, Lane(), None, {})
+            for given in declared.variants() if every else [list(declared.inputs)]:
+                sizes = symbolic(declared, given, self.symbols)
+                leads = {sizes.leading}
+                if every and sizes.leading:
+                    leads |= {(), (*sizes.leading, self.symbols.axis("outer"))}
+                for leading in leads:
+                    at = replace(sizes, leading=leading)
+                    self._run(name, instance, declared, given, at, lane, None, {})
 
     def _entry(
         self, name: str, instance: Instance, declared: Declared, given: list[str]
@@ -145,7 +154,7 @@ class Checker:
             self._judge(findings, cases if free else None)
         if _carries(instance):
             narrow: dict[Any, _Findings] = {}
-            self._run(name, instance, declared, given, sizes, _NARROW, None, narrow)
+            self._run(name, instance, declared, given, sizes, NARROW, None, narrow)
             for key, findings in narrow.items():
                 fault = findings.symbolic
                 if key not in found and fault is not None and fault.decided:

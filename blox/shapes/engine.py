@@ -7,7 +7,7 @@ beside the node that has it, and inference goes on behind it with what is still 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,7 +119,7 @@ class Engine:
             self._calls[key] = found
         return found
 
-    def all_inferred(self) -> Iterable[Inferred]:
+    def all_inferred(self) -> Collection[Inferred]:
         """Every function that was inferred, once for each of what flowed in."""
         return self._calls.values()
 

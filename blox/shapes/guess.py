@@ -27,7 +27,7 @@ def mended(kind: Kind, given: Given) -> Kind | None:
             changes[field] = value.shape[axis]
     if not changes or not isinstance(kind.leaves, dict):
         return None
-    op = kind.op.model_copy(update=changes)
+    op = kind.op.unchecked_copy(**changes)
     leaves = {n: leaf for n, leaf in op.stored().items() if n in kind.leaves}
     if any(None in leaf.shape for leaf in leaves.values()):
         return None

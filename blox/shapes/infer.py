@@ -21,7 +21,7 @@ from .symbolic import (
     MAX_TERMS,
     MAX_VARIABLES,
     Symbols,
-    complexity,
+    is_dear,
     is_symbolic,
     terms,
     variables,
@@ -129,8 +129,8 @@ class Inference:
         self.spend(10)
         if any(is_symbolic(sizes[n]) for n in kind.names):
             for text in kind.texts:
-                if complexity(text, sizes) > MAX_TERMS:
-                    raise undecided(f"expected at most {MAX_TERMS} terms in a size")
+                if is_dear(text, sizes):
+                    raise undecided("expected few terms and divisions in a size")
         literals: dict[str, Any] = {}
         arrays: dict[str, Any] = {}
         for i, value in enumerate(given):

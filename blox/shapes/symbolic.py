@@ -9,14 +9,17 @@ from typing import Any
 
 from jax import export
 
-from blox.schema.expressions import ExpressionError, evaluate, names, parse
+from blox.runtime.sizes import evaluate
+from blox.schema.expressions import ExpressionError, names, operands, parse
+from blox.schema.expressions import value_of as tree_value
 
 from .declared import Bounds, Relation
 
 _MAX_TEXT = 128
 """Characters of a symbolic size; of longer ones only that they are sizes is known."""
 _MAX_NESTED = 4
-"""Divisions in one size: each doubles what JAX's bounds of it cost."""
+"""Divisions, minima and maxima in one size: each doubles what JAX's bounds of it cost."""
+_MANY = 1 << 30
 MAX_VARIABLES = 12
 """Symbols of one shape: JAX's products of more are dear."""
 MAX_TERMS = 64
@@ -138,7 +141,7 @@ def _related(
         sides = (relation.left, relation.right)
         if count == _MAX_RELATIONS:
             return
-        if any(complexity(side, known) > 8 for side in sides):
+        if any(complexity(side, known) > 8 or is_dear(side, known) for side in sides):
             continue
         try:
             a, b = (evaluate(side, known) for side in sides)
@@ -181,8 +184,11 @@ def variables(size: Any) -> set[str]:
 
 def is_long(text: str) -> bool:
     """True for the text of a size that JAX should not go on with."""
-    divisions = text.count("floordiv(") + text.count("mod(")
-    return len(text) > _MAX_TEXT or divisions > _MAX_NESTED
+    return len(text) > _MAX_TEXT or _divisions(text) > _MAX_NESTED
+
+
+def _divisions(text: str) -> int:
+    return sum(map(text.count, ("floordiv(", "mod(", "min(", "max(")))
 
 
 def terms(size: Any) -> int:
@@ -200,15 +206,36 @@ def complexity(text: str, sizes: Mapping[str, Any]) -> int:
         match tree:
             case ast.Name(id=name):
                 return terms(sizes[name]) if name in sizes else 1
-            case ast.UnaryOp(operand=operand):
-                return count(operand)
             case ast.BinOp(left=left, op=ast.Mult(), right=right):
-                return min(count(left) * count(right), 1 << 30)
-            case ast.BinOp(left=left, right=right):
-                return count(left) + count(right)
-        return 1
+                return min(count(left) * count(right), _MANY)
+            case ast.BinOp(left=left, op=ast.Pow(), right=right):
+                return _power(count(left), right)
+        return sum(map(count, operands(tree))) or 1
+
+    def _power(base: int, exponent: ast.expr) -> int:
+        try:
+            power = tree_value(exponent, sizes, "float")
+        except ExpressionError:
+            return _MANY
+        return min(int(base ** min(max(int(power), 1), 64)), _MANY)
 
     return count(parse(text))
+
+
+def is_dear(text: str, sizes: Mapping[str, Any]) -> bool:
+    """True for an expression that JAX should not be asked for: of many terms, or of many
+    divisions and choices within each other, those in its sizes counted.
+    """
+
+    def nested(tree: ast.expr) -> int:
+        if isinstance(tree, ast.Name):
+            return _divisions(str(sizes.get(tree.id, "")))
+        own = isinstance(tree, ast.Call) or (
+            isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.FloorDiv | ast.Mod)
+        )
+        return own + sum(map(nested, operands(tree)))
+
+    return complexity(text, sizes) > MAX_TERMS or nested(parse(text)) > _MAX_NESTED
 
 
 def value_of(text: str, sizes: Mapping[str, Any], symbols: Symbols | None) -> Any:
@@ -218,7 +245,7 @@ def value_of(text: str, sizes: Mapping[str, Any], symbols: Symbols | None) -> An
         ExpressionError: it has no value.
     """
     used = tuple(sizes.get(name) for name in names(text))
-    many = any(map(is_symbolic, used)) and complexity(text, sizes) > MAX_TERMS
-    if many and symbols is not None:
+    dear = any(map(is_symbolic, used)) and is_dear(text, sizes)
+    if dear and symbols is not None:
         return symbols.opaque(of=(text, tuple(map(str, used))))
     return evaluate(text, sizes)

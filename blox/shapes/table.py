@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 from blox.schema import Graph, Report
-from blox.schema.resolve.program import Instance
+from blox.schema.known import Known, Size, Table
 
-from .check import Checker, tracing
+from .check import NARROW, Checker, tracing
+from .inferred import Inferred
+from .kinds import Lane
 from .symbolic import Symbols, variables
 from .values import Value
-
-Size = int | str | None
-"""A number, an expression of dims as text (`2*seq`), or None where it varies."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What holds of an array in every call of its function: None where it varies."""
-
-    shape: tuple[Size, ...] | None
-    dtype: str | None
-
-    @property
-    def rank(self) -> int | None:
-        return None if self.shape is None else len(self.shape)
-
-
-Table = dict[Instance, dict[str, tuple[Known | None, ...]]]
-"""By instance of the Program, and input or node: its outputs, None for absent ones."""
 
 
 def shape_table(graph: Graph) -> Table:
@@ -44,25 +27,73 @@ def shape_table(graph: Graph) -> Table:
     """
     program = graph.program()
     checker = Checker(program, Report())
-    found: Table = {}
     with tracing(program):
         checker.infer()
-    for inferred in checker.engine.all_inferred():
-        known = found.setdefault(inferred.instance, {})
+    return _tabled(checker.engine.all_inferred(), checker.symbols)
+
+
+def common_table(graph: Graph) -> Table:
+    """What holds of every input and node, however the model is called.
+
+    Whichever floating type the model has, which is `"float"` here, whichever optional
+    inputs are there, however many axes `...` stands for: what differs is None.
+
+    Raises:
+        SpecError: the Graph is not sound.
+    """
+    program = graph.program()
+    checker = Checker(program, Report())
+    with tracing(program):
+        checker.infer(Lane(), every=True)
+        count = len(checker.engine.all_inferred())
+        checker.infer(NARROW, every=True)
+    found = list(checker.engine.all_inferred())
+    table = _tabled(found[:count], checker.symbols)
+    narrow = _tabled(found[count:], checker.symbols)
+    return {
+        instance: {
+            name: _in_both(values, narrow.get(instance, {}).get(name))
+            for name, values in known.items()
+        }
+        for instance, known in table.items()
+    }
+
+
+def _tabled(found: Iterable[Inferred], symbols: Symbols) -> Table:
+    table: Table = {}
+    seen: dict[Value | None, Known | None] = {None: None}
+    for inferred in found:
+        known = table.setdefault(inferred.instance, {})
         for name, values in inferred.values.items():
-            new = tuple(_known(value, checker) for value in values)
+            for value in values:
+                if value not in seen:
+                    seen[value] = _known(value, symbols)
+            new = tuple([seen[value] for value in values])
             old = known.get(name)
             known[name] = new if old is None else _common(old, new)
-    return found
+    return table
 
 
-def _known(value: Value | None, checker: Checker) -> Known | None:
+def _known(value: Value | None, symbols: Symbols) -> Known | None:
     if value is None:
         return None
     dtype = None if value.dtype is None else str(value.dtype)
     if value.shape is None:
         return Known(None, dtype)
-    return Known(tuple(_size(size, checker.symbols) for size in value.shape), dtype)
+    return Known(tuple(_size(size, symbols) for size in value.shape), dtype)
+
+
+def _in_both(
+    wide: tuple[Known | None, ...], narrow: tuple[Known | None, ...] | None
+) -> tuple[Known | None, ...]:
+    """What a model in float32 and one in bfloat16 have in common."""
+    if narrow is None or len(wide) != len(narrow):
+        return (None,) * len(wide)
+    found = []
+    for both, a, b in zip(_common(wide, narrow), wide, narrow, strict=True):
+        floats = a and b and (a.dtype, b.dtype) == ("float32", "bfloat16")
+        found.append(Known(both.shape, "float") if both and floats else both)
+    return tuple(found)
 
 
 def _size(size: Any, symbols: Symbols) -> Size:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from blox.schema import Leaf
+from blox.schema.known import Known, Table
 from blox.schema.op import ScopeOp
 from blox.schema.resolve.program import Called, Instance, Step
 from blox.schema.resolve.trees import flatten, nest
-from blox.shapes.table import Known, Table
 from blox.show.printable import printable
 
 MAX_ROWS = 5_000

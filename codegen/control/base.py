@@ -6,11 +6,11 @@ import ast
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from ...schema.expressions import ExpressionError, evaluate
 from ...schema.fields import is_expression
 from ...schema.op import ScopeOp
 from ...schema.resolve.program import Arg, Called, Instance, Step, literal_dtype
 from ...schema.resolve.trees import Tree
+from ...schema.undecided import kind_of
 from ..emit.untyped import is_untyped
 from ..nodes import (
     assign,
@@ -206,11 +206,7 @@ def _sample(instance: Instance, value: Any) -> Any:
         return tuple(_sample(instance, v) for v in value)
     if not is_expression(value):
         return value
-    sizes = dict.fromkeys(instance.dims, 9973)  # seldom a zero of a denominator
-    try:
-        return evaluate(value, {**sizes, **instance.values}, "float")
-    except ExpressionError:
-        return 0.0
+    return 0 if kind_of(value, instance.values) == "int" else 0.0
 
 
 def bind_carry(

@@ -34,8 +34,7 @@ def write(writer: Writer, step: Step, node: Call) -> None:
         )
 
     several = len(step.outputs) > 1
-    lead = 7 + len(step.name) + (16 if several or step.stateful else 0)
-    value = writer.combine(step.name, list(args.values()), build, lead)
+    value = writer.combine(step.name, list(args.values()), build, int(step.stateful))
     if plan.returns_dict:
         _write_dict(writer, step, value)
     elif several or step.stateful:

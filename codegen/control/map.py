@@ -50,7 +50,7 @@ class Mapped(Loop[Map]):
         body: list[ast.stmt] = [ast.Return(self.call(own, given, i))]
         lane = self.body("lane", arguments, "Any", body)
         keywords: dict[str, ast.expr] = {}
-        if ast.dump(axis) != ast.dump(literal(0)):
+        if getattr(step.op, "axis", 0) != 0:
             keywords["in_axes"] = ast.Tuple(axes)
             out = ast.Tuple([axis, literal(0)]) if step.stateful else axis
             keywords["out_axes"] = out

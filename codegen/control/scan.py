@@ -44,7 +44,7 @@ class Scanned(Loop[Scan | RepeatScan]):
         self.reverse = reverse
         self.stacked = stacked
         self.layered = stacked and bool(step.tree)
-        self.moves = not (isinstance(axis, ast.Constant) and axis.value == 0)
+        self.moves = getattr(step.op, "axis", 0) != 0
         self.state: ast.Name | None = None
         """The state inside, where it goes from step to step."""
 

@@ -2,7 +2,7 @@
 
 They are a stack. An operand may take its place in an expression only if what waits above
 it is taken by later operands, in order: then the source computes in the order of the
-spec, and the jaxpr of the file is that of the loader.
+spec, and the jaxpr of the file is that of the loader. Within that, `measure` decides.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..nodes import assign
-from ..printer import LINE_WIDTH, render
+from .measure import MOST, Measure, accepts, measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,7 @@ class Waiting:
     source: str
     target: str
     value: ast.expr
-    width: int
-    """Columns of the value on one line."""
-
-    @property
-    def fits(self) -> bool:
-        """True where the assignment fits on a line of a function."""
-        return len(f"    {self.target} = ") + self.width <= LINE_WIDTH
+    measure: Measure
 
     def statement(self) -> ast.stmt:
         return assign(self.target, self.value)
@@ -42,17 +36,16 @@ class Pending:
     places: dict[str, int] = field(default_factory=dict)
     """Where the values lie in the stack, by source, what was taken away counted."""
     taken: int = 0
-    built: tuple[ast.expr | None, int] = None, 0
-    """The last expression, and its columns."""
+    built: tuple[ast.expr | None, Measure] = None, Measure()
+    """The last expression, and its measure."""
 
-    def push(self, source: str, target: str, value: ast.expr) -> Waiting:
-        last, width = self.built
+    def push(self, source: str, target: str, value: ast.expr) -> None:
+        last, found = self.built
         waiting = Waiting(
-            source, target, value, width if value is last else len(render(value))
+            source, target, value, found if value is last else measure(value)
         )
         self.places[source] = self.taken + len(self.values)
         self.values.append(waiting)
-        return waiting
 
     def through(self, source: str) -> list[Waiting]:
         """Takes away what has to be written so that `source` has a local."""
@@ -65,37 +58,31 @@ class Pending:
 
     def fold(
         self,
-        operands: Sequence[tuple[str | None, int]],
+        sources: Sequence[str | None],
         build: Callable[[Mapping[str, ast.expr]], ast.expr],
-        lead: int,
+        more: int = 0,
     ) -> tuple[ast.expr, list[Waiting]]:
         """An expression of a node over its operands, and what to write before it.
 
         Args:
-            operands: in order: the node that one is, None where it computes in place,
-                and the columns that it has as a local.
+            sources: the nodes that its operands are, in order, None for one that
+                computes in place.
             build: the expression, given the values of those operands that are folded.
-            lead: the columns in front of it; it is to fit on a line.
+            more: what stands beside the expression.
         """
-        sources = [source for source, _ in operands]
         folded = self._depth(sources)
-        # Of each operand at least this much is in the line: most of what is too long is
-        # so without a try.
-        space = LINE_WIDTH - lead
-        least = sum(width for _, width in operands)
-        sizes = dict(operands)
-        for value in self.values[len(self.values) - folded :]:
-            least += value.width - sizes[value.source]
-        while folded and least > space:
-            value = self.values[-folded]
-            least -= value.width - sizes[value.source]
+        # What weighs too much in sum is so without a try.
+        weight = sum(v.measure.weight for v in self.values[len(self.values) - folded :])
+        while folded and weight > MOST:
+            weight -= self.values[-folded].measure.weight
             folded -= 1
         while True:
             kept = len(self.values) - folded
             values = {v.source: v.value for v in self.values[kept:]}
             built = build(values)
-            width = len(render(built))
-            if folded == 0 or (width <= space and not _has_two_signs(built)):
+            found = measure(built)
+            parts = [(v.value, v.measure) for v in self.values[kept:]]
+            if folded == 0 or accepts(built, found, parts, more):
                 break
             folded -= 1
         for value in self.values[kept:]:
@@ -103,7 +90,7 @@ class Pending:
         del self.values[kept:]
         needed = [self.places[s] for s in sources if s in self.places]
         count = max(needed) + 1 - self.taken if needed else 0
-        self.built = built, width
+        self.built = built, found
         return built, self._take(count)
 
     def _depth(self, sources: Sequence[str | None]) -> int:
@@ -128,11 +115,3 @@ class Pending:
         for value in taken:
             del self.places[value.source]
         return taken
-
-
-def _has_two_signs(value: ast.expr) -> bool:
-    """`--x`, which readers and linters take for a decrement."""
-    return any(
-        isinstance(n, ast.UnaryOp) and isinstance(n.operand, ast.UnaryOp)
-        for n in ast.walk(value)
-    )

@@ -11,21 +11,25 @@ from ...schema.resolve.program import Arg, Step
 from ..control import control
 from ..names import AMBIGUOUS, Names
 from ..nodes import (
+    Keyword,
     annotated,
     assign,
     call,
-    dotted,
     function,
     literal,
     name,
-    subscript,
     tuple_of,
 )
-from ..plan import Module, Plan, state_leaves
+from ..plan import Module, Plan
 from .folding import Pending, Waiting
+from .notes import Note
+from .onward import step_notes, titles_of
 from .op import write_op
+from .rebind import Locals
+from .returned import typed_return
 from .signature import checks, docstring, signature
 from .sizes import Numbers
+from .state import State
 from .untyped import is_untyped
 from .uses import OpUse
 
@@ -49,11 +53,13 @@ class FunctionWriter:
         self.untyped = {"params", "state"}
         """Locals that type checkers know nothing of."""
         self.uses = _uses(plan.steps, list(self.instance.outputs.values()))
-        self.written: list[tuple[str, ...]] = []
-        """The paths of the arrays of `state` so far."""
+        self.state = State(self.fresh)
         self.names.taken.update(plan.arguments)
         self.values = {item: [name(item)] for item in self.instance.function.inputs}
         self.untyped |= plan.numbers
+        self.python = {*plan.numbers}
+        """Sources that may be Python numbers."""
+        self.locals = Locals(_arguments(plan), self.names.kept)
         self.numbers = Numbers(plan)
 
     def write(self) -> ast.FunctionDef:
@@ -62,14 +68,26 @@ class FunctionWriter:
         for step in self.plan.steps:
             self._step(step)
         self._return()
+        self.plan.needed = _keywords(self.body)
         arguments, keywords, returns = signature(self.plan)
         lead = [
             *docstring(self.plan),
             *checks(self.module, self.plan, self.numbers),
         ]
-        return function(
-            self.plan.title, arguments, keywords, returns, [*lead, *self.body]
-        )
+        outputs = {o: self._local_of(a) for o, a in self.instance.outputs.items()}
+        results = {x: o for o, x in outputs.items() if x and self.plan.returns_dict}
+        body, names = self.locals.named([*lead, *self.body], results)
+        self.module.facts[self.instance.name] = self.locals.facts(outputs, names)
+        if not self.plan.stateful:
+            body = typed_return(body, self._untyped_names(names))
+        return function(self.plan.title, arguments, keywords, returns, body)
+
+    def _untyped_names(self, names: Mapping[str, str]) -> set[str]:
+        """The names of which type checkers know nothing, as their first value says."""
+        first: dict[str, str] = {}
+        for old, new in names.items():
+            first.setdefault(new, old)
+        return {n for n, old in first.items() if old in self.untyped}
 
     # Names and values
 
@@ -79,15 +97,34 @@ class FunctionWriter:
 
     def locals_of(self, step: Step) -> list[str]:
         """Names for the outputs of a step; `_` for those that nothing uses."""
-        used = step.used
-        if len(step.outputs) == 1:
-            return [self.fresh(step.name) if used else "_"]
-        others = {*self.instance.function.nodes, *self.instance.function.inputs}
-        plain = not isinstance(step.op, ScopeOp) and not others & set(step.outputs)
-        return [
-            "_" if i not in used else self.fresh(o if plain else f"{step.name}_{o}")
-            for i, o in enumerate(step.outputs)
-        ]
+        titles = titles_of(step, self.instance.function)
+        notes = step_notes(step, titles, self.module.facts, self._local_of)
+        if self._is_number(step):
+            notes = [Note(names=[title]) for title in titles.values()]
+        found = []
+        for i, (title, note) in enumerate(zip(titles.values(), notes, strict=True)):
+            found.append(self.fresh(title) if i in step.used else "_")
+            if i in step.used:
+                self.locals.notes[found[-1]] = note
+        return found
+
+    def _is_number(self, step: Step) -> bool:
+        """True of a step whose outputs may be Python numbers, as what it takes is."""
+        given = [a.source for a in step.arguments() if a.source is not None]
+        choose = any if step.callees else all
+        found = (
+            bool(given) and not step.tree and choose(s in self.python for s in given)
+        )
+        if found:
+            self.python.add(step.name)
+        return found
+
+    def _local_of(self, arg: Arg) -> str | None:
+        """The local that an operand is, were it written."""
+        if arg.source is None or arg.kind == "key":
+            return None
+        value = self.values[arg.source][arg.output]
+        return value.id if isinstance(value, ast.Name) else None
 
     def value(self, value: Any, kind: Literal["int", "float"] = "float") -> ast.expr:
         """An attribute, number or expression of the spec as source, or a list of them."""
@@ -114,20 +151,21 @@ class FunctionWriter:
     # Values that wait
 
     def combine(
-        self, part: str, args: Sequence[Arg], build: Build, lead: int
+        self, part: str, args: Sequence[Arg], build: Build, more: int = 0
     ) -> ast.expr:
-        """`build` over the arguments, folded as far as order and width allow."""
+        """`build` over the arguments, folded as far as order and structure allow;
+        `more` is what stands beside it.
+        """
 
         def over(folded: Mapping[str, ast.expr]) -> ast.expr:
             return build([self._operand(a, folded, part) for a in args])
 
-        operands: list[tuple[str | None, int]] = []
-        for arg in args:
-            if arg.source is not None:
-                local = self.values[arg.source][arg.output]
-                width = len(local.id) if isinstance(local, ast.Name) else 1
-                operands.append((None if arg.kind == "key" else arg.source, width))
-        built, before = self.pending.fold(operands, over, lead)
+        sources = [
+            None if arg.kind == "key" else arg.source
+            for arg in args
+            if arg.source is not None
+        ]
+        built, before = self.pending.fold(sources, over, more)
         self._write(before)
         return built
 
@@ -141,10 +179,10 @@ class FunctionWriter:
 
     def wait(self, step: Step, value: ast.expr) -> None:
         """Lets a value wait for its use, or writes it where there are several."""
-        target = self.fresh(step.name)
+        (target,) = {*self.locals_of(step)} - {"_"}
         self.values[step.name] = [name(target)]
-        waiting = self.pending.push(step.name, target, value)
-        if self.uses.get(step.name, 0) != 1 or not waiting.fits:
+        self.pending.push(step.name, target, value)
+        if self.uses.get(step.name, 0) != 1:
             self.flush()
 
     def flush(self) -> None:
@@ -157,29 +195,13 @@ class FunctionWriter:
             if is_untyped(waiting.value, self.untyped):
                 self.untyped.add(waiting.target)
 
-    # Parameters and state
-
     def params(self, step: Step) -> ast.expr:
         """The part of params that a step has, with what was updated before it."""
-        own = subscript(name("params"), *step.scope)
-        depth = len(step.scope)
-        if step.merges and any(w[:depth] == step.scope for w in self.written):
-            return call("merge", [own, subscript(name("state"), *step.scope)])
-        return own
+        return self.state.params(step)
 
     def state_target(self, step: Step) -> tuple[ast.expr, list[ast.stmt]]:
         """Where new state goes: a target, and what to do after the assignment."""
-        scope = step.scope
-        paths = [(*scope, *p.split(".")) for p in state_leaves(step.tree)]
-        overlaps = any(w[: len(scope)] == scope for w in self.written)
-        self.written += paths
-        if len(scope) == 1 and not overlaps:
-            return subscript(name("state"), *scope), []
-        local = name(self.fresh(f"{step.name}_state"))
-        new: ast.expr = local
-        for part in reversed(scope):
-            new = ast.Dict([literal(part)], [new])
-        return local, [assign("state", call("merge", [name("state"), new]))]
+        return self.state.target(step)
 
     # Steps
 
@@ -222,17 +244,45 @@ class FunctionWriter:
                 return ast.Dict([literal(k) for k in outputs], values)
             return tuple_of(values)
 
-        value = self.combine("", list(outputs.values()), build, 11)
+        more = int(self.plan.stateful)
+        value = self.combine("", list(outputs.values()), build, more)
         self.flush()
-        if self.plan.stateful:
+        if more:
             value = ast.Tuple([value, name("state")])
-        elif is_untyped(value, self.untyped):
-            text = self.fresh(next(iter(outputs)))
-            self.body.append(
-                ast.AnnAssign(name(text), dotted("Array"), value, simple=1)
-            )
-            value = name(text)
+        elif is_untyped(value, self.untyped) and not isinstance(value, ast.Name):
+            value = self._named(next(iter(outputs)), value)
         self.body.append(ast.Return(value))
+
+    def _named(self, output: str, value: ast.expr) -> ast.Name:
+        """The value that is returned, in a local."""
+        local = self.fresh(output)
+        found = self._local_of(self.instance.outputs[output])
+        edges = self.locals.notes[found].edges if found in self.locals.notes else []
+        self.locals.notes[local] = Note([*edges], [output], plain=True)
+        self.body.append(assign(local, value))
+        if is_untyped(value, self.untyped):
+            self.untyped.add(local)
+        return name(local)
+
+
+def _arguments(plan: Plan) -> dict[str, bool]:
+    """The arguments of a function, and which of them may get other arrays."""
+    inputs = plan.first.function.inputs
+    fixed = dict.fromkeys(("params", "train", "dtype", *plan.varying), False)
+    return fixed | {
+        n: not given.optional and given.dtype != "key" and n not in plan.numbers
+        for n, given in inputs.items()
+    }
+
+
+def _keywords(body: Sequence[ast.stmt]) -> set[str]:
+    """The attributes of a function that its body speaks of."""
+    return {
+        node.id
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, Keyword)
+    }
 
 
 def _uses(steps: Sequence[Step], outputs: Sequence[Arg]) -> dict[str, int]:

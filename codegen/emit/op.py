@@ -32,8 +32,7 @@ def write_op(writer: Writer, step: Step, use: OpUse) -> None:
         return subscript(value, 0) if one_of_several else value
 
     several = step.stateful or len(step.outputs) > 1
-    lead = 7 + len(step.name) + (16 if several else 0)
-    value = writer.combine(step.name, use.arguments(), build, lead)
+    value = writer.combine(step.name, use.arguments(), build, int(step.stateful))
     if several:
         writer.statement(step, value)
     elif isinstance(step.tree, Leaf):

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Literal
 
-from ...schema.expressions import evaluate, names, parse
+from ...schema.expressions import evaluate, names, operands, parse
 from ...schema.fields import is_expression
-from ..nodes import call, literal, name, subscript
+from ...schema.undecided import tree_kind
+from ..nodes import Keyword, call, literal, name, names_in, subscript
 from ..plan import Plan
+
+Extreme = Callable[[ast.expr, str, list[ast.expr]], ast.expr]
+"""What min or max is written as: of its tree, its name, and its parts in Python."""
 
 
 @dataclass(frozen=True)
@@ -24,36 +30,45 @@ class Numbers:
             return ast.Tuple([self.value(v, kind) for v in value])
         if not is_expression(value):
             return literal(value)
-        known = self.plan.uniform
-        if all(n in known for n in names(value)):
-            return literal(evaluate(value, known, kind))
+        written = self.plan.written
+        used = names(value)
+        if all(n in written and not names_in(written[n]) for n in used):
+            return literal(evaluate(value, self.plan.uniform, kind))
         return self.expression(parse(value))
 
     def expression(self, tree: ast.expr) -> ast.expr:
         """An expression of the spec in Python."""
-        match tree:
-            case ast.Name(id=text):
-                return self._name(text)
-            case ast.BinOp(left=left, op=ast.Pow(), right=right):
-                base, power = self.expression(left), self.expression(right)
-                if not isinstance(power, ast.UnaryOp) and not _is_float(power):
-                    base = call("float", [base])  # as it is in the spec
-                return ast.BinOp(base, ast.Pow(), power)
-            case ast.BinOp(left=left, op=op, right=right):
-                return ast.BinOp(self.expression(left), op, self.expression(right))
-            case ast.UnaryOp(op=op, operand=operand):
-                return ast.UnaryOp(op, self.expression(operand))
-        return tree
+        return spelled(tree, self._name, self._extreme)
+
+    def _extreme(self, tree: ast.expr, which: str, parts: list[ast.expr]) -> ast.expr:
+        """min or max; of sizes by JAX's own function, which knows symbolic ones too."""
+        first = self.plan.first
+        sizes = any(n in first.dims for n in names_in(tree))
+        if not sizes or tree_kind(tree, first.values) == "float":
+            return call(which, parts)
+        return reduce(lambda a, b: call(f"{which}_dim", [a, b]), parts)
 
     def _name(self, text: str) -> ast.expr:
-        if text in self.plan.uniform:
-            return literal(self.plan.uniform[text])
+        if text in self.plan.written:
+            return self.plan.written[text]
         if text in self.plan.varying:
-            self.plan.needed.add(text)
-            return name(text)
+            return Keyword(text)
         source, axis = self.plan.first.dims[text]
         return subscript(ast.Attribute(name(source), "shape"), axis)
 
 
-def _is_float(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, float)
+def spelled(
+    tree: ast.expr, name: Callable[[str], ast.expr], extreme: Extreme
+) -> ast.expr:
+    """An expression of the spec in Python, given what its names, min and max stand for."""
+    parts = [spelled(part, name, extreme) for part in operands(tree)]
+    match tree:
+        case ast.Name(id=text):
+            return name(text)
+        case ast.BinOp(op=op):
+            return ast.BinOp(parts[0], op, parts[1])
+        case ast.UnaryOp(op=op):
+            return ast.UnaryOp(op, parts[0])
+        case ast.Call(func=ast.Name(id=text)):
+            return extreme(tree, text, parts)
+    return tree

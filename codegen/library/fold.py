@@ -8,6 +8,8 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..nodes import Keyword, Known
+
 PRESENT = ast.Name("present")
 """Stands for an operand that is always there: `x is None` is False of it."""
 
@@ -16,6 +18,10 @@ _COMPARE: dict[type[ast.cmpop], Any] = {
     ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
     ast.Is: operator.is_, ast.IsNot: operator.is_not,
     ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
+}  # fmt: skip
+_ARITHMETIC: dict[type[ast.operator], Any] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.FloorDiv: operator.floordiv, ast.Div: operator.truediv,
 }  # fmt: skip
 _TYPES = {"int": int, "str": str, "float": float, "tuple": tuple, "bool": bool}
 
@@ -148,6 +154,10 @@ class Folder(ast.NodeTransformer):
         match node:
             case ast.Constant(value=value):
                 return value
+            case Known(number=number):
+                return number
+            case Keyword():
+                raise _Unknown
             case ast.Name(id=text) if text in self.present:
                 return PRESENT
             case ast.Name(id=text) if text in self.values:
@@ -160,6 +170,11 @@ class Folder(ast.NodeTransformer):
                 return not self.evaluate(operand)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -self.evaluate(operand)
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
+                a, b = self.evaluate(left), self.evaluate(right)
+                if isinstance(a, _Opaque) or isinstance(b, _Opaque):
+                    raise _Unknown
+                return _ARITHMETIC[type(op)](a, b)
             case ast.BoolOp(op=op, values=values):
                 return self._bool(isinstance(op, ast.And), values)
             case ast.Compare(left=left, ops=[op], comparators=[right]):

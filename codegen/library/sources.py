@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from ...schema.registry import Definition
 from ...schema.syntax import parsed
 from ..allowlist import GenerationError, unwritable
-from ..nodes import is_atom, names_in, names_in_order
+from ..nodes import Known, is_atom, names_in, names_in_order
 from .allowed import Allowed, imports_of
 from .fold import Folder
 
@@ -96,7 +96,9 @@ class OpSource:
         return self._templates[key]
 
 
-_DECIDING = (ast.Constant, ast.UnaryOp, ast.Tuple, ast.List, ast.Attribute)
+_DECIDING = (
+    ast.Constant, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.List, ast.Attribute, Known
+)  # fmt: skip
 
 
 def _decides(value: ast.expr) -> bool:

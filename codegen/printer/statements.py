@@ -121,6 +121,8 @@ def for_target(node: ast.expr) -> Doc:
 def _assignment(target: ast.expr, operator: str, value: ast.expr) -> Doc:
     if isinstance(target, ast.Tuple) and len(target.elts) > 1:
         left = _bare_tuple(target.elts, fit_inside=False)
+        if isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts):
+            return (left, f" {operator} ", _bare_tuple(value.elts, fit_inside=False))
         return _right_to_left(left, operator, value)
     left = expression_doc(target, None)
     if own_brackets(target) is not None:

@@ -48,7 +48,8 @@ GROUPS: dict[str, tuple[Code, ...]] = {
         Code("op-register", "a class and a function that can't be registered as an op",
              'bx.register(Op, abs)'),
         Code("op-source", "a registered function whose source can't be carried over",
-             "bx.generate of an op that was typed in at a prompt"),
+             "bx.generate of an op that was typed in at a prompt, or that reads a constant "
+             "of its module"),
         Code("op-body", "a body of an op that is no function, has state or keys, or "
              "other parameters than the op that is registered",
              '"ops": {"acme:rope": "other"}'),

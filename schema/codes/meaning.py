@@ -14,7 +14,8 @@ GROUPS: dict[str, tuple[Code, ...]] = {
              '1}}, "outputs": {"y": "n"}}}'),
         Code("bounds", "bounds of a dim that hold for no size",
              '"dims": {"batch": {"min": 2, "max": 1}}'),
-        Code("constraint", "a constraint that attributes alone break",
+        Code("constraint", "a constraint that attributes alone break, or that no sizes of "
+             "an entry satisfy",
              '"attributes": {"width": 8}, "constraints": ["width < 8"]'),
         Code("shape", "shapes that don't fit at some sizes within the bounds",
              '{"op": "reshape", "x": "x", "shape": ["$batch", 7]}'),

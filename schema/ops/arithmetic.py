@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..deferred import Op
 from ..diagnostics import quote
@@ -16,6 +16,9 @@ _SUBSCRIPTS = re.compile(r"(\.\.\.)?[A-Za-z]*(\.\.\.)?[A-Za-z]*")
 
 class Binary(Op):
     """The base of ops of two operands."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a", "b")
+    REJOINS: ClassVar[bool] = True
 
     a: Tensor
     b: Tensor
@@ -96,6 +99,8 @@ class Clip(Op):
 
 class Matmul(Binary):
     """`a @ b`: (..., n, k), (..., k, m) -> (..., n, m); vectors as in `jnp.matmul`."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
 
     op: Literal["matmul"] = "matmul"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ..deferred import Op
 from ..dtypes import DType
@@ -45,6 +45,8 @@ class Full(Filled):
 class ZerosLike(Op):
     """Zeros of the shape and dtype of x. (...) -> (...)."""
 
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
     op: Literal["zeros_like"] = "zeros_like"
     x: Tensor
 
@@ -52,12 +54,16 @@ class ZerosLike(Op):
 class OnesLike(Op):
     """Ones of the shape and dtype of x. (...) -> (...)."""
 
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
     op: Literal["ones_like"] = "ones_like"
     x: Tensor
 
 
 class FullLike(Op):
     """`fill_value` in the shape and dtype of x. (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
 
     op: Literal["full_like"] = "full_like"
     x: Tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -20,7 +20,7 @@ Part: TypeAlias = "int | str | tuple[Bound, Bound, Bound] | None"
 """An integer, an expression, `...`, None, or the three bounds of a slice."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
-_AT = r"^[A-Za-z0-9_ .+\-*/()$:,]+$"
+_AT = r"^[A-Za-z0-9_ .+\-*/%()$:,]+$"
 
 
 def index_parts(text: str) -> tuple[Part, ...]:
@@ -31,10 +31,21 @@ def index_parts(text: str) -> tuple[Part, ...]:
     """
     if len(text) > 256:
         raise ExpressionError("expected an index of at most 256 characters")
-    parts = tuple(_part(part.strip()) for part in text.split(","))
+    parts = tuple(_part(part.strip()) for part in _divided(text))
     if parts.count("...") > 1:
         raise ExpressionError("expected `...` once, found it twice")
     return parts
+
+
+def _divided(text: str) -> Iterator[str]:
+    """What stands between the commas, but for those in parentheses: `$min(n, 8)`."""
+    start = depth = 0
+    for at, character in enumerate(text):
+        depth += (character == "(") - (character == ")")
+        if character == "," and depth <= 0:
+            yield text[start:at]
+            start = at + 1
+    yield text[start:]
 
 
 def _part(text: str) -> Part:
@@ -107,7 +118,7 @@ class Index(Op):
         if not isinstance(self.at, str):
             return super().resolve(values, partial=partial)
         parts = [list(p) if isinstance(p, tuple) else p for p in index_parts(self.at)]
-        op = self.model_copy(update={"at": parts})
+        op = self.unchecked_copy(at=parts)
         return op.resolve(values, partial=partial)
 
     def problems(self) -> Iterator[Problem]:
@@ -175,6 +186,8 @@ class DynamicUpdateSlice(Op):
     of update are those of x. `start` and `axis` have one item for each axis; a start is
     moved so that the update lies within x.
     """
+
+    REJOINS: ClassVar[bool] = True
 
     op: Literal["dynamic_update_slice"] = "dynamic_update_slice"
     x: Tensor

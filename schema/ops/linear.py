@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ..deferred import ParamOp
 from ..fields import Elsewhere, OptionalSize, ParamSlot, SizeOf, Tensor
@@ -54,6 +54,8 @@ class Unembed(ParamOp):
 
     (..., features) -> (..., num_embeddings).
     """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
 
     op: Literal["unembed"] = "unembed"
     x: Tensor

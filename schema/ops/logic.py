@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..deferred import Op
 from ..fields import OptionalTensor, Tensor
@@ -17,6 +17,8 @@ class Pair(Op):
 
 class Single(Op):
     """The base of ops of x alone."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
 
     x: Tensor
 
@@ -60,11 +62,15 @@ class GreaterEqual(Pair):
 class LogicalAnd(Pair):
     """True where both are not 0. (...), (...) -> (...) bool."""
 
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a", "b")
+
     op: Literal["logical_and"] = "logical_and"
 
 
 class LogicalOr(Pair):
     """True where either is not 0. (...), (...) -> (...) bool."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a", "b")
 
     op: Literal["logical_or"] = "logical_or"
 
@@ -95,6 +101,8 @@ class IsNan(Single):
 
 class Where(Op):
     """`a` where `condition` holds, else `b`. (...) bool, (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a", "b")
 
     op: Literal["where"] = "where"
     condition: Tensor

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..deferred import Op
 from ..fields import Count, Int, Scalar, Tensor
@@ -58,11 +58,15 @@ class Min(Reduction):
 class Any(Reduction):
     """True where any value over `axis` is not 0. (..., n) -> (...) bool."""
 
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
     op: Literal["any"] = "any"
 
 
 class All(Reduction):
     """True where no value over `axis` is 0. (..., n) -> (...) bool."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
 
     op: Literal["all"] = "all"
 
@@ -99,6 +103,8 @@ class ArgMax(Op):
     (..., n) -> (...) integer.
     """
 
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
     op: Literal["argmax"] = "argmax"
     x: Tensor
     axis: Int | None = None
@@ -110,6 +116,8 @@ class ArgMin(Op):
 
     (..., n) -> (...) integer.
     """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
 
     op: Literal["argmin"] = "argmin"
     x: Tensor

@@ -128,10 +128,8 @@ def _replaced(graph: G, report: Report, bodies: dict[str, str]) -> G:
         changed = any(a is not b for a, b in zip(
             nodes.values(), function.nodes.values(), strict=True
         ))  # fmt: skip
-        functions[name] = (
-            function.model_copy(update={"nodes": nodes}) if changed else function
-        )
-    return graph.model_copy(update={"functions": functions})
+        functions[name] = function.unchecked_copy(nodes=nodes) if changed else function
+    return graph.unchecked_copy(functions=functions)
 
 
 def _meaning(

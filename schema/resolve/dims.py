@@ -14,6 +14,7 @@ from ..expressions import ExpressionError, evaluate, names
 from ..fields import is_expression
 from ..limits import MAX_ELEMENTS
 from ..names import NAME, RESERVED
+from ..undecided import kind_of
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -105,9 +106,11 @@ def check_constraints(graph: Content, report: Report) -> None:
                     "expected attributes and dims of entries, found "
                     f"{quote(name)}, which is neither",
                 )
-        if any(name not in graph.attributes for name in used):
-            continue
         try:
+            if any(name not in graph.attributes for name in used):
+                for side in (left, right):
+                    kind_of(side, graph.attributes)
+                continue
             a, b = (evaluate(t, graph.attributes, "float") for t in (left, right))
         except ExpressionError as error:
             report.error("expression", path, str(error))
@@ -155,9 +158,12 @@ def check_shapes(
         path = f"{name}.inputs.{input_name}.shape"
         sizes = []
         for dim in given.shape or ():
-            if is_expression(dim) and all(n in values for n in names(dim)):
+            if is_expression(dim):
                 try:
-                    dim = evaluate(dim, values)
+                    if all(n in values for n in names(dim)):
+                        dim = evaluate(dim, values)
+                    else:
+                        kind_of(dim, values)
                 except ExpressionError as error:
                     report.error("expression", path, str(error))
                     continue

@@ -6,6 +6,7 @@ import math
 
 from ..diagnostics import Report, listing, quote
 from ..dtypes import FLOATS
+from ..frozen import EMPTY, frozen
 from ..limits import MAX_ELEMENTS
 from ..op import Op, ParamOp
 from ..parameters import Leaf
@@ -48,6 +49,7 @@ def fill_leaves(step: Step, op: Op, report: Report) -> None:
                     f"expected a parameter ({listing(sorted(names_))}), found "
                     f"{quote(name)}",
                 )
+    tree: dict[str, Tree] = {}
     for name, leaf in stored.items():
         _check_init(step, name, leaf, report)
         if leaf.axes and len(leaf.axes) != len(leaf.shape):
@@ -59,13 +61,14 @@ def fill_leaves(step: Step, op: Op, report: Report) -> None:
         if name == "":
             step.tree = leaf
         else:
-            assert isinstance(step.tree, dict)
-            step.tree[name] = leaf
+            tree[name] = leaf
+    if tree:
+        step.tree = frozen(tree)
     if isinstance(step.tree, Leaf) and not step.scope:
         report.error(
             "parameter-path", step.path, "expected the path of an array, found `.`"
         )
-        step.tree = {}
+        step.tree = EMPTY
     step.stateful, step.uses_train = op.STATEFUL, op.TRAIN
 
 

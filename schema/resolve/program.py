@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from ..callee import Callee
 from ..content import Content, Function
+from ..frozen import EMPTY, Sealable, frozen
 from ..op import Op
 from ..parameters import Leaf
 from .trees import Tree, flatten
@@ -92,10 +93,10 @@ class Called:
 
 
 @dataclass(eq=False, slots=True)
-class Step:
+class Step(Sealable):
     """A node of an instance, its expressions replaced by values where they are known.
 
-    `callees` are the functions that it runs.
+    `callees` are the functions that it runs. The resolver fills it in and seals it.
     """
 
     name: str
@@ -106,7 +107,7 @@ class Step:
     groups: Groups
     outputs: tuple[str, ...]
     callees: tuple[Called, ...] = ()
-    tree: Tree = field(default_factory=dict)
+    tree: Tree = EMPTY
     stateful: bool = False
     uses_train: bool = False
     needs_float: bool = False
@@ -153,7 +154,7 @@ class Step:
 
 
 @dataclass(eq=False, slots=True)
-class Instance:
+class Instance(Sealable):
     """A function with the values of its attributes."""
 
     name: str
@@ -178,12 +179,13 @@ class Instance:
     """The inputs that decide something, here or in a function that gets them."""
 
     def __post_init__(self) -> None:
-        live = self.live_steps = [s for s in self.steps if s.live]
+        live = self.live_steps = frozen([s for s in self.steps if s.live])
         self.stateful = any(s.stateful for s in live)
         self.uses_train = any(s.uses_train for s in live)
         self.needs_float = any(s.needs_float for s in live)
         read = [*self.outputs.values(), *(a for s in live for a in s.reads())]
         self.reads = frozenset(a.source for a in read if a.source is not None)
+        self.seal()
 
     def float_path(self) -> str | None:
         """The path of the first array whose dtype is the model's floating type."""
@@ -194,8 +196,11 @@ class Instance:
 
 
 @dataclass(eq=False, slots=True)
-class Program:
-    """The entries of a Graph and the tree of its parameters."""
+class Program(Sealable):
+    """The entries of a Graph and the tree of its parameters.
+
+    It can't be changed, nor can what it holds: it is kept with its Graph.
+    """
 
     graph: Content
     entries: dict[str, Instance]
@@ -204,6 +209,9 @@ class Program:
     tree: dict[str, Tree]
     built: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
     """The functions that were built of it, by entry and options."""
+
+    def __post_init__(self) -> None:
+        self.seal()
 
     def live_instances(self) -> list[Instance]:
         """The instances that a call of an entry runs, callees before callers."""

@@ -8,6 +8,7 @@ from typing import Any
 from ..content import Content, Function
 from ..diagnostics import Report, listing, quote
 from ..fields import Operand, is_expression
+from ..frozen import frozen
 from ..op import Op
 from .calls import Calls, Signature
 from .program import Arg, Args, Groups
@@ -83,7 +84,7 @@ class Binder:
         for name, reference in self.function.outputs.items():
             path = f"{self.name}.outputs.{name}"
             outputs[name] = self._reference(path, reference, Operand())
-        return BoundFunction(nodes, outputs)
+        return BoundFunction(nodes, frozen(outputs))
 
     def _node(self, name: str, op: Op) -> BoundNode:
         path = f"{self.name}.{name}"

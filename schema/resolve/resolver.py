@@ -10,6 +10,7 @@ from ..content import Content
 from ..diagnostics import Report, SpecError, quote
 from ..expressions import ExpressionError, names
 from ..fields import is_expression
+from ..frozen import frozen
 from ..pause import uncollected
 from ..registry import Definition, registered
 from .calls import Signature
@@ -19,6 +20,7 @@ from .names import call_order, check_attributes, check_names
 from .parameters import check_leaves
 from .program import Instance, Program
 from .references import Binder, BoundFunction
+from .satisfiable import check_satisfiable
 from .specialize import Instances, TooLarge
 from .trees import Tree, TreeConflict, join
 
@@ -84,11 +86,12 @@ class Resolver:
         signatures = {name: Signature.of(f) for name, f in graph.functions.items()}
         for name, function in graph.functions.items():
             self.bound[name] = Binder(graph, name, signatures, report).bind()
-            self.dims[name] = bind_dims(graph, name, function, report)
+            self.dims[name] = frozen(bind_dims(graph, name, function, report))
             check_attributes(graph, name, report)
             self._check_expressions(name)
         if not order or not report.ok:
             return None, report
+        check_satisfiable(graph, self.dims, report)
         instances = Instances(graph, self.bound, self.dims, report)
         entries: dict[str, Instance] = {}
         tree: Tree = {}
@@ -107,7 +110,8 @@ class Resolver:
         for name in graph.functions if report.ok else ():
             if name not in reached:
                 report.warn("unused-function", name, "nothing calls this function")
-        result = Program(self.source, entries, list(instances.made.values()), tree)
+        made = frozen(list(instances.made.values()))
+        result = Program(self.source, frozen(entries), made, frozen(tree))
         return (result if report.ok else None), report
 
     def _check_expressions(self, name: str) -> None:

@@ -10,6 +10,7 @@ import math
 from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from ..callee import Callee
@@ -17,6 +18,7 @@ from ..content import Content
 from ..diagnostics import Report, listing, quote
 from ..expressions import BoundError, ExpressionError, evaluate, names
 from ..fields import is_expression
+from ..frozen import EMPTY, frozen
 from ..limits import (
     MAX_ARRAYS,
     MAX_DEPTH,
@@ -29,6 +31,7 @@ from ..limits import (
 from ..op import ScopeOp
 from ..parameters import Leaf
 from ..problems import Problem
+from ..undecided import kind_of
 from .call_trees import call_tree, ran, traced
 from .dims import check_shapes
 from .liveness import mark_live, mark_merges
@@ -80,8 +83,10 @@ class Instances:
             )
         function, bound = self._graph.functions[name], self._bound[name]
         # No copy an instance of what a file may have a hundred thousand of.
-        attributes = self._graph.attributes
-        values = ChainMap(own, attributes) if own else attributes
+        own, attributes = frozen(own), self._graph.attributes
+        values: Mapping[str, Any] = attributes
+        if own:
+            values = MappingProxyType(ChainMap(own, attributes))
         self._steps += len(bound.nodes)
         if self._steps > MAX_STEPS:
             self._too_large(path, f"expected at most {MAX_STEPS} nodes, found more")
@@ -105,6 +110,8 @@ class Instances:
         assert isinstance(tree, dict)
         mark_live(steps, bound.outputs, self.report)
         mark_merges(steps)
+        for step in steps:
+            step.seal()
         visited = 1 + sum(traced(s) for s in steps)
         executed = 1 + sum(ran(s) for s in steps)
         if visited > MAX_TRACED:
@@ -117,9 +124,9 @@ class Instances:
             own,
             values,
             self._dims[name],
-            steps,
+            frozen(steps),
             bound.outputs,
-            tree,
+            frozen(tree),
             visited,
             executed,
         )
@@ -149,7 +156,7 @@ class Instances:
     def _step(self, function: str, node: BoundNode, values: Mapping[str, Any]) -> Step:
         try:
             op = node.op.resolve(values, partial=True)
-            args: Args = _with_values(node.args, values)
+            args: Args = frozen(_with_values(node.args, values))
             groups: Groups = _with_values(node.groups, values)
         except ExpressionError as error:
             code = "attribute" if isinstance(error, BoundError) else "expression"
@@ -159,7 +166,7 @@ class Instances:
                 message = f"{message}, found {quote(found)}"
             self.report.add(Problem(error.field, message).at(node.path, code))
             return Step(
-                node.name, node.path, node.op, (node.name,), {}, {}, node.outputs
+                node.name, node.path, node.op, (node.name,), EMPTY, EMPTY, node.outputs
             )
         sound = True
         for problem in op.problems():
@@ -167,12 +174,11 @@ class Instances:
             self.report.add(problem.at(node.path))
         scope = op.scope(node.name)
         step = Step(node.name, node.path, op, scope, args, groups, node.outputs)
-        if not sound:
-            return step
-        if isinstance(op, ScopeOp):
+        if sound and isinstance(op, ScopeOp):
             self._fill_call(step, op)
-        else:
+        elif sound:
             fill_leaves(step, op, self.report)
+        step.groups = frozen(groups)
         return step
 
     def _fill_call(self, step: Step, op: ScopeOp) -> None:
@@ -209,7 +215,7 @@ class Instances:
         self._leaves += count
         if self._leaves > MAX_LEAVES:
             self._too_large(step.path, f"expected at most {MAX_LEAVES} arrays")
-        step.tree = call_tree(step, self.report)
+        step.tree = frozen(call_tree(step, self.report))
         step.stateful = any(i.stateful for i in step.instances)
         step.uses_train = any(i.uses_train for i in step.instances)
         step.needs_float = any(i.needs_float for i in step.instances)
@@ -286,6 +292,9 @@ def _with_values(arg: Any, values: Mapping[str, Any]) -> Any:
 
 
 def _number(value: Any, values: Mapping[str, Any]) -> Any:
-    if is_expression(value) and all(n in values for n in names(value)):
+    if not is_expression(value):
+        return value
+    if all(n in values for n in names(value)):
         return evaluate(value, values, "float")
+    kind_of(value, values)
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from ..frozen import frozen
 from ..parameters import Leaf
 
 Tree = Leaf | dict[str, "Tree"] | list["Tree"]
@@ -118,7 +119,8 @@ def stack(tree: Tree, count: int, below: int = 0) -> Tree:
     if isinstance(tree, Leaf):
         return tree.stacked(count, below)
     if isinstance(tree, list):
-        alike = {id(part): stack(part, count, below + 1) for part in _each(tree)}
+        # Frozen here, where copies that are alike are still one object.
+        alike = {id(p): frozen(stack(p, count, below + 1)) for p in _each(tree)}
         return [alike[id(part)] for part in tree]
     return {name: stack(part, count, below + 1) for name, part in tree.items()}
 

@@ -11,7 +11,7 @@ from blox.codegen.allowlist import check as check_with
 from blox.codegen.control import emitted
 from blox.codegen.library.allowed import Allowed
 from blox.codegen.library.sources import Library
-from blox.io.generate import read
+from blox.io.sources import read
 from blox.schema import from_bytes
 from blox.schema.op import ScopeOp
 from blox.schema.registry import definition

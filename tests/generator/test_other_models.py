@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
+from jaxprs import assert_same_jaxpr
 
 import blox as bx
 from blox.schema import Graph, from_bytes
@@ -49,4 +50,4 @@ def test_jaxprs_are_equal(
     loaded = bx.build(graph, entry, **keywords)
     ours = jax.make_jaxpr(loaded)(params, *args)
     theirs = jax.make_jaxpr(lambda p, *a: generated(p, *a, **keywords))(params, *args)
-    assert str(ours) == str(theirs)
+    assert_same_jaxpr(ours, theirs)

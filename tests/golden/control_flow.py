@@ -49,13 +49,13 @@ def grow(x: Array, steps: Array, step: Any) -> tuple[Array, Array]:
 
 
 def euler(params: Params, x: Array, i: Array) -> tuple[Array, Array]:
-    next_ = x + linear(x, **params["rate"]) * 0.1 * i
-    return next_, jnp.mean(next_, axis=(-1,))
+    x = x + linear(x, **params["rate"]) * 0.1 * i
+    return x, jnp.mean(x, axis=(-1,))
 
 
 def lane(row: Array, scale: Any) -> Array:
-    row_: Array = row * scale
-    return row_
+    row = row * scale
+    return row
 
 
 def expert(params: Params, x: Array) -> Array:
@@ -65,10 +65,10 @@ def expert(params: Params, x: Array) -> Array:
 def control_flow(
     params: Params, x: Array, bias: Array | None = None
 ) -> dict[str, Array]:
-    shifted = x + default(bias, jnp.zeros_like(x))
-    positive = jnp.sum(shifted) > 0
-    branch = jax.lax.cond(
-        positive, lambda: warm(params["branch"]["then"], shifted), lambda: cold(shifted)
+    x = x + default(bias, jnp.zeros_like(x))
+    positive = jnp.sum(x) > 0
+    x = jax.lax.cond(
+        positive, lambda: warm(params["branch"]["then"], x), lambda: cold(x)
     )
 
     def loop_cond(carry: Any) -> Any:
@@ -80,20 +80,20 @@ def control_flow(
         x, steps = grow(x, steps, 0.5)
         return (x, steps), i + 1
 
-    (loop_x, loop_steps), _ = jax.lax.while_loop(
+    (x, steps), _ = jax.lax.while_loop(
         loop_cond,
         loop_body,
-        ((branch, jnp.asarray(0, jnp.int32)), jnp.asarray(0, jnp.int32)),
+        ((x, jnp.asarray(0, jnp.int32)), jnp.asarray(0, jnp.int32)),
     )
 
     def path_step(x: Array, i: Array) -> tuple[Any, Any]:
         x, point = euler(params["path"], x, i)
         return x, point
 
-    path_x, path_point = jax.lax.scan(path_step, loop_x, jnp.arange(5, dtype=jnp.int32))
-    lanes = jax.vmap(lambda row: lane(row, 2.0))(path_x)
-    experts = jax.vmap(lambda layer: expert(layer, lanes))(params["experts"])
-    return {"x": experts, "steps": loop_steps, "path": path_point}
+    x, path = jax.lax.scan(path_step, x, jnp.arange(5, dtype=jnp.int32))
+    lanes = jax.vmap(lambda row: lane(row, 2.0))(x)
+    x = jax.vmap(lambda layer: expert(layer, lanes))(params["experts"])
+    return {"x": x, "steps": steps, "path": path}
 
 
 # The shape of each array, where it lies in params.

@@ -21,6 +21,8 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
+DEPTH = 4
+
 
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
     """x @ kernel + bias: (..., in) -> (..., out)."""
@@ -55,16 +57,16 @@ def fold_in(key: Any, part: str | int | Array) -> Any:
 
 
 def layer(params: Params, x: Array, key: Array | None = None) -> Array:
-    tanh = jnp.tanh(linear(x, **params["linear"]))
-    return dropout(tanh, fold_in(key, "drop"), rate=0.25)
+    x = jnp.tanh(linear(x, **params["linear"]))
+    return dropout(x, fold_in(key, "drop"), rate=0.25)
 
 
 def dropout_net(
     params: Params, x: Array, *, train: bool = False
 ) -> tuple[Array, Params]:
     state: Params = {}
-    rng_, state["rng"] = rng(**params["rng"], train=train)
-    scanned_key = fold_in(rng_, "scanned")
+    key, state["rng"] = rng(**params["rng"], train=train)
+    scanned_key = fold_in(key, "scanned")
 
     def scanned_step(x: Array, xs: Any) -> tuple[Any, Any]:
         layer_, i = xs
@@ -72,17 +74,16 @@ def dropout_net(
             layer_, x, fold_in(scanned_key, i)
         ), None
 
-    scanned, _ = jax.lax.scan(scanned_step, x, (params["scanned"], jnp.arange(4)))
-    unrolled_key = fold_in(rng_, "unrolled")
-    unrolled = scanned
+    x, _ = jax.lax.scan(scanned_step, x, (params["scanned"], jnp.arange(DEPTH)))
+    unrolled_key = fold_in(key, "unrolled")
     for i, layer_ in enumerate(params["unrolled"]):
-        unrolled = jax.checkpoint(layer, policy=jax.checkpoint_policies.dots_saveable)(
-            layer_, unrolled, fold_in(unrolled_key, i)
+        x = jax.checkpoint(layer, policy=jax.checkpoint_policies.dots_saveable)(
+            layer_, x, fold_in(unrolled_key, i)
         )
-    last = jax.checkpoint(layer, policy=jax.checkpoint_policies.everything_saveable)(
-        params["last"], unrolled, fold_in(rng_, "last")
+    x = jax.checkpoint(layer, policy=jax.checkpoint_policies.everything_saveable)(
+        params["last"], x, fold_in(key, "last")
     )
-    return dropout(last, fold_in(rng_, "out"), rate=0.1), state
+    return dropout(x, fold_in(key, "out"), rate=0.1), state
 
 
 # The shape of each array, where it lies in params.

@@ -21,6 +21,8 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
+WIDTH, HEADS = 384, 12
+
 
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
     """x @ kernel + bias: (..., in) -> (..., out)."""
@@ -56,19 +58,25 @@ def embed(ids: Array, embedding: Array) -> Array:
 
 
 def attention(params: Params, x: Array, mask: Array) -> Array:
-    q = linear(x, **params["query"]).reshape(x.shape[0], x.shape[1], 12, 32)
-    k = linear(x, **params["key"]).reshape(x.shape[0], x.shape[1], 12, 32)
-    v = linear(x, **params["value"]).reshape(x.shape[0], x.shape[1], 12, 32)
-    merged = jax.lax.collapse(dot_product_attention(q, k, v, mask), -2, None)
-    return linear(merged, **params["output"])
+    q = linear(x, **params["query"]).reshape(
+        x.shape[0], x.shape[1], HEADS, WIDTH // HEADS
+    )
+    k = linear(x, **params["key"]).reshape(
+        x.shape[0], x.shape[1], HEADS, WIDTH // HEADS
+    )
+    v = linear(x, **params["value"]).reshape(
+        x.shape[0], x.shape[1], HEADS, WIDTH // HEADS
+    )
+    attended = dot_product_attention(q, k, v, mask)
+    return linear(jax.lax.collapse(attended, -2, None), **params["output"])
 
 
 def layer(params: Params, x: Array, mask: Array) -> Array:
-    attended = x + attention(params["attention"], x, mask)
-    attention_norm = layer_norm(attended, **params["attention_norm"], eps=1e-12)
-    act = jax.nn.gelu(linear(attention_norm, **params["up"]), approximate=False)
-    mapped = attention_norm + linear(act, **params["down"])
-    return layer_norm(mapped, **params["output_norm"], eps=1e-12)
+    x = x + attention(params["attention"], x, mask)
+    x = layer_norm(x, **params["attention_norm"], eps=1e-12)
+    act = jax.nn.gelu(linear(x, **params["up"]), approximate=False)
+    x = x + linear(act, **params["down"])
+    return layer_norm(x, **params["output_norm"], eps=1e-12)
 
 
 def minilm(
@@ -84,19 +92,21 @@ def minilm(
     mask = default(attention_mask, jnp.ones_like(input_ids))[..., None, None, :] != 0
     types = default(token_type_ids, jnp.zeros_like(input_ids))
     positions = default(position_ids, jnp.arange(input_ids.shape[1], dtype=jnp.int32))
-    typed = embed(input_ids, **params["word"]) + embed(types, **params["token_type"])
-    placed = typed + embed(positions, **params["position"])
-    norm = layer_norm(placed, **params["norm"], eps=1e-12)
-    encoder, _ = jax.lax.scan(
-        lambda x, layer_: (layer(layer_, x, mask), None), norm, params["encoder"]
+    x = embed(input_ids, **params["word"]) + embed(types, **params["token_type"])
+    x = x + embed(positions, **params["position"])
+    x = layer_norm(x, **params["norm"], eps=1e-12)
+    x, _ = jax.lax.scan(
+        lambda x, layer_: (layer(layer_, x, mask), None), x, params["encoder"]
     )
-    pooled = jnp.tanh(linear(encoder[:, 0], **params["pooler"]))
-    return {"last_hidden_state": encoder, "pooler_output": pooled}
+    pooler_output = jnp.tanh(linear(x[:, 0], **params["pooler"]))
+    return {"last_hidden_state": x, "pooler_output": pooler_output}
 
 
 def pool(x: Array, present: Array) -> Array:
-    total = jnp.sum(x * jnp.expand_dims(present, axis=-1), axis=-2)
-    return total / jnp.maximum(jnp.sum(present, axis=-1, keepdims=True), 1)
+    x = x * jnp.expand_dims(present, axis=-1)
+    return jnp.sum(x, axis=-2) / jnp.maximum(
+        jnp.sum(present, axis=-1, keepdims=True), 1
+    )
 
 
 def sentence_embedding(
@@ -107,10 +117,10 @@ def sentence_embedding(
 ) -> Array:
     """Token ids to one vector per text."""
     present = default(attention_mask, jnp.ones_like(input_ids))
-    model = minilm(params, input_ids, present, token_type_ids)["last_hidden_state"]
-    pooled = pool(model, present)
-    length = jnp.linalg.vector_norm(pooled, axis=-1, keepdims=True, ord=2)
-    return pooled / jnp.maximum(length, 1e-12)
+    x = minilm(params, input_ids, present, token_type_ids)["last_hidden_state"]
+    x = pool(x, present)
+    length = jnp.linalg.vector_norm(x, axis=-1, keepdims=True, ord=2)
+    return x / jnp.maximum(length, 1e-12)
 
 
 # The shape of each array, where it lies in params.

@@ -83,56 +83,49 @@ def project(
     params: Params, x: Array, *, strides: int, train: bool
 ) -> tuple[Array, Params]:
     state: Params = {}
-    conv_ = conv(x, **params["conv"], strides=strides, padding="SAME")
-    bn, state["bn"] = batch_norm(
-        conv_, **params["bn"], momentum=0.9, eps=1e-05, train=train
-    )
+    y = conv(x, **params["conv"], strides=strides, padding="SAME")
+    y, state["bn"] = batch_norm(y, **params["bn"], momentum=0.9, eps=1e-05, train=train)
     skip = conv(x, **params["skip"], strides=strides, padding="SAME")
-    bn_skip, state["bn_skip"] = batch_norm(
+    skip, state["bn_skip"] = batch_norm(
         skip, **params["bn_skip"], momentum=0.9, eps=1e-05, train=train
     )
-    return jax.nn.relu(bn + bn_skip), state
+    return jax.nn.relu(y + skip), state
 
 
 def identity(params: Params, x: Array, *, train: bool) -> tuple[Array, Params]:
     state: Params = {}
-    conv_ = conv(x, **params["conv"], strides=1, padding="SAME")
-    bn, state["bn"] = batch_norm(
-        conv_, **params["bn"], momentum=0.9, eps=1e-05, train=train
-    )
-    return jax.nn.relu(x + bn), state
+    y = conv(x, **params["conv"], strides=1, padding="SAME")
+    y, state["bn"] = batch_norm(y, **params["bn"], momentum=0.9, eps=1e-05, train=train)
+    return jax.nn.relu(x + y), state
 
 
 def stage(
     params: Params, x: Array, *, strides: int, train: bool
 ) -> tuple[Array, Params]:
     state: Params = {}
-    first, state["first"] = project(params["first"], x, strides=strides, train=train)
+    x, state["first"] = project(params["first"], x, strides=strides, train=train)
 
     def rest_step(x: Array, layer: Params) -> tuple[Any, Any]:
         x, new_state = identity(layer, x, train=train)
         return x, new_state
 
-    rest, state["rest"] = jax.lax.scan(rest_step, first, params["rest"])
-    more = rest
+    x, state["rest"] = jax.lax.scan(rest_step, x, params["rest"])
     more_states: list[Params] = []
     for layer in params["more"]:
-        more, new_state = identity(layer, more, train=train)
+        x, new_state = identity(layer, x, train=train)
         more_states.append(new_state)
     state["more"] = more_states
-    return more, state
+    return x, state
 
 
 def small_resnet(
     params: Params, image: Array, *, train: bool = False
 ) -> tuple[Array, Params]:
     state: Params = {}
-    stem = conv(image, **params["stem"], strides=1, padding="SAME")
-    stage_1, state["stage_1"] = stage(params["stage_1"], stem, strides=1, train=train)
-    stage_2, state["stage_2"] = stage(
-        params["stage_2"], stage_1, strides=2, train=train
-    )
-    return linear(jnp.mean(stage_2, axis=(-3, -2)), **params["head"]), state
+    x = conv(image, **params["stem"], strides=1, padding="SAME")
+    x, state["stage_1"] = stage(params["stage_1"], x, strides=1, train=train)
+    x, state["stage_2"] = stage(params["stage_2"], x, strides=2, train=train)
+    return linear(jnp.mean(x, axis=(-3, -2)), **params["head"]), state
 
 
 # The shape of each array, where it lies in params.

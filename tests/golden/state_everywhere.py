@@ -111,10 +111,8 @@ def normed(
     params: Params, x: Array, key: Array | None = None, *, train: bool
 ) -> tuple[Array, Params]:
     state: Params = {}
-    bn, state["bn"] = batch_norm(
-        x, **params["bn"], momentum=0.9, eps=1e-05, train=train
-    )
-    return dropout(bn, fold_in(key, "drop"), rate=0.5), state
+    x, state["bn"] = batch_norm(x, **params["bn"], momentum=0.9, eps=1e-05, train=train)
+    return dropout(x, fold_in(key, "drop"), rate=0.5), state
 
 
 def plain(x: Array, key: Array | None = None) -> Array:
@@ -129,10 +127,10 @@ def advance(
     params: Params, x: Array, steps: Array, key: Array | None = None, *, train: bool
 ) -> tuple[tuple[Array, Array], Params]:
     state: Params = {}
-    normed_, state["normed"] = normed(
+    x, state["normed"] = normed(
         params["normed"], x, fold_in(key, "normed"), train=train
     )
-    return (normed_, steps + 1), state
+    return (x, steps + 1), state
 
 
 def row(
@@ -146,22 +144,19 @@ def row(
         x, new_state = normed(layer, x, fold_in(inner_key, i), train=train)
         return x, new_state
 
-    inner, state["inner"] = jax.lax.scan(
-        inner_step, x, (params["inner"], jnp.arange(3))
-    )
+    x, state["inner"] = jax.lax.scan(inner_step, x, (params["inner"], jnp.arange(3)))
     outer_key = fold_in(key, "outer")
-    outer = inner
     outer_states: list[Params] = []
     for i, layer in enumerate(params["outer"]):
-        outer, new_state = normed(layer, outer, fold_in(outer_key, i), train=train)
+        x, new_state = normed(layer, x, fold_in(outer_key, i), train=train)
         outer_states.append(new_state)
     state["outer"] = outer_states
-    return (outer, jnp.mean(outer)), state
+    return (x, jnp.mean(x)), state
 
 
 def wave(x: Array, gain: Any, i: Any, *, power: int) -> tuple[Array, Array]:
-    shifted = (x * gain) ** power + i
-    return shifted, jnp.sum(shifted, axis=(-1,))
+    x = (x * gain) ** power + i
+    return x, jnp.sum(x, axis=(-1,))
 
 
 def gain(x: Array, gain: Array, i: Array) -> Array:
@@ -176,10 +171,10 @@ def state_everywhere(
     params: Params, x: Array, *, train: bool = False
 ) -> tuple[dict[str, Array], Params]:
     state: Params = {}
-    rng_, state["rng"] = rng(**params["rng"], train=train)
+    key, state["rng"] = rng(**params["rng"], train=train)
     total = jnp.sum(x)
     positive = total > 0.0
-    branch_key = fold_in(rng_, "branch")
+    branch_key = fold_in(key, "branch")
 
     def branch_then() -> Any:
         outputs, new = normed(params["branch"]["then"], x, branch_key, train=train)
@@ -191,8 +186,8 @@ def state_everywhere(
             "then": kept(params["branch"]["then"], ["bn.mean", "bn.var"], train=train)
         }
 
-    branch, state["branch"] = jax.lax.cond(positive, branch_then, branch_else)
-    loop_key = fold_in(rng_, "loop")
+    x, state["branch"] = jax.lax.cond(positive, branch_then, branch_else)
+    loop_key = fold_in(key, "loop")
 
     def loop_cond(carry: Any) -> Any:
         (x, steps), i, _ = carry
@@ -209,11 +204,11 @@ def state_everywhere(
         )
         return (x, steps), i + 1, new_state
 
-    (loop_x, _), _, loop_state = jax.lax.while_loop(
+    (x, _), _, loop_state = jax.lax.while_loop(
         loop_cond,
         loop_body,
         (
-            (branch, jnp.asarray(0, jnp.int32)),
+            (x, jnp.asarray(0, jnp.int32)),
             jnp.asarray(0, jnp.int32),
             kept(
                 params["loop"]["body"], ["normed.bn.mean", "normed.bn.var"], train=train
@@ -221,7 +216,7 @@ def state_everywhere(
         ),
     )
     state["loop"] = {"body": loop_state}
-    shared_key = fold_in(rng_, "shared")
+    shared_key = fold_in(key, "shared")
 
     def shared_step(carry: Any, i: Array) -> tuple[Any, Any]:
         x, state_ = carry
@@ -230,45 +225,39 @@ def state_everywhere(
         )
         return (x, new_state), None
 
-    (shared, state["shared"]), _ = jax.lax.scan(
+    (x, state["shared"]), _ = jax.lax.scan(
         shared_step,
-        (loop_x, kept(params["shared"], ["bn.mean", "bn.var"], train=train)),
+        (x, kept(params["shared"], ["bn.mean", "bn.var"], train=train)),
         jnp.arange(3),
     )
-    grid_key = fold_in(rng_, "grid")
+    grid_key = fold_in(key, "grid")
 
     def grid_step(x: Array, xs: Any) -> tuple[Any, Any]:
         layer, i = xs
         (x, mean), new_state = row(layer, x, fold_in(grid_key, i), train=train)
         return x, (mean, new_state)
 
-    grid_x, (_, state["grid"]) = jax.lax.scan(
-        grid_step, shared, (params["grid"], jnp.arange(2))
-    )
-    listed_key = fold_in(rng_, "listed")
-    listed_x = grid_x
+    x, (_, state["grid"]) = jax.lax.scan(grid_step, x, (params["grid"], jnp.arange(2)))
+    listed_key = fold_in(key, "listed")
     listed_states: list[Params] = []
     for i, layer in enumerate(params["listed"]):
-        (listed_x, _), new_state = row(
-            layer, listed_x, fold_in(listed_key, i), train=train
-        )
+        (x, _), new_state = row(layer, x, fold_in(listed_key, i), train=train)
         listed_states.append(new_state)
     state["listed"] = listed_states
     widened_gain = (0.5, 1.0, 1.5, 2.0)
-    widened_x = listed_x
     widened_seen_list: list[Array] = []
     for i in range(4):
-        widened_x, seen = wave(widened_x, widened_gain[i], i, power=(1, 2)[i % 2])
+        x, seen = wave(x, widened_gain[i], i, power=(1, 2)[i % 2])
         widened_seen_list.append(seen)
-    widened_seen = jnp.stack(widened_seen_list)
+    waves = jnp.stack(widened_seen_list)
 
     def gained_step(x: Array, xs: Any) -> tuple[Any, Any]:
         gain_, i = xs
         return gain(x, gain_, i), None
 
-    gained, _ = jax.lax.scan(
+    x, _ = jax.lax.scan(
         gained_step,
-        widened_x,
+        x,
         (
             jnp.asarray(
                 (0.5, 1.0, 1.5, 2.0), params["branch"]["then"]["bn"]["scale"].dtype
@@ -276,44 +265,42 @@ def state_everywhere(
             jnp.arange(4, dtype=jnp.int32),
         ),
     )
-    lanes_key = fold_in(rng_, "lanes")
+    lanes_key = fold_in(key, "lanes")
 
     def lanes_lane(layer: Params, i: Array) -> Any:
-        return normed(layer, gained, fold_in(lanes_key, i), train=train)
+        return normed(layer, x, fold_in(lanes_key, i), train=train)
 
     lanes, state["lanes"] = jax.vmap(lanes_lane)(params["lanes"], jnp.arange(3))
-    columns_column = jnp.moveaxis(gained, 1, 0)
+    columns_column = jnp.moveaxis(x, 1, 0)
 
     def columns_step(acc: Array, column: Array) -> tuple[Any, Any]:
         acc, out = step(acc, column, total)
         return acc, out
 
-    columns_acc, columns_out = jax.lax.scan(
+    acc, columns = jax.lax.scan(
         columns_step,
         jnp.asarray(0.0, params["branch"]["then"]["bn"]["scale"].dtype),
         columns_column,
         reverse=True,
     )
-    columns_out = jnp.moveaxis(columns_out, 0, 1)
-    again, state["twice"] = normed(
-        params["twice"], gained, fold_in(rng_, "again"), train=train
-    )
-    once_more, once_more_state = normed(
+    columns = jnp.moveaxis(columns, 0, 1)
+    x, state["twice"] = normed(params["twice"], x, fold_in(key, "again"), train=train)
+    x, once_more_state = normed(
         merge(params["twice"], state["twice"]),
-        again,
-        fold_in(rng_, "once_more"),
+        x,
+        fold_in(key, "once_more"),
         train=train,
     )
     state = merge(state, {"twice": once_more_state})
     deep, deep_state = batch_norm(
-        once_more, **params["group"]["inner"], momentum=0.9, eps=1e-05, train=train
+        x, **params["group"]["inner"], momentum=0.9, eps=1e-05, train=train
     )
     state = merge(state, {"group": {"inner": deep_state}})
     return {
         "lanes": lanes,
-        "waves": widened_seen,
-        "columns": columns_out,
-        "sum": columns_acc,
+        "waves": waves,
+        "columns": columns,
+        "sum": acc,
         "deep": deep,
     }, state
 

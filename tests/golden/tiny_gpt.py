@@ -22,6 +22,8 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
+WIDTH, DEPTH, HEADS = 32, 3, 4
+
 
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
     """x @ kernel + bias: (..., in) -> (..., out)."""
@@ -61,29 +63,32 @@ def attention(
     params: Params, x: Array, k: Array, v: Array, position: Array, mask: Array
 ) -> tuple[Array, Array, Array]:
     q, k_new, v_new = jnp.split(linear(x, **params["qkv"]), 3, axis=-1)
-    q_heads = q.reshape(x.shape[0], x.shape[1], 4, 8)
-    k_heads = k_new.reshape(x.shape[0], x.shape[1], 4, 8)
-    v_heads = v_new.reshape(x.shape[0], x.shape[1], 4, 8)
-    k_all = jax.lax.dynamic_update_slice_in_dim(k, k_heads, position, axis=1)
-    v_all = jax.lax.dynamic_update_slice_in_dim(v, v_heads, position, axis=1)
-    mixed = dot_product_attention(q_heads, k_all, v_all, mask)
-    proj = linear(mixed.reshape(x.shape[0], x.shape[1], 32), **params["proj"])
-    return proj, k_heads, v_heads
+    q = q.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
+    k_new = k_new.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
+    v_new = v_new.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
+    k = jax.lax.dynamic_update_slice_in_dim(k, k_new, position, axis=1)
+    v = jax.lax.dynamic_update_slice_in_dim(v, v_new, position, axis=1)
+    mixed = dot_product_attention(q, k, v, mask)
+    return (
+        linear(mixed.reshape(x.shape[0], x.shape[1], WIDTH), **params["proj"]),
+        k_new,
+        v_new,
+    )
 
 
 def mlp(params: Params, x: Array) -> Array:
-    gelu = jax.nn.gelu(linear(x, **params["up"]), approximate=True)
-    return linear(gelu, **params["down"])
+    x = jax.nn.gelu(linear(x, **params["up"]), approximate=True)
+    return linear(x, **params["down"])
 
 
 def block(
     params: Params, x: Array, k: Array, v: Array, position: Array, mask: Array
 ) -> tuple[Array, Array, Array]:
     ln_1 = layer_norm(x, **params["ln_1"], eps=1e-05)
-    attn_x, attn_k, attn_v = attention(params["attn"], ln_1, k, v, position, mask)
-    mid = x + attn_x
-    out = mid + mlp(params["mlp"], layer_norm(mid, **params["ln_2"], eps=1e-05))
-    return out, attn_k, attn_v
+    attn, k_new, v_new = attention(params["attn"], ln_1, k, v, position, mask)
+    x = x + attn
+    x = x + mlp(params["mlp"], layer_norm(x, **params["ln_2"], eps=1e-05))
+    return x, k_new, v_new
 
 
 def step(
@@ -104,16 +109,17 @@ def step(
         x, k, v = block(layer, x, k, v, position, mask)
         return x, (k, v)
 
-    h_x, (h_k, h_v) = jax.lax.scan(h_step, x, (params["h"], k, v))
-    head = layer_norm(h_x, **params["ln_f"], eps=1e-05) @ params["wte"]["embedding"].T
-    k_out = jax.lax.dynamic_update_slice_in_dim(k, h_k, position, axis=2)
-    v_out = jax.lax.dynamic_update_slice_in_dim(v, h_v, position, axis=2)
-    return {"logits": head, "k": k_out, "v": v_out}
+    x, (k_new, v_new) = jax.lax.scan(h_step, x, (params["h"], k, v))
+    logits = layer_norm(x, **params["ln_f"], eps=1e-05) @ params["wte"]["embedding"].T
+    k = jax.lax.dynamic_update_slice_in_dim(k, k_new, position, axis=2)
+    v = jax.lax.dynamic_update_slice_in_dim(v, v_new, position, axis=2)
+    return {"logits": logits, "k": k, "v": v}
 
 
 def tiny_gpt(params: Params, tokens: Array) -> Array:
     empty = jnp.zeros(
-        (3, tokens.shape[0], tokens.shape[1], 4, 8), params["wte"]["embedding"].dtype
+        (DEPTH, tokens.shape[0], tokens.shape[1], HEADS, WIDTH // HEADS),
+        params["wte"]["embedding"].dtype,
     )
     return step(params, tokens, 0, empty, empty)["logits"]
 

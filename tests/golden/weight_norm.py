@@ -85,13 +85,11 @@ def merge(params: Any, state: Any) -> Any:
 
 def critic(params: Params, x: Array, *, train: bool) -> tuple[Array, Params]:
     state: Params = {}
-    norm = jax.lax.rsqrt(jnp.sum(jnp.square(params["raw"]), axis=(0, 1, 2)))
-    kernel = params["raw"] * (params["gain"] * norm)
-    conv_ = conv(x, kernel=kernel, **params["conv"], strides=1, padding="SAME")
-    bn, state["bn"] = batch_norm(
-        conv_, **params["bn"], momentum=0.9, eps=1e-05, train=train
-    )
-    return jnp.mean(jax.nn.relu(bn), axis=(1, 2, 3)), state
+    sums = jnp.sum(jnp.square(params["raw"]), axis=(0, 1, 2))
+    kernel = params["raw"] * (params["gain"] * jax.lax.rsqrt(sums))
+    x = conv(x, kernel=kernel, **params["conv"], strides=1, padding="SAME")
+    x, state["bn"] = batch_norm(x, **params["bn"], momentum=0.9, eps=1e-05, train=train)
+    return jnp.mean(jax.nn.relu(x), axis=(1, 2, 3)), state
 
 
 def weight_norm(

@@ -22,6 +22,7 @@ LOOPS = ("call", "repeat", "scan", "map", "cond", "switch", "while_loop")
 EXTREMES: list[Any] = [
     2**31 - 1, -(2**31), 2**63 - 1, -(2**63), 10**40, 1e308, -1e308, 5e-324, -0.0,
     0, True, False, None, "", "$", "1", "$2 ** 62", "$1 / 0", "é", "x" * 300,
+    "$2 ** 10 ** 9", "$min(1, 2.5)", "$min(batch, 2)",
     [], {}, [[]], [[[1]]], [None], [True], ["$width"], [1, [2]], {"a": 1},
 ]  # fmt: skip
 STATEFUL: list[Data] = [

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from generated_files import executed, functions, inputs_of, ways
+from jaxprs import same_program
 
 import blox as bx
 from blox.schema import BloxError, Graph, ModelError, from_bytes
@@ -92,10 +93,7 @@ def _compare(graph: Graph, way: int | None, numbers: bool, *, undecided: bool) -
         theirs = _traced(generated, params, args)
         if ours[1:] != theirs[1:]:
             raise Escape(f"{where}: outputs {ours[1:]} loaded, {theirs[1:]} generated")
-        same = str(ours[0]) == str(theirs[0]) and all(
-            np.array_equal(a, b, equal_nan=True)
-            for a, b in zip(ours[0].consts, theirs[0].consts, strict=True)
-        )
+        same = same_program(ours[0], theirs[0])
         if (numbers or not same) and _largest(ours[0]) <= LARGEST:
             _run(graph, names, loaded, generated, args, where)
         elif not same:

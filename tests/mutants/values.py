@@ -20,7 +20,19 @@ from mutants.finding import (
 from blox.schema import op_class, op_names
 
 NUMBERS = [0, 1, -1, 2, 3, 7, 2**31, 2**62, -(2**62), 0.0, -0.5, 1.5, 1e-30, 1e30]
-TEXTS = ["", "x", "float", "...", "$width", "$-1", "$0 // 0", "$batch", "_", "main"]
+TEXTS = [
+    "",
+    "x",
+    "float",
+    "...",
+    "$width",
+    "$-1",
+    "$0 // 0",
+    "$1 % 0",
+    "$batch",
+    "_",
+    "main",
+]
 DTYPES = ["float", "float16", "bfloat16", "float32", "float64", "int8", "int32",
           "int64", "uint8", "uint32", "bool", "key"]  # fmt: skip
 BOUNDS = ["min", "max", "multiple_of"]
@@ -45,7 +57,8 @@ def a_text(data: Data, draw: random.Random) -> None:
         if old.startswith("$"):
             rest = old[1:]
             near = [f"$({rest}) * 2", f"$({rest}) + 1", f"$-({rest})", f"$({rest}) - 1",
-                    f"$({rest}) // 2", *others]  # fmt: skip
+                    f"$({rest}) // 2", f"$({rest}) % 3", f"$({rest}) ** 2",
+                    f"$min({rest}, 8)", f"$max({rest}, 1, 2)", *others]  # fmt: skip
         put(data, place, draw.choice(near))
 
 

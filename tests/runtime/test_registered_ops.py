@@ -153,6 +153,39 @@ def test_what_no_file_holds_is_reported(found: str, tmp_path: Path) -> None:
     assert f"found {found}" in diagnostic.message
 
 
+CONSTANTS = """
+    from jax.numpy import pi
+    SCALE, SHIFT, UNUSED = 2.0, 1.0, 0.0
+    class Half:
+        value = 0.5
+    def f(x):
+        return pi * _bent(x) * SCALE + sum(x * s for s in (Half.value, SHIFT))
+    def _bent(x):
+        UNUSED = len(x.shape)
+        return (lambda y: y + SHIFT * UNUSED)(x)
+"""
+
+
+def test_what_is_read_of_a_module_is_named(tmp_path: Path) -> None:
+    """Each constant, with the op, the function that reads it, and the way out."""
+    register(tmp_path, "acme:made", CONSTANTS)
+    graph = chain("acme:made")
+    assert bx.build(graph)({}, X)[0].shape == X.shape
+    with pytest.raises(ModelError) as raised:
+        bx.generate(graph)
+    found = raised.value.diagnostics
+    assert {(d.code, d.path) for d in found} == {("op-source", "acme:made")}
+    assert [d.message.rpartition("found ")[2] for d in found] == [
+        "Half in f",
+        "SCALE in f",
+        "SHIFT in f",
+        "SHIFT in _bent",
+    ]
+    assert (
+        found[1].hint == "make SCALE an attribute of the op, or write its value there"
+    )
+
+
 @pytest.mark.parametrize(
     ("returned", "outputs", "text"),
     [

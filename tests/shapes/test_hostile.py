@@ -65,6 +65,8 @@ def test_all_end_and_speak_in_lines() -> None:
     assert by_name["copies counted"] == set()
     assert by_name["copies growing"] == {"shape-skipped"}
     assert by_name["many ranks"] == {"too-large"}
+    for power in ("power", "power of powers", "power of a sum", "power of a dim"):
+        assert by_name[power] == {"expression"}
     assert by_name["equal"] == {"shape-undecided"} or by_name["equal"] == set()
 
 

@@ -12,7 +12,8 @@ from saved_models import linear
 
 import blox as bx
 from blox.schema import Graph
-from blox.shapes.table import Known, shape_table
+from blox.schema.known import Known
+from blox.shapes.table import shape_table
 
 MODELS = Path(__file__).parents[1] / "models"
 

@@ -278,8 +278,7 @@ LINEAR = {"op": "linear", "x": "x", "in_features": 2, "out_features": 2}
         ({"op": "param", "shape": [2], "init": {"value": {"name": "normal", "s": 1.0}}},
          "main.n.init.value.s: expected no such field"),
         ({**LINEAR, "out_features": "$2 / 1"},
-         "main.n.out_features: expected only + - * // where an integer stands, found "
-         "'$2 / 1'"),
+         "main.n.out_features: expected no / where an integer stands, found '$2 / 1'"),
     ],
 )  # fmt: skip
 def test_what_to_do(node: dict[str, Any], found: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 import warnings
 from contextlib import suppress
 from typing import Any
@@ -37,6 +38,23 @@ from blox.schema.expressions import (
         ("$rate * 2", "float", 0.5),
         ("$9223372036854775807", "int", INT64 - 1),
         ("$-9223372036854775807 - 1", "int", -INT64),
+        ("$width % 7", "int", 1),
+        ("$-width % 7", "int", 6),
+        ("$width % -7", "int", -6),
+        ("$1.5 % rate", "float", 0.0),
+        ("$min(heads, 8)", "int", 4),
+        ("$max(heads, s, width)", "int", 64),
+        ("$max(min(width, 8), s) * heads", "int", 32),
+        ("$min(rate, 0.5)", "float", 0.25),
+        ("$s ** 3", "int", 8),
+        ("$s ** 3", "float", 8),
+        ("$s ** -1", "float", 0.5),
+        ("$2 ** 62", "int", 2**62),
+        ("$-2 ** 2", "int", -4),
+        ("$2 ** 3 ** 2", "int", 512),
+        ("$1 ** 1000000", "int", 1),
+        ("$(0 - 1) ** 1000001", "int", -1),
+        ("$0 ** 0", "int", 1),
     ],
 )
 def test_values(text: str, kind: Kind, value: Any) -> None:
@@ -56,8 +74,16 @@ def test_values(text: str, kind: Kind, value: Any) -> None:
         ("$9223372036854775807 + 1", "int", "beyond 64 bits"),
         ("$9 ** 9 ** 9", "float", "beyond 64 bits"),
         ("$(0 - 8) ** 0.5", "float", "no real number"),
-        ("$x / 2", "int", "only + - * //"),
-        ("$x ** 2", "int", "only + - * //"),
+        ("$9 ** 9 ** 9", "int", "beyond 64 bits"),
+        ("$2 ** 10 ** 9", "int", "beyond 64 bits"),
+        ("$2 ** 63", "int", "beyond 64 bits"),
+        ("$2 ** -1", "int", "expected an integer, found 0.5"),
+        ("$1 % 0", "int", "division by zero"),
+        ("$1.0 % 0", "float", "division by zero"),
+        ("$min(1, 2 % 0)", "int", "division by zero"),
+        ("$min(x, half)", "float", "min of integers alone or of floats alone"),
+        ("$max(1.0, 2, 3.0)", "float", "max of integers alone or of floats alone"),
+        ("$x / 2", "int", "expected no / where an integer stands"),
         ("$1.5", "int", "expected an integer, found 1.5"),
         ("$half", "int", "expected an integer, found 0.5"),
         ("$flag", "int", "found a boolean"),
@@ -73,7 +99,7 @@ def test_values_that_cannot_be_had(text: str, kind: Kind, why: str) -> None:
 HOSTILE = [
     "$", "$ ", "$a.b", "$a.__class__", "$().__class__", "$a[0]", "$f(x)", "$a:=1",
     "$(a:=1)", "$lambda: 0", "$a if b else c", "$not a", "$a and b", "$a < b", "$a, b",
-    "$[a]", "${a}", "$'a'", '$"a"', "$f'{a}'", "$a @ b", "$a % b", "$a | b", "$~a",
+    "$[a]", "${a}", "$'a'", '$"a"', "$f'{a}'", "$a @ b", "$a | b", "$~a",
     "$+a", "$a << b", "$True", "$None", "$...", "$__import__", "$_a", "$1_000", "$0x10",
     "$0b1", "$01", "$1j", "$1e999", "$9223372036854775808", "$1.", "$.5", "$1.e5",
     "$1.real", "$1 .real", "$1if 2", "$a b", "$a\nb", "$(a\n+b)", "$a\t", "$a\\\nb",
@@ -81,6 +107,11 @@ HOSTILE = [
     "$$a", "$a $", "$*a", "$**a", "$a **", "$(a", "$a)", "$()", "$await a", "$yield",
     "$class", "$" + "9" * 250, "$" + "a" * 300, "$a" + " " * 70000,
     "$" + "(" * 250, "$" + "(" * 127 + ")" * 127,
+    "$min", "$min()", "$min(a)", "$min(a,)", "$min(a, b,)", "$min(a, b, )", "$min(,a)",
+    "$min(*a, b)", "$min(**a)", "$min(a, b=1)", "$(min)(a, b)", "$min(a, b)(c, d)",
+    "$abs(a, b)", "$pow(a, b)", "$sum(a, b)", "$a.min(b, c)", "$min(min, a)", "$a,b",
+    "$(a, b)", "$min((a, b), c)", "$min(a b)", "$a %% b", "$% a", "$a %", "$a *** b",
+    "$min[a, b]", "$divmod(a, b)", "$max(a, b) if a else b",
 ]  # fmt: skip
 
 
@@ -122,23 +153,52 @@ def test_names_are_in_order_of_first_use() -> None:
 TREES = st.recursive(
     st.one_of(st.integers(0, 9).map(str), st.sampled_from(["width", "depth"])),
     lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from(["+", "-", "*", "//"]), inner).map(
+        st.tuples(inner, st.sampled_from(["+", "-", "*", "//", "%"]), inner).map(
             lambda t: f"({t[0]} {t[1]} {t[2]})"
         ),
         inner.map(lambda t: f"-{t}"),
+        st.tuples(inner, st.integers(0, 5)).map(lambda t: f"({t[0]}) ** {t[1]}"),
+        st.tuples(
+            st.sampled_from(["min", "max"]), st.lists(inner, min_size=2, max_size=3)
+        ).map(lambda t: f"{t[0]}({', '.join(t[1])})"),
     ),
     max_leaves=12,
 )
 
 
+class Bounded(int):
+    """An integer of Python whose results have at most 64 bits."""
+
+    def __neg__(self) -> Bounded:
+        return bounded(-int(self))
+
+
+def bounded(value: int) -> Bounded:
+    if not -INT64 <= value < INT64:
+        raise OverflowError
+    return Bounded(value)
+
+
+def _operation(name: str) -> Any:
+    def operation(a: int, b: int) -> Bounded:
+        return bounded(getattr(int, name)(int(a), int(b)))
+
+    return operation
+
+
+for _name in ("add", "sub", "mul", "floordiv", "mod", "pow"):
+    setattr(Bounded, f"__{_name}__", _operation(f"__{_name}__"))
+
+
 @given(TREES, st.integers(1, 50), st.integers(1, 50))
 def test_as_python(text: str, width: int, depth: int) -> None:
     values = {"width": width, "depth": depth}
+    known = {"Bounded": Bounded, "min": min, "max": max}
+    known |= {n: Bounded(v) for n, v in values.items()}
     try:
-        wanted = eval(text, {"__builtins__": {}}, dict(values))
-    except ZeroDivisionError:
-        wanted = None
-    if wanted is None or not -INT64 <= wanted < INT64:
+        written = re.sub(r"\d+", r"Bounded(\g<0>)", text)
+        wanted = eval(written, {"__builtins__": {}}, known)
+    except (ZeroDivisionError, OverflowError):
         with pytest.raises(ExpressionError):
             evaluate("$" + text, values)
     else:

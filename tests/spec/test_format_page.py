@@ -18,6 +18,7 @@ from blox.schema import (
     to_json,
 )
 from blox.schema.parse import reader
+from blox.schema.undecided import MAX_POWER
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
 
@@ -32,6 +33,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="ut
             "characters of a text / of an expression / of a name",
             f"{reader.MAX_TEXT:,} / {expressions.MAX_LENGTH} / {names.MAX_NAME}",
         ),
+        ("degree / terms of a power of dims", f"{MAX_POWER} / {MAX_POWER}"),
         ("calls below each other", f"{limits.MAX_CALL_DEPTH}"),
         ("functions, counted per distinct values", f"{limits.MAX_INSTANCES:,}"),
         ("nodes of all these together", f"{limits.MAX_STEPS:,}"),

@@ -11,54 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
-from pydantic import BaseModel
+from changes import CHANGES, OTHER
+from pydantic import BaseModel, ValidationError
 from sample_specs import CONTROL, GPT, RELU, TINY, spec
 
 from blox.schema import Function, Graph, Metadata, SpecError
 from blox.schema.ops.indexing import Index
 from blox.schema.ops.linear import Linear
-
-OTHER: dict[str, Any] = spec(
-    {
-        "fixed": {"op": "constant", "value": [[1, 2], [3, 4]], "dtype": "int32"},
-        "conv": {"op": "conv", "x": "x", "kernel_size": [3], "padding": [[1, 1]],
-                 "in_features": 8, "out_features": 8, "axes": {"bias": ["model"]},
-                 "init": {"kernel": {"name": "ones"}}, "frozen": ["bias"]},
-        "parts": {"op": "index", "x": "conv", "at": "..., 1:"},
-    },
-    constraints=["batch >= 1"],
-    dims={"batch": {"min": 1}},
-    metadata={"authors": ["a"], "tags": ["b"], "extra": {"c": 1}},
-)  # fmt: skip
-CHANGES: dict[type, list[Callable[[Any], Any]]] = {
-    list: [
-        lambda v: v.__init__([1]),
-        lambda v: v.append(1),
-        lambda v: v.extend([1]),
-        lambda v: v.insert(0, 1),
-        lambda v: v.remove(1),
-        lambda v: v.pop(),
-        lambda v: v.clear(),
-        lambda v: v.sort(),
-        lambda v: v.reverse(),
-        lambda v: v.__setitem__(0, 1),
-        lambda v: v.__setitem__(slice(None), []),
-        lambda v: v.__delitem__(0),
-        lambda v: v.__iadd__([1]),
-        lambda v: v.__imul__(2),
-    ],
-    dict: [
-        lambda v: v.__init__(a=1),
-        lambda v: v.update(a=1),
-        lambda v: v.setdefault("a", 1),
-        lambda v: v.pop("a", 1),
-        lambda v: v.popitem(),
-        lambda v: v.clear(),
-        lambda v: v.__setitem__("a", 1),
-        lambda v: v.__delitem__("a"),
-        lambda v: v.__ior__({"a": 1}),
-    ],
-}
 
 
 def containers(part: Any) -> Iterator[tuple[str, Any]]:
@@ -181,6 +140,42 @@ def test_a_copy_with_changes_is_another_graph() -> None:
     with pytest.raises(TypeError):
         other.attributes["depth"] = 3
     assert graph.program() is program
+
+
+FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"name": "not a name"}, "name: expected a name"),
+    ({"functions": {"main": 3}}, "main: expected an object"),
+    ({"attributes": {"depth": [1]}}, "attributes.depth: expected a finite number"),
+    ({"more": 1}, "more: expected no such field"),
+    ({"entries": [], "dims": 3}, "entries: expected at least one item"),
+    ({"format": "blox/2"}, "this blox reads 'blox/1'"),
+]
+
+
+@pytest.mark.parametrize(("update", "text"), FAULTS)
+def test_a_copy_is_checked_as_a_new_one(update: dict[str, Any], text: str) -> None:
+    graph = Graph.parse(GPT)
+    for copied in (graph.model_copy, graph.copy):
+        with pytest.raises(SpecError) as caught:
+            copied(update=update)
+        assert any(text in str(d) for d in caught.value.diagnostics)
+
+
+def test_copies_of_parts_are_checked() -> None:
+    block = Graph.parse(GPT).functions["block"]
+    faults: list[dict[str, Any]] = [{"outputs": {}}, {"nodes": {"a": 1}}, {"doc": 3}]
+    for update in faults:
+        for copied in (block.model_copy, block.copy):
+            with pytest.raises(ValidationError):
+                copied(update=update)
+    other = block.model_copy(update={"doc": "Another."})
+    assert (other.doc, other.nodes) == ("Another.", block.nodes)
+
+
+@pytest.mark.parametrize("kind", [Graph, Function, Linear])
+def test_nothing_is_made_without_checks(kind: Any) -> None:
+    with pytest.raises(TypeError, match="expected values to check"):
+        kind.model_construct(name="no name")
 
 
 def test_equal_by_content() -> None:

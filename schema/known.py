@@ -1,0 +1,30 @@
+"""What is known of the arrays of a model before it runs: plain data, for those without JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .resolve.program import Instance
+
+Size = int | str | None
+"""A number, an expression of dims as text (`2*seq`), or None where it varies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What holds of an array in every call of its function: None where it varies."""
+
+    shape: tuple[Size, ...] | None
+    dtype: str | None
+
+    @property
+    def rank(self) -> int | None:
+        return None if self.shape is None else len(self.shape)
+
+
+Table = dict[Instance, dict[str, tuple[Known | None, ...]]]
+"""By instance of the Program, and input or node: its outputs, None for absent ones."""
+
+Shapes = Callable[[], Table]
+"""The table of a model, inferred when it is asked for."""

@@ -1,0 +1,136 @@
+"""Locals of generated functions: what goes on keeps its name, the rest says what it is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+from generated_files import assert_same_program
+from sample_specs import Data, function, spec
+
+import blox as bx
+from blox.codegen.emit.measure import accepts, measure
+from blox.schema import Graph
+
+X: Data = {"shape": [3, 4], "dtype": "float"}
+
+
+def linear(x: str) -> Data:
+    return {"op": "linear", "x": x, "in_features": 4, "out_features": 4}
+
+
+def body(nodes: Data, out: str, inputs: Data | None = None) -> list[str]:
+    """The statements of the one function of a file, which is the loader's program."""
+    data = spec(nodes, inputs=inputs or {"x": X}, outputs={"out": out})
+    graph = Graph.parse(data)
+    source = bx.generate(graph)
+    assert_same_program(graph, source)
+    (found,) = (
+        f
+        for f in ast.parse(source).body
+        if isinstance(f, ast.FunctionDef) and f.name == graph.name
+    )
+    return [ast.unparse(s) for s in found.body]
+
+
+def test_a_chain_keeps_its_name() -> None:
+    nodes = {
+        "up": linear("x"),
+        "act": {"op": "gelu", "x": "up", "approximate": True},
+        "down": linear("act"),
+        "mid": {"op": "add", "a": "x", "b": "down"},
+        "end": {"op": "softmax", "x": "mid"},
+        "more": {"op": "multiply", "a": "end", "b": "mid"},
+    }
+    *_, act, mid, more = body(nodes, "more")
+    assert act.startswith("act = ")  # x is read once more
+    assert mid == "x = x + linear(act, **params['down'])"
+    assert more.startswith("return softmax(x")
+    assert more.endswith(" * x")
+
+
+def test_branches_have_names_of_their_own() -> None:
+    nodes = {
+        "one": linear("x"),
+        "two": linear("x"),
+        "both": {"op": "dot_product_attention", "query": "a", "key": "b", "value": "b"},
+        "a": {"op": "reshape", "x": "one", "shape": [3, 1, 4]},
+        "b": {"op": "reshape", "x": "two", "shape": [3, 1, 4]},
+    }
+    order = {n: nodes[n] for n in ("one", "a", "two", "b", "both")}
+    first, second, _ = body(order, "both")
+    assert first.startswith("a = linear(x")
+    assert second.startswith("b = linear(x")  # though nothing reads x any more
+
+
+def test_an_input_of_another_name_stays() -> None:
+    nodes = {
+        "first": linear("image"),
+        "second": linear("first"),
+        "third": {"op": "exp", "x": "second"},
+        "fourth": linear("third"),
+    }
+    first, second = body(nodes, "fourth", {"image": X})
+    assert first.startswith("second = linear(linear(image")
+    assert second.startswith("return linear(jnp.exp(second)")
+
+
+def test_what_a_function_inside_reads_is_kept() -> None:
+    """The carry of the scan is x too: what its body reads of outside may not be."""
+    inner = function(
+        {"sum": {"op": "add", "a": "x", "b": "other"}},
+        {"x": "sum"},
+        inputs={"x": {}, "other": {}},
+    )
+    nodes = {
+        "other": {"op": "tanh", "x": "x"},
+        "loop": {
+            "op": "repeat", "function": "inner", "count": 2,
+            "carry": {"x": "start"}, "inputs": {"other": "other"},
+        },
+        "start": {"op": "negative", "x": "other"},
+    }  # fmt: skip
+    order = {n: nodes[n] for n in ("other", "start", "loop")}
+    graph = Graph.parse(
+        spec(order, inputs={"x": X}, outputs={"x": "loop"}, functions={"inner": inner})
+    )
+    assert_same_program(graph, bx.generate(graph))
+
+
+def expressions() -> Iterator[tuple[str, list[str], int, bool]]:
+    """An expression, what would stand in it, what stands beside it: does it read well?"""
+    yield "f(g(x))", ["g(x)"], 0, True
+    yield "f(g(x), y, z, a, b)", ["g(x)"], 0, False
+    yield "f(g(x, y, z, a))", ["g(x, y, z, a)"], 0, False
+    yield "f(x[0], y, z, a)", ["x[0]"], 0, True
+    yield "f(g(h(x)))", ["g(h(x))"], 0, False
+    yield "f(a * b + c)", ["a * b + c"], 0, True
+    yield "f(a * b + c - d)", ["a * b + c - d"], 0, False
+    yield "f(g(x) + y)", ["g(x) + y"], 0, False
+    yield "x + f(g(x))", ["f(g(x))"], 0, True
+    yield "f(x) * g(y)", ["f(x)", "g(y)"], 0, True
+    yield "f(g(x)) * f(h(y)) + z", ["f(g(x)) * f(h(y))"], 0, False
+    yield "f(x, **p).reshape(2, 3, 4, 5)", ["f(x, **p)"], 0, True
+    yield "--x", ["-x"], 0, False
+    yield "{'a': f(x)}", ["f(x)"], 0, False
+    yield "f(g(x), **p)", ["g(x)"], 1, True
+    yield "f(g(x, **q), **p, t=t)", ["g(x, **q)"], 1, False
+
+
+@pytest.mark.parametrize(("text", "parts", "more", "wanted"), [*expressions()])
+def test_structure_decides_what_stands_in_an_expression(
+    text: str, parts: list[str], more: int, wanted: bool
+) -> None:
+    built = ast.parse(text, mode="eval").body
+    inside = [ast.parse(part, mode="eval").body for part in parts]
+    found = accepts(built, measure(built), [(p, measure(p)) for p in inside], more)
+    assert found is wanted
+    longer = {n.id: n.id * 40 for n in ast.walk(built) if isinstance(n, ast.Name)}
+    for node in (n for tree in (built, *inside) for n in ast.walk(tree)):
+        if isinstance(node, ast.Name):
+            node.id = longer[node.id]
+    assert (
+        accepts(built, measure(built), [(p, measure(p)) for p in inside], more)
+        is wanted
+    )
