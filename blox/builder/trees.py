@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from blox.schema.expressions import parse
+from blox.schema.rendering import render
 
 Tree: TypeAlias = Any
 
@@ -85,7 +86,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": _least,
     "max": _greatest,
 }
-_BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, "neg": 3, "**": 4}
 _OF_AST: dict[type[ast.operator], str] = {
     ast.Add: "+",
     ast.Sub: "-",
@@ -95,6 +95,7 @@ _OF_AST: dict[type[ast.operator], str] = {
     ast.Mod: "%",
     ast.Pow: "**",
 }
+_AST = {sign: kind for kind, sign in _OF_AST.items()}
 
 
 def symbols(tree: Tree) -> Iterator[Symbol]:
@@ -176,28 +177,27 @@ def replaced(tree: Tree, by: Mapping[Symbol, Tree]) -> Tree:
     return tree
 
 
-def text_of(tree: Tree, name: Callable[[Symbol], str] = repr, binding: int = 0) -> str:
+def text_of(tree: Tree, name: Callable[[Symbol], str] = repr) -> str:
     """A tree as a person would type it, with no more parentheses than needed."""
     if isinstance(tree, Symbol):
         return name(tree)
+    return render(_as_syntax(tree, name)) if isinstance(tree, tuple) else repr(tree)
+
+
+def _as_syntax(tree: Tree, name: Callable[[Symbol], str]) -> ast.expr:
+    if isinstance(tree, Symbol):
+        return ast.Name(name(tree))
     if not isinstance(tree, tuple):
-        text = repr(tree)
         negative = tree < 0 or math.copysign(1, tree) < 0
-        return f"({text})" if negative and binding > 1 else text
+        number = ast.Constant(-tree if negative else tree)
+        return ast.UnaryOp(ast.USub(), number) if negative else number
     operator, *parts = tree
+    trees = [_as_syntax(part, name) for part in parts]
     if operator in ("min", "max"):
-        return f"{operator}({', '.join(text_of(part, name) for part in parts)})"
-    own = _BINDING[operator]
+        return ast.Call(ast.Name(operator), trees, [])
     if operator == "neg":
-        text = "-" + text_of(parts[0], name, own)
-    elif operator == "**":
-        exponent = parts[1]
-        right = repr(exponent) if is_number(exponent) else text_of(exponent, name, own)
-        text = f"{text_of(parts[0], name, own + 1)} ** {right}"
-    else:
-        text = f"{text_of(parts[0], name, own)} {operator} "
-        text += text_of(parts[1], name, own + 1)
-    return f"({text})" if own < binding else text
+        return ast.UnaryOp(ast.USub(), *trees)
+    return ast.BinOp(trees[0], _AST[operator](), trees[1])
 
 
 def tree_of(text: str, lookup: Callable[[str], Tree]) -> Tree:
