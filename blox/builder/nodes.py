@@ -13,6 +13,7 @@ from blox.schema.content import FORMAT
 from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.expressions import ExpressionError, names
 from blox.schema.fields import Operand as OperandMark
+from blox.schema.op import ParamOp
 from blox.schema.op_fields import Fields
 from blox.schema.registry import definition, registered
 from blox.schema.resolve.custom import registered_node
@@ -157,12 +158,15 @@ def _filled(trace: Trace, name: str, op: Op, raw: dict[str, Any]) -> Op:
 
     Not where no parameter needs them, nor where the path that it is tied to knows them.
     """
+    lacking = op.lacking() if isinstance(op, ParamOp) else set()
+    if not lacking:
+        return op
     scope = op.scope(name)
-    stored = op.stored()
     tied = "params" in raw and all(
-        (*scope, *([n] if n else [])) in trace.leaves for n in stored
+        (*scope, *([n] if n else [])) in trace.leaves for n in op.stored()
     )
-    lacking = set() if tied else op.lacking()
+    if tied:
+        return op
     found: dict[str, int] = {}
     for field, mark in op.fields().sizes:
         given = next(values_in(raw.get(mark.of)), None)
@@ -204,12 +208,13 @@ def _stored(
     """The arrays that the node keeps, with the expressions of their sizes."""
     found: dict[str, Stored] = {}
     scope = op.scope(name)
-    for field, text in op.undecided() if op.stored() else ():
+    leaves = op.stored() if isinstance(op, ParamOp) else {}
+    for field, text in op.undecided() if leaves else ():
         trace.fault(
             f"{name}.{field}",
             f"{op.op}: expected a size that no dim decides, found {quote(text)}",
         )
-    for leaf_name, leaf in op.stored().items():
+    for leaf_name, leaf in leaves.items():
         path = (*scope, *([leaf_name] if leaf_name else []))
         there = trace.leaves.get(path)
         sizes: tuple[Any, ...] = leaf.shape

@@ -285,4 +285,5 @@ def user_line() -> str:
         frame = frame.f_back
     if frame is None:
         return ""
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    _, _, name = frame.f_code.co_filename.replace("\\", "/").rpartition("/")
+    return f"{name}:{frame.f_lineno}"

@@ -181,7 +181,9 @@ def text_of(tree: Tree, name: Callable[[Symbol], str] = repr) -> str:
     """A tree as a person would type it, with no more parentheses than needed."""
     if isinstance(tree, Symbol):
         return name(tree)
-    return render(_as_syntax(tree, name)) if isinstance(tree, tuple) else repr(tree)
+    if not isinstance(tree, tuple):
+        return repr(tree)
+    return render(_as_syntax(tree, name)).removeprefix("$")
 
 
 def _as_syntax(tree: Tree, name: Callable[[Symbol], str]) -> ast.expr:
