@@ -74,6 +74,28 @@ class Bound:
     keyword_only: frozenset[str]
     absent: frozenset[str]
 
+    def numbers(self) -> list[str]:
+        """The arguments by position that are numbers: a loop may start from them."""
+        return [
+            n
+            for n, v in self.arguments.items()
+            if n not in self.keyword_only and is_numeric(v)
+        ]
+
+    def flowing(self, numbers: Sequence[str]) -> Bound:
+        """With arguments that are numbers as what flows."""
+        given = {n: self.arguments[n] for n in numbers if n in self.arguments}
+        every, order = self.flows | given, [*self.arguments]
+
+        def place(name: str) -> int:
+            return order.index(name) if name in order else len(order)
+
+        return replace(
+            self,
+            flows={n: every[n] for n in sorted(every, key=place)},
+            arguments=self.arguments | {n: Flow(n) for n in given},
+        )
+
     def copy(self, number: int) -> Bound:
         """The arguments of one copy: of each list the item that is its turn."""
         return replace(

@@ -30,11 +30,14 @@ class Place:
     shares: bool
 
 
-def run(place: Place, bound: Bound, inputs: Mapping[str, Any]) -> Trace:
+def run(
+    place: Place, bound: Bound, inputs: Mapping[str, Any], numbers: bool = False
+) -> Trace:
     """Runs the function; what it wrote.
 
     Args:
         inputs: what the engine knows of the inputs, by name.
+        numbers: True where it may return numbers.
     """
     trace = place.trace
     child = Trace(trace.session, bound.function, trace, place.node)
@@ -52,7 +55,7 @@ def run(place: Place, bound: Bound, inputs: Mapping[str, Any]) -> Trace:
         arguments[name] = _argument(child, name, given)
     positional = [v for n, v in arguments.items() if n not in bound.keyword_only]
     keywords = {n: v for n, v in arguments.items() if n in bound.keyword_only}
-    finish(child, bound.function(child.f, *positional, **keywords))
+    finish(child, bound.function(child.f, *positional, **keywords), numbers)
     return child
 
 

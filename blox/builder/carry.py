@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .arguments import Each, Index, Slices
+from .arguments import Bound, Each, Index, Slices
 from .trace import Trace
-from .values import Value
+from .values import Value, is_numeric
 
 LOOPS = ("repeat", "scan", "while_loop")
+
+
+def starts(bound: Bound, body: Trace) -> list[str]:
+    """The arguments that are numbers which the function gives the next one of."""
+    names = list(body.outputs)
+    if isinstance(body.result, Value) or is_numeric(body.result):
+        names = list(bound.arguments)[:1]
+    return [
+        n for n in names if n not in bound.flows and is_numeric(bound.arguments.get(n))
+    ]
 
 
 def carried(

@@ -7,20 +7,33 @@ from typing import Any
 from blox.schema.diagnostics import quote
 
 from .trace import Trace
-from .values import Value, Values, values_in
+from .values import Value, Values, is_numeric, values_in
 
 SINGLE = "out"
 """The name of the one output of a function that returns a bare value."""
 
 
-def finish(trace: Trace, result: Any) -> None:
+def finish(trace: Trace, result: Any, numbers: bool = False) -> None:
     """Names what a function returned, and drops unnamed nodes that nothing uses.
+
+    Args:
+        numbers: True where numbers among the outputs are looked at later, by `check`.
 
     Raises:
         SpecError: what is returned is no value, dict or tuple of values.
     """
     trace.result = result
+    if numbers and is_numeric(result):
+        trace.outputs = {SINGLE: result}
+        return
     trace.outputs = _named(trace, result)
+    if not numbers:
+        check(trace)
+        _drop_unused(trace)
+
+
+def check(trace: Trace) -> None:
+    """Checks that all outputs are values of the function."""
     for name, value in trace.outputs.items():
         where = f"outputs.{name}"
         if not isinstance(value, Value) or value.trace is not trace:
@@ -34,6 +47,9 @@ def finish(trace: Trace, result: Any) -> None:
                 f"{value.reference}, which is optional",
                 "give it a value by f.default",
             )
+
+
+def _drop_unused(trace: Trace) -> None:
     used = set()
     todo = [v.reference for v in trace.outputs.values()]
     todo += [n for n, node in trace.nodes.items() if not node.unnamed]

@@ -19,7 +19,7 @@ from blox.shapes.values import Value as Known
 
 from .arguments import Bound, Each, Index, Slices, bind
 from .callee import Place, run
-from .carry import LOOPS, carried
+from .carry import LOOPS, carried, starts
 from .copies import check_inputs, check_lists
 from .fields import as_number, mapped, named_functions
 from .nodes import operand, parsed, raise_decided
@@ -60,7 +60,12 @@ class Running:
         self.bound = [bind(trace, name, f, args, kwargs) for f in self.callees.values()]
         check_inputs(trace, name, self.bound)
         per_copy = check_lists(trace, name, self.key, self.bound[-1], self.options)
-        probe = self._probe()
+        may_start = self.key in LOOPS and bool(self.bound[-1].numbers())
+        probe = self._probe(may_start)
+        if may_start:
+            found = starts(self.bound[-1], probe)
+            self.bound = [bound.flowing(found) for bound in self.bound]
+            probe = self._probe()
         carry, names = carried(trace, name, self.key, self.bound[-1].flows, probe)
         self._sort(carry, per_copy)
         op = self._op(names)
@@ -117,7 +122,7 @@ class Running:
 
     # The first run, by which the carry is known ---------------------------------------
 
-    def _probe(self) -> Trace:
+    def _probe(self, numbers: bool = False) -> Trace:
         """The function that gives the outputs, run on what it gets at first."""
         flows = self.bound[-1].flows
         fields = {k: v for k, v in self.options.items() if k in ("axis", "count")}
@@ -147,7 +152,7 @@ class Running:
                 literal = node.values.number(0)
                 step = node.values.array((), "int32")
                 cut[n] = literal if self._is_listed else step
-        return self._child(len(self.bound) - 1, 0, everything | cut)
+        return self._child(len(self.bound) - 1, 0, everything | cut, numbers)
 
     def _sort(self, carry: Sequence[str], per_copy: int) -> None:
         """Sorts what flows in into the groups of the node."""
@@ -269,17 +274,19 @@ class Running:
         lists = [v.items for v in given if isinstance(v, Each)]
         return repr([items[copy % len(items)] for items in lists])
 
-    def _child(self, which: int, copy: int, inputs: Mapping[str, Any]) -> Trace:
+    def _child(
+        self, which: int, copy: int, inputs: Mapping[str, Any], numbers: bool = False
+    ) -> Trace:
         """The function, run for what flows in; once for what is alike."""
         bound = self.bound[which]
         token = self._token(copy) if self._is_listed else None
         given = tuple((n, id(inputs.get(n))) for n in bound.flows)
-        key = (which, token, given)
+        key = (which, token, given, numbers)
         if key not in self.traces:
             axis = 0 if self.key == "repeat" else plain(self.options.get("axis", 0))
             parameters = self.options.get("params")
             place = Place(self.trace, self.name, axis, parameters == ".")
-            self.traces[key] = run(place, bound.copy(copy), inputs)
+            self.traces[key] = run(place, bound.copy(copy), inputs, numbers)
         return self.traces[key]
 
 
