@@ -17,6 +17,7 @@ class ArrayMethods:
     """What arrays can do, as far as one op does it."""
 
     __slots__ = ()
+    __array_ufunc__ = None  # an array of NumPy leaves its operators to a value
 
     @property
     def builder(self) -> Any:

@@ -137,8 +137,8 @@ def _in_order(operator: str, parts: tuple[Tree, ...]) -> tuple[str, tuple[Tree, 
     tree, number = parts
     if operator != "-" and type(tree) is int:
         tree, number = number, tree
-    if type(number) is not int:
-        return operator, parts
+    if type(number) is not int or isinstance(value_of(tree), float):
+        return operator, parts  # of floats the order decides the last digits
     if operator == "*":
         if isinstance(tree, tuple) and tree[0] == "*" and type(tree[1]) is int:
             return "*", (tree[1] * number, tree[2])

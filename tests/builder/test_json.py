@@ -27,25 +27,24 @@ def norm(x: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def mlp(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-    h = f.linear("up", x, out_features="$4 * width")
-    h = f.gelu("act", h, approximate=True)
-    return f.linear("down", h, out_features="$width")
+def mlp(f: bx.F, x: bx.Value) -> bx.Value:
+    h = f.gelu(f.linear("up", x, 4 * x.features), approximate=True, name="act")
+    return f.linear("down", h, x.features)
 
 
-def block(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+def block(f: bx.F, x: bx.Value) -> bx.Value:
     """A residual MLP."""
-    return f.add("out", x, f.call("mlp", mlp, f.layer_norm("ln", x)))
+    return x + f.call("mlp", mlp)(f.layer_norm("ln", x))
 
 
-def tiny_gpt() -> Graph:
-    b = bx.GraphBuilder("tiny_gpt", vocab=16, width=8, depth=3)
+def tiny_gpt(vocab: int = 16, width: int = 8, depth: int = 3) -> Graph:
+    b = bx.GraphBuilder("tiny_gpt", vocab=vocab, width=width, depth=depth)
     b.dim("seq", max=12)
 
     @b.entry(tokens=bx.Input(["batch", "seq"], "int32"))
-    def main(f: bx.FunctionBuilder, tokens: bx.Value) -> dict[str, bx.Value]:
-        x = f.embed("wte", tokens, num_embeddings="$vocab", features="$width")
-        x = f.repeat("h", block, count="$depth", carry={"x": x})
+    def main(f: bx.F, tokens: bx.Value) -> dict[str, bx.Value]:
+        x = f.embed("wte", tokens, b.vocab, b.width)
+        x = f.repeat("h", block, count=b.depth)(x)
         return {"logits": f.unembed("head", f.layer_norm("ln_f", x), params="wte")}
 
     return b.graph(license="MIT")
@@ -83,9 +82,9 @@ TINY_GPT = {
             "nodes": {
                 "ln": norm("x"),
                 "mlp": {"op": "call", "function": "mlp", "inputs": {"x": "ln"}},
-                "out": {"op": "add", "a": "x", "b": "mlp"},
+                "add_1": {"op": "add", "a": "x", "b": "mlp"},
             },
-            "outputs": {"x": "out"},
+            "outputs": {"x": "add_1"},
         },
         "mlp": {
             "inputs": {"x": {}},
@@ -115,12 +114,10 @@ def test_it_reads_back_and_runs() -> None:
 
 
 def test_attributes_stay_attributes() -> None:
+    bx.check_attributes(tiny_gpt, width=6, depth=1)
     graph = tiny_gpt().replace_attributes(width=6, depth=1)
     params = jax.eval_shape(lambda key: bx.init(graph, key), jax.random.key(0))
     assert params["h"]["mlp"]["up"]["kernel"].shape == (1, 6, 24)
-    tokens = jnp.zeros((2, 5), jnp.int32)
-    logits, _ = jax.eval_shape(bx.build(graph), params, tokens)
-    assert logits.shape == (2, 5, 16)
 
 
 class Step(NamedTuple):
@@ -133,115 +130,68 @@ def test_entries_share_parameters_and_call_each_other() -> None:
     b.constraint("cached >= seq")
 
     @b.entry(
-        x=bx.Input(["batch", "seq", "$width"]),
-        cache=bx.Input(["batch", "cached", "$width"]),
+        x=bx.Input(["batch", "seq", b.width]),
+        cache=bx.Input(["batch", "cached", b.width]),
+        start=bx.Input([], "int32"),
     )
-    def step(f: bx.FunctionBuilder, x: bx.Value, cache: bx.Value) -> Step:
-        y = f.linear("proj", x, out_features="$width")
-        slots = f.arange("slots", stop="$cached")
-        total = f.add("total", cache, f.sum("number", slots))
-        return Step(y, total)
+    def step(f: bx.F, x: bx.Value, cache: bx.Value, start: bx.Value) -> Step:
+        y = f.linear("proj", x, b.width)
+        return Step(y, cache + f.arange(cache.shape[1]).sum() + start)
 
-    @b.entry(x=bx.Input(["batch", "seq", "$width"]))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        empty = f.zeros("empty", shape=["$batch", "$seq", "$width"], dtype="float")
-        out = f.call("model", step, x, empty, params=".")
+    @b.entry(x=bx.Input(["batch", "seq", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        zero: Any = 0
+        out = f.call("model", step, params=".")(x, f.zeros(x.shape), zero)
         assert isinstance(out, Step)
-        return f.add("both", out.y, out.cache)
+        return out.y + out.cache
 
     graph = b.graph(entries=["main", "step"])
     assert graph.entries == ["main", "step"]
     assert list(graph.functions) == ["main", "step"]
-    model = graph.plain()["functions"]["main"]["nodes"]["model"]
-    assert model == {
+    nodes = graph.plain()["functions"]["main"]["nodes"]
+    assert nodes["zeros_1"]["shape"] == ["$batch", "$seq", "$width"]
+    assert nodes["model"] == {
         "op": "call",
         "function": "step",
-        "inputs": {"x": "x", "cache": "empty"},
+        "inputs": {"x": "x", "cache": "zeros_1", "start": 0},
         "remat": None,
         "params": ".",
     }
-    assert graph.plain()["functions"]["main"]["nodes"]["both"] == {
-        "op": "add",
-        "a": "model.y",
-        "b": "model.cache",
-    }
+    assert nodes["add_1"] == {"op": "add", "a": "model.y", "b": "model.cache"}
     params = bx.init(graph, jax.random.key(0))
     assert list(params) == ["proj"]
     x = jax.random.normal(jax.random.key(1), (2, 3, 4))
     expected = x @ params["proj"]["kernel"] + params["proj"]["bias"] + 3
     np.testing.assert_allclose(bx.build(graph)(params, x)[0], expected, rtol=1e-5)
-    y = bx.build(graph, "step")(params, x, jnp.zeros((2, 5, 4)))[0]["y"]
-    np.testing.assert_allclose(y + 3, expected, rtol=1e-5)
-
-
-def project(
-    f: bx.FunctionBuilder,
-    x: bx.Value,
-    *,
-    width_in: str,
-    features: str,
-    scale: str = "1",
-) -> bx.Value:
-    y = f.linear("proj", x, in_features=width_in, out_features=features)
-    return f.multiply("scaled", y, scale)
-
-
-def test_function_attributes() -> None:
-    b = bx.GraphBuilder("two_sizes", width=4)
-
-    @b.entry(x=bx.Input(["batch", "$width"]))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        x = f.call(
-            "wide", project, x, width_in="$width", features="$2 * width", scale=2
-        )
-        assert x.features == "$2 * width"
-        x = f.call("small", project, x, width_in=x.features, features=3, scale=0.5)
-        assert x.features == 3
-        return x
-
-    graph = b.graph()
-    assert graph.plain()["functions"]["project"] == {
-        "attributes": ["width_in", "features", "scale"],
-        "inputs": {"x": {}},
-        "nodes": {
-            "proj": linear("x", "$width_in", "$features"),
-            "scaled": {"op": "multiply", "a": "proj", "b": "$scale"},
-        },
-        "outputs": {"out": "scaled"},
-    }
-    wide = graph.plain()["functions"]["main"]["nodes"]["wide"]
-    given = {"width_in": "$width", "features": "$2 * width", "scale": 2}
-    assert wide["attributes"] == given
-    params = bx.init(graph, jax.random.key(0))
-    x = jnp.ones((2, 4))
-    y = 2 * (x @ params["wide"]["proj"]["kernel"])
-    y = 0.5 * (y @ params["small"]["proj"]["kernel"])
-    np.testing.assert_allclose(bx.build(graph)(params, x)[0], y, rtol=1e-5)
+    step_out = bx.build(graph, "step")(params, x, jnp.zeros((2, 5, 4)), jnp.int32(2))[0]
+    np.testing.assert_allclose(step_out["y"] + 3, expected, rtol=1e-5)
+    np.testing.assert_array_equal(step_out["cache"], np.full((2, 5, 4), 12.0))
 
 
 def test_optional_inputs_and_keys_reach_blocks() -> None:
     def attend(
-        f: bx.FunctionBuilder,
+        f: bx.F,
         x: bx.Value,
         mask: bx.Value | None = None,
         key: bx.Value | None = None,
     ) -> bx.Value:
-        heads = f.reshape("heads", x, shape=["...", 2, "$width // 2"])
-        y = f.dot_product_attention("attn", heads, heads, heads, mask)
-        return f.dropout("drop", f.flatten("flat", y, start=-2), key, rate=0.5)
+        heads = x.reshape(..., 2, x.features // 2)
+        y = f.dot_product_attention(heads, heads, heads, mask)
+        return f.dropout("drop", f.flatten(y, -2), 0.5, key=key)
 
     b = bx.GraphBuilder("optional", width=4)
 
     @b.entry(
-        x=bx.Input(["batch", "seq", "$width"]),
+        x=bx.Input(["batch", "seq", b.width]),
         mask=bx.Input(["batch", 1, 1, "seq"], "bool", optional=True),
     )
-    def main(f: bx.FunctionBuilder, x: bx.Value, mask: bx.Value) -> bx.Value:
-        x = f.call("plain", attend, x)
-        return f.call("masked", attend, x, mask, key=f.rng("rng"))
+    def main(f: bx.F, x: bx.Value, mask: bx.Value) -> bx.Value:
+        x = f.call("plain", attend)(x)
+        return f.call("masked", attend)(x, mask, key=f.rng("rng"))
 
     graph = b.graph()
     data = graph.plain()["functions"]
+    assert list(data) == ["main", "attend"]
     assert data["attend"]["inputs"] == {
         "x": {},
         "mask": {"optional": True},
@@ -265,27 +215,28 @@ def test_optional_inputs_and_keys_reach_blocks() -> None:
 def test_slots_parameter_options_and_several_outputs() -> None:
     b = bx.GraphBuilder("details", width=6)
 
-    @b.entry(x=bx.Input(["...", "$width"]))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        raw = f.param("raw", shape=["$width", 4], init={"value": {"name": "ones"}})
-        y = f.linear("y", x, kernel=f.multiply("half", raw, 0.5), out_features=4)
-        left, right = f.split("parts", y, names=["left", "right"], axis=-1)
+    @b.entry(x=bx.Input(["...", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        raw = f.param("raw", [b.width, 4], init={"value": {"name": "ones"}})
+        y = f.linear("y", x, 4, kernel=0.5 * raw)
+        left, right = f.split(y, 2, -1, names=["left", "right"], name="parts")
         assert left.features == 2
-        z = f.linear(
-            "z", f.concatenate("joined", [right, left], axis=-1), out_features=2,
+        return f.linear(
+            "z", f.concatenate([right, left], axis=-1), 2,
             init={"kernel": {"name": "normal", "stddev": 0.5}},
-            axes={"kernel": [None, "mlp"]}, frozen=["bias"], use_bias=True,
+            axes={"kernel": [None, "mlp"]}, frozen=["bias"],
         )  # fmt: skip
-        return z
 
     nodes = b.graph().plain()["functions"]["main"]["nodes"]
     # A kernel that is given needs no size.
     assert nodes["y"] == {
-        "op": "linear", "x": "x", "kernel": "half", "out_features": 4, "use_bias": True,
+        "op": "linear", "x": "x", "kernel": "multiply_1", "out_features": 4,
+        "use_bias": True,
     }  # fmt: skip
-    assert nodes["joined"]["xs"] == ["parts.right", "parts.left"]
+    assert nodes["multiply_1"] == {"op": "multiply", "a": 0.5, "b": "raw"}
+    assert nodes["concatenate_1"]["xs"] == ["parts.right", "parts.left"]
     assert nodes["z"] == linear(
-        "joined",
+        "concatenate_1",
         4,
         2,
         init={"kernel": {"name": "normal", "stddev": 0.5}},
@@ -294,9 +245,22 @@ def test_slots_parameter_options_and_several_outputs() -> None:
     )
 
 
+def test_parts_of_a_split_have_names_by_number() -> None:
+    b = bx.GraphBuilder("parts")
+
+    @b.entry(x=bx.Input(["batch", 6]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        a, _, c = f.split(x, [1, 2, 3], -1)
+        return a + c
+
+    nodes = b.graph().plain()["functions"]["main"]["nodes"]
+    assert nodes["split_1"]["names"] == ["part_0", "part_1", "part_2"]
+    assert nodes["add_1"] == {"op": "add", "a": "split_1.part_0", "b": "split_1.part_2"}
+
+
 def test_entry_is_usable_without_a_decorator() -> None:
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        return f.relu("y", x)
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.relu(x)
 
     b = bx.GraphBuilder("plain")
     assert b.entry(main, x=bx.Input([3])) is main
@@ -305,14 +269,39 @@ def test_entry_is_usable_without_a_decorator() -> None:
     )
 
 
+def test_unnamed_nodes_that_nothing_uses_are_left_out() -> None:
+    b = bx.GraphBuilder("m")
+
+    @b.entry(x=bx.Input(["batch", 4]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        f.relu(f.tanh(x))
+        f.linear("kept", x, 2)
+        return f.relu(x)
+
+    # Counted as they were written, so that no name depends on what is left out.
+    assert list(b.graph().functions["main"].nodes) == ["kept", "relu_2"]
+
+
+def test_a_name_that_is_taken_is_skipped() -> None:
+    b = bx.GraphBuilder("m")
+
+    @b.entry(x=bx.Input(["batch", 4]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        y = f.relu(x, name="add_1")
+        return y + x + x
+
+    nodes = b.graph().functions["main"].nodes
+    assert list(nodes) == ["add_1", "add_2", "add_3"]
+
+
 @pytest.mark.parametrize("name", ["up", "out"])
 def test_values_say_what_they_are(name: str) -> None:
     b = bx.GraphBuilder("m", width=4)
 
-    @b.entry(x=bx.Input(["batch", "$width"]))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        y = f.linear(name, x, out_features="$2 * width")
+    @b.entry(x=bx.Input(["batch", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        y = f.linear(name, x, 2 * b.width)
         assert repr(y) == f"Value(main.{name}: float32[batch, 8])"
-        assert y.features == "$2 * width"
+        assert y.features == 8
         assert y.dtype == np.float32
         return y
