@@ -12,13 +12,18 @@ from .sizes import plain
 
 
 def named(groups: Sequence[Group]) -> None:
-    """Gives each group a name of its own: `bottleneck_project` beside `bottleneck`."""
+    """Gives each group a name of its own: `bottleneck_project` beside `bottleneck`.
+
+    A function that is called as an op is gets a number; entries keep their names.
+    """
     by_name: dict[str, list[Group]] = {}
     for group in groups:
         by_name.setdefault(group.first.name, []).append(group)
-    taken = {name for name, own in by_name.items() if len(own) == 1}
+    ops = {n.op for g in groups for n in g.first.nodes.values()}
+    taken = ops | {name for name, own in by_name.items() if len(own) == 1}
     for name, variants in by_name.items():
-        if len(variants) == 1:
+        alone = len(variants) == 1
+        if alone and (name not in ops or variants[0].first.parent is None):
             variants[0].name = name
             continue
         words = _words_of(variants)

@@ -101,7 +101,9 @@ def test_attributes_by_name() -> None:
     b = bx.GraphBuilder("m", entry=3, width=2)
     assert callable(b.entry)
     assert text(b.attributes["entry"]) == "entry"
-    with pytest.raises(AttributeError, match=r"of the Graph \(entry, width\), found 'wi'"):
+    with pytest.raises(
+        AttributeError, match=r"of the Graph \(entry, width\), found 'wi'"
+    ):
         _ = b.wi
 
 
@@ -171,7 +173,9 @@ def sizes_of(act: Callable[[bx.F, bx.Value], bx.Value], *shape: Any) -> list[Any
         (lambda f, x: f.zeros([bx.max(x.shape[0], 4)]), ["n", 3], ["max(n, 4)"]),
     ],
 )  # fmt: skip
-def test_sizes_follow_through_ops(act: Any, shape: list[Any], expected: list[Any]) -> None:
+def test_sizes_follow_through_ops(
+    act: Any, shape: list[Any], expected: list[Any]
+) -> None:
     assert sizes_of(act, *shape) == expected
 
 

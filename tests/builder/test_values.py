@@ -121,14 +121,20 @@ def test_an_expression_as_text_is_an_operand() -> None:
         (lambda x, y, i: x if x == 0 else y, "found an `if` on a value"),
         (lambda x, y, i: x if x in [y] else y, "found an `if` on a value"),
         (lambda x, y, i: x if 3 in x else y, "expected an op, found `in`; use f.any"),
-        (lambda x, y, i: next(iter(x)), "a loop over a value; use f.split for its parts"),
+        (
+            lambda x, y, i: next(iter(x)),
+            "a loop over a value; use f.split for its parts",
+        ),
         (lambda x, y, i: x[i], "between the brackets, found .*f.take and f.dynamic"),
         (lambda x, y, i: x[[0, 1]], r"found \[0, 1\]; f.take"),
         (lambda x, y, i: x[0.5], "found 0.5; f.take"),
         (lambda x, y, i: x & y, "expected booleans beside & | ~, found float32"),
         (lambda x, y, i: X + x, "found ndarray; an array goes into the Graph by f.con"),
         (lambda x, y, i: x + X, "found ndarray; an array goes into the Graph by f.con"),
-        (lambda x, y, i: x * np.float32(2), "expected a value or a number, found float32"),
+        (
+            lambda x, y, i: x * np.float32(2),
+            "expected a value or a number, found float32",
+        ),
     ],
 )
 def test_what_a_value_refuses(act: Callable[..., Any], text: str) -> None:

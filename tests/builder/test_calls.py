@@ -1,0 +1,463 @@
+"""Calls mean what Python would have done; those of equal structure share a function."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import blox as bx
+from blox.builder import groups
+from blox.schema import Graph
+
+X = bx.Input(["batch", 8])
+
+
+def graph_of(main: Callable[..., Any], **inputs: bx.Input) -> Graph:
+    b = bx.GraphBuilder("m")
+    b.entry(main, **(inputs or {"x": X}))
+    return b.graph()
+
+
+def functions(graph: Graph) -> dict[str, Any]:
+    found: dict[str, Any] = graph.plain()["functions"]
+    return found
+
+
+def layer(
+    f: bx.F, x: bx.Value, *, features: int, act: str = "relu", pool: bool = False
+) -> bx.Value:
+    x = getattr(f, act)(f.linear("l", x, features))
+    return f.layer_norm("n", x) if pool else x
+
+
+SPECS: list[dict[str, Any]] = [
+    {"features": 8},
+    {"features": 16, "act": "tanh"},
+    {"features": 8, "pool": True},
+    {"features": 24, "pool": True, "act": "tanh"},
+    {"features": 8, "act": "tanh"},
+]
+
+
+def in_order(order: tuple[int, ...]) -> Graph:
+    def main(f: bx.F, x: bx.Value) -> dict[str, bx.Value]:
+        return {f"o{i}": f.call(f"c{i}", layer)(x, **SPECS[i]) for i in order}
+
+    return graph_of(main)
+
+
+def test_functions_and_names_do_not_depend_on_the_order_of_calls() -> None:
+    orders = list(itertools.permutations(range(5)))
+    texts = set()
+    for order in random.Random(0).sample(orders, 12):
+        own = functions(in_order(order))
+        del own["main"]
+        texts.add(json.dumps(dict(sorted(own.items()))))
+    assert len(texts) == 1
+    assert sorted(json.loads(texts.pop())) == [
+        "layer_relu",
+        "layer_relu_pool",
+        "layer_tanh",
+        "layer_tanh_pool",
+    ]
+
+
+@pytest.mark.slow
+def test_all_120_orders() -> None:
+    texts = set()
+    for order in itertools.permutations(range(5)):
+        own = functions(in_order(order))
+        del own["main"]
+        texts.add(json.dumps(dict(sorted(own.items()))))
+    assert len(texts) == 1
+
+
+def test_functions_stand_in_the_order_of_their_first_use() -> None:
+    assert list(functions(in_order((4, 0, 1, 2, 3)))) == [
+        "main",
+        "layer_tanh",
+        "layer_relu",
+        "layer_relu_pool",
+        "layer_tanh_pool",
+    ]
+
+
+def test_numbers_that_differ_are_attributes() -> None:
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        for i, features in enumerate((16, 4, 4)):
+            x = f.call(f"l{i}", layer)(x, features=features)
+        return x
+
+    graph = graph_of(main)
+    own = functions(graph)
+    assert own["layer"]["attributes"] == ["features", "in_features"]
+    node = own["layer"]["nodes"]["l"]
+    assert (node["in_features"], node["out_features"]) == ("$in_features", "$features")
+    given = [node["attributes"] for node in own["main"]["nodes"].values()]
+    assert given == [
+        {"features": 16, "in_features": 8},
+        {"features": 4, "in_features": 16},
+        {"features": 4, "in_features": 4},
+    ]
+
+
+def test_an_expression_of_arguments_stays_one() -> None:
+    def inner(f: bx.F, x: bx.Value, *, features: int) -> bx.Value:
+        return f.linear("b", f.linear("a", x, 2 * features + x.features), features)
+
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        for i, features in enumerate((4, 12)):
+            x = f.call(f"c{i}", inner)(x, features=features)
+        return x
+
+    own = functions(graph_of(main))
+    assert own["inner"]["nodes"]["a"]["out_features"] == "$2 * features + in_features"
+    assert own["inner"]["attributes"] == ["features", "in_features"]
+
+
+def test_equal_by_chance_is_not_equal() -> None:
+    def project(f: bx.F, x: bx.Value, *, n: int) -> bx.Value:
+        return f.linear("l", x, n)
+
+    b = bx.GraphBuilder("m", width=8)
+
+    @b.entry(x=X)
+    def main(f: bx.F, x: bx.Value) -> dict[str, bx.Value]:
+        a = f.call("a", project)(x, n=b.width)
+        return {"a": a, "b": f.call("b", project)(x, n=8)}
+
+    nodes = functions(b.graph())["main"]["nodes"]
+    assert nodes["a"]["attributes"] == {"n": "$width"}
+    assert nodes["b"]["attributes"] == {"n": 8}
+
+
+def test_integers_and_floats_share_a_function() -> None:
+    def scaled(f: bx.F, x: bx.Value, *, by: float) -> bx.Value:
+        return x * by
+
+    def main(f: bx.F, x: bx.Value) -> dict[str, bx.Value]:
+        a = f.call("a", scaled)(x, by=2)
+        return {"a": a, "b": f.call("b", scaled)(x, by=3.5)}
+
+    own = functions(graph_of(main))
+    assert list(own) == ["main", "scaled"]
+    assert own["main"]["nodes"]["a"]["attributes"] == {"by": 2}
+    assert own["main"]["nodes"]["b"]["attributes"] == {"by": 3.5}
+
+
+def test_the_same_numbers_everywhere_are_no_attributes() -> None:
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("b", layer)(f.call("a", layer)(x, features=8), features=8)
+
+    own = functions(graph_of(main))
+    assert own["layer"]["nodes"]["l"]["out_features"] == 8
+    assert own["layer"].get("attributes", []) == []
+
+
+def test_two_functions_of_one_name() -> None:
+    def make(n: int) -> Any:
+        def project(f: bx.F, x: bx.Value) -> bx.Value:
+            return f.linear("l", x, n)
+
+        return project
+
+    def other(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.linear("l", f.relu(x), 4)
+
+    other.__name__ = "project"
+
+    def main(f: bx.F, x: bx.Value) -> dict[str, bx.Value]:
+        found = {n: f.call(f"c{n}", make(n))(x) for n in (4, 6)}
+        return {"a": found[4], "b": found[6], "c": f.call("d", other)(x)}
+
+    own = functions(graph_of(main))
+    assert own["project"]["attributes"] == ["out_features"]
+    assert "relu_1" in own["project_2"]["nodes"]
+
+
+def test_a_number_of_the_caller_is_an_argument_left_unsaid() -> None:
+    def outer(f: bx.F, x: bx.Value, *, n: int) -> bx.Value:
+        def inner(f: bx.F, x: bx.Value) -> bx.Value:
+            return f.linear("l", x, 2 * n)
+
+        return f.call("i", inner)(x)
+
+    def main(f: bx.F, x: bx.Value) -> dict[str, bx.Value]:
+        return {name: f.call(name, outer)(x, n=n) for name, n in (("a", 3), ("b", 5))}
+
+    own = functions(graph_of(main))
+    assert own["outer"]["nodes"]["i"]["attributes"] == {"n": "$n"}
+    assert own["inner"]["nodes"]["l"]["out_features"] == "$2 * n"
+
+
+def test_recursion_with_an_end_is_unrolled() -> None:
+    def tree(f: bx.F, x: bx.Value, *, depth: int) -> bx.Value:
+        x = f.linear("l", x, 8)
+        return f.call("deeper", tree)(x, depth=depth - 1) if depth > 0 else x
+
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("t", tree)(x, depth=2)
+
+    graph = graph_of(main)
+    assert list(graph.functions) == [
+        "main",
+        "tree_depth2",
+        "tree_depth1",
+        "tree_depth0",
+    ]
+    leaves = [path for path in graph.program().leaves() if path.endswith("kernel")]
+    assert leaves == ["t.l.kernel", "t.deeper.l.kernel", "t.deeper.deeper.l.kernel"]
+
+
+def test_inputs_given_or_not_share_a_function() -> None:
+    def attend(f: bx.F, x: bx.Value, mask: bx.Value | None = None) -> bx.Value:
+        heads = x.reshape(x.shape[0], 1, 2, 4)
+        return f.flatten(f.dot_product_attention(heads, heads, heads, mask), 1)
+
+    def main(f: bx.F, x: bx.Value, m: bx.Value) -> dict[str, bx.Value]:
+        return {"a": f.call("a", attend)(x), "b": f.call("b", attend)(x, m)}
+
+    own = functions(graph_of(main, x=X, m=bx.Input([1, 1, 1, 1], "bool")))
+    assert list(own) == ["main", "attend"]
+    assert own["attend"]["inputs"]["mask"] == {"optional": True}
+
+
+def test_optional_inputs_that_reach_other_operands_are_two_functions() -> None:
+    def attend(
+        f: bx.F, x: bx.Value, m: bx.Value | None = None, n: bx.Value | None = None,
+        *, second: bool = False,
+    ) -> bx.Value:  # fmt: skip
+        heads = x.reshape(x.shape[0], 1, 2, 4)
+        mask = n if second else m
+        return f.flatten(f.dot_product_attention(heads, heads, heads, mask), 1)
+
+    def main(f: bx.F, x: bx.Value, m: bx.Value) -> dict[str, bx.Value]:
+        a = f.call("a", attend)(x, m, m)
+        return {"a": a, "b": f.call("b", attend)(x, m, m, second=True)}
+
+    own = functions(graph_of(main, x=X, m=bx.Input([1, 1, 1, 1], "bool")))
+    masks = [
+        node["mask"]
+        for function in own.values()
+        for node in function["nodes"].values()
+        if node["op"] == "dot_product_attention"
+    ]
+    assert sorted(masks) == ["m", "n"]
+
+
+def test_values_in_lists_are_inputs() -> None:
+    def summed(f: bx.F, xs: list[bx.Value], more: dict[str, bx.Value]) -> bx.Value:
+        return f.concatenate([*xs, more["z"]], axis=-1)
+
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("c", summed)([x, f.relu(x)], {"z": x})
+
+    graph = graph_of(main)
+    inputs = functions(graph)["main"]["nodes"]["c"]["inputs"]
+    assert inputs == {"xs_0": "x", "xs_1": "relu_1", "more_z": "x"}
+    found, _ = bx.build(graph)({}, -jnp.ones((1, 8)))
+    np.testing.assert_array_equal(found, [[-1] * 8 + [0] * 8 + [-1] * 8])
+
+
+def test_lists_of_numbers_are_numbers() -> None:
+    def conv(
+        f: bx.F, x: bx.Value, *, kernel: list[int], pad: tuple[int, int]
+    ) -> bx.Value:
+        return f.conv("c", x, 4, kernel, padding=[pad])
+
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        x = f.call("a", conv)(x, kernel=[3], pad=(1, 1))
+        return f.call("b", conv)(x, kernel=[5], pad=(2, 2))
+
+    own = functions(graph_of(main, x=bx.Input(["batch", 10, 4])))
+    # The op of the file has the name already.
+    assert list(own) == ["main", "conv_2"]
+    assert own["conv_2"]["nodes"]["c"]["kernel_size"] == ["$kernel_0"]
+    assert own["conv_2"]["nodes"]["c"]["padding"] == [["$pad_0", "$pad_0"]]
+
+
+def test_dims_of_a_callee_are_bound_by_its_inputs() -> None:
+    def cut(f: bx.F, x: bx.Value) -> bx.Value:
+        return x[:, : x.shape[1] - 1]
+
+    def pad(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.concatenate([x, f.zeros([x.shape[0], x.shape[1], 2])], axis=-1)
+
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("b", pad)(f.call("a", cut)(x))
+
+    graph = graph_of(main, x=bx.Input(["batch", "seq", 8]))
+    own = functions(graph)
+    assert own["cut"]["inputs"] == {"x": {"shape": ["_", "seq", "_"]}}
+    assert own["cut"]["nodes"]["index_1"]["at"] == ":, :$seq - 1"
+    assert own["pad"]["inputs"] == {"x": {"shape": ["batch", "x_1", "_"]}}
+    assert bx.build(graph)({}, jnp.ones((2, 5, 8)))[0].shape == (2, 4, 10)
+
+
+def test_an_axis_has_one_name_in_a_function() -> None:
+    def row(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.ones([x.shape[1]])
+
+    def main(f: bx.F, x: bx.Value, y: bx.Value) -> dict[str, bx.Value]:
+        return {"a": f.call("a", row)(x), "b": f.call("b", row)(y)}
+
+    inputs = {"x": bx.Input(["batch", "src"]), "y": bx.Input(["batch", "tgt"])}
+    graph = graph_of(main, **inputs)
+    assert list(graph.functions) == ["main", "row"]
+    found, _ = bx.build(graph)({}, jnp.ones((1, 2)), jnp.ones((1, 3)))
+    assert {name: value.shape for name, value in found.items()} == {
+        "a": (2,),
+        "b": (3,),
+    }
+
+
+def test_one_set_of_parameters_for_two_calls() -> None:
+    def encode(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.linear("l", x, 4)
+
+    def main(f: bx.F, x: bx.Value, y: bx.Value) -> bx.Value:
+        return f.call("enc", encode)(x) - f.call("enc_2", encode, params="enc")(y)
+
+    graph = graph_of(main, x=X, y=X)
+    assert list(graph.program().leaves()) == ["enc.l.kernel", "enc.l.bias"]
+
+
+def test_branches_with_other_numbers_are_other_functions() -> None:
+    """A cond gives no attributes to its functions."""
+
+    def times(f: bx.F, x: bx.Value, *, by: float) -> bx.Value:
+        return x * by
+
+    def plus(f: bx.F, x: bx.Value, *, by: float) -> bx.Value:
+        return x + by
+
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        x = f.cond("c", x.sum() > 0, times, plus)(x, by=4.0)
+        return f.cond("d", x.sum() > 0, times, plus)(x, by=3.0)
+
+    graph = graph_of(main)
+    assert list(graph.functions) == ["main", "times", "plus", "times_2", "plus_2"]
+    found, _ = bx.build(graph)({}, jnp.ones((1, 8)))
+    np.testing.assert_array_equal(found, np.full((1, 8), 12.0))
+
+
+def test_an_entry_that_is_called_with_other_numbers_is_another_function() -> None:
+    b = bx.GraphBuilder("m")
+
+    @b.entry(x=bx.Input(["batch", 4]))
+    def step(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.linear("l", x, x.features)
+
+    @b.entry(x=bx.Input(["batch", 4]))
+    def main(f: bx.F, x: bx.Value) -> dict[str, bx.Value]:
+        same = f.call("same", step)(x)
+        return {"a": same, "b": f.call("wide", step)(f.concatenate([x, x], axis=-1))}
+
+    graph = b.graph()
+    assert list(graph.functions) == ["step", "main", "step_2"]
+    nodes = functions(graph)["main"]["nodes"]
+    assert (nodes["same"]["function"], nodes["wide"]["function"]) == ("step", "step_2")
+
+
+# Random programs ----------------------------------------------------------------------
+
+
+def program(seed: int) -> Callable[..., Graph]:
+    """A random program of three levels of functions, by its attributes."""
+
+    def make(width: int = 8, heads: int = 2) -> Graph:
+        r = random.Random(seed)
+        more, twice, shifted, wide = (r.random() < p for p in (0.3, 0.3, 0.5, 0.5))
+
+        def leaf(
+            f: bx.F, x: bx.Value, *, n: int, act: str = "relu", norm: bool = False,
+            s: float = 1.0,
+        ) -> bx.Value:  # fmt: skip
+            size = 2 * n if twice else n + (x.features if more else 0)
+            x = f.linear("l", x, size)
+            if norm:
+                x = f.layer_norm("n", x)
+            x = getattr(f, act)(x) * s
+            return x + n if shifted else x
+
+        def mid(
+            f: bx.F, x: bx.Value, *, n: int, m: int, flag: bool, act: str = "relu"
+        ) -> bx.Value:
+            y = f.call("a", leaf)(x, n=n * m, act=act)
+            if flag and not (more or twice):
+                count = int(m)
+                y = f.repeat("r", leaf, count=count, scan=False)(
+                    y, n=bx.each([n, n + 1])
+                )
+            size = x.features if wide else n
+            z = f.call("b", leaf)(y, n=size, norm=flag, s=0.5)
+            return f.concatenate([y, z], axis=-1)
+
+        b = bx.GraphBuilder("m", width=width, heads=heads)
+        sizes = [2, 3, b.width, b.heads, b.width // b.heads]
+        plan = [
+            (
+                r.random() < 0.5, r.choice(sizes), r.choice([1, 2, 3]),
+                r.random() < 0.4, r.choice(["relu", "tanh"]), r.random() < 0.5,
+                r.choice([1.0, 2.0]),
+            )
+            for _ in range(r.randint(2, 4))
+        ]  # fmt: skip
+
+        @b.entry(x=bx.Input(["batch", b.width]))
+        def main(f: bx.F, x: bx.Value) -> dict[str, bx.Value]:
+            found = {}
+            for i, (simple, n, m, flag, act, chain, s) in enumerate(plan):
+                if simple:
+                    y = f.call(f"c{i}", leaf)(x, n=n, act=act, norm=flag, s=s)
+                else:
+                    y = f.call(f"c{i}", mid)(x, n=n, m=m, flag=flag, act=act)
+                found[f"o{i}"] = y
+                x = y if chain else x
+            return found
+
+        return b.graph()
+
+    return make
+
+
+def check_program(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = program(seed)
+    graph = make()
+    key = groups._key
+    with monkeypatch.context() as apart:
+        apart.setattr(groups, "_key", lambda trace, of: (*key(trace, of), trace.path))
+        alone = make()
+    assert len(alone.functions) >= len(graph.functions)
+    shapes = [
+        {path: leaf.full_shape for path, leaf in g.program().leaves().items()}
+        for g in (graph, alone)
+    ]
+    assert shapes[0] == shapes[1]
+    params = bx.init(graph, jax.random.key(seed))
+    x = jax.random.normal(jax.random.key(1), (3, 8))
+    found, expected = (bx.build(g)(params, x)[0] for g in (graph, alone))
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    bx.check_attributes(make, width=12, heads=3)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_programs_unified_and_apart(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_program(seed, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4, int(os.environ.get("BLOX_PROGRAMS", "16"))))
+def test_more_random_programs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_program(seed, monkeypatch)
