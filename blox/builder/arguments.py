@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -142,7 +143,8 @@ def check_function(trace: Trace, where: str, function: Any) -> None:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             trace.fault(
                 where,
-                f"expected named parameters of {name} only, found {parameter}",
+                f"expected named parameters of {name} only, found "
+                f"{parameter.replace(annotation=parameter.empty)}",
                 "its inputs have names in the Graph",
                 code="builder-function",
             )
@@ -165,10 +167,17 @@ def bind(
     try:
         bound = signature.bind(None, *args, **kwargs)
     except TypeError as error:
+        strange = [name for name in kwargs if name not in signature.parameters]
+        near = (
+            difflib.get_close_matches(strange[0], signature.parameters)
+            if strange
+            else ()
+        )
         trace.fault(
             where,
-            f"expected the arguments of {function.__name__}{signature}, found others: "
-            f"{error}",
+            f"expected the arguments of {_shown(function)}, found others: "
+            + (f"there is no {strange[0]}" if strange else str(error)),
+            f"did you mean {near[0]}?" if near else "",
             code="builder-function",
         )
     bound.apply_defaults()
@@ -197,6 +206,14 @@ def bind(
     kinds = signature.parameters
     only = frozenset(n for n in names if kinds[n].kind is kinds[n].KEYWORD_ONLY)
     return Bound(function, flows, arguments, only, frozenset(absent))
+
+
+def _shown(function: Callable[..., Any]) -> str:
+    """`block(f, x, *, heads)`: a function without its types."""
+    signature = signature_of(function)
+    plain = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+    bare = signature.replace(parameters=plain, return_annotation=signature.empty)
+    return f"{function.__name__}{bare}"
 
 
 def _sorted(name: str, value: Any, flows: dict[str, Any]) -> Any:
