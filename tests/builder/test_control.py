@@ -94,10 +94,9 @@ def test_sizes_that_are_inferred_per_copy() -> None:
     for function in (by_depth, lists):
         other = bx.GraphBuilder("m", depth=3)
         with pytest.raises(
-            bx.SpecError, match="number of copies .* found an expression"
+            bx.SpecError, match=r"number of copies .* found an expression"
         ):
-            other.entry(function, x=bx.Input(["batch", 8]))
-            other.graph()
+            other.entry(function, x=bx.Input(["batch", 8])) and other.graph()
 
 
 def test_scan_shares_parameters_over_an_axis() -> None:
