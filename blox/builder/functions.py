@@ -9,6 +9,7 @@ from typing import Any
 from blox.schema import op_class
 from blox.schema.names import is_name
 
+from .absent import fold_absent
 from .array_methods import At
 from .fields import mapped, named_functions, takes_expressions
 from .groups import Group, callees_first, doc_of, grouped, ordered, rooted
@@ -24,6 +25,8 @@ def functions_of(entries: Sequence[Trace]) -> tuple[dict[str, Any], dict[Trace, 
     """The functions of a Graph as plain data, in the order of their first use."""
     groups = grouped(entries)
     order = ordered(entries, groups)
+    for group in order:
+        fold_absent(group.traces)
     named(order)
     # Callees first: what they need for attributes is known where they are called.
     texts = {
