@@ -137,7 +137,7 @@ def test_the_builder_infers_its_sizes() -> None:
     def main(f: bx.F, x: bx.Value) -> bx.Value:
         gated = f.op("acme:gate", "gated", x, k=3.0)
         halves = f.op("acme:halves@2", gated)
-        return halves.a + halves.b
+        return f.add(halves.a, halves.b)
 
     graph = b.graph()
     assert graph.replace_attributes(width=6).program().leaves()[
@@ -170,12 +170,12 @@ def test_the_builder_infers_its_sizes() -> None:
 
 
 def test_the_builder_writes_calls_of_a_body_as_the_op() -> None:
+    def bend(f: bx.F, x: bx.Value, *, k: float) -> bx.Value:
+        return f.erf(x * k)
+
     def acme_gate(f: bx.F, x: bx.Value, *, features: int, k: float) -> bx.Value:
         scaled = x * f.param("scale", [features])
         return scaled * f.call("bent", bend)(x, k=k)
-
-    def bend(f: bx.F, x: bx.Value, *, k: float) -> bx.Value:
-        return f.erf(x * k)
 
     b = bx.GraphBuilder("model", width=4)
 

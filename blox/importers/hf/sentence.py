@@ -72,9 +72,9 @@ def add_sentence_embedding(
         """Token ids to one vector per text."""
         present = f.default(attention_mask, f.ones_like(input_ids), name="present")
         run = f.call("model", main, params=".")
-        x = run(input_ids, attention_mask=present, token_type_ids=token_type_ids)
+        tokens = run(input_ids, attention_mask=present, token_type_ids=token_type_ids)
         x = f.call("pooled", pool)(
-            x["last_hidden_state"], present, pooling=config.pooling
+            tokens["last_hidden_state"], present, pooling=config.pooling
         )
         if config.normalize:
             length = f.norm(x, axis=-1, keepdims=True, name="length")
