@@ -110,7 +110,7 @@ def written(source: Path | None, folder: Path) -> None:
     b = bx.GraphBuilder("tiny")
 
     @b.entry(x=bx.Input(["batch", 4], "float"))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
         return f.rms_norm("norm", x)
 
     tiny = b.graph()

@@ -50,17 +50,17 @@ def gain(x: Array, gain: Array) -> Array:
 bx.register(Gain, gain)
 
 
-def soft_cap_body(f: bx.FunctionBuilder, x: bx.Value, *, cap: str) -> bx.Value:
+def soft_cap_body(f: bx.F, x: bx.Value, *, cap: float) -> bx.Value:
     """The same of core ops, for readers that don't have this file."""
-    return f.multiply("out", f.tanh("bent", f.divide("part", x, cap)), cap)
+    return f.tanh(x / cap) * cap
 
 
 if __name__ == "__main__":
     b = bx.GraphBuilder("capped", width=4)
 
-    @b.entry(x=bx.Input(["batch", "$width"]))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        return f.call("capped_x", soft_cap_body, x, cap=2.0)
+    @b.entry(x=bx.Input(["batch", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("capped_x", soft_cap_body)(x, cap=2.0)
 
     graph = b.graph(ops={"acme:soft_cap": soft_cap_body})
     print(bx.build(graph)({}, jax.numpy.arange(4.0)[None])[0])

@@ -33,37 +33,19 @@ def digits() -> bx.Graph:
     """images (batch, 8, 8), from 0 white to 16 black -> logits (batch, 10)."""
     b = bx.GraphBuilder("digits", width=16, depth=2, classes=10)
 
-    def residual(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        y = f.relu("act_1", x)
-        y = conv(f, "conv_1", y, "$width")
-        y = f.relu("act_2", f.batch_norm("norm_1", y))
-        y = conv(f, "conv_2", y, "$width")
-        return f.add("add", x, f.batch_norm("norm_2", y))
-
-    def conv(f: bx.FunctionBuilder, name: str, x: bx.Value, features: str) -> bx.Value:
-        # A batch norm follows, which would take a bias away again.
-        return f.conv(
-            name, x, out_features=features, kernel_size=[3, 3], use_bias=False
-        )
-
     @b.entry(
         images=bx.Input(["batch", 8, 8], doc="gray values from 0 to 16"),
         key=bx.Input([], "key", optional=True, doc="for dropout, in training"),
     )
-    def main(
-        f: bx.FunctionBuilder, images: bx.Value, key: bx.Value
-    ) -> dict[str, bx.Value]:
-        x = f.multiply("scaled", images, 1 / 16)
-        x = f.reshape("pixels", x, shape=["$batch", 8, 8, 1])
-        x = f.batch_norm("stem_norm", conv(f, "stem", x, "$width"))
+    def main(f: bx.F, images: bx.Value, key: bx.Value) -> dict[str, bx.Value]:
+        x = (images * (1 / 16))[..., None]
+        x = f.batch_norm("stem_norm", conv(f, "stem", x, b.width))
         # Unrolled: XLA's convolutions on CPU are slow inside of a loop.
-        x = f.repeat("blocks", residual, count="$depth", carry={"x": x}, scan=False)
-        x = f.max_pool("pool", f.relu("blocks_act", x), window=[2, 2])
-        x = f.batch_norm("wide_norm", conv(f, "wide", x, "$2 * width"))
-        x = f.flatten("flat", f.relu("wide_act", x), start=1)
-        x = f.dropout("drop", x, key=key, rate=0.3)
-        logits = f.linear("head", x, in_features="$32 * width", out_features="$classes")
-        return {"logits": logits}
+        x = f.repeat("blocks", residual, count=b.depth, scan=False)(x)
+        x = f.max_pool(f.relu(x), window=[2, 2])
+        x = f.relu(f.batch_norm("wide_norm", conv(f, "wide", x, 2 * b.width)))
+        x = f.dropout("drop", f.flatten(x, start=1), 0.3, key=key)
+        return {"logits": f.linear("head", x, b.classes)}
 
     return b.graph(
         description="A small residual network that reads handwritten digits.",
@@ -71,6 +53,17 @@ def digits() -> bx.Graph:
         source="Optical Recognition of Handwritten Digits, UCI Machine Learning "
         "Repository, https://doi.org/10.24432/C50P49, CC BY 4.0",
     )
+
+
+def residual(f: bx.F, x: bx.Value) -> bx.Value:
+    y = conv(f, "conv_1", f.relu(x), x.features)
+    y = conv(f, "conv_2", f.relu(f.batch_norm("norm_1", y)), x.features)
+    return x + f.batch_norm("norm_2", y)
+
+
+def conv(f: bx.F, name: str, x: bx.Value, features: int) -> bx.Value:
+    # A batch norm follows, which would take a bias away again.
+    return f.conv(name, x, features, kernel_size=[3, 3], use_bias=False)
 
 
 # --- The training -------------------------------------------------------------------

@@ -39,6 +39,9 @@ class Op(Strict):
     another name for what is something else, such as `x > 0`."""
     REJOINS: ClassVar[bool] = False
     """True where an operand goes on though others read it too, as in `x + f(x)`."""
+    ABSENT: ClassVar[Mapping[str, str]] = {}
+    """Operands that may be absent, and the operand whose value the node has then."""
+
     SYMBOLIC: ClassVar[bool] = True
     """False where JAX takes sizes that dims decide without a look at them."""
 

@@ -289,27 +289,37 @@ def built(
     return build
 
 
-def twice(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-    return f.relu("a", f.relu("a", x))
+def twice(f: bx.F, x: bx.Value) -> bx.Value:
+    return f.relu(f.relu(x, name="a"), name="a")
 
 
-def many(f: bx.FunctionBuilder, *x: bx.Value) -> bx.Value:
+def many(f: bx.F, *x: bx.Value) -> bx.Value:
     return x[0]
 
 
-def closure(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-    def inner(f: bx.FunctionBuilder, y: bx.Value) -> bx.Value:
-        return f.add("s", y, x)
+def closure(f: bx.F, x: bx.Value) -> bx.Value:
+    def inner(f: bx.F, y: bx.Value) -> bx.Value:
+        return f.add(y, x)
 
-    return f.call("c", inner, x)
-
-
-def choice(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-    return x if x else f.relu("r", x)
+    return f.call("c", inner)(x)
 
 
-def scalar(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-    return f.linear("l", x, out_features=f.sum("s", x).features)
+def choice(f: bx.F, x: bx.Value) -> bx.Value:
+    return x if x else f.relu(x)
+
+
+def scalar(f: bx.F, x: bx.Value) -> bx.Value:
+    return f.linear("l", x, x.sum().features)
+
+
+def halved(width: int = 16) -> Graph:
+    b = bx.GraphBuilder("model", width=width)
+
+    @b.entry(x=bx.Input(["batch", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.linear("l", x, int(0.5 * b.width))
+
+    return b.graph()
 
 
 def hf(**config: Any) -> Callable[[Path], Any]:
@@ -357,6 +367,7 @@ MODELS: dict[str, Callable[[Path], Any]] = {
     "call-depth": lambda path: graph(chain(65)),
     "more": lambda path: graph(spec({f"n{i}": {"op": "rellu"} for i in range(200)})),
     "builder": built(twice),
+    "builder-attributes": lambda path: bx.check_attributes(halved, width=8),
     "builder-closure": built(closure),
     "builder-function": built(many),
     "builder-shape": built(choice, "batch"),

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from blox.schema import op_class
 from blox.schema.names import is_name
 
+from .absent import fold_absent
 from .array_methods import At
 from .fields import mapped, named_functions, takes_expressions
-from .groups import Group, callees_first, doc_of, grouped, ordered, rooted
+from .groups import Group, callees_first, doc_of, grouped, ordered, rooted, stays
 from .naming import named
 from .outputs import SINGLE
 from .sizes import Dim, tree_of_number
@@ -20,10 +21,21 @@ from .trees import Symbol, Tree, is_number, replaced, symbols, text_of
 from .values import Value, is_numeric
 
 
-def functions_of(entries: Sequence[Trace]) -> tuple[dict[str, Any], dict[Trace, Group]]:
-    """The functions of a Graph as plain data, in the order of their first use."""
+def functions_of(
+    entries: Sequence[Trace], bodies: Collection[Callable[..., Any] | str] = ()
+) -> tuple[dict[str, Any], dict[Trace, Group]]:
+    """The functions of a Graph as plain data, in the order of their first use.
+
+    Args:
+        entries: the traces of the entries.
+        bodies: functions whose numbers stay attributes, though all calls give the same.
+    """
     groups = grouped(entries)
+    for trace in groups:
+        trace.is_body = trace.function in bodies or trace.name in bodies
     order = ordered(entries, groups)
+    for group in order:
+        fold_absent(group.traces)
     named(order)
     # Callees first: what they need for attributes is known where they are called.
     texts = {
@@ -31,6 +43,12 @@ def functions_of(entries: Sequence[Trace]) -> tuple[dict[str, Any], dict[Trace, 
         for group in callees_first(entries, groups)
     }
     return {group.name: texts[group.name] for group in order}, groups
+
+
+def _is_constant(roots: Sequence[Tree]) -> bool:
+    """True for one number, or expression of attributes of the Graph, in all traces."""
+    alike = len({text_of(r) for r in roots}) == 1
+    return alike and not any(map(stays, symbols(roots[0])))
 
 
 class _Writing:
@@ -189,7 +207,7 @@ class _Writing:
     def _number(self, trees: Sequence[Tree], name: str) -> Any:
         """A number that is one of these in the traces, in turn."""
         roots = [rooted(t, trace) for t, trace in zip(trees, self.traces, strict=True)]
-        if len({text_of(r) for r in roots}) == 1:
+        if _is_constant(roots):
             return _text(roots[0])
         if len({text_of(t) for t in trees}) == 1:
             return self._of_arguments(trees[0])
@@ -210,7 +228,7 @@ class _Writing:
                 rooted(b, trace.parent)
                 for b, trace in zip(bound, self.traces, strict=True)
             ]
-            if len({text_of(r) for r in roots}) == 1:
+            if _is_constant(roots) and not stays(symbol):
                 by[symbol] = roots[0]
             else:
                 by[symbol] = Symbol(self._attribute(symbol.name, bound), symbol.value)

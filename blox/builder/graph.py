@@ -246,7 +246,7 @@ class GraphBuilder:
     def _checked(
         self, traces: Sequence[Trace], ops: Ops, metadata: Mapping[str, Any]
     ) -> Graph:
-        functions, groups = functions_of(traces)
+        functions, groups = functions_of(traces, list(ops.values()))
         bodies = named_bodies(ops, groups)
         graph = self._parsed(
             with_ops(functions, bodies),

@@ -19,7 +19,7 @@ from blox.schema import op_class
 from .fields import mapped, takes_expressions
 from .sizes import Dim, tree_of_number
 from .trace import Node, Trace
-from .trees import Tree, is_number, replaced, text_of
+from .trees import Symbol, Tree, is_number, replaced, text_of
 from .values import Value
 
 
@@ -231,10 +231,17 @@ def _in_field(value: Any) -> Iterator[Any]:
 
 
 def rooted(tree: Tree, trace: Trace | None) -> Tree:
+    """A number in the words of the entry, or of the body of an op that it comes from."""
     while trace is not None and not is_number(tree):
-        tree = replaced(tree, trace.bindings)
+        tree = replaced(tree, {s: t for s, t in trace.bindings.items() if not stays(s)})
         trace = trace.parent
     return tree
+
+
+def stays(symbol: Symbol) -> bool:
+    """True for an argument of the body of an op, which every node of the op gives anew."""
+    trace = symbol.trace
+    return trace is not None and trace.is_body and symbol.name in trace.static
 
 
 def ordered(entries: Sequence[Trace], groups: dict[Trace, Group]) -> list[Group]:

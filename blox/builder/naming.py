@@ -7,8 +7,10 @@ from typing import Any
 
 from blox.schema.names import is_name
 
+from .arguments import signature_of
 from .groups import Group
 from .sizes import plain
+from .trace import Trace
 
 
 def named(groups: Sequence[Group]) -> None:
@@ -35,12 +37,12 @@ def named(groups: Sequence[Group]) -> None:
 
 def _words_of(variants: Sequence[Group]) -> dict[Group, tuple[str, ...]]:
     """What is added to the name of each variant; numbers only where nothing else tells."""
-    telling = _telling(variants)
     found: dict[Group, tuple[str, ...]] = {}
     for numbers in (False, True):
+        telling = _telling(variants, numbers)
         for group in variants:
             entry = group.first.parent is None
-            words = () if entry else tuple(_words(group, telling, numbers))
+            words = () if entry else tuple(_words(group, telling))
             found[group] = words
         if len(set(found.values())) == len(variants):
             break
@@ -59,28 +61,47 @@ def _short(name: str) -> str:
     return name if is_name(name) else name[:48].rstrip("_")
 
 
-def _telling(variants: Sequence[Group]) -> list[str]:
-    """The arguments that are one within each variant and differ between them."""
-    names = dict.fromkeys(n for g in variants for t in g.traces for n in t.static)
-    telling = []
+def _telling(variants: Sequence[Group], numbers: bool) -> list[str]:
+    """The first arguments that tell variants apart, each the same within a variant."""
+    names = dict.fromkeys(
+        n
+        for g in variants
+        for t in g.traces
+        for n in signature_of(t.function).parameters
+    )
+    telling: list[str] = []
+    known: dict[Group, tuple[str, ...]] = dict.fromkeys(variants, ())
     for name in names:
-        values = []
-        for group in variants:
-            own = {repr(plain(t.static.get(name))) for t in group.traces}
-            values.append(own)
-        if all(len(own) == 1 for own in values) and len(set(map(min, values))) > 1:
+        values = {g: [_value(t, name) for t in g.traces] for g in variants}
+        every = [value for own in values.values() for value in own]
+        if not numbers and any(_is_number(value) for value in every):
+            continue
+        texts = {g: sorted({repr(value) for value in own}) for g, own in values.items()}
+        finer = {g: (*known[g], texts[g][0]) for g in variants}
+        alike = all(len(own) == 1 for own in texts.values())
+        if alike and len(set(finer.values())) > len(set(known.values())):
             telling.append(name)
+            known = finer
     return telling
 
 
-def _words(group: Group, telling: Sequence[str], numbers: bool) -> Iterator[str]:
+def _value(trace: Trace, name: str) -> Any:
+    """An argument of a call; True for a value that flows."""
+    return True if name in trace.inputs else plain(trace.static.get(name))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _words(group: Group, telling: Sequence[str]) -> Iterator[str]:
     for name in telling:
-        value: Any = plain(group.first.static.get(name))
+        value = _value(group.first, name)
         if value is True:
             yield name
         elif isinstance(value, str) and is_name(value):
             yield value
-        elif numbers and type(value) is int and value >= 0:
+        elif type(value) is int and value >= 0:
             yield f"{name}{value}"
         elif callable(value) and is_name(getattr(value, "__name__", "")):
             yield value.__name__

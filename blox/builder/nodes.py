@@ -50,7 +50,11 @@ def written(
         for field, value in fields.items()
         if value is not None
     }
-    op = _validated(trace, name, {"op": key, **mapped(raw, as_number)})
+    data = {"op": key, **mapped(raw, as_number)}
+    for absent, instead in cls.ABSENT.items():
+        if absent not in data and instead in data:
+            data[absent] = data[instead]
+    op = _validated(trace, name, data)
     op = _filled(trace, name, op, raw)
     op = _resolved(trace, name, op)
     stored = _stored(trace, name, op, raw)

@@ -77,6 +77,8 @@ class Trace:
         self.nodes: dict[str, Node] = {}
         self.outputs: dict[str, Value] = {}
         self.result: Any = None
+        self.is_body = False
+        """True where calls of the function are written as nodes of an op."""
         self.static: dict[str, Any] = {}
         """The arguments that are no values."""
         self.bindings: dict[Symbol, Tree] = {}

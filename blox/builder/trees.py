@@ -22,6 +22,10 @@ class Scope(Protocol):
 
     bindings: dict[Symbol, Tree]
     """What each symbol is to the caller: an expression there, or a number."""
+    static: dict[str, Any]
+    """The arguments that are no values."""
+    is_body: bool
+    """True where calls of the function are written as nodes of an op."""
 
 
 class Symbol:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from ..deferred import Op
@@ -115,6 +116,8 @@ class Default(Op):
 
     (...), (...) -> (...).
     """
+
+    ABSENT: ClassVar[Mapping[str, str]] = {"x": "default"}
 
     op: Literal["default"] = "default"
     x: OptionalTensor

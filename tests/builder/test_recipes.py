@@ -17,24 +17,27 @@ recipes = bx.recipes
 Numbers = Any  # what NumPy computes with
 
 
-def graph_of(function: Callable[..., bx.Value], *, cross: bool = False) -> Graph:
+def graph_of(function: Callable[..., bx.Value], **options: Any) -> Graph:
+    """The function of x (batch, time, width) and a mask, with options; texts are attributes."""
     b = bx.GraphBuilder("model", width=8, heads=4)
-    x = bx.Input(["batch", "time", "$width"])
 
-    def main(f: bx.FunctionBuilder, x: bx.Value, mask: bx.Value) -> bx.Value:
-        return f.call("r", function, x, mask=mask)
+    @b.entry(
+        x=bx.Input(["batch", "time", b.width]),
+        mask=bx.Input(["batch", 1, "time", "time"], "bool", optional=True),
+    )
+    def main(f: bx.F, x: bx.Value, mask: bx.Value | None = None) -> bx.Value:
+        return f.call("r", function)(x, mask=mask, **options)
 
-    def both(
-        f: bx.FunctionBuilder, x: bx.Value, context: bx.Value, mask: bx.Value
-    ) -> bx.Value:
-        return f.call("r", function, x, context, mask)
+    return b.graph()
 
-    if cross:
-        mask = bx.Input(["batch", 1, "time", "keys"], "bool", optional=True)
-        b.entry(both, x=x, context=bx.Input(["batch", "keys", 6]), mask=mask)
-    else:
-        mask = bx.Input(["batch", 1, "time", "time"], "bool", optional=True)
-        b.entry(main, x=x, mask=mask)
+
+def without_mask(function: Callable[..., bx.Value], **options: Any) -> Graph:
+    b = bx.GraphBuilder("model", width=8)
+
+    @b.entry(x=bx.Input(["...", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("r", function)(x, **options)
+
     return b.graph()
 
 
@@ -88,9 +91,10 @@ def f64(params: Any) -> Any:
 @pytest.mark.parametrize(("kv_heads", "head_dim"), [(None, None), (2, None), (1, 3)])
 def test_self_attention(kv_heads: int | None, head_dim: int | None) -> None:
     graph = graph_of(
-        recipes.multi_head_attention(
-            heads="$heads", kv_heads=kv_heads, head_dim=head_dim
-        )
+        recipes.multi_head_attention,
+        heads="$heads",
+        kv_heads=kv_heads,
+        head_dim=head_dim,
     )
     params = random_params(graph)
     found, _ = bx.build(graph)(params, x_of())
@@ -104,7 +108,15 @@ def test_self_attention(kv_heads: int | None, head_dim: int | None) -> None:
 
 
 def test_cross_attention_to_a_sequence_of_other_width() -> None:
-    graph = graph_of(recipes.multi_head_attention(heads=2, cross=True), cross=True)
+    b = bx.GraphBuilder("model", width=8)
+
+    @b.entry(
+        x=bx.Input(["batch", "time", b.width]), context=bx.Input(["batch", "keys", 6])
+    )
+    def main(f: bx.F, x: bx.Value, context: bx.Value) -> bx.Value:
+        return f.call("r", recipes.multi_head_attention)(x, context, heads=2)
+
+    graph = b.graph()
     params = random_params(graph)
     context = x_of(6, 7)
     found, _ = bx.build(graph)(params, x_of(), context)
@@ -117,7 +129,7 @@ def test_cross_attention_to_a_sequence_of_other_width() -> None:
 def test_masked_attention_is_that_of_flax() -> None:
     from flax import linen  # pyright: ignore[reportMissingImports]
 
-    graph = graph_of(recipes.multi_head_attention(heads="$heads"))
+    graph = graph_of(recipes.multi_head_attention, heads="$heads")
     params = random_params(graph)
     mask = np.tril(np.ones((5, 5), bool))[None, None].repeat(2, 0)
     found, _ = bx.build(graph)(params, x_of(), mask)
@@ -137,15 +149,15 @@ def test_masked_attention_is_that_of_flax() -> None:
 
 @pytest.mark.parametrize("layout", ["half_split", "interleaved"])
 def test_rotary_attention_sees_distances_only(layout: Any) -> None:
-    attend = recipes.multi_head_attention(heads=2, rope=layout)
     b = bx.GraphBuilder("model", width=8)
 
     @b.entry(
-        x=bx.Input(["batch", "time", "$width"]), positions=bx.Input(["time"], "int32")
+        x=bx.Input(["batch", "time", b.width]), positions=bx.Input(["time"], "int32")
     )
-    def main(f: bx.FunctionBuilder, x: bx.Value, positions: bx.Value) -> bx.Value:
-        table = f.rope_table("table", positions, dim=4)
-        return f.call("r", attend, x, table.cos, table.sin)
+    def main(f: bx.F, x: bx.Value, positions: bx.Value) -> bx.Value:
+        table = f.rope_table(positions, b.width // 2)
+        run = f.call("r", recipes.multi_head_attention)
+        return run(x, cos=table.cos, sin=table.sin, heads=2, rope=layout)
 
     graph = b.graph()
     params = random_params(graph)
@@ -177,19 +189,9 @@ ACTIVATIONS: dict[Any, Callable[[Numbers], Numbers]] = {
 }
 
 
-def without_mask(function: Callable[..., bx.Value]) -> Graph:
-    b = bx.GraphBuilder("model", width=8)
-
-    @b.entry(x=bx.Input(["...", "$width"]))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        return f.call("r", function, x)
-
-    return b.graph()
-
-
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_mlp(activation: Any) -> None:
-    graph = without_mask(recipes.mlp(hidden="$4 * width", activation=activation))
+    graph = without_mask(recipes.mlp, hidden="$4 * width", activation=activation)
     params = random_params(graph)
     p = f64(params)["r"]
     assert p["up"]["kernel"].shape == (8, 32)
@@ -201,9 +203,8 @@ def test_mlp(activation: Any) -> None:
 
 @pytest.mark.parametrize("activation", ["silu", "gelu"])
 def test_gated_mlp(activation: Any) -> None:
-    graph = without_mask(
-        recipes.gated_mlp(hidden=12, features=3, activation=activation)
-    )
+    options = {"hidden": 12, "features": 3, "activation": activation}
+    graph = without_mask(recipes.gated_mlp, **options)
     params = random_params(graph)
     p, x = f64(params)["r"], x_of().astype(np.float64)
     act = ACTIVATIONS[activation]
@@ -226,14 +227,15 @@ def normed(x: Numbers, p: dict[str, Numbers], kind: str) -> Numbers:
 @pytest.mark.parametrize("order", ["pre", "post"])
 @pytest.mark.parametrize("norm", ["layer_norm", "rms_norm"])
 def test_transformer_block(order: Any, norm: Any) -> None:
-    block = recipes.transformer_block(
-        attention=recipes.multi_head_attention(heads="$heads"),
-        mlp=recipes.mlp(hidden=16, activation="relu"),
+    graph = graph_of(
+        recipes.transformer_block,
+        heads="$heads",
+        hidden=16,
+        activation="relu",
         norm=norm,
         eps=1e-3,
         order=order,
     )
-    graph = graph_of(block)
     params = random_params(graph)
     p, x = f64(params)["r"], x_of().astype(np.float64)
 
@@ -251,33 +253,84 @@ def test_transformer_block(order: Any, norm: Any) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
 
 
+def test_a_block_of_llama_is_its_parts() -> None:
+    """Gated, grouped, rotary: as the recipes that it is made of, called one by one."""
+    own: dict[str, Any] = {"heads": 4, "use_bias": False}
+    gated: dict[str, Any] = {"hidden": 12, "activation": "silu"}
+
+    def parts(f: bx.F, x: bx.Value, cos: bx.Value, sin: bx.Value) -> bx.Value:
+        run = f.call("attn", recipes.multi_head_attention)
+        h = f.rms_norm("ln_1", x, eps=1e-5)
+        x = x + run(h, cos=cos, sin=sin, kv_heads=2, rope="interleaved", **own)
+        return x + f.call("mlp", recipes.gated_mlp)(
+            f.rms_norm("ln_2", x, eps=1e-5), **gated
+        )
+
+    def graph(whole: bool) -> Graph:
+        b = bx.GraphBuilder("model")
+
+        @b.entry(x=bx.Input(["batch", "time", 8]))
+        def main(f: bx.F, x: bx.Value) -> bx.Value:
+            cos, sin = f.rope_table(f.arange(stop=x.shape[1]), 2)
+            if not whole:
+                return f.call("r", parts)(x, cos, sin)
+            return f.call("r", recipes.transformer_block)(
+                x, cos, sin, kv_heads=2, rope="interleaved", gated=True,
+                norm="rms_norm", **own, **gated,
+            )  # fmt: skip
+
+        return b.graph()
+
+    block, own_parts = graph(True), graph(False)
+    params = random_params(block)
+    assert params["r"]["attn"]["key"]["kernel"].shape == (8, 4)
+    assert "bias" not in params["r"]["attn"]["key"]
+    found, _ = bx.build(block)(params, x_of())
+    wanted, _ = bx.build(own_parts)(params, x_of())
+    np.testing.assert_array_equal(found, wanted)
+
+
 def test_sizes_are_written_as_a_person_would() -> None:
-    graph = graph_of(recipes.multi_head_attention(heads="$heads", kv_heads=2))
-    nodes = graph.plain()["functions"]["attention"]["nodes"]
+    graph = graph_of(recipes.multi_head_attention, heads="$heads", kv_heads=2)
+    nodes = graph.plain()["functions"]["multi_head_attention"]["nodes"]
     assert nodes["query"]["out_features"] == "$width"
     assert nodes["q"]["shape"] == ["...", "$heads", "$width // heads"]
     assert nodes["key"]["out_features"] == "$2 * (width // heads)"
+    assert nodes["attended"]["heads_per_kv"] == "$heads // 2"
     assert nodes["out"]["in_features"] == "$width"
     wider = graph.replace_attributes(width=24)
     assert wider.program().leaves()["r.key.kernel"].shape == (24, 12)
 
 
-def test_variants_in_one_graph_have_names() -> None:
+def test_calls_that_differ_by_numbers_are_one_function() -> None:
     b = bx.GraphBuilder("model", width=8)
 
-    @b.entry(x=bx.Input(["...", "$width"]))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        x = f.call("a", recipes.mlp(hidden=4), x)
-        x = f.call("b", recipes.mlp(hidden=4), x)
-        return f.call("c", recipes.mlp(hidden=5, name="other"), x)
+    @b.entry(x=bx.Input(["...", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        x = f.call("a", recipes.mlp)(x, hidden=4 * b.width)
+        x = f.call("b", recipes.mlp)(x, hidden=5)
+        return f.call("c", recipes.mlp)(x, hidden=5, activation="relu")
 
-    assert list(b.graph().functions) == ["main", "mlp", "other"]
+    graph = b.graph()
+    functions = graph.plain()["functions"]
+    assert list(functions) == ["main", "mlp_gelu", "mlp_relu"]
+    assert functions["mlp_gelu"]["attributes"] == ["hidden"]
+    nodes = functions["main"]["nodes"]
+    assert nodes["a"]["attributes"] == {"hidden": "$4 * width"}
+    assert nodes["b"]["attributes"] == {"hidden": 5}
+    assert "attributes" not in nodes["c"]
 
-    def wrong(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        x = f.call("a", recipes.mlp(hidden=4), x)
-        return f.call("b", recipes.mlp(hidden=5), x)
 
-    with pytest.raises(bx.SpecError, match=r"mlp: .* found up.out_features 4 and 5"):
-        bx.GraphBuilder("model").entry(wrong, x=bx.Input(["...", 8]))
-    with pytest.raises(ValueError, match="expected cross or rope"):
-        recipes.multi_head_attention(heads=2, cross=True, rope="half_split")
+def test_positions_of_two_sequences_are_refused() -> None:
+    def wrong(f: bx.F, x: bx.Value) -> bx.Value:
+        run = f.call("r", recipes.multi_head_attention)
+        cos, sin = f.rope_table(f.arange(stop=5), 4)
+        return run(x, x, cos, sin, heads=2)
+
+    def half(f: bx.F, x: bx.Value) -> bx.Value:
+        table = f.rope_table(f.arange(stop=5), 4)
+        return f.call("r", recipes.multi_head_attention)(x, cos=table.cos, heads=2)
+
+    for function in (wrong, half):
+        with pytest.raises(bx.SpecError, match=r"r\.x: expected cos and sin together"):
+            bx.GraphBuilder("model").entry(function, x=bx.Input(["batch", 5, 8]))

@@ -1,7 +1,7 @@
 """minilm: 22,713,216 parameters in 23 arrays.
 
 Source: nreimers/MiniLM-L6-H384-uncased.
-Made by blox of sha256:1d7b45dd508ca0c67bbaee58c092cc8a54d3767c148d931cf1995034f5f97dc1
+Made by blox of sha256:ec7d3b684b76b6ff7f5267360185f46c24c781fa25b214fad60b307d0c5ec5ab
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(minilm)(params, input_ids)
@@ -103,10 +103,9 @@ def minilm(
 
 
 def pool(x: Array, present: Array) -> Array:
-    x = x * jnp.expand_dims(present, axis=-1)
-    return jnp.sum(x, axis=-2) / jnp.maximum(
-        jnp.sum(present, axis=-1, keepdims=True), 1
-    )
+    """x (batch, seq, width), present (batch, seq), 0 for padding -> (batch, width)."""
+    x = jnp.sum(x * present[..., None], axis=-2)
+    return x / jnp.maximum(jnp.sum(present, axis=-1, keepdims=True), 1)
 
 
 def sentence_embedding(

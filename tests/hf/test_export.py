@@ -121,14 +121,14 @@ def test_a_graph_that_computes_something_else_is_refused(
 ) -> None:
     def edit(data: Any) -> None:
         layer = data["functions"]["layer"]
-        layer["nodes"]["attended"]["b"] = "x"
+        layer["nodes"]["add_1"]["b"] = "x"
         layer["nodes"]["output_norm"]["eps"] = 1e-3
         data["functions"]["pool"]["nodes"]["count"]["b"] = 2
 
     with pytest.raises(bx.SpecError) as caught:
         to_hf(tmp_path / "out", changed(tiny[0], edit), tiny[1])
     paths = [d.path for d in caught.value.diagnostics]
-    assert paths == ["pool.count", "layer.attended", "layer.output_norm"]
+    assert paths == ["layer.add_1", "layer.output_norm", "pool.count"]
     assert "only a Graph that computes what from_hf makes" in str(caught.value)
     assert not (tmp_path / "out").exists()
 

@@ -133,11 +133,11 @@ def test_the_builder_infers_its_sizes() -> None:
     gate_ops.register()
     b = bx.GraphBuilder("model", width=4)
 
-    @b.entry(x=bx.Input(["batch", "$width"]))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+    @b.entry(x=bx.Input(["batch", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
         gated = f.op("acme:gate", "gated", x, k=3.0)
-        halves = f.op("acme:halves@2", "halves", gated)
-        return f.add("sum", halves.a, halves.b)
+        halves = f.op("acme:halves@2", gated)
+        return f.add(halves.a, halves.b)
 
     graph = b.graph()
     assert graph.replace_attributes(width=6).program().leaves()[
@@ -154,34 +154,40 @@ def test_the_builder_infers_its_sizes() -> None:
         "op": "acme:gate", "x": "x", "features": "$width", "k": 3.0,
     }  # fmt: skip
 
-    @b.entry(x=bx.Input(["batch", "$width"]))
-    def other(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
+    @b.entry(x=bx.Input(["batch", b.width]))
+    def other(f: bx.F, x: bx.Value) -> bx.Value:
         with pytest.raises(SpecError, match=r"expected an op that is registered here"):
             f.op("acme:nothing", "n", x)
         with pytest.raises(SpecError, match=r"at most 1 operands by position"):
             f.op("acme:gate", "n", x, x)
         with pytest.raises(SpecError, match=r"x is given twice"):
             f.op("acme:gate", "n", x, x=x)
-        with pytest.raises(SpecError, match=r"other\.n\.bent: expected no such field"):
+        with pytest.raises(
+            SpecError, match=r"other\.n\.bent: acme:gate: expected one of"
+        ):
             f.op("acme:gate", "n", x, bent=1)
         return x
 
 
 def test_the_builder_writes_calls_of_a_body_as_the_op() -> None:
-    def acme_gate(f: bx.FunctionBuilder, x: bx.Value, *, features: Any, k: Any) -> Any:
-        scale = f.param("scale", shape=[features])
-        bent = f.erf("bent", f.multiply("by", x, k))
-        return f.multiply("out", f.multiply("scaled", x, scale), bent)
+    def bend(f: bx.F, x: bx.Value, *, k: float) -> bx.Value:
+        return f.erf(x * k)
+
+    def acme_gate(f: bx.F, x: bx.Value, *, features: int, k: float) -> bx.Value:
+        scaled = x * f.param("scale", [features])
+        return scaled * f.call("bent", bend)(x, k=k)
 
     b = bx.GraphBuilder("model", width=4)
 
-    @b.entry(x=bx.Input(["batch", "$width"]))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> Any:
-        return f.call("n", acme_gate, x, features="$width", k=2.0)
+    @b.entry(x=bx.Input(["batch", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("n", acme_gate)(x, features=b.width, k=2.0)
 
     graph = b.graph(ops={"acme:gate": acme_gate})
     data = json.loads(to_json(graph))
     assert data["ops"] == {"acme:gate": "acme_gate"}
+    assert data["functions"]["acme_gate"]["attributes"] == ["features", "k"]
+    assert data["functions"]["bend"]["attributes"] == ["k"]
     assert data["functions"]["main"]["nodes"]["n"] == {
         "op": "acme:gate", "x": "x", "features": "$width", "k": 2.0,
     }  # fmt: skip
@@ -191,7 +197,7 @@ def test_the_builder_writes_calls_of_a_body_as_the_op() -> None:
     gate_ops.register()
     again, _ = bx.build(Graph.parse(data))(params, X)
     np.testing.assert_allclose(again, found, 1e-5, 1e-6)
-    with pytest.raises(SpecError, match=r"other: expected a function that is called"):
+    with pytest.raises(SpecError, match=r"expected one function other that is called"):
         b.graph(ops={"acme:gate": "other"})
 
 

@@ -10,5 +10,5 @@ from ..values import Value
 class NodeMethods:
     """Has what every method of an op calls."""
 
-    def _node(self, name: str, kind: str, /, **fields: Any) -> tuple[Value, ...]:
+    def _node(self, name: str | None, kind: str, /, **fields: Any) -> tuple[Value, ...]:
         raise NotImplementedError

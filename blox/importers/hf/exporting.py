@@ -96,10 +96,8 @@ def _settings(graph: Graph) -> tuple[BertConfig, SentenceConfig | None]:
         nodes = functions.get(SENTENCE, {}).get("nodes", {})
         sentence = sentence_from_extra(extra, normalize="normalized" in nodes)
     pooler = "pooler" in functions.get("main", {}).get("nodes", {})
-    wanted = Graph.parse(
-        bert_graph(config, name=graph.name, pooler=pooler, sentence=sentence)
-    ).plain()
-    faults = [*_differences(data, wanted)]
+    wanted = bert_graph(config, name=graph.name, pooler=pooler, sentence=sentence)
+    faults = [*_differences(data, wanted.plain())]
     if faults:
         raise SpecError(faults)
     return config, sentence
@@ -114,7 +112,7 @@ def _activation(functions: Mapping[str, Any], known: Any) -> Any:
     """The hidden_act of the node `layer.act`: as it was imported, if that fits."""
     node = functions.get("layer", {}).get("nodes", {}).get("act", {})
     node = {k: v for k, v in node.items() if k != "x"}
-    names = [name for name, wanted in ACTIVATIONS.items() if wanted == node]
+    names = [n for n, (op, own) in ACTIVATIONS.items() if node == {"op": op, **own}]
     if known in names or not names:
         return known if names else None
     return names[0]

@@ -105,20 +105,18 @@ def _converted(
 ) -> tuple[Graph, dict[str, Any]]:
     config = parse_config(read.raw, CONFIG, ACTIVATIONS)
     tensors, faults = _renamed(read.headers)
-    graph = Graph.parse(
-        bert_graph(
-            config,
-            name=name,
-            pooler=any(n.startswith("pooler.") for n in tensors),
-            sentence=read.pooling,
-            metadata={
-                "source": _source(read.raw),
-                "extra": {
-                    **_settings(config),
-                    **(sentence_extra(read.pooling) if read.pooling else {}),
-                },
+    graph = bert_graph(
+        config,
+        name=name,
+        pooler=any(n.startswith("pooler.") for n in tensors),
+        sentence=read.pooling,
+        metadata={
+            "source": _source(read.raw),
+            "extra": {
+                **_settings(config),
+                **(sentence_extra(read.pooling) if read.pooling else {}),
             },
-        )
+        },
     )
     found = places(MODULES, graph.program().leaves())
     wanted = expected(found)

@@ -6,14 +6,20 @@ names the last word is looked up in a closed list, nothing is imported.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from blox.schema.diagnostics import Diagnostic, SpecError, quote
 from blox.weights.folder import Folder
 from blox.weights.names import plain_name
 
 from .config import read_json
+
+if TYPE_CHECKING:
+    from blox.builder.function import F
+    from blox.builder.graph import GraphBuilder
+    from blox.builder.values import Input, Value
 
 SENTENCE = "sentence_embedding"
 MODULES_FILE = "modules.json"
@@ -34,34 +40,8 @@ class SentenceConfig:
     do_lower_case: bool = False
 
 
-_TOTAL: Data = {
-    "column": {"op": "expand_dims", "x": "present", "axis": -1},
-    "weighted": {"op": "multiply", "a": "x", "b": "column"},
-    "total": {"op": "sum", "x": "weighted", "axis": -2},
-    "tokens": {"op": "sum", "x": "present", "axis": -1, "keepdims": True},
-    "count": {"op": "maximum", "a": "tokens", "b": 1},
-}
-# What turns x (batch, seq, width) and present (batch, seq), 0 for padding, into pooled
-# (batch, width).
-POOLING: dict[str, Data] = {
-    "mean": {**_TOTAL, "pooled": {"op": "divide", "a": "total", "b": "count"}},
-    "mean_sqrt_len_tokens": {
-        **_TOTAL,
-        "root": {"op": "sqrt", "x": "count"},
-        "pooled": {"op": "divide", "a": "total", "b": "root"},
-    },
-    "max": {
-        "column": {"op": "expand_dims", "x": "present", "axis": -1},
-        "kept": {"op": "where", "condition": "column", "a": "x", "b": -1e9},
-        "pooled": {"op": "max", "x": "kept", "axis": -2},
-    },
-    "cls": {  # the first token that is no padding
-        "place": {"op": "argmax", "x": "present", "axis": -1},
-        "places": {"op": "expand_dims", "x": "place", "axis": [-2, -1]},
-        "first": {"op": "take_along_axis", "x": "x", "indices": "places", "axis": -2},
-        "pooled": {"op": "squeeze", "x": "first", "axis": -2},
-    },
-}
+POOLING = ("mean", "mean_sqrt_len_tokens", "max", "cls")
+"""The ways of `pool`."""
 # In files from before `pooling_mode` each mode had a switch of its own.
 _SWITCHES = {
     "pooling_mode_cls_token": "cls",
@@ -73,49 +53,46 @@ _SWITCHES = {
 }
 
 
-def sentence_functions(config: SentenceConfig) -> Data:
-    """The entry `sentence_embedding`, which calls `main`, and the pooling."""
-    ids = {"shape": ["batch", "seq"], "dtype": "int32"}
-    nodes: Data = {
-        "ones": {"op": "ones_like", "x": "input_ids"},
-        "present": {"op": "default", "x": "attention_mask", "default": "ones"},
-        "model": {
-            "op": "call",
-            "function": "main",
-            "params": ".",
-            "inputs": {
-                "input_ids": "input_ids",
-                "attention_mask": "present",
-                "token_type_ids": "token_type_ids",
-            },
-        },
-        "pooled": {
-            "op": "call",
-            "function": "pool",
-            "inputs": {"x": "model.last_hidden_state", "present": "present"},
-        },
-    }
-    if config.normalize:
-        nodes["length"] = {"op": "norm", "x": "pooled", "axis": -1, "keepdims": True}
-        nodes["divisor"] = {"op": "maximum", "a": "length", "b": 1e-12}
-        nodes["normalized"] = {"op": "divide", "a": "pooled", "b": "divisor"}
-    return {
-        SENTENCE: {
-            "doc": "Token ids to one vector per text.",
-            "inputs": {
-                "input_ids": ids,
-                "attention_mask": {**ids, "optional": True},
-                "token_type_ids": {**ids, "optional": True},
-            },
-            "nodes": nodes,
-            "outputs": {SENTENCE: "normalized" if config.normalize else "pooled"},
-        },
-        "pool": {
-            "inputs": {"x": {}, "present": {}},
-            "nodes": POOLING[config.pooling],
-            "outputs": {"x": "pooled"},
-        },
-    }
+def add_sentence_embedding(
+    b: GraphBuilder,
+    main: Callable[..., dict[str, Value]],
+    config: SentenceConfig,
+    ids: Input,
+    optional: Input,
+) -> None:
+    """Adds the entry `sentence_embedding`, which calls `main` and pools its tokens."""
+
+    @b.entry(input_ids=ids, attention_mask=optional, token_type_ids=optional)
+    def sentence_embedding(
+        f: F,
+        input_ids: Value,
+        attention_mask: Value | None = None,
+        token_type_ids: Value | None = None,
+    ) -> dict[str, Value]:
+        """Token ids to one vector per text."""
+        present = f.default(attention_mask, f.ones_like(input_ids), name="present")
+        run = f.call("model", main, params=".")
+        tokens = run(input_ids, attention_mask=present, token_type_ids=token_type_ids)
+        x = f.call("pooled", pool)(
+            tokens["last_hidden_state"], present, pooling=config.pooling
+        )
+        if config.normalize:
+            length = f.norm(x, axis=-1, keepdims=True, name="length")
+            x = f.divide(x, f.maximum(length, 1e-12), name="normalized")
+        return {SENTENCE: x}
+
+
+def pool(f: F, x: Value, present: Value, *, pooling: str) -> Value:
+    """x (batch, seq, width), present (batch, seq), 0 for padding -> (batch, width)."""
+    column = present[..., None]
+    if pooling == "max":
+        return f.where(column, x, -1e9).max(-2)
+    if pooling == "cls":  # the first token that is no padding
+        place = f.argmax(present, axis=-1)[..., None, None]
+        return f.take_along_axis(x, place, axis=-2).squeeze(-2)
+    total = f.sum(x * column, axis=-2, name="total")
+    count = f.maximum(present.sum(-1, keepdims=True), 1, name="count")
+    return total / (count if pooling == "mean" else f.sqrt(count))
 
 
 def read_sentence(folder: Folder) -> SentenceConfig | None:

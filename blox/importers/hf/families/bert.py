@@ -1,14 +1,22 @@
-"""The BERT family as data: its Graph, and what transformers calls its arrays.
+"""The BERT family: its Graph, and what transformers calls its arrays.
 
 Devlin et al., arXiv:1810.04805. Post-norm: the sum of each branch is normalised.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from blox.builder.graph import GraphBuilder
+from blox.builder.values import Input
 
 from ..config import BertConfig
-from ..sentence import SENTENCE, SentenceConfig, sentence_functions
+from ..sentence import SentenceConfig, add_sentence_embedding
+
+if TYPE_CHECKING:
+    from blox.builder.function import F
+    from blox.builder.values import Value
+    from blox.schema import Graph
 
 Data = dict[str, Any]
 
@@ -23,19 +31,19 @@ SIZES: dict[str, str] = {
     "type_vocab_size": "types",
 }
 
-# hidden_act -> node. The first name of those with equal nodes is written on export.
-ACTIVATIONS: dict[str, Data] = {
-    "gelu": {"op": "gelu", "approximate": False},
-    "gelu_new": {"op": "gelu", "approximate": True},
-    "gelu_pytorch_tanh": {"op": "gelu", "approximate": True},
-    "gelu_fast": {"op": "gelu", "approximate": True},
-    "relu": {"op": "relu"},
-    "silu": {"op": "silu"},
-    "swish": {"op": "silu"},
-    "tanh": {"op": "tanh"},
-    "mish": {"op": "mish"},
-    "relu6": {"op": "relu6"},
-    "sigmoid": {"op": "sigmoid"},
+# hidden_act -> op and its attributes. Of names for the same one the first is exported.
+ACTIVATIONS: dict[str, tuple[str, Data]] = {
+    "gelu": ("gelu", {"approximate": False}),
+    "gelu_new": ("gelu", {"approximate": True}),
+    "gelu_pytorch_tanh": ("gelu", {"approximate": True}),
+    "gelu_fast": ("gelu", {"approximate": True}),
+    "relu": ("relu", {}),
+    "silu": ("silu", {}),
+    "swish": ("silu", {}),
+    "tanh": ("tanh", {}),
+    "mish": ("mish", {}),
+    "relu6": ("relu6", {}),
+    "sigmoid": ("sigmoid", {}),
 }
 
 # (node, module, op): where arrays are in Params and in transformers, `*` is the layer.
@@ -79,8 +87,8 @@ def bert_graph(
     pooler: bool = True,
     sentence: SentenceConfig | None = None,
     metadata: Data | None = None,
-) -> Data:
-    """The Graph of a BERT, as plain data.
+) -> Graph:
+    """The Graph of a BERT.
 
     Args:
         config: sizes, activation and eps.
@@ -89,121 +97,63 @@ def bert_graph(
         sentence: adds the entry `sentence_embedding`.
         metadata: of the Graph.
     """
-    functions = {
-        "main": _main(config.layer_norm_eps, pooler),
-        **(sentence_functions(sentence) if sentence else {}),
-        "layer": _layer(config.layer_norm_eps, ACTIVATIONS[config.hidden_act]),
-        "attention": _attention(),
-    }
-    return {
-        "format": "blox/1",
-        "name": name,
-        "attributes": {ours: getattr(config, name) for name, ours in SIZES.items()},
-        "dims": {"seq": {"max": "$context"}},
-        "entries": ["main", SENTENCE] if sentence else ["main"],
-        "functions": functions,
-        "metadata": metadata or {},
-    }
+    b = GraphBuilder(name, **{ours: getattr(config, n) for n, ours in SIZES.items()})
+    b.dim("seq", max=b.context)
+    eps = config.layer_norm_eps
+    ids = Input(["batch", "seq"], "int32")
+    optional = Input(["batch", "seq"], "int32", optional=True)
+
+    @b.entry(
+        input_ids=ids,
+        attention_mask=optional,
+        token_type_ids=optional,
+        position_ids=optional,
+    )
+    def main(
+        f: F,
+        input_ids: Value,
+        attention_mask: Value | None = None,
+        token_type_ids: Value | None = None,
+        position_ids: Value | None = None,
+    ) -> dict[str, Value]:
+        """Token ids to the hidden states of the last layer."""
+        present = f.default(attention_mask, f.ones_like(input_ids), name="present")
+        mask = f.padding_mask(present, name="mask")
+        types = f.default(token_type_ids, f.zeros_like(input_ids), name="types")
+        offsets = f.arange(stop=input_ids.shape[1], name="offsets")
+        positions = f.default(position_ids, offsets, name="positions")
+        x = f.embed("word", input_ids, b.vocab, b.width)
+        x = x + f.embed("token_type", types, b.types, b.width)
+        x = x + f.embed("position", positions, b.context, b.width)
+        x = f.layer_norm("norm", x, eps=eps)
+        run = f.repeat("encoder", layer, count=b.depth)
+        x = run(x, mask, heads=b.heads, hidden=b.hidden, act=config.hidden_act, eps=eps)
+        if not pooler:
+            return {"last_hidden_state": x}
+        pooled = f.tanh(f.linear("pooler", x[:, 0], b.width), name="pooled")
+        return {"last_hidden_state": x, "pooler_output": pooled}
+
+    if sentence is not None:
+        add_sentence_embedding(b, main, sentence, ids, optional)
+    return b.graph(**(metadata or {}))
 
 
-def _main(eps: float, pooler: bool) -> Data:
-    ids = {"shape": ["batch", "seq"], "dtype": "int32"}
-    nodes: Data = {
-        "ones": {"op": "ones_like", "x": "input_ids"},
-        "present": {"op": "default", "x": "attention_mask", "default": "ones"},
-        "mask": {"op": "padding_mask", "padding": "present"},
-        "zeros": {"op": "zeros_like", "x": "input_ids"},
-        "types": {"op": "default", "x": "token_type_ids", "default": "zeros"},
-        "offsets": {"op": "arange", "stop": "$seq"},
-        "positions": {"op": "default", "x": "position_ids", "default": "offsets"},
-        "word": _embed("input_ids", "$vocab"),
-        "token_type": _embed("types", "$types"),
-        "typed": {"op": "add", "a": "word", "b": "token_type"},
-        "position": _embed("positions", "$context"),
-        "placed": {"op": "add", "a": "typed", "b": "position"},
-        "norm": _layer_norm("placed", eps),
-        "encoder": {
-            "op": "repeat",
-            "function": "layer",
-            "count": "$depth",
-            "carry": {"x": "norm"},
-            "inputs": {"mask": "mask"},
-            "scan": True,
-        },
-    }
-    outputs = {"last_hidden_state": "encoder"}
-    if pooler:
-        nodes["first"] = {"op": "index", "x": "encoder", "at": ":, 0"}
-        nodes["pooler"] = _linear("first", "$width", "$width")
-        nodes["pooled"] = {"op": "tanh", "x": "pooler"}
-        outputs["pooler_output"] = "pooled"
-    return {
-        "doc": "Token ids to the hidden states of the last layer.",
-        "inputs": {
-            "input_ids": ids,
-            "attention_mask": {**ids, "optional": True},
-            "token_type_ids": {**ids, "optional": True},
-            "position_ids": {**ids, "optional": True},
-        },
-        "nodes": nodes,
-        "outputs": outputs,
-    }
+def layer(
+    f: F, x: Value, mask: Value, *, heads: int, hidden: int, act: str, eps: float
+) -> Value:
+    x = x + f.call("attention", attention)(x, mask, heads=heads)
+    x = f.layer_norm("attention_norm", x, eps=eps)
+    op, attributes = ACTIVATIONS[act]
+    h = f.op(op, f.linear("up", x, hidden), name="act", **attributes)
+    x = x + f.linear("down", h, x.features)
+    return f.layer_norm("output_norm", x, eps=eps)
 
 
-def _layer(eps: float, activation: Data) -> Data:
-    return {
-        "inputs": {"x": {}, "mask": {}},
-        "nodes": {
-            "attention": {
-                "op": "call",
-                "function": "attention",
-                "inputs": {"x": "x", "mask": "mask"},
-            },
-            "attended": {"op": "add", "a": "x", "b": "attention"},
-            "attention_norm": _layer_norm("attended", eps),
-            "up": _linear("attention_norm", "$width", "$hidden"),
-            "act": {**activation, "x": "up"},
-            "down": _linear("act", "$hidden", "$width"),
-            "mapped": {"op": "add", "a": "attention_norm", "b": "down"},
-            "output_norm": _layer_norm("mapped", eps),
-        },
-        "outputs": {"x": "output_norm"},
-    }
-
-
-def _attention() -> Data:
-    nodes: Data = {}
-    for part in ("query", "key", "value"):
-        nodes[part] = _linear("x", "$width", "$width")
-        nodes[part[0]] = {
-            "op": "reshape",
-            "x": part,
-            "shape": ["$batch", "$seq", "$heads", "$width // heads"],
-        }
-    nodes["attended"] = {
-        "op": "dot_product_attention",
-        "query": "q",
-        "key": "k",
-        "value": "v",
-        "mask": "mask",
-        "scale": None,
-    }
-    nodes["merged"] = {"op": "flatten", "x": "attended", "start": -2}
-    nodes["output"] = _linear("merged", "$width", "$width")
-    return {
-        "inputs": {"x": {"shape": ["batch", "seq", "_"]}, "mask": {}},
-        "nodes": nodes,
-        "outputs": {"x": "output"},
-    }
-
-
-def _linear(x: str, into: str, out: str) -> Data:
-    return {"op": "linear", "x": x, "in_features": into, "out_features": out}
-
-
-def _embed(ids: str, count: str) -> Data:
-    return {"op": "embed", "ids": ids, "num_embeddings": count, "features": "$width"}
-
-
-def _layer_norm(x: str, eps: float) -> Data:
-    return {"op": "layer_norm", "x": x, "features": "$width", "eps": eps}
+def attention(f: F, x: Value, mask: Value, *, heads: int) -> Value:
+    split = (*x.shape[:-1], heads, x.features // heads)
+    q, k, v = (
+        f.reshape(f.linear(part, x, x.features), split, name=part[0])
+        for part in ("query", "key", "value")
+    )
+    y = f.dot_product_attention(q, k, v, mask, name="attended")
+    return f.linear("output", f.flatten(y, start=-2, name="merged"), x.features)
