@@ -21,13 +21,15 @@ from ..nodes import (
     tuple_of,
 )
 from ..plan import Module, Plan
+from .checks import checks
 from .folding import Pending, Waiting
 from .notes import Note
 from .onward import step_notes, titles_of
 from .op import write_op
+from .reads import settle
 from .rebind import Locals
 from .returned import typed_return
-from .signature import checks, docstring, signature
+from .signature import casts, docstring, signature
 from .sizes import Numbers
 from .state import State
 from .untyped import is_untyped
@@ -68,19 +70,17 @@ class FunctionWriter:
         for step in self.plan.steps:
             self._step(step)
         self._return()
-        self.plan.needed = _keywords(self.body)
-        arguments, keywords, returns = signature(self.plan)
-        lead = [
-            *docstring(self.plan),
-            *checks(self.module, self.plan, self.numbers),
-        ]
+        plan = self.plan
+        plan.needed = _keywords(self.body)
+        checked = checks(self.module, plan, self.numbers)
+        body = settle(plan, (checked, casts(plan), self.body), self.module.globals)
         outputs = {o: self._local_of(a) for o, a in self.instance.outputs.items()}
-        results = {x: o for o, x in outputs.items() if x and self.plan.returns_dict}
-        body, names = self.locals.named([*lead, *self.body], results)
+        results = {x: o for o, x in outputs.items() if x and plan.returns_dict}
+        body, names = self.locals.named([*docstring(plan), *body], results)
         self.module.facts[self.instance.name] = self.locals.facts(outputs, names)
-        if not self.plan.stateful:
+        if not plan.stateful:
             body = typed_return(body, self._untyped_names(names))
-        return function(self.plan.title, arguments, keywords, returns, body)
+        return function(plan.title, *signature(plan), body)
 
     def _untyped_names(self, names: Mapping[str, str]) -> set[str]:
         """The names of which type checkers know nothing, as their first value says."""

@@ -8,7 +8,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..nodes import Keyword, Known
+from ..nodes import Known, Open
 
 PRESENT = ast.Name("present")
 """Stands for an operand that is always there: `x is None` is False of it."""
@@ -156,7 +156,7 @@ class Folder(ast.NodeTransformer):
                 return value
             case Known(number=number):
                 return number
-            case Keyword():
+            case Open():
                 raise _Unknown
             case ast.Name(id=text) if text in self.present:
                 return PRESENT

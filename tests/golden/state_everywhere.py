@@ -170,6 +170,7 @@ def step(acc: Array, column: Array, scale: Array) -> tuple[Array, Array]:
 def state_everywhere(
     params: Params, x: Array, *, train: bool = False
 ) -> tuple[dict[str, Array], Params]:
+    dtype = params["branch"]["then"]["bn"]["scale"].dtype
     state: Params = {}
     key, state["rng"] = rng(**params["rng"], train=train)
     total = jnp.sum(x)
@@ -258,12 +259,7 @@ def state_everywhere(
     x, _ = jax.lax.scan(
         gained_step,
         x,
-        (
-            jnp.asarray(
-                (0.5, 1.0, 1.5, 2.0), params["branch"]["then"]["bn"]["scale"].dtype
-            ),
-            jnp.arange(4, dtype=jnp.int32),
-        ),
+        (jnp.asarray((0.5, 1.0, 1.5, 2.0), dtype), jnp.arange(4, dtype=jnp.int32)),
     )
     lanes_key = fold_in(key, "lanes")
 
@@ -278,10 +274,7 @@ def state_everywhere(
         return acc, out
 
     acc, columns = jax.lax.scan(
-        columns_step,
-        jnp.asarray(0.0, params["branch"]["then"]["bn"]["scale"].dtype),
-        columns_column,
-        reverse=True,
+        columns_step, jnp.asarray(0.0, dtype), columns_column, reverse=True
     )
     columns = jnp.moveaxis(columns, 0, 1)
     x, state["twice"] = normed(params["twice"], x, fold_in(key, "again"), train=train)
