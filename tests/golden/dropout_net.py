@@ -68,7 +68,7 @@ def dropout_net(
     key, state["rng"] = rng(**params["rng"], train=train)
     scanned_key = fold_in(key, "scanned")
 
-    def scanned_step(x: Array, xs: Any) -> tuple[Any, Any]:
+    def scanned_step(x: Array, xs: tuple[Params, Array]) -> tuple[Array, None]:
         layer_, i = xs
         return jax.checkpoint(layer, prevent_cse=False)(
             layer_, x, fold_in(scanned_key, i)

@@ -104,17 +104,13 @@ def stage(
 ) -> tuple[Array, Params]:
     state: Params = {}
     x, state["first"] = project(params["first"], x, strides=strides, train=train)
-
-    def rest_step(x: Array, layer: Params) -> tuple[Any, Any]:
-        x, new_state = identity(layer, x, train=train)
-        return x, new_state
-
-    x, state["rest"] = jax.lax.scan(rest_step, x, params["rest"])
-    more_states: list[Params] = []
+    x, state["rest"] = jax.lax.scan(
+        lambda x, layer: identity(layer, x, train=train), x, params["rest"]
+    )
+    state["more"] = []
     for layer in params["more"]:
-        x, new_state = identity(layer, x, train=train)
-        more_states.append(new_state)
-    state["more"] = more_states
+        x, layer_state = identity(layer, x, train=train)
+        state["more"].append(layer_state)
     return x, state
 
 

@@ -98,7 +98,9 @@ def step(
     mask = attention_mask(positions, jnp.arange(cached, dtype=jnp.int32))
     x = embed(tokens, **params["wte"]) + embed(positions, **params["wpe"])
 
-    def h_step(x: Array, xs: Any) -> tuple[Any, Any]:
+    def h_step(
+        x: Array, xs: tuple[Params, Array, Array]
+    ) -> tuple[Array, tuple[Array, Array]]:
         layer, k, v = xs
         x, k, v = block(layer, x, k, v, position, mask)
         return x, (k, v)
