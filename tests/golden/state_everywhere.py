@@ -168,6 +168,7 @@ def step(acc: Array, column: Array, scale: Array) -> tuple[Array, Array]:
 def state_everywhere(
     params: Params, x: Array, *, train: bool = False
 ) -> tuple[dict[str, Array], Params]:
+    dtype = params["branch"]["then"]["bn"]["scale"].dtype
     state: Params = {}
     key, state["rng"] = rng(**params["rng"], train=train)
     total = jnp.sum(x)
@@ -261,12 +262,7 @@ def state_everywhere(
     x, _ = jax.lax.scan(
         gained_step,
         x,
-        (
-            jnp.asarray(
-                (0.5, 1.0, 1.5, 2.0), params["branch"]["then"]["bn"]["scale"].dtype
-            ),
-            jnp.arange(4, dtype=jnp.int32),
-        ),
+        (jnp.asarray((0.5, 1.0, 1.5, 2.0), dtype), jnp.arange(4, dtype=jnp.int32)),
     )
     lanes_key = fold_in(key, "lanes")
     lanes, state["lanes"] = jax.vmap(
@@ -275,7 +271,7 @@ def state_everywhere(
     columns_column = jnp.moveaxis(x, 1, 0)
     acc, columns = jax.lax.scan(
         lambda acc, column: step(acc, column, total),
-        jnp.asarray(0.0, params["branch"]["then"]["bn"]["scale"].dtype),
+        jnp.asarray(0.0, dtype),
         columns_column,
         reverse=True,
     )
