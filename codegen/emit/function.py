@@ -35,7 +35,7 @@ from .state import State
 from .untyped import is_untyped
 from .uses import OpUse
 
-Build = Callable[[list[ast.expr]], ast.expr]
+Build = Callable[[list[ast.expr]], ast.expr | None]
 
 
 class FunctionWriter:
@@ -157,7 +157,7 @@ class FunctionWriter:
         `more` is what stands beside it.
         """
 
-        def over(folded: Mapping[str, ast.expr]) -> ast.expr:
+        def over(folded: Mapping[str, ast.expr]) -> ast.expr | None:
             return build([self._operand(a, folded, part) for a in args])
 
         sources = [

@@ -21,6 +21,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from ..nodes import remarks
 from .brackets import one_line
 from .documents import Doc
 from .expressions import expression_doc
@@ -72,7 +73,10 @@ class _Statements:
                 empty = 2 if indent == 0 else 1
             else:
                 empty = int(indent == 0 and index == 1 and _is_docstring(before))
-            lines += [""] * empty + self.statement(node, indent)
+            beside = remarks(node)
+            lines += [""] * empty + [" " * INDENT * indent + c for c in beside.comments]
+            lines += self.statement(node, indent)
+            lines[-1] += f"  {beside.pragma}" if beside.pragma else ""
             before = node
         return lines
 

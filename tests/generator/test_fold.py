@@ -9,9 +9,10 @@ import pytest
 
 from blox.codegen.emit.folding import Pending
 from blox.codegen.emit.measure import MOST
+from blox.codegen.library.cut import Use
 from blox.codegen.library.fold import Folder
 from blox.codegen.library.sources import Library
-from blox.codegen.library.specialize import Carried, Use
+from blox.codegen.library.specialize import Carried
 from blox.codegen.library.tidy import drop_aliases, tidy
 from blox.codegen.names import Names
 from blox.codegen.nodes import literal
@@ -133,11 +134,19 @@ def norm(x: Array, scale: Array | None = None, *, eps: float, mode: str = "a") -
 
 
 def _helper(x: Array) -> Array:
+    for _ in x:
+        x = x + 1
     return x
 
 
-def helped(x: Array) -> Array:
-    return _helper(x) + _helper(x)
+def _inner(x: Array, n: int) -> Array:
+    if n == 1:
+        return x
+    return x ** n
+
+
+def helped(x: Array, *, n: int) -> Array:
+    return _helper(x) + _inner(x, n + 1)
 
 
 silu = jax.nn.silu
@@ -169,7 +178,7 @@ def test_an_expression_has_each_computed_operand_once_and_in_order() -> None:
 def carried(op: str, *uses: Use) -> str:
     found = Carried(LIBRARY)
     for use in uses:
-        found.use("any", op, use)
+        found.use("any", op, [use])
     found.settle(Names(frozenset()))
     return "\n\n".join(ast.unparse(f) for f in found.functions({op}).values())
 
@@ -206,8 +215,16 @@ def test_an_attribute_that_differs_is_kept() -> None:
 
 
 def test_helpers_come_first() -> None:
-    names = [n.name for n in ast.parse(carried("helped", use("x"))).body]  # type: ignore[attr-defined]
+    names = [n.name for n in ast.parse(carried("helped", use("x", n=2))).body]  # type: ignore[attr-defined]
     assert names == ["_helper", "helped"]
+
+
+def test_a_helper_that_is_one_expression_stands_in_place_of_its_calls() -> None:
+    assert "_helper(x) + x ** 3" in carried("helped", use("x", n=2))
+    assert "return _helper(x) + x\n" in carried("helped", use("x", n=0)) + "\n"
+    text = carried("helped", use("x", n=0), use("x", n=2))
+    assert "_inner(x, n + 1)" in text
+    assert "def _inner(x: Array, n: int)" in text
 
 
 def tidied(text: str) -> str:

@@ -29,34 +29,28 @@ def batch_norm(
     *,
     mean: Array,
     var: Array,
-    momentum: float,
-    eps: float,
+    momentum: float = 0.9,
+    eps: float = 1e-05,
     train: bool,
 ) -> tuple[Array, dict[str, Array]]:
     """Normalises each feature of the last axis; returns (y, running statistics)."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    state = {}
+    state: dict[str, Array] = {}
     if train:
-        axes = tuple(range(x.ndim - 1))
-        old_mean = mean
-        old_var = var
-        mean = jnp.mean(y, axis=axes)
-        var = jnp.mean(jnp.square(y - mean), axis=axes)
-        new_var = var
-        state = {
-            "mean": momentum * old_mean + (1 - momentum) * mean,
-            "var": momentum * old_var + (1 - momentum) * new_var,
-        }
+        old_mean, old_var = mean, var
+        mean = jnp.mean(y, axis=(0,))
+        var = jnp.mean(jnp.square(y - mean), axis=(0,))
+        state["mean"] = momentum * old_mean + (1 - momentum) * mean
+        state["var"] = momentum * old_var + (1 - momentum) * var
     y = (y - mean) * jax.lax.rsqrt(var + eps) * scale + bias
     return y.astype(x.dtype), state
 
 
-def dropout(x: Array, key: Array | None = None, *, rate: float) -> Array:
+def dropout(x: Array, key: Array | None = None, *, rate: float = 0.5) -> Array:
     """Zeroes elements with probability rate, scales the rest; no key, no change."""
     if key is None:
         return x
-    shape = list(x.shape)
-    keep = jax.random.bernoulli(key, 1 - rate, tuple(shape))
+    keep = jax.random.bernoulli(key, 1 - rate, x.shape)
     return jnp.where(keep, x / (1 - rate), 0)
 
 
@@ -111,8 +105,8 @@ def normed(
     params: Params, x: Array, key: Array | None = None, *, train: bool
 ) -> tuple[Array, Params]:
     state: Params = {}
-    x, state["bn"] = batch_norm(x, **params["bn"], momentum=0.9, eps=1e-05, train=train)
-    return dropout(x, fold_in(key, "drop"), rate=0.5), state
+    x, state["bn"] = batch_norm(x, **params["bn"], train=train)
+    return dropout(x, fold_in(key, "drop")), state
 
 
 def plain(x: Array, key: Array | None = None) -> Array:
@@ -284,9 +278,7 @@ def state_everywhere(
         train=train,
     )
     state = merge(state, {"twice": once_more_state})
-    deep, deep_state = batch_norm(
-        x, **params["group"]["inner"], momentum=0.9, eps=1e-05, train=train
-    )
+    deep, deep_state = batch_norm(x, **params["group"]["inner"], train=train)
     state = merge(state, {"group": {"inner": deep_state}})
     return {
         "lanes": lanes,
