@@ -94,7 +94,8 @@ class Carried:
     def template(self, name: str) -> ast.expr | None:
         """The expression over parameters that stands in place of calls, if one does.
 
-        That is where there is one call, or where the function only calls another.
+        That is where there is one call, or where the function only calls another. What
+        is an op of others keeps its name.
         """
         if name not in self.templates:
             self.templates[name] = self._template(name)
@@ -102,6 +103,8 @@ class Carried:
 
     def _template(self, name: str) -> ast.expr | None:
         found = None
+        if not self.library.module(self.families[name])[name].of_blox:
+            return None
         if self.sites[name] == 1:
             found = expression_of(self._cutter(name).body(whole=True))
             found = found if found is not None and is_small(found) else None
