@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -50,27 +49,6 @@ def size(dim: str, source: str, axis: int) -> Size:
     node = Size(dim)
     node.source, node.axis = source, axis
     return node
-
-
-@dataclass(frozen=True, slots=True)
-class Remarks:
-    """What stands beside a statement: comments above it, `# type: ignore` behind it."""
-
-    comments: tuple[str, ...] = ()
-    pragma: str = ""
-
-    def __or__(self, other: Remarks) -> Remarks:
-        both = self.comments + other.comments
-        return Remarks(both, self.pragma or other.pragma)
-
-
-def remarks(node: ast.stmt) -> Remarks:
-    found = getattr(node, "remarks", None)
-    return found if isinstance(found, Remarks) else Remarks()
-
-
-def set_remarks(node: ast.stmt, found: Remarks) -> None:
-    node.remarks = found  # type: ignore[attr-defined]
 
 
 def name(text: str) -> ast.Name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from ..nodes import Remarks, set_remarks
+from ..printer import Remarks, set_remarks
 
 
 def attach_comments(tree: ast.Module, text: str) -> None:

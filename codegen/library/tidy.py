@@ -6,8 +6,8 @@ import ast
 import copy
 from typing import Any
 
-from ..nodes import names_in, remarks, set_remarks
-from ..printer import render
+from ..nodes import names_in
+from ..printer import remarks, render, set_remarks
 from .fold import Folder
 
 

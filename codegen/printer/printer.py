@@ -21,12 +21,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from ..nodes import remarks
 from .brackets import one_line
 from .documents import Doc
 from .expressions import expression_doc
 from .layout import INDENT, LINE_WIDTH, lines_of
 from .literals import docstring
+from .remarks import remarks
 from .statements import for_target, function_head, simple_statement, value_doc
 
 

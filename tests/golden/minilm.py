@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
-WIDTH, HEADS = 384, 12
+WIDTH, HEADS, CONTEXT = 384, 12, 512
 
 
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
@@ -50,15 +50,10 @@ def embed(ids: Array, embedding: Array) -> Array:
 
 
 def attention(params: Params, x: Array, mask: Array) -> Array:
-    q = linear(x, **params["query"]).reshape(
-        x.shape[0], x.shape[1], HEADS, WIDTH // HEADS
-    )
-    k = linear(x, **params["key"]).reshape(
-        x.shape[0], x.shape[1], HEADS, WIDTH // HEADS
-    )
-    v = linear(x, **params["value"]).reshape(
-        x.shape[0], x.shape[1], HEADS, WIDTH // HEADS
-    )
+    batch, seq, _ = x.shape
+    q = linear(x, **params["query"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
+    k = linear(x, **params["key"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
+    v = linear(x, **params["value"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
     attended = jax.nn.dot_product_attention(q, k, v, mask=mask)
     return linear(jax.lax.collapse(attended, -2, None), **params["output"])
 
@@ -79,11 +74,12 @@ def minilm(
     position_ids: Array | None = None,
 ) -> dict[str, Array]:
     """Token ids to the hidden states of the last layer."""
-    if input_ids.shape[1] > 512:
-        raise ValueError("seq: expected at most 512, found " + str(input_ids.shape[1]))
+    seq = input_ids.shape[1]
+    if seq > CONTEXT:
+        raise ValueError(f"expected {seq=} <= {CONTEXT}")
     mask = default(attention_mask, jnp.ones_like(input_ids))[..., None, None, :] != 0
     types = default(token_type_ids, jnp.zeros_like(input_ids))
-    positions = default(position_ids, jnp.arange(input_ids.shape[1], dtype=jnp.int32))
+    positions = default(position_ids, jnp.arange(seq, dtype=jnp.int32))
     x = embed(input_ids, **params["word"]) + embed(types, **params["token_type"])
     x = x + embed(positions, **params["position"])
     x = layer_norm(x, **params["norm"])

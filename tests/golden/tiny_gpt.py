@@ -22,7 +22,7 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
-WIDTH, DEPTH, HEADS = 32, 3, 4
+WIDTH, DEPTH, HEADS, CONTEXT = 32, 3, 4, 16
 
 
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
@@ -48,18 +48,15 @@ def embed(ids: Array, embedding: Array) -> Array:
 def attention(
     params: Params, x: Array, k: Array, v: Array, position: Array, mask: Array
 ) -> tuple[Array, Array, Array]:
+    batch, seq, _ = x.shape
     q, k_new, v_new = jnp.split(linear(x, **params["qkv"]), 3, axis=-1)
-    q = q.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
-    k_new = k_new.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
-    v_new = v_new.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
+    q = q.reshape(batch, seq, HEADS, WIDTH // HEADS)
+    k_new = k_new.reshape(batch, seq, HEADS, WIDTH // HEADS)
+    v_new = v_new.reshape(batch, seq, HEADS, WIDTH // HEADS)
     k = jax.lax.dynamic_update_slice_in_dim(k, k_new, position, axis=1)
     v = jax.lax.dynamic_update_slice_in_dim(v, v_new, position, axis=1)
     mixed = jax.nn.dot_product_attention(q, k, v, mask=mask)
-    return (
-        linear(mixed.reshape(x.shape[0], x.shape[1], WIDTH), **params["proj"]),
-        k_new,
-        v_new,
-    )
+    return linear(mixed.reshape(batch, seq, WIDTH), **params["proj"]), k_new, v_new
 
 
 def mlp(params: Params, x: Array) -> Array:
@@ -80,18 +77,17 @@ def block(
 def step(
     params: Params, tokens: Array, position: Any, k: Array, v: Array
 ) -> dict[str, Array]:
-    if tokens.shape[1] > 16:
-        raise ValueError("seq: expected at most 16, found " + str(tokens.shape[1]))
-    if k.shape[2] > 16:
-        raise ValueError("cached: expected at most 16, found " + str(k.shape[2]))
-    if k.shape[2] < tokens.shape[1]:
-        raise ValueError("expected cached >= seq")
-    positions = position + jnp.arange(tokens.shape[1], dtype=jnp.int32)
-    slots = jnp.arange(k.shape[2], dtype=jnp.int32)
+    seq, cached = tokens.shape[1], k.shape[2]
+    if not seq <= cached <= CONTEXT:
+        raise ValueError(f"expected {seq=} <= {cached=} <= {CONTEXT}")
+    positions = position + jnp.arange(seq, dtype=jnp.int32)
+    slots = jnp.arange(cached, dtype=jnp.int32)
     mask = (positions[:, None] - slots[None] >= 0)[None]
     x = embed(tokens, **params["wte"]) + embed(positions, **params["wpe"])
 
-    def h_step(x: Array, xs: Any) -> tuple[Any, Any]:
+    def h_step(
+        x: Array, xs: tuple[Params, Array, Array]
+    ) -> tuple[Array, tuple[Array, Array]]:
         layer, k, v = xs
         x, k, v = block(layer, x, k, v, position, mask)
         return x, (k, v)
@@ -104,9 +100,9 @@ def step(
 
 
 def tiny_gpt(params: Params, tokens: Array) -> Array:
+    batch, seq = tokens.shape
     empty = jnp.zeros(
-        (DEPTH, tokens.shape[0], tokens.shape[1], HEADS, WIDTH // HEADS),
-        params["wte"]["embedding"].dtype,
+        (DEPTH, batch, seq, HEADS, WIDTH // HEADS), params["wte"]["embedding"].dtype
     )
     return step(params, tokens, 0, empty, empty)["logits"]
 
