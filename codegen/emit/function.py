@@ -29,6 +29,7 @@ from .op import write_op
 from .reads import settle
 from .rebind import Locals
 from .returned import typed_return
+from .runs import rolled
 from .signature import casts, docstring, signature
 from .sizes import Numbers
 from .state import State
@@ -80,6 +81,8 @@ class FunctionWriter:
         self.module.facts[self.instance.name] = self.locals.facts(outputs, names)
         if not plan.stateful:
             body = typed_return(body, self._untyped_names(names))
+        taken = {*self.names.kept, *self.plan.arguments}
+        body = rolled(body, taken)
         return function(plan.title, *signature(plan), body)
 
     def _untyped_names(self, names: Mapping[str, str]) -> set[str]:
@@ -105,7 +108,7 @@ class FunctionWriter:
         for i, (title, note) in enumerate(zip(titles.values(), notes, strict=True)):
             found.append(self.fresh(title) if i in step.used else "_")
             if i in step.used:
-                self.locals.notes[found[-1]] = note
+                self.locals.add(found[-1], note)
         return found
 
     def _is_number(self, step: Step) -> bool:
@@ -258,7 +261,7 @@ class FunctionWriter:
         local = self.fresh(output)
         found = self._local_of(self.instance.outputs[output])
         edges = self.locals.notes[found].edges if found in self.locals.notes else []
-        self.locals.notes[local] = Note([*edges], [output], plain=True)
+        self.locals.add(local, Note([*edges], [output], plain=True))
         self.body.append(assign(local, value))
         if is_untyped(value, self.untyped):
             self.untyped.add(local)
