@@ -159,6 +159,9 @@ class Engine:
             sizes, wrong = bound(instance.function.inputs, sizes, inputs, self.symbols)
             made.findings += [("", fault) for fault in wrong]
             made.findings += [("", fault) for fault in self._bounds(instance, sizes)]
+        for name in instance.float_inputs() if instance in self._entries else ():
+            if name in env:
+                env[name] = (self._cast(inputs[name], lane.dtype),)
         outcomes, train, dtype = self._outcomes, lane.train, lane.dtype
         for node in plan.nodes:
             kind, step = node.kind, node.step
@@ -193,6 +196,12 @@ class Engine:
         if entry is not None and all(type(size) is int for size in own.values()):
             for found in entry.broken(own, sizes):
                 yield Fault(found.code, found.message, field=found.path)
+
+    def _cast(self, value: Value, dtype: Any) -> Value:
+        """An input of an entry in the model's floating type."""
+        if value.shape is None:
+            return self.values.lost(dtype)
+        return self.values.array(value.shape, dtype)
 
     def argument(
         self, arg: Arg, env: Mapping[str, Any], sizes: Mapping[str, Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from ..nodes import Dtype, assign, call, literal, name, tuple_of
 from ..plan import Plan
 
 Argument = tuple[str, str, ast.expr | None]
@@ -48,4 +49,23 @@ def docstring(plan: Plan) -> list[ast.stmt]:
 
 def casts(plan: Plan) -> list[ast.stmt]:
     """Floating inputs of an entry as the model's dtype, which its parameters have."""
-    return []
+    inputs = plan.first.function.inputs
+    given = plan.first.float_inputs() if plan.is_entry else []
+    dtype = Dtype("dtype")
+
+    def cast(text: str) -> ast.expr:
+        array = name(text)
+        if text in plan.numbers or inputs[text].shape == []:  # maybe a number
+            return call("jnp.asarray", [array, dtype])
+        return call(ast.Attribute(array, "astype"), [dtype])
+
+    always = [n for n in given if not inputs[n].optional]
+    found: list[ast.stmt] = []
+    if always:
+        targets = tuple_of([name(n) for n in always])
+        found.append(assign(targets, tuple_of([cast(n) for n in always])))
+    for n in given:
+        if inputs[n].optional:
+            there = ast.Compare(name(n), [ast.IsNot()], [literal(None)])
+            found.append(ast.If(there, [assign(n, cast(n))], []))
+    return found

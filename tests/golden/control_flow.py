@@ -65,6 +65,10 @@ def expert(params: Params, x: Array) -> Array:
 def control_flow(
     params: Params, x: Array, bias: Array | None = None
 ) -> dict[str, Array]:
+    dtype = params["branch"]["then"]["scale"]["kernel"].dtype
+    x = x.astype(dtype)
+    if bias is not None:
+        bias = bias.astype(dtype)
     x = x + default(bias, jnp.zeros_like(x))
     positive = jnp.sum(x) > 0
     x = jax.lax.cond(

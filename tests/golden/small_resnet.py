@@ -91,6 +91,7 @@ def stage(
 def small_resnet(
     params: Params, image: Array, *, train: bool = False
 ) -> tuple[Array, Params]:
+    image = image.astype(params["stem"]["kernel"].dtype)
     state: Params = {}
     x = conv(image, **params["stem"])
     x, state["stage_1"] = stage(params["stage_1"], x, strides=1, train=train)

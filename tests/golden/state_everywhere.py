@@ -163,6 +163,7 @@ def state_everywhere(
     params: Params, x: Array, *, train: bool = False
 ) -> tuple[dict[str, Array], Params]:
     dtype = params["branch"]["then"]["bn"]["scale"].dtype
+    x = x.astype(dtype)
     state: Params = {}
     key, state["rng"] = rng(**params["rng"], train=train)
     total = jnp.sum(x)

@@ -80,6 +80,8 @@ def step(
     seq, cached = tokens.shape[1], k.shape[2]
     if not seq <= cached <= CONTEXT:
         raise ValueError(f"expected {seq=} <= {cached=} <= {CONTEXT}")
+    dtype = params["wte"]["embedding"].dtype
+    k, v = k.astype(dtype), v.astype(dtype)
     positions = position + jnp.arange(seq, dtype=jnp.int32)
     slots = jnp.arange(cached, dtype=jnp.int32)
     mask = (positions[:, None] - slots[None] >= 0)[None]

@@ -77,6 +77,8 @@ def critic(params: Params, x: Array, *, train: bool) -> tuple[Array, Params]:
 def weight_norm(
     params: Params, real: Array, fake: Array, *, train: bool = False
 ) -> tuple[Array, Params]:
+    dtype = params["critic"]["raw"].dtype
+    real, fake = real.astype(dtype), fake.astype(dtype)
     state: Params = {}
     d_real, state["critic"] = critic(params["critic"], real, train=train)
     d_fake, d_fake_state = critic(
