@@ -50,7 +50,7 @@ BASE = Allowed(
     ),
     attributes=frozenset(
         """
-        dtype shape
+        astype dtype shape
         """.split()  # noqa: SIM905
     ),
     builtins=frozenset(

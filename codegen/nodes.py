@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from ..schema.syntax import parsed_expression
+from .printer import render
 
 Statement = TypeVar("Statement", bound=ast.stmt)
 
@@ -25,8 +26,29 @@ def known(text: str, number: int | float) -> Known:
     return node
 
 
-class Keyword(ast.Name):
+class Open(ast.Name):
+    """A name of which nothing is known until its function is written."""
+
+
+class Keyword(Open):
     """An attribute of a function, which is an argument of it."""
+
+
+class Size(Open):
+    """A dim of a function, by its name: `source.shape[axis]`."""
+
+    source: str
+    axis: int
+
+
+class Dtype(Open):
+    """The model's floating type."""
+
+
+def size(dim: str, source: str, axis: int) -> Size:
+    node = Size(dim)
+    node.source, node.axis = source, axis
+    return node
 
 
 def name(text: str) -> ast.Name:
@@ -153,7 +175,7 @@ def names_in_order(node: ast.AST) -> list[str]:
 
 def is_same(a: ast.expr, b: ast.expr) -> bool:
     """True of two expressions that are written alike."""
-    return ast.dump(a) == ast.dump(b) or ast.unparse(a) == ast.unparse(b)
+    return ast.dump(a) == ast.dump(b) or render(a) == render(b)
 
 
 def is_atom(node: ast.expr) -> bool:

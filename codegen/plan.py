@@ -16,7 +16,7 @@ from .constants import Constants
 from .library.sources import Library
 from .library.specialize import Carried
 from .names import Names
-from .nodes import dotted, subscript
+from .nodes import Dtype, dotted
 
 
 @dataclass(eq=False)
@@ -37,6 +37,8 @@ class Plan:
     written: dict[str, ast.expr] = field(default_factory=dict)
     """How `uniform` attributes stand in the file: as a number, or by constants."""
     needed: set[str] = field(default_factory=set)
+    takes_dtype: bool = False
+    """True where none of its own arrays has the model's dtype, which it needs."""
     aliases: dict[str, str] = field(default_factory=dict)
     """Other names of the functions that its own arguments hide from it."""
     python: frozenset[str] = frozenset()
@@ -62,10 +64,6 @@ class Plan:
     def takes_params(self) -> bool:
         return self.is_entry or any(bool(i.tree) for i in self.instances)
 
-    @cached_property
-    def takes_dtype(self) -> bool:
-        return self.first.needs_float and not self.is_entry
-
     @property
     def outputs(self) -> tuple[str, ...]:
         return tuple(self.first.outputs)
@@ -82,19 +80,16 @@ class Plan:
         yield from self.varying
 
     @cached_property
-    def float_dtype(self) -> ast.expr:
-        """The model's floating type, read off the first array that has it."""
-        path = self.first.float_path()
-        if path is None:
-            return dotted("jnp.float32")
-        keys = [int(p) if p.isdigit() else p for p in path.split(".")]
-        return ast.Attribute(subscript(dotted("params"), *keys), "dtype")
+    def float_keys(self) -> tuple[str | int, ...]:
+        """Where in its parameters the first array of the model's dtype lies, if any."""
+        paths = {instance.float_path() for instance in self.instances}
+        path = paths.pop() if len(paths) == 1 else None
+        parts = path.split(".") if path is not None else []
+        return tuple(int(p) if p.isdigit() else p for p in parts)
 
     def dtype(self, text: str) -> ast.expr:
         """A dtype; the model's floating type is read off an array, or handed on."""
-        if text != "float":
-            return dtype_node(text)
-        return self.float_dtype if self.is_entry else dotted("dtype")
+        return Dtype("dtype") if text == "float" else dtype_node(text)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from ..schema.resolve.program import Arg, Instance, Step
 from .names import Names
 from .plan import Module, Plan
 
-Build = Callable[[list[ast.expr]], ast.expr]
+Build = Callable[[list[ast.expr]], ast.expr | None]
 
 
 class Writer(Protocol):

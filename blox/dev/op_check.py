@@ -10,7 +10,7 @@ from inspect import Parameter
 from typing import Any
 
 from blox.codegen.library.allowed import imports_of
-from blox.codegen.library.sources import assigned
+from blox.codegen.library.source import assigned
 from blox.codegen.nodes import names_in
 from blox.io.sources import read
 from blox.ops.agreement import default_faults, disagreements

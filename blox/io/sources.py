@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from blox.codegen.allowlist import BASE
-from blox.codegen.library.sources import OpModule
+from blox.codegen.library.module import OpModule
 from blox.schema import ModelError
 from blox.schema.diagnostics import Diagnostic
 from blox.schema.registry import Definition, definition

@@ -37,6 +37,16 @@ def padding_mask(padding: Array) -> Array:
     return padding[..., None, None, :] != 0
 
 
+def _joins(query: Array, other: Array | None) -> bool:
+    """True where a mask or bias adds no batch axes to those of the queries."""
+    return (
+        other is None
+        or other.ndim <= 3
+        or other.shape[:-3] == query.shape[:-3]
+        or other.shape[:-3] == (1,) * (query.ndim - 3)
+    )
+
+
 def dot_product_attention(
     query: Array,
     key: Array,
@@ -48,6 +58,19 @@ def dot_product_attention(
     heads_per_kv: int,
 ) -> Array:
     """softmax(query @ key.T * scale + bias) @ value: (..., time, heads, dim)."""
+    if (
+        query.ndim in (3, 4)
+        and key.shape[:-3] == query.shape[:-3]
+        and value.shape[:-3] == query.shape[:-3]
+        and value.shape[-1] == query.shape[-1]
+        and key.dtype == query.dtype
+        and value.dtype == query.dtype
+        and _joins(query, mask)
+        and _joins(query, bias)
+    ):
+        return jax.nn.dot_product_attention(
+            query, key, value, mask=mask, bias=bias, scale=scale
+        )
     if heads_per_kv == 1:
         dtype = jnp.promote_types(query.dtype, jnp.float32)
         y = jnp.einsum(

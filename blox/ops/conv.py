@@ -28,25 +28,34 @@ def conv(
     pads: str | Sequence[tuple[int, int]] = padding
     if padding == "CAUSAL":
         pads = [(r * (k - 1), 0) for r, k in zip(rates, kernel.shape, strict=False)]
+    padded = x
     if padding_mode != "zeros":
         reach = [r * (k - 1) + 1 for r, k in zip(rates, kernel.shape, strict=False)]
         if isinstance(pads, str):
             pads = jax.lax.padtype_to_pads(x.shape[-n - 1 : -1], reach, steps, pads)
         mode = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
         widths = [(0, 0)] * (x.ndim - n - 1) + [*pads, (0, 0)]
-        x = jnp.pad(x, widths, mode=mode[padding_mode])
+        padded = jnp.pad(x, widths, mode=mode[padding_mode])
         pads = "VALID"
-    dtype = jnp.promote_types(x.dtype, kernel.dtype)
-    batch = x.shape[: -n - 1]
+    rows = padded
+    if x.ndim != kernel.ndim:
+        rows = padded.reshape(math.prod(x.shape[: -n - 1]), *padded.shape[-n - 1 :])
+    weights = kernel
+    if x.dtype != kernel.dtype:
+        dtype = jnp.promote_types(x.dtype, kernel.dtype)
+        rows = rows.astype(dtype)
+        weights = kernel.astype(dtype)
     spatial = "DHW"[-n:]
+    dimensions = (f"N{spatial}C", f"{spatial}IO", f"N{spatial}C")
     y = jax.lax.conv_general_dilated(
-        x.reshape(math.prod(batch), *x.shape[-n - 1 :]).astype(dtype),
-        kernel.astype(dtype),
+        rows,
+        weights,
         steps,
         pads,
-        rhs_dilation=rates,
-        dimension_numbers=(f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"),
+        rhs_dilation=None if dilation == 1 else rates,
+        dimension_numbers=dimensions,
         feature_group_count=groups,
     )
-    y = y.reshape(*batch, *y.shape[1:])
+    if x.ndim != kernel.ndim:
+        y = y.reshape(*x.shape[: -n - 1], *y.shape[1:])
     return y if bias is None else y + bias

@@ -33,4 +33,6 @@ def arange(*, start: int, stop: int, step: int, dtype: Any) -> Array:
     """start, start + step, ... below stop."""
     if start == 0 and step == 1:
         return jnp.arange(stop, dtype=dtype)
+    if step == 1:
+        return jnp.arange(start, stop, dtype=dtype)
     return jnp.arange(start, stop, step, dtype)

@@ -11,7 +11,8 @@ def layer_norm(
     x: Array, scale: Array | None = None, bias: Array | None = None, *, eps: float
 ) -> Array:
     """(x - mean) / sqrt(var + eps) * scale + bias over the last axis, in float32."""
-    y: Array = jax.tree.map(jax.lax.optimization_barrier, x)  # bounds compile time
+    # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
+    y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = y - jnp.mean(y, axis=-1, keepdims=True)
     y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
@@ -22,7 +23,8 @@ def layer_norm(
 
 def rms_norm(x: Array, scale: Array, *, eps: float) -> Array:
     """x / sqrt(mean(x ** 2) + eps) * scale over the last axis, in float32."""
-    y: Array = jax.tree.map(jax.lax.optimization_barrier, x)  # bounds compile time
+    # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
+    y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
     return (y * scale).astype(x.dtype)
@@ -43,12 +45,11 @@ def batch_norm(
 ) -> tuple[Array, dict[str, Array]]:
     """Normalises each feature of the last axis; returns (y, running statistics)."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    state = {}
+    state: dict[str, Array] = {}
     if train:
         axes = tuple(range(x.ndim - 1))
         n = x.size // x.shape[-1]
-        old_mean = mean
-        old_var = var
+        old_mean, old_var = mean, var
         mean = jnp.mean(y, axis=axes)
         if axis_name is not None:
             mean = jax.lax.pmean(mean, axis_name)
@@ -57,10 +58,8 @@ def batch_norm(
         if axis_name is not None:
             var = jax.lax.pmean(var, axis_name)
         new_var = var * (n / max(n - 1, 1)) if unbiased else var
-        state = {
-            "mean": momentum * old_mean + (1 - momentum) * mean,
-            "var": momentum * old_var + (1 - momentum) * new_var,
-        }
+        state["mean"] = momentum * old_mean + (1 - momentum) * mean
+        state["var"] = momentum * old_var + (1 - momentum) * new_var
     y = (y - mean) * jax.lax.rsqrt(var + eps)
     y = y if scale is None else y * scale
     y = y if bias is None else y + bias

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -37,23 +36,18 @@ def _ceil_pads(
     return pads
 
 
-def _reduce_windows(
-    x: Array,
-    start: float,
-    function: Callable[..., Any],
-    window: Sequence[int],
-    steps: Sequence[int],
-    pads: str | Sequence[tuple[int, int]],
-) -> Array:
-    """Each window of the spatial axes, reduced."""
-    lead = x.ndim - len(window) - 1
-    if not isinstance(pads, str):
-        pads = [*[(0, 0)] * lead, *pads, (0, 0)]
-    sizes = [*[1] * lead, *window, 1]
-    y: Array = jax.lax.reduce_window(
-        x, start, function, sizes, [*[1] * lead, *steps, 1], pads
-    )
-    return y
+def _all_sizes(x: Array, sizes: Sequence[int]) -> Sequence[int]:
+    """Sizes of the spatial axes, and 1 for the others."""
+    return [*[1] * (x.ndim - len(sizes) - 1), *sizes, 1]
+
+
+def _all_pads(
+    x: Array, pads: str | Sequence[tuple[int, int]]
+) -> str | Sequence[tuple[int, int]]:
+    """Padding of the spatial axes, and none of the others."""
+    if isinstance(pads, str):
+        return pads
+    return [*[(0, 0)] * (x.ndim - len(pads) - 1), *pads, (0, 0)]
 
 
 def max_pool(
@@ -69,7 +63,11 @@ def max_pool(
     pads: str | Sequence[tuple[int, int]] = padding
     if ceil_mode:
         pads = _ceil_pads(x.shape[-len(window) - 1 : -1], window, steps, padding)
-    return _reduce_windows(x, -jnp.inf, jax.lax.max, window, steps, pads)
+    sizes = _all_sizes(x, window)
+    y: Array = jax.lax.reduce_window(
+        x, -jnp.inf, jax.lax.max, sizes, _all_sizes(x, steps), _all_pads(x, pads)
+    )
+    return y
 
 
 def min_pool(
@@ -85,7 +83,11 @@ def min_pool(
     pads: str | Sequence[tuple[int, int]] = padding
     if ceil_mode:
         pads = _ceil_pads(x.shape[-len(window) - 1 : -1], window, steps, padding)
-    return _reduce_windows(x, jnp.inf, jax.lax.min, window, steps, pads)
+    sizes = _all_sizes(x, window)
+    y: Array = jax.lax.reduce_window(
+        x, jnp.inf, jax.lax.min, sizes, _all_sizes(x, steps), _all_pads(x, pads)
+    )
+    return y
 
 
 def avg_pool(
@@ -103,10 +105,13 @@ def avg_pool(
     pads: str | Sequence[tuple[int, int]] = padding
     if ceil_mode:
         pads = _ceil_pads(sizes, window, steps, padding)
+    every = _all_sizes(x, window)
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    y = _reduce_windows(y, 0.0, jax.lax.add, window, steps, pads)
-    if count_include_pad and not ceil_mode:
-        return (y / math.prod(window)).astype(x.dtype)
+    total: Array = jax.lax.reduce_window(
+        y, 0.0, jax.lax.add, every, _all_sizes(x, steps), _all_pads(x, pads)
+    )
+    if (count_include_pad or padding == "VALID") and not ceil_mode:
+        return (total / math.prod(window)).astype(x.dtype)
     ones = jnp.ones((*sizes, 1), y.dtype)
     if count_include_pad:
         if isinstance(padding, str):
@@ -114,8 +119,15 @@ def avg_pool(
         ones = jnp.pad(ones, [*padding, (0, 0)], constant_values=1)
         room = _ceil_pads(sizes, window, steps, padding)
         pads = [(0, b - d) for (_, b), (_, d) in zip(room, padding, strict=True)]
-    counts = _reduce_windows(ones, 0.0, jax.lax.add, window, steps, pads)
-    return (y / counts).astype(x.dtype)
+    counts: Array = jax.lax.reduce_window(
+        ones,
+        0.0,
+        jax.lax.add,
+        _all_sizes(ones, window),
+        _all_sizes(ones, steps),
+        _all_pads(ones, pads),
+    )
+    return (total / counts).astype(x.dtype)
 
 
 def _adaptive_pool(

@@ -33,8 +33,11 @@ def dropout(
     """Zeroes elements with probability rate, scales the rest; no key, no change."""
     if key is None or rate == 0:
         return x
-    shape = list(x.shape)
-    for axis in broadcast_dims:
-        shape[axis] = 1
-    keep = jax.random.bernoulli(key, 1 - rate, tuple(shape))
+    shape = x.shape
+    if broadcast_dims:
+        sizes = [*x.shape]
+        for axis in broadcast_dims:
+            sizes[axis] = 1
+        shape = tuple(sizes)
+    keep = jax.random.bernoulli(key, 1 - rate, shape)
     return jnp.where(keep, x / (1 - rate), 0)

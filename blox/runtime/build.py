@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
 from blox.schema import Graph, ModelError
+from blox.schema.diagnostics import listing
 from blox.schema.graph import expect_graph
 from blox.schema.resolve.program import Program
 
@@ -37,8 +38,9 @@ def build(
         graph: the Graph; it is checked whole, once.
         entry: which entry to build, the first one by default.
         train: batch statistics are used and updated, keys are drawn.
-        dtype: `float` parameters, frozen or not, and inputs are cast to it on entry;
-            state and buffers never are.
+        dtype: `float` parameters, frozen or not, are cast to it on entry; state and
+            buffers never are. By default it is the one that they have, which must be
+            the same for all. Inputs are cast to it in any case.
         axis_name: the mapped axis over which statistics of a batch are taken.
 
     Returns:
@@ -78,11 +80,10 @@ def _model(
     checks = {
         n: Signature(program, program.entries[n]).check for n in bounded if n != name
     }
-    run = Interpreter(program.live_instances(), checks).run(instance)
+    run = Interpreter(program.live_instances(), checks, graph.entries).run(instance)
     signature = Signature(program, instance)
     outputs = tuple(instance.outputs)
-    float_path = instance.float_path()
-    where = float_path.split(".") if float_path is not None else []
+    floats = tuple(instance.float_paths())
     leaves = {} if target is None else program.leaves()
 
     def cast(path: str, part: Params) -> Params:
@@ -102,7 +103,7 @@ def _model(
             for input_name, spec in instance.function.inputs.items():
                 if spec.dtype == "float" and inputs[input_name] is not None:
                     inputs[input_name] = inputs[input_name].astype(target)
-        floating = target or _dtype_at(params, where)
+        floating = target or _model_dtype(params, floats)
         try:
             values, state = run(params, inputs, Context(train, floating, axis_name))
         except ModelError as error:
@@ -127,14 +128,35 @@ def _model(
     return model
 
 
-def _dtype_at(params: Params, path: list[str]) -> Any:
-    """The floating dtype of a call, read off an array; float32 where there is none."""
+def _model_dtype(params: Params, paths: Sequence[str]) -> Any:
+    """The floating dtype of a call: that of its parameters; float32 where it has none.
+
+    Raises:
+        ModelError: they have several.
+    """
+    found: dict[Any, str] = {}
+    for path in paths:
+        array = _at(params, path.split("."))
+        if hasattr(array, "dtype"):
+            found.setdefault(jax.dtypes.canonicalize_dtype(array.dtype), path)
+    if len(found) > 1:
+        kinds = [f"{dtype} ({path})" for dtype, path in found.items()]
+        raise ModelError.one(
+            "dtype",
+            "params",
+            f"expected parameters of one floating dtype, found {listing(kinds)}",
+            f'choose the one to compute in: bx.build(graph, dtype="{next(iter(found))}")',
+        )
+    return next(iter(found), jnp.dtype("float32"))
+
+
+def _at(params: Any, path: Sequence[str]) -> Any:
+    """What lies at a path, None where there is nothing."""
     for name in path:
-        if isinstance(params, dict) and name in params:
-            params = params[name]
+        if isinstance(params, dict):
+            params = params.get(name)
         elif isinstance(params, list) and name.isdigit() and int(name) < len(params):
             params = params[int(name)]
         else:
-            return jnp.dtype("float32")
-    dtype = getattr(params, "dtype", None) if path else None
-    return jax.dtypes.canonicalize_dtype("float32" if dtype is None else dtype)
+            return None
+    return params

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,23 +10,17 @@ import jax
 import jax.numpy as jnp
 
 from blox.schema import ModelError
-from blox.schema.content import Input, split_constraint
+from blox.schema.content import Input
 from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.expressions import ExpressionError, names
 from blox.schema.fields import is_expression
-from blox.schema.resolve.dims import COMPARISONS
+from blox.schema.resolve.bounds import Limits
 from blox.schema.resolve.program import Instance, Program
 
 from .context import describe
 from .sizes import evaluate
 
 Sizes = dict[str, Any]
-BOUNDS: dict[str, tuple[str, Callable[[Any, int], Any]]] = {
-    "min": ("at least", operator.ge),
-    "max": ("at most", operator.le),
-    "multiple_of": ("a multiple of", lambda size, bound: size % bound == 0),
-}
-"""What a size should be, and the test of it."""
 
 
 class Signature:
@@ -42,22 +35,7 @@ class Signature:
             name: _Expected.of(f"{self.entry}.{name}", given, self.values)
             for name, given in self.inputs.items()
         }
-        dims = {d for e in self.expected.values() for _, d in e.dims}
-        self.bounds: dict[str, dict[str, int]] = {
-            name: {
-                field: evaluate(v, graph.attributes) if is_expression(v) else v
-                for field, v in bounds
-                if v is not None
-            }
-            for name, bounds in graph.dims.items()
-            if name in dims
-        }
-        # Others speak of dims that this entry doesn't have.
-        self.constraints = [
-            (text, *split_constraint(text))
-            for text in graph.constraints
-            if all(n in dims or n in self.values for n in _names(text))
-        ]
+        self.limits = Limits(graph, self.dims, evaluate)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The inputs by name, as arrays; optional ones that are absent are None.
@@ -111,7 +89,7 @@ class Signature:
         for name, expected in self.expected.items():
             if expected.computed and inputs[name] is not None:
                 yield from expected.faults_computed(inputs[name], known)
-        for found in self.faults_of_bounds(known, sizes):
+        for found in self.limits.broken(sizes, known):
             path = f"{self.entry}.{found.path}" if found.path else self.entry
             yield Diagnostic(found.code, path, found.message)
 
@@ -122,38 +100,9 @@ class Signature:
             ModelError: every one that does not hold.
         """
         sizes = {n: jnp.shape(inputs[at])[axis] for n, (at, axis) in self.dims.items()}
-        faults = list(self.faults_of_bounds({**self.values, **sizes}, sizes))
+        faults = list(self.limits.broken(sizes, {**self.values, **sizes}))
         if faults:
             raise ModelError(faults)
-
-    def faults_of_bounds(
-        self, known: Mapping[str, Any], sizes: Sizes
-    ) -> Iterator[Diagnostic]:
-        """Dims out of bounds by name, constraints that do not hold.
-
-        Args:
-            known: the values of attributes and dims.
-            sizes: those of the dims.
-        """
-        for name, bounds in self.bounds.items():
-            for field, bound in bounds.items() if name in sizes else ():
-                wanted, fits = BOUNDS[field]
-                if not fits(sizes[name], bound):
-                    text = f"expected {wanted} {bound}, found {sizes[name]}"
-                    yield Diagnostic("dims", name, text)
-        for text, left, sign, right in self.constraints:
-            try:
-                a, b = (evaluate(side, known, "float") for side in (left, right))
-                holds = COMPARISONS[sign](a, b)
-            except ExpressionError as error:
-                yield Diagnostic("dims", "", f"expected {text}: {error}")
-                continue
-            if not holds:
-                used = [n for n in dict.fromkeys(_names(text)) if n in sizes]
-                found = ", ".join(f"{n} {sizes[n]}" for n in used)
-                yield Diagnostic(
-                    "dims", "", f"expected {text}, found {found or f'{a}, {b}'}"
-                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,8 +219,3 @@ def _is_dim(part: Any) -> bool:
 
 def _shown(shape: tuple[Any, ...]) -> str:
     return f"[{', '.join(map(str, shape))}]"
-
-
-def _names(constraint: str) -> list[str]:
-    left, _, right = split_constraint(constraint)
-    return [*names(left), *names(right)]

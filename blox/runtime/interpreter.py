@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
+import jax.numpy as jnp
 from jax import named_scope
 
 from blox.ops.library import argument as argument_value
@@ -35,9 +36,11 @@ class Interpreter:
         self,
         instances: Sequence[Instance] = (),
         checks: Mapping[str, Callable[[dict[str, Value]], None]] | None = None,
+        entries: Collection[str] = (),
     ) -> None:
-        """Knows the instances of a Program, and the checks of entries that nodes call."""
+        """Knows the instances of a Program, its entries and their checks."""
         self._checks = checks or {}
+        self._entries = frozenset(entries)
         names = Counter(i.name for i in instances)
         self._varied = {n for n, count in names.items() if count > 1}
         self._runs: dict[int, Run] = {}
@@ -63,12 +66,14 @@ class Interpreter:
         optional = [n for n, i in instance.function.inputs.items() if i.optional]
         values = instance.values
         check = self._checks.get(instance.name)
+        floats = instance.float_inputs() if instance.name in self._entries else ()
 
         def run(
             params: Params, inputs: dict[str, Value], context: Context
         ) -> tuple[Outputs, dict[str, State]]:
             if check is not None:
                 check(inputs)
+            inputs = {**inputs, **_cast(inputs, floats, context.dtype)}
             env = Env({name: (value,) for name, value in inputs.items()})
             for name in optional:
                 env.setdefault(name, (None,))
@@ -178,6 +183,14 @@ def _own(params: Params, names: Sequence[str]) -> dict[str, Value]:
     if missing:
         raise lacking(params, listing(missing))
     return {n: there[n] for n in names}
+
+
+def _cast(
+    inputs: Mapping[str, Value], names: Iterable[str], dtype: Any
+) -> dict[str, Value]:
+    """Inputs of these names that are there, in the model's floating type."""
+    given = {n: inputs[n] for n in names if inputs.get(n) is not None}
+    return {n: jnp.asarray(value, dtype) for n, value in given.items()}
 
 
 def _used_dims(instance: Instance) -> set[str]:

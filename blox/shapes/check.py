@@ -14,11 +14,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from blox.runtime.inputs import Signature
 from blox.schema import Graph, Report
 from blox.schema.dtypes import NEEDS_X64
 from blox.schema.expressions import ExpressionError
 from blox.schema.op import ScopeOp
+from blox.schema.resolve.bounds import Limits
 from blox.schema.resolve.program import Instance, Program
 
 from .binding import input_dtype
@@ -103,7 +103,7 @@ class Checker:
             iter(dims), self._bounds, self._relations, graph.attributes
         )
         steps = sum(len(instance.steps) for instance in program.instances)
-        entries = {i: Signature(program, i) for i in program.entries.values()}
+        entries = {i: Limits(graph, i.dims) for i in program.entries.values()}
         self.engine = Engine(self.symbols, WORK + WORK_PER_NODE * steps, entries)
         self._reported: set[str] = set()
 

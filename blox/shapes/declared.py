@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from blox.schema.content import Content, Input, split_constraint
-from blox.schema.expressions import evaluate, names
+from blox.schema.content import Content, Input
+from blox.schema.expressions import names
 from blox.schema.fields import is_expression
+from blox.schema.resolve.bounds import Relation as Relation
+from blox.schema.resolve.bounds import numbers_of
+from blox.schema.resolve.bounds import relations_of as relations_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,39 +23,15 @@ class Bounds:
     multiple_of: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A constraint of the Graph: `left sign right`."""
-
-    left: str
-    sign: str
-    right: str
-    names: tuple[str, ...]
-
-    @classmethod
-    def parse(cls, text: str) -> Relation:
-        left, sign, right = split_constraint(text)
-        used = dict.fromkeys((*names(left), *names(right)))
-        return cls(left, sign, right, tuple(used))
-
-
 def bounds_of(graph: Content) -> dict[str, Bounds]:
     """The bounds of every dim that has some, as numbers."""
     found: dict[str, Bounds] = {}
     for name, given in graph.dims.items():
-        numbers: dict[str, int] = {}
-        for field, value in given:
-            if value is not None:
-                number = is_expression(value)
-                numbers[field] = evaluate(value, graph.attributes) if number else value
+        numbers = numbers_of(given, graph.attributes)
         numbers["min"] = max(numbers.get("min", 1), 1)
         numbers["multiple_of"] = max(numbers.get("multiple_of", 1), 1)
         found[name] = Bounds(**numbers)
     return found
-
-
-def relations_of(graph: Content) -> list[Relation]:
-    return [Relation.parse(text) for text in graph.constraints]
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from blox.runtime.inputs import Signature
 from blox.schema.expressions import ExpressionError, names
 from blox.schema.op import ScopeOp
 from blox.schema.parameters import Leaf
+from blox.schema.resolve.bounds import Limits
 from blox.schema.resolve.program import Arg, Args, Instance, Step, flat
 
 from .binding import bound, number_value
@@ -61,7 +61,7 @@ class Engine:
         self,
         symbols: Symbols,
         work: float,
-        entries: Mapping[Instance, Signature] | None = None,
+        entries: Mapping[Instance, Limits] | None = None,
     ) -> None:
         self.symbols = symbols
         self._entries = entries or {}
@@ -159,6 +159,9 @@ class Engine:
             sizes, wrong = bound(instance.function.inputs, sizes, inputs, self.symbols)
             made.findings += [("", fault) for fault in wrong]
             made.findings += [("", fault) for fault in self._bounds(instance, sizes)]
+        for name in instance.float_inputs() if instance in self._entries else ():
+            if name in env:
+                env[name] = (self._cast(inputs[name], lane.dtype),)
         outcomes, train, dtype = self._outcomes, lane.train, lane.dtype
         for node in plan.nodes:
             kind, step = node.kind, node.step
@@ -191,8 +194,14 @@ class Engine:
         entry = self._entries.get(instance)
         own = {n: sizes[n] for n in instance.dims} if entry is not None else {}
         if entry is not None and all(type(size) is int for size in own.values()):
-            for found in entry.faults_of_bounds(sizes, own):
+            for found in entry.broken(own, sizes):
                 yield Fault(found.code, found.message, field=found.path)
+
+    def _cast(self, value: Value, dtype: Any) -> Value:
+        """An input of an entry in the model's floating type."""
+        if value.shape is None:
+            return self.values.lost(dtype)
+        return self.values.array(value.shape, dtype)
 
     def argument(
         self, arg: Arg, env: Mapping[str, Any], sizes: Mapping[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 
 from blox.schema.expressions import ExpressionError, evaluate
 from blox.schema.fields import is_expression
-from blox.schema.resolve.dims import COMPARISONS
+from blox.schema.resolve.bounds import speaking_of
 
 from .declared import Bounds, Declared, Relation
 from .symbolic import Symbols, value_of
@@ -101,10 +101,9 @@ class Samples:
         self._values = declared.values
         position = {dim: i for i, dim in enumerate(self._dims)}
         self._checks: list[list[Relation]] = [[] for _ in self._dims]
-        for relation in relations:
+        for relation in speaking_of(relations, (*position, *declared.values)):
             at = [position[n] for n in relation.names if n in position]
-            known = all(n in position or n in declared.values for n in relation.names)
-            if at and known:  # others speak of dims that this entry doesn't have
+            if at:
                 self._checks[max(at)].append(relation)
 
     def __iter__(self) -> Iterator[Sizes]:
@@ -161,7 +160,7 @@ class Samples:
                 trials -= 1 + len(self._checks[i])
                 if trials < 0:
                     return None
-                if all(_holds(relation, known) for relation in self._checks[i]):
+                if all(relation.holds(known) for relation in self._checks[i]):
                     i += 1
                     break
             else:
@@ -189,11 +188,3 @@ class Samples:
                     continue
                 asked += [n for n in (size, size + 1, size - 1) if self._within(i, n)]
         return list(dict.fromkeys([*found[:1], *asked, *found[1:]]))
-
-
-def _holds(relation: Relation, known: Mapping[str, Any]) -> bool:
-    try:
-        a, b = (evaluate(s, known, "float") for s in (relation.left, relation.right))
-    except ExpressionError:
-        return False
-    return COMPARISONS[relation.sign](a, b)

@@ -12,8 +12,9 @@ from jax import export
 from blox.runtime.sizes import evaluate
 from blox.schema.expressions import ExpressionError, names, operands, parse
 from blox.schema.expressions import value_of as tree_value
+from blox.schema.resolve.bounds import Relation, speaking_of
 
-from .declared import Bounds, Relation
+from .declared import Bounds
 
 _MAX_TEXT = 128
 """Characters of a symbolic size; of longer ones only that they are sizes is known."""
@@ -131,7 +132,7 @@ def _related(
     relations: list[Relation], values: Mapping[str, Any], texts: dict[str, str]
 ) -> Iterator[str]:
     """The Graph's constraints in the words of JAX, the first ones that it has words for."""
-    related = [r for r in relations if all(n in values or n in texts for n in r.names)]
+    related = speaking_of(relations, (*values, *texts))
     if not texts:
         return
     shape = export.symbolic_shape(", ".join(texts.values()))

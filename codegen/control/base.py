@@ -11,6 +11,7 @@ from ...schema.op import ScopeOp
 from ...schema.resolve.program import Arg, Called, Instance, Step, literal_dtype
 from ...schema.resolve.trees import Tree
 from ...schema.undecided import kind_of
+from ..emit.measure import measure
 from ..emit.untyped import is_untyped
 from ..nodes import (
     assign,
@@ -24,15 +25,14 @@ from ..nodes import (
     tuple_of,
 )
 from ..plan import Plan, state_leaves
-from ..printer import render
 from ..writer import Writer
 from .call import callee_attributes, callee_call
 
 Node = TypeVar("Node", bound=ScopeOp)
 
 Argument = tuple[str, str, ast.expr | None]
-LAMBDA = 60
-"""A body of more columns is a `def`."""
+LAMBDA = 5
+"""A call of more arguments is the body of a `def`."""
 
 
 class Loop(Generic[Node]):
@@ -159,12 +159,17 @@ class Loop(Generic[Node]):
     def body(
         self, role: str, arguments: list[Argument], returns: str, body: list[ast.stmt]
     ) -> ast.expr:
-        """The body as a lambda where it is one short expression, else as a `def`."""
+        """The body as a function: that which it calls with just these arguments, a
+        lambda of one call, or a `def`.
+        """
         match body:
             case [ast.Return(value=ast.expr() as value)]:
-                thunk = lambda_of([n for n, _, _ in arguments], value)
-                if len(render(thunk)) <= LAMBDA:
-                    return thunk
+                names = [n for n, _, _ in arguments]
+                if (itself := _function_itself(names, value)) is not None:
+                    return itself
+                found = measure(value)
+                if found.weight <= 2 and found.arguments <= LAMBDA:
+                    return lambda_of(names, value)
         title = self.writer.fresh(f"{self.step.name}_{role}")
         self.writer.body.append(function(title, arguments, [], returns, body))
         return name(title)
@@ -184,6 +189,22 @@ class Loop(Generic[Node]):
         return call(
             "kept", [own, literal(state_leaves(tree))], {"train": name("train")}
         )
+
+
+def _function_itself(names: Sequence[str], value: ast.expr) -> ast.expr | None:
+    """`f` of `f(a, b)` over the names a, b."""
+    match value:
+        case ast.Call(func=ast.Name() as called, args=args, keywords=[]):
+            given = [a.id if isinstance(a, ast.Name) else None for a in args]
+            return called if given == [*names] else None
+    return None
+
+
+def arrays(count: int) -> str:
+    """The type of so many arrays, packed as `packed` does it."""
+    if count < 2:
+        return "Array" if count else "None"
+    return f"tuple[{', '.join(['Array'] * count)}]"
 
 
 def first(writer: Writer, step: Step, n: str) -> ast.expr:

@@ -8,7 +8,7 @@ from ...schema.ops.control import Cond
 from ...schema.resolve.program import Called, Step
 from ..nodes import assign, call, function, lambda_of, literal, name
 from ..writer import Writer
-from .base import Loop, Node
+from .base import Loop, Node, arrays
 from .call import callee_call
 
 BRANCHES = ("outputs.values",)
@@ -68,7 +68,8 @@ class Branches(Loop[Node]):
             assign(target, value),
             ast.Return(ast.Tuple([result, parts])),
         ]
-        self.writer.body.append(function(title, [], [], "Any", body))
+        kind = f"tuple[{arrays(len(self.step.outputs))}, Params]"
+        self.writer.body.append(function(title, [], [], kind, body))
         return name(title)
 
 

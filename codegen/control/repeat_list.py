@@ -42,16 +42,24 @@ class Unrolled(Loop[RepeatList]):
         }
         for text in lists.values():
             writer.body.append(annotated(text, "list[Array]", ast.List([])))
-        states = writer.fresh(f"{step.name}_states") if step.stateful else ""
-        if states:
-            writer.body.append(annotated(states, "list[Params]", ast.List([])))
+        states, after = self._states()
         self._loop(targets, xs, lists, states)
         for o, text in lists.items():
             writer.body.append(assign(targets[o], call("jnp.stack", [name(text)])))
-        if states:
-            target, after = writer.state_target(step)
-            writer.body += [assign(target, name(states)), *after]
+        writer.body += after
         self.bind([name(t) for t in targets.values()])
+
+    def _states(self) -> tuple[ast.expr | None, list[ast.stmt]]:
+        """The list of the copies' states, and what to do once it is full."""
+        writer, step = self.writer, self.step
+        if not step.stateful:
+            return None, []
+        target, after = writer.state_target(step)
+        if isinstance(target, ast.Name):
+            writer.body.append(annotated(target.id, "list[Params]", ast.List([])))
+        else:
+            writer.body.append(assign(target, ast.List([])))
+        return target, after
 
     def _named(self, n: str) -> ast.expr:
         value = self.sliced(n)
@@ -66,7 +74,7 @@ class Unrolled(Loop[RepeatList]):
         targets: dict[str, str],
         xs: dict[str, ast.expr],
         lists: dict[str, str],
-        states: str,
+        states: ast.expr | None,
     ) -> None:
         writer, step = self.writer, self.step
         cycles = {
@@ -108,10 +116,10 @@ class Unrolled(Loop[RepeatList]):
         targets: dict[str, str],
         given: dict[str, ast.expr],
         lists: dict[str, str],
-        states: str,
+        states: ast.expr | None,
     ) -> list[ast.stmt]:
         names = self.writer.names
-        state = name(names.variable("new_state")) if states else None
+        state = name(names.variable("layer_state")) if states is not None else None
         fresh = {o: names.fresh(o) if o in lists else "_" for o in self.others}
         if self.plan.returns_dict:
             fresh["out"] = names.variable("out")
@@ -122,6 +130,6 @@ class Unrolled(Loop[RepeatList]):
                 body.append(assign(targets[n], found[n]))
         for o, text in lists.items():
             body.append(ast.Expr(call(f"{text}.append", [found[o]])))
-        if state is not None:
-            body.append(ast.Expr(call(f"{states}.append", [state])))
+        if state is not None and states is not None:
+            body.append(ast.Expr(call(ast.Attribute(states, "append"), [state])))
         return body

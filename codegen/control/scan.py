@@ -9,7 +9,7 @@ from ...schema.resolve.program import Arg, Step
 from ..nodes import assign, call, dotted, literal, name, subscript
 from ..writer import Writer
 from . import call as calls
-from .base import Argument, Loop, bind_carry, packed
+from .base import Argument, Loop, arrays, bind_carry, packed
 
 EMITS = (*calls.EMITS, "jax.lax.scan", "jnp.arange", "jnp.moveaxis")
 
@@ -78,7 +78,7 @@ class Scanned(Loop[Scan | RepeatScan]):
         arguments = [first_argument, self._sliced([*slices], lead, unused=unused)]
         returned = self._returned(self.call(own, given, i), given, lead)
         body = [*lead, ast.Return(returned)]
-        step = self.body("step", arguments, "tuple[Any, Any]", body)
+        step = self.body("step", arguments, self._type(), body)
         first = {n: self.first(n) for n in self.carry}
         start = packed([*first.values()])
         if self.state is not None:
@@ -90,7 +90,17 @@ class Scanned(Loop[Scan | RepeatScan]):
         if self.reverse:
             keywords["reverse"] = literal(True)
         scan = call("jax.lax.scan", [step, start, packed([*slices.values()])], keywords)
-        self._finish(scan, first)
+        self._finish(scan, first, is_typed=isinstance(step, ast.Name))
+
+    def _type(self) -> str:
+        """The type of what the body returns."""
+        carry, others = arrays(len(self.carry)), ["Array"] * len(self.others)
+        if self.step.stateful and self.stacked:
+            others.append("Params")
+        elif self.step.stateful:
+            carry = f"tuple[{carry}, Params]"
+        stacked = others[0] if len(others) == 1 else f"tuple[{', '.join(others)}]"
+        return f"tuple[{carry}, {stacked if others else None}]"
 
     def _moved(self, n: str, arg: Arg) -> ast.expr:
         """An xs with its steps in front."""
@@ -120,7 +130,8 @@ class Scanned(Loop[Scan | RepeatScan]):
             target = ast.Tuple([parts, self.state])
         text = self.names.fresh("carry")
         lead.append(assign(target, name(text)))
-        return text, "Any", None
+        kind = arrays(len(names))
+        return text, kind if self.state is None else f"tuple[{kind}, Params]", None
 
     def _sliced(
         self, names: list[str], lead: list[ast.stmt], *, unused: bool
@@ -134,16 +145,23 @@ class Scanned(Loop[Scan | RepeatScan]):
             return names[0], "Params" if self.layered else "Array", None
         text = self.names.fresh("xs")
         lead.append(assign(packed([name(n) for n in names]), name(text)))
-        return text, "Any", None
+        kinds = ["Params" if self.layered else "Array", *["Array"] * (len(names) - 1)]
+        return text, f"tuple[{', '.join(kinds)}]", None
 
     def _returned(
         self, value: ast.expr, given: dict[str, ast.expr], lead: list[ast.stmt]
     ) -> ast.expr:
         """What the body returns: the next carry, and what is stacked."""
         stateful = self.step.stateful
-        plain = not stateful and not self.plan.returns_dict
-        if plain and self.step.outputs == tuple(self.carry):
-            return ast.Tuple([value, ast.Constant(None)])
+        only_carry = self.step.outputs == tuple(self.carry)
+        if not self.plan.returns_dict:
+            if only_carry and stateful and self.stacked:
+                return value  # (carry, state)
+            if only_carry and not stateful:
+                return ast.Tuple([value, ast.Constant(None)])
+            pair = self.step.outputs == (*self.carry, *self.others)
+            if pair and not stateful and len(self.carry) == len(self.others) == 1:
+                return value
         fresh = self.fresh_outputs()
         state = name(self.names.fresh("new_state")) if stateful else None
         statement, found = self.unpacked(value, given, fresh, state)
@@ -158,7 +176,9 @@ class Scanned(Loop[Scan | RepeatScan]):
             carry = ast.Tuple([carry, state])
         return ast.Tuple([carry, packed(others)])
 
-    def _finish(self, scan: ast.expr, first: dict[str, ast.expr]) -> None:
+    def _finish(
+        self, scan: ast.expr, first: dict[str, ast.expr], *, is_typed: bool
+    ) -> None:
         writer, step = self.writer, self.step
         targets = dict(zip(step.outputs, writer.locals_of(step), strict=True))
         carried = packed([name(targets[n]) for n in self.carry], unused=True)
@@ -172,10 +192,12 @@ class Scanned(Loop[Scan | RepeatScan]):
                 carried = ast.Tuple([carried, state])
         target = ast.Tuple([carried, packed(others, unused=True)])
         writer.body += [assign(target, scan), *after]
-        bind_carry(self.writer, targets, first)
+        if not is_typed:
+            bind_carry(self.writer, targets, first)
         for o in (targets[o] for o in self.others if targets[o] != "_"):
             if self.moves:
                 moved = call("jnp.moveaxis", [name(o), literal(0), self.axis])
                 writer.body.append(assign(o, moved))
-            writer.untyped.add(o)
+            if not is_typed:
+                writer.untyped.add(o)
         self.bind([name(t) for t in targets.values()])

@@ -11,7 +11,6 @@ from ..nodes import (
     assign,
     call,
     dotted,
-    function,
     literal,
     name,
     names_in,
@@ -19,7 +18,7 @@ from ..nodes import (
     tuple_of,
 )
 from ..writer import Writer
-from .base import Argument, Loop, bind_carry, packed
+from .base import Argument, Loop, arrays, bind_carry, packed
 from .call import callee_call
 
 EMITS = ("jax.lax.while_loop",)
@@ -51,31 +50,35 @@ class While(Loop[WhileLoop]):
         inputs = self.arguments(self.carries, self.i)
         parts = [packed([*self.carries.values()], unused=True)]
         parts += [p for p in (self.i, self.state) if p is not None]
+        kind = arrays(len(self.carries))
+        if len(parts) > 1:
+            kinds = [kind, *["Array"] * (self.i is not None)]
+            kinds += ["Params"] * (self.state is not None)
+            kind = f"tuple[{', '.join(kinds)}]"
         argument: Argument
         lead: list[ast.Assign] = []
         if len(parts) == 1 and len(self.carries) == 1:
-            argument = next(iter(self.carries.values())).id, "Array", None
+            argument = next(iter(self.carries.values())).id, kind, None
         else:
             text = self.names.fresh("carry")
             lead.append(assign(tuple_of(parts), name(text)))
-            argument = text, "Any", None
+            argument = text, kind, None
         goes = self._goes(test, inputs)
         tests = [*_only(lead, names_in(goes)), ast.Return(goes)]
         now = own if self.state is None else call("merge", [own, self.state])
         value = callee_call(writer, body, now, inputs, {}, cse=True)
         advance = [*lead, *self._advance(value)]
-        titles = []
-        for role, statements in (("cond", tests), ("body", advance)):
-            title = writer.fresh(f"{step.name}_{role}")
-            writer.body.append(function(title, [argument], [], "Any", statements))
-            titles.append(name(title))
+        roles = (("cond", "Array", tests), ("body", kind, advance))
+        functions = [
+            self.body(r, [argument], k, statements) for r, k, statements in roles
+        ]
         first = {n: self.first(n) for n in self.carry}
         start = [packed([*first.values()])]
         if self.i is not None:
             start.append(call("jnp.asarray", [literal(0), dotted("jnp.int32")]))
         if self.state is not None:
             start.append(self.kept(own, body.tree))
-        loop = call("jax.lax.while_loop", [*titles, tuple_of(start)])
+        loop = call("jax.lax.while_loop", [*functions, tuple_of(start)])
         self._finish(loop, first)
 
     def _goes(self, test: Instance, inputs: dict[str, ast.expr]) -> ast.expr:

@@ -59,7 +59,7 @@ class Pending:
     def fold(
         self,
         sources: Sequence[str | None],
-        build: Callable[[Mapping[str, ast.expr]], ast.expr],
+        build: Callable[[Mapping[str, ast.expr]], ast.expr | None],
         more: int = 0,
     ) -> tuple[ast.expr, list[Waiting]]:
         """An expression of a node over its operands, and what to write before it.
@@ -67,7 +67,8 @@ class Pending:
         Args:
             sources: the nodes that its operands are, in order, None for one that
                 computes in place.
-            build: the expression, given the values of those operands that are folded.
+            build: the expression, given the values of those operands that are folded,
+                None where they would compute in another order; never with none folded.
             more: what stands beside the expression.
         """
         folded = self._depth(sources)
@@ -80,10 +81,11 @@ class Pending:
             kept = len(self.values) - folded
             values = {v.source: v.value for v in self.values[kept:]}
             built = build(values)
-            found = measure(built)
             parts = [(v.value, v.measure) for v in self.values[kept:]]
-            if folded == 0 or accepts(built, found, parts, more):
-                break
+            if built is not None:
+                found = measure(built)
+                if folded == 0 or accepts(built, found, parts, more):
+                    break
             folded -= 1
         for value in self.values[kept:]:
             del self.places[value.source]

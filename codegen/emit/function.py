@@ -21,19 +21,22 @@ from ..nodes import (
     tuple_of,
 )
 from ..plan import Module, Plan
+from .checks import checks
 from .folding import Pending, Waiting
 from .notes import Note
 from .onward import step_notes, titles_of
 from .op import write_op
+from .reads import settle
 from .rebind import Locals
 from .returned import typed_return
-from .signature import checks, docstring, signature
+from .runs import rolled
+from .signature import casts, docstring, signature
 from .sizes import Numbers
 from .state import State
 from .untyped import is_untyped
 from .uses import OpUse
 
-Build = Callable[[list[ast.expr]], ast.expr]
+Build = Callable[[list[ast.expr]], ast.expr | None]
 
 
 class FunctionWriter:
@@ -68,19 +71,19 @@ class FunctionWriter:
         for step in self.plan.steps:
             self._step(step)
         self._return()
-        self.plan.needed = _keywords(self.body)
-        arguments, keywords, returns = signature(self.plan)
-        lead = [
-            *docstring(self.plan),
-            *checks(self.module, self.plan, self.numbers),
-        ]
+        plan = self.plan
+        plan.needed = _keywords(self.body)
+        checked = checks(self.module, plan, self.numbers)
+        body = settle(plan, (checked, casts(plan), self.body), self.module.globals)
         outputs = {o: self._local_of(a) for o, a in self.instance.outputs.items()}
-        results = {x: o for o, x in outputs.items() if x and self.plan.returns_dict}
-        body, names = self.locals.named([*lead, *self.body], results)
+        results = {x: o for o, x in outputs.items() if x and plan.returns_dict}
+        body, names = self.locals.named([*docstring(plan), *body], results)
         self.module.facts[self.instance.name] = self.locals.facts(outputs, names)
-        if not self.plan.stateful:
+        if not plan.stateful:
             body = typed_return(body, self._untyped_names(names))
-        return function(self.plan.title, arguments, keywords, returns, body)
+        taken = {*self.names.kept, *self.plan.arguments}
+        body = rolled(body, taken)
+        return function(plan.title, *signature(plan), body)
 
     def _untyped_names(self, names: Mapping[str, str]) -> set[str]:
         """The names of which type checkers know nothing, as their first value says."""
@@ -105,7 +108,7 @@ class FunctionWriter:
         for i, (title, note) in enumerate(zip(titles.values(), notes, strict=True)):
             found.append(self.fresh(title) if i in step.used else "_")
             if i in step.used:
-                self.locals.notes[found[-1]] = note
+                self.locals.add(found[-1], note)
         return found
 
     def _is_number(self, step: Step) -> bool:
@@ -157,7 +160,7 @@ class FunctionWriter:
         `more` is what stands beside it.
         """
 
-        def over(folded: Mapping[str, ast.expr]) -> ast.expr:
+        def over(folded: Mapping[str, ast.expr]) -> ast.expr | None:
             return build([self._operand(a, folded, part) for a in args])
 
         sources = [
@@ -258,7 +261,7 @@ class FunctionWriter:
         local = self.fresh(output)
         found = self._local_of(self.instance.outputs[output])
         edges = self.locals.notes[found].edges if found in self.locals.notes else []
-        self.locals.notes[local] = Note([*edges], [output], plain=True)
+        self.locals.add(local, Note([*edges], [output], plain=True))
         self.body.append(assign(local, value))
         if is_untyped(value, self.untyped):
             self.untyped.add(local)

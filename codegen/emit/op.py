@@ -7,6 +7,7 @@ from typing import Any
 
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Step
+from ..library.single import put_in
 from ..nodes import call, is_same, name, subscript
 from ..plan import leaf_names
 from ..writer import Writer
@@ -17,19 +18,20 @@ def write_op(writer: Writer, step: Step, use: OpUse) -> None:
     """Writes a node that is an op."""
     one_of_several = len(step.outputs) == 1 and step.outputs != step.op.OUTPUTS
 
-    def build(values: list[ast.expr]) -> ast.expr:
+    def build(values: list[ast.expr]) -> ast.expr | None:
         rest = iter(values)
         operands: list[ast.expr | None] = []
         for operand in use.operands:
             if isinstance(operand, list):
                 operands.append(ast.List([next(rest) for _ in operand]))
             else:
-                value = next(rest)
-                operands.append(None if is_absent(operand) else value)
-        value = _expression(
-            writer, step, use, operands, dict(zip(use.slots, rest, strict=True))
-        )
-        return subscript(value, 0) if one_of_several else value
+                one = next(rest)
+                operands.append(None if is_absent(operand) else one)
+        slots = dict(zip(use.slots, rest, strict=True))
+        value = _expression(writer, step, use, operands, slots)
+        if value is None or not one_of_several:
+            return value
+        return subscript(value, 0)
 
     several = step.stateful or len(step.outputs) > 1
     value = writer.combine(step.name, use.arguments(), build, int(step.stateful))
@@ -47,8 +49,8 @@ def _expression(
     use: OpUse,
     operands: list[ast.expr | None],
     slots: dict[str, ast.expr],
-) -> ast.expr:
-    """The op over these values."""
+) -> ast.expr | None:
+    """The op over these values, None where they would compute in another order."""
     source = use.source
     if source.alias is not None:
         return call(source.alias, _positional(operands), use.attributes)
@@ -62,17 +64,21 @@ def _expression(
     if inline is not None:
         return inline
     carried = writer.module.carried
-    dropped = carried.dropped(source.name)
-    kept = [v for p, v in zip(use.positions, operands, strict=True) if p not in dropped]
+    template = carried.template(source.name)
+    if template is not None and not any(a.kind == "key" for a in use.arguments()):
+        return put_in(template, values, {**stored, **use.attributes})
+    cut = carried.cut(source.name)
+    positions = zip(use.positions, operands, strict=True)
+    kept = [v for p, v in positions if p not in cut.dropped]
     result = call(name(carried.titles[source.name]), _positional(kept), slots)
     if stored and _is_whole(writer, step):
         result.keywords.append(ast.keyword(None, own))
     else:
         result.keywords += [ast.keyword(n, value) for n, value in stored.items()]
     for field, value in use.attributes.items():
-        default = source.parameters[field]
+        default = cut.defaults.get(field)
         same = default is not None and is_same(default, value)
-        if field not in dropped and not same:
+        if field not in cut.dropped and not same:
             result.keywords.append(ast.keyword(field, value))
     return result
 

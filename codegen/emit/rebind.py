@@ -33,20 +33,19 @@ class Locals:
     arguments: Mapping[str, bool]
     taken: Set[str]
     notes: dict[str, Note] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+
+    def add(self, local: str, note: Note) -> None:
+        """Notes what is known of a local, after all that it continues."""
+        self.notes[local] = note
+        for edge in note.edges:
+            if (origin := self.origin(edge.local)) is not None:
+                self.origins[local] = origin
+                return
 
     def origin(self, local: str) -> str | None:
         """The argument that a value continues, whatever happened to it on the way."""
-        todo, seen = [local], {local}
-        while todo:
-            found = todo.pop()
-            if found in self.arguments:
-                return found
-            note = self.notes.get(found)
-            for edge in reversed(note.edges if note else []):
-                if edge.local not in seen:
-                    seen.add(edge.local)
-                    todo.append(edge.local)
-        return None
+        return local if local in self.arguments else self.origins.get(local)
 
     def facts(
         self, outputs: Mapping[str, str | None], names: Mapping[str, str]

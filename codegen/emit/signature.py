@@ -1,20 +1,13 @@
-"""The head of a function: arguments, annotations, docstring, checks of an entry."""
+"""The head of a function: arguments, annotations, docstring."""
 
 from __future__ import annotations
 
 import ast
 
-from ...schema.content import split_constraint
-from ...schema.expressions import evaluate, names, parse
-from ...schema.fields import is_expression
-from ..nodes import call, literal, name
-from ..plan import Module, Plan
-from .sizes import Numbers
+from ..nodes import Dtype, assign, call, literal, name, tuple_of
+from ..plan import Plan
 
 Argument = tuple[str, str, ast.expr | None]
-_FLIPPED: dict[str, type[ast.cmpop]] = {
-    "<=": ast.Gt, ">=": ast.Lt, "==": ast.NotEq, "<": ast.GtE, ">": ast.LtE,
-}  # fmt: skip
 
 
 def signature(plan: Plan) -> tuple[list[Argument], list[Argument], str]:
@@ -54,64 +47,25 @@ def docstring(plan: Plan) -> list[ast.stmt]:
     return [ast.Expr(ast.Constant(text))] if text else []
 
 
-def checks(module: Module, plan: Plan, numbers: Numbers) -> list[ast.stmt]:
-    """Bounds of dims and constraints of an entry, as statements."""
-    if not plan.is_entry:
-        return []
-    graph, instance = module.program.graph, plan.first
-    result: list[ast.stmt] = []
-    passed = _passed_on(module, plan)
-    for dim, bounds in graph.dims.items():
-        if dim not in instance.dims or dim in passed:
-            continue
-        size = numbers.expression(ast.Name(dim))
-        for field, value in bounds:
-            if value is None:
-                continue
-            bound = literal(
-                evaluate(value, graph.attributes) if is_expression(value) else value
-            )
-            test, text = {
-                "min": (ast.Compare(size, [ast.Lt()], [bound]), "at least"),
-                "max": (ast.Compare(size, [ast.Gt()], [bound]), "at most"),
-                "multiple_of": (
-                    ast.Compare(
-                        ast.BinOp(size, ast.Mod(), bound), [ast.NotEq()], [literal(0)]
-                    ),
-                    "a multiple of",
-                ),
-            }[field]
-            message = f"{dim}: expected {text} {ast.unparse(bound)}, found "
-            found = ast.BinOp(literal(message), ast.Add(), call("str", [size]))
-            result.append(_refuse(test, found))
-    known = {*graph.attributes, *instance.dims}
-    for text in graph.constraints:
-        left, sign, right = split_constraint(text)
-        used = {*names(left), *names(right)}
-        if not used <= known or used - {*graph.attributes} <= passed:
-            continue
-        sides = [numbers.expression(parse(side)) for side in (left, right)]
-        test = ast.Compare(sides[0], [_FLIPPED[sign]()], [sides[1]])
-        result.append(_refuse(test, literal(f"expected {text}")))
-    return result
+def casts(plan: Plan) -> list[ast.stmt]:
+    """Floating inputs of an entry as the model's dtype, which its parameters have."""
+    inputs = plan.first.function.inputs
+    given = plan.first.float_inputs() if plan.is_entry else []
+    dtype = Dtype("dtype")
 
+    def cast(text: str) -> ast.expr:
+        array = name(text)
+        if text in plan.numbers or inputs[text].shape == []:  # maybe a number
+            return call("jnp.asarray", [array, dtype])
+        return call(ast.Attribute(array, "astype"), [dtype])
 
-def _passed_on(module: Module, plan: Plan) -> set[str]:
-    """The dims that another entry checks, which gets the same input by the same name."""
-    found: set[str] = set()
-    for step in plan.steps:
-        surely = len(step.callees) == 1 and step.callees[0].declared.runs == 1
-        for callee in step.instances if surely else ():
-            if not module.plans[callee.name].is_entry:
-                continue
-            for dim, (source, axis) in plan.first.dims.items():
-                given = step.group("inputs").get(source)
-                same = given is not None and given.source == source
-                if same and callee.dims.get(dim) == (source, axis):
-                    found.add(dim)
+    always = [n for n in given if not inputs[n].optional]
+    found: list[ast.stmt] = []
+    if always:
+        targets = tuple_of([name(n) for n in always])
+        found.append(assign(targets, tuple_of([cast(n) for n in always])))
+    for n in given:
+        if inputs[n].optional:
+            there = ast.Compare(name(n), [ast.IsNot()], [literal(None)])
+            found.append(ast.If(there, [assign(n, cast(n))], []))
     return found
-
-
-def _refuse(test: ast.expr, message: ast.expr) -> ast.stmt:
-    error = ast.Raise(call(name("ValueError"), [message]), None)
-    return ast.If(test, [error], [])

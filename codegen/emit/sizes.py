@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ...schema.expressions import evaluate, names, operands, parse
 from ...schema.fields import is_expression
 from ...schema.undecided import tree_kind
-from ..nodes import Keyword, call, literal, name, names_in, subscript
+from ..nodes import Keyword, call, literal, names_in, size
 from ..plan import Plan
 
 Extreme = Callable[[ast.expr, str, list[ast.expr]], ast.expr]
@@ -53,8 +53,7 @@ class Numbers:
             return self.plan.written[text]
         if text in self.plan.varying:
             return Keyword(text)
-        source, axis = self.plan.first.dims[text]
-        return subscript(ast.Attribute(name(source), "shape"), axis)
+        return size(text, *self.plan.first.dims[text])
 
 
 def spelled(

@@ -21,8 +21,8 @@ def is_untyped(value: ast.expr, names: Set[str]) -> bool:
             return is_untyped(operand, names)
         case ast.Call(func=ast.Attribute(value=inner)):
             return is_untyped(inner, names)
-        case ast.Call(func=ast.Call(args=[ast.Lambda(), *_])):
-            return False  # jax.vmap(lambda ...)(...)
+        case ast.Call(func=ast.Call(func=ast.Attribute(attr="vmap"))):
+            return False
         case ast.Call(func=ast.Call()):
             return True
     return False

@@ -15,10 +15,11 @@ from ...schema.ops.indexing import index_parts
 from ...schema.parameters import Leaf
 from ...schema.registry import definition
 from ...schema.resolve.program import Arg, Step
-from ..library.sources import OpSource
-from ..library.specialize import Use
+from ..library.cut import Use
+from ..library.source import OpSource
 from ..nodes import call, name, tuple_of
 from ..plan import Module, Plan
+from .facts import facts_of
 from .sizes import Numbers
 
 
@@ -84,11 +85,17 @@ def _op_use(module: Module, plan: Plan, numbers: Numbers, step: Step) -> OpUse:
         _attributes(plan, numbers, step, source),
     )
     if source.function is not None and not _is_inlined(use, owns):
-        module.carried.use(found.home, source.name, _use(use, owns))
+        given = {
+            p: v
+            for p, v in (*zip(positions, operands, strict=False), *use.slots.items())
+            if isinstance(v, Arg)
+        }
+        facts = facts_of(module, plan, step, source, given)
+        module.carried.use(found.home, source.name, [_use(use, owns, f) for f in facts])
     return use
 
 
-def _use(use: OpUse, owns: bool) -> Use:
+def _use(use: OpUse, owns: bool, facts: dict[str, Any]) -> Use:
     """What a call gives of the parameters of its function."""
     there = {
         p for p, v in zip(use.positions, use.operands, strict=False) if not is_absent(v)
@@ -104,6 +111,7 @@ def _use(use: OpUse, owns: bool) -> Use:
         frozenset(there - maybe),
         frozenset(maybe & there),
         frozenset(use.positions),
+        facts,
     )
 
 

@@ -4,61 +4,29 @@ from __future__ import annotations
 
 import ast
 import copy
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..nodes import Keyword, Known
-
-PRESENT = ast.Name("present")
-"""Stands for an operand that is always there: `x is None` is False of it."""
-
-_COMPARE: dict[type[ast.cmpop], Any] = {
-    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt,
-    ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
-    ast.Is: operator.is_, ast.IsNot: operator.is_not,
-    ast.In: lambda a, b: a in b, ast.NotIn: lambda a, b: a not in b,
-}  # fmt: skip
-_ARITHMETIC: dict[type[ast.operator], Any] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv, ast.Div: operator.truediv,
-}  # fmt: skip
-_TYPES = {"int": int, "str": str, "float": float, "tuple": tuple, "bool": bool}
+from .abstract import Unknown
+from .evaluate import Evaluator
 
 
-class _Unknown(Exception):
-    """The value is known only when the model runs."""
-
-
-class _Opaque(int):
-    """A size that is an integer, whatever its value."""
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, int):
-            raise _Unknown
-        return False
-
-    def __ne__(self, other: object) -> bool:
-        return not self == other
-
-    def __bool__(self) -> bool:
-        raise _Unknown
-
-
-class Folder(ast.NodeTransformer):
+class Folder(Evaluator, ast.NodeTransformer):
     """Puts values in place of parameters and drops the branches they decide."""
 
     def __init__(
         self,
-        values: Mapping[str, ast.expr],
+        values: Mapping[str, Any],
         present: Sequence[str] = (),
         *,
         put: Mapping[str, ast.expr] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> None:
         """`values` decide branches; `put`, all of them by default, replace names."""
-        self.values = values
-        self.put = values if put is None else put
-        self.present = frozenset(present)
+        super().__init__(values, present, facts)
+        if put is None:
+            put = {k: v for k, v in values.items() if isinstance(v, ast.expr)}
+        self.put = put
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         value = self.put.get(node.id)
@@ -81,22 +49,19 @@ class Folder(ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         self.generic_visit(node)
-        if isinstance(node.value, ast.Tuple) and isinstance(node.slice, ast.Slice):
-            try:
-                return ast.Tuple(node.value.elts[self._slice(node.slice)])
-            except _Unknown:
-                return node
-        one = isinstance(node.value, ast.List) and len(node.value.elts) == 1
-        if (one or isinstance(node.value, ast.Tuple)) and not isinstance(
-            node.slice, ast.Slice
-        ):
-            assert isinstance(node.value, ast.List | ast.Tuple)
-            try:
-                part: ast.expr = node.value.elts[self.evaluate(node.slice)]
-            except (_Unknown, TypeError, IndexError):
-                return node
-            return part
-        return node
+        listed = isinstance(node.value, ast.Tuple | ast.List)
+        if not listed or not isinstance(node.ctx, ast.Load):
+            return node
+        assert isinstance(node.value, ast.Tuple | ast.List)
+        items = node.value.elts
+        if any(isinstance(item, ast.Starred) for item in items):
+            return node
+        try:
+            at = self._slice(node.slice)
+            part = items[at]
+        except (Unknown, TypeError, IndexError):
+            return node
+        return type(node.value)(part) if isinstance(part, list) else part
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         known = self.decide(node.test)
@@ -142,88 +107,6 @@ class Folder(ast.NodeTransformer):
             if result and isinstance(result[-1], (ast.Return, ast.Raise)):
                 break
         return [s for s in result if not _is_idle(s)]
-
-    def decide(self, test: ast.expr) -> bool | None:
-        """What a condition is, None where only the running model knows."""
-        try:
-            return bool(self.evaluate(test))
-        except (_Unknown, TypeError, IndexError):
-            return None
-
-    def evaluate(self, node: ast.expr) -> Any:
-        match node:
-            case ast.Constant(value=value):
-                return value
-            case Known(number=number):
-                return number
-            case Keyword():
-                raise _Unknown
-            case ast.Name(id=text) if text in self.present:
-                return PRESENT
-            case ast.Name(id=text) if text in self.values:
-                return self._value(self.values[text])
-            case ast.Tuple(elts=elts) | ast.List(elts=elts):
-                if any(isinstance(e, ast.Starred) for e in elts):
-                    raise _Unknown
-                return tuple(self.evaluate(e) for e in elts)
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return not self.evaluate(operand)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -self.evaluate(operand)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
-                a, b = self.evaluate(left), self.evaluate(right)
-                if isinstance(a, _Opaque) or isinstance(b, _Opaque):
-                    raise _Unknown
-                return _ARITHMETIC[type(op)](a, b)
-            case ast.BoolOp(op=op, values=values):
-                return self._bool(isinstance(op, ast.And), values)
-            case ast.Compare(left=left, ops=[op], comparators=[right]):
-                a, b = self.evaluate(left), self.evaluate(right)
-                if (a is PRESENT or b is PRESENT) and None not in (a, b):
-                    raise _Unknown
-                return _COMPARE[type(op)](a, b)
-            case ast.Subscript(value=value, slice=ast.Slice() as part):
-                return self.evaluate(value)[self._slice(part)]
-            case ast.Subscript(value=value, slice=index):
-                return self.evaluate(value)[self.evaluate(index)]
-            case ast.Call(func=ast.Name(id="isinstance"), args=[value, kind]):
-                found = self.evaluate(value)
-                if isinstance(kind, ast.Name) and kind.id in _TYPES:
-                    return isinstance(found, _TYPES[kind.id])
-            case ast.Call(func=ast.Name(id="len"), args=[value]):
-                return len(self.evaluate(value))
-        raise _Unknown
-
-    def _value(self, node: ast.expr) -> Any:
-        """The value of an attribute: what of it isn't known is at least an integer."""
-        if isinstance(node, ast.Tuple):
-            return tuple(self._value(e) for e in node.elts)
-        try:
-            return Folder({}).evaluate(node)
-        except _Unknown:
-            if isinstance(node, ast.Attribute) and not _is_size(node):
-                raise
-            return _Opaque()
-
-    def _bool(self, all_of: bool, values: Sequence[ast.expr]) -> bool:
-        unknown = False
-        for value in values:
-            try:
-                if bool(self.evaluate(value)) != all_of:
-                    return not all_of
-            except _Unknown:
-                unknown = True
-        if unknown:
-            raise _Unknown
-        return all_of
-
-    def _slice(self, node: ast.Slice) -> slice:
-        parts = (node.lower, node.upper, node.step)
-        return slice(*(None if p is None else self.evaluate(p) for p in parts))
-
-
-def _is_size(node: ast.Attribute) -> bool:
-    return node.attr in ("ndim", "size")
 
 
 def _spread(items: Sequence[ast.expr]) -> list[ast.expr]:

@@ -7,7 +7,7 @@ import copy
 from typing import Any
 
 from ..nodes import names_in
-from ..printer import render
+from ..printer import remarks, render, set_remarks
 from .fold import Folder
 
 
@@ -68,37 +68,44 @@ def _chained(body: list[ast.stmt]) -> list[ast.stmt]:
     """`y = a(x)` before `y = b(y)` or `return b(y)` as `b(a(x))`, where that is short."""
     result: list[ast.stmt] = []
     for statement in body:
-        match result[-1:], statement:
-            case (
-                [ast.Assign(targets=[ast.Name(id=a)], value=first)],
-                ast.Assign(targets=[ast.Name(id=b)], value=second),
-            ) if a == b:
-                joined: ast.stmt | None = _put(first, second, a, statement)
-            case (
-                [ast.Assign(targets=[ast.Name(id=a)], value=first)],
-                ast.Return(value=ast.expr() as second),
-            ):
-                joined = _put(first, second, a, statement)
-            case _:
-                joined = None
-        if joined is None:
-            result.append(statement)
-        else:
-            result[-1] = joined
+        result.append(statement)
+        while len(result) > 1 and (joined := _joined(*result[-2:])) is not None:
+            result[-2:] = [joined]
     return result
 
 
+def _joined(before: ast.stmt, statement: ast.stmt) -> ast.stmt | None:
+    match before, statement:
+        case (
+            ast.Assign(targets=[ast.Name(id=a)], value=first),
+            ast.Assign(targets=[ast.Name(id=b)], value=second),
+        ) if a == b:
+            return _put(before, first, second, statement)
+        case (
+            ast.Assign(targets=[ast.Name(id=a)], value=first),
+            ast.Return(value=ast.expr() as second),
+        ):
+            return _put(before, first, second, statement)
+    return None
+
+
 def _put(
-    first: ast.expr, second: ast.expr, target: str, statement: ast.stmt
+    before: ast.Assign, first: ast.expr, second: ast.expr, statement: ast.stmt
 ) -> ast.stmt | None:
-    """`statement` with `first` in place of its one `target`, if computed first there."""
+    """`statement` with `first` in place of the local, if it is once and first there."""
+    (local,) = before.targets
+    assert isinstance(local, ast.Name)
+    target = local.id
     found = [n for n in ast.walk(second) if isinstance(n, ast.Name) and n.id == target]
     if len(found) != 1 or not _leads(second, target):
         return None
     new = copy.deepcopy(statement)
+    set_remarks(new, remarks(before) | remarks(statement))
     assert isinstance(new, ast.Assign | ast.Return)
     assert new.value is not None
     new.value = Folder({target: first}).visit(new.value)
+    if isinstance(second, ast.Name):
+        return new
     text = render([new], 1)
     return new if "\n" not in text and len(text) <= 80 else None
 
@@ -136,4 +143,9 @@ class _Unread(Folder):
         match node.targets:
             case [ast.Name(id=text)] if text not in self.read:
                 return []
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        if isinstance(node.target, ast.Name) and node.target.id not in self.read:
+            return []
         return node

@@ -2,5 +2,6 @@
 
 from .layout import LINE_WIDTH
 from .printer import render
+from .remarks import Remarks, remarks, set_remarks
 
-__all__ = ["LINE_WIDTH", "render"]
+__all__ = ["LINE_WIDTH", "Remarks", "remarks", "render", "set_remarks"]

@@ -83,7 +83,7 @@ def _quoted(line: str) -> str:
 
 def f_string(node: ast.JoinedStr) -> str:
     """An f-string of our own sources, in double quotes where it holds none."""
-    text = ast.unparse(node)
+    text = re.sub(r"(\b\w+)=\{\1!r\}", r"{\1=}", ast.unparse(node))
     if text.startswith("f'") and '"' not in text:
         text = 'f"' + text[2:-1] + '"'
     return text

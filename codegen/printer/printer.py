@@ -26,6 +26,7 @@ from .documents import Doc
 from .expressions import expression_doc
 from .layout import INDENT, LINE_WIDTH, lines_of
 from .literals import docstring
+from .remarks import remarks
 from .statements import for_target, function_head, simple_statement, value_doc
 
 
@@ -72,7 +73,10 @@ class _Statements:
                 empty = 2 if indent == 0 else 1
             else:
                 empty = int(indent == 0 and index == 1 and _is_docstring(before))
-            lines += [""] * empty + self.statement(node, indent)
+            beside = remarks(node)
+            lines += [""] * empty + [" " * INDENT * indent + c for c in beside.comments]
+            lines += self.statement(node, indent)
+            lines[-1] += f"  {beside.pragma}" if beside.pragma else ""
             before = node
         return lines
 

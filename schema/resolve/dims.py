@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import math
-import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ..content import Bounds, Content, Function, split_constraint
+from ..content import Bounds, Content, Function
 from ..diagnostics import Report, quote
 from ..expressions import ExpressionError, evaluate, names
 from ..fields import is_expression
 from ..limits import MAX_ELEMENTS
 from ..names import NAME, RESERVED
 from ..undecided import kind_of
-
-COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    "==": operator.eq,
-    ">=": operator.ge,
-    ">": operator.gt,
-}
+from .bounds import COMPARISONS, Relation
 
 
 def is_dim_name(dim: object) -> bool:
@@ -95,10 +87,9 @@ def check_constraints(graph: Content, report: Report) -> None:
             )
         _check_bounds(graph, name, bounds, report)
     for i, text in enumerate(graph.constraints):
-        left, sign, right = split_constraint(text)
+        relation = Relation.parse(text)
         path = f"constraints.{i}"
-        used = (*names(left), *names(right))
-        for name in used:
+        for name in relation.names:
             if name not in known and sound:
                 report.error(
                     "expression",
@@ -107,15 +98,15 @@ def check_constraints(graph: Content, report: Report) -> None:
                     f"{quote(name)}, which is neither",
                 )
         try:
-            if any(name not in graph.attributes for name in used):
-                for side in (left, right):
+            if any(name not in graph.attributes for name in relation.names):
+                for side in (relation.left, relation.right):
                     kind_of(side, graph.attributes)
                 continue
-            a, b = (evaluate(t, graph.attributes, "float") for t in (left, right))
+            a, b = relation.sides(graph.attributes)
         except ExpressionError as error:
             report.error("expression", path, str(error))
             continue
-        if not COMPARISONS[sign](a, b):
+        if not COMPARISONS[relation.sign](a, b):
             report.error(
                 "constraint", path, f"expected {quote(text)}, found {a} and {b}"
             )

@@ -188,11 +188,20 @@ class Instance(Sealable):
         self.seal()
 
     def float_path(self) -> str | None:
-        """The path of the first array whose dtype is the model's floating type."""
+        """The path of the first parameter that has the model's floating type."""
+        return next(self.float_paths(), None)
+
+    def float_paths(self) -> Iterator[str]:
+        """The paths of all parameters that have it, frozen or not."""
         for path, leaf in flatten(self.tree):
-            if leaf.trainable and leaf.dtype == "float":
-                return path
-        return None
+            if leaf.kind == "param" and leaf.dtype == "float":
+                yield path
+
+    def float_inputs(self) -> list[str]:
+        """The inputs that are cast to it, were this an entry."""
+        inputs = self.function.inputs.items()
+        floats = [name for name, given in inputs if given.dtype == "float"]
+        return floats if self.float_path() is not None else []
 
 
 @dataclass(eq=False, slots=True)

@@ -8,14 +8,13 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..content import Bounds, Content, split_constraint
+from ..content import Bounds, Content
 from ..diagnostics import Report, quote
-from ..expressions import EXTREMES, INT64, evaluate, names, parse
-from ..fields import is_expression
+from ..expressions import EXTREMES, INT64, parse
+from .bounds import Relation, numbers_of, relations_of, speaking_of
 
 Interval = tuple[Any, Any]
 ANY: Interval = (-INT64, INT64 - 1)
@@ -33,32 +32,6 @@ _CORNERS: dict[type[ast.operator], Any] = {
 _MIRRORED = {"<": ">", "<=": ">=", "==": "==", ">=": "<=", ">": "<"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Relation:
-    """A constraint: the same for both of its sides, as that of `left`."""
-
-    number: int
-    text: str
-    left: ast.expr
-    sign: str
-    right: ast.expr
-    names: tuple[str, ...]
-
-    @classmethod
-    def of(cls, number: int, text: str) -> _Relation:
-        left, sign, right = split_constraint(text)
-        used = tuple(dict.fromkeys((*names(left), *names(right))))
-        return cls(number, text, parse(left), sign, parse(right), used)
-
-    @property
-    def is_difference(self) -> bool:
-        """True of `a < b`, `a == b + 1`: two dims or numbers, and how far apart."""
-        return all(
-            isinstance(side, ast.Constant) or _shifted(side) is not None
-            for side in (self.left, self.right)
-        )
-
-
 def check_satisfiable(
     graph: Content, dims: Mapping[str, Iterable[str]], report: Report
 ) -> None:
@@ -69,26 +42,27 @@ def check_satisfiable(
         dims: those of each function.
         report: where findings go.
     """
-    relations = [_Relation.of(i, text) for i, text in enumerate(graph.constraints)]
-    cases: dict[tuple[int, ...], str] = {}
-    for entry in graph.entries:
-        known = {*graph.attributes, *dims[entry]}
-        held = (r.number for r in relations if known.issuperset(r.names))
+    relations = relations_of(graph)
+    cases: dict[tuple[Relation, ...], str] = {}
+    for entry in graph.entries if relations else ():
+        held = speaking_of(relations, (*graph.attributes, *dims[entry]))
         cases.setdefault(tuple(held), entry)
     work = _WORK
-    for numbers, entry in cases.items():
-        search = _Search(graph, [relations[i] for i in numbers], work)
+    for case, entry in cases.items():
+        search = _Search(graph, case, work)
         found = search.contradiction()
         work = search.work
         if found is not None:
-            path = f"constraints.{found.number}"
+            path = f"constraints.{graph.constraints.index(found.text)}"
             report.error("constraint", path, search.message(found, entry))
 
 
 class _Search:
     """What sizes may be, narrowed by one constraint after the other."""
 
-    def __init__(self, graph: Content, relations: list[_Relation], work: int) -> None:
+    def __init__(
+        self, graph: Content, relations: Sequence[Relation], work: int
+    ) -> None:
         self.relations, self.work = relations, work
         self.known: dict[str, Interval] = {}
         self.dims: dict[str, int] = {}
@@ -97,21 +71,17 @@ class _Search:
             if name in graph.attributes:
                 self.known[name] = (graph.attributes[name],) * 2
                 continue
-            bounds = {
-                field: evaluate(v, graph.attributes) if is_expression(v) else v
-                for field, v in graph.dims.get(name, Bounds())
-                if v is not None
-            }
+            bounds = numbers_of(graph.dims.get(name, Bounds()), graph.attributes)
             self.known[name] = bounds.get("min", 0), bounds.get("max", ANY[1])
             self.dims[name] = bounds.get("multiple_of", 1)
         self.start = dict(self.known)
         self.factors = dict.fromkeys(self.dims, 1)
 
-    def contradiction(self) -> _Relation | None:
+    def contradiction(self) -> Relation | None:
         """A constraint that no sizes satisfy which satisfy the others."""
         # Of n dims that differ by so much at least, all are known after n rounds, or
         # each has to be larger than itself.
-        apart = [r for r in self.relations if r.is_difference]
+        apart = [r for r in self.relations if _is_difference(r)]
         rounds = len(self.dims) + 1
         if rounds * len(apart) <= self.work:
             found, settled = self._narrow(apart, rounds)
@@ -121,8 +91,8 @@ class _Search:
         return self._narrow(self.relations, _ROUNDS)[0]
 
     def _narrow(
-        self, relations: list[_Relation], rounds: int
-    ) -> tuple[_Relation | None, bool]:
+        self, relations: Sequence[Relation], rounds: int
+    ) -> tuple[Relation | None, bool]:
         """(a constraint that nothing satisfies, whether the last round changed nothing)"""
         for _ in range(rounds):
             before = dict(self.known)
@@ -136,14 +106,15 @@ class _Search:
                 return None, True
         return None, False
 
-    def _apply(self, relation: _Relation) -> bool:
+    def _apply(self, relation: Relation) -> bool:
         """Narrows the dims of a constraint; False if nothing is left."""
-        a, b = (interval(t, self.known) for t in (relation.left, relation.right))
+        left, right = parse(relation.left), parse(relation.right)
+        a, b = interval(left, self.known), interval(right, self.known)
         sign = relation.sign
         return (
             _possible(a, sign, b)
-            and self._limit(relation.left, sign, b)
-            and self._limit(relation.right, _MIRRORED[sign], a)
+            and self._limit(left, sign, b)
+            and self._limit(right, _MIRRORED[sign], a)
         )
 
     def _limit(self, side: ast.expr, sign: str, other: Interval) -> bool:
@@ -162,7 +133,7 @@ class _Search:
         self.known[name] = low, high
         return bool(low <= high)
 
-    def message(self, found: _Relation, entry: str) -> str:
+    def message(self, found: Relation, entry: str) -> str:
         """What an error says of a constraint."""
         sizes = [n for n in found.names if n in self.dims]
         given = ", ".join(f"{n} {_shown(self.start[n])}" for n in sizes[:4])
@@ -205,6 +176,12 @@ def _possible(a: Interval, sign: str, b: Interval) -> bool:
     if sign in (">", ">="):
         return _possible(b, _MIRRORED[sign], a)
     return bool(a[0] <= b[1] and b[0] <= a[1])
+
+
+def _is_difference(relation: Relation) -> bool:
+    """True of `a < b`, `a == b + 1`: two dims or numbers, and how far apart."""
+    sides = (parse(relation.left), parse(relation.right))
+    return all(isinstance(s, ast.Constant) or _shifted(s) is not None for s in sides)
 
 
 def _shifted(side: ast.expr) -> tuple[str, int] | None:

@@ -85,7 +85,7 @@ def test_golden_file_is_what_the_generator_writes(name: str) -> None:
 def test_minilm_is_a_page_and_its_tail_another() -> None:
     golden = (HERE / "golden" / "minilm.py").read_text(encoding="utf-8")
     model, tail = golden.split("# The shape of each array")
-    assert len(model.splitlines()) <= 126
+    assert len(model.splitlines()) <= 122
     assert len(tail.splitlines()) <= 110
     assert "blox" not in "".join(x for x in golden.splitlines() if "import" in x)
 
@@ -114,10 +114,10 @@ def test_bounds_are_checked_in_both() -> None:
         bx.ModelError, match=r"main\.seq: expected at most 16, found 17"
     ):
         bx.build(graph)(params, tokens)
-    with pytest.raises(ValueError, match="seq: expected at most 16, found 17"):
+    with pytest.raises(ValueError, match="expected seq=17 <= cached=17 <= 16"):
         generated("tiny_gpt", "tiny_gpt")(params, tokens)
     cache = jnp.ones((3, 1, 4, 4, 8))
     with pytest.raises(bx.ModelError, match="expected cached >= seq"):
         bx.build(graph, "step")(params, tokens[:, :5], 0, cache, cache)
-    with pytest.raises(ValueError, match="expected cached >= seq"):
+    with pytest.raises(ValueError, match="expected seq=5 <= cached=4 <= 16"):
         generated("tiny_gpt", "step")(params, tokens[:, :5], 0, cache, cache)

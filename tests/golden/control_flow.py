@@ -65,17 +65,23 @@ def expert(params: Params, x: Array) -> Array:
 def control_flow(
     params: Params, x: Array, bias: Array | None = None
 ) -> dict[str, Array]:
+    dtype = params["branch"]["then"]["scale"]["kernel"].dtype
+    x = x.astype(dtype)
+    if bias is not None:
+        bias = bias.astype(dtype)
     x = x + default(bias, jnp.zeros_like(x))
     positive = jnp.sum(x) > 0
     x = jax.lax.cond(
         positive, lambda: warm(params["branch"]["then"], x), lambda: cold(x)
     )
 
-    def loop_cond(carry: Any) -> Any:
+    def loop_cond(carry: tuple[tuple[Array, Array], Array]) -> Array:
         (x, steps), i = carry
         return small(x, steps, 0.5) & (i < 20)
 
-    def loop_body(carry: Any) -> Any:
+    def loop_body(
+        carry: tuple[tuple[Array, Array], Array],
+    ) -> tuple[tuple[Array, Array], Array]:
         (x, steps), i = carry
         x, steps = grow(x, steps, 0.5)
         return (x, steps), i + 1
@@ -85,14 +91,11 @@ def control_flow(
         loop_body,
         ((x, jnp.asarray(0, jnp.int32)), jnp.asarray(0, jnp.int32)),
     )
-
-    def path_step(x: Array, i: Array) -> tuple[Any, Any]:
-        x, point = euler(params["path"], x, i)
-        return x, point
-
-    x, path = jax.lax.scan(path_step, x, jnp.arange(5, dtype=jnp.int32))
-    lanes = jax.vmap(lambda row: lane(row, 2.0))(x)
-    x = jax.vmap(lambda layer: expert(layer, lanes))(params["experts"])
+    x, path = jax.lax.scan(
+        lambda x, i: euler(params["path"], x, i), x, jnp.arange(5, dtype=jnp.int32)
+    )
+    lanes = jax.vmap(lane, in_axes=(0, None))(x, 2.0)
+    x = jax.vmap(expert, in_axes=(0, None))(params["experts"], lanes)
     return {"x": x, "steps": steps, "path": path}
 
 

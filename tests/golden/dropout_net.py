@@ -24,17 +24,11 @@ Params = dict[str, Any]
 DEPTH = 4
 
 
-def linear(x: Array, kernel: Array, bias: Array) -> Array:
-    """x @ kernel + bias: (..., in) -> (..., out)."""
-    return x @ kernel + bias
-
-
-def dropout(x: Array, key: Array | None = None, *, rate: float) -> Array:
+def dropout(x: Array, key: Array | None = None, *, rate: float = 0.25) -> Array:
     """Zeroes elements with probability rate, scales the rest; no key, no change."""
-    if key is None or rate == 0:
+    if key is None:
         return x
-    shape = list(x.shape)
-    keep = jax.random.bernoulli(key, 1 - rate, tuple(shape))
+    keep = jax.random.bernoulli(key, 1 - rate, x.shape)
     return jnp.where(keep, x / (1 - rate), 0)
 
 
@@ -57,18 +51,19 @@ def fold_in(key: Any, part: str | int | Array) -> Any:
 
 
 def layer(params: Params, x: Array, key: Array | None = None) -> Array:
-    x = jnp.tanh(linear(x, **params["linear"]))
-    return dropout(x, fold_in(key, "drop"), rate=0.25)
+    x = jnp.tanh(x @ params["linear"]["kernel"] + params["linear"]["bias"])
+    return dropout(x, fold_in(key, "drop"))
 
 
 def dropout_net(
     params: Params, x: Array, *, train: bool = False
 ) -> tuple[Array, Params]:
+    x = x.astype(params["scanned"]["linear"]["kernel"].dtype)
     state: Params = {}
     key, state["rng"] = rng(**params["rng"], train=train)
     scanned_key = fold_in(key, "scanned")
 
-    def scanned_step(x: Array, xs: Any) -> tuple[Any, Any]:
+    def scanned_step(x: Array, xs: tuple[Params, Array]) -> tuple[Array, None]:
         layer_, i = xs
         return jax.checkpoint(layer, prevent_cse=False)(
             layer_, x, fold_in(scanned_key, i)

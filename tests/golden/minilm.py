@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
-WIDTH, HEADS = 384, 12
+WIDTH, HEADS, CONTEXT = 384, 12, 512
 
 
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
@@ -29,18 +29,10 @@ def linear(x: Array, kernel: Array, bias: Array) -> Array:
     return x @ kernel + bias
 
 
-def dot_product_attention(query: Array, key: Array, value: Array, mask: Array) -> Array:
-    """softmax(query @ key.T * scale + bias) @ value: (..., time, heads, dim)."""
-    dtype = jnp.promote_types(query.dtype, jnp.float32)
-    y = jnp.einsum("...qhd,...khd->...hqk", query, key, preferred_element_type=dtype)
-    y = y * query.shape[-1] ** -0.5
-    y = jax.nn.softmax(jnp.where(mask, y, -1e30), axis=-1).astype(value.dtype)
-    return jnp.einsum("...hqk,...khd->...qhd", y, value)
-
-
-def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float) -> Array:
+def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float = 1e-12) -> Array:
     """(x - mean) / sqrt(var + eps) * scale + bias over the last axis, in float32."""
-    y: Array = jax.tree.map(jax.lax.optimization_barrier, x)
+    # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
+    y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = y - jnp.mean(y, axis=-1, keepdims=True)
     y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
@@ -58,25 +50,20 @@ def embed(ids: Array, embedding: Array) -> Array:
 
 
 def attention(params: Params, x: Array, mask: Array) -> Array:
-    q = linear(x, **params["query"]).reshape(
-        x.shape[0], x.shape[1], HEADS, WIDTH // HEADS
-    )
-    k = linear(x, **params["key"]).reshape(
-        x.shape[0], x.shape[1], HEADS, WIDTH // HEADS
-    )
-    v = linear(x, **params["value"]).reshape(
-        x.shape[0], x.shape[1], HEADS, WIDTH // HEADS
-    )
-    attended = dot_product_attention(q, k, v, mask)
+    batch, seq, _ = x.shape
+    q = linear(x, **params["query"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
+    k = linear(x, **params["key"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
+    v = linear(x, **params["value"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
+    attended = jax.nn.dot_product_attention(q, k, v, mask=mask)
     return linear(jax.lax.collapse(attended, -2, None), **params["output"])
 
 
 def layer(params: Params, x: Array, mask: Array) -> Array:
     x = x + attention(params["attention"], x, mask)
-    x = layer_norm(x, **params["attention_norm"], eps=1e-12)
+    x = layer_norm(x, **params["attention_norm"])
     act = jax.nn.gelu(linear(x, **params["up"]), approximate=False)
     x = x + linear(act, **params["down"])
-    return layer_norm(x, **params["output_norm"], eps=1e-12)
+    return layer_norm(x, **params["output_norm"])
 
 
 def minilm(
@@ -87,14 +74,15 @@ def minilm(
     position_ids: Array | None = None,
 ) -> dict[str, Array]:
     """Token ids to the hidden states of the last layer."""
-    if input_ids.shape[1] > 512:
-        raise ValueError("seq: expected at most 512, found " + str(input_ids.shape[1]))
+    seq = input_ids.shape[1]
+    if seq > CONTEXT:
+        raise ValueError(f"expected {seq=} <= {CONTEXT}")
     mask = default(attention_mask, jnp.ones_like(input_ids))[..., None, None, :] != 0
     types = default(token_type_ids, jnp.zeros_like(input_ids))
-    positions = default(position_ids, jnp.arange(input_ids.shape[1], dtype=jnp.int32))
+    positions = default(position_ids, jnp.arange(seq, dtype=jnp.int32))
     x = embed(input_ids, **params["word"]) + embed(types, **params["token_type"])
     x = x + embed(positions, **params["position"])
-    x = layer_norm(x, **params["norm"], eps=1e-12)
+    x = layer_norm(x, **params["norm"])
     x, _ = jax.lax.scan(
         lambda x, layer_: (layer(layer_, x, mask), None), x, params["encoder"]
     )

@@ -9,9 +9,8 @@ Made by blox of sha256:7634df2354b2203713710d0f179fcfe12f2cead565c297951c8290fd3
 """
 
 import json
-import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,25 +23,12 @@ from safetensors.numpy import load_file
 Params = dict[str, Any]
 
 
-def conv(x: Array, kernel: Array, *, strides: int, padding: str) -> Array:
+def conv(x: Array, kernel: Array, *, strides: int = 1) -> Array:
     """x (..., spatial..., in), kernel (spatial..., in / groups, out)."""
-    n = kernel.ndim - 2
-    steps = [strides] * n
-    rates = [1] * n
-    pads: str | Sequence[tuple[int, int]] = padding
-    dtype = jnp.promote_types(x.dtype, kernel.dtype)
-    batch = x.shape[: -n - 1]
-    spatial = "DHW"[-n:]
-    y = jax.lax.conv_general_dilated(
-        x.reshape(math.prod(batch), *x.shape[-n - 1 :]).astype(dtype),
-        kernel.astype(dtype),
-        steps,
-        pads,
-        rhs_dilation=rates,
-        dimension_numbers=(f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"),
-        feature_group_count=1,
+    dimensions = ("NHWC", "HWIO", "NHWC")
+    return jax.lax.conv_general_dilated(
+        x, kernel, [strides, strides], "SAME", dimension_numbers=dimensions
     )
-    return y.reshape(*batch, *y.shape[1:])
 
 
 def batch_norm(
@@ -52,50 +38,38 @@ def batch_norm(
     *,
     mean: Array,
     var: Array,
-    momentum: float,
-    eps: float,
+    momentum: float = 0.9,
+    eps: float = 1e-05,
     train: bool,
 ) -> tuple[Array, dict[str, Array]]:
     """Normalises each feature of the last axis; returns (y, running statistics)."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    state = {}
+    state: dict[str, Array] = {}
     if train:
-        axes = tuple(range(x.ndim - 1))
-        old_mean = mean
-        old_var = var
-        mean = jnp.mean(y, axis=axes)
-        var = jnp.mean(jnp.square(y - mean), axis=axes)
-        new_var = var
-        state = {
-            "mean": momentum * old_mean + (1 - momentum) * mean,
-            "var": momentum * old_var + (1 - momentum) * new_var,
-        }
+        old_mean, old_var = mean, var
+        mean = jnp.mean(y, axis=(0, 1, 2))
+        var = jnp.mean(jnp.square(y - mean), axis=(0, 1, 2))
+        state["mean"] = momentum * old_mean + (1 - momentum) * mean
+        state["var"] = momentum * old_var + (1 - momentum) * var
     y = (y - mean) * jax.lax.rsqrt(var + eps) * scale + bias
     return y.astype(x.dtype), state
-
-
-def linear(x: Array, kernel: Array, bias: Array) -> Array:
-    """x @ kernel + bias: (..., in) -> (..., out)."""
-    return x @ kernel + bias
 
 
 def project(
     params: Params, x: Array, *, strides: int, train: bool
 ) -> tuple[Array, Params]:
     state: Params = {}
-    y = conv(x, **params["conv"], strides=strides, padding="SAME")
-    y, state["bn"] = batch_norm(y, **params["bn"], momentum=0.9, eps=1e-05, train=train)
-    skip = conv(x, **params["skip"], strides=strides, padding="SAME")
-    skip, state["bn_skip"] = batch_norm(
-        skip, **params["bn_skip"], momentum=0.9, eps=1e-05, train=train
-    )
+    y = conv(x, **params["conv"], strides=strides)
+    y, state["bn"] = batch_norm(y, **params["bn"], train=train)
+    skip = conv(x, **params["skip"], strides=strides)
+    skip, state["bn_skip"] = batch_norm(skip, **params["bn_skip"], train=train)
     return jax.nn.relu(y + skip), state
 
 
 def identity(params: Params, x: Array, *, train: bool) -> tuple[Array, Params]:
     state: Params = {}
-    y = conv(x, **params["conv"], strides=1, padding="SAME")
-    y, state["bn"] = batch_norm(y, **params["bn"], momentum=0.9, eps=1e-05, train=train)
+    y = conv(x, **params["conv"])
+    y, state["bn"] = batch_norm(y, **params["bn"], train=train)
     return jax.nn.relu(x + y), state
 
 
@@ -104,28 +78,26 @@ def stage(
 ) -> tuple[Array, Params]:
     state: Params = {}
     x, state["first"] = project(params["first"], x, strides=strides, train=train)
-
-    def rest_step(x: Array, layer: Params) -> tuple[Any, Any]:
-        x, new_state = identity(layer, x, train=train)
-        return x, new_state
-
-    x, state["rest"] = jax.lax.scan(rest_step, x, params["rest"])
-    more_states: list[Params] = []
+    x, state["rest"] = jax.lax.scan(
+        lambda x, layer: identity(layer, x, train=train), x, params["rest"]
+    )
+    state["more"] = []
     for layer in params["more"]:
-        x, new_state = identity(layer, x, train=train)
-        more_states.append(new_state)
-    state["more"] = more_states
+        x, layer_state = identity(layer, x, train=train)
+        state["more"].append(layer_state)
     return x, state
 
 
 def small_resnet(
     params: Params, image: Array, *, train: bool = False
 ) -> tuple[Array, Params]:
+    image = image.astype(params["stem"]["kernel"].dtype)
     state: Params = {}
-    x = conv(image, **params["stem"], strides=1, padding="SAME")
+    x = conv(image, **params["stem"])
     x, state["stage_1"] = stage(params["stage_1"], x, strides=1, train=train)
     x, state["stage_2"] = stage(params["stage_2"], x, strides=2, train=train)
-    return linear(jnp.mean(x, axis=(-3, -2)), **params["head"]), state
+    x = jnp.mean(x, axis=(-3, -2)) @ params["head"]["kernel"] + params["head"]["bias"]
+    return x, state
 
 
 # The shape of each array, where it lies in params.

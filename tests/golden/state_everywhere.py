@@ -29,34 +29,28 @@ def batch_norm(
     *,
     mean: Array,
     var: Array,
-    momentum: float,
-    eps: float,
+    momentum: float = 0.9,
+    eps: float = 1e-05,
     train: bool,
 ) -> tuple[Array, dict[str, Array]]:
     """Normalises each feature of the last axis; returns (y, running statistics)."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    state = {}
+    state: dict[str, Array] = {}
     if train:
-        axes = tuple(range(x.ndim - 1))
-        old_mean = mean
-        old_var = var
-        mean = jnp.mean(y, axis=axes)
-        var = jnp.mean(jnp.square(y - mean), axis=axes)
-        new_var = var
-        state = {
-            "mean": momentum * old_mean + (1 - momentum) * mean,
-            "var": momentum * old_var + (1 - momentum) * new_var,
-        }
+        old_mean, old_var = mean, var
+        mean = jnp.mean(y, axis=(0,))
+        var = jnp.mean(jnp.square(y - mean), axis=(0,))
+        state["mean"] = momentum * old_mean + (1 - momentum) * mean
+        state["var"] = momentum * old_var + (1 - momentum) * var
     y = (y - mean) * jax.lax.rsqrt(var + eps) * scale + bias
     return y.astype(x.dtype), state
 
 
-def dropout(x: Array, key: Array | None = None, *, rate: float) -> Array:
+def dropout(x: Array, key: Array | None = None, *, rate: float = 0.5) -> Array:
     """Zeroes elements with probability rate, scales the rest; no key, no change."""
     if key is None:
         return x
-    shape = list(x.shape)
-    keep = jax.random.bernoulli(key, 1 - rate, tuple(shape))
+    keep = jax.random.bernoulli(key, 1 - rate, x.shape)
     return jnp.where(keep, x / (1 - rate), 0)
 
 
@@ -111,8 +105,8 @@ def normed(
     params: Params, x: Array, key: Array | None = None, *, train: bool
 ) -> tuple[Array, Params]:
     state: Params = {}
-    x, state["bn"] = batch_norm(x, **params["bn"], momentum=0.9, eps=1e-05, train=train)
-    return dropout(x, fold_in(key, "drop"), rate=0.5), state
+    x, state["bn"] = batch_norm(x, **params["bn"], train=train)
+    return dropout(x, fold_in(key, "drop")), state
 
 
 def plain(x: Array, key: Array | None = None) -> Array:
@@ -139,18 +133,16 @@ def row(
     state: Params = {}
     inner_key = fold_in(key, "inner")
 
-    def inner_step(x: Array, xs: Any) -> tuple[Any, Any]:
+    def inner_step(x: Array, xs: tuple[Params, Array]) -> tuple[Array, Params]:
         layer, i = xs
-        x, new_state = normed(layer, x, fold_in(inner_key, i), train=train)
-        return x, new_state
+        return normed(layer, x, fold_in(inner_key, i), train=train)
 
     x, state["inner"] = jax.lax.scan(inner_step, x, (params["inner"], jnp.arange(3)))
     outer_key = fold_in(key, "outer")
-    outer_states: list[Params] = []
+    state["outer"] = []
     for i, layer in enumerate(params["outer"]):
-        x, new_state = normed(layer, x, fold_in(outer_key, i), train=train)
-        outer_states.append(new_state)
-    state["outer"] = outer_states
+        x, layer_state = normed(layer, x, fold_in(outer_key, i), train=train)
+        state["outer"].append(layer_state)
     return (x, jnp.mean(x)), state
 
 
@@ -170,17 +162,19 @@ def step(acc: Array, column: Array, scale: Array) -> tuple[Array, Array]:
 def state_everywhere(
     params: Params, x: Array, *, train: bool = False
 ) -> tuple[dict[str, Array], Params]:
+    dtype = params["branch"]["then"]["bn"]["scale"].dtype
+    x = x.astype(dtype)
     state: Params = {}
     key, state["rng"] = rng(**params["rng"], train=train)
     total = jnp.sum(x)
     positive = total > 0.0
     branch_key = fold_in(key, "branch")
 
-    def branch_then() -> Any:
+    def branch_then() -> tuple[Array, Params]:
         outputs, new = normed(params["branch"]["then"], x, branch_key, train=train)
         return outputs, {"then": new}
 
-    def branch_else() -> Any:
+    def branch_else() -> tuple[Array, Params]:
         outputs = plain(x, branch_key)
         return outputs, {
             "then": kept(params["branch"]["then"], ["bn.mean", "bn.var"], train=train)
@@ -189,11 +183,13 @@ def state_everywhere(
     x, state["branch"] = jax.lax.cond(positive, branch_then, branch_else)
     loop_key = fold_in(key, "loop")
 
-    def loop_cond(carry: Any) -> Any:
+    def loop_cond(carry: tuple[tuple[Array, Array], Array, Params]) -> Array:
         (x, steps), i, _ = carry
         return more(x, steps, fold_in(loop_key, i))
 
-    def loop_body(carry: Any) -> Any:
+    def loop_body(
+        carry: tuple[tuple[Array, Array], Array, Params],
+    ) -> tuple[tuple[Array, Array], Array, Params]:
         (x, steps), i, state_ = carry
         (x, steps), new_state = advance(
             merge(params["loop"]["body"], state_),
@@ -218,7 +214,9 @@ def state_everywhere(
     state["loop"] = {"body": loop_state}
     shared_key = fold_in(key, "shared")
 
-    def shared_step(carry: Any, i: Array) -> tuple[Any, Any]:
+    def shared_step(
+        carry: tuple[Array, Params], i: Array
+    ) -> tuple[tuple[Array, Params], None]:
         x, state_ = carry
         x, new_state = normed(
             merge(params["shared"], state_), x, fold_in(shared_key, i), train=train
@@ -232,18 +230,19 @@ def state_everywhere(
     )
     grid_key = fold_in(key, "grid")
 
-    def grid_step(x: Array, xs: Any) -> tuple[Any, Any]:
+    def grid_step(
+        x: Array, xs: tuple[Params, Array]
+    ) -> tuple[Array, tuple[Array, Params]]:
         layer, i = xs
         (x, mean), new_state = row(layer, x, fold_in(grid_key, i), train=train)
         return x, (mean, new_state)
 
     x, (_, state["grid"]) = jax.lax.scan(grid_step, x, (params["grid"], jnp.arange(2)))
     listed_key = fold_in(key, "listed")
-    listed_states: list[Params] = []
+    state["listed"] = []
     for i, layer in enumerate(params["listed"]):
-        (x, _), new_state = row(layer, x, fold_in(listed_key, i), train=train)
-        listed_states.append(new_state)
-    state["listed"] = listed_states
+        (x, _), layer_state = row(layer, x, fold_in(listed_key, i), train=train)
+        state["listed"].append(layer_state)
     widened_gain = (0.5, 1.0, 1.5, 2.0)
     widened_seen_list: list[Array] = []
     for i in range(4):
@@ -251,35 +250,23 @@ def state_everywhere(
         widened_seen_list.append(seen)
     waves = jnp.stack(widened_seen_list)
 
-    def gained_step(x: Array, xs: Any) -> tuple[Any, Any]:
+    def gained_step(x: Array, xs: tuple[Array, Array]) -> tuple[Array, None]:
         gain_, i = xs
         return gain(x, gain_, i), None
 
     x, _ = jax.lax.scan(
         gained_step,
         x,
-        (
-            jnp.asarray(
-                (0.5, 1.0, 1.5, 2.0), params["branch"]["then"]["bn"]["scale"].dtype
-            ),
-            jnp.arange(4, dtype=jnp.int32),
-        ),
+        (jnp.asarray((0.5, 1.0, 1.5, 2.0), dtype), jnp.arange(4, dtype=jnp.int32)),
     )
     lanes_key = fold_in(key, "lanes")
-
-    def lanes_lane(layer: Params, i: Array) -> Any:
-        return normed(layer, x, fold_in(lanes_key, i), train=train)
-
-    lanes, state["lanes"] = jax.vmap(lanes_lane)(params["lanes"], jnp.arange(3))
+    lanes, state["lanes"] = jax.vmap(
+        lambda layer, i: normed(layer, x, fold_in(lanes_key, i), train=train)
+    )(params["lanes"], jnp.arange(3))
     columns_column = jnp.moveaxis(x, 1, 0)
-
-    def columns_step(acc: Array, column: Array) -> tuple[Any, Any]:
-        acc, out = step(acc, column, total)
-        return acc, out
-
     acc, columns = jax.lax.scan(
-        columns_step,
-        jnp.asarray(0.0, params["branch"]["then"]["bn"]["scale"].dtype),
+        lambda acc, column: step(acc, column, total),
+        jnp.asarray(0.0, dtype),
         columns_column,
         reverse=True,
     )
@@ -292,9 +279,7 @@ def state_everywhere(
         train=train,
     )
     state = merge(state, {"twice": once_more_state})
-    deep, deep_state = batch_norm(
-        x, **params["group"]["inner"], momentum=0.9, eps=1e-05, train=train
-    )
+    deep, deep_state = batch_norm(x, **params["group"]["inner"], train=train)
     state = merge(state, {"group": {"inner": deep_state}})
     return {
         "lanes": lanes,

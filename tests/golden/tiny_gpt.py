@@ -22,7 +22,7 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
-WIDTH, DEPTH, HEADS = 32, 3, 4
+WIDTH, DEPTH, HEADS, CONTEXT = 32, 3, 4, 16
 
 
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
@@ -30,28 +30,14 @@ def linear(x: Array, kernel: Array, bias: Array) -> Array:
     return x @ kernel + bias
 
 
-def dot_product_attention(query: Array, key: Array, value: Array, mask: Array) -> Array:
-    """softmax(query @ key.T * scale + bias) @ value: (..., time, heads, dim)."""
-    dtype = jnp.promote_types(query.dtype, jnp.float32)
-    y = jnp.einsum("...qhd,...khd->...hqk", query, key, preferred_element_type=dtype)
-    y = y * query.shape[-1] ** -0.5
-    y = jax.nn.softmax(jnp.where(mask, y, -1e30), axis=-1).astype(value.dtype)
-    return jnp.einsum("...hqk,...khd->...qhd", y, value)
-
-
-def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float) -> Array:
+def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float = 1e-05) -> Array:
     """(x - mean) / sqrt(var + eps) * scale + bias over the last axis, in float32."""
-    y: Array = jax.tree.map(jax.lax.optimization_barrier, x)
+    # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
+    y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = y - jnp.mean(y, axis=-1, keepdims=True)
     y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
     return (y * scale + bias).astype(x.dtype)
-
-
-def attention_mask(query_positions: Array, key_positions: Array) -> Array:
-    """True where a query may attend to a key: (..., 1, q, k)."""
-    distance = query_positions[..., :, None] - key_positions[..., None, :]
-    return (distance >= 0)[..., None, :, :]
 
 
 def embed(ids: Array, embedding: Array) -> Array:
@@ -62,18 +48,15 @@ def embed(ids: Array, embedding: Array) -> Array:
 def attention(
     params: Params, x: Array, k: Array, v: Array, position: Array, mask: Array
 ) -> tuple[Array, Array, Array]:
+    batch, seq, _ = x.shape
     q, k_new, v_new = jnp.split(linear(x, **params["qkv"]), 3, axis=-1)
-    q = q.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
-    k_new = k_new.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
-    v_new = v_new.reshape(x.shape[0], x.shape[1], HEADS, WIDTH // HEADS)
+    q = q.reshape(batch, seq, HEADS, WIDTH // HEADS)
+    k_new = k_new.reshape(batch, seq, HEADS, WIDTH // HEADS)
+    v_new = v_new.reshape(batch, seq, HEADS, WIDTH // HEADS)
     k = jax.lax.dynamic_update_slice_in_dim(k, k_new, position, axis=1)
     v = jax.lax.dynamic_update_slice_in_dim(v, v_new, position, axis=1)
-    mixed = dot_product_attention(q, k, v, mask)
-    return (
-        linear(mixed.reshape(x.shape[0], x.shape[1], WIDTH), **params["proj"]),
-        k_new,
-        v_new,
-    )
+    mixed = jax.nn.dot_product_attention(q, k, v, mask=mask)
+    return linear(mixed.reshape(batch, seq, WIDTH), **params["proj"]), k_new, v_new
 
 
 def mlp(params: Params, x: Array) -> Array:
@@ -84,42 +67,44 @@ def mlp(params: Params, x: Array) -> Array:
 def block(
     params: Params, x: Array, k: Array, v: Array, position: Array, mask: Array
 ) -> tuple[Array, Array, Array]:
-    ln_1 = layer_norm(x, **params["ln_1"], eps=1e-05)
+    ln_1 = layer_norm(x, **params["ln_1"])
     attn, k_new, v_new = attention(params["attn"], ln_1, k, v, position, mask)
     x = x + attn
-    x = x + mlp(params["mlp"], layer_norm(x, **params["ln_2"], eps=1e-05))
+    x = x + mlp(params["mlp"], layer_norm(x, **params["ln_2"]))
     return x, k_new, v_new
 
 
 def step(
     params: Params, tokens: Array, position: Any, k: Array, v: Array
 ) -> dict[str, Array]:
-    if tokens.shape[1] > 16:
-        raise ValueError("seq: expected at most 16, found " + str(tokens.shape[1]))
-    if k.shape[2] > 16:
-        raise ValueError("cached: expected at most 16, found " + str(k.shape[2]))
-    if k.shape[2] < tokens.shape[1]:
-        raise ValueError("expected cached >= seq")
-    positions = position + jnp.arange(tokens.shape[1], dtype=jnp.int32)
-    mask = attention_mask(positions, jnp.arange(k.shape[2], dtype=jnp.int32))
+    seq, cached = tokens.shape[1], k.shape[2]
+    if not seq <= cached <= CONTEXT:
+        raise ValueError(f"expected {seq=} <= {cached=} <= {CONTEXT}")
+    dtype = params["wte"]["embedding"].dtype
+    k, v = k.astype(dtype), v.astype(dtype)
+    positions = position + jnp.arange(seq, dtype=jnp.int32)
+    slots = jnp.arange(cached, dtype=jnp.int32)
+    mask = (positions[:, None] - slots[None] >= 0)[None]
     x = embed(tokens, **params["wte"]) + embed(positions, **params["wpe"])
 
-    def h_step(x: Array, xs: Any) -> tuple[Any, Any]:
+    def h_step(
+        x: Array, xs: tuple[Params, Array, Array]
+    ) -> tuple[Array, tuple[Array, Array]]:
         layer, k, v = xs
         x, k, v = block(layer, x, k, v, position, mask)
         return x, (k, v)
 
     x, (k_new, v_new) = jax.lax.scan(h_step, x, (params["h"], k, v))
-    logits = layer_norm(x, **params["ln_f"], eps=1e-05) @ params["wte"]["embedding"].T
+    logits = layer_norm(x, **params["ln_f"]) @ params["wte"]["embedding"].T
     k = jax.lax.dynamic_update_slice_in_dim(k, k_new, position, axis=2)
     v = jax.lax.dynamic_update_slice_in_dim(v, v_new, position, axis=2)
     return {"logits": logits, "k": k, "v": v}
 
 
 def tiny_gpt(params: Params, tokens: Array) -> Array:
+    batch, seq = tokens.shape
     empty = jnp.zeros(
-        (DEPTH, tokens.shape[0], tokens.shape[1], HEADS, WIDTH // HEADS),
-        params["wte"]["embedding"].dtype,
+        (DEPTH, batch, seq, HEADS, WIDTH // HEADS), params["wte"]["embedding"].dtype
     )
     return step(params, tokens, 0, empty, empty)["logits"]
 

@@ -8,9 +8,8 @@ Made by blox of sha256:bd888ad9823ae235f0f25b3a33e6c75ba0327f3fa9ebb03d6830d6b6f
 """
 
 import json
-import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +21,13 @@ from safetensors.numpy import load_file
 Params = dict[str, Any]
 
 
-def conv(x: Array, kernel: Array, bias: Array, *, strides: int, padding: str) -> Array:
+def conv(x: Array, kernel: Array, bias: Array) -> Array:
     """x (..., spatial..., in), kernel (spatial..., in / groups, out)."""
-    n = kernel.ndim - 2
-    steps = [strides] * n
-    rates = [1] * n
-    pads: str | Sequence[tuple[int, int]] = padding
-    dtype = jnp.promote_types(x.dtype, kernel.dtype)
-    batch = x.shape[: -n - 1]
-    spatial = "DHW"[-n:]
+    dimensions = ("NHWC", "HWIO", "NHWC")
     y = jax.lax.conv_general_dilated(
-        x.reshape(math.prod(batch), *x.shape[-n - 1 :]).astype(dtype),
-        kernel.astype(dtype),
-        steps,
-        pads,
-        rhs_dilation=rates,
-        dimension_numbers=(f"N{spatial}C", f"{spatial}IO", f"N{spatial}C"),
-        feature_group_count=1,
+        x, kernel, [1, 1], "SAME", dimension_numbers=dimensions
     )
-    return y.reshape(*batch, *y.shape[1:]) + bias
+    return y + bias
 
 
 def batch_norm(
@@ -50,24 +37,19 @@ def batch_norm(
     *,
     mean: Array,
     var: Array,
-    momentum: float,
-    eps: float,
+    momentum: float = 0.9,
+    eps: float = 1e-05,
     train: bool,
 ) -> tuple[Array, dict[str, Array]]:
     """Normalises each feature of the last axis; returns (y, running statistics)."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    state = {}
+    state: dict[str, Array] = {}
     if train:
-        axes = tuple(range(x.ndim - 1))
-        old_mean = mean
-        old_var = var
-        mean = jnp.mean(y, axis=axes)
-        var = jnp.mean(jnp.square(y - mean), axis=axes)
-        new_var = var
-        state = {
-            "mean": momentum * old_mean + (1 - momentum) * mean,
-            "var": momentum * old_var + (1 - momentum) * new_var,
-        }
+        old_mean, old_var = mean, var
+        mean = jnp.mean(y, axis=(0, 1, 2))
+        var = jnp.mean(jnp.square(y - mean), axis=(0, 1, 2))
+        state["mean"] = momentum * old_mean + (1 - momentum) * mean
+        state["var"] = momentum * old_var + (1 - momentum) * var
     y = (y - mean) * jax.lax.rsqrt(var + eps) * scale + bias
     return y.astype(x.dtype), state
 
@@ -87,14 +69,16 @@ def critic(params: Params, x: Array, *, train: bool) -> tuple[Array, Params]:
     state: Params = {}
     sums = jnp.sum(jnp.square(params["raw"]), axis=(0, 1, 2))
     kernel = params["raw"] * (params["gain"] * jax.lax.rsqrt(sums))
-    x = conv(x, kernel=kernel, **params["conv"], strides=1, padding="SAME")
-    x, state["bn"] = batch_norm(x, **params["bn"], momentum=0.9, eps=1e-05, train=train)
+    x = conv(x, kernel=kernel, **params["conv"])
+    x, state["bn"] = batch_norm(x, **params["bn"], train=train)
     return jnp.mean(jax.nn.relu(x), axis=(1, 2, 3)), state
 
 
 def weight_norm(
     params: Params, real: Array, fake: Array, *, train: bool = False
 ) -> tuple[Array, Params]:
+    dtype = params["critic"]["raw"].dtype
+    real, fake = real.astype(dtype), fake.astype(dtype)
     state: Params = {}
     d_real, state["critic"] = critic(params["critic"], real, train=train)
     d_fake, d_fake_state = critic(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from sample_specs import RELU, spec
 from blox.schema import Graph, Report
 from blox.schema.content import split_constraint
 from blox.schema.expressions import ExpressionError, evaluate
-from blox.schema.resolve.dims import COMPARISONS
+from blox.schema.resolve.bounds import COMPARISONS, Limits
 from blox.schema.resolve.resolver import validate
 
 DIMS = ("a", "b", "c")
@@ -99,40 +100,60 @@ def holds(texts: list[str], sizes: dict[str, int]) -> bool:
     return True
 
 
-def test_nothing_that_is_possible_is_refused() -> None:
-    """Random constraints over small dims, each combination of sizes tried."""
+TERMS = (
+    "a", "b", "c", "n", "3", "a + 1", "b - 2", "2 * c", "a * b", "c // 2", "n // b",
+    "a / 2", "-a + 4", "r * b", "(a - b) * (c - 3)", "b ** 2", "7 // (a - 2)",
+    "min(a, b)", "max(c, 3, a - b)", "a % 3", "7 % (b - 2)", "-c % b",
+)  # fmt: skip
+
+
+def drawn(count: int) -> Iterator[tuple[list[str], dict[str, Any], list[range]]]:
+    """Random constraints, small bounds, and the sizes within these."""
     draw = random.Random(0)
-    terms = ("a", "b", "c", "n", "3", "a + 1", "b - 2", "2 * c", "a * b", "c // 2",
-             "n // b", "a / 2", "-a + 4", "r * b", "(a - b) * (c - 3)", "b ** 2",
-             "7 // (a - 2)", "min(a, b)", "max(c, 3, a - b)", "a % 3", "7 % (b - 2)",
-             "-c % b")  # fmt: skip
-    refused = 0
-    for _ in range(600):
+    signs = list(COMPARISONS)
+    for _ in range(count):
         dims: dict[str, Any] = {}
+        ranges = []
         for name in DIMS:
-            low = draw.randint(0, 4)
-            dims[name] = {"min": low, "max": low + draw.randint(0, 5)}
-            if draw.random() < 0.3:
-                dims[name] |= {"multiple_of": 2, "max": low + 5}
+            low, factor = draw.randint(0, 4), draw.choice((1, 1, 2))
+            high = low + draw.randint(1, 6)
+            dims[name] = {"min": low, "max": high, "multiple_of": factor}
+            ranges.append(range(-(-low // factor) * factor, high + 1, factor))
         texts = [
-            f"{draw.choice(terms)} {draw.choice(list(COMPARISONS))} {draw.choice(terms)}"
+            f"{draw.choice(TERMS)} {draw.choice(signs)} {draw.choice(TERMS)}"
             for _ in range(draw.randint(1, 4))
         ]
-        texts = [t for t in texts if any(name in t for name in DIMS)]
+        yield [t for t in texts if any(name in t for name in DIMS)], dims, ranges
+
+
+def test_nothing_that_is_possible_is_refused() -> None:
+    """Each combination of sizes is tried."""
+    refused = 0
+    for texts, dims, ranges in drawn(600):
         report = checked(*texts, **dims)
         assert all(d.code == "constraint" for d in report.errors), (texts, dims)
-        if report.ok:
-            continue
-        refused += 1
-        ranges = [
-            range(b["min"], b["max"] + 1)
-            if "multiple_of" not in b
-            else range(-(-b["min"] // 2) * 2, b["max"] + 1, 2)
-            for b in dims.values()
-        ]
-        for sizes in itertools.product(*ranges):
-            assert not holds(texts, dict(zip(DIMS, sizes, strict=True))), (texts, dims)
+        if not report.ok:
+            refused += 1
+            for sizes in itertools.product(*ranges):
+                found = dict(zip(DIMS, sizes, strict=True))
+                assert not holds(texts, found), (texts, dims)
     assert refused > 100
+
+
+def test_what_breaks_limits() -> None:
+    """The loader, the shape engine and the samples ask one class, which agrees with
+    bounds and constraints read one by one."""
+    seen = set()
+    for texts, dims, ranges in drawn(25):
+        limits = Limits(graph(texts, **dims), DIMS)
+        for sizes in itertools.product(range(8), repeat=3):
+            found = dict(zip(DIMS, sizes, strict=True))
+            within = all(n in r for n, r in zip(sizes, ranges, strict=True))
+            fine = within and holds(texts, found)
+            seen.add(fine)
+            broken = list(limits.broken(found, {"n": 6, "r": 0.5, **found}))
+            assert (not broken) is fine, (texts, dims, found)
+    assert seen == {True, False}
 
 
 def test_chains_of_many_dims_are_possible() -> None:

@@ -1,0 +1,255 @@
+"""Partial evaluation: the body of an op with all in it that a file already knows."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ..nodes import Known, literal, names_in
+from .abstract import PRESENT, Unknown
+from .expressions import (
+    arguments_of,
+    bound,
+    filled,
+    is_docstring,
+    is_known,
+    is_none,
+    is_rank,
+    joined_lists,
+    negated,
+    speaks_of_sizes,
+)
+from .fold import Folder
+from .ranks import rank, without_ellipsis
+
+
+class Specializer(Folder):
+    """Folds a body in order: locals that are known vanish, as do calls of helpers.
+
+    Args:
+        values, present, put, facts: as of `Folder`.
+        functions: those of the module, which may be written in place of calls.
+        idle: parameters that have their defaults at every use: a keyword that only
+            hands one on says what the called function has by default.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        present: Sequence[str] = (),
+        *,
+        put: Mapping[str, ast.expr] | None = None,
+        facts: Mapping[str, Any] | None = None,
+        functions: Mapping[str, ast.FunctionDef] | None = None,
+        idle: frozenset[str] | None = None,
+    ) -> None:
+        super().__init__(values, present, put=put, facts=facts)
+        self.functions = functions or {}
+        self.idle = idle
+        self.locals: dict[str, ast.expr] = {}
+        self.filled: set[str] = set()
+        """Lists that get items one by one."""
+
+    def run(self, body: Sequence[ast.stmt]) -> list[ast.stmt]:
+        """The statements of a function, folded; those given stay as they are."""
+        self.filled = filled(body)
+        return self.block(copy.deepcopy(list(body)))
+
+    # What is known of locals
+
+    def evaluate(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Name(id=text) if text in self.locals:
+                return self.evaluate(self.locals[text])
+            case ast.Attribute(value=ast.Name(id=text)) if text in self.locals:
+                return self.evaluate(ast.Attribute(self.locals[text], node.attr))
+        return super().evaluate(node)
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if not isinstance(node.ctx, ast.Load):
+            return node
+        if node.id in self.locals:
+            return copy.deepcopy(self.locals[node.id])
+        return super().visit_Name(node)
+
+    def _forget(self, names: set[str]) -> None:
+        for name in names:
+            self.locals.pop(name, None)
+            for fact in [f for f in self.facts if f.partition(".")[0] == name]:
+                del self.facts[fact]
+        for name in [n for n, v in self.locals.items() if names_in(v) & names]:
+            del self.locals[name]
+
+    # Statements
+
+    def visit_Assign(self, node: ast.Assign) -> ast.stmt:
+        node.value = self.visit(node.value)
+        node.targets = [self.visit(target) for target in node.targets]
+        self._bind(node.targets[0], node.value)
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
+        if node.value is not None:
+            node.value = self.visit(node.value)
+            self._bind(node.target, node.value)
+        return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
+        node.value = self.visit(node.value)
+        self._forget(bound([node]))
+        return node
+
+    def _bind(self, target: ast.expr, value: ast.expr) -> None:
+        axes = rank(value, self.facts)
+        self._forget(bound([target]))
+        if isinstance(target, ast.Name) and axes is not None:
+            self.facts[f"{target.id}.ndim"] = axes
+        own = isinstance(target, ast.Name) and target.id in names_in(value)
+        fixed = isinstance(target, ast.Name) and target.id not in self.filled
+        if isinstance(target, ast.Name) and fixed and not own and is_known(value):
+            self.locals[target.id] = value
+
+    def visit_If(self, node: ast.If) -> Any:
+        known = self.decide(node.test)
+        if known is None:
+            node.test = self.visit(node.test)
+            known = self.decide(node.test)
+        if known is not None:
+            return self.block(node.body if known else node.orelse)
+        changed = bound([node])
+        before = dict(self.locals), dict(self.facts)
+        node.body = self.block(node.body)
+        self.locals, self.facts = dict(before[0]), dict(before[1])
+        node.orelse = self.block(node.orelse)
+        self.locals, self.facts = before
+        self._forget(changed)
+        if not node.body and node.orelse:
+            node.test, node.body, node.orelse = negated(node.test), node.orelse, []
+        return node if node.body else []
+
+    def visit_For(self, node: ast.For) -> Any:
+        node.iter = self.visit(node.iter)
+        if isinstance(node.iter, ast.Tuple | ast.List) and not node.iter.elts:
+            return []
+        changed = bound([node])
+        self._forget(changed)
+        node.body = self.block(node.body)
+        self._forget(changed)
+        return node if node.body else []
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        with self._inside({a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}):
+            node.body = self.block(node.body)
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        with self._inside({a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}):
+            node.body = self.visit(node.body)
+        return node
+
+    @contextmanager
+    def _inside(self, hidden: set[str]) -> Iterator[None]:
+        """Within a function of its own, which may run when locals have other values."""
+        before = self.locals, self.facts, self.values, self.put
+        self.locals, self.facts = {}, {}
+        self.values = {k: v for k, v in self.values.items() if k not in hidden}
+        self.put = {k: v for k, v in self.put.items() if k not in hidden}
+        yield
+        self.locals, self.facts, self.values, self.put = before
+
+    # Expressions
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        found = super().generic_visit(node)
+        if isinstance(found, ast.BinOp | ast.JoinedStr) or is_rank(found):
+            assert isinstance(found, ast.expr)
+            return self._folded(found)
+        return found
+
+    def _folded(self, node: ast.expr, sizes: bool = False) -> ast.expr:
+        """The value of an expression, where it is known and not a size of an array."""
+        try:
+            if not sizes and speaks_of_sizes(node):
+                raise Unknown
+            value = self.known(node)
+        except Unknown:
+            return joined_lists(node) if isinstance(node, ast.BinOp) else node
+        named = any(isinstance(n, Known) for n in ast.walk(node))
+        return node if named or isinstance(value, float) else literal(value)
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
+        node.generators[0].iter = self.visit(node.generators[0].iter)
+        return self._folded(node, sizes=True)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        found = super().visit_Subscript(node)
+        if not isinstance(found, ast.Subscript):
+            return found
+        if isinstance(found.value, ast.Constant):
+            return self._folded(found)
+        return without_ellipsis(found, self.facts)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        if self.idle is not None:
+            given = [k for k in node.keywords if not self._is_default(k.value)]
+            stated = {k.arg for k in given if is_none(k.value)}
+            node.keywords = given
+        found = super().visit_Call(node)
+        if not isinstance(found, ast.Call):
+            return found
+        if self.idle is not None:
+            found.keywords = [
+                k for k in found.keywords if not is_none(k.value) or k.arg in stated
+            ]
+        if isinstance(found.func, ast.Name) and found.func.id in self.functions:
+            return self._in_place(found, self.functions[found.func.id])
+        return self._folded(found)
+
+    def _is_default(self, value: ast.expr) -> bool:
+        return isinstance(value, ast.Name) and value.id in (self.idle or ())
+
+    def _in_place(self, call: ast.Call, function: ast.FunctionDef) -> ast.expr:
+        """What a helper returns, where that is one expression over its arguments."""
+        given = arguments_of(call, function)
+        if given is None:
+            return call
+        free = frozenset[str]().union(*map(names_in, given.values()))
+        body = [s for s in function.body if not is_docstring(s)]
+        if free & bound(body):
+            return call
+        values: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
+        for name, value in given.items():
+            try:
+                found = self.evaluate(value)
+            except Unknown:
+                found = PRESENT
+            if found is not PRESENT:
+                values[name] = found
+            if isinstance(value, ast.Name):
+                facts |= {
+                    f"{name}.{fact.partition('.')[2]}": known
+                    for fact, known in self.facts.items()
+                    if fact.partition(".")[0] == value.id
+                }
+        present = [
+            n
+            for n, v in given.items()
+            if isinstance(v, ast.Name) and v.id in self.present
+        ]
+        functions = {k: f for k, f in self.functions.items() if f is not function}
+        inner = Specializer(
+            values, present, put=given, facts=facts, functions=functions, idle=self.idle
+        )
+        match inner.run(body):
+            case [*before, ast.Return(value=ast.expr() as result)]:
+                read = names_in(result)
+                done = all(
+                    isinstance(s, ast.Assign | ast.AnnAssign) and not read & bound([s])
+                    for s in before
+                )
+                return result if done else call
+        return call

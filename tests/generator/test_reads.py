@@ -1,0 +1,164 @@
+"""Sizes, bounds and the dtype: read once, where the function begins, or in place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import pytest
+from generated_files import assert_same_program, assert_tidy, assert_typed, executed
+from sample_specs import Data, function, spec
+
+import blox as bx
+from blox.schema import Graph
+
+
+def sized(nodes: Data, shape: list[Any], **more: Any) -> Graph:
+    """A model of one input x of this shape."""
+    return Graph.parse(
+        spec(nodes, inputs={"x": {"shape": shape, "dtype": "float"}}, **more)
+    )
+
+
+def model(source: str) -> str:
+    """The functions of a file."""
+    return source.partition("Params = ")[2].partition("# The shape of each")[0]
+
+
+def times(by: str) -> Data:
+    return {"op": "multiply", "a": "x", "b": by}
+
+
+@pytest.mark.parametrize(
+    ("shape", "by", "expected"),
+    [
+        (["seq", 4], "$seq", "    return x * x.shape[0]\n"),
+        (
+            ["seq", 4],
+            "$seq * seq",
+            "    seq = x.shape[0]\n    return x * (seq * seq)\n",
+        ),
+        (["b", "t"], "$b * t", "    b, t = x.shape\n    return x * (b * t)\n"),
+        (["b", "t", 4], "$b * t", "    b, t, _ = x.shape\n    return x * (b * t)\n"),
+        (
+            ["b", "t", 4, 3],
+            "$b * t",
+            "    b, t = x.shape[0], x.shape[1]\n    return x * (b * t)\n",
+        ),
+        (
+            ["...", "b", "t"],
+            "$b * t",
+            "    b, t = x.shape[-2], x.shape[-1]\n    return x * (b * t)\n",
+        ),
+    ],
+)
+def test_sizes_are_read_once(shape: list[Any], by: str, expected: str) -> None:
+    graph = sized({"y": times(by)}, shape)
+    source = bx.generate(graph)
+    assert expected in source
+    inputs: Any = jnp.ones(
+        [2 if d == "..." else d if isinstance(d, int) else 5 for d in shape]
+    )
+    generated = executed(source)["model"]({}, inputs)
+    assert jnp.array_equal(generated, bx.build(graph)({}, inputs)[0])
+
+
+def test_a_size_is_that_of_the_input_inside_of_loops_too(tmp_path: Path) -> None:
+    """The carry inside is called as the input is, and has another size."""
+    step = function(
+        {"sum": {"op": "add", "a": "x", "b": "s"}}, {"x": "sum"}, {"x": {}, "s": {}}
+    )
+    loop: Data = {
+        "op": "repeat", "function": "step", "count": 3, "carry": {"x": "half"},
+        "inputs": {"s": "$seq"},
+    }  # fmt: skip
+    graph = sized(
+        {"half": {"op": "index", "x": "x", "at": ":2"}, "y": loop},
+        ["seq", 4],
+        functions={"step": step},
+    )
+    source = bx.generate(graph)
+    assert_same_program(graph, source)
+    inputs = jnp.ones((5, 4))
+    assert bool((executed(source)["model"]({}, inputs) == 16).all())
+    assert_tidy({"sizes": source}, tmp_path)
+    assert_typed({"sizes": source}, tmp_path)
+
+
+def test_a_local_for_a_size_hides_nothing(tmp_path: Path) -> None:
+    """A node and a function that are called as a dim is."""
+    nodes: Data = {
+        "seq": {"op": "exp", "x": "x"},
+        "more": {"op": "multiply", "a": "seq", "b": "$seq * seq"},
+        "half": {"op": "add", "a": "more", "b": "seq"},
+        "y": {"op": "call", "function": "batch", "inputs": ["half"]},
+    }
+    double = function({"y": {"op": "multiply", "a": "x", "b": 2.0}}, "y")
+    graph = sized(nodes, ["batch", "seq"], functions={"batch": double})
+    source = bx.generate(graph)
+    assert_same_program(graph, source)
+    assert_typed({"names": source}, tmp_path)
+    assert "seq_ = x.shape[1]" in source
+
+
+BOUNDS: list[tuple[Data, list[str], str, tuple[int, int], str]] = [
+    ({"b": {"max": 4}}, [], "if b > 4:", (5, 2), "expected b=5 <= 4"),
+    ({"b": {"min": 2}}, [], "if 2 > b:", (1, 2), "expected 2 <= b=1"),
+    (
+        {"b": {"min": 2, "max": "$most"}},
+        [],
+        "if not 2 <= b <= MOST:",
+        (9, 2),
+        "expected 2 <= b=9 <= 8",
+    ),
+    (
+        {"b": {"max": "$most"}, "t": {"max": "$most"}},
+        ["t >= b"],
+        "if not b <= t <= MOST:",
+        (3, 2),
+        "expected b=3 <= t=2 <= 8",
+    ),
+    ({}, ["b < t"], "if b >= t:", (3, 3), "expected b=3 < t=3"),
+    (
+        {},
+        ["b == 2 * t"],
+        "if b != 2 * t:",
+        (3, 2),
+        "expected b=3 == 2 [*] t, where t=2",
+    ),
+    (
+        {"b": {"multiple_of": 3}},
+        [],
+        "if b % 3:",
+        (4, 2),
+        "expected a multiple of 3, found b=4",
+    ),
+]
+
+
+@pytest.mark.parametrize(("dims", "constraints", "test", "shape", "message"), BOUNDS)
+def test_bounds_say_what_was_found(
+    dims: Data, constraints: list[str], test: str, shape: tuple[int, int], message: str
+) -> None:
+    graph = sized(
+        {"y": {"op": "exp", "x": "x"}}, ["b", "t"],
+        attributes={"most": 8}, dims=dims, constraints=constraints,
+    )  # fmt: skip
+    source = bx.generate(graph)
+    assert test in source
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        executed(source)["model"]({}, jnp.ones(shape))
+    with pytest.raises(bx.ModelError, match="main"):
+        bx.build(graph)({}, jnp.ones(shape))
+
+
+def test_what_follows_from_other_bounds_is_not_checked() -> None:
+    graph = sized(
+        {"y": {"op": "exp", "x": "x"}}, ["b", "t"],
+        dims={"b": {"min": 1, "max": 8}, "t": {"min": 1, "max": 8}},
+        constraints=["t >= b", "b <= t"],
+    )  # fmt: skip
+    source = model(bx.generate(graph))
+    assert source.count("if ") == 1
+    assert "if not 1 <= b <= t <= 8:" in source
