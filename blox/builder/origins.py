@@ -8,7 +8,7 @@ is taken.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from .samples import Number, sampled, scaled
 from .sizes import Dim, Size, numbered
 from .stated import Written, explains, fill, is_rooted, keep_leading, mapped, numbers_in
 from .trace import Trace
-from .trees import Symbol, Tree, is_number, tree_of_size, value_of
+from .trees import Symbol, Tree, is_number, made, tree_of_size, value_of
 
 
 class Origins:
@@ -205,9 +205,20 @@ class Origins:
             for axis, size in enumerate(sizes or ()):
                 if sizes is None or type(size) is not int:
                     continue
-                for tree in candidates.values():
-                    if value_of(tree) == size and explains(tree, tried, i, axis):
+                for tree in _near(candidates.values(), size):
+                    if explains(tree, tried, i, axis):
                         sizes[axis] = numbered(size, tree)
                         break
             if not tried and sizes is not None and node.values:
                 keep_leading(sizes, node.values[0].sizes)
+
+
+def _near(trees: Iterable[Tree], size: int) -> Iterator[Tree]:
+    """The expressions that are a size, then parts and multiples of one that are."""
+    values = [(tree, value_of(tree)) for tree in trees]
+    yield from (tree for tree, value in values if value == size)
+    for tree, value in values:
+        if size > 0 and value > size and value % size == 0:
+            yield made("//", tree, value // size)
+        elif 0 < value < size and size % value == 0:
+            yield made("*", size // value, tree)

@@ -25,4 +25,4 @@ def test_the_page_runs_and_prints_what_it_says() -> None:
         with contextlib.redirect_stdout(out):
             exec(compile(text, str(PAGE), "exec"), names)
         printed = out.getvalue()
-    assert compared == 2
+    assert compared == 5

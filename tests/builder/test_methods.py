@@ -13,6 +13,7 @@ from blox.dev import regenerate
 from blox.schema import op_class, op_names
 from blox.schema.op import ScopeOp
 
+POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 PYTHON = [p for p, _ in regenerate.GENERATED if p.endswith(".py") and "golden" not in p]
 
 
@@ -35,13 +36,42 @@ def test_every_op_has_a_method_with_its_fields(name: str) -> None:
     if not control:
         wanted = {*cls.model_fields, "name", "self"} - {"op"}
         assert set(taken) == wanted
-        for field in cls.fields().operands:
-            assert taken[field].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+        for field, mark in cls.fields().operands.items():
+            by_name = mark.kind == "key" and mark.optional
+            kind = inspect.Parameter.KEYWORD_ONLY if by_name else POSITIONAL
+            assert taken[field].kind is kind
 
 
 def test_no_helper_stands_in_the_way_of_an_op() -> None:
     public = {n for n in dir(FunctionBuilder) if not n.startswith("_")}
-    assert public - {*op_names()} == {"declare", "op"}
+    assert public - {*op_names()} == {"op"}
+
+
+@pytest.mark.parametrize(
+    ("name", "positional"),
+    [
+        ("linear", ["name", "x", "out_features"]),
+        ("embed", ["name", "ids", "num_embeddings", "features"]),
+        ("conv", ["name", "x", "out_features", "kernel_size"]),
+        ("layer_norm", ["name", "x"]),
+        ("dropout", ["name", "x", "rate"]),
+        ("relu", ["x"]),
+        ("gelu", ["x"]),
+        ("softmax", ["x", "axis"]),
+        ("mean", ["x", "axis"]),
+        ("reshape", ["x", "shape"]),
+        ("split", ["x", "sections", "axis"]),
+        ("zeros", ["shape", "dtype"]),
+        ("take", ["x", "indices", "axis"]),
+        ("max_pool", ["x", "window", "strides"]),
+        ("param", ["name", "shape"]),
+        ("random_normal", ["name", "key", "shape", "dtype"]),
+    ],
+)
+def test_main_attributes_go_by_position(name: str, positional: list[str]) -> None:
+    taken = inspect.signature(getattr(OpMethods, name)).parameters
+    found = [n for n, p in taken.items() if p.kind is POSITIONAL and n != "self"]
+    assert found == positional
 
 
 def test_check_tells_by_its_exit_code(

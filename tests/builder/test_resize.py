@@ -15,24 +15,23 @@ from sample_specs import spec
 import blox as bx
 
 
-def flat(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-    return f.linear("l", f.flatten("flat", x, start=1), out_features=2)
+def flat(f: bx.F, x: bx.Value) -> bx.Value:
+    return f.linear("l", f.flatten(x, 1), 2, in_features=48)
 
 
 def of(features: Any = None) -> bx.Graph:
     b = bx.GraphBuilder("m", width=8)
 
-    @b.entry(x=bx.Input(["batch", 6, "$width"]))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        given = {} if features is None else {"in_features": features}
-        return f.linear("l", f.flatten("flat", x, start=1), out_features=2, **given)
+    @b.entry(x=bx.Input(["batch", 6, b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.linear("l", f.flatten(x, 1), 2, in_features=features)
 
     return b.graph()
 
 
 def test_a_number_that_stays_is_named() -> None:
     with pytest.raises(bx.SpecError) as caught:
-        of().replace_attributes(width=16)
+        of(48).replace_attributes(width=16)
     (found,) = caught.value.diagnostics
     assert (found.code, found.path) == ("shape", "main.l")
     assert "(96,) and (48,)" in found.message
@@ -43,7 +42,7 @@ def test_a_number_that_stays_is_named() -> None:
 
 
 def test_what_is_made_of_attributes_follows() -> None:
-    graph = of("$6 * width").replace_attributes(width=16)
+    graph = of().replace_attributes(width=16)
     params = bx.init(graph, jax.random.key(0))
     y, _ = bx.build(graph)(params, jnp.zeros((3, 6, 16)))
     assert y.shape == (3, 2)
@@ -52,9 +51,9 @@ def test_what_is_made_of_attributes_follows() -> None:
 def test_a_number_in_a_function_that_is_called() -> None:
     b = bx.GraphBuilder("m", width=8)
 
-    @b.entry(x=bx.Input(["batch", 6, "$width"]))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        return f.call("head", flat, x)
+    @b.entry(x=bx.Input(["batch", 6, b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("head", flat)(x)
 
     with pytest.raises(bx.SpecError) as caught:
         b.graph().replace_attributes(width=16)
@@ -94,20 +93,19 @@ def test_the_schema_alone_needs_no_jax() -> None:
         "except SpecError: pass\n"
         "else: raise AssertionError\n"
     )
-    data = json.dumps(of().plain())
+    data = json.dumps(of(48).plain())
     subprocess.run([sys.executable, "-c", code, data], check=True)
 
 
 def test_numbers_that_are_in_no_ones_way_are_not_named() -> None:
     b = bx.GraphBuilder("m", width=8)
 
-    def same(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        h = f.conv("h", x, out_features=8, kernel_size=[3, 3])
-        return f.add("sum", x, h)
+    def same(f: bx.F, x: bx.Value) -> bx.Value:
+        return x + f.conv("h", x, 8, [3, 3])
 
-    @b.entry(x=bx.Input(["batch", 6, 6, "$width"]))
-    def main(f: bx.FunctionBuilder, x: bx.Value) -> bx.Value:
-        return f.call("c", same, x)
+    @b.entry(x=bx.Input(["batch", 6, 6, b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("c", same)(x)
 
     with pytest.raises(bx.SpecError) as caught:
         b.graph().replace_attributes(width=16)

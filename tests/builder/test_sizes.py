@@ -141,6 +141,7 @@ def sizes_of(act: Callable[[bx.F, bx.Value], bx.Value], *shape: Any) -> list[Any
         (lambda f, x: f.flatten(x.reshape(..., 2, x.features // 2), -2), ["n", "width"],
          ["n", "width"]),
         (lambda f, x: f.split(x, 2, -1)[0], ["n", "wide"], ["n", "width"]),
+        (lambda f, x: f.split(x, 4, -1)[0], ["n", "width"], ["n", "width // 4"]),
         (lambda f, x: f.split(x, [x.features - 1, 1], -1)[0], ["n", "width"],
          ["n", "width - 1"]),
         (lambda f, x: f.concatenate([x, x, x[:, :1]], axis=-1), ["n", "width"],
