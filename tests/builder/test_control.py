@@ -96,7 +96,7 @@ def test_sizes_that_are_inferred_per_copy() -> None:
         with pytest.raises(
             bx.SpecError, match=r"number of copies .* found an expression"
         ):
-            other.entry(function, x=bx.Input(["batch", 8])) and other.graph()
+            _ = other.entry(function, x=bx.Input(["batch", 8])), other.graph()
 
 
 def test_scan_shares_parameters_over_an_axis() -> None:
