@@ -131,7 +131,8 @@ def test_sizes_follow_the_attributes() -> None:
     def make(**attributes: Any) -> bx.Graph:
         small = {"vocab": 48, "width": 16, "depth": 3, "heads": 4, "hidden": 24}
         given = small | {"context": 12, "types": 2} | attributes
-        config = BertConfig(**{own[name]: size for name, size in given.items()})
+        sizes: dict[str, Any] = {own[name]: size for name, size in given.items()}
+        config = BertConfig(**sizes)
         return bert_graph(config, sentence=SentenceConfig(normalize=True))
 
     bx.check_attributes(make, width=12, depth=2, heads=3, vocab=11, hidden=7)
