@@ -302,6 +302,22 @@ def test_sizes_are_written_as_a_person_would() -> None:
     assert wider.program().leaves()["r.key.kernel"].shape == (24, 12)
 
 
+def test_sizes_follow_the_attributes() -> None:
+    def make(width: int = 8, heads: int = 4, hidden: int = 12) -> Graph:
+        b = bx.GraphBuilder("model", width=width, heads=heads, hidden=hidden)
+
+        @b.entry(x=bx.Input(["batch", "time", b.width]))
+        def main(f: bx.F, x: bx.Value) -> bx.Value:
+            cos, sin = f.rope_table(f.arange(stop=x.shape[1]), b.width // b.heads)
+            return f.call("r", recipes.transformer_block)(
+                x, cos, sin, heads=b.heads, kv_heads=2, hidden=b.hidden, gated=True
+            )
+
+        return b.graph()
+
+    bx.check_attributes(make, width=24, heads=6, hidden=20)
+
+
 def test_calls_that_differ_by_numbers_are_one_function() -> None:
     b = bx.GraphBuilder("model", width=8)
 

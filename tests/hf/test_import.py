@@ -16,6 +16,9 @@ from safetensors.numpy import load_file
 
 import blox as bx
 from blox.importers.hf import from_hf, to_hf
+from blox.importers.hf.config import BertConfig
+from blox.importers.hf.families.bert import SIZES, bert_graph
+from blox.importers.hf.sentence import SentenceConfig
 from blox.schema import from_bytes, to_json
 from blox.schema.resolve.resolver import validate
 from blox.weights import save_flat
@@ -120,6 +123,19 @@ def test_the_graph_is_sound_and_survives_its_file(
     fresh = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
     assert shapes == jax.tree.map(lambda a: a.shape, fresh)
     assert shapes["encoder"]["up"] == {"kernel": (3, 16, 24), "bias": (3, 24)}
+
+
+def test_sizes_follow_the_attributes() -> None:
+    own = {ours: theirs for theirs, ours in SIZES.items()}
+
+    def make(**attributes: Any) -> bx.Graph:
+        small = {"vocab": 48, "width": 16, "depth": 3, "heads": 4, "hidden": 24}
+        given = small | {"context": 12, "types": 2} | attributes
+        sizes: dict[str, Any] = {own[name]: size for name, size in given.items()}
+        config = BertConfig(**sizes)
+        return bert_graph(config, sentence=SentenceConfig(normalize=True))
+
+    bx.check_attributes(make, width=12, depth=2, heads=3, vocab=11, hidden=7)
 
 
 def test_sizes_can_be_replaced(tiny: tuple[bx.Graph, dict[str, Any]]) -> None:
