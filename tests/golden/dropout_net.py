@@ -52,8 +52,8 @@ def fold_in(key: Any, part: str | int | Array) -> Any:
 
 
 def layer(params: Params, x: Array, key: Array | None = None) -> Array:
-    x = jnp.tanh(x @ params["linear"]["kernel"] + params["linear"]["bias"])
-    return dropout(x, fold_in(key, "drop"))
+    x = x @ params["linear"]["kernel"] + params["linear"]["bias"]
+    return dropout(jnp.tanh(x), fold_in(key, "drop"))
 
 
 def dropout_net(

@@ -92,10 +92,8 @@ def minilm(
 
 
 def pool(x: Array, present: Array) -> Array:
-    x = x * jnp.expand_dims(present, axis=-1)
-    return jnp.sum(x, axis=-2) / jnp.maximum(
-        jnp.sum(present, axis=-1, keepdims=True), 1
-    )
+    x = jnp.sum(x * present[..., None], axis=-2)
+    return x / jnp.maximum(jnp.sum(present, axis=-1, keepdims=True), 1)
 
 
 def sentence_embedding(

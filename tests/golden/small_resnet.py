@@ -97,8 +97,8 @@ def small_resnet(
     x = conv(image, **params["stem"])
     x, state["stage_1"] = stage(params["stage_1"], x, strides=1, train=train)
     x, state["stage_2"] = stage(params["stage_2"], x, strides=2, train=train)
-    x = jnp.mean(x, axis=(-3, -2)) @ params["head"]["kernel"] + params["head"]["bias"]
-    return x, state
+    x = jnp.mean(x, axis=(-3, -2))
+    return x @ params["head"]["kernel"] + params["head"]["bias"], state
 
 
 # The shape of each array, where it lies in params.
