@@ -21,7 +21,7 @@ class Known(ast.Name):
 
 
 def known(text: str, number: int | float) -> Known:
-    node = Known(text)
+    node = Known(text, ast.Load())
     node.number = number
     return node
 

@@ -3,7 +3,7 @@
 from .pause import uncollected
 
 with uncollected():
-    from .content import Bounds, Function, Input, Metadata
+    from .content import Bounds, Function, Input, Metadata, Output
     from .diagnostics import (
         BloxError,
         Diagnostic,
@@ -29,6 +29,7 @@ __all__ = [
     "Metadata",
     "ModelError",
     "Op",
+    "Output",
     "Report",
     "SpecError",
     "WeightsError",

@@ -8,13 +8,20 @@ from contextlib import suppress
 from threading import Lock
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from .custom import CustomName
 from .dtypes import DType
 from .expressions import MAX_LENGTH, ExpressionError, names
-from .fields import Int, Number, Reference, is_number
+from .fields import Int, Number, Reference, is_number, reference
 from .names import Name, PublicName, is_name
 from .nodes import AnyOp
 from .strict import Strict
@@ -86,13 +93,69 @@ Extra = Annotated[
 Constraint = Annotated[str, AfterValidator(_constraint)]
 
 
+Shape = Annotated[list[Dim] | None, Field(max_length=32)]
+
+
 class Input(Strict):
     """An input of a function: its shape binds dims, its dtype is checked at calls."""
 
-    shape: list[Dim] | None = Field(default=None, max_length=32)
+    shape: Shape = None
     dtype: Literal[DType, "key"] | None = None
     optional: bool = False
     doc: str = ""
+
+
+class Output(Strict):
+    """An output of a function: a value of it, and what is promised of that.
+
+    A text is the same as an object of nothing but a `value`, and canonical then.
+    """
+
+    value: Reference
+    shape: Shape = None
+    dtype: DType | None = None
+    next: Name | None = None
+    """The input of which it is the next value."""
+    doc: str = ""
+
+    @property
+    def is_bare(self) -> bool:
+        """True where nothing is said of the value."""
+        promised = (self.shape, self.dtype, self.next)
+        return not self.doc and all(part is None for part in promised)
+
+
+def _output(given: Any) -> Any:
+    if isinstance(given, (Output, dict)):
+        return given
+    if isinstance(given, str):
+        return Output.unchecked(value=reference(given))
+    raise PydanticCustomError(
+        "output", "expected a reference such as `name`, or an object with a `value`"
+    )
+
+
+def dump_output(output: Output) -> str | dict[str, Any]:
+    """An output as plain data: a text where that says it all."""
+    if output.is_bare:
+        return output.value
+    data = output.model_dump(mode="json")
+    return {k: v for k, v in data.items() if v is not None and v != ""}
+
+
+AnyOutput = Annotated[
+    Output,
+    BeforeValidator(_output, json_schema_input_type=Reference | Output),
+    PlainSerializer(dump_output),
+]
+
+
+def type_text(given: Input | Output) -> str:
+    """`int32[batch, seq]`, as far as it is declared; a key has no shape to speak of."""
+    shape = ""
+    if given.shape is not None and given.dtype != "key":
+        shape = f"[{', '.join(map(str, given.shape))}]"
+    return f"{given.dtype or ''}{shape}"
 
 
 class Function(Strict):
@@ -102,7 +165,7 @@ class Function(Strict):
     attributes: list[PublicName] = []
     inputs: dict[PublicName, Input] = {}
     nodes: dict[Name, AnyOp] = {}
-    outputs: dict[Name, Reference] = Field(min_length=1)
+    outputs: dict[Name, AnyOutput] = Field(min_length=1)
 
 
 class Bounds(Strict):

@@ -106,7 +106,8 @@ def _fail(kind: LiteralString, expected: LiteralString) -> PydanticCustomError:
     return PydanticCustomError(kind, expected)
 
 
-def _reference(value: Any) -> Any:
+def reference(value: Any) -> Any:
+    """A reference; refused as a field of Pydantic's."""
     if (
         isinstance(value, str)
         and not value.startswith("$")
@@ -130,7 +131,7 @@ def _value(value: Any) -> Any:
     if is_number(value):
         return value
     if isinstance(value, str):
-        return value if _is_expression(value) else _reference(value)
+        return value if _is_expression(value) else reference(value)
     raise _fail("operand", "expected a reference or a number")
 
 
@@ -202,7 +203,7 @@ ParamPath = Annotated[
 ]
 """Where a node's parameters lie in the function's scope; `.` is the scope itself."""
 
-Reference = Annotated[str, PlainValidator(_reference), _schema("", _REF)]
+Reference = Annotated[str, PlainValidator(reference), _schema("", _REF)]
 Value = Annotated[int | float | str, PlainValidator(_value), _schema("number", _ANY)]
 Tensor = Annotated[Value, Operand()]
 """A reference, a number, or an expression that is a number."""

@@ -131,7 +131,10 @@ class Body:
     def write(self, outputs: dict[str, str]) -> Data:
         for _ in range(self.writer.random.randint(1, 5)):
             self.step()
-        given = {n: self.value(kind) for n, kind in outputs.items()}
+        given: Data = {n: self.value(kind) for n, kind in outputs.items()}
+        for name in given if self.chance(4) else ():
+            about = {"shape": ["..."], "doc": 'What """ it is.'}
+            given[name] = {"value": given[name], **about}
         return {
             "inputs": {n: dict(TYPES.get(k, {})) for n, k in self.inputs.items()},
             "attributes": self.attributes,

@@ -79,6 +79,8 @@ def read_params(
 ) -> tuple[dict[str, Any], list[Diagnostic]]:
     """Params of a sound Graph by the headers of its weights, and warnings (`load`)."""
     # JAX takes a second to import: not for a file that was refused before.
+    import jax.numpy as jnp
+
     from blox.weights.loading import x64_enabled
 
     from .assemble import assemble, grow
@@ -94,12 +96,15 @@ def read_params(
         headers,
         found.pieces,
         {path: leaf.full_shape for path, leaf in leaves.items()},
-        dtypes={
+        dtypes={path: jnp.dtype(dtype) for path, dtype in found.dtypes.items()}
+        | {
             path: target
             for path, leaf in leaves.items()
             if target is not None
             and castable(leaf)
-            and headers.tensors[found.pieces[path][0].name].dtype != target.name
+            and any(
+                headers.tensors[p.name].dtype != target.name for p in found.pieces[path]
+            )
         },
         mmap=mmap,
         progress=progress,

@@ -8,18 +8,23 @@ from typing import NamedTuple
 
 from blox.schema import Graph, Leaf
 from blox.schema.diagnostics import Diagnostic, bounded, quote
-from blox.weights import Headers, LeafSpec, TensorInfo
+from blox.weights import Headers, TensorInfo
 from blox.weights.comparing import differences, wide
+from blox.weights.dtypes import FLOATING
 
 from .spec import DIGEST_KEY
-from .stacking import Piece, convert, families, layout, patterns_of
+from .stacking import Layout, Piece
 
 
 class Fit(NamedTuple):
-    """`pieces`: by graph path, what its array is made of. `findings`: what differs."""
+    """`pieces`: by graph path, what its array is made of. `findings`: what differs.
+
+    `dtypes`: of the arrays that are made of tensors of several dtypes.
+    """
 
     pieces: dict[str, list[Piece]]
     findings: list[Diagnostic]
+    dtypes: dict[str, str]
 
 
 def fit(headers: Headers, graph: Graph, *, x64: bool, cast: bool = False) -> Fit:
@@ -35,24 +40,16 @@ def fit(headers: Headers, graph: Graph, *, x64: bool, cast: bool = False) -> Fit
         A Fit whose findings are the differences of names, shapes and dtypes, 100 one by
         one; a Graph other than the one that the weights were saved with is a warning.
     """
-    expected: dict[str, LeafSpec] = {}
-    pieces: dict[str, list[Piece]] = {}
-    patterns = patterns_of(headers.tensors)
-    for family in families(graph.program().leaves()):
-        inside = layout(family, patterns)
-        if inside == family.numbered:
-            for path, leaf in family.members.values():
-                expected[path] = LeafSpec(leaf.full_shape, leaf.dtype)
-                pieces[path] = [Piece(path)]
-        else:
-            convert(family, inside, expected, pieces)
+    layout = Layout(graph.program().leaves(), headers.tensors)
+    pieces, expected = layout.pieces, layout.expected
+    dtypes, joined = _joined(pieces, headers.tensors)
     findings = chain(
         _digest(headers, graph),
         differences(headers.tensors, expected),
-        _mixed(pieces, headers.tensors),
+        joined,
         () if x64 else wide(_kept(graph, pieces, cast), headers.tensors),
     )
-    return Fit(pieces, bounded(findings))
+    return Fit(pieces, bounded(findings), dtypes)
 
 
 def castable(leaf: Leaf) -> bool:
@@ -86,13 +83,23 @@ def _digest(headers: Headers, graph: Graph) -> Iterator[Diagnostic]:
         )
 
 
-def _mixed(
+def _joined(
     pieces: Mapping[str, list[Piece]], tensors: Mapping[str, TensorInfo]
-) -> Iterator[Diagnostic]:
+) -> tuple[dict[str, str], list[Diagnostic]]:
+    """The dtype of copies of several dtypes that are stacked: one that holds them all."""
+    dtypes: dict[str, str] = {}
+    findings: list[Diagnostic] = []
     for path, parts in pieces.items():
         found = dict.fromkeys(tensors[p.name].dtype for p in parts if p.name in tensors)
-        if len(found) > 1:
+        if len(found) < 2 or not all(dtype in FLOATING for dtype in found):
+            continue
+        import ml_dtypes  # noqa: F401, as NumPy then knows bfloat16
+        import numpy as np
+
+        try:
+            dtypes[path] = str(np.result_type(*found))
+        except TypeError:
             wanted = "expected one dtype for the copies that are stacked here"
-            yield Diagnostic(
-                "weights-dtype", path, f"{wanted}, found {' and '.join(found)}"
-            )
+            text = f"{wanted}, found {' and '.join(found)}"
+            findings.append(Diagnostic("weights-dtype", path, text))
+    return dtypes, findings

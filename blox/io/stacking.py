@@ -2,25 +2,24 @@
 
 They lie in one array each (`h.0.up.kernel`, `h.1.up.kernel`, ...) or in one stacked
 array (`h.up.kernel`, a leading axis), in the Graph and in the file. The two need not
-agree. A node's name never begins with a digit, so a number in a path is always that of
-a copy.
+agree, but wherever copies may lie, the file numbers them for all arrays below or for
+none. A node's name never begins with a digit, so a number in a path is always that of a
+copy. `load_params` of generated files (`blox.ops.tail`) reads by the same rule.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import product
 from typing import NamedTuple
 
 from blox.schema import Leaf
 from blox.weights import LeafSpec
 
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 _MAX_PIECES = 1_000_000
-"""Of the arrays of one family."""
+_MAX_MISSING = 1000
+"""Tensors that a file lacks, one by one; further arrays are expected as the Graph has
+them, so that no count of a Graph is listed that no file could meet."""
 
 Index = tuple[int | None, ...]
 """Leading axes of an array: a number picks, None keeps the axis."""
@@ -34,163 +33,130 @@ class Piece(NamedTuple):
     of: Index = ()
 
 
-@dataclass(eq=False, slots=True)
-class Family:
-    """The leaves whose paths differ only by the numbers of copies.
+class _Copy(NamedTuple):
+    """A place in a path where copies lie: all of them on an axis, or one in a list."""
 
-    `template` has None where such a number may stand; these places are the slots.
-    `numbered` are the slots that the Graph numbers (unrolled), it stacks the others.
+    number: int | None
+    size: int
+
+
+@dataclass
+class Layout:
+    """What each array of a Graph is made of, and what the tensors of a file should be.
+
+    Args:
+        leaves: by graph path.
+        names: of the tensors of the file.
     """
 
-    template: tuple[str | None, ...]
-    numbered: frozenset[int]
-    members: dict[tuple[int, ...], tuple[str, Leaf]] = field(default_factory=dict)
+    leaves: Mapping[str, Leaf]
+    names: Collection[str]
+    pieces: dict[str, list[Piece]] = field(default_factory=dict)
+    expected: dict[str, LeafSpec] = field(default_factory=dict)
 
-    @property
-    def slots(self) -> range:
-        return range(self.template.count(None))
+    def __post_init__(self) -> None:
+        if self.leaves.keys() == set(self.names):
+            for path in self.leaves:
+                self._as_it_is(path)
+            return
+        self._numbered = numbered(self.names)
+        lists = _lists(self.leaves)
+        self._left, self._missing = _MAX_PIECES, _MAX_MISSING
+        for path, leaf in self.leaves.items():
+            found = self._laid_out(leaf, _parts(path, leaf, lists))
+            if found is None:
+                self._as_it_is(path)
+                continue
+            self.pieces[path] = [piece for piece, _ in found]
+            for piece, shape in found:
+                self.expected[piece.name] = LeafSpec(shape, leaf.dtype)
 
-    def sizes(self) -> list[int] | None:
-        """The number of copies at every slot; None if copies are not all alike."""
-        first = next(iter(self.members.values()))[1]
-        alike = all(
-            (leaf.full_shape, leaf.dtype) == (first.full_shape, first.dtype)
-            for _, leaf in self.members.values()
-        )
-        counts = [max(numbers) + 1 for numbers in zip(*self.members, strict=True)]
-        if not alike or math.prod(counts) != len(self.members):
-            return None
-        given = {True: iter(counts), False: iter(first.stack)}
-        return [next(given[slot in self.numbered]) for slot in self.slots]
+    def _as_it_is(self, path: str) -> None:
+        """Expects the array as the Graph has it."""
+        leaf = self.leaves[path]
+        self.pieces[path] = [Piece(path)]
+        self.expected[path] = LeafSpec(leaf.full_shape, leaf.dtype)
 
+    def _laid_out(
+        self, leaf: Leaf, parts: list[str | _Copy]
+    ) -> list[tuple[Piece, tuple[int, ...]]] | None:
+        """The pieces of an array, with the whole shapes of their tensors.
 
-def families(leaves: Mapping[str, Leaf]) -> Iterable[Family]:
-    """Leaves by family, in the order of the program."""
-    found: dict[tuple[object, ...], Family] = {}
-    for path, leaf in leaves.items():
-        parts = path.split(".")
-        cuts = [len(parts) - below for below in leaf.below]
-        template: list[str | None] = []
-        numbers: dict[int, int] = {}
-        slot = 0
+        None where they would be too many, or where a tensor that holds copies is
+        expected to have another shape for another of them.
+        """
+        found: list[tuple[Piece, tuple[int, ...]]] = []
+        for piece, axes in self._walk(parts):
+            shape = (*axes, *leaf.shape)
+            other = self.expected.get(piece.name, LeafSpec(shape, leaf.dtype))
+            self._left -= 1
+            self._missing -= piece.name not in self.names
+            if min(self._left, self._missing) < 0 or other != (shape, leaf.dtype):
+                return None
+            found.append((piece, shape))
+        return found
+
+    def _walk(
+        self,
+        parts: list[str | _Copy],
+        name: str = "",
+        into: Index = (),
+        of: Index = (),
+        axes: tuple[int, ...] = (),
+    ) -> Iterator[tuple[Piece, tuple[int, ...]]]:
+        """The pieces that the rest of a path stands for, with their stacked axes."""
         for at, part in enumerate(parts):
-            stacked = cuts.count(at)
-            template += [None] * stacked
-            slot += stacked
-            if _NUMBER.fullmatch(part):
-                numbers[slot] = int(part)
-                template.append(None)
-                slot += 1
+            if isinstance(part, str):
+                name += f"{part}."
+            elif part.number is None and name in self._numbered:
+                for number in range(part.size):
+                    whole = (*into, number)
+                    yield from self._walk(
+                        parts[at + 1 :], f"{name}{number}.", whole, of, axes
+                    )
+                return
+            elif name in self._numbered:
+                name += f"{part.number}."
             else:
-                template.append(part)
-        key = (tuple(template), frozenset(numbers))
-        family = found.setdefault(key, Family(*key))
-        family.members[tuple(numbers.values())] = (path, leaf)
-    return found.values()
+                of, axes = (*of, part.number), (*axes, part.size)
+                into = (*into, None) if part.number is None else into
+        yield Piece(name[:-1], into, of), axes
 
 
-def patterns_of(
-    names: Iterable[str],
-) -> dict[tuple[str, ...], dict[tuple[str | None, ...], int]]:
-    """By the names in a path: the ways in which the file numbers it, and how often."""
-    found: dict[tuple[str, ...], dict[tuple[str | None, ...], int]] = {}
-    for name in names:
-        parts = name.split(".")
-        pattern = tuple(None if _NUMBER.fullmatch(p) else p for p in parts)
-        key = tuple(p for p in pattern if p is not None)
-        counts = found.setdefault(key, {})
-        counts[pattern] = counts.get(pattern, 0) + 1
-    return found
+def numbered(names: Collection[str]) -> set[str]:
+    """The beginnings of names behind which a number stands: `h.` of `h.0.up.kernel`."""
+    return {
+        name[:at]
+        for name in names
+        for at, letter in enumerate(name)
+        if letter.isdigit() and name[at - 1 : at] in (".", "")
+    }
 
 
-def layout(
-    family: Family,
-    patterns: Mapping[tuple[str, ...], Mapping[tuple[str | None, ...], int]],
-) -> frozenset[int]:
-    """The slots that the file numbers; those of the Graph if there is no other way."""
-    key = tuple(p for p in family.template if p is not None)
-    found = []
-    for pattern, count in patterns.get(key, {}).items():
-        inside = _match(family.template, pattern)
-        if inside is not None:
-            found.append((inside, count))
-    if any(inside == family.numbered for inside, _ in found):
-        return family.numbered
-    alike = family.sizes() is not None
-    for inside, count in found:
-        # Copies that differ can only be put together or taken apart one by one; and a
-        # count that no file of this size could meet must not make us list it.
-        if (alike or family.numbered <= inside) and (
-            _pieces(family, inside)
-            <= min(2 * count * len(family.members) + 64, _MAX_PIECES)
-        ):
-            return inside
-    return family.numbered
+def _lists(leaves: Mapping[str, Leaf]) -> dict[str, int]:
+    """How many copies lie in each list, by what stands before their numbers."""
+    counts: dict[str, int] = {}
+    for path in leaves:
+        before = ""
+        for part in path.split("."):
+            if part.isdigit():
+                counts[before] = max(counts.get(before, 0), int(part) + 1)
+            before += f"{part}."
+    return counts
 
 
-def _pieces(family: Family, inside: frozenset[int]) -> int:
-    total = 0
-    for _, leaf in family.members.values():
-        stacked = [slot for slot in family.slots if slot not in family.numbered]
-        counts = zip(stacked, leaf.stack, strict=True)
-        total += math.prod(count for slot, count in counts if slot in inside)
-    return total
-
-
-def _match(
-    template: tuple[str | None, ...], pattern: tuple[str | None, ...]
-) -> frozenset[int] | None:
-    """The slots of `template` that `pattern` fills, outermost first."""
-    inside = set()
-    slot, at = 0, 0
-    for part in template:
-        here = pattern[at] if at < len(pattern) else ""
-        if part is None:
-            if here is None:
-                inside.add(slot)
-                at += 1
-            slot += 1
-        elif part == here:
-            at += 1
-        else:
-            return None
-    return frozenset(inside) if at == len(pattern) else None
-
-
-def convert(
-    family: Family,
-    inside: frozenset[int],
-    expected: dict[str, LeafSpec],
-    pieces: dict[str, list[Piece]],
-) -> None:
-    """Both ways at once: slots of names become axes, axes become slots of names."""
-    sizes = family.sizes()
-    for numbers, (path, leaf) in family.members.items():
-        fixed = dict(zip(sorted(family.numbered), numbers, strict=True))
-        stacked = [slot for slot in family.slots if slot not in family.numbered]
-        counts = dict(zip(stacked, leaf.stack, strict=True))
-        if sizes is not None:
-            counts = dict(zip(family.slots, sizes, strict=True))
-        shape = tuple(counts[s] for s in family.slots if s not in inside) + leaf.shape
-        apart = [slot for slot in stacked if slot in inside]
-        pieces[path] = []
-        for chosen in product(*(range(counts[slot]) for slot in apart)):
-            at = fixed | dict(zip(apart, chosen, strict=True))
-            name = _name(family.template, {s: at[s] for s in inside})
-            into = tuple(at[s] if s in inside else None for s in stacked)
-            of = tuple(fixed.get(s) for s in family.slots if s not in inside)
-            expected[name] = LeafSpec(shape, leaf.dtype)
-            pieces[path].append(Piece(name, into, of))
-
-
-def _name(template: tuple[str | None, ...], numbers: Mapping[int, int]) -> str:
-    parts = []
-    slot = 0
-    for part in template:
-        if part is not None:
-            parts.append(part)
-            continue
-        if slot in numbers:
-            parts.append(str(numbers[slot]))
-        slot += 1
-    return ".".join(parts)
+def _parts(path: str, leaf: Leaf, lists: Mapping[str, int]) -> list[str | _Copy]:
+    """A path as its names and the places where copies lie."""
+    names = path.split(".")
+    cuts = [len(names) - below for below in leaf.below]
+    parts: list[str | _Copy] = []
+    before = ""
+    for at, name in enumerate(names):
+        parts += [
+            _Copy(None, count)
+            for count, cut in zip(leaf.stack, cuts, strict=True)
+            if cut == at
+        ]
+        parts.append(_Copy(int(name), lists[before]) if name.isdigit() else name)
+        before += f"{name}."
+    return parts

@@ -12,7 +12,6 @@ from jax import Array
 from .inline import inline
 
 swapaxes = jnp.swapaxes
-expand_dims = jnp.expand_dims
 squeeze = jnp.squeeze
 broadcast_to = jnp.broadcast_to
 concatenate = jnp.concatenate
@@ -21,6 +20,13 @@ flip = jnp.flip
 roll = jnp.roll
 tile = jnp.tile
 repeat_elements = jnp.repeat
+
+
+def expand_dims(x: Array, *, axis: int | Sequence[int]) -> Array:
+    """x with axes of size 1 at these places of the result."""
+    if axis == -1:
+        return x[..., None]
+    return jnp.expand_dims(x, axis=axis)
 
 
 def reshape(x: Array, *, shape: Sequence[int | str]) -> Array:

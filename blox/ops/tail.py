@@ -2,11 +2,13 @@
 
 The tables here are those of a model that has a bit of everything. The generator puts a
 model's own in their place, and drops what they decide: LISTED where no copies lie in
-lists, STACKED and DTYPES where they are empty, EXACT where last names are keys enough, WIDE
-where no dtype has 64 bits, NESTED where no copies have copies in them.
+lists, STACKED and DTYPES where they are empty, EXACT where last names are keys enough
+(of INIT, of DTYPES), WIDE where no dtype has 64 bits, BESIDE where all that lies below
+a repeat is of its copies.
 
-In the path of an array `*` stands for a leading axis of copies, a number for one of the
-copies in a list. STACKED has `*` for both; INIT and DTYPES have the names alone.
+In the path of an array `*` stands for a leading axis of copies, `#` for the place of a
+copy in a list. STACKED has the paths below which arrays have one more axis, INIT and
+DTYPES the names alone. Of each copy functions get its number, and how many there are.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from safetensors.numpy import load_file
 
@@ -37,179 +40,127 @@ SHAPES: Params = {
     "blocks": {"kernel": (3, 8, 8), "bias": (3, 8)},
     "heads": [{"kernel": (8, 2), "scale": (2,)} for _ in range(2)],
 }
-STACKED = ["blocks"]
+STACKED: Any = ["blocks"]
 INIT: dict[str, Callable[..., Array]] = {
     "kernel": jax.nn.initializers.normal(),
     "bias": jax.nn.initializers.zeros,
     "scale": jax.nn.initializers.ones,
     "stem.kernel": partial(in_float32, jax.nn.initializers.orthogonal()),
 }
-DTYPES: dict[str, Any] = {"scale": jnp.float32}
+DTYPES: dict[str, str] = {"scale": "float32"}
 LISTED: bool = True
 EXACT: bool = True
+EXACT_DTYPES: bool = True
 WIDE: bool = True
-NESTED: bool = True
+BESIDE: bool = False
 
 
-def each_array(make: Callable[..., Any], tree: Any, path: str = "") -> Any:
-    """The tree with make(path, shape) in place of each shape; * is an axis of copies."""
-    if STACKED and LISTED:
-        parts = ["*" if p.isdigit() else p for p in path[1:].split(".")]
-        path += ".*" * STACKED.count(".".join(parts))
-    elif STACKED:
-        path += ".*" * STACKED.count(path[1:])
+def each_array(make: Any, tree: Any, path: str = "", *at: Any, over: Any = None) -> Any:
+    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    grow = (
+        partial(each_array, make, over=over) if STACKED else partial(each_array, make)
+    )
+    if STACKED and path[:-1] in STACKED:
+        n = jax.tree.leaves(tree)[path.count("*")]
+        if BESIDE:
+            return over(lambda i: grow(tree, STACKED[path[:-1]], *at, (i, n)), n)
+        return over(lambda i: grow(tree, path + "*.", *at, (i, n)), n)
     if isinstance(tree, tuple):
-        return make(path[1:], tree)
+        return make(path[:-1], tree[path.count("*") :] if STACKED else tree, *at)
     if LISTED and isinstance(tree, list):
-        return [each_array(make, t, f"{path}.{i}") for i, t in enumerate(tree)]
-    return {k: each_array(make, t, f"{path}.{k}") for k, t in tree.items()}
-
-
-def named(path: str) -> str:
-    """A path without the numbers of copies."""
-    return ".".join(part for part in path.split(".") if part.isidentifier())
-
-
-def entry(table: dict[str, Any], name: str) -> Any:
-    """What a table says of an array: by its path, else by its last name."""
-    return table.get(name, table.get(name.rpartition(".")[2]))
-
-
-def one_copy(
-    number: int, make: Any, key: Array, shape: tuple[int, ...], dtype: Any
-) -> Any:
-    """What `make` draws for a copy in a list, which folds its number into the key."""
-    return make(jax.random.fold_in(key, number), shape, dtype)
-
-
-def all_copies(make: Any, key: Array, shape: tuple[int, ...], dtype: Any) -> Any:
-    """What `make` draws for copies on an axis: each folds its number into the key."""
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(shape[0]))
-    return jax.vmap(lambda key: make(key, shape[1:], dtype))(keys)
+        return [grow(t, path + "#.", *at, (i, len(tree))) for i, t in enumerate(tree)]
+    return {k: grow(t, f"{path}{k}.", *at) for k, t in tree.items()}
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    dtype = jnp.dtype(dtype)
-    enabled = dtype == jax.dtypes.canonicalize_dtype(dtype)
-    if not enabled or not jnp.issubdtype(dtype, jnp.floating):
-        raise ValueError(f"dtype: expected a float that JAX has enabled, found {dtype}")
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(f"expected a floating dtype, found {dtype}")
 
-    def draw(path: str, shape: tuple[int, ...]) -> Any:
-        if LISTED:
-            name = named(path)
-        elif STACKED:
-            name = path.replace(".*", "")
-        else:
-            name = path
-        make = entry(INIT, name) if EXACT else INIT[name.rpartition(".")[2]]
-        own = jax.random.fold_in(key, zlib.crc32(name.encode()))
-        if LISTED and NESTED:
-            for part in reversed(path.split(".")):
-                if part.isdigit():
-                    make = partial(one_copy, int(part), make)
-                elif STACKED and part == "*":
-                    make = partial(all_copies, make)
-        else:
-            if STACKED:
-                for _ in range(path.count("*")):
-                    make = partial(all_copies, make)
-            if LISTED:
-                for number in filter(str.isdigit, path.split(".")):
-                    own = jax.random.fold_in(own, int(number))
+    def draw(path: str, shape: tuple[int, ...], *copies: Any) -> Any:
+        if STACKED and LISTED:
+            path = path.replace("*.", "").replace("#.", "")
+        elif STACKED or LISTED:
+            path = path.replace("*." if STACKED else "#.", "")
+        name = path.rpartition(".")[2]
+        own = jax.random.fold_in(key, zlib.crc32(path.encode()))
+        for number, _ in copies:
+            own = jax.random.fold_in(own, number)
+        init = INIT[path if path in INIT else name] if EXACT else INIT[name]
         if not DTYPES:
-            kind = dtype
-        elif EXACT:
-            kind = entry(DTYPES, name) or dtype
-        else:
-            kind = DTYPES.get(name.rpartition(".")[2], dtype)
-        if WIDE:
-            kind = jnp.dtype(kind)
+            return init(own, shape, dtype)
+        if not (EXACT_DTYPES or WIDE):
+            return init(own, shape, DTYPES.get(name, dtype))
+        kind = DTYPES.get(name, dtype)
+        if EXACT_DTYPES:
+            kind = DTYPES.get(path, kind)
         if WIDE and kind != jax.dtypes.canonicalize_dtype(kind):
             raise ValueError(f"{path}: expected at most 32 bits a value, found {kind}")
-        return make(own, shape, kind)
+        return init(own, shape, kind)
 
-    return dict(each_array(draw, SHAPES))
+    if not STACKED:
+        return dict(each_array(draw, SHAPES))
+    return dict(each_array(draw, SHAPES, over=lambda f, n: jax.vmap(f)(jnp.arange(n))))
 
 
 def stored_arrays(path: Path) -> dict[str, Any]:
     """The arrays of a file, or of params.safetensors or its shards in a folder."""
-    if (path / ".blox-commit.json").exists():
-        raise ValueError(f"{path}: expected a finished save, found .blox-commit.json")
-    file = path if path.is_file() else path / "params.safetensors"
-    index = path / "params.safetensors.index.json"
-    if file.is_file() == index.is_file():
-        both = "both" if index.is_file() else "neither"
-        raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {both}")
-    if file.is_file():
-        return load_file(file)
-    places = json.loads(index.read_text())["weight_map"]
-    names = {Path(name).name for name in places.values()}
-    shards = {name: load_file(path / name) for name in sorted(names)}
-    pairs = [(key, name) for name, arrays in shards.items() for key in arrays]
-    if sorted(pairs) != sorted(places.items()):
-        raise ValueError(f"{index}: expected the arrays of its files, found others")
-    return {key: array for arrays in shards.values() for key, array in arrays.items()}
-
-
-def apart(name: str, slots: list[str], x: Any) -> list[tuple[str, Any]]:
-    """The copies in an array of a file, by their numbers; the file may stack them."""
-    parts = name.split(".")
-    for at, slot in enumerate(slots):
-        numbered = slot.isidentifier() or "".join(parts[at : at + 1]).isdigit()
-        if x.ndim and not numbered:
-            rows = range(len(x))
-            names = [".".join([*parts[:at], str(i), *parts[at:]]) for i in rows]
-            return [copy for i in rows for copy in apart(names[i], slots, x[i])]
-    return [(name, x)]
+    file, index = path / "params.safetensors", path / "params.safetensors.index.json"
+    here = [f.name for f in (file, index, path / ".blox-commit.json") if f.exists()]
+    if path.is_file() or here == [file.name]:
+        return load_file(file if here else path)
+    if here != [index.name]:
+        raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {here}")
+    text = index.read_text()
+    shards = {f.name: load_file(f) for f in path.iterdir() if f'"{f.name}"' in text}
+    places = sorted((key, name) for name, shard in shards.items() for key in shard)
+    data = json.loads(text, object_pairs_hook=sorted)
+    if not isinstance(data, list) or ("weight_map", places) not in data:
+        raise ValueError(f"{index}: expected weight_map of its files, found another")
+    return {key: array for shard in shards.values() for key, array in shard.items()}
 
 
 def load_params(path: str | Path) -> Params:
     """The parameters of a folder with params*.safetensors, or of one such file."""
     arrays = stored_arrays(Path(path))
-    if LISTED or NESTED:
-        paths = jax.tree.leaves(each_array(lambda path, _: path, SHAPES))
-        slots = {named(path): path.split(".") for path in paths}
-        ready = {path.replace(".*", "") for path in paths} if STACKED else set(paths)
-        copies = [(name, x) for name, x in arrays.items() if name in ready]
-        for name in sorted(arrays.keys() - ready):
-            copies += apart(name, slots.get(named(name), []), arrays[name])
-        dots = {named(name): name.count(".") for name in arrays}
-        mixed = any(dots[named(name)] != name.count(".") for name in arrays)
-        arrays = dict(copies)
-        if mixed or len(arrays) < len(copies):
-            raise ValueError(f"{path}: expected copies in lists or stacked, found both")
-    faults: list[str] = []
+    if STACKED or LISTED:
+        numbered = {n[:i] for n in arrays for i, c in enumerate(n) if c.isdigit()}
+    faults: dict[str, str] = {}
 
-    def take(path: str, shape: tuple[int, ...]) -> Any:
-        if STACKED and "*" in path and path.replace("*", "0") in arrays:
-            every = [path.replace("*", str(i), 1) for i in range(shape[0])]
-            copies = [take(copy, shape[1:]) for copy in every]
-            if not faults and len({x.dtype for x in copies}) > 1:
-                faults.append(f"{path}: expected copies of one dtype, found several")
-            return None if faults else jnp.stack(copies)
-        name = path.replace(".*", "") if STACKED else path
-        x = arrays.pop(name, None)
-        if not DTYPES:
-            own = None
-        elif EXACT:
-            own = entry(DTYPES, named(path))
+    def take(path: str, shape: tuple[int, ...], *copies: Any, axes: Any = ()) -> Any:
+        if STACKED or LISTED:
+            marked = path.replace("#", "*") if STACKED and LISTED else path
+            head, copy, end = marked.partition("*." if STACKED else "#.")
+            if copy:
+                (i, n), *more = copies
+                if head in numbered:
+                    return take(f"{head}{i}.{end}", shape, *more, axes=axes)
+                whole = take(head + end, shape, *more, axes=(*axes, n))
+                return np.take(whole, i, len(axes))
+            shape = (*axes, *shape)
+        x = arrays.get(path, np.array(None))
+        kind = DTYPES.get(path.rpartition(".")[2], "float") if DTYPES else "float"
+        if EXACT_DTYPES:
+            names = [part for part in path.split(".") if not part.isdigit()]
+            kind = DTYPES.get(".".join(names), kind)
+        wanted = (jnp.floating if kind == "float" else kind) if DTYPES else jnp.floating
+        fits = x.shape == shape and jnp.issubdtype(x.dtype, wanted)
+        fits = fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype)
+        found = f"{x.dtype} {x.shape}" if path in arrays else "no array"
+        if DTYPES:
+            faults[path] = "" if fits else f"expected {kind} {shape}, found {found}"
         else:
-            own = DTYPES.get(name.rpartition(".")[2])
-        kind = own or jnp.floating if DTYPES else jnp.floating
-        if x is None or x.shape != shape or not jnp.issubdtype(x.dtype, kind):
-            found = "no array" if x is None else f"{x.dtype} {x.shape}"
-            if DTYPES:
-                wanted = jnp.dtype(own).name if own else "float"
-                faults.append(f"{name}: expected {wanted} {shape}, found {found}")
-            else:
-                faults.append(f"{name}: expected float {shape}, found {found}")
-        elif x.dtype != jax.dtypes.canonicalize_dtype(x.dtype):
-            faults.append(f"{name}: expected at most 32 bits a value, found {x.dtype}")
-        return None if faults else jnp.asarray(x)
+            faults[path] = "" if fits else f"expected float {shape}, found {found}"
+        return x if fits else np.zeros(shape, bool)
 
-    params = each_array(take, SHAPES)
-    faults += [f"{name}: expected no such array" for name in arrays]
-    if faults:
-        raise ValueError("; ".join(faults[:20]))
-    return dict(params)
+    def over(copy: Callable[[int], Any], n: int) -> Any:
+        return jax.tree.map(lambda *x: np.stack(x), *map(copy, range(n)))
+
+    params = (
+        each_array(take, SHAPES, over=over) if STACKED else each_array(take, SHAPES)
+    )
+    faults |= {name: "expected no such array" for name in arrays if name not in faults}
+    found = [f"{name}: {fault}" for name, fault in faults.items() if fault]
+    if found:
+        raise ValueError("; ".join(found[:20]))
+    return dict(jax.tree.map(jnp.asarray, params))

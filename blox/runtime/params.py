@@ -110,10 +110,23 @@ def _drawn(
     """An array with its copies; compiled once for all arrays that are alike."""
     for copy in reversed(copies):
         if copy == "*":
-            make = partial(tail.all_copies, make)
+            make = partial(_all_copies, make)
         else:
-            make = partial(tail.one_copy, int(copy), make)
+            make = partial(_one_copy, int(copy), make)
     return make(key, shape, dtype)
+
+
+def _one_copy(
+    number: int, make: Any, key: Array, shape: tuple[int, ...], dtype: Any
+) -> Any:
+    """What `make` draws for a copy in a list, which folds its number into the key."""
+    return make(jax.random.fold_in(key, number), shape, dtype)
+
+
+def _all_copies(make: Any, key: Array, shape: tuple[int, ...], dtype: Any) -> Any:
+    """What `make` draws for copies on an axis: each folds its number into the key."""
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(shape[0]))
+    return jax.vmap(lambda key: make(key, shape[1:], dtype))(keys)
 
 
 def _copies(leaf: Leaf, parts: tuple[str | int, ...]) -> list[str]:

@@ -28,6 +28,7 @@ from .engine import Engine
 from .faults import Fault
 from .infer import SKIPPED
 from .kinds import Lane
+from .promised import promises
 from .samples import Samples, Sizes, symbolic
 from .symbolic import Symbols
 from .values import Value
@@ -152,7 +153,7 @@ class Checker:
                 self._report("warning", name, UNTRIED)
         for findings in found.values():
             self._judge(findings, cases if free else None)
-        if _carries(instance):
+        if _keeps_types(instance):
             narrow: dict[Any, _Findings] = {}
             self._run(name, instance, declared, given, sizes, NARROW, None, narrow)
             for key, findings in narrow.items():
@@ -211,15 +212,18 @@ class Checker:
             report(fault.code, path, fault.message, fault.hint)
 
 
-def _carries(instance: Instance, seen: set[int] | None = None) -> bool:
-    """True where some loop below carries values, whose types must stay."""
+def _keeps_types(instance: Instance, seen: set[int] | None = None) -> bool:
+    """True where some loop below carries values, whose types must stay, or where the type
+    of an output is promised."""
     seen = set() if seen is None else seen
     if id(instance) in seen:
         return False
     seen.add(id(instance))
+    if promises(instance):
+        return True
     for step in instance.steps:
         if not isinstance(step.op, ScopeOp):
             continue
-        if step.group("carry") or any(_carries(i, seen) for i in step.instances):
+        if step.group("carry") or any(_keeps_types(i, seen) for i in step.instances):
             return True
     return False

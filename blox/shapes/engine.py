@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from blox.schema.content import Output
 from blox.schema.expressions import ExpressionError, names
 from blox.schema.op import ScopeOp
 from blox.schema.parameters import Leaf
@@ -24,6 +25,7 @@ from .faults import Fault
 from .infer import Inference
 from .inferred import Env, Inferred
 from .kinds import Kind, Lane, numbered
+from .promised import broken, promises
 from .symbolic import Symbols, value_of
 from .values import Value
 
@@ -45,6 +47,7 @@ class _Plan:
     nodes: list[_Node]
     dims: bool
     trains: bool
+    promised: Mapping[int, tuple[str, Output]]
 
 
 class Engine:
@@ -128,7 +131,8 @@ class Engine:
         dims = any(node.names for node in nodes) or any(
             given.shape for given in instance.function.inputs.values()
         )
-        return _Plan(nodes, dims, any(node.trains for node in nodes))
+        trains = any(node.trains for node in nodes)
+        return _Plan(nodes, dims, trains, promises(instance))
 
     def _node(self, instance: Instance, step: Step) -> _Node:
         if isinstance(step.op, ScopeOp):
@@ -151,10 +155,11 @@ class Engine:
     def _inferred(
         self, instance: Instance, plan: _Plan, inputs: dict[str, Value], lane: Lane
     ) -> Inferred:
-        self.inference.spend(1 + len(plan.nodes) / 20)
+        self.inference.spend(1 + len(plan.nodes) / 20 + len(plan.promised))
         env: Env = {name: (value,) for name, value in inputs.items()}
         made = Inferred(instance, env)
         sizes: Mapping[str, Any] = instance.values
+        wrong: list[Fault] = []
         if plan.dims:
             sizes, wrong = bound(instance.function.inputs, sizes, inputs, self.symbols)
             made.findings += [("", fault) for fault in wrong]
@@ -187,6 +192,11 @@ class Engine:
                 made.findings.append((step.name, found.fault))
         outputs = (self.argument(a, env, sizes) for a in instance.outputs.values())
         made.outputs = tuple(v or self.values.lost() for v in outputs)
+        if plan.promised and not wrong:
+            faults = broken(
+                plan.promised, made.outputs, inputs, sizes, self.values, lane.dtype
+            )
+            made.findings += [("", fault) for fault in faults]
         return made
 
     def _bounds(self, instance: Instance, sizes: Mapping[str, Any]) -> Iterator[Fault]:

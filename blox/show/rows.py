@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from blox.schema import Leaf
+from blox.schema.content import type_text
 from blox.schema.known import Known, Table
 from blox.schema.op import ScopeOp
 from blox.schema.resolve.program import Called, Instance, Step
@@ -218,14 +219,16 @@ def _runs(called: Called) -> Iterator[tuple[int, int]]:
 
 
 def signature_text(instance: Instance) -> str:
-    """`(tokens int32[batch, seq], mask?) -> logits`"""
-    inputs = []
-    for name, given in instance.function.inputs.items():
-        kind = f" {given.dtype or ''}" if given.dtype or given.shape is not None else ""
-        if given.shape is not None and given.dtype != "key":
-            kind += f"[{', '.join(str(d) for d in given.shape)}]"
-        inputs.append(f"{name}{'?' if given.optional else ''}{kind}")
-    return f"({', '.join(inputs)}) -> {', '.join(instance.outputs)}"
+    """`(tokens int32[batch, seq], mask?, k float[batch, 8]) -> logits, k next of k`"""
+    inputs = [
+        f"{name}{'?' if given.optional else ''} {type_text(given)}".rstrip()
+        for name, given in instance.function.inputs.items()
+    ]
+    outputs = []
+    for name, output in instance.function.outputs.items():
+        following = f"next of {output.next}" if output.next else ""
+        outputs.append(" ".join(p for p in (name, type_text(output), following) if p))
+    return f"({', '.join(inputs)}) -> {', '.join(outputs)}"
 
 
 def _kind(step: Step) -> str:

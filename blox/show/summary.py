@@ -141,6 +141,9 @@ def _heading(graph: Graph, program: Program) -> Iterator[str]:
         yield f"attributes: {values}"
     for name, instance in program.entries.items():
         yield f"{name}{signature_text(instance)}"
+        for output, given in instance.function.outputs.items():
+            if given.doc:
+                yield f"  {output}: {printable(given.doc, 160)}"
 
 
 def _branches(rows: tuple[Row, ...]) -> Iterator[str]:

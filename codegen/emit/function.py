@@ -22,6 +22,7 @@ from ..nodes import (
 )
 from ..plan import Module, Plan
 from .checks import checks
+from .docstring import docstring
 from .folding import Pending, Waiting
 from .notes import Note
 from .onward import step_notes, titles_of
@@ -30,7 +31,7 @@ from .reads import settle
 from .rebind import Locals
 from .returned import typed_return
 from .runs import rolled
-from .signature import casts, docstring, signature
+from .signature import casts, signature
 from .sizes import Numbers
 from .state import State
 from .untyped import is_untyped

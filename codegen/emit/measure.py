@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 MOST = 4
 """Calls and operators in one expression."""
+LONG = 4
+"""The same, arrays at `params["a"]["b"]` counted too."""
 ARGUMENTS = 5
 """Arguments of a call and of one within it, together; the latter has at most 3."""
 
@@ -24,6 +26,8 @@ class Measure:
     calls: bool = False
     arguments: int = 0
     """Those of the call in it that has most; a method's own don't count."""
+    size: int = 0
+    """The weight, and arrays that lie deep in params."""
     has_two_signs: bool = False
     """`--x`, which readers and linters take for a decrement."""
 
@@ -46,6 +50,8 @@ def measure(node: ast.expr) -> Measure:
             return _over(1, [test, body, orelse])
         case ast.Attribute(value=value) | ast.Starred(value=value):
             return measure(value)
+        case ast.Subscript(value=ast.Subscript(value=ast.Name())):
+            return Measure(size=1)
         case ast.Subscript(value=value):
             return measure(value)
         case ast.Tuple(elts=elts) | ast.List(elts=elts):
@@ -63,13 +69,15 @@ def _over(
     arguments: int = 0,
     signs: bool = False,
 ) -> Measure:
+    size = weight
     for part in parts:
         found = measure(part)
         weight += found.weight
+        size += found.size
         calls |= found.calls
         arguments = max(arguments, found.arguments)
         signs |= found.has_two_signs
-    return Measure(weight, calls, arguments, signs)
+    return Measure(weight, calls, arguments, size, signs)
 
 
 def _is_method(call: ast.Call) -> bool:
@@ -101,7 +109,7 @@ def accepts(
     """
     if any(part is built for part, _ in parts):
         return more == 0 or whole.weight <= 2
-    if whole.weight > MOST or whole.has_two_signs:
+    if whole.weight > MOST or whole.size > LONG or whole.has_two_signs:
         return False
     found = [m for _, m in parts]
     match built:

@@ -1,4 +1,4 @@
-"""The head of a function: arguments, annotations, docstring."""
+"""The head of a function: arguments, annotations, casts of an entry."""
 
 from __future__ import annotations
 
@@ -40,11 +40,6 @@ def signature(plan: Plan) -> tuple[list[Argument], list[Argument], str]:
     if plan.stateful:
         returns = f"tuple[{returns}, Params]"
     return arguments, keywords, returns
-
-
-def docstring(plan: Plan) -> list[ast.stmt]:
-    text = plan.first.function.doc.strip()
-    return [ast.Expr(ast.Constant(text))] if text else []
 
 
 def casts(plan: Plan) -> list[ast.stmt]:

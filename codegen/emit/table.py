@@ -14,7 +14,6 @@ from ...schema.resolve.program import Program
 from ...schema.resolve.trees import Tree, flatten
 from ..allowlist import GenerationError
 from ..nodes import annotated, assign, call, dotted, literal
-from ..plan import dtype_node
 
 Path = tuple[str | int, ...]
 IN_FLOAT32 = "in_float32"
@@ -50,33 +49,29 @@ class Group:
 def tables(program: Program) -> Tables:
     """The tables of a Program, in its order; of copies that are alike, one row."""
     groups = list(groups_of(program.tree))
-    stacked = _stacked(groups)
+    stacked, beside = _stacked(groups)
     initialisers = _by_name(groups, lambda leaf: _initialiser(leaf.init))
     own = _by_name(
-        groups, lambda leaf: None if leaf.dtype == "float" else dtype_node(leaf.dtype)
+        groups, lambda leaf: None if leaf.dtype == "float" else literal(leaf.dtype)
     )
     statements: list[ast.stmt] = [annotated("SHAPES", "Params", _shapes(program.tree))]
     if stacked:
-        statements.append(assign("STACKED", literal(stacked)))
+        statements.append(assign("STACKED", literal(stacked if beside else [*stacked])))
     statements.append(
         annotated("INIT", "dict[str, Callable[..., Array]]", _dict(initialisers))
     )
     if own:
-        statements.append(annotated("DTYPES", "dict[str, Any]", _dict(own)))
+        statements.append(annotated("DTYPES", "dict[str, str]", _dict(own)))
     facts = {
         "LISTED": any(isinstance(p, int) for group in groups for p in group.path),
         "STACKED": bool(stacked),
         "DTYPES": bool(own),
-        "EXACT": any("." in key for key in (*initialisers, *own)),
+        "EXACT": any("." in key for key in initialisers),
+        "EXACT_DTYPES": any("." in key for key in own),
         "WIDE": any(group.leaf.dtype in NEEDS_X64 for group in groups),
-        "NESTED": any(_levels(group) > 1 for group in groups),
+        "BESIDE": beside,
     }
     return Tables(statements, facts)
-
-
-def _levels(group: Group) -> int:
-    """How many repeats lie around an array."""
-    return len(group.leaf.below) + sum(isinstance(p, int) for p in group.path)
 
 
 def groups_of(tree: Tree, path: Path = (), copies: int = 1) -> Iterator[Group]:
@@ -135,14 +130,18 @@ def _shapes(tree: Tree) -> ast.expr:
     return ast.ListComp(copy, [loop])
 
 
-def _stacked(groups: Sequence[Group]) -> list[str]:
+def _stacked(groups: Sequence[Group]) -> tuple[dict[str, str], bool]:
     """The paths below which arrays have one more leading axis of copies each.
 
-    What lies below such a path and isn't stacked moves it on to the parts that are.
+    Returns:
+        By path, the same with a `*` where a copy would be numbered; and whether that is
+        elsewhere than at the end: what lies below a repeat and isn't stacked moves the
+        path on to the parts that are.
     """
-    paths = [["*" if isinstance(p, int) else p for p in g.path] for g in groups]
+    paths = [["#" if isinstance(p, int) else p for p in g.path] for g in groups]
     pairs = zip(paths, groups, strict=True)
-    cuts = [[len(path) - below for below in g.leaf.below] for path, g in pairs]
+    first = [[len(path) - below for below in g.leaf.below] for path, g in pairs]
+    cuts = [[*own] for own in first]
     mixed = True
     while mixed:
         mixed = False
@@ -153,19 +152,25 @@ def _stacked(groups: Sequence[Group]) -> list[str]:
         for path, own in zip(paths, cuts, strict=True):
             for i, cut in enumerate(own):
                 if len(counts[tuple(path[:cut])]) > 1:
-                    if path[cut] == "*":
+                    if path[cut] == "#":
                         wanted = "expected copies in lists that are stacked as one"
                         raise GenerationError.one("generate", ".".join(path), wanted)
                     own[i] += 1
                     mixed = True
-    found: dict[str, int] = {}
-    for path, own in zip(paths, cuts, strict=True):
-        for cut in sorted(set(own)):
-            starred = [
-                p for i, p in enumerate(path[:cut]) for p in [*["*"] * own.count(i), p]
-            ]
-            found[".".join(starred)] = own.count(cut)
-    return [path for path, count in found.items() for _ in range(count)]
+    found: dict[str, str] = {}
+    for path, old, own in zip(paths, first, cuts, strict=True):
+        for axis, cut in enumerate(own):
+            marked = [_marked(path[:cut], old[:axes]) for axes in (axis, axis + 1)]
+            found[marked[0]] = f"{marked[1]}."
+    return found, any(
+        inner != f"{path}.*.".lstrip(".") for path, inner in found.items()
+    )
+
+
+def _marked(path: Sequence[str], cuts: Sequence[int]) -> str:
+    """A path with a `*` before the part at each cut."""
+    parts = [["*"] * cuts.count(i) + [part] for i, part in enumerate(path)]
+    return ".".join([p for part in parts for p in part] + ["*"] * cuts.count(len(path)))
 
 
 def _by_name(

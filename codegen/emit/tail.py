@@ -14,6 +14,8 @@ from .table import IN_FLOAT32, Tables
 
 HOME = "tail"
 ROOTS = ("init_params", "load_params")
+COPIES = ("at", "copies")
+"""What functions get of the copies that an array is one of."""
 
 
 class Tail:
@@ -23,6 +25,8 @@ class Tail:
         known: dict[str, ast.expr] = {
             k: ast.Constant(v) for k, v in tables.facts.items()
         }
+        copies = tables.facts["LISTED"] or tables.facts["STACKED"]
+        none = {} if copies else {name: ast.Tuple([]) for name in COPIES}
         self.functions: dict[str, ast.FunctionDef] = {}
         """In the order of the source, helpers first."""
         wanted = {*ROOTS, *(n for s in tables.statements for n in names_in(s))}
@@ -35,8 +39,9 @@ class Tail:
             if name in cut or source is None:
                 continue
             node = copy.deepcopy(source)
-            node.body = tidy(Folder(known, put={}).block(node.body))
+            node.body = tidy(Folder({**known, **none}, put=none).block(node.body))
             drop_aliases(node)
+            _drop_unread(node)
             cut[name] = node
             todo += names_in(node) & sources.keys()
         titles = {n: n if n in ROOTS else names.fresh(n) for n in sources if n in cut}
@@ -51,3 +56,18 @@ class Tail:
     @property
     def after(self) -> list[ast.FunctionDef]:
         return [f for n, f in self.functions.items() if n != IN_FLOAT32]
+
+
+def _drop_unread(function: ast.FunctionDef) -> None:
+    """Drops parameters that may be left out, where nothing reads them any more."""
+    for inner in function.body:
+        if isinstance(inner, ast.FunctionDef):
+            _drop_unread(inner)
+    read = set().union(*map(names_in, function.body))
+    arguments = function.args
+    if arguments.vararg is not None and arguments.vararg.arg not in read:
+        arguments.vararg = None
+    pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    kept = [(arg, d) for arg, d in pairs if d is None or arg.arg in read]
+    arguments.kwonlyargs = [arg for arg, _ in kept]
+    arguments.kw_defaults = [default for _, default in kept]

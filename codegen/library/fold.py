@@ -78,6 +78,10 @@ class Folder(Evaluator, ast.NodeTransformer):
         node.body = self.block(node.body)
         return node if node.body else []
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        node.body = self.block(node.body)
+        return node
+
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
         self.generic_visit(node)
         idle = isinstance(node.op, ast.And)

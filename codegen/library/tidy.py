@@ -68,6 +68,8 @@ def _chained(body: list[ast.stmt]) -> list[ast.stmt]:
     """`y = a(x)` before `y = b(y)` or `return b(y)` as `b(a(x))`, where that is short."""
     result: list[ast.stmt] = []
     for statement in body:
+        if isinstance(statement, ast.FunctionDef):
+            statement.body = _chained(statement.body)
         result.append(statement)
         while len(result) > 1 and (joined := _joined(*result[-2:])) is not None:
             result[-2:] = [joined]
@@ -107,7 +109,8 @@ def _put(
     if isinstance(second, ast.Name):
         return new
     text = render([new], 1)
-    return new if "\n" not in text and len(text) <= 80 else None
+    # A function in a function stands four columns further to the right.
+    return new if "\n" not in text and len(text) <= 84 else None
 
 
 def _leads(node: ast.expr, target: str) -> bool:
@@ -121,7 +124,7 @@ def _leads(node: ast.expr, target: str) -> bool:
             case ast.UnaryOp(operand=inner):
                 node = inner
             case ast.Call(func=function, args=args):
-                if isinstance(function, ast.Attribute) and target in names_in(function):
+                if target in names_in(function):
                     node = function
                 elif args:
                     node = args[0]
@@ -149,3 +152,6 @@ class _Unread(Folder):
         if isinstance(node.target, ast.Name) and node.target.id not in self.read:
             return []
         return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        return super().visit_FunctionDef(node) if node.name in self.read else []

@@ -97,6 +97,10 @@ GROUPS: dict[str, tuple[Code, ...]] = {
              '"functions": {"main": {"inputs": {"x": {"shape": [8], "dtype": "float", '
              '"optional": true}}, "nodes": {"n": {"op": "relu", "x": "x"}}, '
              '"outputs": {"y": "n"}}}'),
+        Code("output-next", "an output that is the next value of no input, or of one that "
+             "another output is the next value of",
+             '"functions": {"main": {"inputs": {"x": {"shape": [8], "dtype": "float"}}, '
+             '"outputs": {"y": {"value": "x", "next": "k"}}}}'),
         Code("operand", "an op without an operand that it needs, or of numbers alone",
              '{"op": "add", "a": 1, "b": 2}'),
     ),

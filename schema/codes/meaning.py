@@ -6,7 +6,7 @@ from .code import Code
 
 GROUPS: dict[str, tuple[Code, ...]] = {
     "Sizes and shapes": (
-        Code("dim-unknown", "bounds of a dim that no entry's input binds",
+        Code("dim-unknown", "a dim that no input binds, in bounds or in the shape of an output",
              '"dims": {"seq": {"max": 8}}'),
         Code("dim-optional", "a dim that only optional inputs bind",
              '"functions": {"main": {"inputs": {"x": {"shape": ["n"], "dtype": "float", '

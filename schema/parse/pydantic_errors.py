@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..content import Bounds, Content, Function, Input, Metadata
+from ..content import Bounds, Content, Function, Input, Metadata, Output
 from ..diagnostics import Diagnostic, bounded, quote
 from ..initializers import INITIALIZERS
 from ..registry import op_class, op_names, split_key, versions
@@ -188,6 +188,8 @@ def _fields(loc: tuple[Any, ...], data: Any) -> Iterable[str]:
             part = Function
         case ("functions", _, "inputs", _):
             part = Input
+        case ("functions", _, "outputs", _):
+            part = Output
         case ("functions", function, "nodes", node):
             part = op_class(data["functions"][function]["nodes"][node]["op"])
         case ("functions", function, "nodes", node, "init", *path):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..content import Bounds, Content, Function
+from ..content import Bounds, Content, Function, Input, Output
 from ..diagnostics import Report, quote
 from ..expressions import ExpressionError, evaluate, names
 from ..fields import is_expression
@@ -141,14 +141,25 @@ def _check_bounds(graph: Content, name: str, bounds: Bounds, report: Report) -> 
         report.error("bounds", f"dims.{name}", f"expected {expected}")
 
 
+def declared_shapes(name: str, function: Function) -> Iterator[tuple[str, list[Any]]]:
+    """(path, shape) of every input and output of which the function `name` says one."""
+    declared: tuple[tuple[str, Mapping[str, Input | Output]], ...] = (
+        ("inputs", function.inputs),
+        ("outputs", function.outputs),
+    )
+    for kind, parts in declared:
+        for part_name, given in parts.items():
+            if given.shape is not None:
+                yield f"{name}.{kind}.{part_name}.shape", given.shape
+
+
 def check_shapes(
     name: str, function: Function, values: Mapping[str, Any], report: Report
 ) -> None:
-    """The shapes of a function's inputs, as far as its attributes tell them."""
-    for input_name, given in function.inputs.items():
-        path = f"{name}.inputs.{input_name}.shape"
+    """The shapes that a function declares, as far as its attributes tell them."""
+    for path, shape in declared_shapes(name, function):
         sizes = []
-        for dim in given.shape or ():
+        for dim in shape:
             if is_expression(dim):
                 try:
                     if all(n in values for n in names(dim)):

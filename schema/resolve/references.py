@@ -81,9 +81,10 @@ class Binder:
             optional = optional or given.optional
         nodes = [self._node(name, op) for name, op in self.function.nodes.items()]
         outputs = {}
-        for name, reference in self.function.outputs.items():
+        for name, output in self.function.outputs.items():
             path = f"{self.name}.outputs.{name}"
-            outputs[name] = self._reference(path, reference, Operand())
+            where = path if output.is_bare else f"{path}.value"
+            outputs[name] = self._reference(where, output.value, Operand())
         return BoundFunction(nodes, frozen(outputs))
 
     def _node(self, name: str, op: Op) -> BoundNode:

@@ -15,8 +15,9 @@ from ..pause import uncollected
 from ..registry import Definition, registered
 from .calls import Signature
 from .custom import has_custom, resolve_custom
-from .dims import bind_dims, check_constraints
+from .dims import bind_dims, check_constraints, declared_shapes
 from .names import call_order, check_attributes, check_names
+from .outputs import check_outputs
 from .parameters import check_leaves
 from .program import Instance, Program
 from .references import Binder, BoundFunction
@@ -87,6 +88,7 @@ class Resolver:
         for name, function in graph.functions.items():
             self.bound[name] = Binder(graph, name, signatures, report).bind()
             self.dims[name] = frozen(bind_dims(graph, name, function, report))
+            check_outputs(graph, name, function, self.dims[name], report)
             check_attributes(graph, name, report)
             self._check_expressions(name)
         if not order or not report.ok:
@@ -123,10 +125,9 @@ class Resolver:
         for node_name, op in function.nodes.items():
             for field, text in op.expressions():
                 self._check_expression(f"{name}.{node_name}.{field}", text, known)
-        for input_name, given in function.inputs.items():
-            for dim in given.shape or ():
+        for path, shape in declared_shapes(name, function):
+            for dim in shape:
                 if is_expression(dim):
-                    path = f"{name}.inputs.{input_name}.shape"
                     self._check_expression(path, dim, known)
 
     def _check_expression(self, path: str, text: str, known: Container[str]) -> None:

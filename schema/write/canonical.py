@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..content import Content, Function
+from ..content import Content, Function, dump_output
 from ..nodes import dump_node
 
 WIDTH = 120
@@ -46,25 +46,23 @@ def _function(function: Function) -> dict[str, Any]:
         "doc": function.doc,
         "attributes": list(function.attributes),
         "inputs": {
-            k: _given(i.model_dump(mode="json"), i.shape)
-            for k, i in function.inputs.items()
+            k: _given(i.model_dump(mode="json")) for k, i in function.inputs.items()
         },
         "nodes": {k: dump_node(n) for k, n in function.nodes.items()},
-        "outputs": dict(function.outputs),
+        "outputs": {k: dump_output(o) for k, o in function.outputs.items()},
     }
     return _given(data)
 
 
-def _given(data: dict[str, Any], shape: Any = None) -> dict[str, Any]:
+def _given(data: dict[str, Any]) -> dict[str, Any]:
     """Less the empty and the false; a scalar's shape [] is not empty but a shape."""
-    kept = {
+    return {
         k: v
         for k, v in data.items()
-        if k in _ALWAYS or not (v is None or v is False or v in ("", [], {}))
+        if k in _ALWAYS
+        or (k == "shape" and v == [])
+        or not (v is None or v is False or v in ("", [], {}))
     }
-    if shape == []:
-        kept = {"shape": [], **kept}
-    return kept
 
 
 def to_json(graph: Content) -> str:

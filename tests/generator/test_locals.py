@@ -113,6 +113,8 @@ def expressions() -> Iterator[tuple[str, list[str], int, bool]]:
     yield "f(g(x)) * f(h(y)) + z", ["f(g(x)) * f(h(y))"], 0, False
     yield "f(x, **p).reshape(2, 3, 4, 5)", ["f(x, **p)"], 0, True
     yield "--x", ["-x"], 0, False
+    yield "f(x) @ p['a']['b'] + p['a']['c']", ["f(x)"], 0, False
+    yield "f(x) @ p['a'] + p['b']", ["f(x)"], 0, True
     yield "{'a': f(x)}", ["f(x)"], 0, False
     yield "f(g(x), **p)", ["g(x)"], 1, True
     yield "f(g(x, **q), **p, t=t)", ["g(x, **q)"], 1, False

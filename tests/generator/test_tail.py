@@ -194,7 +194,7 @@ def test_wide_dtypes_are_refused_without_x64_and_equal_with_it() -> None:
         ValueError, match="n: expected at most 32 bits a value, found int64"
     ):
         names["init_params"](KEY)
-    with pytest.raises(ValueError, match="that JAX has enabled, found float64"):
+    with pytest.warns(UserWarning, match="dtype float64"):
         file_of("plain")["init_params"](KEY, jnp.float64)
     with jax.enable_x64(True):
         for dtype in ("float32", "float64"):
@@ -206,7 +206,7 @@ def test_wide_dtypes_are_refused_without_x64_and_equal_with_it() -> None:
 def test_a_dtype_that_is_no_float_is_refused() -> None:
     with pytest.raises(bx.ModelError):
         bx.init(graph_of("plain"), KEY, dtype="int32")
-    with pytest.raises(ValueError, match=r"dtype: expected a float .*, found int32"):
+    with pytest.raises(ValueError, match=r"expected a floating dtype, found int32"):
         file_of("plain")["init_params"](KEY, "int32")
 
 
@@ -341,7 +341,7 @@ def test_wide_numbers_are_refused_without_x64(tmp_path: Path) -> None:
 def test_folders_that_hold_no_model_or_two(tmp_path: Path) -> None:
     load = file_of("scanned")["load_params"]
     with pytest.raises(
-        FileNotFoundError, match=r"expected params\.safetensors or .*neither"
+        FileNotFoundError, match=r"expected params\.safetensors or shards, found \[\]"
     ):
         load(tmp_path / "nowhere")
     assert not assert_same("scanned", tmp_path)
@@ -354,7 +354,7 @@ def test_folders_that_hold_no_model_or_two(tmp_path: Path) -> None:
     (tmp_path / "params-stale.safetensors").write_bytes(shards[0].read_bytes())
     assert assert_same("scanned", tmp_path)  # the index doesn't name it
     (tmp_path / ".blox-commit.json").write_text("{}")
-    with pytest.raises(ValueError, match="expected a finished save, found"):
+    with pytest.raises(FileNotFoundError, match=r"found \[.*'\.blox-commit\.json'\]"):
         load(tmp_path)
     (tmp_path / ".blox-commit.json").unlink()
     index = tmp_path / "params.safetensors.index.json"
@@ -366,9 +366,10 @@ def test_folders_that_hold_no_model_or_two(tmp_path: Path) -> None:
         {names[0]: "../params.safetensors"},
     ):
         index.write_text(json.dumps(data | {"weight_map": data["weight_map"] | change}))
-        ours, theirs = both("scanned", tmp_path)
-        assert isinstance(ours, bx.BloxError)
-        assert isinstance(theirs, Exception)
+        assert not assert_same("scanned", tmp_path)
+    for other in ({}, [], 3, "x", {"weight_map": 3}, {"weight_map": {"a": 3}}, None):
+        index.write_text(json.dumps(other))
+        assert not assert_same("scanned", tmp_path)
 
 
 def test_tails_are_tidy_and_typed(tmp_path: Path) -> None:
@@ -377,7 +378,7 @@ def test_tails_are_tidy_and_typed(tmp_path: Path) -> None:
     assert_typed(sources, tmp_path)
 
 
-TAILS = {"plain": 61, "scanned": 78, "listed": 94, "mixed": 120}
+TAILS = {"plain": 59, "scanned": 75, "listed": 72, "nested_01": 78, "mixed": 80}
 
 
 @pytest.mark.parametrize(("case", "most"), TAILS.items())

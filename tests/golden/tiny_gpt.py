@@ -17,6 +17,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from safetensors.numpy import load_file
 
@@ -136,81 +137,78 @@ INIT: dict[str, Callable[..., Array]] = {
 }
 
 
-def each_array(make: Callable[..., Any], tree: Any, path: str = "") -> Any:
-    """The tree with make(path, shape) in place of each shape; * is an axis of copies."""
-    path += ".*" * STACKED.count(path[1:])
+def each_array(make: Any, tree: Any, path: str = "", *at: Any, over: Any = None) -> Any:
+    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    grow = partial(each_array, make, over=over)
+    if path[:-1] in STACKED:
+        n = jax.tree.leaves(tree)[path.count("*")]
+        return over(lambda i: grow(tree, path + "*.", *at, (i, n)), n)
     if isinstance(tree, tuple):
-        return make(path[1:], tree)
-    return {k: each_array(make, t, f"{path}.{k}") for k, t in tree.items()}
-
-
-def all_copies(make: Any, key: Array, shape: tuple[int, ...], dtype: Any) -> Any:
-    """What `make` draws for copies on an axis: each folds its number into the key."""
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(shape[0]))
-    return jax.vmap(lambda key: make(key, shape[1:], dtype))(keys)
+        return make(path[:-1], tree[path.count("*") :], *at)
+    return {k: grow(t, f"{path}{k}.", *at) for k, t in tree.items()}
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    dtype = jnp.dtype(dtype)
-    enabled = dtype == jax.dtypes.canonicalize_dtype(dtype)
-    if not enabled or not jnp.issubdtype(dtype, jnp.floating):
-        raise ValueError(f"dtype: expected a float that JAX has enabled, found {dtype}")
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(f"expected a floating dtype, found {dtype}")
 
-    def draw(path: str, shape: tuple[int, ...]) -> Any:
-        name = path.replace(".*", "")
-        make = INIT[name.rpartition(".")[2]]
-        own = jax.random.fold_in(key, zlib.crc32(name.encode()))
-        for _ in range(path.count("*")):
-            make = partial(all_copies, make)
-        return make(own, shape, dtype)
+    def draw(path: str, shape: tuple[int, ...], *copies: Any) -> Any:
+        path = path.replace("*.", "")
+        name = path.rpartition(".")[2]
+        own = jax.random.fold_in(key, zlib.crc32(path.encode()))
+        for number, _ in copies:
+            own = jax.random.fold_in(own, number)
+        return INIT[name](own, shape, dtype)
 
-    return dict(each_array(draw, SHAPES))
+    return dict(each_array(draw, SHAPES, over=lambda f, n: jax.vmap(f)(jnp.arange(n))))
 
 
 def stored_arrays(path: Path) -> dict[str, Any]:
     """The arrays of a file, or of params.safetensors or its shards in a folder."""
-    if (path / ".blox-commit.json").exists():
-        raise ValueError(f"{path}: expected a finished save, found .blox-commit.json")
-    file = path if path.is_file() else path / "params.safetensors"
-    index = path / "params.safetensors.index.json"
-    if file.is_file() == index.is_file():
-        both = "both" if index.is_file() else "neither"
-        raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {both}")
-    if file.is_file():
-        return load_file(file)
-    places = json.loads(index.read_text())["weight_map"]
-    names = {Path(name).name for name in places.values()}
-    shards = {name: load_file(path / name) for name in sorted(names)}
-    pairs = [(key, name) for name, arrays in shards.items() for key in arrays]
-    if sorted(pairs) != sorted(places.items()):
-        raise ValueError(f"{index}: expected the arrays of its files, found others")
-    return {key: array for arrays in shards.values() for key, array in arrays.items()}
+    file, index = path / "params.safetensors", path / "params.safetensors.index.json"
+    here = [f.name for f in (file, index, path / ".blox-commit.json") if f.exists()]
+    if path.is_file() or here == [file.name]:
+        return load_file(file if here else path)
+    if here != [index.name]:
+        raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {here}")
+    text = index.read_text()
+    shards = {f.name: load_file(f) for f in path.iterdir() if f'"{f.name}"' in text}
+    places = sorted((key, name) for name, shard in shards.items() for key in shard)
+    data = json.loads(text, object_pairs_hook=sorted)
+    if not isinstance(data, list) or ("weight_map", places) not in data:
+        raise ValueError(f"{index}: expected weight_map of its files, found another")
+    return {key: array for shard in shards.values() for key, array in shard.items()}
 
 
 def load_params(path: str | Path) -> Params:
     """The parameters of a folder with params*.safetensors, or of one such file."""
     arrays = stored_arrays(Path(path))
-    faults: list[str] = []
+    numbered = {n[:i] for n in arrays for i, c in enumerate(n) if c.isdigit()}
+    faults: dict[str, str] = {}
 
-    def take(path: str, shape: tuple[int, ...]) -> Any:
-        if "*" in path and path.replace("*", "0") in arrays:
-            every = [path.replace("*", str(i), 1) for i in range(shape[0])]
-            copies = [take(copy, shape[1:]) for copy in every]
-            if not faults and len({x.dtype for x in copies}) > 1:
-                faults.append(f"{path}: expected copies of one dtype, found several")
-            return None if faults else jnp.stack(copies)
-        name = path.replace(".*", "")
-        x = arrays.pop(name, None)
-        if x is None or x.shape != shape or not jnp.issubdtype(x.dtype, jnp.floating):
-            found = "no array" if x is None else f"{x.dtype} {x.shape}"
-            faults.append(f"{name}: expected float {shape}, found {found}")
-        elif x.dtype != jax.dtypes.canonicalize_dtype(x.dtype):
-            faults.append(f"{name}: expected at most 32 bits a value, found {x.dtype}")
-        return None if faults else jnp.asarray(x)
+    def take(path: str, shape: tuple[int, ...], *copies: Any, axes: Any = ()) -> Any:
+        head, copy, end = path.partition("*.")
+        if copy:
+            (i, n), *more = copies
+            if head in numbered:
+                return take(f"{head}{i}.{end}", shape, *more, axes=axes)
+            whole = take(head + end, shape, *more, axes=(*axes, n))
+            return np.take(whole, i, len(axes))
+        shape = (*axes, *shape)
+        x = arrays.get(path, np.array(None))
+        fits = x.shape == shape and jnp.issubdtype(x.dtype, jnp.floating)
+        fits = fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype)
+        found = f"{x.dtype} {x.shape}" if path in arrays else "no array"
+        faults[path] = "" if fits else f"expected float {shape}, found {found}"
+        return x if fits else np.zeros(shape, bool)
 
-    params = each_array(take, SHAPES)
-    faults += [f"{name}: expected no such array" for name in arrays]
-    if faults:
-        raise ValueError("; ".join(faults[:20]))
-    return dict(params)
+    def over(copy: Callable[[int], Any], n: int) -> Any:
+        return jax.tree.map(lambda *x: np.stack(x), *map(copy, range(n)))
+
+    params = each_array(take, SHAPES, over=over)
+    faults |= {name: "expected no such array" for name in arrays if name not in faults}
+    found = [f"{name}: {fault}" for name, fault in faults.items() if fault]
+    if found:
+        raise ValueError("; ".join(found[:20]))
+    return dict(jax.tree.map(jnp.asarray, params))

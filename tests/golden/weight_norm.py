@@ -10,11 +10,13 @@ Made by blox of sha256:bd888ad9823ae235f0f25b3a33e6c75ba0327f3fa9ebb03d6830d6b6f
 import json
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from safetensors.numpy import load_file
 
@@ -105,71 +107,65 @@ INIT: dict[str, Callable[..., Array]] = {
     "mean": jax.nn.initializers.zeros,
     "var": jax.nn.initializers.ones,
 }
-DTYPES: dict[str, Any] = {"mean": jnp.float32, "var": jnp.float32}
+DTYPES: dict[str, str] = {"mean": "float32", "var": "float32"}
 
 
-def each_array(make: Callable[..., Any], tree: Any, path: str = "") -> Any:
-    """The tree with make(path, shape) in place of each shape; * is an axis of copies."""
+def each_array(make: Any, tree: Any, path: str = "") -> Any:
+    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    grow = partial(each_array, make)
     if isinstance(tree, tuple):
-        return make(path[1:], tree)
-    return {k: each_array(make, t, f"{path}.{k}") for k, t in tree.items()}
+        return make(path[:-1], tree)
+    return {k: grow(t, f"{path}{k}.") for k, t in tree.items()}
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    dtype = jnp.dtype(dtype)
-    enabled = dtype == jax.dtypes.canonicalize_dtype(dtype)
-    if not enabled or not jnp.issubdtype(dtype, jnp.floating):
-        raise ValueError(f"dtype: expected a float that JAX has enabled, found {dtype}")
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise ValueError(f"expected a floating dtype, found {dtype}")
 
     def draw(path: str, shape: tuple[int, ...]) -> Any:
-        make = INIT[path.rpartition(".")[2]]
+        name = path.rpartition(".")[2]
         own = jax.random.fold_in(key, zlib.crc32(path.encode()))
-        kind = DTYPES.get(path.rpartition(".")[2], dtype)
-        return make(own, shape, kind)
+        return INIT[name](own, shape, DTYPES.get(name, dtype))
 
     return dict(each_array(draw, SHAPES))
 
 
 def stored_arrays(path: Path) -> dict[str, Any]:
     """The arrays of a file, or of params.safetensors or its shards in a folder."""
-    if (path / ".blox-commit.json").exists():
-        raise ValueError(f"{path}: expected a finished save, found .blox-commit.json")
-    file = path if path.is_file() else path / "params.safetensors"
-    index = path / "params.safetensors.index.json"
-    if file.is_file() == index.is_file():
-        both = "both" if index.is_file() else "neither"
-        raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {both}")
-    if file.is_file():
-        return load_file(file)
-    places = json.loads(index.read_text())["weight_map"]
-    names = {Path(name).name for name in places.values()}
-    shards = {name: load_file(path / name) for name in sorted(names)}
-    pairs = [(key, name) for name, arrays in shards.items() for key in arrays]
-    if sorted(pairs) != sorted(places.items()):
-        raise ValueError(f"{index}: expected the arrays of its files, found others")
-    return {key: array for arrays in shards.values() for key, array in arrays.items()}
+    file, index = path / "params.safetensors", path / "params.safetensors.index.json"
+    here = [f.name for f in (file, index, path / ".blox-commit.json") if f.exists()]
+    if path.is_file() or here == [file.name]:
+        return load_file(file if here else path)
+    if here != [index.name]:
+        raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {here}")
+    text = index.read_text()
+    shards = {f.name: load_file(f) for f in path.iterdir() if f'"{f.name}"' in text}
+    places = sorted((key, name) for name, shard in shards.items() for key in shard)
+    data = json.loads(text, object_pairs_hook=sorted)
+    if not isinstance(data, list) or ("weight_map", places) not in data:
+        raise ValueError(f"{index}: expected weight_map of its files, found another")
+    return {key: array for shard in shards.values() for key, array in shard.items()}
 
 
 def load_params(path: str | Path) -> Params:
     """The parameters of a folder with params*.safetensors, or of one such file."""
     arrays = stored_arrays(Path(path))
-    faults: list[str] = []
+    faults: dict[str, str] = {}
 
     def take(path: str, shape: tuple[int, ...]) -> Any:
-        x = arrays.pop(path, None)
-        own = DTYPES.get(path.rpartition(".")[2])
-        kind = own or jnp.floating
-        if x is None or x.shape != shape or not jnp.issubdtype(x.dtype, kind):
-            found = "no array" if x is None else f"{x.dtype} {x.shape}"
-            wanted = jnp.dtype(own).name if own else "float"
-            faults.append(f"{path}: expected {wanted} {shape}, found {found}")
-        elif x.dtype != jax.dtypes.canonicalize_dtype(x.dtype):
-            faults.append(f"{path}: expected at most 32 bits a value, found {x.dtype}")
-        return None if faults else jnp.asarray(x)
+        x = arrays.get(path, np.array(None))
+        kind = DTYPES.get(path.rpartition(".")[2], "float")
+        wanted = jnp.floating if kind == "float" else kind
+        fits = x.shape == shape and jnp.issubdtype(x.dtype, wanted)
+        fits = fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype)
+        found = f"{x.dtype} {x.shape}" if path in arrays else "no array"
+        faults[path] = "" if fits else f"expected {kind} {shape}, found {found}"
+        return x if fits else np.zeros(shape, bool)
 
     params = each_array(take, SHAPES)
-    faults += [f"{name}: expected no such array" for name in arrays]
-    if faults:
-        raise ValueError("; ".join(faults[:20]))
-    return dict(params)
+    faults |= {name: "expected no such array" for name in arrays if name not in faults}
+    found = [f"{name}: {fault}" for name, fault in faults.items() if fault]
+    if found:
+        raise ValueError("; ".join(found[:20]))
+    return dict(jax.tree.map(jnp.asarray, params))

@@ -54,6 +54,7 @@ KINDS: list[Callable[[Data, random.Random], None]] = [
     structure.a_node_between,
     structure.a_node_between,
     structure.an_output,
+    structure.an_output_object,
     *extremes.KINDS,
 ]
 LAST = (
@@ -62,6 +63,7 @@ LAST = (
     extremes.an_extreme_anywhere,
     extremes.a_nested_list,
     extremes.a_body,
+    structure.an_output_object,
 )
 
 

@@ -164,3 +164,22 @@ def an_output(data: Data, draw: random.Random) -> None:
     values = values_of(function, data)
     if values:
         function["outputs"][draw.choice([*COLLIDING, "more"])] = draw.choice(values)
+
+
+def an_output_object(data: Data, draw: random.Random) -> None:
+    """An output of which more is said, true or not."""
+    function = a_function(data, draw)
+    name = draw.choice(list(function["outputs"]))
+    dims = [d for i in function["inputs"].values() for d in i.get("shape", [])]
+    sizes = [*dims, "_", "...", "$width", "$batch % 2", "rows", 8, 2**62, -1, 1.5]
+    said = {
+        "value": [function["outputs"][name], *values_of(function, data), 3],
+        "shape": [draw.choices(sizes, k=draw.randrange(4)), ["..."], [], None, "batch"],
+        "dtype": ["float", "float32", "bfloat16", "int32", "key", None],
+        "next": [*function["inputs"], name, "more", None],
+        "doc": ['Ends """ here \\', "\x1b[2J", "", 3],
+    }
+    output = {"value": function["outputs"][name]}
+    for field in draw.sample(list(said), draw.randrange(1, 4)):
+        output[field] = draw.choice(said[field])
+    function["outputs"][name] = output

@@ -15,7 +15,7 @@ from changes import CHANGES, OTHER
 from pydantic import BaseModel, ValidationError
 from sample_specs import CONTROL, GPT, RELU, TINY, spec
 
-from blox.schema import Function, Graph, Metadata, SpecError
+from blox.schema import Function, Graph, Metadata, Output, SpecError
 from blox.schema.ops.indexing import Index
 from blox.schema.ops.linear import Linear
 
@@ -213,7 +213,9 @@ def test_parts_of_a_graph_make_another() -> None:
     functions = {**graph.functions, "more": graph.functions["mlp"]}
     other = Graph(name="other", attributes=graph.attributes, functions=functions)
     assert other.functions["more"] == graph.functions["mlp"]
-    function = Function(nodes=graph.functions["mlp"].nodes, outputs={"y": "up"})
+    function = Function(
+        nodes=graph.functions["mlp"].nodes, outputs={"y": Output(value="up")}
+    )
     assert function.nodes == graph.functions["mlp"].nodes
     assert Graph.model_validate(graph) is graph
 

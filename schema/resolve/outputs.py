@@ -1,0 +1,56 @@
+"""What functions promise of their outputs, as far as the file alone tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from ..content import Content, Function
+from ..diagnostics import Report, listing, quote
+from .dims import is_dim_name
+
+
+def check_outputs(
+    graph: Content, name: str, function: Function, dims: Container[str], report: Report
+) -> None:
+    """Reports shapes of unknown dims, and next values of what can't have one.
+
+    Args:
+        graph: the Graph.
+        name: the name of `function`, one of its functions.
+        function: it.
+        dims: those that its inputs bind; outputs bind none.
+        report: where findings go.
+    """
+    nexts: dict[str, str] = {}
+    for output_name, output in function.outputs.items():
+        path = f"{name}.outputs.{output_name}"
+        shape = output.shape or []
+        if shape.count("...") > 1:
+            report.error("shape", f"{path}.shape", "expected `...` at most once")
+        for dim in dict.fromkeys(d for d in shape if is_dim_name(d)):
+            if dim in dims:
+                continue
+            known = dim in graph.attributes or dim in function.attributes
+            report.error(
+                "dim-unknown",
+                f"{path}.shape",
+                f"expected a dim that an input of {name} binds, found {quote(dim)}",
+                f"write {quote('$' + dim)} for its value" if known else "",
+            )
+        if output.next is not None:
+            fault = _next_fault(function, output.next, nexts)
+            if fault:
+                report.error("output-next", f"{path}.next", fault)
+            nexts.setdefault(output.next, output_name)
+
+
+def _next_fault(function: Function, wanted: str, nexts: dict[str, str]) -> str:
+    """What is wrong with an output that is the next value of the input `wanted`."""
+    given = function.inputs.get(wanted)
+    if given is None:
+        return f"expected an input ({listing(function.inputs)}), found {quote(wanted)}"
+    if given.dtype == "key":
+        return f"expected an input that is an array, found the key {wanted}"
+    if wanted in nexts:
+        return f"expected one next value of {wanted}, found {nexts[wanted]} before"
+    return ""
