@@ -7,6 +7,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..nodes import is_stored
 from .abstract import Unknown
 from .evaluate import Evaluator
 
@@ -50,7 +51,7 @@ class Folder(Evaluator, ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         self.generic_visit(node)
         listed = isinstance(node.value, ast.Tuple | ast.List)
-        if not listed or not isinstance(node.ctx, ast.Load):
+        if not listed or is_stored(node):
             return node
         assert isinstance(node.value, ast.Tuple | ast.List)
         items = node.value.elts
