@@ -20,6 +20,7 @@ from .constants import Constants
 from .control import emitted
 from .emit.attributes import write_attributes
 from .emit.function import FunctionWriter
+from .emit.kinds import annotate
 from .emit.table import tables
 from .emit.tail import Tail
 from .emit.uses import plan_uses
@@ -51,6 +52,7 @@ def generate(graph: Graph, read: Reader, shapes: Shapes = dict) -> str:
     module = Module.of(program, library, constants, shapes)
     write_attributes(module)
     uses = plan_uses(module)
+    annotate(module, uses)
     functions = [
         FunctionWriter(module, plan, uses[title]).write()
         for title, plan in module.plans.items()

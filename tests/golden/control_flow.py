@@ -41,11 +41,11 @@ def cold(x: Array) -> Array:
     return -x
 
 
-def small(x: Array, steps: Array, step: Any) -> Array:
+def small(x: Array, steps: Array, step: float) -> Array:
     return jnp.sum(jnp.square(x)) < 100.0
 
 
-def grow(x: Array, steps: Array, step: Any) -> tuple[Array, Array]:
+def grow(x: Array, steps: Array, step: float) -> tuple[Array, Array]:
     return x + step, steps + 1
 
 
@@ -54,9 +54,8 @@ def euler(params: Params, x: Array, i: Array) -> tuple[Array, Array]:
     return x, jnp.mean(x, axis=(-1,))
 
 
-def lane(row: Array, scale: Any) -> Array:
-    row = row * scale
-    return row
+def lane(row: Array, scale: float) -> Array:
+    return row * scale
 
 
 def expert(params: Params, x: Array) -> Array:

@@ -147,7 +147,7 @@ def row(
     return (x, jnp.mean(x)), state
 
 
-def wave(x: Array, gain: Any, i: Any, *, power: int) -> tuple[Array, Array]:
+def wave(x: Array, gain: float, i: int, *, power: int) -> tuple[Array, Array]:
     x = (x * gain) ** power + i
     return x, jnp.sum(x, axis=(-1,))
 

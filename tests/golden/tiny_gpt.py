@@ -47,7 +47,7 @@ def embed(ids: Array, embedding: Array) -> Array:
 
 
 def attention(
-    params: Params, x: Array, k: Array, v: Array, position: Array, mask: Array
+    params: Params, x: Array, k: Array, v: Array, position: Array | int, mask: Array
 ) -> tuple[Array, Array, Array]:
     batch, seq, _ = x.shape
     q, k_new, v_new = jnp.split(linear(x, **params["qkv"]), 3, axis=-1)
@@ -66,7 +66,7 @@ def mlp(params: Params, x: Array) -> Array:
 
 
 def block(
-    params: Params, x: Array, k: Array, v: Array, position: Array, mask: Array
+    params: Params, x: Array, k: Array, v: Array, position: Array | int, mask: Array
 ) -> tuple[Array, Array, Array]:
     ln_1 = layer_norm(x, **params["ln_1"])
     attn, k_new, v_new = attention(params["attn"], ln_1, k, v, position, mask)
@@ -76,7 +76,7 @@ def block(
 
 
 def step(
-    params: Params, tokens: Array, position: Any, k: Array, v: Array
+    params: Params, tokens: Array, position: Array | int, k: Array, v: Array
 ) -> dict[str, Array]:
     seq, cached = tokens.shape[1], k.shape[2]
     if not seq <= cached <= CONTEXT:
