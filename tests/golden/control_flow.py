@@ -99,7 +99,7 @@ def control_flow(
     return {"x": x, "steps": steps, "path": path}
 
 
-# The shape of each array, where it lies in params.
+# The shape of each array, where it lies in params; below experts those of all copies.
 SHAPES: Params = {
     "branch": {"then": {"scale": {"kernel": (4, 4), "bias": (4,)}}},
     "path": {"rate": {"kernel": (4, 4), "bias": (4,)}},
@@ -113,7 +113,7 @@ INIT: dict[str, Callable[..., Array]] = {
 
 
 def each_array(make: Any, tree: Any, path: str = "", *at: Any, over: Any = None) -> Any:
-    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    """The tree with what make gives for the path and the shape of each array."""
     grow = partial(each_array, make, over=over)
     if path[:-1] in STACKED:
         n = jax.tree.leaves(tree)[path.count("*")]

@@ -5,7 +5,7 @@ empty cache.
 Made by blox of sha256:d0ae8020f209338e4ac7a4c7135f839f935b6927fa435ea7dcab202bedeac0bd
 
     params = load_params("folder of params.safetensors")
-    outputs = jax.jit(tiny_gpt)(params, tokens)
+    logits = jax.jit(tiny_gpt)(params, tokens)
 """
 
 import json
@@ -110,7 +110,7 @@ def tiny_gpt(params: Params, tokens: Array) -> Array:
     return step(params, tokens, 0, empty, empty)["logits"]
 
 
-# The shape of each array, where it lies in params.
+# The shape of each array, where it lies in params; below h those of all copies.
 SHAPES: Params = {
     "wte": {"embedding": (64, 32)},
     "wpe": {"embedding": (16, 32)},
@@ -138,7 +138,7 @@ INIT: dict[str, Callable[..., Array]] = {
 
 
 def each_array(make: Any, tree: Any, path: str = "", *at: Any, over: Any = None) -> Any:
-    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    """The tree with what make gives for the path and the shape of each array."""
     grow = partial(each_array, make, over=over)
     if path[:-1] in STACKED:
         n = jax.tree.leaves(tree)[path.count("*")]
