@@ -35,10 +35,13 @@ FIXED: dict[str, dict[str, Any]] = {
     "max_pool": {"strides": 1, "padding": "SAME"},
     "min_pool": {"strides": 1, "padding": "SAME"},
     "avg_pool": {"strides": 1, "padding": "SAME"},
-    "adaptive_avg_pool": {"sizes": [5]},
-    "adaptive_max_pool": {"sizes": [5]},
     "split": {"names": ["u", "v", "w"], "sections": None},
 }
+
+
+class _Sizes(dict[str, int]):
+    def __missing__(self, name: str) -> int:
+        return 6
 
 
 def docs(name: str) -> str:
@@ -53,7 +56,7 @@ def sizes(text: str) -> list[Any]:
         if part in ("...", "i...", "spatial...", "sizes..."):
             found += [13] if part == "spatial..." else LEAD
         elif part:
-            found.append(int(eval(part, {"__builtins__": {}}, SIZES)))
+            found.append(int(eval(part, {"__builtins__": {}}, _Sizes(SIZES))))
     return found
 
 
@@ -81,9 +84,9 @@ def case(name: str) -> tuple[dict[str, Any], list[tuple[list[int], str]]] | None
     if len(given) != len(operands) and not many:
         return None
     node: dict[str, Any] = {"op": name, **ROWS[name].attributes}
-    node |= {
-        f: SIZES[f] for f in fields.attributes if f in SIZES and f in fields.minima
-    }
+    said = set(re.findall(r"\w+", stated[0]))
+    node |= {f: _Sizes(SIZES)[f] for f in fields.minima if f in said and f != "sizes"}
+    node |= {"sizes": LEAD} if "sizes..." in stated[0] else {}
     node |= {f: v for f, v in AXES.items() if f in fields.attributes}
     kinds = [_dtype(o) for of in ROWS[name].operands for o in _each(of)]
     kinds += kinds[-1:] * len(given)
