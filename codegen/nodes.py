@@ -148,6 +148,11 @@ def lambda_of(names: Sequence[str], body: ast.expr) -> ast.Lambda:
     )
 
 
+def is_stored(node: ast.AST) -> bool:
+    """True of what a source gives a value to; nodes that are made here say nothing."""
+    return isinstance(getattr(node, "ctx", None), ast.Store)
+
+
 def names_in(node: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 
@@ -175,7 +180,26 @@ def names_in_order(node: ast.AST) -> list[str]:
 
 def is_same(a: ast.expr, b: ast.expr) -> bool:
     """True of two expressions that are written alike."""
+    if isinstance(a, ast.Constant) and isinstance(b, ast.Constant):
+        return repr(a.value) == repr(b.value)
     return ast.dump(a) == ast.dump(b) or render(a) == render(b)
+
+
+def is_read(node: ast.expr) -> bool:
+    """A local, a number, a part of `params`, or a list of them: computes nothing in JAX."""
+    match node:
+        case ast.Subscript(value=value, slice=ast.Constant(value=str())):
+            return is_read(value)
+        case ast.Subscript(value=ast.Subscript() as value, slice=ast.Constant()):
+            return is_read(value)  # a copy of several, of a part of `params`
+        case ast.Attribute(value=value, attr="shape" | "dtype"):
+            return is_read(value)
+        case ast.Tuple(elts=elts) | ast.List(elts=elts):
+            return all(map(is_read, elts))
+        case ast.BinOp() | ast.UnaryOp():
+            leaves = (n for n in ast.walk(node) if isinstance(n, ast.Name))
+            return all(isinstance(n, Known | Open) for n in leaves)
+    return is_atom(node)
 
 
 def is_atom(node: ast.expr) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from ..schema.names import BUILTINS, GENERATED
 from ..schema.resolve.program import Instance, Program, Step
 from ..schema.resolve.trees import Tree, flatten
 from .constants import Constants
+from .given import Given, Kinds, returned_numbers
 from .library.sources import Library
 from .library.specialize import Carried
 from .names import Names
@@ -34,6 +35,10 @@ class Plan:
     is_entry: bool
     numbers: frozenset[str]
     """Inputs that some call gives a number."""
+    given: Kinds
+    """What calls give to inputs."""
+    annotations: dict[str, str] = field(default_factory=dict)
+    """Those of the inputs that may be numbers."""
     written: dict[str, ast.expr] = field(default_factory=dict)
     """How `uniform` attributes stand in the file: as a number, or by constants."""
     needed: set[str] = field(default_factory=set)
@@ -121,8 +126,9 @@ class Module:
         groups: dict[str, list[Instance]] = {}
         for instance in program.live_instances():
             groups.setdefault(instance.name, []).append(instance)
-        numbers = _Numbers.of(groups)
+        given = Given.of(groups, graph.entries)
         plans: dict[str, Plan] = {}
+        returned: dict[str, frozenset[str]] = {}
         for name, instances in groups.items():
             own = instances[0].own
             varying = tuple(
@@ -136,10 +142,16 @@ class Module:
                 {**graph.attributes, **same},
                 varying,
                 name in graph.entries,
-                frozenset(numbers.given.get(name, ())),
+                frozenset(given.numbers.get(name, ())),
+                given.kinds.get(name, {}),
             )
-            passed = numbers.passed.get(name, ())
-            plans[name].python = _python(plans[name], passed, plans)
+            plans[name].python = returned_numbers(
+                instances[0],
+                given.passed(name),
+                returned,
+                is_entry=name in graph.entries,
+            )
+            returned[name] = plans[name].python
         return cls(program, library, plans, Carried(library), constants, shapes)
 
     @cached_property
@@ -174,71 +186,6 @@ class Module:
     def aliases(self) -> dict[str, str]:
         """Other names of functions, by their own."""
         return {k: v for plan in self.plans.values() for k, v in plan.aliases.items()}
-
-
-@dataclass
-class _Numbers:
-    """By function: the inputs that are Python numbers, here or there."""
-
-    given: dict[str, set[str]] = field(default_factory=dict)
-    """Those that a call gives a number."""
-    passed: dict[str, set[str]] = field(default_factory=dict)
-    """Those that may be one, as what a call gives may be the caller's own number."""
-
-    @classmethod
-    def of(cls, groups: dict[str, list[Instance]]) -> _Numbers:
-        found = cls()
-        for name in reversed(groups):  # callers first
-            for instance in groups[name]:
-                values = set(found.passed.get(name, ()))
-                for step in instance.live_steps:
-                    found.add(step, values)
-        return found
-
-    def add(self, step: Step, values: set[str]) -> None:
-        """Adds a step to the numbers among `values`, and to those that callees get."""
-        given = [a for a in step.arguments() if a.source is not None]
-        if not step.callees:
-            if given and not step.tree and all(a.source in values for a in given):
-                values.add(step.name)
-            return
-        if any(a.source in values for a in given):
-            values.add(step.name)
-        for called in step.callees:
-            inputs = dict(step.group("inputs"))
-            numbers: set[str] = set()
-            if called.declared.layout == "listed":  # every copy is a call of its own
-                inputs |= step.group("xs")
-                index = called.declared.index
-                numbers |= {index} if index else set()
-            numbers |= {n for n, a in inputs.items() if a.source is None}
-            passed = numbers | {n for n, a in inputs.items() if a.source in values}
-            function = called.declared.function
-            self.given.setdefault(function, set()).update(numbers)
-            self.passed.setdefault(function, set()).update(passed)
-
-
-def _python(
-    plan: Plan, inputs: Iterable[str], plans: Mapping[str, Plan]
-) -> frozenset[str]:
-    """The outputs that may be Python numbers, as inputs are; those of callees are known."""
-    found: set[tuple[str | None, int]] = {(n, 0) for n in inputs}
-    # Users too may give numbers, which are returned as they are.
-    given = {*plan.first.function.inputs} if plan.is_entry else set[str]()
-    for step in plan.steps:
-        if step.callees:
-            called = [plans[name].python for name in {i.name for i in step.instances}]
-            inner = frozenset[str]().union(*called)
-            found |= {(step.name, i) for i, o in enumerate(step.outputs) if o in inner}
-        elif not step.tree:
-            args = [a for a in step.arguments() if a.source is not None]
-            if args and all((a.source, a.output) in found for a in args):
-                found |= {(step.name, i) for i in range(len(step.outputs))}
-    return frozenset(
-        name
-        for name, arg in plan.first.outputs.items()
-        if arg.source in given or (arg.source, arg.output) in found
-    )
 
 
 def dtype_node(name: str) -> ast.expr:

@@ -45,6 +45,12 @@ def codegen(
     force: Annotated[
         bool, typer.Option("--force", help="Replace FILE, whatever it holds.")
     ] = False,
+    no_init: Annotated[
+        bool,
+        typer.Option(
+            "--no-init", help="Leave out init_params: what only new parameters need."
+        ),
+    ] = False,
 ) -> None:
     """Writes a model as one file of Python that needs JAX, and no blox.
 
@@ -55,7 +61,7 @@ def codegen(
     Examples:
         blox codegen model -o model.py
         blox codegen model -o model.py --check
-        blox codegen model | less
+        blox codegen model --no-init | less
     """
     if output == "-" and (check or force):
         usage("expected --output FILE along with --check or --force")
@@ -64,7 +70,7 @@ def codegen(
 
     if not model.startswith(HUB):
         existing(model)
-    source = bx.generate(read_graph(model))
+    source = bx.generate(read_graph(model), init=not no_init)
     if output == "-":
         sys.stdout.write(source)
         return
@@ -79,7 +85,8 @@ def codegen(
     elif check:
         say(_diff(old, source, output))
         hint = "" if old is None else " --force"
-        command = shlex.join(["blox", "codegen", model, "-o", output])
+        options = ["--no-init"] if no_init else []
+        command = shlex.join(["blox", "codegen", model, "-o", output, *options])
         fail(f"{output}: stale; write it with: {command}{hint}")
     elif old is not None and not force:
         fail(

@@ -56,7 +56,7 @@ BESIDE: bool = False
 
 
 def each_array(make: Any, tree: Any, path: str = "", *at: Any, over: Any = None) -> Any:
-    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    """The tree with what make gives for the path and the shape of each array."""
     grow = (
         partial(each_array, make, over=over) if STACKED else partial(each_array, make)
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from blox.ops import tail
@@ -63,13 +64,14 @@ def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
 
     def array(leaf: Leaf, parts: tuple[str | int, ...]) -> Array:
         path = ".".join(p for p in parts if isinstance(p, str))
-        own = jax.random.fold_in(key, zlib.crc32(path.encode()))
+        numbers = [zlib.crc32(path.encode())]
         copies = _copies(leaf, parts)
         while copies and copies[0] != "*":  # compiled once for all of a list
-            own = jax.random.fold_in(own, int(copies.pop(0)))
+            numbers.append(int(copies.pop(0)))
+        folded = np.array(numbers, np.uint32)
         dtype = floating if leaf.dtype == "float" else jnp.dtype(leaf.dtype)
         make = initializer(leaf.init)
-        drawn: Array = _drawn(tuple(copies), make, own, leaf.full_shape, dtype)
+        drawn: Array = _drawn(tuple(copies), make, key, folded, leaf.full_shape, dtype)
         return drawn
 
     def grow(tree: Tree, parts: tuple[str | int, ...]) -> Any:
@@ -104,10 +106,17 @@ def _drawn(
     copies: tuple[str, ...],
     make: Callable[..., Array],
     key: Array,
+    folded: Array,
     shape: tuple[int, ...],
     dtype: Any,
 ) -> Array:
-    """An array with its copies; compiled once for all arrays that are alike."""
+    """An array with its copies; compiled once for all arrays that are alike.
+
+    The numbers are folded into the key in here: on their own, each takes ten times what
+    the call takes.
+    """
+    for number in folded:
+        key = jax.random.fold_in(key, number)
     for copy in reversed(copies):
         if copy == "*":
             make = partial(_all_copies, make)

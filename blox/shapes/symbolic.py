@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from jax import export
@@ -27,6 +29,8 @@ MAX_TERMS = 64
 """Terms of a sum that an expression may multiply out to."""
 _MAX_RELATIONS = 8
 """Relations that JAX gets: its solver combines each with all others."""
+_GRAPHS, _SHARED = itertools.count(), 256
+"""The number of the next Graph, and how many share scopes."""
 _TAKEN = {"mod", "floordiv", "max", "min", "non_negative"}
 
 
@@ -63,7 +67,7 @@ class Symbols:
             constraints += [f"{text} >= {bound.min}"] if bound.min > 1 else []
             constraints += [f"{text} <= {bound.max}"] if bound.max is not None else []
         constraints += _related(relations, values, texts)
-        self.scope = _scope(constraints)
+        self.scope = _scope(tuple(constraints), next(_GRAPHS) // _SHARED)
         self._texts = texts
         self._made: dict[Any, Any] = {
             dim: bound.min for dim, bound in bounds.items() if bound.min == bound.max
@@ -157,8 +161,13 @@ def _related(
         }.get(relation.sign, f"{a} {relation.sign} {b}")
 
 
-def _scope(constraints: list[str]) -> export.SymbolicScope:
-    """A scope with those constraints that JAX takes."""
+@lru_cache(64)
+def _scope(constraints: tuple[str, ...], turn: int) -> export.SymbolicScope:
+    """A scope with those constraints that JAX takes, one for Graphs that say the same.
+
+    What JAX keeps of a trace speaks of its scope, so Graphs that are alike are traced and
+    kept once. A scope remembers what it decided: each `turn` has new ones.
+    """
     try:
         return export.SymbolicScope(constraints)
     except (ValueError, NotImplementedError):

@@ -60,7 +60,7 @@ class FunctionWriter:
         self.state = State(self.fresh)
         self.names.taken.update(plan.arguments)
         self.values = {item: [name(item)] for item in self.instance.function.inputs}
-        self.untyped |= plan.numbers
+        self.untyped |= {n for n, kind in plan.annotations.items() if kind == "Any"}
         self.python = {*plan.numbers}
         """Sources that may be Python numbers."""
         self.locals = Locals(_arguments(plan), self.names.kept)

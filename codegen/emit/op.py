@@ -60,9 +60,8 @@ def _expression(
     given = zip(use.positions, operands, strict=True)
     values = {p: v for p, v in given if v is not None} | slots
     stored = {n: subscript(own, n) for n in use.stored}
-    inline = source.expression(values, {**stored, **use.attributes})
-    if inline is not None:
-        return inline
+    if use.is_inlined:
+        return source.expression(values, {**stored, **use.attributes})
     carried = writer.module.carried
     template = carried.template(source.name)
     if template is not None and not any(a.kind == "key" for a in use.arguments()):
@@ -76,6 +75,7 @@ def _expression(
     else:
         result.keywords += [ast.keyword(n, value) for n, value in stored.items()]
     for field, value in use.attributes.items():
+        value = cut.argument(field, value)
         default = cut.defaults.get(field)
         same = default is not None and is_same(default, value)
         if field not in cut.dropped and not same:

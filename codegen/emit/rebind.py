@@ -165,24 +165,23 @@ class _Naming:
     def _candidates(self, local: str) -> Iterator[str]:
         note = self.known.notes.get(local)
         if note is None:
-            names = [local]
+            yield local
         else:
-            taken = self.known.taken
-            names = [n for n in self._ahead(local, note) if n not in taken]
-            names += PLAIN if note.plain else ()
-        yield from names
+            found = (*self._ahead(local, note), *note.names)
+            yield from (n for n in found if n not in self.known.taken)
+            yield from PLAIN if note.plain else ()
         name = local.rstrip("_")
         while True:
             name += "_"
             yield name
 
-    def _ahead(self, local: str, note: Note) -> list[str]:
-        """Names of a value, and of what becomes of it.
+    def _ahead(self, local: str, note: Note) -> Sequence[str]:
+        """Names of a value by what becomes of it.
 
-        First what a function calls it that it goes into, then the shortest, which is
-        seldom the one that tells of a step on the way.
+        That which a function calls it that it goes into; a plain one where layer follows
+        layer; else the shortest, which is seldom the one that tells of a step on the way.
         """
-        chain = note.names[:1]
+        names, layers = note.names[:1], 0
         for _ in range(AHEAD):
             if local not in self.onward:
                 break
@@ -191,14 +190,16 @@ class _Naming:
             if edge.kind is Kind.OUTPUT or (edge.direct and not written):
                 break
             if edge.kind in (Kind.CALL, Kind.LOOP) and edge.formal is not None:
-                return [edge.formal, *note.names]
+                return [edge.formal]
             if edge.once and self.takes[source] > 1:
                 break
+            layers += edge.kind is Kind.PARAM
             if local in self.last:
-                chain += self.known.notes[local].names[:1]
-        if note.names and note.names[0] in self.known.taken:
-            return note.names[1:]
-        return [*sorted(chain, key=len)[:1], *note.names]
+                names += self.known.notes[local].names[:1]
+        if layers > 1:
+            return PLAIN
+        own = note.names and note.names[0] not in self.known.taken
+        return sorted(names, key=len)[:1] if own else []
 
     def _is_free(self, local: str, name: str, before: int, given: Set[str]) -> bool:
         if name in self.known.arguments:

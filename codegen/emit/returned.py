@@ -1,4 +1,4 @@
-"""What a function returns, typed where type checkers would not know."""
+"""What a function returns: without a detour, and typed where checkers would not know."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from .scopes import usage
 def typed_return(body: Sequence[ast.stmt], untyped: Set[str]) -> list[ast.stmt]:
     """`y: Array = ...` where the first value of the `y` that is returned has no type."""
     *rest, last = body
+    if (short := _short(rest, last)) is not None:
+        return short
     match last:
         case ast.Return(value=ast.Name(id=returned)) if returned in untyped:
             pass
@@ -27,3 +29,21 @@ def typed_return(body: Sequence[ast.stmt], untyped: Set[str]) -> list[ast.stmt]:
                 return [*rest[:i], declared, *rest[i + 1 :], last]
         return [*rest[:i], declared, *rest[i:], last]
     return [*body]
+
+
+def _short(rest: Sequence[ast.stmt], last: ast.stmt) -> list[ast.stmt] | None:
+    """`return f(x)` for `a, b = f(x)` and `return a, b`."""
+    match rest, last:
+        case (
+            [
+                *before,
+                ast.Assign(targets=[ast.Tuple(elts=found)], value=ast.Call() as value),
+            ],
+            ast.Return(value=ast.Tuple(elts=returned)),
+        ):
+            names = [n.id if isinstance(n, ast.Name) else "" for n in found]
+            same = names == [
+                n.id if isinstance(n, ast.Name) else None for n in returned
+            ]
+            return [*before, ast.Return(value)] if same else None
+    return None

@@ -18,9 +18,9 @@ def signature(plan: Plan) -> tuple[list[Argument], list[Argument], str]:
         arguments.append(("params", "Params", None))
     for text, given in function.inputs.items():
         default = ast.Constant(None) if given.optional else None
-        kind = "Array | None" if given.optional else "Array"
-        if text in plan.numbers:
-            kind = "Any"
+        kind = plan.annotations.get(text, "Array")
+        if given.optional and kind != "Any":
+            kind += " | None"
         arguments.append((text, kind, default))
     keywords: list[Argument] = []
     for attribute in plan.varying:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ..allowlist import GenerationError
 from ..nodes import annotated, assign, call, dotted, literal
 
 Path = tuple[str | int, ...]
+COMMENT_WIDTH = 86
 IN_FLOAT32 = "in_float32"
 """The function of `blox.ops.tail` for initialisers that calculate in 32 bits."""
 
@@ -26,6 +28,9 @@ class Tables:
 
     statements: list[ast.stmt]
     facts: dict[str, bool]
+    comment: list[str]
+    init: bool
+    """Whether initialisers are among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Group:
         return self.named.rpartition(".")[2]
 
 
-def tables(program: Program) -> Tables:
+def tables(program: Program, *, init: bool = True) -> Tables:
     """The tables of a Program, in its order; of copies that are alike, one row."""
     groups = list(groups_of(program.tree))
     stacked, beside = _stacked(groups)
@@ -57,9 +62,10 @@ def tables(program: Program) -> Tables:
     statements: list[ast.stmt] = [annotated("SHAPES", "Params", _shapes(program.tree))]
     if stacked:
         statements.append(assign("STACKED", literal(stacked if beside else [*stacked])))
-    statements.append(
-        annotated("INIT", "dict[str, Callable[..., Array]]", _dict(initialisers))
-    )
+    if init:
+        statements.append(
+            annotated("INIT", "dict[str, Callable[..., Array]]", _dict(initialisers))
+        )
     if own:
         statements.append(annotated("DTYPES", "dict[str, str]", _dict(own)))
     facts = {
@@ -71,7 +77,16 @@ def tables(program: Program) -> Tables:
         "WIDE": any(group.leaf.dtype in NEEDS_X64 for group in groups),
         "BESIDE": beside,
     }
-    return Tables(statements, facts)
+    return Tables(statements, facts, _comment([*stacked]), init)
+
+
+def _comment(stacked: Sequence[str]) -> list[str]:
+    """What SHAPES holds, in lines."""
+    text = "The shape of each array, where it lies in params"
+    if stacked:
+        below = stacked[0] if len(stacked) == 1 else "STACKED"
+        text += f"; below {below} those of all copies"
+    return textwrap.wrap(f"{text}.", COMMENT_WIDTH)
 
 
 def groups_of(tree: Tree, path: Path = (), copies: int = 1) -> Iterator[Group]:

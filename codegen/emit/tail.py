@@ -10,10 +10,13 @@ from ..library.sources import Library
 from ..library.tidy import drop_aliases, tidy
 from ..names import Names
 from ..nodes import names_in, renamed
+from ..parts import Function, Init, Loader, Parameters, Part
+from ..printer import render
 from .table import IN_FLOAT32, Tables
 
 HOME = "tail"
-ROOTS = ("init_params", "load_params")
+INIT, LOAD = "init_params", "load_params"
+SHARED = "each_array"
 COPIES = ("at", "copies")
 """What functions get of the copies that an array is one of."""
 
@@ -29,7 +32,9 @@ class Tail:
         none = {} if copies else {name: ast.Tuple([]) for name in COPIES}
         self.functions: dict[str, ast.FunctionDef] = {}
         """In the order of the source, helpers first."""
-        wanted = {*ROOTS, *(n for s in tables.statements for n in names_in(s))}
+        self.comment = tables.comment
+        roots = [INIT, LOAD] if tables.init else [LOAD]
+        wanted = {*roots, *(n for s in tables.statements for n in names_in(s))}
         sources = library.module(HOME)
         cut: dict[str, ast.FunctionDef] = {}
         todo = [name for name in sources if name in wanted]
@@ -44,18 +49,24 @@ class Tail:
             _drop_unread(node)
             cut[name] = node
             todo += names_in(node) & sources.keys()
-        titles = {n: n if n in ROOTS else names.fresh(n) for n in sources if n in cut}
+        titles = {n: n if n in roots else names.fresh(n) for n in sources if n in cut}
         self.functions = {n: renamed(cut[n], titles) for n in titles}
         self.tables = [renamed(s, titles) for s in tables.statements]
 
     @property
-    def before(self) -> list[ast.FunctionDef]:
-        """What the tables themselves call."""
-        return [f for n, f in self.functions.items() if n == IN_FLOAT32]
+    def statements(self) -> list[ast.stmt]:
+        return [*self.functions.values(), *self.tables]
 
-    @property
-    def after(self) -> list[ast.FunctionDef]:
-        return [f for n, f in self.functions.items() if n != IN_FLOAT32]
+    def parts(self) -> list[Part]:
+        """The end of the file: what the tables call, the tables, init, the loader."""
+        functions = {n: Function(render([f])) for n, f in self.functions.items()}
+        before = functions.pop(IN_FLOAT32, None)
+        shared, init = functions.pop(SHARED), functions.pop(INIT, None)
+        parts: list[Part] = [] if before is None else [before]
+        parts.append(Parameters(self.comment, render(self.tables), [shared]))
+        if init is not None:
+            parts.append(Init([init]))
+        return [*parts, Loader([*functions.values()])]
 
 
 def _drop_unread(function: ast.FunctionDef) -> None:

@@ -7,7 +7,7 @@ how the functions of the library are cut, and so how each of them is called.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...schema.op import Op, ScopeOp
@@ -38,6 +38,8 @@ class OpUse:
     slots: dict[str, Arg]
     stored: tuple[str, ...]
     attributes: dict[str, ast.expr]
+    is_inlined: bool = False
+    """True of an op that is an expression, should its operands be locals."""
 
     def arguments(self) -> list[Arg]:
         """The operands and slots in the order in which they are computed."""
@@ -84,7 +86,9 @@ def _op_use(module: Module, plan: Plan, numbers: Numbers, step: Step) -> OpUse:
         stored,
         _attributes(plan, numbers, step, source),
     )
-    if source.function is not None and not _is_inlined(use, owns):
+    if source.function is not None and _is_inlined(use, owns):
+        return replace(use, is_inlined=True)
+    if source.function is not None:
         given = {
             p: v
             for p, v in (*zip(positions, operands, strict=False), *use.slots.items())
@@ -116,17 +120,16 @@ def _use(use: OpUse, owns: bool, facts: dict[str, Any]) -> Use:
 
 
 def _is_inlined(use: OpUse, owns: bool) -> bool:
-    """True of an op that is an expression whatever its operands turn out to be."""
-    computed: ast.expr = call("computed")
+    local: ast.expr = name("local")
     values = {
-        p: computed
+        p: call("key") if isinstance(v, Arg) and v.kind == "key" else local
         for p, v in zip(use.positions, use.operands, strict=False)
         if not is_absent(v)
     }
-    values |= dict.fromkeys(use.slots, computed)
+    values |= dict.fromkeys(use.slots, local)
     if owns:
-        values[use.positions[-1]] = computed
-    others = {**dict.fromkeys(use.stored, computed), **use.attributes}
+        values[use.positions[-1]] = local
+    others = {**dict.fromkeys(use.stored, local), **use.attributes}
     return use.source.expression(values, others) is not None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from ...schema.syntax import parsed_expression
 from ..nodes import is_same, names_in
 from .abstract import Unknown, one_or_each
+from .annotations import members, narrowed, type_of
 from .evaluate import Evaluator, value_of
 from .partial import Specializer
 from .source import OpSource, assigned
@@ -41,6 +42,15 @@ class Cut:
     dropped: frozenset[str]
     defaults: Mapping[str, ast.expr]
     """What calls need not write, by parameter."""
+    single: frozenset[str]
+    """Parameters that get the one item of a list that has one at every use."""
+
+    def argument(self, name: str, value: ast.expr) -> ast.expr:
+        """What a call gives for the value of an attribute."""
+        if name not in self.single:
+            return value
+        assert isinstance(value, ast.Tuple)
+        return value.elts[0]
 
 
 @dataclass
@@ -130,6 +140,23 @@ class Cutter:
         }
 
     @cached_property
+    def single(self) -> dict[str, str]:
+        """Attributes that are a list of one item at every use, and the type of it."""
+        found: dict[str, str] = {}
+        for name, values in self.given.items():
+            items = [
+                v.elts[0]
+                for v in values
+                if isinstance(v, ast.Tuple) and len(v.elts) == 1
+            ]
+            if name in self.same or len(items) < len(values) or name not in self.known:
+                continue
+            types = {type_of(value_of(item)) for item in items}
+            if len(types) == 1 and "" not in types:
+                (found[name],) = types
+        return found
+
+    @cached_property
     def always(self) -> frozenset[str]:
         """Parameters with a default that have an array at every use."""
         return frozenset(
@@ -143,12 +170,8 @@ class Cutter:
     def body(self, *, whole: bool = False) -> list[ast.stmt]:
         """The statements, folded; `whole`: with settings in place too."""
         put = {k: v for k, v in self.same.items() if whole or k not in self.settings}
-        idle = frozenset(
-            name
-            for name, value in put.items()
-            if (default := self.source.parameters[name]) is not None
-            and is_same(default, value)
-        )
+        idle = self._idle(put)
+        put |= {k: ast.Tuple([ast.Name(k, ast.Load())]) for k in self.single}
         folder = Specializer(
             self.known,
             [*self.always],
@@ -158,6 +181,15 @@ class Cutter:
             idle=idle if self.source.of_blox else None,
         )
         return tidy(folder.run(self.function.body))
+
+    def _idle(self, put: Mapping[str, ast.expr]) -> frozenset[str]:
+        """Those that have the default of the function."""
+        defaults = self.source.parameters
+        return frozenset(
+            name
+            for name, value in put.items()
+            if (default := defaults[name]) is not None and is_same(default, value)
+        )
 
     def cut(self) -> Cut:
         node = copy.deepcopy(self.function)
@@ -172,7 +204,7 @@ class Cutter:
         for arg in _arguments(node):
             if arg.annotation is not None:
                 arg.annotation = self._narrowed(arg.arg, arg.annotation)
-        return Cut(node, dropped, defaults)
+        return Cut(node, dropped, defaults, frozenset(self.single))
 
     def _usual(self, dropped: frozenset[str]) -> dict[str, ast.expr]:
         """The constant that at least half of the calls give an attribute that differs."""
@@ -184,7 +216,10 @@ class Cutter:
             counts = {t: n for (k, t), n in self.calls.items() if k == name}
             best = max(texts, key=lambda text: counts.get(text, 0), default=None)
             if best is not None and 2 * counts.get(best, 0) >= sum(counts.values()):
-                found[name] = texts[best]
+                value = texts[best]
+                if name in self.single and isinstance(value, ast.Tuple):
+                    value = value.elts[0]
+                found[name] = value
         return found
 
     def _parameters(
@@ -225,37 +260,11 @@ class Cutter:
 
     def _narrowed(self, name: str, annotation: ast.expr) -> ast.expr:
         """The parts of a union that the values given are of."""
-        parts = members(annotation)
-        if name in self.always:
-            parts = [p for p in parts if p != "None"]
-        values = self.given.get(name)
-        if values is not None and name in self.known:
-            kinds = {_kind(value_of(v)) for v in values}
-            fits = [p for p in parts if kinds & _kinds_of(p)]
-            parts = fits or parts
-        return parsed_expression(" | ".join(parts))
-
-
-def _kind(value: Any) -> str:
-    kinds = (bool, int, float, str, tuple)
-    return next((k.__name__ for k in kinds if isinstance(value, k)), "None")
-
-
-def _kinds_of(part: str) -> set[str]:
-    """The kinds of values that an annotation admits."""
-    if part.startswith(("Sequence", "tuple")):
-        return {"tuple"}
-    return {"float", "int"} if part == "float" else {part}
-
-
-def members(annotation: ast.expr | None) -> list[str]:
-    """The parts of a union."""
-    match annotation:
-        case None:
-            return []
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return [*members(left), *members(right)]
-    return [ast.unparse(annotation)]
+        if name in self.single:
+            return parsed_expression(self.single[name])
+        values = self.given.get(name) if name in self.known else None
+        kept = [] if values is None else [value_of(v) for v in values]
+        return narrowed(annotation, kept, is_there=name in self.always)
 
 
 def is_constant(node: ast.expr) -> bool:

@@ -6,7 +6,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..nodes import Known, Open
 from .abstract import PRESENT, Each, Opaque, Symbol, Unknown, lift, plain
@@ -29,6 +29,13 @@ _CALLS: dict[str, Callable[..., Any]] = {
     "range": range, "math.prod": math.prod,
     "zip": lambda *lists, strict=False: list(zip(*lists, strict=strict)),
 }  # fmt: skip
+
+
+def is_counted(node: ast.expr) -> TypeGuard[ast.Tuple | ast.List]:
+    """True of a list whose items stand there one by one."""
+    if not isinstance(node, ast.Tuple | ast.List):
+        return False
+    return not any(isinstance(e, ast.Starred) for e in node.elts)
 
 
 class Evaluator:
@@ -113,6 +120,8 @@ class Evaluator:
                 found = self.evaluate(value)
                 if isinstance(kind, ast.Name) and kind.id in _TYPES:
                     return lift(lambda v: isinstance(v, _TYPES[kind.id]), found)
+            case ast.Call(func=ast.Name(id="len"), args=[value]) if is_counted(value):
+                return len(value.elts)
             case ast.Call(func=func, args=args, keywords=keywords):
                 called = _CALLS.get(ast.unparse(func))
                 if called is not None and all(k.arg == "strict" for k in keywords):

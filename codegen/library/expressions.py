@@ -6,7 +6,7 @@ import ast
 import copy
 from collections.abc import Sequence
 
-from ..nodes import is_atom
+from ..nodes import is_atom, is_stored
 
 _MOST_TIMES = 8
 """How often the items of a list may be written."""
@@ -75,7 +75,7 @@ def arguments_of(
 
 def bound(nodes: Sequence[ast.AST]) -> set[str]:
     names = (n for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name))
-    return {n.id for n in names if isinstance(n.ctx, ast.Store)}
+    return {n.id for n in names if is_stored(n)}
 
 
 def filled(body: Sequence[ast.stmt]) -> set[str]:

@@ -7,8 +7,9 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..nodes import is_stored
 from .abstract import Unknown
-from .evaluate import Evaluator
+from .evaluate import Evaluator, is_counted
 
 
 class Folder(Evaluator, ast.NodeTransformer):
@@ -49,13 +50,9 @@ class Folder(Evaluator, ast.NodeTransformer):
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         self.generic_visit(node)
-        listed = isinstance(node.value, ast.Tuple | ast.List)
-        if not listed or not isinstance(node.ctx, ast.Load):
+        if not is_counted(node.value) or is_stored(node):
             return node
-        assert isinstance(node.value, ast.Tuple | ast.List)
         items = node.value.elts
-        if any(isinstance(item, ast.Starred) for item in items):
-            return node
         try:
             at = self._slice(node.slice)
             part = items[at]

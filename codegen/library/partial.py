@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ..nodes import Known, literal, names_in
+from ..nodes import Known, is_stored, literal, names_in
 from .abstract import PRESENT, Unknown
 from .expressions import (
     arguments_of,
@@ -69,7 +69,7 @@ class Specializer(Folder):
         return super().evaluate(node)
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        if not isinstance(node.ctx, ast.Load):
+        if is_stored(node):
             return node
         if node.id in self.locals:
             return copy.deepcopy(self.locals[node.id])

@@ -53,7 +53,7 @@ def without_ellipsis(node: ast.Subscript, facts: Mapping[str, Any]) -> ast.expr:
     if not kept:
         return node.value
     index = kept[0] if len(kept) == 1 else ast.Tuple(kept)
-    return ast.Subscript(node.value, index, node.ctx)
+    return ast.Subscript(node.value, index, ast.Load())
 
 
 def _parts(index: ast.expr) -> list[ast.expr]:

@@ -6,7 +6,7 @@ import ast
 import copy
 from collections.abc import Mapping
 
-from ..nodes import is_atom
+from ..nodes import is_read
 from .fold import Folder
 
 _LEAVES = 8
@@ -45,18 +45,11 @@ def put_in(
     Operands that compute something have to stand there once, in order, and before all
     else that it computes.
     """
-    computed = [k for k, v in operands.items() if not _is_read(v)]
+    computed = [k for k, v in operands.items() if not is_read(v)]
     if computed and _computed_first(template, computed) != computed:
         return None
     result: ast.expr = Folder({**operands, **others}).visit(copy.deepcopy(template))
     return result
-
-
-def _is_read(node: ast.expr) -> bool:
-    """A local, a number, an array of `params`."""
-    while isinstance(node, ast.Subscript | ast.Attribute):
-        node = node.value
-    return is_atom(node)
 
 
 def _computed_first(template: ast.expr, names: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..nodes import Known, is_atom, names_in_order
+from ..nodes import Known, is_atom, is_read, is_stored, names_in_order
 from .fold import Folder
 
 
@@ -59,7 +59,7 @@ class OpSource:
         template = self._template(held)
         if template is None:
             return None
-        computed = [f"@{k}" for k, v in operands.items() if not is_atom(v)]
+        computed = [f"@{k}" for k, v in operands.items() if not is_read(v)]
         if [n for n in names_in_order(template) if n in computed] != computed:
             return None
         put = {f"@{k}": v for k, v in values.items()}
@@ -104,9 +104,7 @@ def _decides(value: ast.expr) -> bool:
 def assigned(function: ast.FunctionDef) -> set[str]:
     """The names that a function gives a value to."""
     return {
-        n.id
-        for n in ast.walk(function)
-        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        n.id for n in ast.walk(function) if isinstance(n, ast.Name) and is_stored(n)
     }
 
 

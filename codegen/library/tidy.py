@@ -6,7 +6,7 @@ import ast
 import copy
 from typing import Any
 
-from ..nodes import names_in
+from ..nodes import is_stored, names_in
 from ..printer import remarks, render, set_remarks
 from .fold import Folder
 
@@ -18,7 +18,7 @@ def tidy(body: list[ast.stmt]) -> list[ast.stmt]:
             n.id
             for s in body
             for n in ast.walk(s)
-            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+            if isinstance(n, ast.Name) and not is_stored(n)
         }
         before = sum(1 for s in body for _ in ast.walk(s))
         body = _Unread(read).block(body)

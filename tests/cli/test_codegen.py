@@ -117,3 +117,19 @@ def test_an_unsound_spec_writes_nothing(
     assert (run.code, run.out) == (1, "")
     assert run.err.startswith("blox: main.out.x: expected an input")
     assert not (tmp_path / "out.py").exists()
+
+
+def test_without_init(
+    blox: Callable[..., Any], digits: Path, tmp_path: Path, source: str
+) -> None:
+    file = tmp_path / "digits.py"
+    assert blox("codegen", digits, "-o", file, "--no-init").code == 0
+    assert file.read_text() == bx.generate(bx.load(digits)[0], init=False)
+    assert "init_params" in source
+    assert "init_params" not in file.read_text()
+    assert blox("codegen", digits, "-o", file, "--no-init", "--check").code == 0
+    run = blox("codegen", digits, "-o", file, "--check")
+    assert run.code == 1
+    file.write_text("")
+    run = blox("codegen", digits, "-o", file, "--no-init", "--check")
+    assert run.err.endswith("--no-init --force\n")

@@ -21,7 +21,9 @@ def linear(x: str) -> Data:
 
 
 def body(nodes: Data, out: str, inputs: Data | None = None) -> list[str]:
-    """The statements of the one function of a file, which is the loader's program."""
+    """The statements of the one function of a file, which is the loader's program, after
+    its inputs have the model's dtype.
+    """
     data = spec(nodes, inputs=inputs or {"x": X}, outputs={"out": out})
     graph = Graph.parse(data)
     source = bx.generate(graph)
@@ -31,7 +33,8 @@ def body(nodes: Data, out: str, inputs: Data | None = None) -> list[str]:
         for f in ast.parse(source).body
         if isinstance(f, ast.FunctionDef) and f.name == graph.name
     )
-    return [ast.unparse(s) for s in found.body]
+    lines = [ast.unparse(s) for s in found.body]
+    return [line for line in lines if ".astype(" not in line]
 
 
 def test_a_chain_keeps_its_name() -> None:
@@ -74,6 +77,46 @@ def test_an_input_of_another_name_stays() -> None:
     first, second = body(nodes, "fourth", {"image": X})
     assert first.startswith("second = linear(linear(image")
     assert second.startswith("return linear(jnp.exp(second)")
+
+
+def test_layers_that_follow_each_other_have_a_plain_name() -> None:
+    nodes: Data = {"first": linear("x"), "one": {"op": "relu", "x": "first"}}
+    nodes |= {"second": linear("one"), "two": {"op": "tanh", "x": "second"}}
+    nodes |= {"third": linear("two"), "three": {"op": "exp", "x": "third"}}
+    nodes |= {"fourth": linear("three"), "sum": {"op": "add", "a": "x", "b": "fourth"}}
+    first, second, third, last = body(nodes, "sum")
+    assert first.startswith("y = ")  # x goes on beside it
+    assert second.startswith("y = ")
+    assert third.startswith("y = ")
+    assert last.startswith("return x + linear(")
+
+
+def test_what_is_returned_makes_no_detour() -> None:
+    inner = function(
+        {
+            "half": {
+                "op": "split",
+                "x": "x",
+                "names": ["a", "b"],
+                "sections": 2,
+                "axis": -1,
+            }
+        },
+        {"a": "half.a", "b": "half.b"},
+    )
+    outer = function(
+        {"call": {"op": "call", "function": "inner", "inputs": ["x"]}},
+        {"a": "call.a", "b": "call.b"},
+    )
+    nodes = {
+        "parts": {"op": "call", "function": "outer", "inputs": ["x"]},
+        "sum": {"op": "add", "a": "parts.a", "b": "parts.b"},
+    }
+    functions = {"inner": inner, "outer": outer}
+    graph = Graph.parse(spec(nodes, "sum", {"x": X}, functions))
+    source = bx.generate(graph)
+    assert_same_program(graph, source)
+    assert "    return inner(x)\n" in source
 
 
 def test_what_a_function_inside_reads_is_kept() -> None:

@@ -387,6 +387,22 @@ def test_tails_are_short(case: str, most: int) -> None:
     assert len(tail.splitlines()) <= most
 
 
+@pytest.mark.parametrize("case", ["drawing", "mixed"])
+def test_without_init_what_only_new_parameters_need_is_left_out(
+    case: str, tmp_path: Path
+) -> None:
+    graph, params = graph_of(case), params_of(case)
+    source = bx.generate(graph, init=False)
+    names = executed(source)
+    assert not {"init_params", "INIT", "in_float32"} & names.keys()
+    assert "initializers" not in source
+    bx.save(tmp_path, graph, params)
+    assert_equal(names["load_params"](tmp_path), params)
+    assert_tidy({case: source}, tmp_path)
+    whole = bx.generate(graph)
+    assert {*source.splitlines()} < {*whole.splitlines()}
+
+
 def test_all_differences_are_reported_at_once(tmp_path: Path) -> None:
     flat = dict(flattened(params_of("scanned")))
     del flat["h.norm.bias"]

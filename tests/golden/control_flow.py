@@ -41,11 +41,11 @@ def cold(x: Array) -> Array:
     return -x
 
 
-def small(x: Array, steps: Array, step: Any) -> Array:
+def small(x: Array, steps: Array, step: float) -> Array:
     return jnp.sum(jnp.square(x)) < 100.0
 
 
-def grow(x: Array, steps: Array, step: Any) -> tuple[Array, Array]:
+def grow(x: Array, steps: Array, step: float) -> tuple[Array, Array]:
     return x + step, steps + 1
 
 
@@ -54,9 +54,8 @@ def euler(params: Params, x: Array, i: Array) -> tuple[Array, Array]:
     return x, jnp.mean(x, axis=(-1,))
 
 
-def lane(row: Array, scale: Any) -> Array:
-    row = row * scale
-    return row
+def lane(row: Array, scale: float) -> Array:
+    return row * scale
 
 
 def expert(params: Params, x: Array) -> Array:
@@ -100,7 +99,7 @@ def control_flow(
     return {"x": x, "steps": steps, "path": path}
 
 
-# The shape of each array, where it lies in params.
+# The shape of each array, where it lies in params; below experts those of all copies.
 SHAPES: Params = {
     "branch": {"then": {"scale": {"kernel": (4, 4), "bias": (4,)}}},
     "path": {"rate": {"kernel": (4, 4), "bias": (4,)}},
@@ -114,7 +113,7 @@ INIT: dict[str, Callable[..., Array]] = {
 
 
 def each_array(make: Any, tree: Any, path: str = "", *at: Any, over: Any = None) -> Any:
-    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    """The tree with what make gives for the path and the shape of each array."""
     grow = partial(each_array, make, over=over)
     if path[:-1] in STACKED:
         n = jax.tree.leaves(tree)[path.count("*")]

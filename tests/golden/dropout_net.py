@@ -4,7 +4,7 @@
 Made by blox of sha256:b085d6291dff50ce92b37bdedb9429e7e563b44f1ccb552cffcb5b610077f306
 
     params = load_params("folder of params.safetensors")
-    outputs, state = jax.jit(dropout_net)(params, x)
+    y, state = jax.jit(dropout_net)(params, x)
 """
 
 import json
@@ -82,7 +82,7 @@ def dropout_net(
     return dropout(x, fold_in(key, "out"), rate=0.1), state
 
 
-# The shape of each array, where it lies in params.
+# The shape of each array, where it lies in params; below scanned those of all copies.
 SHAPES: Params = {
     "rng": {"key_data": (2,), "count": ()},
     "scanned": {"linear": {"kernel": (4, 16, 16), "bias": (4, 16)}},
@@ -100,7 +100,7 @@ DTYPES: dict[str, str] = {"key_data": "uint32", "count": "uint32"}
 
 
 def each_array(make: Any, tree: Any, path: str = "", *at: Any, over: Any = None) -> Any:
-    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    """The tree with what make gives for the path and the shape of each array."""
     grow = partial(each_array, make, over=over)
     if path[:-1] in STACKED:
         n = jax.tree.leaves(tree)[path.count("*")]

@@ -111,7 +111,7 @@ def sentence_embedding(
     return x / jnp.maximum(length, 1e-12)
 
 
-# The shape of each array, where it lies in params.
+# The shape of each array, where it lies in params; below encoder those of all copies.
 SHAPES: Params = {
     "word": {"embedding": (30522, 384)},
     "token_type": {"embedding": (2, 384)},
@@ -141,7 +141,7 @@ INIT: dict[str, Callable[..., Array]] = {
 
 
 def each_array(make: Any, tree: Any, path: str = "", *at: Any, over: Any = None) -> Any:
-    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    """The tree with what make gives for the path and the shape of each array."""
     grow = partial(each_array, make, over=over)
     if path[:-1] in STACKED:
         n = jax.tree.leaves(tree)[path.count("*")]

@@ -5,7 +5,7 @@ scan and unrolled.
 Made by blox of sha256:7634df2354b2203713710d0f179fcfe12f2cead565c297951c8290fd33b2ea34
 
     params = load_params("folder of params.safetensors")
-    outputs, state = jax.jit(small_resnet)(params, image)
+    logits, state = jax.jit(small_resnet)(params, image)
 """
 
 import json
@@ -101,7 +101,7 @@ def small_resnet(
     return x @ params["head"]["kernel"] + params["head"]["bias"], state
 
 
-# The shape of each array, where it lies in params.
+# The shape of each array, where it lies in params; below STACKED those of all copies.
 SHAPES: Params = {
     "stem": {"kernel": (3, 3, 3, 8)},
     "stage_1": {
@@ -156,7 +156,7 @@ DTYPES: dict[str, str] = {"mean": "float32", "var": "float32"}
 
 
 def each_array(make: Any, tree: Any, path: str = "", *at: Any, over: Any = None) -> Any:
-    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    """The tree with what make gives for the path and the shape of each array."""
     grow = partial(each_array, make, over=over)
     if path[:-1] in STACKED:
         n = jax.tree.leaves(tree)[path.count("*")]

@@ -147,7 +147,7 @@ def row(
     return (x, jnp.mean(x)), state
 
 
-def wave(x: Array, gain: Any, i: Any, *, power: int) -> tuple[Array, Array]:
+def wave(x: Array, gain: float, i: int, *, power: int) -> tuple[Array, Array]:
     x = (x * gain) ** power + i
     return x, jnp.sum(x, axis=(-1,))
 
@@ -291,7 +291,7 @@ def state_everywhere(
     }, state
 
 
-# The shape of each array, where it lies in params.
+# The shape of each array, where it lies in params; below STACKED those of all copies.
 SHAPES: Params = {
     "rng": {"key_data": (2,), "count": ()},
     "branch": {
@@ -351,7 +351,7 @@ DTYPES: dict[str, str] = {
 
 
 def each_array(make: Any, tree: Any, path: str = "", *at: Any, over: Any = None) -> Any:
-    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    """The tree with what make gives for the path and the shape of each array."""
     grow = partial(each_array, make, over=over)
     if path[:-1] in STACKED:
         n = jax.tree.leaves(tree)[path.count("*")]

@@ -5,7 +5,7 @@ empty cache.
 Made by blox of sha256:d0ae8020f209338e4ac7a4c7135f839f935b6927fa435ea7dcab202bedeac0bd
 
     params = load_params("folder of params.safetensors")
-    outputs = jax.jit(tiny_gpt)(params, tokens)
+    logits = jax.jit(tiny_gpt)(params, tokens)
 """
 
 import json
@@ -47,7 +47,7 @@ def embed(ids: Array, embedding: Array) -> Array:
 
 
 def attention(
-    params: Params, x: Array, k: Array, v: Array, position: Array, mask: Array
+    params: Params, x: Array, k: Array, v: Array, position: Array | int, mask: Array
 ) -> tuple[Array, Array, Array]:
     batch, seq, _ = x.shape
     q, k_new, v_new = jnp.split(linear(x, **params["qkv"]), 3, axis=-1)
@@ -66,7 +66,7 @@ def mlp(params: Params, x: Array) -> Array:
 
 
 def block(
-    params: Params, x: Array, k: Array, v: Array, position: Array, mask: Array
+    params: Params, x: Array, k: Array, v: Array, position: Array | int, mask: Array
 ) -> tuple[Array, Array, Array]:
     ln_1 = layer_norm(x, **params["ln_1"])
     attn, k_new, v_new = attention(params["attn"], ln_1, k, v, position, mask)
@@ -76,7 +76,7 @@ def block(
 
 
 def step(
-    params: Params, tokens: Array, position: Any, k: Array, v: Array
+    params: Params, tokens: Array, position: Array | int, k: Array, v: Array
 ) -> dict[str, Array]:
     seq, cached = tokens.shape[1], k.shape[2]
     if not seq <= cached <= CONTEXT:
@@ -110,7 +110,7 @@ def tiny_gpt(params: Params, tokens: Array) -> Array:
     return step(params, tokens, 0, empty, empty)["logits"]
 
 
-# The shape of each array, where it lies in params.
+# The shape of each array, where it lies in params; below h those of all copies.
 SHAPES: Params = {
     "wte": {"embedding": (64, 32)},
     "wpe": {"embedding": (16, 32)},
@@ -138,7 +138,7 @@ INIT: dict[str, Callable[..., Array]] = {
 
 
 def each_array(make: Any, tree: Any, path: str = "", *at: Any, over: Any = None) -> Any:
-    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    """The tree with what make gives for the path and the shape of each array."""
     grow = partial(each_array, make, over=over)
     if path[:-1] in STACKED:
         n = jax.tree.leaves(tree)[path.count("*")]

@@ -4,7 +4,7 @@
 Made by blox of sha256:bd888ad9823ae235f0f25b3a33e6c75ba0327f3fa9ebb03d6830d6b6fc23a532
 
     params = load_params("folder of params.safetensors")
-    outputs, state = jax.jit(weight_norm)(params, real, fake)
+    gap, state = jax.jit(weight_norm)(params, real, fake)
 """
 
 import json
@@ -111,7 +111,7 @@ DTYPES: dict[str, str] = {"mean": "float32", "var": "float32"}
 
 
 def each_array(make: Any, tree: Any, path: str = "") -> Any:
-    """The tree with make(path, shape, *copies) for each shape, over all copies."""
+    """The tree with what make gives for the path and the shape of each array."""
     grow = partial(each_array, make)
     if isinstance(tree, tuple):
         return make(path[:-1], tree)

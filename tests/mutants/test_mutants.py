@@ -13,19 +13,29 @@ import pytest
 from mutants.judging import judge
 from mutants.mutating import BASES, KINDS, base, mutant
 
-MUTANTS = int(os.environ.get("BLOX_MUTANTS", "500"))
-"""Set it to 10000 for a long run."""
+FEW = 120
+MANY = int(os.environ.get("BLOX_MUTANTS", "500"))
+"""Of the slow run; set it to 10000 for a long one."""
 BATCHES = 2
 
 
+def test_mutants_are_reported_or_right() -> None:
+    assert_all_are_judged(range(FEW))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_mutants_are_reported_or_right(batch: int) -> None:
-    size = MUTANTS // BATCHES
-    seeds = [str(batch * size), str((batch + 1) * size)]
+def test_many_mutants_are_reported_or_right(batch: int) -> None:
+    size = MANY // BATCHES
+    assert_all_are_judged(range(batch * size, (batch + 1) * size))
+
+
+def assert_all_are_judged(seeds: range) -> None:
+    """In a process of its own, which bounds the time and memory of each mutant."""
     tests = Path(__file__).parents[1]
     paths = [str(tests), os.environ.get("PYTHONPATH", "")]
     run = subprocess.run(
-        [sys.executable, "-m", "mutants.child", *seeds],
+        [sys.executable, "-m", "mutants.child", str(seeds.start), str(seeds.stop)],
         capture_output=True,
         text=True,
         check=False,
@@ -34,13 +44,13 @@ def test_mutants_are_reported_or_right(batch: int) -> None:
     )
     lines = [line.split(maxsplit=2) for line in run.stdout.splitlines()]
     # A mutant that takes too much time or memory ends the process.
-    assert len(lines) == size, f"after {lines[-1:]}: {run.stderr[-2000:]}"
+    assert len(lines) == len(seeds), f"after {lines[-1:]}: {run.stderr[-2000:]}"
     assert [line for line in lines if line[1] == "ESCAPE"] == []
     counts = Counter(what for _, what, *_ in lines)
-    assert min(counts["agrees"], counts["reported"]) > size / 5
+    assert min(counts["agrees"], counts["reported"]) > len(seeds) / 5
 
 
-@pytest.mark.parametrize("file", BASES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", dict.fromkeys(BASES), ids=lambda file: file.stem)
 def test_the_models_themselves_are_right(file: Path) -> None:
     assert judge(json.loads(base(file))) == "agrees"
 

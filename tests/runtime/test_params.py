@@ -24,6 +24,7 @@ from runtime.calling import (
     structure,
 )
 from sample_specs import Data
+from work import counted
 
 import blox as bx
 
@@ -257,6 +258,25 @@ def test_split_reports_what_is_wrong() -> None:
     assert str(error.value) == (
         "extra.kernel: expected a leaf of the Graph, found one it lacks"
     )
+
+
+def test_an_array_takes_one_call_whatever_its_key_is_made_of() -> None:
+    """Folding numbers into keys outside of what is compiled took ten times the rest."""
+
+    def work(count: int) -> int:
+        row = fn({"g": repeat("block", 2, scan=False)})
+        model = graph(
+            {"h": repeat("row", count, scan=False)},
+            functions={"row": row, "block": BLOCK},
+        )
+        model.program()
+        with counted() as found:
+            bx.init(model, KEY)
+        return found.calls
+
+    work(2)  # compiles
+    few, many = work(5), work(25)
+    assert (many - few) / (20 * 4) < 150  # 900 before, of each of these arrays
 
 
 def test_init_is_pure() -> None:

@@ -2,66 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import tracemalloc
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from packing import pack
 from sample_specs import GPT, RELU, TINY, Data, X, function, spec
+from spec.hostile_fields import FORM
+from spec.hostile_nodes import BIG, call, chain, changed, doubling, loop, named, node
 from work import counted
 
 from blox.schema import SpecError, from_bytes
-
-BIG = 2**40
-
-
-def call(name: str, x: str = "x", **more: Any) -> Data:
-    return {"op": "call", "function": name, "inputs": {"x": x}, **more}
-
-
-def loop(name: str, count: Any, **more: Any) -> Data:
-    return {
-        "op": "repeat", "function": name, "count": count, "carry": {"y": "x"}, **more,
-    }  # fmt: skip
-
-
-def without(key: str) -> Data:
-    return {k: v for k, v in GPT.items() if k != key}
-
-
-def changed(path: str, value: Any, base: Data = GPT) -> Data:
-    """The spec with another value at `a/b/c`."""
-    data: Any = copy.deepcopy(base)
-    *outer, last = path.split("/")
-    part = data
-    for key in outer:
-        part = part[key]
-    part[last] = value
-    return dict(data)
-
-
-def node(**fields: Any) -> Data:
-    return spec({"n": fields})
-
-
-def named(name: str) -> Data:
-    """A graph with a node of that name."""
-    return spec({name: RELU, "z": {"op": "relu", "x": "x"}}, "z")
-
-
-def chain(depth: int, node: Callable[[int], Data], **more: Any) -> Data:
-    """`f0` is a relu; `f1`, ... each have the nodes that `node` gives."""
-    functions = {"f0": function({"a": RELU}, "a", **more)}
-    for i in range(1, depth + 1):
-        functions[f"f{i}"] = function(node(i), list(node(i))[-1], **more)
-    return functions
-
-
-def doubling(i: int) -> Data:
-    return {"a": call(f"f{i - 1}"), "b": call(f"f{i - 1}", "a")}
 
 
 def doubling_differently(i: int) -> Data:
@@ -102,136 +54,6 @@ def variants(count: int, nodes: int) -> Data:
 def param(shape: list[Any], **more: Any) -> Data:
     return spec({"w": {"op": "param", "shape": shape, **more}})
 
-
-FORM: list[tuple[str, Any, str, str]] = [
-    ("a list", [], "field-value", "expected an object, found a list"),
-    ("a text", "graph", "field-value", "expected an object, found 'graph'"),
-    ("null", None, "field-value", "expected an object, found null"),
-    ("no format", without("format"), "format-missing", 'add "format": "blox/1"'),
-    ("format 2", {**GPT, "format": "blox/2"}, "format-version",
-     "format: this blox reads 'blox/1', found 'blox/2'; upgrade blox-format"),
-    ("format 1.0", {**GPT, "format": 1.0}, "format-version", "found 1.0"),
-    ("format null", {**GPT, "format": None}, "format-version", "found None"),
-    ("format list", {**GPT, "format": ["blox/1"]}, "format-version", "found ['blox/1']"),
-    ("no name", without("name"), "field-missing", "name: expected this field"),
-    ("no functions", without("functions"), "field-missing", "functions: expected"),
-    ("unknown field", {**GPT, "evil": 1}, "field-unknown",
-     "evil: expected no such field"),
-    ("unknown field of a function", changed("functions/mlp/exec", "x"),
-     "field-unknown", "mlp.exec: expected no such field"),
-    ("unknown field of a node", node(op="relu", x="x", module="os"),
-     "field-unknown", "main.n.module: expected no such field"),
-    ("unknown field of metadata", {**TINY, "metadata": {"url": "x"}},
-     "field-unknown", "metadata.url"),
-    ("unknown op", node(op="os.system", x="x"), "op-unknown",
-     "main.n: expected the name of an op, found 'os.system'"),
-    ("misspelt op", node(op="leaky_rellu", x="x"), "op-unknown",
-     "did you mean 'leaky_relu'?"),
-    ("op of another case", node(op="Relu", x="x"), "op-unknown", "found 'Relu'"),
-    ("op version", node(op="relu@2", x="x"), "op-unknown",
-     "main.n: expected `relu` at version 1, found version 2; this file needs a newer"),
-    ("version of no op", node(op="foo@2", x="x"), "op-unknown", "found 'foo@2'"),
-    ("op of others", node(op="acme:rope", x="x"), "op-unregistered", "'acme:rope'"),
-    ("no op", node(x="x"), "op-unknown", "in `op`, found none"),
-    ("op is a list", node(op=["relu"], x="x"), "op-unknown", "found a list"),
-    ("op with a newline", node(op="relu\n", x="x"), "op-unknown", r"'relu\n'"),
-    ("op with an escape", node(op="\x1b[31m", x="x"), "op-unknown", r"\x1b[31m"),
-    ("very long op", node(op="a" * 60_000, x="x"), "op-unknown", "aaa..."),
-    ("node is a list", spec({"n": []}), "field-value", "main.n: expected an object"),
-    ("true for an integer", node(op="one_hot", x="x", num_classes=True, axis=-1),
-     "field-value", "main.n.num_classes: expected a 64-bit integer or an expression"),
-    ("1.0 for an integer", node(op="one_hot", x="x", num_classes=1.0),
-     "field-value", "found 1.0"),
-    ("'1' for an integer", node(op="one_hot", x="x", num_classes="1"),
-     "field-value", "found '1'"),
-    ("null for an integer", node(op="one_hot", x="x", num_classes=None),
-     "field-value", "found null"),
-    ("list for an integer", node(op="one_hot", x="x", num_classes=[1]),
-     "field-value", "found a list"),
-    ("1 for true", node(op="gelu", x="x", approximate=1), "field-value",
-     "main.n.approximate: expected true or false, found 1"),
-    ("'true' for true", node(op="gelu", x="x", approximate="true"), "field-value",
-     "found 'true'"),
-    ("true for a number", node(op="elu", x="x", alpha=True), "field-value", "true"),
-    ("text for a number", node(op="elu", x="x", alpha="1.0"), "field-value", "'1.0'"),
-    ("true for an operand", node(op="add", a="x", b=True), "field-value",
-     "main.n.b: expected a reference or a number, found true"),
-    ("object for an operand", node(op="add", a="x", b={}), "field-value", "object"),
-    ("reference that is none", node(op="relu", x="x.y.z"), "field-value", "x.y.z"),
-    ("reference with a newline", node(op="relu", x="x\n"), "field-value", r"'x\n'"),
-    ("reference to a private", node(op="relu", x="__class__"), "field-value", "__"),
-    ("text for a dtype", node(op="astype", x="x", dtype="object"), "field-value",
-     "found 'object'"),
-    ("path upwards", node(op="linear", x="x", params=".."), "field-value", "'..'"),
-    ("path from the root", node(op="linear", x="x", params="/etc"), "field-value", "/etc"),
-    ("empty part of a path", node(op="linear", x="x", params="a..b"), "field-value", ".."),
-    ("attribute true", {**GPT, "attributes": {"a": True}}, "field-value",
-     "attributes.a: expected a finite number of at most 64 bits, found true"),
-    ("attribute text", {**GPT, "attributes": {"a": "1"}}, "field-value", "found '1'"),
-    ("attribute null", {**GPT, "attributes": {"a": None}}, "field-value", "null"),
-    ("negative dim", spec({"n": RELU}, inputs={"x": {"shape": [-1]}}), "field-value",
-     "main.inputs.x.shape.0: expected a size of at least 0, found -1"),
-    ("dim that is true", spec({"n": RELU}, inputs={"x": {"shape": [True]}}), "field-value",
-     "found true"),
-    ("dim that is code", spec({"n": RELU}, inputs={"x": {"shape": ["a()"]}}),
-     "field-value", "found 'a()'"),
-    ("dim that is a keyword", spec({"n": RELU}, inputs={"x": {"shape": ["class"]}}),
-     "field-value", "found 'class'"),
-    ("33 axes", spec({"n": RELU}, inputs={"x": {"shape": [1] * 33}}), "field-value",
-     "main.inputs.x.shape"),
-    ("bound that is no number", {**GPT, "dims": {"seq": {"max": "context"}}},
-     "field-value", "dims.seq.max: expected a 64-bit integer"),
-    ("constraint that is code", {**GPT, "constraints": ["exit() > 0"]},
-     "field-value", "constraints.0: expected no function but min and max"),
-    ("chained constraint", {**GPT, "constraints": ["1 < seq < 2"]}, "field-value",
-     "expected a comparison"),
-    ("constraint of two lines", {**GPT, "constraints": ["seq >\n1"]},
-     "field-value", r"found 'seq >\n1'"),
-    ("long constraint", {**GPT, "constraints": ["a" * 60_000 + ">1"]},
-     "field-value", "expected a comparison"),
-    ("initializer", node(op="linear", x="x", init={"kernel": {"name": "eval\x1b"}}),
-     "field-value", r"expected the name of an initializer, found 'eval\x1b'"),
-    ("literal that is ragged", node(op="constant", value=[[1, 2], [3]]), "field-value",
-     "main.n.value: expected lists of equal length"),
-    ("literal of texts", node(op="constant", value=["a"]), "field-value", "numbers"),
-    ("literal of objects", node(op="constant", value={}), "field-value", "numbers"),
-    ("large literal", node(op="constant", value=[0] * 5000), "field-value",
-     "at most 4096 elements"),
-    ("literal that multiplies", node(op="constant", value=[[0] * 65] * 65),
-     "field-value", "at most 4096 elements"),
-    ("literal of empty lists", node(op="constant", value=[[]] * 5000), "field-value",
-     "at most 4096 elements"),
-    ("literal of 9 axes", node(op="constant", value=[[[[[[[[[1]]]]]]]]]), "field-value",
-     "at most 8 axes"),
-    ("extra that is a list", {**TINY, "metadata": {"extra": {"\x1b": [1]}}},
-     "field-value", r"metadata.extra.'\x1b': expected text, a number"),
-    ("no entries", {**TINY, "entries": []}, "field-value", "at least one item"),
-    ("no outputs", spec({"n": RELU}, {}), "field-value", "main.outputs: expected"),
-    ("expression with a dot", node(op="elu", x="x", alpha="$a.b"), "expression",
-     "main.n.alpha: expected names, numbers, parentheses"),
-    ("expression that calls", node(op="elu", x="x", alpha="$open(x)"),
-     "expression", "expected no function but min and max"),
-    ("expression that calls a method", node(op="elu", x="x", alpha="$min(a, b).real"),
-     "expression", "expected names, numbers, parentheses"),
-    ("expression that spreads", node(op="elu", x="x", alpha="$min(*a)"),
-     "expression", "expected min of at least two values"),
-    ("power of 10**9 bits", node(op="zeros", shape=["$2 ** 10 ** 9"], dtype="float"),
-     "expression", "main.n.shape: a value beyond 64 bits"),
-    ("power of powers", node(op="elu", x="x", alpha="$9 ** 9 ** 9 ** 9 ** 9 ** 9"),
-     "expression", "main.n.alpha: a value beyond 64 bits"),
-    ("remainder by zero", node(op="zeros", shape=["$8 % 0"], dtype="float"),
-     "expression", "main.n.shape: division by zero"),
-    ("dim named min", spec({"n": RELU}, inputs={"x": {"shape": ["min"], "dtype": "float"}}),
-     "name-reserved", "found 'min'"),
-    ("expression that binds", node(op="elu", x="x", alpha="$(a:=1)"),
-     "expression", "expected names"),
-    ("expression of other digits", node(op="elu", x="x", alpha="$\u0663"),
-     "expression", r"found '$\u0663'"),
-    ("expression that is long", node(op="elu", x="x", alpha="$" + "9" * 60_000),
-     "expression", "1 to 256 characters"),
-    ("expression that is deep", node(op="elu", x="x", alpha="$" + "(" * 127 + ")" * 127),
-     "expression", "expected names, numbers, parentheses"),
-]  # fmt: skip
 
 NAMES: list[tuple[str, Any, str, str]] = [
     (f"node {ascii(bad)[:20]} of {len(bad)}", named(bad), "field-value", "expected a")
@@ -460,47 +282,3 @@ def test_refused(data: Any, code: str, why: str) -> None:
 
 def test_names_are_unique_rows() -> None:
     assert len({row[0] for row in ALL}) == len(ALL)
-
-
-# What has very many faults, or is very large, is refused as quickly.
-
-MANY: list[tuple[str, Data, int]] = [
-    ("unknown ops", spec({f"n{i}": {"op": f"rel{i}"} for i in range(5_000)}), 101),
-    ("unknown fields", spec({f"n{i}": {**RELU, "y": 1} for i in range(4_000)}), 101),
-    ("bad names", spec({f"n {i}": RELU for i in range(4_000)}), 101),
-    ("unknown references",
-     spec({f"n{i}": {"op": "relu", "x": f"m{i}"} for i in range(4_000)}), 101),
-    ("unknown functions", spec({f"n{i}": call(f"f{i}") for i in range(2_500)}), 101),
-    ("entries", {**TINY, "entries": [f"e{i}" for i in range(25_000)]}, 101),
-    ("one entry often", {**TINY, "entries": ["main"] * 25_000}, 101),
-    ("functions that call unknown ones", spec({"a": RELU}, functions={
-        f"f{i}": function({"a": call(f"g{i}")}, "a") for i in range(2_000)}), 101),
-    ("outputs of a call", spec({"a": call("f"), "b": {"op": "relu", "x": "a"}},
-        functions={"f": function({"n": RELU}, {f"o{i}": "n" for i in range(12_500)})}),
-     1),
-    ("arguments", spec({"a": {"op": "call", "function": "f",
-        "inputs": {f"i{i}": "x" for i in range(12_500)}}},
-        functions={"f": function({"n": RELU}, "n")}), 101),
-    ("conflicts", spec({f"n{i}": {"op": "param", "shape": [i + 1], "params": "p"}
-        for i in range(2_500)}, "n0"), 101),
-    ("bad attributes of variants", spec({f"c{i}": call("f", attributes={"k": -i})
-        for i in range(5_000)}, functions={"f": function({
-        "n": {"op": "one_hot", "x": "x", "num_classes": "$k"}}, "n",
-        attributes=["k"])}), 101),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("data", "count"), [row[1:] for row in MANY], ids=[row[0] for row in MANY]
-)
-def test_many_faults_are_counted_and_not_listed(data: Data, count: int) -> None:
-    raw = json.dumps(data).encode()
-    with counted() as work, pytest.raises(SpecError) as caught:
-        from_bytes(raw).program()
-    assert work.calls < 10 * len(raw) + 200_000
-    lines = str(caught.value).split("\n")
-    assert len(lines) == count
-    assert sum(len(line) for line in lines) < 50_000
-    if count > 1:
-        assert lines[-1].startswith("and ")
-        assert lines[-1].endswith(" more")

@@ -1,4 +1,4 @@
-"""From a Graph to a Program: what is bound, valued, shared, live and merged."""
+"""From a Graph to a Program: what is bound, valued, live and merged."""
 
 from __future__ import annotations
 
@@ -7,69 +7,16 @@ from typing import Any
 
 import pytest
 from sample_specs import CONTROL, GPT, RELU, Data, X, function, spec
+from spec.resolving import STAGE, fault, program, step
 from work import counted
 
-from blox.schema import Graph, Leaf, SpecError, from_bytes
-from blox.schema.resolve.program import Instance, Program, Step
-from blox.schema.resolve.trees import TreeConflict, join
-
-
-def program(data: Data) -> Program:
-    return Graph.parse(data).program()
-
-
-def fault(data: Data) -> str:
-    with pytest.raises(SpecError) as caught:
-        program(data)
-    (found,) = caught.value.diagnostics
-    return f"{found.code} {found}"
-
-
-def step(of: Program | Instance, name: str) -> Step:
-    instance = of.entries["main"] if isinstance(of, Program) else of
-    return next(s for s in instance.steps if s.name == name)
-
-
-def test_leaves_are_keyed_by_graph_path() -> None:
-    leaves = program(GPT).leaves()
-    assert {k: v.full_shape for k, v in leaves.items()} == {
-        "wte.embedding": (256, 64),
-        "h.ln_2.scale": (4, 64),
-        "h.ln_2.bias": (4, 64),
-        "h.mlp.up.kernel": (4, 64, 256),
-        "h.mlp.up.bias": (4, 256),
-        "h.mlp.down.kernel": (4, 256, 64),
-        "h.mlp.down.bias": (4, 64),
-        "ln_f.scale": (64,),
-        "ln_f.bias": (64,),
-    }
-
-
-def test_control_puts_leaves_where_it_says() -> None:
-    result = program(CONTROL)
-    leaves = result.leaves()
-    assert leaves["first.up.kernel"].axes == ("embed", None)
-    assert not leaves["first.up.bias"].trainable
-    assert leaves["loop.2.norm.mean"].kind == "state"
-    assert "second.up.kernel" not in leaves
-    assert leaves["rng.count"].dtype == "uint32"
-    assert result.entries["main"].float_path() == "first.up.kernel"
-    assert step(result, "loop").stateful
-    assert step(result, "loop").uses_train
-    assert [s.name for s in result.entries["main"].steps] == list(
-        CONTROL["functions"]["main"]["nodes"]
-    )
+from blox.schema import Graph, SpecError, from_bytes
 
 
 def test_the_program_of_a_graph_is_computed_once() -> None:
     graph = Graph.parse(GPT)
     assert graph.program() is graph.program()
     assert Graph.parse(GPT).program() is not graph.program()
-
-
-def test_smaller_models_have_smaller_leaves() -> None:
-    small = Graph.parse(GPT).replace_attributes(depth=2, width=8).program()
-    assert small.leaves()["h.mlp.up.kernel"].full_shape == (2, 8, 32)
 
 
 def test_expressions_have_their_values() -> None:
@@ -105,12 +52,6 @@ def test_literal_lists_have_their_values() -> None:
 
 
 # Calls: arguments, attributes, instances.
-
-STAGE = function(
-    {"up": {"op": "linear", "x": "x", "in_features": 8, "out_features": "$features"}},
-    "up",
-    attributes=["features"],
-)
 
 
 def calls(*values: Any) -> Data:
@@ -348,77 +289,6 @@ def test_entries_have_no_attributes() -> None:
         program(data)
 
 
-# Parameters that meet.
-
-
-def shared(**second: Any) -> Data:
-    linear = {"op": "linear", "x": "x", "in_features": 8, "out_features": 8}
-    return spec({"a": linear, "b": {**linear, "params": "a", **second}}, "b")
-
-
-def test_one_path_is_one_array() -> None:
-    assert list(program(shared()).leaves()) == ["a.kernel", "a.bias"]
-    result = program(shared(in_features=None, out_features=None))
-    assert result.leaves()["a.kernel"].shape == (8, 8)
-    tied = spec(
-        {"e": {"op": "embed", "ids": "x", "num_embeddings": 9, "features": 8},
-         "h": {"op": "unembed", "x": "e", "params": "e"}}
-    )  # fmt: skip
-    assert list(program(tied).leaves()) == ["e.embedding"]
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (
-            {"out_features": 9},
-            "main.b: a.kernel: one node has shape [8, 8] here, another ",
-        ),
-        (
-            {"params": "a.kernel"},
-            "a.kernel: one node has an array here, another a group",
-        ),
-    ],
-)
-def test_specs_that_meet_agree(change: Data, why: str) -> None:
-    assert why in fault(shared(**change))
-    assert fault(shared(**change)).startswith("parameter-conflict")
-
-
-def test_sizes_that_nobody_gives() -> None:
-    data = spec({"a": {"op": "linear", "x": "x", "out_features": 3}})
-    assert fault(data) == (
-        "parameter-size a.kernel: expected sizes for all axes, found [None, 3]; give "
-        "the sizes at one of the nodes that use this path"
-    )
-
-
-def test_slots_are_not_stored() -> None:
-    nodes = {
-        "w": {"op": "param", "shape": [8, 4]},
-        "n": {"op": "linear", "x": "x", "kernel": "w", "out_features": 4},
-    }
-    result = program(spec(nodes))
-    assert list(result.leaves()) == ["w", "n.bias"]
-    assert step(result, "n").operand("kernel").source == "w"
-
-
-def test_repeats_stack_and_list() -> None:
-    nodes = {"r": {"op": "repeat", "function": "stage", "count": 3, "carry": {"x": "x"},
-                   "attributes": {"features": 8}}}  # fmt: skip
-    inner = {**STAGE, "outputs": {"x": "up"}}
-    data = spec(nodes, functions={"stage": inner})
-    assert program(data).leaves()["r.up.kernel"].full_shape == (3, 8, 8)
-    nodes["r"].update(scan=False, attributes={"features": [8, 4]})
-    data = spec(nodes, functions={"stage": inner})
-    shapes = [leaf.shape for p, leaf in program(data).leaves().items() if "kernel" in p]
-    assert shapes == [(8, 8), (8, 4), (8, 8)]
-    nodes["r"]["scan"] = True
-    assert fault(spec(nodes, functions={"stage": inner})).startswith(
-        "attribute main.r.attributes.features: a list cycles over unrolled copies"
-    )
-
-
 def test_carries_are_returned() -> None:
     data = spec(
         {"r": {"op": "repeat", "function": "f", "count": 2, "carry": {"x": "x"}}},
@@ -465,46 +335,10 @@ def test_state_is_merged_where_an_earlier_step_may_have_written(
     assert not step(program(data), "a").merges
 
 
-def test_joining_changes_neither_tree() -> None:
-    leaf = Leaf((None, 2), None)
-    a: Any = {"g": {"x": leaf}}
-    b: Any = {"g": {"x": Leaf((3, None), None), "y": leaf}, "h": leaf}
-    before = repr((a, b))
-    joined: Any = join(a, b, own=set())
-    assert repr((a, b)) == before
-    assert joined["g"]["x"].shape == (3, 2)
-    assert list(joined) == ["g", "h"]
-    with pytest.raises(TreeConflict, match="float param stacked"):
-        join(leaf, Leaf((None, 2), None, dtype="int32"))
-    with pytest.raises(TreeConflict, match="an array here, another a list of copies"):
-        join(leaf, [leaf])
-
-
 def test_msgpack_and_json_give_one_program() -> None:
     graph = Graph.parse(CONTROL)
     again = from_bytes(json.dumps(graph.plain()).encode())
     assert repr(again.program().leaves()) == repr(graph.program().leaves())
-
-
-@pytest.mark.parametrize(
-    ("init", "name", "fits"),
-    [
-        ({"name": "orthogonal"}, "kernel", True),
-        ({"name": "orthogonal"}, "bias", False),
-        ({"name": "orthogonal", "column_axis": 2}, "kernel", False),
-        ({"name": "delta_orthogonal"}, "kernel", False),
-        ({"name": "ones"}, "bias", True),
-    ],
-)
-def test_initializers_find_their_axes(init: Data, name: str, fits: bool) -> None:
-    node = {"op": "linear", "x": "x", "in_features": 8, "out_features": 8}
-    data = spec({"n": {**node, "init": {name: init}}})
-    if fits:
-        program(data)
-    else:
-        assert fault(data).startswith(
-            f"parameter-init main.n.init.{name}: expected an "
-        )
 
 
 def test_a_list_of_attributes_knows_no_dims() -> None:

@@ -109,12 +109,13 @@ def test_disk_full_at_every_step(tmp_path: Path) -> None:
     assert step > 20
 
 
-def test_200_processes_killed_at_random_moments(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [50, pytest.param(200, marks=pytest.mark.slow)])
+def test_processes_killed_at_random_moments(count: int, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     script = Path(__file__).with_name("killed_saves.py")
     root = Path(__file__).parents[2]
     run = subprocess.run(
-        [sys.executable, script, tmp_path, "200"],
+        [sys.executable, script, tmp_path, str(count)],
         env={**os.environ, "PYTHONPATH": str(root)},
         capture_output=True,
         text=True,
@@ -122,8 +123,9 @@ def test_200_processes_killed_at_random_moments(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
-    assert report["killed"] == 200 == report["old"] + report["new"]
-    assert min(report["old"], report["new"], report["unfinished"]) > 0
+    assert report["killed"] == count == report["old"] + report["new"]
+    assert min(report["old"], report["new"]) > 0
+    assert report["unfinished"] > 0 or count < 200
     assert report["left"] == [
         "graph.json",
         "notes.txt",

@@ -1,0 +1,109 @@
+"""Attention against its formula in float64, for every form of operands."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from blox.ops.attention import dot_product_attention
+
+Shape = tuple[int, ...]
+
+
+def normal(seed: int, shape: Shape) -> Any:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def formula(
+    query: Any, key: Any, value: Any, mask: Any, bias: Any, heads_per_kv: int
+) -> Any:
+    query, key, value = (np.asarray(a, np.float64) for a in (query, key, value))
+    key, value = (np.repeat(a, heads_per_kv, axis=-2) for a in (key, value))
+    scores = np.einsum("...qhd,...khd->...hqk", query, key) / query.shape[-1] ** 0.5
+    scores = scores if bias is None else scores + np.asarray(bias, np.float64)
+    scores = scores if mask is None else np.where(mask, scores, -1e30)
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    shares = powers / powers.sum(-1, keepdims=True)
+    return np.einsum("...hqk,...khd->...qhd", shares, value)
+
+
+FORMS: dict[str, tuple[Shape, Shape, Shape, Shape | None, Shape | None]] = {
+    "no batch": ((3, 2, 4), (5, 2, 4), (5, 2, 4), None, None),
+    "batch": ((2, 3, 2, 4), (2, 5, 2, 4), (2, 5, 2, 4), (2, 1, 3, 5), None),
+    "groups": ((2, 3, 6, 4), (2, 5, 2, 4), (2, 5, 2, 4), (1, 3, 5), (6, 3, 5)),
+    "one key for all": ((2, 3, 4, 4), (2, 5, 1, 4), (2, 5, 1, 4), None, (2, 4, 3, 5)),
+    "mask of keys": ((2, 3, 2, 4), (2, 5, 2, 4), (2, 5, 2, 4), (2, 1, 1, 5), None),
+    "mask of one batch": ((2, 3, 2, 4), (2, 5, 2, 4), (2, 5, 2, 4), (1, 2, 3, 5), None),
+    "mask without heads": ((2, 3, 2, 4), (2, 5, 2, 4), (2, 5, 2, 4), (3, 5), (3, 5)),
+    "other features": ((2, 3, 2, 4), (2, 5, 2, 4), (2, 5, 2, 7), (2, 1, 3, 5), None),
+    "keys without batch": ((2, 3, 2, 4), (5, 2, 4), (5, 2, 4), None, None),
+    "mask has the batch": ((3, 2, 4), (5, 2, 4), (5, 2, 4), (2, 1, 3, 5), None),
+    "bias has the batch": (
+        (1, 3, 2, 4),
+        (1, 5, 2, 4),
+        (1, 5, 2, 4),
+        None,
+        (2, 2, 3, 5),
+    ),
+    "two batches": ((2, 3, 4, 2, 4), (2, 3, 5, 1, 4), (2, 3, 5, 1, 4), (1, 4, 5), None),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_the_formula(form: str) -> None:
+    query, key, value = (normal(i, s) for i, s in enumerate(FORMS[form][:3]))
+    masked, biased = FORMS[form][3:]
+    mask: Any = None if masked is None else normal(3, masked) > -1
+    bias: Any = None if biased is None else normal(4, biased)
+    heads_per_kv = query.shape[-2] // key.shape[-2]
+    attend = partial(dot_product_attention, scale=None, heads_per_kv=heads_per_kv)
+
+    def summed(query: Any) -> Any:
+        y = attend(query, key, value, mask, bias)
+        return y.sum(), y
+
+    slope, found = jax.jit(jax.grad(summed, has_aux=True))(query)
+    wanted = formula(query, key, value, mask, bias, heads_per_kv)
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, 2e-5, 2e-5)
+    assert bool(jnp.isfinite(slope).all())
+
+
+@pytest.mark.parametrize("rank", [3, 4, 5])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_scores_and_softmax_are_in_float32(rank: int, dtype: str) -> None:
+    """2,000 keys of which the shares round to nothing in the sum of a narrow float."""
+    lead = (1,) * (rank - 3)
+    query = jnp.zeros((*lead, 1, 1, 8), dtype)
+    key = jnp.asarray(normal(0, (*lead, 2000, 1, 8)), dtype)
+    value = jnp.ones((*lead, 2000, 1, 8), dtype)
+    attend = jax.jit(partial(dot_product_attention, scale=None, heads_per_kv=1))
+    y = attend(query, key, value)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(np.asarray(y, np.float32), 1, 5e-3)
+
+
+def test_dtypes_that_differ_give_that_of_the_values() -> None:
+    query, key, value = (jnp.asarray(normal(i, (2, 3, 2, 4))) for i in range(3))
+    attend = partial(dot_product_attention, scale=None, heads_per_kv=1)
+    narrow = jnp.bfloat16
+    y = jax.eval_shape(attend, query, key.astype(narrow), value.astype(narrow))
+    assert y.dtype == narrow
+    y = jax.eval_shape(attend, query.astype(narrow), key, value)
+    assert y.dtype == jnp.float32
+
+
+@pytest.mark.parametrize("rank", [3, 4, 5])
+def test_a_query_that_may_attend_to_nothing_gets_the_mean(rank: int) -> None:
+    lead = (2, 2)[: rank - 3]
+    query, key, value = (normal(i, (*lead, 3, 2, 4)) for i in range(3))
+    mask = np.ones((1, 3, 3), bool)
+    mask[:, 1] = False
+    attend = jax.jit(partial(dot_product_attention, scale=None, heads_per_kv=1))
+    y = attend(query, key, value, mask)
+    np.testing.assert_allclose(y[..., 1, :, :], value.mean(-3), 1e-5, 1e-6)
