@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from ..schema.syntax import parsed_expression
 from .printer import render
 
+Node = TypeVar("Node", bound=ast.AST)
 Statement = TypeVar("Statement", bound=ast.stmt)
 
 
@@ -176,6 +177,18 @@ def names_in_order(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Name):
         return [node.id]
     return [n for child in ast.iter_child_nodes(node) for n in names_in_order(child)]
+
+
+def clone(node: Node) -> Node:
+    """A copy of a tree, with all that stands on its nodes."""
+    new = type(node).__new__(type(node))
+    for field, value in vars(node).items():
+        if isinstance(value, ast.AST):
+            value = clone(value)
+        elif isinstance(value, list):
+            value = [clone(v) if isinstance(v, ast.AST) else v for v in value]
+        setattr(new, field, value)
+    return new
 
 
 def is_same(a: ast.expr, b: ast.expr) -> bool:

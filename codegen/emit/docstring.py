@@ -1,4 +1,4 @@
-"""The docstring of a function: its `doc`, of an entry also what is said of its outputs."""
+"""The docstring of a function: its `doc`, of an entry also its shapes and outputs."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ import textwrap
 from collections.abc import Iterator
 
 from ...schema.content import Output, type_text
-from ..plan import Plan
-
-_COLUMNS = 84
-"""Those of a line, less the indentation of a body."""
+from ..plan import Module, Plan
+from .shapes import COLUMNS, shapes_line
 
 
-def docstring(plan: Plan) -> list[ast.stmt]:
+def docstring(module: Module, plan: Plan) -> list[ast.stmt]:
     """A docstring as a statement; nothing where there is nothing to say."""
     function = plan.first.function
-    text = function.doc.strip()
-    returns = list(_returns(plan)) if plan.is_entry else []
-    if returns:
-        lead = text or f"Computes {', '.join(function.outputs)}."
-        text = "\n".join([lead, "", "Returns:", *returns])
+    parts = [function.doc.strip()]
+    if plan.is_entry:
+        parts.append(shapes_line(module, plan))
+        if returns := list(_returns(plan)):
+            if not any(parts):
+                parts.append(f"Computes {', '.join(function.outputs)}.")
+            parts.append("\n".join(["Returns:", *returns]))
+    text = "\n\n".join(part for part in parts if part)
     return [ast.Expr(ast.Constant(text))] if text else []
 
 
@@ -31,7 +32,7 @@ def _returns(plan: Plan) -> Iterator[str]:
         label = f"{name}: " if plan.returns_dict else ""
         yield from textwrap.wrap(
             label + _said(output),
-            _COLUMNS,
+            COLUMNS,
             initial_indent=" " * 4,
             subsequent_indent=" " * 8,
             break_long_words=False,

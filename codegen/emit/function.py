@@ -78,7 +78,7 @@ class FunctionWriter:
         body = settle(plan, (checked, casts(plan), self.body), self.module.globals)
         outputs = {o: self._local_of(a) for o, a in self.instance.outputs.items()}
         results = {x: o for o, x in outputs.items() if x and plan.returns_dict}
-        body, names = self.locals.named([*docstring(plan), *body], results)
+        body, names = self.locals.named([*docstring(self.module, plan), *body], results)
         self.module.facts[self.instance.name] = self.locals.facts(outputs, names)
         if not plan.stateful:
             body = typed_return(body, self._untyped_names(names))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..nodes import is_stored
+from ..nodes import clone, is_stored
 from .abstract import Unknown
 from .evaluate import Evaluator, is_counted
 
@@ -31,7 +30,7 @@ class Folder(Evaluator, ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         value = self.put.get(node.id)
-        return copy.deepcopy(value) if value is not None else node
+        return clone(value) if value is not None else node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Mapping
 
-from ..nodes import is_read
+from ..nodes import clone, is_read
 from .fold import Folder
 
 _LEAVES = 8
@@ -48,7 +47,7 @@ def put_in(
     computed = [k for k, v in operands.items() if not is_read(v)]
     if computed and _computed_first(template, computed) != computed:
         return None
-    result: ast.expr = Folder({**operands, **others}).visit(copy.deepcopy(template))
+    result: ast.expr = Folder({**operands, **others}).visit(clone(template))
     return result
 
 

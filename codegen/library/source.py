@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..nodes import Known, is_atom, is_read, is_stored, names_in_order
+from ..nodes import Known, clone, is_atom, is_read, is_stored, names_in_order
 from .fold import Folder
 
 
@@ -63,7 +63,7 @@ class OpSource:
         if [n for n in names_in_order(template) if n in computed] != computed:
             return None
         put = {f"@{k}": v for k, v in values.items()}
-        result: ast.expr = Folder(put).visit(copy.deepcopy(template))
+        result: ast.expr = Folder(put).visit(clone(template))
         return result
 
     @cached_property

@@ -47,6 +47,8 @@ def test_a_section_of_the_docstring() -> None:
     assert inspect.getdoc(executed(bx.generate(MANY))["model"]) == (
         "One step.\n"
         "\n"
+        "x, k (batch, 8) -> y, z, next (batch, 8).\n"
+        "\n"
         "Returns:\n"
         "    y: float[batch, _]. Plain.\n"
         "    next: the next value of k, which is zero at the start."
@@ -57,7 +59,8 @@ def test_one_output_has_no_name() -> None:
     doc = inspect.getdoc(executed(bx.generate(ONE))["model"])
     assert doc is not None
     assert doc.startswith(
-        'Computes y.\n\nReturns:\n    [batch, 8]. ends """ with \\ \x1b[2J\u202e'
+        "x, k (batch, 8) -> y (batch, 8).\n\nReturns:\n"
+        '    [batch, 8]. ends """ with \\ \x1b[2J\u202e'
     )
     assert "word word" in doc
 

@@ -65,6 +65,7 @@ def expert(params: Params, x: Array) -> Array:
 def control_flow(
     params: Params, x: Array, bias: Array | None = None
 ) -> dict[str, Array]:
+    """x, bias (batch, width) -> x (3, batch, 2); steps; path (5, batch)."""
     dtype = params["branch"]["then"]["scale"]["kernel"].dtype
     x = x.astype(dtype)
     if bias is not None:

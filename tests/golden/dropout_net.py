@@ -59,6 +59,7 @@ def layer(params: Params, x: Array, key: Array | None = None) -> Array:
 def dropout_net(
     params: Params, x: Array, *, train: bool = False
 ) -> tuple[Array, Params]:
+    """x (..., width)."""
     x = x.astype(params["scanned"]["linear"]["kernel"].dtype)
     state: Params = {}
     key, state["rng"] = rng(**params["rng"], train=train)

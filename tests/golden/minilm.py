@@ -74,7 +74,11 @@ def minilm(
     token_type_ids: Array | None = None,
     position_ids: Array | None = None,
 ) -> dict[str, Array]:
-    """Token ids to the hidden states of the last layer."""
+    """Token ids to the hidden states of the last layer.
+
+    input_ids, attention_mask, token_type_ids, position_ids (batch, seq)
+    -> last_hidden_state (batch, seq, width); pooler_output (batch, width).
+    """
     seq = input_ids.shape[1]
     if seq > CONTEXT:
         raise ValueError(f"expected {seq=} <= {CONTEXT}")
@@ -103,7 +107,11 @@ def sentence_embedding(
     attention_mask: Array | None = None,
     token_type_ids: Array | None = None,
 ) -> Array:
-    """Token ids to one vector per text."""
+    """Token ids to one vector per text.
+
+    input_ids, attention_mask, token_type_ids (batch, seq)
+    -> sentence_embedding (batch, 384).
+    """
     present = default(attention_mask, jnp.ones_like(input_ids))
     x = minilm(params, input_ids, present, token_type_ids)["last_hidden_state"]
     x = pool(x, present)

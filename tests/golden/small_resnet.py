@@ -92,6 +92,7 @@ def stage(
 def small_resnet(
     params: Params, image: Array, *, train: bool = False
 ) -> tuple[Array, Params]:
+    """image (batch, height, width, 3) -> logits (batch, classes)."""
     image = image.astype(params["stem"]["kernel"].dtype)
     state: Params = {}
     x = conv(image, **params["stem"])

@@ -163,6 +163,10 @@ def step(acc: Array, column: Array, scale: Array) -> tuple[Array, Array]:
 def state_everywhere(
     params: Params, x: Array, *, train: bool = False
 ) -> tuple[dict[str, Array], Params]:
+    """x (batch, width)
+    -> lanes (3, batch, width); waves (4, batch); columns (batch, 4); sum;
+    deep (batch, width).
+    """
     dtype = params["branch"]["then"]["bn"]["scale"].dtype
     x = x.astype(dtype)
     state: Params = {}

@@ -78,6 +78,9 @@ def block(
 def step(
     params: Params, tokens: Array, position: Array | int, k: Array, v: Array
 ) -> dict[str, Array]:
+    """tokens (batch, seq); k, v (depth, batch, cached, heads, width // heads)
+    -> logits (batch, seq, vocab); k, v.
+    """
     seq, cached = tokens.shape[1], k.shape[2]
     if not seq <= cached <= CONTEXT:
         raise ValueError(f"expected {seq=} <= {cached=} <= {CONTEXT}")
@@ -103,6 +106,7 @@ def step(
 
 
 def tiny_gpt(params: Params, tokens: Array) -> Array:
+    """tokens (batch, seq) -> logits (batch, seq, vocab)."""
     batch, seq = tokens.shape
     empty = jnp.zeros(
         (DEPTH, batch, seq, HEADS, WIDTH // HEADS), params["wte"]["embedding"].dtype

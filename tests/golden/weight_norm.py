@@ -79,6 +79,7 @@ def critic(params: Params, x: Array, *, train: bool) -> tuple[Array, Params]:
 def weight_norm(
     params: Params, real: Array, fake: Array, *, train: bool = False
 ) -> tuple[Array, Params]:
+    """real, fake (batch, 8, 8, 3) -> gap (batch)."""
     dtype = params["critic"]["raw"].dtype
     real, fake = real.astype(dtype), fake.astype(dtype)
     state: Params = {}
