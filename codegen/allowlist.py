@@ -62,8 +62,8 @@ BASE = Allowed(
 """What functions and tables are made of; ops, loops and the tail add what they are."""
 
 _INITIALISERS = "jax.nn.initializers."
-_TABLES = ("partial", "range")
-"""What the tables of a file call beside initialisers."""
+_AT_IMPORT = ("partial", "range", "min", "max")
+"""What tables and defaults of a file call beside initialisers."""
 
 
 class GenerationError(BloxError):
@@ -220,7 +220,7 @@ def _called_at_import(node: ast.AST) -> Iterator[ast.Call]:
             return
         case ast.Call(func=function):
             text = ast.unparse(function)
-            if text not in _TABLES and not text.startswith(_INITIALISERS):
+            if text not in _AT_IMPORT and not text.startswith(_INITIALISERS):
                 yield node
     for child in ast.iter_child_nodes(node):
         yield from _called_at_import(child)

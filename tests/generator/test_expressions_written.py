@@ -193,3 +193,14 @@ def test_a_division_by_zero_names_the_node() -> None:
     assert bx.build(graph)({}, jnp.zeros((8, 8)))[0].shape == (3,)
     with pytest.raises(bx.ModelError, match=r"main\.n.*division by zero"):
         bx.build(graph)({}, jnp.zeros((3, 8)))
+
+
+def test_a_default_of_a_helper() -> None:
+    """Numbers of the file that all calls share are decided when it is imported."""
+    node: Data = {"op": "batch_norm", "features": 8, "momentum": 0.9}
+    node |= {"eps": "$max(limit, 1) % 4 / 1000"}
+    nodes = {"a": node | {"x": "x"}, "b": node | {"x": "a"}}
+    graph = Graph.parse(spec(nodes, attributes={"limit": 7}))
+    source = bx.generate(graph)
+    assert_same_program(graph, source)
+    assert "eps: float = max(LIMIT, 1) % 4 / 1000" in source
