@@ -109,6 +109,7 @@ class Module:
     shapes: Shapes = dict
     names: Names = field(default_factory=lambda: Names(frozenset()))
     """Those of the file."""
+
     facts: dict[str, Any] = field(default_factory=dict)
     """What `emit.onward` knows of the functions that are written, by name."""
     globals: frozenset[str] = frozenset()
@@ -158,6 +159,16 @@ class Module:
     def known(self) -> Table:
         """What is known of the arrays of the model."""
         return self.shapes()
+
+    @cached_property
+    def carried_on(self) -> frozenset[tuple[str, str]]:
+        """Outputs of functions that are the next values of inputs of the same name."""
+        steps = (step for plan in self.plans.values() for step in plan.steps)
+        return frozenset(
+            (step.callees[-1].instance.name, carry)
+            for step in steps
+            for carry in step.group("carry")
+        )
 
     def settle(self) -> None:
         """Gives every function its name, once it is known what the file carries over.

@@ -155,12 +155,19 @@ class Scanned(Loop[Scan | RepeatScan]):
         stateful = self.step.stateful
         only_carry = self.step.outputs == tuple(self.carry)
         if not self.plan.returns_dict:
-            if only_carry and stateful and self.stacked:
+            # What jax.checkpoint gives has no type, and is unpacked.
+            is_typed = getattr(self.node, "remat", None) is None
+            if only_carry and stateful and self.stacked and is_typed:
                 return value  # (carry, state)
             if only_carry and not stateful:
                 return ast.Tuple([value, ast.Constant(None)])
             pair = self.step.outputs == (*self.carry, *self.others)
-            if pair and not stateful and len(self.carry) == len(self.others) == 1:
+            if (
+                pair
+                and is_typed
+                and not stateful
+                and len(self.carry) == len(self.others) == 1
+            ):
                 return value
         fresh = self.fresh_outputs()
         state = name(self.names.fresh("new_state")) if stateful else None

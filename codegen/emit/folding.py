@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..nodes import assign
-from .measure import MOST, Measure, accepts, measure
+from .measure import MOST, Measure, accepts, measure, takes_params
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,22 @@ class Waiting:
     target: str
     value: ast.expr
     measure: Measure
+    layer: Layer | None = None
+    """What it is over a local, where one value is folded into its call."""
 
     def statement(self) -> ast.stmt:
         return assign(self.target, self.value)
+
+
+Build = Callable[[Mapping[str, ast.expr]], ast.expr | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The call of a layer over `inner`, which may get a line of its own after all."""
+
+    build: Build
+    inner: Waiting
 
 
 @dataclass
@@ -36,14 +49,14 @@ class Pending:
     places: dict[str, int] = field(default_factory=dict)
     """Where the values lie in the stack, by source, what was taken away counted."""
     taken: int = 0
-    built: tuple[ast.expr | None, Measure] = None, Measure()
-    """The last expression, and its measure."""
+    built: tuple[ast.expr | None, Measure, Layer | None] = None, Measure(), None
+    """The last expression, its measure, and whether it is a layer over a value."""
 
     def push(self, source: str, target: str, value: ast.expr) -> None:
-        last, found = self.built
-        waiting = Waiting(
-            source, target, value, found if value is last else measure(value)
-        )
+        last, found, layer = self.built
+        if value is not last:
+            found, layer = measure(value), None
+        waiting = Waiting(source, target, value, found, layer)
         self.places[source] = self.taken + len(self.values)
         self.values.append(waiting)
 
@@ -59,7 +72,7 @@ class Pending:
     def fold(
         self,
         sources: Sequence[str | None],
-        build: Callable[[Mapping[str, ast.expr]], ast.expr | None],
+        build: Build,
         more: int = 0,
     ) -> tuple[ast.expr, list[Waiting]]:
         """An expression of a node over its operands, and what to write before it.
@@ -86,14 +99,41 @@ class Pending:
                 found = measure(built)
                 if folded == 0 or accepts(built, found, parts, more):
                     break
+            if (around := self._around_a_layer(build, folded, more)) is not None:
+                return around
             folded -= 1
+        layer = None
+        if folded == 1 and takes_params(built):
+            layer = Layer(build, self.values[-1])
         for value in self.values[kept:]:
             del self.places[value.source]
         del self.values[kept:]
         needed = [self.places[s] for s in sources if s in self.places]
         count = max(needed) + 1 - self.taken if needed else 0
-        self.built = built, found
+        self.built = built, found, layer
         return built, self._take(count)
+
+    def _around_a_layer(
+        self, build: Build, folded: int, more: int
+    ) -> tuple[ast.expr, list[Waiting]] | None:
+        """`relu(conv(x))` where `relu(conv(pool(x)))` is too much: `x = pool(x)` before.
+
+        An op without parameters stays with the layer that it follows, so that layers
+        are written alike whatever comes before them.
+        """
+        if (len(self.values), folded, more) != (1, 1, 0):
+            return None
+        (value,) = self.values
+        alone = None if value.layer is None else value.layer.build({})
+        built = None if alone is None else build({value.source: alone})
+        if value.layer is None or alone is None or built is None or takes_params(built):
+            return None
+        found = measure(built)
+        if not accepts(built, found, [(alone, measure(alone))], more):
+            return None
+        self._take(1)
+        self.built = built, found, None
+        return built, [value.layer.inner]
 
     def _depth(self, sources: Sequence[str | None]) -> int:
         """How many of the last operands are just the top of the stack."""

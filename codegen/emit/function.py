@@ -29,7 +29,7 @@ from .onward import step_notes, titles_of
 from .op import write_op
 from .reads import settle
 from .rebind import Locals
-from .returned import typed_return
+from .returned import typed_return, untyped_names
 from .runs import rolled
 from .signature import casts, signature
 from .sizes import Numbers
@@ -78,20 +78,16 @@ class FunctionWriter:
         body = settle(plan, (checked, casts(plan), self.body), self.module.globals)
         outputs = {o: self._local_of(a) for o, a in self.instance.outputs.items()}
         results = {x: o for o, x in outputs.items() if x and plan.returns_dict}
+        for o, local in outputs.items():
+            if local and (self.instance.name, o) in self.module.carried_on:
+                self.locals.go_on(local, o)
         body, names = self.locals.named([*docstring(self.module, plan), *body], results)
         self.module.facts[self.instance.name] = self.locals.facts(outputs, names)
         if not plan.stateful:
-            body = typed_return(body, self._untyped_names(names))
+            body = typed_return(body, untyped_names(names, self.untyped))
         taken = {*self.names.kept, *self.plan.arguments}
         body = rolled(body, taken)
         return function(plan.title, *signature(plan), body)
-
-    def _untyped_names(self, names: Mapping[str, str]) -> set[str]:
-        """The names of which type checkers know nothing, as their first value says."""
-        first: dict[str, str] = {}
-        for old, new in names.items():
-            first.setdefault(new, old)
-        return {n for n, old in first.items() if old in self.untyped}
 
     # Names and values
 

@@ -80,6 +80,20 @@ def _over(
     return Measure(weight, calls, arguments, size, signs)
 
 
+def takes_params(node: ast.expr) -> bool:
+    """True of the call of a layer, `conv(x, **params["conv"])`."""
+    if not isinstance(node, ast.Call):
+        return False
+    given = [*node.args, *(k.value for k in node.keywords)]
+    return any(isinstance(a, ast.Subscript) and _root(a) == "params" for a in given)
+
+
+def _root(node: ast.expr) -> str:
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 def _is_method(call: ast.Call) -> bool:
     """True of `f(x).reshape(...)`, where what is called on something computes."""
     return isinstance(call.func, ast.Attribute) and measure(call.func.value).weight > 0

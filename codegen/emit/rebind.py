@@ -43,6 +43,13 @@ class Locals:
                 self.origins[local] = origin
                 return
 
+    def go_on(self, local: str, argument: str) -> None:
+        """Notes that a local is the next value of an argument."""
+        if local in self.notes:
+            note = self.notes[local]
+            note.names = [argument, *note.names]
+            note.edges = [Edge(argument, Kind.OUTPUT, argument), *note.edges]
+
     def origin(self, local: str) -> str | None:
         """The argument that a value continues, whatever happened to it on the way."""
         return local if local in self.arguments else self.origins.get(local)
@@ -135,15 +142,16 @@ class _Naming:
         """The name of what a value continues, if nothing else needs that any more."""
         note = self.known.notes.get(local)
         for edge in note.edges if note else ():
-            source = self._bound(edge)
-            if source is None:
+            way = self._way(edge)
+            if not way:
                 continue
+            source = way[-1].local
             name = self.names[source]
             if (
                 self.holder.get(name) == source
                 and self.last.get(source, -1) <= before
-                and not (edge.once and self.takes[source] > 1)
-                and edge.fits(name, is_argument=name in self.fixed)
+                and not (self.takes[source] > 1 and any(e.once for e in way))
+                and all(e.fits(name, is_argument=name in self.fixed) for e in way)
                 and self.known.arguments.get(name, True)
                 and name not in given
                 and name not in self.hidden.get(local, ())
@@ -151,16 +159,18 @@ class _Naming:
                 return name
         return None
 
-    def _bound(self, edge: Edge) -> str | None:
-        """The local that an edge leads to, through values without lines of their own."""
+    def _way(self, edge: Edge) -> list[Edge]:
+        """The edges to a local, through values without lines of their own."""
+        way = [edge]
         for _ in range(AHEAD):
-            if edge.local in self.names or edge.direct:
-                return edge.local if edge.local in self.names else None
+            edge = way[-1]
+            if edge.local in self.names:
+                return way
             note = self.known.notes.get(edge.local)
-            if note is None or not note.edges:
-                return None
-            edge = note.edges[0]
-        return None
+            if edge.direct or note is None or not note.edges:
+                return []
+            way.append(note.edges[0])
+        return []
 
     def _candidates(self, local: str) -> Iterator[str]:
         note = self.known.notes.get(local)
@@ -181,7 +191,7 @@ class _Naming:
         That which a function calls it that it goes into; a plain one where layer follows
         layer; else the shortest, which is seldom the one that tells of a step on the way.
         """
-        names, layers = note.names[:1], 0
+        names, lines, layers, end = note.names[:1], 1, 0, local
         for _ in range(AHEAD):
             if local not in self.onward:
                 break
@@ -195,8 +205,11 @@ class _Naming:
                 break
             layers += edge.kind is Kind.PARAM
             if local in self.last:
+                lines, end = lines + 1, local
                 names += self.known.notes[local].names[:1]
-        if layers > 1:
+        if layers and self.takes[end] > 1:
+            return self.known.notes[end].names[:1]
+        if layers > 1 or (layers and lines > 2):
             return PLAIN
         own = note.names and note.names[0] not in self.known.taken
         return sorted(names, key=len)[:1] if own else []

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 from ..nodes import dotted
 from .scopes import usage
+
+
+def untyped_names(names: Mapping[str, str], untyped: Set[str]) -> set[str]:
+    """The names of which type checkers know nothing, as their first value says.
+
+    Args:
+        names: of the locals, in order.
+        untyped: the locals of which nothing is known.
+    """
+    first: dict[str, str] = {}
+    for old, new in names.items():
+        first.setdefault(new, old)
+    return {n for n, old in first.items() if old in untyped}
 
 
 def typed_return(body: Sequence[ast.stmt], untyped: Set[str]) -> list[ast.stmt]:

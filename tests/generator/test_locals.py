@@ -74,9 +74,9 @@ def test_an_input_of_another_name_stays() -> None:
         "third": {"op": "exp", "x": "second"},
         "fourth": linear("third"),
     }
-    first, second = body(nodes, "fourth", {"image": X})
-    assert first.startswith("second = linear(linear(image")
-    assert second.startswith("return linear(jnp.exp(second)")
+    first, second, _ = body(nodes, "fourth", {"image": X})
+    assert first.startswith("x = linear(image")
+    assert second.startswith("x = jnp.exp(linear(x")
 
 
 def test_layers_that_follow_each_other_have_a_plain_name() -> None:
@@ -89,6 +89,44 @@ def test_layers_that_follow_each_other_have_a_plain_name() -> None:
     assert second.startswith("y = ")
     assert third.startswith("y = ")
     assert last.startswith("return x + linear(")
+
+
+def test_layers_are_written_alike_whatever_comes_before_them() -> None:
+    nodes: Data = {}
+    x = "x"
+    for i in range(3):
+        nodes[f"fc_{i}"] = linear(x)
+        nodes[f"act_{i}"] = {"op": "relu", "x": f"fc_{i}"}
+        nodes[f"fd_{i}"] = linear(f"act_{i}")
+        nodes[f"bct_{i}"] = {"op": "relu", "x": f"fd_{i}"}
+        nodes[f"end_{i}"] = {"op": "cumsum", "x": f"bct_{i}", "axis": -1}
+        x = f"end_{i}"
+    (loop,) = body(nodes | {"out": {"op": "multiply", "a": x, "b": x}}, "out")[:-1]
+    assert loop.splitlines()[1:] == [
+        "    x = jax.nn.relu(linear(x, **params[fc]))",
+        "    x = jax.nn.relu(linear(x, **params[fd]))",
+        "    x = jnp.cumsum(x, axis=-1)",
+    ]
+
+
+def test_the_next_value_of_an_input_has_its_name() -> None:
+    nodes = {
+        "mixed": {"op": "multiply", "a": "x", "b": "c"},
+        "new": {"op": "tanh", "x": "mixed"},
+        "out": {"op": "add", "a": "new", "b": 1.0},
+    }
+    cell = function(nodes, {"c": "new", "y": "out"}, inputs={"x": {}, "c": {}})
+    main = {
+        "scan": {
+            "op": "scan", "function": "cell", "carry": {"c": "first"}, "xs": {"x": "x"},
+        },
+        "sum": {"op": "add", "a": "scan.c", "b": "scan.y"},
+    }  # fmt: skip
+    inputs = {"x": X, "first": {"shape": [4], "dtype": "float"}}
+    graph = Graph.parse(spec(main, "sum", inputs, {"cell": cell}))
+    source = bx.generate(graph)
+    assert_same_program(graph, source)
+    assert "    c = jnp.tanh(x * c)\n    return c, c + 1.0\n" in source
 
 
 def test_what_is_returned_makes_no_detour() -> None:
