@@ -42,12 +42,10 @@ def _all_sizes(x: Array, sizes: Sequence[int]) -> Sequence[int]:
 
 
 def _all_pads(
-    x: Array, pads: str | Sequence[tuple[int, int]]
-) -> str | Sequence[tuple[int, int]]:
+    x: Array, window: Sequence[int], pads: Sequence[tuple[int, int]]
+) -> Sequence[tuple[int, int]]:
     """Padding of the spatial axes, and none of the others."""
-    if isinstance(pads, str):
-        return pads
-    return [*[(0, 0)] * (x.ndim - len(pads) - 1), *pads, (0, 0)]
+    return [*[(0, 0)] * (x.ndim - len(window) - 1), *pads, (0, 0)]
 
 
 def max_pool(
@@ -60,13 +58,14 @@ def max_pool(
 ) -> Array:
     """The greatest value of each window."""
     steps = _window_steps(window, strides)
-    pads: str | Sequence[tuple[int, int]] = padding
+    pads = padding if isinstance(padding, str) else _all_pads(x, window, padding)
     if ceil_mode:
-        pads = _ceil_pads(x.shape[-len(window) - 1 : -1], window, steps, padding)
-    sizes = _all_sizes(x, window)
-    y: Array = jax.lax.reduce_window(
-        x, -jnp.inf, jax.lax.max, sizes, _all_sizes(x, steps), _all_pads(x, pads)
-    )
+        sizes = x.shape[-len(window) - 1 : -1]
+        room = _ceil_pads(sizes, window, steps, padding)
+        pads = _all_pads(x, window, room)
+    every = _all_sizes(x, window)
+    by = _all_sizes(x, steps)
+    y: Array = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, every, by, pads)
     return y
 
 
@@ -80,13 +79,14 @@ def min_pool(
 ) -> Array:
     """The least value of each window."""
     steps = _window_steps(window, strides)
-    pads: str | Sequence[tuple[int, int]] = padding
+    pads = padding if isinstance(padding, str) else _all_pads(x, window, padding)
     if ceil_mode:
-        pads = _ceil_pads(x.shape[-len(window) - 1 : -1], window, steps, padding)
-    sizes = _all_sizes(x, window)
-    y: Array = jax.lax.reduce_window(
-        x, jnp.inf, jax.lax.min, sizes, _all_sizes(x, steps), _all_pads(x, pads)
-    )
+        sizes = x.shape[-len(window) - 1 : -1]
+        room = _ceil_pads(sizes, window, steps, padding)
+        pads = _all_pads(x, window, room)
+    every = _all_sizes(x, window)
+    by = _all_sizes(x, steps)
+    y: Array = jax.lax.reduce_window(x, jnp.inf, jax.lax.min, every, by, pads)
     return y
 
 
@@ -102,31 +102,28 @@ def avg_pool(
     """The mean of each window, in float32."""
     steps = _window_steps(window, strides)
     sizes = x.shape[-len(window) - 1 : -1]
-    pads: str | Sequence[tuple[int, int]] = padding
+    pads = padding if isinstance(padding, str) else _all_pads(x, window, padding)
     if ceil_mode:
-        pads = _ceil_pads(sizes, window, steps, padding)
+        room = _ceil_pads(sizes, window, steps, padding)
+        pads = _all_pads(x, window, room)
     every = _all_sizes(x, window)
+    by = _all_sizes(x, steps)
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    total: Array = jax.lax.reduce_window(
-        y, 0.0, jax.lax.add, every, _all_sizes(x, steps), _all_pads(x, pads)
-    )
+    total: Array = jax.lax.reduce_window(y, 0.0, jax.lax.add, every, by, pads)
     if (count_include_pad or padding == "VALID") and not ceil_mode:
         return (total / math.prod(window)).astype(x.dtype)
-    ones = jnp.ones((*sizes, 1), y.dtype)
+    ones = jnp.ones((*[1] * (x.ndim - len(window) - 1), *sizes, 1), y.dtype)
     if count_include_pad:
-        if isinstance(padding, str):
-            padding = jax.lax.padtype_to_pads(sizes, window, steps, padding)
-        ones = jnp.pad(ones, [*padding, (0, 0)], constant_values=1)
+        given: Sequence[tuple[int, int]] = (
+            jax.lax.padtype_to_pads(sizes, window, steps, padding)
+            if isinstance(padding, str)
+            else padding
+        )
+        ones = jnp.pad(ones, _all_pads(x, window, given), constant_values=1)
         room = _ceil_pads(sizes, window, steps, padding)
-        pads = [(0, b - d) for (_, b), (_, d) in zip(room, padding, strict=True)]
-    counts: Array = jax.lax.reduce_window(
-        ones,
-        0.0,
-        jax.lax.add,
-        _all_sizes(ones, window),
-        _all_sizes(ones, steps),
-        _all_pads(ones, pads),
-    )
+        over = [(0, b - d) for (_, b), (_, d) in zip(room, given, strict=True)]
+        pads = _all_pads(x, window, over)
+    counts: Array = jax.lax.reduce_window(ones, 0.0, jax.lax.add, every, by, pads)
     return (total / counts).astype(x.dtype)
 
 

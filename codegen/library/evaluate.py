@@ -95,6 +95,12 @@ class Evaluator:
                 return lift(lambda *items: items, *self._items(elts))
             case ast.List(elts=elts):
                 return lift(lambda *items: [*items], *self._items(elts))
+            case ast.Dict(keys=keys, values=values) if None not in keys:
+                both = [self.evaluate(part) for part in (*keys, *values) if part]
+                return lift(
+                    lambda *found: dict(zip(found, found[len(keys) :], strict=False)),
+                    *both,
+                )
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return lift(operator.not_, self.evaluate(operand))
             case ast.UnaryOp(op=ast.USub(), operand=operand):

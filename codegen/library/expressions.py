@@ -24,6 +24,8 @@ def is_known(value: ast.expr) -> bool:
                 isinstance(e, ast.Constant) and type(e.value) is str for e in elts
             )
             return not texts and all(map(is_known, elts))
+        case ast.Dict(keys=[_, *_] as keys, values=values):
+            return all(isinstance(part, ast.Constant) for part in (*keys, *values))
     return False
 
 

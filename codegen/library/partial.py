@@ -188,7 +188,7 @@ class Specializer(Folder):
         found = super().visit_Subscript(node)
         if not isinstance(found, ast.Subscript):
             return found
-        if isinstance(found.value, ast.Constant):
+        if isinstance(found.value, ast.Constant | ast.Dict):
             return self._folded(found)
         return without_ellipsis(found, self.facts)
 

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import ast
 import copy
-from typing import Any
 
-from ..nodes import is_stored, names_in
+from ..nodes import names_in
 from ..printer import remarks, render, set_remarks
 from .fold import Folder
+from .liveness import without_dead
 
 
 def tidy(body: list[ast.stmt]) -> list[ast.stmt]:
     """Less what folding left without use, and `y = ...; return y` as one."""
-    while True:
-        read = {
-            n.id
-            for s in body
-            for n in ast.walk(s)
-            if isinstance(n, ast.Name) and not is_stored(n)
-        }
-        before = sum(1 for s in body for _ in ast.walk(s))
-        body = _Unread(read).block(body)
-        if sum(1 for s in body for _ in ast.walk(s)) == before:
-            break
-    return _chained(body)
+    return _chained(without_dead(body))
 
 
 def drop_aliases(function: ast.FunctionDef) -> None:
@@ -133,25 +122,3 @@ def _leads(node: ast.expr, target: str) -> bool:
             case _:
                 return False
     return node.id == target
-
-
-class _Unread(Folder):
-    """Drops assignments to names that nothing reads."""
-
-    def __init__(self, read: set[str]) -> None:
-        super().__init__({})
-        self.read = read
-
-    def visit_Assign(self, node: ast.Assign) -> Any:
-        match node.targets:
-            case [ast.Name(id=text)] if text not in self.read:
-                return []
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
-        if isinstance(node.target, ast.Name) and node.target.id not in self.read:
-            return []
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
-        return super().visit_FunctionDef(node) if node.name in self.read else []
