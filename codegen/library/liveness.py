@@ -10,11 +10,14 @@ from ..nodes import is_stored, names_in
 
 def without_dead(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     """A body less the assignments to locals that are not read."""
-    inner = (ast.FunctionDef, ast.Lambda)
-    nodes = [n for s in body for n in ast.walk(s)]
-    closed = [names_in(n) for n in nodes if isinstance(n, inner)]
-    kept, _ = _Liveness(frozenset().union(*closed)).block(body, frozenset())
-    return kept
+    while True:
+        inner = (ast.FunctionDef, ast.Lambda)
+        nodes = [n for s in body for n in ast.walk(s)]
+        closed = [names_in(n) for n in nodes if isinstance(n, inner)]
+        kept, _ = _Liveness(frozenset().union(*closed)).block(body, frozenset())
+        if len(kept) == len(body):
+            return kept
+        body = kept  # functions that are gone read nothing any more
 
 
 class _Liveness:
@@ -53,6 +56,10 @@ class _Liveness:
                 again = live | _read(node)
                 node.body, first = self._within(node.body, again)
                 return live | first | names_in(items) | names_in(target)
+            case ast.FunctionDef(name=name):
+                if name not in live | self.always:
+                    return None
+                node.body = without_dead(node.body)
         return live | names_in(node)
 
     def _assigned(

@@ -126,9 +126,9 @@ def norm(x: Array, scale: Array | None = None, *, eps: float, mode: str = "a") -
     """Doc."""
     n = x.shape[0]
     y = x - n
-    y = y * eps
     if mode == "b":
         eps = 2 * eps
+    y = y * eps
     y = y if scale is None else y * scale
     return y.astype(x.dtype)
 
@@ -248,9 +248,18 @@ def tidied(text: str) -> str:
         ("y = f(x)\nreturn y if z else x", None),
         # nothing reads n, and then nothing m
         ("m = 1\nn = m\nreturn f(x)", "return f(x)"),
+        ("n = 1\nn = 2\nreturn f(n, n)", "n = 2\nreturn f(n, n)"),
+        ("n = 1\nif x:\n    n = 2\nreturn f(n)", None),
+        ("n = 1\nif x:\n    n = 2\nelse:\n    n = 3\nreturn f(n)",
+         "if x:\n    n = 2\nelse:\n    n = 3\nreturn f(n)"),
+        ("n = 0\nfor i in x:\n    f(n)\n    n = i\nreturn x", None),
+        ("for i in x:\n    n = i\n    f(i)\nreturn x", "for i in x:\n    f(i)\nreturn x"),
+        ("n = 1\ng = lambda: n\nn = 2\nreturn f(g, g)", None),
+        ("def g():\n    n = 1\n    return x\nreturn g", "def g():\n    return x\nreturn g"),
+        ("n = 1\ndef g():\n    return n\nreturn f(x)", "return f(x)"),
         ("y = f(" + "x" * 70 + ")\nreturn g(y)", None),
     ],
-)
+)  # fmt: skip
 def test_short_chains_are_one_line_and_nothing_moves(
     text: str, result: str | None
 ) -> None:
