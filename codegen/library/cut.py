@@ -100,11 +100,17 @@ class Cutter:
 
     @cached_property
     def same(self) -> dict[str, ast.expr]:
-        """Attributes that are one constant at all uses."""
+        """Attributes that are one constant at all uses.
+
+        A constant of the file that is called as a local of the function stays outside.
+        """
+        own = self._assigned | self.annotations.keys()
         return {
             name: values[0]
             for name, values in self.given.items()
-            if len({ast.dump(v) for v in values}) == 1 and is_constant(values[0])
+            if len({ast.dump(v) for v in values}) == 1
+            and is_constant(values[0])
+            and own.isdisjoint(names_in(values[0]))
         }
 
     @cached_property

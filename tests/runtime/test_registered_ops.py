@@ -17,7 +17,7 @@ from sample_specs import Data, spec
 import blox as bx
 from blox.codegen.allowlist import GenerationError
 from blox.schema import Graph, ModelError, SpecError, registry
-from blox.schema.fields import Tensor
+from blox.schema.fields import Int, Tensor
 from blox.schema.op import Op
 
 X = np.ones((3, 4), np.float32)
@@ -91,6 +91,20 @@ def test_helpers_that_call_each_other(tmp_path: Path) -> None:
     """
     register(tmp_path, "acme:turns", source)
     assert both(chain("acme:turns")) == (8.0, 8.0)
+
+
+def test_locals_that_are_called_as_a_constant_of_the_file(tmp_path: Path) -> None:
+    source = """
+        def f(x, *, n: int):
+            N = x + n
+            return N * n
+    """
+    kinds = {"op": Literal["acme:more"], "x": Tensor, "n": Int}
+    register(tmp_path, "acme:more", source, n=1, __annotations__=kinds)
+    nodes = {"y": {"op": "acme:more", "x": "x", "n": "$n"}}
+    graph = Graph.parse(spec(nodes, inputs=INPUTS, attributes={"n": 3}))
+    assert "\nN = 3\n" in bx.generate(graph)
+    assert both(graph) == (12.0, 12.0)
 
 
 DECORATED = """
