@@ -16,7 +16,7 @@ from blox.schema.expressions import ExpressionError, evaluate
 from blox.schema.resolve.bounds import COMPARISONS, Limits
 from blox.schema.resolve.resolver import validate
 
-DIMS = ("a", "b", "c")
+DIMS: tuple[str, ...] = ("a", "b", "c")
 
 
 def graph(constraints: list[str], **dims: dict[str, Any]) -> Graph:
