@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -278,3 +280,29 @@ def test_a_model_in_bfloat16_runs_in_both() -> None:
     for name, found in names["model"](params, x).items():
         assert found.dtype == jnp.bfloat16
         assert bool((found == outputs[name]).all())
+
+
+def handed_on() -> Iterator[tuple[str, str, Any]]:
+    """(function of JAX, keyword, default of the op) of what an op only hands on."""
+    for file in sorted((Path(bx.__file__).parent / "ops").glob("*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            both = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            defaults = {a.arg: ast.literal_eval(d) for a, d in both if d is not None}
+            for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
+                path, keywords = ast.unparse(call.func), call.keywords
+                for keyword in keywords if path.startswith(("jax.", "jnp.")) else ():
+                    value = keyword.value
+                    if isinstance(value, ast.Name) and value.id in defaults:
+                        yield path, str(keyword.arg), defaults[value.id]
+
+
+def test_what_an_op_hands_on_has_the_default_of_jax() -> None:
+    found = list(handed_on())
+    assert ("jax.lax.conv_general_dilated", "feature_group_count", 1) in found
+    for path, keyword, default in found:
+        function: Any = {"jax": jax, "jnp": jnp}[path.partition(".")[0]]
+        for part in path.split(".")[1:]:
+            function = getattr(function, part)
+        assert inspect.signature(function).parameters[keyword].default == default
