@@ -84,7 +84,9 @@ class FunctionWriter:
         body, names = self.locals.named([*docstring(self.module, plan), *body], results)
         self.module.facts[self.instance.name] = self.locals.facts(outputs, names)
         if not plan.stateful:
-            body = typed_return(body, untyped_names(names, self.untyped))
+            body = typed_return(
+                body, untyped_names(names, self.untyped, {*self.locals.arguments})
+            )
         taken = {*self.names.kept, *self.plan.arguments}
         body = rolled(body, taken)
         return function(plan.title, *signature(plan), body)

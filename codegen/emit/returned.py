@@ -9,21 +9,25 @@ from ..nodes import dotted
 from .scopes import usage
 
 
-def untyped_names(names: Mapping[str, str], untyped: Set[str]) -> set[str]:
-    """The names of which type checkers know nothing, as their first value says.
+def untyped_names(
+    names: Mapping[str, str], untyped: Set[str], arguments: Set[str]
+) -> set[str]:
+    """The names that type checkers may know nothing of; arguments say what they are.
 
     Args:
-        names: of the locals, in order.
+        names: of the locals.
         untyped: the locals of which nothing is known.
+        arguments: the arguments among them.
     """
-    first: dict[str, str] = {}
-    for old, new in names.items():
-        first.setdefault(new, old)
-    return {n for n, old in first.items() if old in untyped}
+    return {
+        new
+        for old, new in names.items()
+        if old in untyped and (old in arguments or new not in arguments)
+    }
 
 
 def typed_return(body: Sequence[ast.stmt], untyped: Set[str]) -> list[ast.stmt]:
-    """`y: Array = ...` where the first value of the `y` that is returned has no type."""
+    """`y: Array = ...` where a value of the `y` that is returned has no type."""
     *rest, last = body
     if (short := _short(rest, last)) is not None:
         return short

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Set
 
+from ..nodes import Known, Open
+
 
 def is_untyped(value: ast.expr, names: Set[str]) -> bool:
     """True where a type checker takes a value for Any, as it does the locals `names`."""
@@ -13,6 +15,8 @@ def is_untyped(value: ast.expr, names: Set[str]) -> bool:
             return text in names
         case ast.Subscript(value=inner) | ast.Attribute(value=inner):
             return is_untyped(inner, names)
+        case ast.BinOp(op=ast.Pow(), left=Known() | Open() | ast.Call(func=ast.Name())):
+            return True  # of numbers: an int, a float or a complex number
         case ast.BinOp(left=left, right=right):
             return is_untyped(left, names) or is_untyped(right, names)
         case ast.Compare(left=left, comparators=[right]):
