@@ -139,7 +139,8 @@ class Loop(Generic[Node]):
         found: dict[str, ast.expr] = {}
         for o in self.step.outputs:
             old = given.get(o)
-            found[o] = old if isinstance(old, ast.Name) else name(fresh[o])
+            goes_on = o in self.carry or fresh.get(o, o) == o
+            found[o] = old if isinstance(old, ast.Name) and goes_on else name(fresh[o])
         target = tuple_of([*found.values()])
         if self.plan.returns_dict:
             target = name(fresh["out"])
@@ -154,7 +155,18 @@ class Loop(Generic[Node]):
             return dict.fromkeys(self.step.outputs, "_") | {
                 "out": self.names.fresh("out")
             }
-        return {o: "_" if o in idle else self.names.fresh(o) for o in self.others}
+        facts = self.writer.module.facts[self.callee.name]
+        return {
+            o: "_" if o in idle else self._inner(o, facts.returned) for o in self.others
+        }
+
+    def _inner(self, o: str, returned: Mapping[str, str]) -> str:
+        """A name inside for an output: what its function calls it, else its own."""
+        text = returned.get(o, o)
+        inputs = self.callee.function.inputs
+        if o in inputs and text in inputs:
+            return o  # that of the input
+        return self.names.fresh(o if text in inputs else text)
 
     def body(
         self, role: str, arguments: list[Argument], returns: str, body: list[ast.stmt]

@@ -95,8 +95,8 @@ def step(
         x: Array, xs: tuple[Params, Array, Array]
     ) -> tuple[Array, tuple[Array, Array]]:
         layer, k, v = xs
-        x, k, v = block(layer, x, k, v, position, mask)
-        return x, (k, v)
+        x, k_new, v_new = block(layer, x, k, v, position, mask)
+        return x, (k_new, v_new)
 
     x, (k_new, v_new) = jax.lax.scan(h_step, x, (params["h"], k, v))
     logits = layer_norm(x, **params["ln_f"]) @ params["wte"]["embedding"].T
