@@ -54,7 +54,10 @@ def _short(rest: Sequence[ast.stmt], last: ast.stmt) -> list[ast.stmt] | None:
         case (
             [
                 *before,
-                ast.Assign(targets=[ast.Tuple(elts=found)], value=ast.Call() as value),
+                ast.Assign(
+                    targets=[ast.Tuple(elts=found)],
+                    value=ast.Call(func=ast.Name()) as value,
+                ),
             ],
             ast.Return(value=ast.Tuple(elts=returned)),
         ):
