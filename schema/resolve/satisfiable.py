@@ -69,7 +69,8 @@ class _Search:
         """What each dim is a multiple of."""
         for name in {name for r in relations for name in r.names}:
             if name in graph.attributes:
-                self.known[name] = (graph.attributes[name],) * 2
+                value = graph.attributes[name]
+                self.known[name] = value, value
                 continue
             bounds = numbers_of(graph.dims.get(name, Bounds()), graph.attributes)
             self.known[name] = bounds.get("min", 0), bounds.get("max", ANY[1])
