@@ -50,7 +50,7 @@ BASE = Allowed(
     ),
     attributes=frozenset(
         """
-        astype dtype shape
+        astype dtype fromkeys shape
         """.split()  # noqa: SIM905
     ),
     builtins=frozenset(
@@ -62,7 +62,7 @@ BASE = Allowed(
 """What functions and tables are made of; ops, loops and the tail add what they are."""
 
 _INITIALISERS = "jax.nn.initializers."
-_AT_IMPORT = ("partial", "range", "min", "max")
+_AT_IMPORT = ("partial", "range", "min", "max", "dict.fromkeys")
 """What tables and defaults of a file call beside initialisers."""
 
 

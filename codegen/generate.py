@@ -15,6 +15,7 @@ from .control import emitted
 from .emit.attributes import write_attributes
 from .emit.function import FunctionWriter
 from .emit.kinds import annotate
+from .emit.sized import sizes_of
 from .emit.table import tables
 from .emit.tail import Tail
 from .emit.uses import plan_uses
@@ -56,7 +57,9 @@ def generate(
         FunctionWriter(module, plan, uses[title]).write()
         for title, plan in module.plans.items()
     ]
-    tail = Tail(library, tables(program, init=init), module.names)
+    tail = Tail(
+        library, tables(program, sizes_of(program, constants), init=init), module.names
+    )
     used = set().union(*map(names_in, functions))
     steps = [step.op for plan in module.plans.values() for step in plan.steps]
     controls = {type(op) for op in steps if isinstance(op, ScopeOp)}

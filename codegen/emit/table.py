@@ -14,10 +14,13 @@ from ...schema.parameters import Leaf
 from ...schema.resolve.program import Program
 from ...schema.resolve.trees import Tree, flatten
 from ..allowlist import GenerationError
-from ..nodes import annotated, assign, call, dotted, literal
+from ..nodes import annotated, assign, call, dotted, is_same, literal
+from .sized import Sizes, written
 
 Path = tuple[str | int, ...]
 COMMENT_WIDTH = 86
+SEVERAL = 3
+"""Arrays of one shape side by side, whose shape is written once."""
 IN_FLOAT32 = "in_float32"
 """The function of `blox.ops.tail` for initialisers that calculate in 32 bits."""
 
@@ -51,15 +54,23 @@ class Group:
         return self.named.rpartition(".")[2]
 
 
-def tables(program: Program, *, init: bool = True) -> Tables:
-    """The tables of a Program, in its order; of copies that are alike, one row."""
+def tables(program: Program, sizes: Sizes, *, init: bool = True) -> Tables:
+    """The tables of a Program, in its order; of copies that are alike, one row.
+
+    Args:
+        program: the Program.
+        sizes: of `sizes_of`; those that it lacks are numbers.
+        init: whether initialisers are among them.
+    """
     groups = list(groups_of(program.tree))
     stacked, beside = _stacked(groups)
     initialisers = _by_name(groups, lambda leaf: _initialiser(leaf.init))
     own = _by_name(
         groups, lambda leaf: None if leaf.dtype == "float" else literal(leaf.dtype)
     )
-    statements: list[ast.stmt] = [annotated("SHAPES", "Params", _shapes(program.tree))]
+    statements: list[ast.stmt] = [
+        annotated("SHAPES", "Params", _shapes(program.tree, sizes))
+    ]
     if stacked:
         statements.append(assign("STACKED", literal(stacked if beside else [*stacked])))
     if init:
@@ -125,15 +136,24 @@ def _period(copies: Sequence[Tree]) -> int:
     return len(row) - (border[-1] if row else 0)
 
 
-def _shapes(tree: Tree) -> ast.expr:
+def _shapes(tree: Tree, sizes: Sizes | None) -> ast.expr:
     """Shapes in the nesting of Params; a comprehension for copies that are alike."""
     if isinstance(tree, Leaf):
-        return literal(tree.full_shape)
+        shape = sizes if sizes == tree.full_shape else tree.full_shape
+        return ast.Tuple([written(size) for size in shape])
     if isinstance(tree, dict):
         keys: list[ast.expr | None] = [literal(name) for name in tree]
-        return ast.Dict(keys, [_shapes(part) for part in tree.values()])
+        known = sizes if isinstance(sizes, dict) else {}
+        parts = [_shapes(part, known.get(name)) for name, part in tree.items()]
+        alike = all(isinstance(part, ast.Tuple) for part in parts) and all(
+            is_same(parts[0], part) for part in parts[1:]
+        )
+        if alike and len(parts) >= SEVERAL:
+            return call("dict.fromkeys", [literal(tuple(tree)), parts[0]])
+        return ast.Dict(keys, parts)
     period = _period(tree)
-    kinds = [_shapes(part) for part in tree[:period]]
+    copies = sizes if isinstance(sizes, list) else [None] * period
+    kinds = [_shapes(*pair) for pair in zip(tree[:period], copies, strict=False)]
     if period == len(tree):
         return ast.List(kinds)
     copy, i = kinds[0], "_"

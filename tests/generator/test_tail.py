@@ -367,7 +367,8 @@ def test_folders_that_hold_no_model_or_two(tmp_path: Path) -> None:
     ):
         index.write_text(json.dumps(data | {"weight_map": data["weight_map"] | change}))
         assert not assert_same("scanned", tmp_path)
-    for other in ({}, [], 3, "x", {"weight_map": 3}, {"weight_map": {"a": 3}}, None):
+    others: tuple[Any, ...] = ({}, [], 3, "x", {"weight_map": 3}, None)
+    for other in (*others, {"weight_map": {"a": 3}}):
         index.write_text(json.dumps(other))
         assert not assert_same("scanned", tmp_path)
 

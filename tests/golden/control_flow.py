@@ -22,6 +22,8 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
+WIDTH = 4
+
 
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
     """x @ kernel + bias: (..., in) -> (..., out)."""
@@ -102,9 +104,9 @@ def control_flow(
 
 # The shape of each array, where it lies in params; below experts those of all copies.
 SHAPES: Params = {
-    "branch": {"then": {"scale": {"kernel": (4, 4), "bias": (4,)}}},
-    "path": {"rate": {"kernel": (4, 4), "bias": (4,)}},
-    "experts": {"linear": {"kernel": (3, 4, 2), "bias": (3, 2)}},
+    "branch": {"then": {"scale": {"kernel": (WIDTH, WIDTH), "bias": (WIDTH,)}}},
+    "path": {"rate": {"kernel": (WIDTH, WIDTH), "bias": (WIDTH,)}},
+    "experts": {"linear": {"kernel": (3, WIDTH, 2), "bias": (3, 2)}},
 }
 STACKED = ["experts"]
 INIT: dict[str, Callable[..., Array]] = {

@@ -22,7 +22,7 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
-DEPTH = 4
+WIDTH, DEPTH = 16, 4
 
 
 def dropout(x: Array, key: Array | None = None, *, rate: float = 0.25) -> Array:
@@ -86,9 +86,11 @@ def dropout_net(
 # The shape of each array, where it lies in params; below scanned those of all copies.
 SHAPES: Params = {
     "rng": {"key_data": (2,), "count": ()},
-    "scanned": {"linear": {"kernel": (4, 16, 16), "bias": (4, 16)}},
-    "unrolled": [{"linear": {"kernel": (16, 16), "bias": (16,)}} for _ in range(2)],
-    "last": {"linear": {"kernel": (16, 16), "bias": (16,)}},
+    "scanned": {"linear": {"kernel": (DEPTH, WIDTH, WIDTH), "bias": (DEPTH, WIDTH)}},
+    "unrolled": [
+        {"linear": {"kernel": (WIDTH, WIDTH), "bias": (WIDTH,)}} for _ in range(2)
+    ],
+    "last": {"linear": {"kernel": (WIDTH, WIDTH), "bias": (WIDTH,)}},
 }
 STACKED = ["scanned"]
 INIT: dict[str, Callable[..., Array]] = {

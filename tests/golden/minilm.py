@@ -22,7 +22,8 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
-WIDTH, HEADS, CONTEXT = 384, 12, 512
+VOCAB, WIDTH, DEPTH = 30522, 384, 6
+HEADS, HIDDEN, CONTEXT, TYPES = 12, 1536, 512, 2
 
 
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
@@ -121,23 +122,23 @@ def sentence_embedding(
 
 # The shape of each array, where it lies in params; below encoder those of all copies.
 SHAPES: Params = {
-    "word": {"embedding": (30522, 384)},
-    "token_type": {"embedding": (2, 384)},
-    "position": {"embedding": (512, 384)},
-    "norm": {"scale": (384,), "bias": (384,)},
+    "word": {"embedding": (VOCAB, WIDTH)},
+    "token_type": {"embedding": (TYPES, WIDTH)},
+    "position": {"embedding": (CONTEXT, WIDTH)},
+    "norm": {"scale": (WIDTH,), "bias": (WIDTH,)},
     "encoder": {
         "attention": {
-            "query": {"kernel": (6, 384, 384), "bias": (6, 384)},
-            "key": {"kernel": (6, 384, 384), "bias": (6, 384)},
-            "value": {"kernel": (6, 384, 384), "bias": (6, 384)},
-            "output": {"kernel": (6, 384, 384), "bias": (6, 384)},
+            "query": {"kernel": (DEPTH, WIDTH, WIDTH), "bias": (DEPTH, WIDTH)},
+            "key": {"kernel": (DEPTH, WIDTH, WIDTH), "bias": (DEPTH, WIDTH)},
+            "value": {"kernel": (DEPTH, WIDTH, WIDTH), "bias": (DEPTH, WIDTH)},
+            "output": {"kernel": (DEPTH, WIDTH, WIDTH), "bias": (DEPTH, WIDTH)},
         },
-        "attention_norm": {"scale": (6, 384), "bias": (6, 384)},
-        "up": {"kernel": (6, 384, 1536), "bias": (6, 1536)},
-        "down": {"kernel": (6, 1536, 384), "bias": (6, 384)},
-        "output_norm": {"scale": (6, 384), "bias": (6, 384)},
+        "attention_norm": {"scale": (DEPTH, WIDTH), "bias": (DEPTH, WIDTH)},
+        "up": {"kernel": (DEPTH, WIDTH, HIDDEN), "bias": (DEPTH, HIDDEN)},
+        "down": {"kernel": (DEPTH, HIDDEN, WIDTH), "bias": (DEPTH, WIDTH)},
+        "output_norm": {"scale": (DEPTH, WIDTH), "bias": (DEPTH, WIDTH)},
     },
-    "pooler": {"kernel": (384, 384), "bias": (384,)},
+    "pooler": {"kernel": (WIDTH, WIDTH), "bias": (WIDTH,)},
 }
 STACKED = ["encoder"]
 INIT: dict[str, Callable[..., Array]] = {

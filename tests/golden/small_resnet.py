@@ -23,6 +23,8 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
+CLASSES = 10
+
 
 def conv(x: Array, kernel: Array, *, strides: int = 1) -> Array:
     """x (..., spatial..., in), kernel (spatial..., in / groups, out)."""
@@ -108,18 +110,18 @@ SHAPES: Params = {
     "stage_1": {
         "first": {
             "conv": {"kernel": (3, 3, 8, 8)},
-            "bn": {"scale": (8,), "bias": (8,), "mean": (8,), "var": (8,)},
+            "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (8,)),
             "skip": {"kernel": (1, 1, 8, 8)},
-            "bn_skip": {"scale": (8,), "bias": (8,), "mean": (8,), "var": (8,)},
+            "bn_skip": dict.fromkeys(("scale", "bias", "mean", "var"), (8,)),
         },
         "rest": {
             "conv": {"kernel": (2, 3, 3, 8, 8)},
-            "bn": {"scale": (2, 8), "bias": (2, 8), "mean": (2, 8), "var": (2, 8)},
+            "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (2, 8)),
         },
         "more": [
             {
                 "conv": {"kernel": (3, 3, 8, 8)},
-                "bn": {"scale": (8,), "bias": (8,), "mean": (8,), "var": (8,)},
+                "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (8,)),
             }
             for _ in range(2)
         ],
@@ -127,23 +129,23 @@ SHAPES: Params = {
     "stage_2": {
         "first": {
             "conv": {"kernel": (3, 3, 8, 16)},
-            "bn": {"scale": (16,), "bias": (16,), "mean": (16,), "var": (16,)},
+            "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (16,)),
             "skip": {"kernel": (1, 1, 8, 16)},
-            "bn_skip": {"scale": (16,), "bias": (16,), "mean": (16,), "var": (16,)},
+            "bn_skip": dict.fromkeys(("scale", "bias", "mean", "var"), (16,)),
         },
         "rest": {
             "conv": {"kernel": (2, 3, 3, 16, 16)},
-            "bn": {"scale": (2, 16), "bias": (2, 16), "mean": (2, 16), "var": (2, 16)},
+            "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (2, 16)),
         },
         "more": [
             {
                 "conv": {"kernel": (3, 3, 16, 16)},
-                "bn": {"scale": (16,), "bias": (16,), "mean": (16,), "var": (16,)},
+                "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (16,)),
             }
             for _ in range(2)
         ],
     },
-    "head": {"kernel": (16, 10), "bias": (10,)},
+    "head": {"kernel": (16, CLASSES), "bias": (CLASSES,)},
 }
 STACKED = ["stage_1.rest", "stage_2.rest"]
 INIT: dict[str, Callable[..., Array]] = {

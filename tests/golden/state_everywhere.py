@@ -22,6 +22,8 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
+WIDTH = 4
+
 
 def batch_norm(
     x: Array,
@@ -299,43 +301,36 @@ def state_everywhere(
 SHAPES: Params = {
     "rng": {"key_data": (2,), "count": ()},
     "branch": {
-        "then": {"bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)}}
+        "then": {"bn": dict.fromkeys(("scale", "bias", "mean", "var"), (WIDTH,))}
     },
     "loop": {
         "body": {
-            "normed": {"bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)}}
+            "normed": {"bn": dict.fromkeys(("scale", "bias", "mean", "var"), (WIDTH,))}
         }
     },
-    "shared": {"bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)}},
+    "shared": {"bn": dict.fromkeys(("scale", "bias", "mean", "var"), (WIDTH,))},
     "grid": {
-        "inner": {
-            "bn": {
-                "scale": (2, 3, 4),
-                "bias": (2, 3, 4),
-                "mean": (2, 3, 4),
-                "var": (2, 3, 4),
-            }
-        },
+        "inner": {"bn": dict.fromkeys(("scale", "bias", "mean", "var"), (2, 3, WIDTH))},
         "outer": [
-            {"bn": {"scale": (2, 4), "bias": (2, 4), "mean": (2, 4), "var": (2, 4)}}
+            {"bn": dict.fromkeys(("scale", "bias", "mean", "var"), (2, WIDTH))}
             for _ in range(2)
         ],
     },
     "listed": [
         {
             "inner": {
-                "bn": {"scale": (3, 4), "bias": (3, 4), "mean": (3, 4), "var": (3, 4)}
+                "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (3, WIDTH))
             },
             "outer": [
-                {"bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)}}
+                {"bn": dict.fromkeys(("scale", "bias", "mean", "var"), (WIDTH,))}
                 for _ in range(2)
             ],
         }
         for _ in range(2)
     ],
-    "lanes": {"bn": {"scale": (3, 4), "bias": (3, 4), "mean": (3, 4), "var": (3, 4)}},
-    "twice": {"bn": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)}},
-    "group": {"inner": {"scale": (4,), "bias": (4,), "mean": (4,), "var": (4,)}},
+    "lanes": {"bn": dict.fromkeys(("scale", "bias", "mean", "var"), (3, WIDTH))},
+    "twice": {"bn": dict.fromkeys(("scale", "bias", "mean", "var"), (WIDTH,))},
+    "group": {"inner": dict.fromkeys(("scale", "bias", "mean", "var"), (WIDTH,))},
 }
 STACKED = ["grid", "grid.*.inner", "listed.#.inner", "lanes"]
 INIT: dict[str, Callable[..., Array]] = {

@@ -23,7 +23,7 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
-WIDTH, DEPTH, HEADS, CONTEXT = 32, 3, 4, 16
+VOCAB, WIDTH, DEPTH, HEADS, CONTEXT = 64, 32, 3, 4, 16
 
 
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
@@ -116,21 +116,21 @@ def tiny_gpt(params: Params, tokens: Array) -> Array:
 
 # The shape of each array, where it lies in params; below h those of all copies.
 SHAPES: Params = {
-    "wte": {"embedding": (64, 32)},
-    "wpe": {"embedding": (16, 32)},
+    "wte": {"embedding": (VOCAB, WIDTH)},
+    "wpe": {"embedding": (CONTEXT, WIDTH)},
     "h": {
-        "ln_1": {"scale": (3, 32), "bias": (3, 32)},
+        "ln_1": {"scale": (DEPTH, WIDTH), "bias": (DEPTH, WIDTH)},
         "attn": {
-            "qkv": {"kernel": (3, 32, 96), "bias": (3, 96)},
-            "proj": {"kernel": (3, 32, 32), "bias": (3, 32)},
+            "qkv": {"kernel": (DEPTH, WIDTH, 3 * WIDTH), "bias": (DEPTH, 3 * WIDTH)},
+            "proj": {"kernel": (DEPTH, WIDTH, WIDTH), "bias": (DEPTH, WIDTH)},
         },
-        "ln_2": {"scale": (3, 32), "bias": (3, 32)},
+        "ln_2": {"scale": (DEPTH, WIDTH), "bias": (DEPTH, WIDTH)},
         "mlp": {
-            "up": {"kernel": (3, 32, 128), "bias": (3, 128)},
-            "down": {"kernel": (3, 128, 32), "bias": (3, 32)},
+            "up": {"kernel": (DEPTH, WIDTH, 4 * WIDTH), "bias": (DEPTH, 4 * WIDTH)},
+            "down": {"kernel": (DEPTH, 4 * WIDTH, WIDTH), "bias": (DEPTH, WIDTH)},
         },
     },
-    "ln_f": {"scale": (32,), "bias": (32,)},
+    "ln_f": {"scale": (WIDTH,), "bias": (WIDTH,)},
 }
 STACKED = ["h"]
 INIT: dict[str, Callable[..., Array]] = {

@@ -22,6 +22,8 @@ from safetensors.numpy import load_file
 
 Params = dict[str, Any]
 
+FEATURES = 6
+
 
 def conv(x: Array, kernel: Array, bias: Array) -> Array:
     """x (..., spatial..., in), kernel (spatial..., in / groups, out)."""
@@ -94,10 +96,10 @@ def weight_norm(
 # The shape of each array, where it lies in params.
 SHAPES: Params = {
     "critic": {
-        "raw": (3, 3, 3, 6),
-        "gain": (6,),
-        "conv": {"bias": (6,)},
-        "bn": {"scale": (6,), "bias": (6,), "mean": (6,), "var": (6,)},
+        "raw": (3, 3, 3, FEATURES),
+        "gain": (FEATURES,),
+        "conv": {"bias": (FEATURES,)},
+        "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (FEATURES,)),
     }
 }
 INIT: dict[str, Callable[..., Array]] = {

@@ -1,0 +1,105 @@
+"""SHAPES of generated files: written with the file's constants, as the Graph says them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+from generated_files import executed
+from sample_specs import Data, function, spec
+
+import blox as bx
+from blox.schema import Graph, from_bytes
+
+MODELS = Path(__file__).parents[1] / "models"
+
+
+def shapes_of(graph: Graph) -> Any:
+    params = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
+    return jax.tree.map(lambda x: x.shape, params)
+
+
+def table(source: str) -> str:
+    return source[source.index("SHAPES: ") : source.index("\n}\n")]
+
+
+def test_other_constants_are_another_size_of_the_model() -> None:
+    graph = from_bytes((MODELS / "tiny_gpt.json").read_bytes())
+    source = bx.generate(graph)
+    constants = "VOCAB, WIDTH, DEPTH, HEADS, CONTEXT = 64, 32, 3, 4, 16"
+    assert constants in source
+    other = constants.replace("64, 32, 3,", "80, 48, 2,")
+    graph = graph.replace_attributes(vocab=80, width=48, depth=2)
+    found = executed(source.replace(constants, other))
+    assert found["SHAPES"] == shapes_of(graph)
+    made = jax.eval_shape(found["init_params"], jax.random.key(0))
+    assert jax.tree.map(lambda x: x.shape, made) == shapes_of(graph)
+
+
+def model() -> Graph:
+    """Sizes given through attributes of functions, computed, cycled, from min."""
+    sizes: Data = {"in_features": "$width", "out_features": "$inner"}
+    part = function(
+        {
+            "up": {"op": "linear", "x": "x", **sizes},
+            "down": {
+                "op": "linear",
+                "x": "up",
+                "in_features": "$inner",
+                "out_features": "$width",
+            },
+        },
+        {"x": "down"},
+        attributes=["inner"],
+    )
+    wide = function(
+        {
+            "a": call("x", inner="$2 * scale * width"),
+            "b": call("a", inner="$min(scale, 3)"),
+            "c": call("b", inner=7),
+        },
+        {"x": "c"},
+        attributes=["scale"],
+    )
+    nodes: Data = {
+        "wide": {**call("x"), "function": "wide", "attributes": {"scale": 5}},
+        "cycle": {
+            "op": "repeat", "function": "part", "count": 4, "scan": False,
+            "carry": {"x": "wide"}, "attributes": {"inner": [2, "$width"]},
+        },
+        "deep": {
+            "op": "repeat", "function": "part", "count": "$depth", "scan": True,
+            "carry": {"x": "cycle"}, "attributes": {"inner": "$width // 2"},
+        },
+    }  # fmt: skip
+    data = spec(
+        nodes,
+        inputs={"x": {"shape": ["batch", 6], "dtype": "float"}},
+        functions={"part": part, "wide": wide},
+    )
+    return Graph.parse(data | {"attributes": {"width": 6, "depth": 3}})
+
+
+def call(x: str, **attributes: Any) -> Data:
+    return {
+        "op": "call", "function": "part", "inputs": {"x": x}, "attributes": attributes
+    }  # fmt: skip
+
+
+def test_sizes_are_written_as_calls_give_them() -> None:
+    graph = model()
+    source = bx.generate(graph)
+    assert executed(source)["SHAPES"] == shapes_of(graph)
+    text = " ".join(table(source).split())
+    assert '"c": { "up": {"kernel": (WIDTH, 7), "bias": (7,)}' in text
+    assert "(DEPTH, WIDTH, WIDTH // 2)" in text
+    assert "(WIDTH, 10 * WIDTH)" in text or "(WIDTH, 2 * 5 * WIDTH)" in text
+    assert "(WIDTH, 3)" in text
+
+
+def test_arrays_of_one_shape_side_by_side_are_one_row() -> None:
+    norm = {"op": "batch_norm", "x": "x", "features": 3}
+    source = bx.generate(Graph.parse(spec({"y": norm})))
+    wanted = '{"y": dict.fromkeys(("scale", "bias", "mean", "var"), (3,))}'
+    assert wanted in source
