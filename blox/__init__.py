@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from blox.builder.values import Input as Input
     from blox.builder.values import Operand as Operand
     from blox.builder.values import Value as Value
+    from blox.builder.values import output as output
     from blox.importers.hf import from_hf as from_hf
     from blox.importers.hf import to_hf as to_hf
     from blox.io.examples import Example as Example
@@ -75,6 +76,7 @@ _HOME = {
     "max": "blox.builder.sizes",
     "merge": "blox.runtime.params",
     "min": "blox.builder.sizes",
+    "output": "blox.builder.values",
     "recipes": "blox.builder",
     "register": "blox.ops.register",
     "save": "blox.io.save",

@@ -135,6 +135,22 @@ def _input(trace: Trace, name: str, given: Input, known: Any) -> Value:
     return Value(name, trace, known, tuple(sizes), optional=given.optional)
 
 
+def described(trace: Trace, name: str, reference: str) -> Any:
+    """An output as a file has it, with what an entry says of it."""
+    said = trace.described.get(name)
+    if said is None:
+        return reference
+    where = f"{trace.name}.outputs.{name}"
+    shape = said.shape
+    return {
+        "value": reference,
+        "shape": None if shape is None else [written_size(where, s) for s in shape],
+        "dtype": said.dtype,
+        "next": said.next,
+        "doc": said.doc,
+    }
+
+
 def written_size(path: str, size: Any) -> int | str:
     """A size as a file has it.
 

@@ -11,6 +11,7 @@ from blox.schema.names import is_name
 
 from .absent import fold_absent
 from .array_methods import At
+from .declarations import described
 from .fields import mapped, named_functions, takes_expressions
 from .groups import Group, callees_first, doc_of, grouped, ordered, rooted, stays
 from .naming import named
@@ -85,10 +86,13 @@ class _Writing:
         self.group.attributes = {name: own[name] for name in sorted(own, key=place)}
         return list(self.group.attributes)
 
-    def _outputs(self) -> dict[str, str]:
+    def _outputs(self) -> dict[str, Any]:
         better = (t for t in self.traces if SINGLE not in t.outputs)
         trace = self.first if self.is_entry else next(better, self.first)
-        return {name: value.reference for name, value in trace.outputs.items()}
+        return {
+            name: described(trace, name, value.reference)
+            for name, value in trace.outputs.items()
+        }
 
     def _inputs(self) -> dict[str, Any]:
         names: dict[str, Value] = {}

@@ -7,7 +7,7 @@ from typing import Any
 from blox.schema.diagnostics import quote
 
 from .trace import Trace
-from .values import Value, Values, is_numeric, values_in
+from .values import Described, Value, Values, is_numeric, values_in
 
 SINGLE = "out"
 """The name of the one output of a function that returns a bare value."""
@@ -22,6 +22,9 @@ def finish(trace: Trace, result: Any, numbers: bool = False) -> None:
     Raises:
         SpecError: what is returned is no value, dict or tuple of values.
     """
+    result, described = _split(result)
+    if described and trace.parent is None:
+        trace.described = described
     trace.result = result
     if numbers and is_numeric(result):
         trace.outputs = {SINGLE: result}
@@ -30,6 +33,30 @@ def finish(trace: Trace, result: Any, numbers: bool = False) -> None:
     if not numbers:
         check(trace)
         _drop_unused(trace)
+
+
+def _split(result: Any) -> tuple[Any, dict[str, Described]]:
+    """What was returned as values, and what is said of some, by output name."""
+    if isinstance(result, Described):
+        return result.value, {SINGLE: result}
+    if isinstance(result, dict):
+        said = {str(n): v for n, v in result.items() if isinstance(v, Described)}
+        plain = {n: _value(v) for n, v in result.items()}
+        return plain, said
+    if isinstance(result, tuple) and any(isinstance(v, Described) for v in result):
+        said = {n: v for n, v in _by_name(result).items() if isinstance(v, Described)}
+        return rebuilt(result, tuple(map(_value, result))), said
+    return result, {}
+
+
+def _value(given: Any) -> Any:
+    return given.value if isinstance(given, Described) else given
+
+
+def _by_name(result: tuple[Any, ...]) -> dict[str, Any]:
+    names = getattr(result, "_fields", None)
+    names = names or [f"out_{i}" for i in range(len(result))]
+    return dict(zip(names, result, strict=True))
 
 
 def check(trace: Trace) -> None:
@@ -72,9 +99,7 @@ def _named(trace: Trace, result: Any) -> dict[str, Any]:
         case Values():
             return dict(zip(result.names, result, strict=True))
         case tuple() if result:
-            names = getattr(result, "_fields", None)
-            names = names or [f"out_{i}" for i in range(len(result))]
-            return dict(zip(names, result, strict=True))
+            return _by_name(result)
     trace.fault(
         "",
         "expected a Value, a dict or a tuple of them to be returned, found "

@@ -77,6 +77,8 @@ class Trace:
         self.nodes: dict[str, Node] = {}
         self.outputs: dict[str, Value] = {}
         self.result: Any = None
+        self.described: dict[str, Any] = {}
+        """What an entry says of its outputs, by name."""
         self.is_body = False
         """True where calls of the function are written as nodes of an op."""
         self.static: dict[str, Any] = {}

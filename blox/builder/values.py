@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias, cast
 
 from blox.schema import SpecError
 from blox.shapes.values import Value as Known
@@ -154,6 +154,41 @@ class Values(tuple[Value, ...]):
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         return self.names, tuple(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """An output of an entry with what is said of it."""
+
+    value: Value
+    shape: Sequence[int | str] | None
+    dtype: str | None
+    next: str | None
+    doc: str
+
+
+def output(
+    x: Value,
+    *,
+    shape: Sequence[int | str] | None = None,
+    dtype: str | None = None,
+    next: str | None = None,
+    doc: str = "",
+) -> Value:
+    """An output of an entry, with what the Graph promises of it.
+
+        return {"logits": bx.output(y, doc="of the next token"),
+                "k": bx.output(k, next="k")}
+
+    Args:
+        x: the value.
+        shape: its sizes, as in `bx.Input`: checked, for all sizes.
+        dtype: its dtype: checked.
+        next: the input of which it is the next value, of the same shape and dtype: a
+            cache, zero at the start.
+        doc: what it is.
+    """
+    return cast(Value, Described(x, shape, dtype, next, doc))
 
 
 def part_names(sections: Any) -> list[str]:
