@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+PLAIN = ("x", "y", "z")
+"""Names of values of which nothing is known."""
+
 
 class Kind(Enum):
     """How a value continues another."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from ...schema.content import Function
 from ...schema.op import Op, ParamOp, ScopeOp
 from ...schema.resolve.program import Arg, Step
-from .notes import Edge, Facts, Kind, Note
+from .notes import PLAIN, Edge, Facts, Kind, Note
 
 LocalOf = Callable[[Arg], str | None]
 
@@ -74,13 +74,14 @@ def _control_notes(
             and (local := local_of(given[formal])) is not None
         ):
             note.edges.append(Edge(local, Kind.CALL, formal))
-        if alone or (i == 0 and o not in carry):
+        inputs = callee.function.inputs
+        if alone or (i == 0 and o not in carry and o in {*inputs, "out"}):
             note.names.append(step.name)
         if not alone:
             inner = known[-1].returned.get(o)
-            if inner and inner not in callee.function.inputs:
+            if inner and inner not in inputs and inner not in PLAIN:
                 note.names.append(inner)
-            if o in carry or o not in callee.function.inputs:
+            if o in carry or o not in inputs:
                 note.names.append(o)
             note.names.append(names[o])
     return notes

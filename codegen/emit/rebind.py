@@ -13,11 +13,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from .notes import Edge, Facts, Kind, Note
+from .notes import PLAIN, Edge, Facts, Kind, Note
 from .scopes import Renamer, Usage, usage
 
-PLAIN = ("x", "y", "z")
-"""Names of values of which nothing is known."""
 AHEAD = 32
 """How many values further a name is looked for."""
 
@@ -78,7 +76,7 @@ class Locals:
         takes = Counter(n for u in usages for n in u.takes - u.writes.keys())
         for local, output in results.items():
             note = self.notes.get(local)
-            if note is not None and takes[local] == 1:
+            if note is not None:
                 note.names = [output, *note.names]
                 note.edges = [
                     replace(e, kind=Kind.OUTPUT, formal=output) for e in note.edges
@@ -201,7 +199,7 @@ class _Naming:
                 break
             if edge.kind in (Kind.CALL, Kind.LOOP) and edge.formal is not None:
                 return [edge.formal]
-            if edge.once and self.takes[source] > 1:
+            if edge.kind is not Kind.LOOP and self.takes[source] > 1:
                 break
             layers += edge.kind is Kind.PARAM
             if local in self.last:

@@ -33,6 +33,8 @@ class Add(Binary):
 class Subtract(Binary):
     """`a - b`. (...), (...) -> (...)."""
 
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+
     op: Literal["subtract"] = "subtract"
 
 
@@ -45,11 +47,15 @@ class Multiply(Binary):
 class Divide(Binary):
     """`a / b`; integers give floats. (...), (...) -> (...)."""
 
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+
     op: Literal["divide"] = "divide"
 
 
 class FloorDivide(Binary):
     """`a // b`, rounded towards minus infinity. (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
 
     op: Literal["floor_divide"] = "floor_divide"
 
@@ -57,11 +63,15 @@ class FloorDivide(Binary):
 class Remainder(Binary):
     """`a % b`, with the sign of b. (...), (...) -> (...)."""
 
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+
     op: Literal["remainder"] = "remainder"
 
 
 class Power(Binary):
     """`a ** b`. (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
 
     op: Literal["power"] = "power"
 

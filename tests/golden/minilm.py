@@ -89,11 +89,11 @@ def minilm(
     x = embed(input_ids, **params["word"]) + embed(types, **params["token_type"])
     x = x + embed(positions, **params["position"])
     x = layer_norm(x, **params["norm"])
-    x, _ = jax.lax.scan(
+    last_hidden_state, _ = jax.lax.scan(
         lambda x, layer_: (layer(layer_, x, mask), None), x, params["encoder"]
     )
-    pooler_output = jnp.tanh(linear(x[:, 0], **params["pooler"]))
-    return {"last_hidden_state": x, "pooler_output": pooler_output}
+    pooler_output = jnp.tanh(linear(last_hidden_state[:, 0], **params["pooler"]))
+    return {"last_hidden_state": last_hidden_state, "pooler_output": pooler_output}
 
 
 def pool(x: Array, present: Array) -> Array:
