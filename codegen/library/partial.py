@@ -93,8 +93,9 @@ class Specializer(Folder):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
         if node.value is not None:
-            node.value = self.visit(node.value)
-            self._bind(node.target, node.value)
+            value: ast.expr = self.visit(node.value)
+            node.value = value
+            self._bind(node.target, value)
         return node
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
@@ -193,14 +194,14 @@ class Specializer(Folder):
         return without_ellipsis(found, self.facts)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        if self.idle is not None:
-            given = [k for k in node.keywords if not self._is_default(k.value)]
-            stated = {k.arg for k in given if is_none(k.value)}
-            node.keywords = given
+        own = self.idle is not None
+        given = [k for k in node.keywords if not (own and self._is_default(k.value))]
+        stated = {k.arg for k in given if is_none(k.value)}
+        node.keywords = given
         found = super().visit_Call(node)
         if not isinstance(found, ast.Call):
             return found
-        if self.idle is not None:
+        if own:
             found.keywords = [
                 k for k in found.keywords if not is_none(k.value) or k.arg in stated
             ]
