@@ -33,7 +33,7 @@ def body(nodes: Data, out: str, inputs: Data | None = None) -> list[str]:
         for f in ast.parse(source).body
         if isinstance(f, ast.FunctionDef) and f.name == graph.name
     )
-    lines = [ast.unparse(s) for s in found.body]
+    lines = [ast.unparse(s) for s in found.body if not isinstance(s, ast.Expr)]
     return [line for line in lines if ".astype(" not in line]
 
 
