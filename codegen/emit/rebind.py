@@ -110,6 +110,8 @@ class _Naming:
         """The local that has a name now."""
         self.fixed = {*known.arguments}
         """The names that are still those of arguments."""
+        self.functions = frozenset(n for u in usages for n in u.functions)
+        """The names of functions inside."""
         self.onward: dict[str, tuple[str, Edge]] = {}
         for local, note in known.notes.items():
             for edge in note.edges:
@@ -217,6 +219,8 @@ class _Naming:
             note = self.known.notes.get(local)
             if not (note and note.plain and self.known.arguments[name]):
                 return False
+        if name in self.functions and name != local:
+            return False  # type checkers take it for the function
         free = self.busy.get(name, -1) <= before
         return free and name not in given and name not in self.hidden.get(local, ())
 

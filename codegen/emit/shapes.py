@@ -89,7 +89,16 @@ def _is_as_given(instance: Instance, name: str, sizes: Sequence[Size]) -> bool:
 def _written(module: Module, instance: Instance, arg: Arg, size: int) -> str | None:
     """How the Graph writes the last size of a value, if by its attributes."""
     attributes = module.program.graph.attributes
+
+    def fits(text: str) -> bool:
+        known = all(n in attributes for n in names(text))
+        return known and evaluate(text, attributes) == size
+
     for _ in range(STEPS):
+        given = instance.function.inputs.get(arg.source or "")
+        if given is not None:
+            last = str(given.shape[-1]) if given.shape else ""
+            return last if is_expression(last) and fits(last) else None
         step = next((s for s in instance.live_steps if s.name == arg.source), None)
         if step is None:
             return None
@@ -101,8 +110,7 @@ def _written(module: Module, instance: Instance, arg: Arg, size: int) -> str | N
             arg = instance.outputs[output]
             continue
         for text in _sizes(instance, step.name):
-            used = all(n in attributes for n in names(text))
-            if used and evaluate(text, attributes) == size:
+            if fits(text):
                 return text
         onward = [step.args.get(name) for name in step.op.CONTINUES]
         if not onward or not isinstance(onward[0], Arg):

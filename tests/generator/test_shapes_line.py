@@ -40,7 +40,7 @@ def doc(nodes: Data, inputs: Data | None = None, **more: Any) -> str | None:
         (
             {"y": {"op": "add", "a": "a", "b": "b"}},
             {n: FLOAT | {"shape": ["n", "$width"]} for n in "ab"},
-            "a, b (n, width) -> y (n, 4).",
+            "a, b (n, width) -> y (n, width).",
         ),
         (
             {"y": {"op": "exp", "x": "x"}},
