@@ -5,13 +5,11 @@ The kinds of models and the steps are those of `benchmarks/growth.py`, which has
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from imports import ROOT
+from benchmark_files import benchmark
 from work import counted
 
 SIZE, SLACK = 40, 8_000
@@ -19,15 +17,7 @@ SIZE, SLACK = 40, 8_000
 
 def growth() -> Any:
     """The benchmark as a module."""
-    if "growth" not in sys.modules:
-        file = ROOT / "benchmarks" / "growth.py"
-        spec = importlib.util.spec_from_file_location("growth", file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["growth"] = module
-        spec.loader.exec_module(module)
-    return sys.modules["growth"]
+    return benchmark("growth")
 
 
 ROWS = [
