@@ -123,8 +123,11 @@ def stored_arrays(path: Path) -> dict[str, Any]:
 def load_params(path: str | Path) -> Params:
     """The parameters of a folder with params*.safetensors, or of one such file."""
     arrays = stored_arrays(Path(path))
-    if STACKED or LISTED:
-        numbered = {n[:i] for n in arrays for i, c in enumerate(n) if c.isdigit()}
+    numbered = (
+        {n[:i] for n in arrays for i, c in enumerate(n) if c.isdigit()}
+        if STACKED or LISTED
+        else set[str]()
+    )
     faults: dict[str, str] = {}
 
     def take(path: str, shape: tuple[int, ...], *copies: Any, axes: Any = ()) -> Any:

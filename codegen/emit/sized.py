@@ -98,7 +98,7 @@ class _Writer:
         if key not in self.made:
             found: dict[str, Sizes] = {}
             for step in instance.steps:
-                part = self._step(instance, step, env) if step.tree else {}
+                part: Sizes = self._step(instance, step, env) if step.tree else {}
                 for name in reversed(step.scope):
                     part = {name: part}
                 for name, inner in part.items() if isinstance(part, dict) else ():
@@ -153,7 +153,7 @@ def _own(step: Step, node: Op, env: Mapping[str, Any]) -> Sizes:
     leaves = step.op.unchecked_copy(**changes).leaves()
     if isinstance(step.tree, Leaf):
         return tuple(leaves[""].shape)
-    return {name: tuple(leaves[name].shape) for name in step.tree if name in leaves}
+    return {n: tuple(leaf.shape) for n, leaf in leaves.items() if n in step.tree}
 
 
 def _value(value: Any, text: Any, env: Mapping[str, Any]) -> Any:

@@ -139,7 +139,9 @@ def _period(copies: Sequence[Tree]) -> int:
 def _shapes(tree: Tree, sizes: Sizes | None) -> ast.expr:
     """Shapes in the nesting of Params; a comprehension for copies that are alike."""
     if isinstance(tree, Leaf):
-        shape = sizes if sizes == tree.full_shape else tree.full_shape
+        shape = tree.full_shape
+        if isinstance(sizes, tuple) and sizes == shape:
+            shape = sizes
         return ast.Tuple([written(size) for size in shape])
     if isinstance(tree, dict):
         keys: list[ast.expr | None] = [literal(name) for name in tree]
@@ -152,8 +154,10 @@ def _shapes(tree: Tree, sizes: Sizes | None) -> ast.expr:
             return call("dict.fromkeys", [literal(tuple(tree)), parts[0]])
         return ast.Dict(keys, parts)
     period = _period(tree)
-    copies = sizes if isinstance(sizes, list) else [None] * period
-    kinds = [_shapes(*pair) for pair in zip(tree[:period], copies, strict=False)]
+    copies: list[Sizes] = [{}] * len(tree)
+    if isinstance(sizes, list) and len(sizes) == len(tree):
+        copies = sizes
+    kinds = [_shapes(part, copies[i]) for i, part in enumerate(tree[:period])]
     if period == len(tree):
         return ast.List(kinds)
     copy, i = kinds[0], "_"
