@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from ...schema.expressions import evaluate, names
 from ...schema.fields import is_expression
 from ...schema.known import Size
-from ...schema.resolve.program import Arg, Instance
+from ...schema.op import Op
+from ...schema.resolve.program import Arg, Instance, Step
 from ..plan import Module, Plan
 
 COLUMNS = 84
@@ -18,8 +20,27 @@ STEPS = 32
 """How many nodes back it is looked for how a size is written."""
 _JOINT = "\0"
 """Stands for a space where no line ends."""
+Scope = tuple[str, ...]
 Shapes = list[tuple[str, str]]
 """Names, and their shapes in words; none where it isn't known."""
+
+
+@dataclass
+class _Places:
+    """Where the nodes of functions lie, looked up once."""
+
+    found: dict[int, tuple[dict[str, Step], dict[Scope, list[Op]]]] = field(
+        default_factory=dict
+    )
+
+    def of(self, instance: Instance) -> tuple[dict[str, Step], dict[Scope, list[Op]]]:
+        """The steps of a function by name, and its nodes by the scope of their arrays."""
+        if id(instance) not in self.found:
+            scopes: dict[Scope, list[Op]] = {}
+            for name, op in instance.function.nodes.items():
+                scopes.setdefault(op.scope(name), []).append(op)
+            self.found[id(instance)] = {s.name: s for s in instance.live_steps}, scopes
+        return self.found[id(instance)]
 
 
 def shapes_line(module: Module, plan: Plan) -> str:
@@ -59,6 +80,7 @@ def _inputs(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _outputs(module: Module, plan: Plan) -> Iterator[tuple[str, str]]:
     instance = plan.first
+    places = _Places()
     known = module.known.get(instance, {})
     for name, arg in instance.outputs.items():
         values = known.get(arg.source or "", ())
@@ -68,7 +90,7 @@ def _outputs(module: Module, plan: Plan) -> Iterator[tuple[str, str]]:
             yield name, ""
             continue
         if isinstance(sizes[-1], int):
-            sizes[-1] = _written(module, instance, arg, sizes[-1]) or sizes[-1]
+            sizes[-1] = _written(places, module, instance, arg, sizes[-1]) or sizes[-1]
         yield name, _shape(sizes)
 
 
@@ -86,7 +108,9 @@ def _is_as_given(instance: Instance, name: str, sizes: Sequence[Size]) -> bool:
     return True
 
 
-def _written(module: Module, instance: Instance, arg: Arg, size: int) -> str | None:
+def _written(
+    places: _Places, module: Module, instance: Instance, arg: Arg, size: int
+) -> str | None:
     """How the Graph writes the last size of a value, if by its attributes."""
     attributes = module.program.graph.attributes
 
@@ -99,7 +123,7 @@ def _written(module: Module, instance: Instance, arg: Arg, size: int) -> str | N
         if given is not None:
             last = str(given.shape[-1]) if given.shape else ""
             return last if is_expression(last) and fits(last) else None
-        step = next((s for s in instance.live_steps if s.name == arg.source), None)
+        step = places.of(instance)[0].get(arg.source or "")
         if step is None:
             return None
         if step.callees:
@@ -109,7 +133,7 @@ def _written(module: Module, instance: Instance, arg: Arg, size: int) -> str | N
                 return None
             arg = instance.outputs[output]
             continue
-        for text in _sizes(instance, step.name):
+        for text in _sizes(places, instance, step.name):
             if fits(text):
                 return text
         onward = [step.args.get(name) for name in step.op.CONTINUES]
@@ -119,14 +143,13 @@ def _written(module: Module, instance: Instance, arg: Arg, size: int) -> str | N
     return None
 
 
-def _sizes(instance: Instance, node: str) -> Iterator[str]:
+def _sizes(places: _Places, instance: Instance, node: str) -> Iterator[str]:
     """What a node, or another one with its arrays, says of the size of its output."""
-    nodes = instance.function.nodes
-    op = nodes[node]
-    marks = [field for field, mark in op.fields().sizes if mark.of == "out"]
-    for other, beside in nodes.items():
-        if beside.scope(other) == op.scope(node):
-            for field in marks:
-                value = getattr(beside, field, None)
-                if is_expression(value):
-                    yield str(value)
+    op = instance.function.nodes[node]
+    marks = [name for name, mark in op.fields().sizes if mark.of == "out"]
+    beside = places.of(instance)[1][op.scope(node)] if marks else []
+    for other in beside:
+        for mark in marks:
+            value = getattr(other, mark, None)
+            if is_expression(value):
+                yield str(value)
