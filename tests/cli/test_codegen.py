@@ -61,15 +61,15 @@ def test_check_shows_a_diff_and_writes_nothing(
     blox: Callable[..., Any], digits: Path, tmp_path: Path, source: str
 ) -> None:
     file = tmp_path / "digits.py"
-    stale = source.replace("window=(2, 2)", "window=(4, 4)")
+    stale = source.replace("[1, 2, 2, 1]", "[1, 4, 4, 1]")
     assert stale != source
     file.write_text(stale)
     run = blox("codegen", digits, "-o", file, "--check")
     assert run.code == 1
     changed = [line for line in run.out.splitlines() if line[:1] in "+-"]
     assert len(changed) == 4
-    assert "window=(4, 4)" in changed[2]
-    assert "window=(2, 2)" in changed[3]
+    assert "[1, 4, 4, 1]" in changed[2]
+    assert "[1, 2, 2, 1]" in changed[3]
     assert "stale; write it with: blox codegen " in run.err
     assert file.read_text() == stale
 
