@@ -162,3 +162,43 @@ def test_what_follows_from_other_bounds_is_not_checked() -> None:
     source = model(bx.generate(graph))
     assert source.count("if ") == 1
     assert "if not 1 <= b <= t <= 8:" in source
+
+
+ZEROS: Data = {"op": "zeros", "shape": [4], "dtype": "float"}
+LINEAR: Data = {"op": "linear", "x": "x", "in_features": 4, "out_features": 4}
+
+
+def made(nodes: Data, tmp_path: Path) -> str:
+    """The file of a model that calls a function of these nodes, before a layer."""
+    graph = sized(
+        {
+            "y": {"op": "call", "function": "inner", "inputs": ["x"]},
+            "z": LINEAR | {"x": "y"},
+        },
+        ["batch", 4],
+        functions={"inner": function(nodes, next(reversed(nodes)))},
+    )
+    source = bx.generate(graph)
+    assert_same_program(graph, source)
+    assert_typed({"dtype": source}, tmp_path)
+    return model(source)
+
+
+def test_the_dtype_is_that_of_an_array_of_the_function(tmp_path: Path) -> None:
+    nodes = {
+        "own": LINEAR,
+        "zeros": ZEROS,
+        "out": {"op": "add", "a": "own", "b": "zeros"},
+    }
+    source = made(nodes, tmp_path)
+    assert 'jnp.zeros((4,), params["own"]["kernel"].dtype)' in source
+    assert "dtype=" not in source
+
+
+def test_a_function_without_arrays_gets_the_dtype(tmp_path: Path) -> None:
+    source = made(
+        {"zeros": ZEROS, "out": {"op": "add", "a": "x", "b": "zeros"}}, tmp_path
+    )
+    assert "def inner(x: Array, *, dtype: Any) -> Array:" in source
+    assert 'dtype = params["z"]["kernel"].dtype' in source
+    assert "inner(x, dtype=dtype)" in source
