@@ -15,8 +15,8 @@ from ...schema.ops.indexing import index_parts
 from ...schema.parameters import Leaf
 from ...schema.registry import definition
 from ...schema.resolve.program import Arg, Step
-from ..library.cut import Use
 from ..library.source import OpSource
+from ..library.use import Use
 from ..nodes import call, name, tuple_of
 from ..plan import Module, Plan
 from .facts import facts_of
@@ -95,12 +95,15 @@ def _op_use(module: Module, plan: Plan, numbers: Numbers, step: Step) -> OpUse:
             if isinstance(v, Arg)
         }
         facts = facts_of(module, plan, step, source, given)
-        module.carried.use(found.home, source.name, [_use(use, owns, f) for f in facts])
+        uses = [_use(plan, use, owns, f) for f in facts]
+        module.carried.use(found.home, source.name, uses)
     return use
 
 
-def _use(use: OpUse, owns: bool, facts: dict[str, Any]) -> Use:
+def _use(plan: Plan, use: OpUse, owns: bool, facts: dict[str, Any]) -> Use:
     """What a call gives of the parameters of its function."""
+    inputs = plan.first.function.inputs
+    scalars = {n for n, given in inputs.items() if given.shape == []} | plan.numbers
     there = {
         p for p, v in zip(use.positions, use.operands, strict=False) if not is_absent(v)
     }
@@ -116,6 +119,11 @@ def _use(use: OpUse, owns: bool, facts: dict[str, Any]) -> Use:
         frozenset(maybe & there),
         frozenset(use.positions),
         facts,
+        frozenset(
+            p
+            for p, v in zip(use.positions, use.operands, strict=False)
+            if isinstance(v, Arg) and (v.source is None or v.source in scalars)
+        ),
     )
 
 

@@ -13,10 +13,15 @@ _LONGEST = 3
 
 
 def narrowed(
-    annotation: ast.expr, values: Sequence[Any], *, is_there: bool
+    annotation: ast.expr, values: Sequence[Any], *, is_there: bool, is_array: bool
 ) -> ast.expr:
-    """The parts of a union that the values are of, without None for what is there."""
+    """The parts of a union that the values are of.
+
+    Without None for what is there, and without numbers for what is always an array.
+    """
     parts = members(annotation)
+    if is_array and "Array" in parts:
+        parts = [p for p in parts if p in ("Array", "None")]
     if is_there:
         parts = [p for p in parts if p != "None"]
     kinds = {_kind(v) for v in values}

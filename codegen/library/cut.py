@@ -18,39 +18,7 @@ from .evaluate import Evaluator, value_of
 from .partial import Specializer
 from .source import OpSource, assigned
 from .tidy import tidy
-
-
-@dataclass(frozen=True)
-class Use:
-    """One call of a carried function: the attributes given, the operands that are there."""
-
-    attributes: Mapping[str, ast.expr]
-    present: frozenset[str]
-    maybe: frozenset[str] = frozenset()
-    """Operands that are inputs which may not be there."""
-    positional: frozenset[str] = frozenset()
-    """The parameters that get operands, by position; others are given by name."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What is known of operands: `x.ndim`, `x.dtype`, `x.shape`."""
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A function as a file needs it, and the parameters that it no longer has."""
-
-    function: ast.FunctionDef
-    dropped: frozenset[str]
-    defaults: Mapping[str, ast.expr]
-    """What calls need not write, by parameter."""
-    single: frozenset[str]
-    """Parameters that get the one item of a list that has one at every use."""
-
-    def argument(self, name: str, value: ast.expr) -> ast.expr:
-        """What a call gives for the value of an attribute."""
-        if name not in self.single:
-            return value
-        assert isinstance(value, ast.Tuple)
-        return value.elts[0]
+from .use import Cut, Use
 
 
 @dataclass
@@ -128,7 +96,12 @@ class Cutter:
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What is known of operands at all uses, or at each of them."""
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {
+            f"{name}.ndim": 0
+            for name, values in self.given.items()
+            if name in self.known
+            and all(isinstance(value_of(v), (int, float)) for v in values)
+        }
         for fact in self.uses[0].facts if self.uses else ():
             values = [use.facts[fact] for use in self.uses if fact in use.facts]
             if len(values) == len(self.uses):
@@ -270,7 +243,14 @@ class Cutter:
             return parsed_expression(self.single[name])
         values = self.given.get(name) if name in self.known else None
         kept = [] if values is None else [value_of(v) for v in values]
-        return narrowed(annotation, kept, is_there=name in self.always)
+        arrays = not any(name in use.numbers for use in self.uses)
+        operand = any(name in use.positional for use in self.uses)
+        return narrowed(
+            annotation,
+            kept,
+            is_there=name in self.always,
+            is_array=operand and arrays,
+        )
 
 
 def is_constant(node: ast.expr) -> bool:

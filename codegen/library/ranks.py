@@ -6,6 +6,8 @@ import ast
 from collections.abc import Mapping
 from typing import Any
 
+_ELEMENTWISE = frozenset(("abs", "exp", "log", "sin", "cos", "sqrt", "square", "tanh"))
+
 
 def rank(node: ast.expr, facts: Mapping[str, Any]) -> int | None:
     """The axes of an array, where what is known of its operands says so."""
@@ -31,6 +33,8 @@ def rank(node: ast.expr, facts: Mapping[str, Any]) -> int | None:
             return axes + new - gone
         case ast.Call(func=ast.Attribute(value=value, attr="astype")):
             return rank(value, facts)
+        case ast.Call(func=ast.Attribute(ast.Name("jnp"), name), args=[value]):
+            return rank(value, facts) if name in _ELEMENTWISE else None
     return None
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from ..names import Names
 from ..nodes import names_in, renamed
-from .cut import Cut, Cutter, Use
+from .cut import Cutter
 from .single import expression_of, is_small, passes_on
 from .sources import Library
+from .use import Cut, Use
 
 HELPERS = {"fold_in": "keys", "merge": "state", "kept": "state"}
 """Functions that loops, keys and state call, by the module that they lie in."""
@@ -40,7 +41,7 @@ class Carried:
         dumps = tuple((k, ast.dump(v)) for k, v in attributes.items())
         self.calls.setdefault(name, Counter()).update(dumps)
         for use in uses:
-            same = (dumps, use.present, use.maybe, repr(use.facts))
+            same = (dumps, use.present, use.maybe, use.numbers, repr(use.facts))
             self.uses.setdefault(name, {})[same] = use
 
     def settle(self, names: Names) -> None:

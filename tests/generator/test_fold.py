@@ -9,11 +9,11 @@ import pytest
 
 from blox.codegen.emit.folding import Pending
 from blox.codegen.emit.measure import MOST
-from blox.codegen.library.cut import Use
 from blox.codegen.library.fold import Folder
 from blox.codegen.library.sources import Library
 from blox.codegen.library.specialize import Carried
 from blox.codegen.library.tidy import drop_aliases, tidy
+from blox.codegen.library.use import Use
 from blox.codegen.names import Names
 from blox.codegen.nodes import literal
 from blox.schema.registry import Definition

@@ -218,6 +218,33 @@ def test_a_setting_is_a_default_that_calls_leave_out() -> None:
     assert found["model"].count("eps=0.25") == 1
 
 
+def test_a_window_of_one_dimensional_positions_is_written_for_them() -> None:
+    inputs = {"p": {"shape": ["seq"], "dtype": "int32"}}
+    op = {"op": "attention_mask", "query_positions": "p", "key_positions": "p"}
+    nodes = {n: op | {"causal": True, "window": w} for n, w in (("a", 2), ("b", 3))}
+    graph = Graph.parse(spec(nodes, {"a": "a", "b": "b"}, inputs))
+    text = helpers(graph)["attention_mask"]
+    assert "[..., " not in text
+    assert "[:, None]" in text
+
+
+def test_an_operand_that_is_never_a_number_is_an_array() -> None:
+    inputs = {
+        "x": {"shape": [3], "dtype": "float"},
+        "y": {"shape": [3], "dtype": "float", "optional": True},
+        "z": {"shape": [3], "dtype": "float", "optional": True},
+    }
+    nodes: Data = {
+        n: {"op": "default", "x": x, "default": "x"}
+        for n, x in (("a", "y"), ("b", "z"))
+    }
+    graph = Graph.parse(spec(nodes, {"a": "a", "b": "b"}, inputs))
+    assert "default: Array) ->" in helpers(graph)["default"]
+    nodes["b"] = nodes["b"] | {"default": 1.0}
+    graph = Graph.parse(spec(nodes, {"a": "a", "b": "b"}, inputs))
+    assert "default: Array | float) ->" in helpers(graph)["default"]
+
+
 def test_a_comment_of_a_source_stands_above_its_statement() -> None:
     norm = {"op": "rms_norm", "x": "x", "features": 4}
     text = bx.generate(graph_of({"a": norm, "b": norm}, ["batch", 4]))

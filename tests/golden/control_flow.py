@@ -30,7 +30,7 @@ def linear(x: Array, kernel: Array, bias: Array) -> Array:
     return x @ kernel + bias
 
 
-def default(x: Array | None, default: Array | float) -> Array:
+def default(x: Array | None, default: Array) -> Array:
     """x, or the default where x is absent."""
     return jnp.asarray(default) if x is None else x
 

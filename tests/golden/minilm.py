@@ -41,7 +41,7 @@ def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float = 1e-12) -> Ar
     return (y * scale + bias).astype(x.dtype)
 
 
-def default(x: Array | None, default: Array | float) -> Array:
+def default(x: Array | None, default: Array) -> Array:
     """x, or the default where x is absent."""
     return jnp.asarray(default) if x is None else x
 
