@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from ..nodes import Known, Open
-from .abstract import PRESENT, Each, Opaque, Symbol, Unknown, lift, plain
+from .abstract import PRESENT, DType, Each, Opaque, Symbol, Unknown, lift, plain
 
 _LONGEST = 64
 """Items that a list may get here: files may ask for any number."""
@@ -60,20 +60,24 @@ class Evaluator:
     def decide(self, test: ast.expr) -> bool | None:
         """What a condition is, None where only the running model knows."""
         try:
-            found = lift(bool, self.evaluate(test))
-        except (Unknown, TypeError, IndexError):
+            found = lift(bool, self.attempt(test))
+        except Unknown:
             return None
         return None if isinstance(found, Each) else bool(found)
 
     def known(self, node: ast.expr) -> Any:
         """The value of an expression that can be written in its place, or Unknown."""
-        try:
-            found = self.evaluate(node)
-        except (TypeError, IndexError, ValueError, ZeroDivisionError):
-            raise Unknown from None
+        found = self.attempt(node)
         if not plain(found):
             raise Unknown
         return found
+
+    def attempt(self, node: ast.expr) -> Any:
+        """What an expression is worth; Unknown too where some use would be at fault."""
+        try:
+            return self.evaluate(node)
+        except (TypeError, LookupError, ValueError, ZeroDivisionError):
+            raise Unknown from None
 
     def evaluate(self, node: ast.expr) -> Any:
         match node:
@@ -88,6 +92,8 @@ class Evaluator:
             case ast.Name(id=text) if text in self.values:
                 value = self.values[text]
                 return value_of(value) if isinstance(value, ast.expr) else value
+            case ast.Attribute(value=ast.Name(id="jnp"), attr="float16"):
+                return DType("float16")
             case ast.Attribute(value=ast.Name(id=text), attr=part):
                 if f"{text}.{part}" in self.facts:
                     return self.facts[f"{text}.{part}"]

@@ -225,7 +225,7 @@ class Specializer(Folder):
         facts: dict[str, Any] = {}
         for name, value in given.items():
             try:
-                found = self.evaluate(value)
+                found = self.attempt(value)
             except Unknown:
                 found = PRESENT
             if found is not PRESENT:
