@@ -105,7 +105,6 @@ def test_a_path_that_is_not_there_is_one_line(blox: Callable[..., Any]) -> None:
         ["--help"],
         ["validate", "--structure"],
         ["fmt", "--check"],
-        ["codegen"],
     ],
 )
 def test_heavy_packages_stay_out(digits: Path, arguments: list[str]) -> None:
