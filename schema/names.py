@@ -62,6 +62,13 @@ def is_name(text: str) -> bool:
     )
 
 
+def name_of(text: str) -> str:
+    """The name that is nearest to a text: `a_b` of `a b`."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "_", text)[:MAX_NAME].strip("_") or "x"
+    plain = plain if plain[0].isalpha() else f"x_{plain}"[:MAX_NAME].strip("_")
+    return f"{plain}_1" if keyword.iskeyword(plain) else plain
+
+
 def _name(value: Any) -> Any:
     if not isinstance(value, str):
         raise PydanticCustomError("name", "expected a name")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 from blox.schema.diagnostics import quote
-from blox.schema.names import is_name
+from blox.schema.names import RESERVED, is_name, name_of
 
+from .python_function import check_function, shown, signature_of
 from .sizes import Dim
 from .trace import Trace
-from .values import Value, is_numeric
+from .values import Value, is_numeric, like, parts_of
 
 T = TypeVar("T")
 
@@ -115,41 +114,6 @@ class Flow:
     name: str
 
 
-@lru_cache(maxsize=512)
-def signature_of(function: Callable[..., Any]) -> inspect.Signature:
-    return inspect.signature(function)
-
-
-def check_function(trace: Trace, where: str, function: Any) -> None:
-    """Refuses what can't be a function of a Graph."""
-    name = getattr(function, "__name__", None)
-    if not callable(function) or not isinstance(name, str) or not is_name(name):
-        found = quote(name or type(function).__name__)
-        trace.fault(
-            where,
-            f"expected a Python function with a name of its own, found {found}",
-            "write it with def; names have letters, digits and inner underscores",
-            code="builder-function",
-        )
-    parameters = list(signature_of(function).parameters.values())
-    if not parameters:
-        trace.fault(
-            where,
-            f"expected a first parameter f of {name}, found none",
-            "it gets the builder",
-            code="builder-function",
-        )
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            trace.fault(
-                where,
-                f"expected named parameters of {name} only, found "
-                f"{parameter.replace(annotation=parameter.empty)}",
-                "its inputs have names in the Graph",
-                code="builder-function",
-            )
-
-
 def bind(
     trace: Trace,
     where: str,
@@ -175,7 +139,7 @@ def bind(
         )
         trace.fault(
             where,
-            f"expected the arguments of {_shown(function)}, found others: "
+            f"expected the arguments of {shown(function)}, found others: "
             + (f"there is no {strange[0]}" if strange else str(error)),
             f"did you mean {near[0]}?" if near else "",
             code="builder-function",
@@ -185,7 +149,8 @@ def bind(
     first, *names = signature.parameters
     del given[first]
     declared = trace.session.declared.get(function, {})
-    flows: dict[str, Any] = {}
+    sorting = _Sorting(trace, where, {*names})
+    flows = sorting.flows
     arguments: dict[str, Any] = {}
     absent = set()
     for name in names:
@@ -193,14 +158,20 @@ def bind(
         default = signature.parameters[name].default
         if value is None and (default is None or name in declared):
             absent.add(name)
-        if isinstance(value, (int, float, str)) and name in declared:
-            value = trace.number(f"{where}.{name}", value)
-        if name in declared and (is_numeric(value) or isinstance(value, Dim)):
-            flows[name] = value
+        arguments[name] = sorting.sort(name, value)
+        number = is_numeric(arguments[name]) or isinstance(arguments[name], Dim)
+        if name in declared and number:
+            flows[name] = arguments[name]
             arguments[name] = Flow(name)
-        else:
-            arguments[name] = _sorted(name, value, flows)
     for name, value in flows.items():
+        if name in RESERVED or not is_name(name):
+            trace.fault(
+                f"{where}.{quote(name)}",
+                "expected an argument with a name that an input can have, found "
+                f"{quote(name)}",
+                "names end in a letter or digit and hide no builtin of Python",
+                code="builder-function",
+            )
         for found in _values(value):
             trace.own(f"{where}.{name}", found)
     kinds = signature.parameters
@@ -208,25 +179,44 @@ def bind(
     return Bound(function, flows, arguments, only, frozenset(absent))
 
 
-def _shown(function: Callable[..., Any]) -> str:
-    """`block(f, x, *, heads)`: a function without its types."""
-    signature = signature_of(function)
-    plain = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
-    bare = signature.replace(parameters=plain, return_annotation=signature.empty)
-    return f"{function.__name__}{bare}"
+@dataclass(frozen=True, slots=True)
+class _Sorting:
+    """Sorts arguments by whether they flow.
 
+    Args:
+        trace: the function that calls.
+        where: its node.
+        parameters: the names of all arguments.
+        flows: gets what flows, by input name.
+    """
 
-def _sorted(name: str, value: Any, flows: dict[str, Any]) -> Any:
-    """The argument with a `Flow` for what flows, which goes into `flows`."""
-    if isinstance(value, (Value, Slices, Index)):
-        flows[name] = value
-        return Flow(name)
-    if isinstance(value, (list, tuple)) and any(_flowing(v) for v in value):
-        parts = [_sorted(f"{name}_{i}", v, flows) for i, v in enumerate(value)]
-        return type(value)(parts) if type(value) in (list, tuple) else tuple(parts)
-    if isinstance(value, dict) and any(_flowing(v) for v in value.values()):
-        return {k: _sorted(f"{name}_{k}", v, flows) for k, v in value.items()}
-    return value
+    trace: Trace
+    where: str
+    parameters: set[str]
+    flows: dict[str, Any] = field(default_factory=dict)
+
+    def sort(self, name: str, value: Any) -> Any:
+        """The argument with a `Flow` for what flows, numbers in the caller's words."""
+        if isinstance(value, (Value, Slices, Index)):
+            self.flows[name] = value
+            return Flow(name)
+        if isinstance(value, Each):
+            return Each(tuple(self.sort(name, item) for item in value.items))
+        if _flowing(value):
+            if isinstance(value, dict):
+                return {k: self.sort(self._part(name, k), v) for k, v in value.items()}
+            parts = parts_of(value)
+            return like(value, [self.sort(self._part(name, n), v) for n, v in parts])
+        return self.trace.given(f"{self.where}.{name}", value)
+
+    def _part(self, name: str, part: Any) -> str:
+        """The name of an input for a part of an argument."""
+        wanted = name_of(f"{name}_{part}")
+        found, count = wanted, 1
+        while found in self.parameters or found in self.flows:
+            count += 1
+            found = f"{wanted}_{count}"
+        return found
 
 
 def has_flow(argument: Any) -> bool:

@@ -10,9 +10,9 @@ from blox.shapes.values import Value as Known
 
 from .arguments import Bound, Flow, Slices, has_flow
 from .outputs import finish
-from .sizes import Dim, numbered, tree_of_number
+from .sizes import Dim, tree_of_number
 from .trace import Trace
-from .values import Value
+from .values import Value, like, parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ def run(
     trace = place.trace
     child = Trace(trace.session, bound.function, trace, place.node)
     child.left_out = set(bound.absent)
+    child.parameters = frozenset(bound.arguments)
     if place.shares:
         child.leaves = dict(trace.leaves)
     for name, given in bound.flows.items():
@@ -50,7 +51,6 @@ def run(
     arguments: dict[str, Any] = {}
     for name, given in bound.arguments.items():
         if not has_flow(given):
-            given = trace.number(f"{place.node}.{name}", given)
             child.static[name] = given
         arguments[name] = _argument(child, name, given)
     positional = [v for n, v in arguments.items() if n not in bound.keyword_only]
@@ -67,18 +67,20 @@ def _input(place: Place, child: Trace, name: str, given: Any, known: Known) -> V
     if known.shape is None:
         return Value(name, child, known, None, optional=optional)
     sources = _sources(place, given, known.shape)
+    declared = child.session.declared.get(child.function, {}).get(name)
     sizes: list[Any] = []
     for axis, (size, before) in enumerate(zip(known.shape, sources, strict=True)):
         if type(size) is not int:
             tree = before.tree if isinstance(before, Dim) else None
             hint = getattr(tree, "name", None) or f"{name}_{axis}"
-            sizes.append(child.bind_dim(hint, size, (name, axis), tree))
+            dim = "" if declared is None else declared.dim_at(axis, len(known.shape))
+            sizes.append(child.bind_dim(hint, size, (name, axis), tree, dim))
             continue
         last = axis == len(known.shape) - 1
         stem = name if child.inputs else "in"
         hint = f"{stem}_features" if last else f"{name}_{axis}"
         bound = tree_of_number(before) if before == size else size
-        sizes.append(numbered(size, child.symbol(hint, size, bound)))
+        sizes.append(child.size(hint, size, bound))
     return Value(name, child, known, tuple(sizes), optional=optional)
 
 
@@ -100,6 +102,6 @@ def _argument(child: Trace, name: str, given: Any) -> Any:
     if has_flow(given):
         if isinstance(given, dict):
             return {k: _argument(child, f"{name}_{k}", v) for k, v in given.items()}
-        parts = [_argument(child, f"{name}_{i}", v) for i, v in enumerate(given)]
-        return tuple(parts) if isinstance(given, tuple) else parts
+        parts = parts_of(given)
+        return like(given, [_argument(child, f"{name}_{n}", v) for n, v in parts])
     return child.argument(name, given)

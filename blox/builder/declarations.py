@@ -16,10 +16,10 @@ from blox.shapes.kinds import FLOAT
 from blox.shapes.samples import symbolic
 from blox.shapes.symbolic import Symbols
 
-from .arguments import signature_of
+from .python_function import signature_of
 from .sizes import Dim, Size, numbered, tree_of_number
 from .trace import Trace
-from .trees import symbols, text_of, tree_of
+from .trees import symbols, text_of, tree_of, value_of
 from .values import Input, Value
 
 
@@ -100,6 +100,7 @@ def declare(trace: Trace, given: Mapping[str, Input], graph: Graph) -> None:
         SpecError: a shape has no value.
     """
     inputs, engine = graph.functions[trace.name].inputs, trace.session.engine
+    trace.declaration = inputs
     known = Declared(inputs, graph.attributes)
     sizes = symbolic(known, list(inputs), engine.symbols)
     for name, declared in given.items():
@@ -123,9 +124,9 @@ def _input(trace: Trace, name: str, given: Input, known: Any) -> Value:
     for axis, size in enumerate(known.shape):
         stated = shape[axis - offset] if axis >= offset else "_"
         if type(size) is not int:
-            named = isinstance(stated, str) and stated.isidentifier()
-            if named and stated != "_":
-                trace.bind_dim(str(stated), size, (name, axis), None)
+            dim = given.dim_at(axis, len(known.shape))
+            if dim:
+                trace.bind_dim(dim, size, (name, axis), None, dim)
             sizes.append(trace.dim(size))
         elif isinstance(stated, str) and stated.startswith("$"):
             tree = tree_of(stated, trace.session.attribute_symbols.__getitem__)
@@ -162,6 +163,23 @@ def written_size(path: str, size: Any) -> int | str:
         fail(path, f"expected a size of the Graph, found {size!r} of a function")
     written: int | str = size if size is tree else f"${text_of(tree)}"
     return written
+
+
+def written_bound(path: str, value: Any, attributes: Mapping[str, Any]) -> int | str:
+    """A bound of a dim as a file has it, checked to be a number.
+
+    Args:
+        attributes: those of the Graph, as symbols by name.
+    """
+    if not isinstance(value, str):
+        return written_size(path, value)
+    try:
+        value_of(tree_of(value, attributes.__getitem__))
+    except KeyError as error:
+        fail(path, f"expected an attribute of the Graph, found {error}")
+    except ExpressionError as error:
+        fail(path, str(error))
+    return value
 
 
 def fail(path: str, message: str, hint: str = "") -> NoReturn:

@@ -15,7 +15,7 @@ from blox.schema.resolve.program import Arg, Args, flat
 
 from .array_methods import At
 from .sizes import Dim, Real, Size, plain
-from .trees import text_of
+from .trees import replaced, symbols, text_of
 from .values import Value, is_numeric
 
 
@@ -43,7 +43,10 @@ def mapped(field: Any, number: Callable[[Any], Any]) -> Any:
 
 def as_number(value: Any) -> Any:
     """A number without its expression; a dim as the text of its own."""
-    return f"${text_of(value.tree)}" if isinstance(value, Dim) else plain(value)
+    if not isinstance(value, Dim):
+        return plain(value)
+    numbers = {s: s.value for s in symbols(value.tree) if not s.is_dim}
+    return f"${text_of(replaced(value.tree, numbers))}"
 
 
 def index_text(at: At, number: Callable[[Any], Any]) -> str:

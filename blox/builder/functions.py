@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from blox.schema import op_class
-from blox.schema.names import is_name
 
-from .absent import fold_absent
-from .array_methods import At
+from .absent import absent_folded
+from .alike import doc_of
 from .declarations import described
 from .fields import mapped, named_functions, takes_expressions
-from .groups import Group, callees_first, doc_of, grouped, ordered, rooted, stays
+from .groups import Group, callees_first, grouped, ordered
 from .naming import named
 from .outputs import SINGLE
-from .sizes import Dim, tree_of_number
+from .python_function import signature_of
+from .sizes import tree_of_number
+from .slots import Slots, literal
 from .trace import Node, Trace
-from .trees import Symbol, Tree, is_number, replaced, symbols, text_of
-from .values import Value, is_numeric
+from .trees import is_number
+from .values import Value
 
 
 def functions_of(
@@ -35,21 +35,14 @@ def functions_of(
     for trace in groups:
         trace.is_body = trace.function in bodies or trace.name in bodies
     order = ordered(entries, groups)
-    for group in order:
-        fold_absent(group.traces)
     named(order)
-    # Callees first: what they need for attributes is known where they are called.
-    texts = {
-        group.name: _Writing(group, groups).function()
-        for group in callees_first(entries, groups)
-    }
+    with absent_folded(group.traces for group in order):
+        # Callees first: what they need for attributes is known where they are called.
+        texts = {
+            group.name: _Writing(group, groups).function()
+            for group in callees_first(entries, groups)
+        }
     return {group.name: texts[group.name] for group in order}, groups
-
-
-def _is_constant(roots: Sequence[Tree]) -> bool:
-    """True for one number, or expression of attributes of the Graph, in all traces."""
-    alike = len({text_of(r) for r in roots}) == 1
-    return alike and not any(map(stays, symbols(roots[0])))
 
 
 class _Writing:
@@ -60,10 +53,7 @@ class _Writing:
         self.traces = group.traces
         self.first = group.first
         self.is_entry = self.first.parent is None
-        self.shapes: dict[str, dict[int, str]] = {}
-        """The names of dims that the nodes speak of, by input and axis."""
-        self.taken = {*self.first.session.attribute_symbols, *self.first.inputs}
-        self.taken |= {name for trace in self.traces for name in trace.dims}
+        self.slots = Slots(group)
 
     def function(self) -> dict[str, Any]:
         nodes = {name: self._node(name) for name in self.first.nodes}
@@ -98,7 +88,7 @@ class _Writing:
         names: dict[str, Value] = {}
         for trace in self.traces:
             names |= {n: v for n, v in trace.inputs.items() if n not in names}
-        parameters = list(inspect.signature(self.first.function).parameters)
+        parameters = list(signature_of(self.first.function).parameters)
 
         def place(name: str) -> int:
             stems = [i for i, p in enumerate(parameters) if name == p]
@@ -108,9 +98,9 @@ class _Writing:
         for name in sorted(names, key=place):
             given = dict(self.first.declared.get(name, {}))
             value = names[name]
-            if name in self.shapes and not self.is_entry:
+            if name in self.slots.shapes and not self.is_entry:
                 rank = len(value.sizes or ())
-                own = self.shapes[name]
+                own = self.slots.shapes[name]
                 given["shape"] = [own.get(axis, "_") for axis in range(rank)]
             if value.kind == "key":
                 given["dtype"] = "key"
@@ -131,9 +121,9 @@ class _Writing:
             given = next(v for v in values if v is not None)
             if takes_expressions(cls, field_name, given):
                 values = [given if v is None else v for v in values]
-                data[field_name] = self._field(values, field_name)
+                data[field_name] = self.slots.field(values, field_name)
             else:
-                data[field_name] = mapped(given, _literal)
+                data[field_name] = mapped(given, literal)
         if first.callees:
             self._run(data, alike)
         return data
@@ -162,7 +152,7 @@ class _Writing:
             for copy in range(copies):
                 own = [node.callees[role] for node in alike]
                 each = [by_trace[o[min(copy, len(o) - 1)]] for o in own]
-                values.append(self._number(each, name))
+                values.append(self.slots.number(each, name))
             found[name] = values[0]
             if listed and any(repr(v) != repr(values[0]) for v in values):
                 found[name] = self._cycle(alike[0], values)
@@ -183,103 +173,3 @@ class _Writing:
             if not rest and values == values[:period] * times:
                 return values[:period]
         return values
-
-    # Numbers --------------------------------------------------------------------------
-
-    def _field(self, values: Sequence[Any], name: str) -> Any:
-        """A field that is alike but for numbers."""
-        first = values[0]
-        if isinstance(first, Value):
-            return first.reference
-        if isinstance(first, At):
-            numbers = [list(_in_index(value)) for value in values]
-            texts = iter([self._slot(n, "at") for n in zip(*numbers, strict=True)])
-            return mapped(first, lambda _: next(texts))
-        if isinstance(first, Dim) or is_numeric(first):
-            return self._slot(values, name)
-        if isinstance(first, (list, tuple)):
-            return [self._field(parts, name) for parts in zip(*values, strict=True)]
-        if isinstance(first, dict):
-            return {k: self._field([v[k] for v in values], k) for k in first}
-        return first
-
-    def _slot(self, numbers: Sequence[Any], name: str) -> Any:
-        if isinstance(numbers[0], Dim):
-            return f"${text_of(numbers[0].tree, self._dim)}"
-        return self._number([tree_of_number(n) for n in numbers], name)
-
-    def _number(self, trees: Sequence[Tree], name: str) -> Any:
-        """A number that is one of these in the traces, in turn."""
-        roots = [rooted(t, trace) for t, trace in zip(trees, self.traces, strict=True)]
-        if _is_constant(roots):
-            return _text(roots[0])
-        if len({text_of(t) for t in trees}) == 1:
-            return self._of_arguments(trees[0])
-        bound = [
-            replaced(t, trace.bindings)
-            for t, trace in zip(trees, self.traces, strict=True)
-        ]
-        return f"${self._attribute(name, bound)}"
-
-    def _of_arguments(self, tree: Tree) -> Any:
-        """An expression of arguments, with an attribute for each that differs."""
-        by: dict[Symbol, Tree] = {}
-        for symbol in symbols(tree):
-            if symbol.trace is None:
-                continue
-            bound = [self._bound(trace, symbol.name) for trace in self.traces]
-            roots = [
-                rooted(b, trace.parent)
-                for b, trace in zip(bound, self.traces, strict=True)
-            ]
-            if _is_constant(roots) and not stays(symbol):
-                by[symbol] = roots[0]
-            else:
-                by[symbol] = Symbol(self._attribute(symbol.name, bound), symbol.value)
-        return _text(replaced(tree, by))
-
-    def _bound(self, trace: Trace, name: str) -> Tree:
-        return next(
-            b for s, b in trace.bindings.items() if s.name == name and not s.is_dim
-        )
-
-    def _attribute(self, wanted: str, trees: list[Tree]) -> str:
-        """An attribute of the function that is this in the caller's words."""
-        texts = [text_of(t) for t in trees]
-        own = self.group.attributes
-        for name, others in own.items():
-            if [text_of(t) for t in others] == texts:
-                return name
-        name, count = wanted, 1
-        while name in own or name in self.taken or not is_name(name):
-            count += 1
-            name = f"{wanted}_{count}"
-        own[name] = trees
-        return name
-
-    def _dim(self, symbol: Symbol) -> str:
-        """The name of a dim, declared where it is one of an input's shape."""
-        if symbol.at is None or self.is_entry:
-            return symbol.name
-        name, axis = symbol.at
-        self.shapes.setdefault(name, {})[axis] = symbol.name
-        return symbol.name
-
-
-def _in_index(at: At) -> Iterator[Any]:
-    found: list[Any] = []
-
-    def keep(number: Any) -> str:
-        found.append(number)
-        return "0"
-
-    mapped(at, keep)
-    yield from found
-
-
-def _literal(number: Any) -> Any:
-    return tree_of_number(number) if is_number(tree_of_number(number)) else number + 0
-
-
-def _text(tree: Tree) -> Any:
-    return tree if is_number(tree) else f"${text_of(tree)}"

@@ -8,12 +8,10 @@ from typing import Any, TypeVar, overload
 from blox.schema import Graph, ModelError, Report
 from blox.schema.content import FORMAT
 from blox.schema.diagnostics import BloxError, quote
-from blox.schema.expressions import ExpressionError
 from blox.shapes.check import check_shapes
 from blox.shapes.engine import Engine
 from blox.shapes.values import Value as Known
 
-from .arguments import check_function
 from .bodies import Ops, named_bodies, with_ops
 from .declarations import (
     declaration,
@@ -21,17 +19,18 @@ from .declarations import (
     engine_of,
     fail,
     input_names,
-    written_size,
+    written_bound,
 )
-from .errors import shortened, with_lines
+from .errors import of_method, shortened, with_lines
 from .function import FunctionBuilder
 from .functions import functions_of
 from .origins import Origins
 from .outputs import finish
+from .python_function import check_function
 from .sizes import attribute
 from .stated import Written
 from .trace import Stored, Trace
-from .trees import Symbol, tree_of, value_of
+from .trees import Symbol
 from .values import Input
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -98,7 +97,7 @@ class GraphBuilder:
         self._not_yet(f"dims.{name}")
         given = {"min": min, "max": max, "multiple_of": multiple_of}
         self._dim_bounds[name] = {
-            key: self._written(f"dims.{name}.{key}", value)
+            key: written_bound(f"dims.{name}.{key}", value, self.attribute_symbols)
             for key, value in given.items()
             if value is not None
         }
@@ -155,6 +154,11 @@ class GraphBuilder:
             return self._entry(function, inputs)
         except BloxError as error:
             raise shortened(error) from None
+        except (TypeError, AttributeError) as error:
+            explained = of_method(error)
+            if explained is None:
+                raise  # it is the user's own
+            raise shortened(explained, error) from None
 
     def _entry(self, function: F, inputs: dict[str, Input]) -> F:
         trace = Trace(self, function) if hasattr(function, "__name__") else None
@@ -281,18 +285,6 @@ class GraphBuilder:
                 "expected dims and constraints before the first entry",
                 "sizes are inferred with them",
             )
-
-    def _written(self, path: str, value: Any) -> int | str:
-        """A bound as a file has it, checked to be a number."""
-        if isinstance(value, str):
-            try:
-                value_of(tree_of(value, self.attribute_symbols.__getitem__))
-            except KeyError as error:
-                fail(path, f"expected an attribute of the Graph, found {error}")
-            except ExpressionError as error:
-                fail(path, str(error))
-            return value
-        return written_size(path, value)
 
 
 def _plain(value: Any) -> Any:

@@ -9,18 +9,24 @@ other as an attribute of its own.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from blox.schema import op_class
+from blox.shapes.binding import bound
 
-from .fields import mapped, takes_expressions
-from .sizes import Dim, tree_of_number
-from .trace import Node, Trace
-from .trees import Symbol, Tree, is_number, replaced, text_of
-from .values import Value
+from .alike import in_field, is_optional_input, key_of
+from .sizes import tree_of_number
+from .trace import Trace
+from .trees import (
+    Symbol,
+    Tree,
+    is_number,
+    replaced,
+    text_of,
+    without_dims,
+)
 
 
 @dataclass(eq=False)
@@ -70,8 +76,11 @@ def grouped(entries: Sequence[Trace]) -> dict[Trace, Group]:
     # Entries come first in their groups: their declarations are those of the function.
     every = _all(entries)
     fixed = set(_fixed(every))
+    own = {trace.function: trace for trace in entries}
     for trace in every:
-        key = _key(trace, groups)
+        key = key_of(trace, groups)
+        if trace.function in own:
+            key = (*key, _is_as(trace, own[trace.function]))
         if trace in fixed:
             key = (*key, tuple(_roots(trace)))
         pattern = _pattern(trace)
@@ -87,8 +96,6 @@ def grouped(entries: Sequence[Trace]) -> dict[Trace, Group]:
         place = 0 if trace.parent is None else len(found.traces)
         found.traces.insert(place, trace)
         groups[trace] = found
-    for entry in entries:
-        _part(groups, groups[entry])
     return groups
 
 
@@ -122,80 +129,19 @@ def _fixed(traces: Sequence[Trace]) -> Iterator[Trace]:
                     yield from callees
 
 
-def _part(groups: dict[Trace, Group], group: Group) -> None:
-    """Calls of an entry with other numbers than its own are a function of their own."""
-    numbers = list(_roots(group.first))
-    others = [t for t in group.traces[1:] if list(_roots(t)) != numbers]
-    if others:
-        group.traces = [t for t in group.traces if t not in others]
-        apart = Group(others, dict(group.pattern))
-        for trace in others:
-            groups[trace] = apart
+def _is_as(trace: Trace, entry: Trace) -> bool:
+    """True where a call of an entry gives what that declares, by the same numbers.
 
-
-def _key(trace: Trace, groups: dict[Trace, Group]) -> Any:
-    """What a trace is but for its numbers."""
-    inputs = tuple(
-        (name, value.kind, value.optional)
-        for name, value in trace.inputs.items()
-        if not _may_lack(trace, name)
-    )
-    nodes = tuple(
-        (name, node.op, repr(_mask(trace, node)), _callee_key(trace, node, groups))
-        for name, node in trace.nodes.items()
-    )
-    outputs = [(n, v.reference) for n, v in trace.outputs.items()]
-    if isinstance(trace.result, Value):
-        outputs = [("", trace.result.reference)]
-    return trace.name, doc_of(trace.function), inputs, nodes, tuple(outputs)
-
-
-def _may_lack(trace: Trace, name: str) -> bool:
-    """True for an input whose parameter has the default None."""
-    parameter = inspect.signature(trace.function).parameters.get(name)
-    declared = trace.session.declared.get(trace.function, {}).get(name)
-    default = parameter is not None and parameter.default is None
-    return default or (declared is not None and declared.optional)
-
-
-def _callee_key(trace: Trace, node: Node, groups: dict[Trace, Group]) -> Any:
-    found = []
-    for traces in node.callees.values():
-        own = list(dict.fromkeys(groups[t] for t in traces))
-        if len(own) > 1:
-            trace.fault(
-                node.name,
-                f"expected copies that write the same nodes, found other ones of "
-                f"{traces[0].name}",
-                "call the function in a Python loop, or use two repeats",
-            )
-        found.append(id(own[0]))
-    return tuple(found)
-
-
-def _mask(trace: Trace, node: Node) -> dict[str, Any]:
-    """The fields of a node with marks in place of numbers."""
-    cls = op_class(node.op)
-    found = {}
-    for name, value in node.fields.items():
-        if _is_optional_input(trace, node, name):
-            continue
-        free = takes_expressions(cls, name, value)
-        found[name] = mapped(value, _mark if free else repr)
-    return found
-
-
-def _mark(number: Any) -> str:
-    return "#dim" if isinstance(number, Dim) else "#number"
-
-
-def _is_optional_input(trace: Trace, node: Node, name: str) -> bool:
-    cls = op_class(node.op)
-    mark = None if cls is None else cls.fields().operands.get(name)
-    value = node.fields.get(name)
-    if mark is None or not mark.optional or not isinstance(value, Value):
-        return False
-    return value.reference in trace.inputs and _may_lack(trace, value.reference)
+    All other calls are functions of their own.
+    """
+    given = {name: value.known for name, value in trace.inputs.items()}
+    symbols, attributes = trace.session.engine.symbols, trace.session.attribute_symbols
+    numbers = {name: symbol.value for name, symbol in attributes.items()}
+    _, faults = bound(entry.declaration, numbers, given, symbols)
+    wanted = {name: value.dtype for name, value in entry.inputs.items()}
+    retyped = any(v.dtype not in (None, wanted[n]) for n, v in trace.inputs.items())
+    same = list(_roots(trace)) == list(_roots(entry))
+    return same and not faults and not retyped
 
 
 def _pattern(trace: Trace) -> dict[tuple[str, str], str]:
@@ -204,7 +150,7 @@ def _pattern(trace: Trace) -> dict[tuple[str, str], str]:
         (node.name, name): node.fields[name].reference
         for node in trace.nodes.values()
         for name in node.fields
-        if _is_optional_input(trace, node, name)
+        if is_optional_input(trace, node, name)
     }
 
 
@@ -212,22 +158,12 @@ def _roots(trace: Trace) -> Iterator[str]:
     """The numbers of all nodes and of what they call, in the words of the entry."""
     for node in trace.nodes.values():
         for value in node.fields.values():
-            for number in _in_field(value):
-                yield text_of(rooted(tree_of_number(number), trace))
+            for number in in_field(value):
+                for tree in without_dims(tree_of_number(number)):
+                    yield text_of(rooted(tree, trace))
         for callees in node.callees.values():
             for callee in callees:
                 yield from _roots(callee)
-
-
-def _in_field(value: Any) -> Iterator[Any]:
-    found: list[Any] = []
-
-    def keep(number: Any) -> str:
-        found.append(number)
-        return ""
-
-    mapped(value, keep)
-    yield from (n for n in found if not isinstance(n, Dim))
 
 
 def rooted(tree: Tree, trace: Trace | None) -> Tree:
@@ -263,9 +199,3 @@ def ordered(entries: Sequence[Trace], groups: dict[Trace, Group]) -> list[Group]
 
 def callees_first(entries: Sequence[Trace], groups: dict[Trace, Group]) -> list[Group]:
     return list(dict.fromkeys(groups[t] for t in _all(entries)))
-
-
-def doc_of(function: Callable[..., Any]) -> str:
-    """The first paragraph of a function's docstring, on one line."""
-    doc = inspect.getdoc(function) or ""
-    return doc.partition("\n\n")[0].replace("\n", " ")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from blox.schema.names import is_name
+from blox.schema.names import MAX_NAME, RESERVED, is_name, name_of
 
-from .arguments import signature_of
 from .groups import Group
+from .python_function import signature_of
 from .sizes import plain
 from .trace import Trace
 
@@ -22,15 +22,19 @@ def named(groups: Sequence[Group]) -> None:
     for group in groups:
         by_name.setdefault(group.first.name, []).append(group)
     ops = {n.op for g in groups for n in g.first.nodes.values()}
-    taken = ops | {name for name, own in by_name.items() if len(own) == 1}
+    taken = {*RESERVED, *ops} | {name for name, own in by_name.items() if len(own) == 1}
+    taken |= {group.first.name for group in groups if group.first.parent is None}
     for name, variants in by_name.items():
-        alone = len(variants) == 1
-        if alone and (name not in ops or variants[0].first.parent is None):
+        plainly = name not in ops and name not in RESERVED
+        if len(variants) == 1 and plainly:
             variants[0].name = name
             continue
         words = _words_of(variants)
         for group in variants:
-            wanted = _short("_".join([name, *words[group]]))
+            if group.first.parent is None:
+                group.name = name
+                continue
+            wanted = name_of("_".join([name, *words[group]]))
             group.name = _free(wanted, taken)
             taken.add(group.name)
 
@@ -53,12 +57,8 @@ def _free(wanted: str, taken: set[str]) -> str:
     name, count = wanted, 1
     while name in taken:
         count += 1
-        name = f"{wanted}_{count}"
+        name = name_of(f"{wanted[: MAX_NAME - 8]}_{count}")
     return name
-
-
-def _short(name: str) -> str:
-    return name if is_name(name) else name[:48].rstrip("_")
 
 
 def _telling(variants: Sequence[Group], numbers: bool) -> list[str]:

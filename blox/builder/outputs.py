@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from blox.schema.diagnostics import quote
 
 from .trace import Trace
-from .values import Described, Value, Values, is_numeric, values_in
+from .values import Described, Value, Values, is_numeric, like, values_in
 
 SINGLE = "out"
 """The name of the one output of a function that returns a bare value."""
@@ -43,7 +44,9 @@ def _split(result: Any) -> tuple[Any, dict[str, Described]]:
         said = {str(n): v for n, v in result.items() if isinstance(v, Described)}
         plain = {n: _value(v) for n, v in result.items()}
         return plain, said
-    if isinstance(result, tuple) and any(isinstance(v, Described) for v in result):
+    if isinstance(result, (tuple, list)) and any(
+        isinstance(v, Described) for v in result
+    ):
         said = {n: v for n, v in _by_name(result).items() if isinstance(v, Described)}
         return rebuilt(result, tuple(map(_value, result))), said
     return result, {}
@@ -53,7 +56,7 @@ def _value(given: Any) -> Any:
     return given.value if isinstance(given, Described) else given
 
 
-def _by_name(result: tuple[Any, ...]) -> dict[str, Any]:
+def _by_name(result: Sequence[Any]) -> dict[str, Any]:
     names = getattr(result, "_fields", None)
     names = names or [f"out_{i}" for i in range(len(result))]
     return dict(zip(names, result, strict=True))
@@ -63,6 +66,13 @@ def check(trace: Trace) -> None:
     """Checks that all outputs are values of the function."""
     for name, value in trace.outputs.items():
         where = f"outputs.{name}"
+        if isinstance(value, (tuple, list, dict)):
+            trace.fault(
+                where,
+                f"expected a value of {trace.name}, found a {type(value).__name__} in "
+                "what is returned",
+                'outputs have one level: return {"x": x, "k": k}',
+            )
         if not isinstance(value, Value) or value.trace is not trace:
             trace.fault(
                 where, f"expected a value of {trace.name}, found {quote(value)}"
@@ -98,7 +108,7 @@ def _named(trace: Trace, result: Any) -> dict[str, Any]:
             return {str(name): value for name, value in result.items()}
         case Values():
             return dict(zip(result.names, result, strict=True))
-        case tuple() if result:
+        case tuple() | list() if result:
             return _by_name(result)
     trace.fault(
         "",
@@ -114,6 +124,4 @@ def rebuilt(result: Any, values: tuple[Value, ...]) -> Any:
         return values[0]
     if isinstance(result, dict):
         return dict(zip(result, values, strict=True))
-    if isinstance(result, Values):
-        return Values(result.names, values)
-    return type(result)(*values) if hasattr(result, "_fields") else values
+    return like(result, values)

@@ -27,3 +27,4 @@ class Session(Protocol):
 
     def sizes(self, node: Any, outputs: Sequence[Known | None]) -> list[Any]:
         """The sizes of the outputs of a `Written` node, with their expressions."""
+        ...

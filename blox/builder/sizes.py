@@ -130,7 +130,7 @@ def _of_dims(operator: str, operands: tuple[Any, ...]) -> Any:
     size = FUNCTIONS[operator](*sizes)
     trees = [tree_of_number(o) for o in operands]
     tree = None if None in trees else made(operator, *trees)
-    return numbered(size, tree) if isinstance(size, int) else Dim(tree, size)
+    return size if isinstance(size, int) else Dim(tree, size)
 
 
 def _operator(operator: str, swapped: bool = False) -> Callable[..., Any]:

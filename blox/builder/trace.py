@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+
 from blox.schema import SpecError
+from blox.schema.content import Input as Content
 from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.expressions import ExpressionError
 from blox.schema.names import is_name
 from blox.schema.parameters import Leaf
 
 from .array_methods import At
+from .scope import NumberScope
 from .session import Session
 from .sizes import Dim, Real, Size, numbered, plain, tree_of_number
-from .trees import Symbol, Tree, replaced, symbols, tree_of, tree_of_size, value_of
-from .values import Value
+from .trees import Symbol, Tree, replaced, symbols, tree_of, value_of
+from .values import Value, is_sequence, like, parts_of
 
 _HERE = str(Path(__file__).parent)
 
@@ -53,7 +58,7 @@ class Stored:
     leaf: Leaf
 
 
-class Trace:
+class Trace(NumberScope):
     """A function of the Graph while Python runs it, for one call or one entry."""
 
     def __init__(
@@ -63,6 +68,7 @@ class Trace:
         parent: Trace | None = None,
         node: str = "",
     ) -> None:
+        super().__init__(lambda text: session.engine.symbols.shown(text))
         self.session, self.function = session, function
         self.name: str = function.__name__
         self.parent, self.node = parent, node
@@ -73,23 +79,17 @@ class Trace:
         self.left_out: set[str] = set()
         """Inputs with the default None that this call left out."""
         self.declared: dict[str, dict[str, Any]] = {}
-        """What an entry declares of its inputs."""
+        """What an entry declares of its inputs, as a file has it."""
+        self.declaration: Mapping[str, Content] = {}
+        """The same, read."""
         self.nodes: dict[str, Node] = {}
         self.outputs: dict[str, Value] = {}
         self.result: Any = None
         self.described: dict[str, Any] = {}
         """What an entry says of its outputs, by name."""
-        self.is_body = False
-        """True where calls of the function are written as nodes of an op."""
-        self.static: dict[str, Any] = {}
-        """The arguments that are no values."""
-        self.bindings: dict[Symbol, Tree] = {}
-        """What each symbol is to the caller: an expression there, or a number."""
-        self.dims: dict[str, Symbol] = {}
         self.leaves: dict[tuple[str, ...], Stored] = {}
         self.polynomials: dict[str, Tree] = {}
         """Expressions by the polynomial of attributes that they are."""
-        self._known_dims: dict[str, Tree] = {}
         self._counts: dict[str, int] = {}
 
     def __repr__(self) -> str:
@@ -157,9 +157,25 @@ class Trace:
             return self._adopted(where, value)
         if isinstance(value, At):
             return At(tuple(self._bound(where, part) for part in value.parts))
-        if not isinstance(value, Value) and hasattr(value, "tolist"):
-            return value.tolist()  # of NumPy, or of an array
-        return value
+        tolist = getattr(value, "tolist", None)
+        if tolist is not None:
+            return tolist()  # of NumPy, or of an array
+        return value.value if isinstance(value, Enum) else value
+
+    def given(self, where: str, value: Any) -> Any:
+        """What a call gives for an argument, its numbers in the words of this function.
+
+        All else stays what it is in Python.
+        """
+        if isinstance(value, (Size, Real, Dim)):
+            return self._adopted(where, value)
+        if type(value) is str and value.startswith("$"):
+            return self._expression(where, value)
+        if is_sequence(value):
+            return like(value, [self.given(where, part) for part in value])
+        if type(value) is dict:
+            return {key: self.given(where, part) for key, part in value.items()}
+        return value.item() if isinstance(value, np.generic) else value
 
     def _bound(self, where: str, part: Any) -> Any:
         if isinstance(part, slice):
@@ -221,65 +237,24 @@ class Trace:
                 )
             trace = trace.parent
         for inner in reversed(chain):
-            symbol = inner.symbol(symbol.name, symbol.value, symbol)
+            same = (s for s, tree in inner.bindings.items() if tree is symbol)
+            own = next(same, None)
+            symbol = own or inner.symbol(symbol.name, symbol.value, symbol)
         return symbol
-
-    def symbol(self, name: str, value: Any, bound: Tree) -> Symbol:
-        """A symbol of this function, the same one for what is bound alike."""
-        for symbol, tree in self.bindings.items():
-            if symbol.name == name and tree is bound:
-                return symbol
-        made = Symbol(name, value, self)
-        self.bindings[made] = bound
-        return made
 
     def argument(self, name: str, value: Any) -> Any:
         """An argument that is no value: its numbers remember its name."""
-        if isinstance(value, (bool, str)) or value is None:
-            return value
         if isinstance(value, Dim):
             return self._adopted(name, value)
-        if isinstance(value, (int, float)):
+        if type(value) in (int, float, Size, Real):
             symbol = self.symbol(name, plain(value), tree_of_number(value))
             return numbered(plain(value), symbol)
-        if type(value) in (list, tuple):
-            parts = [self.argument(f"{name}_{i}", v) for i, v in enumerate(value)]
-            return type(value)(parts)
+        if is_sequence(value):
+            parts = parts_of(value)
+            return like(value, [self.argument(f"{name}_{n}", v) for n, v in parts])
         if type(value) is dict:
             return {k: self.argument(f"{name}_{k}", v) for k, v in value.items()}
         return value
-
-    # Dims --------------------------------------------------------------------------
-
-    def bind_dim(self, name: str, size: Any, at: tuple[str, int], bound: Tree) -> Dim:
-        """An axis of an input whose size only a call decides, by a name."""
-        text = str(size)
-        if text not in self._known_dims:
-            taken = {*self.dims, *(s.name for s in self.bindings)}
-            while name in taken:
-                name = f"{at[0]}_{at[1]}" if name != f"{at[0]}_{at[1]}" else f"{name}x"
-            made = Symbol(name, size, self, at)
-            self.dims[name] = self._known_dims[text] = made
-            if bound is not None:
-                self.bindings[made] = bound
-        return Dim(self._known_dims[text], size)
-
-    def dim(self, size: Any) -> Dim:
-        """A symbolic size of JAX in the words of this function."""
-        text = str(size)
-        if text not in self._known_dims:
-            shown = self.session.engine.symbols.shown
-            names = {shown(str(s.value)): s for s in self.dims.values()}
-            try:
-                self._known_dims[text] = tree_of_size(shown(text), names.__getitem__)
-            except (KeyError, SyntaxError, AssertionError):
-                self._known_dims[text] = None
-        return Dim(self._known_dims[text], size)
-
-    @property
-    def sizes(self) -> dict[str, Any]:
-        """The dims by name, as the engine takes them."""
-        return {name: symbol.value for name, symbol in self.dims.items()}
 
 
 def user_line() -> str:

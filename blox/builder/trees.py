@@ -111,6 +111,28 @@ def symbols(tree: Tree) -> Iterator[Symbol]:
             yield from symbols(part)
 
 
+def speaks_of_dims(tree: Tree) -> bool:
+    return any(symbol.is_dim for symbol in symbols(tree))
+
+
+def without_dims(tree: Tree) -> Iterator[Tree]:
+    """The largest parts of a tree that are numbers while one writes."""
+    if not speaks_of_dims(tree):
+        yield tree
+    elif isinstance(tree, tuple):
+        for part in tree[1:]:
+            yield from without_dims(part)
+
+
+def pattern_of(tree: Tree) -> str:
+    """A tree with marks for its numbers, its dims as the axes that bind them."""
+    if not speaks_of_dims(tree):
+        return "#"
+    if isinstance(tree, Symbol):
+        return f"#{tree.at}"
+    return f"{tree[0]}({', '.join(map(pattern_of, tree[1:]))})"
+
+
 def made(operator: str, *parts: Tree) -> Tree:
     """A tree, without what changes nothing: `1 * n`, `n + 0`; numbers are calculated."""
     if all(is_number(part) for part in parts):

@@ -42,6 +42,16 @@ class Input:
     optional: bool = False
     doc: str = ""
 
+    def dim_at(self, axis: int, rank: int) -> str:
+        """The name of the dim that an axis is; "" where it has none."""
+        sizes = list(self.shape)
+        if "..." in sizes:
+            at = sizes.index("...")
+            sizes[at : at + 1] = ["_"] * (rank - len(sizes) + 1)
+        size = sizes[axis] if axis < len(sizes) else "_"
+        named = isinstance(size, str) and size.isidentifier() and size != "_"
+        return str(size) if named else ""
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Value(ArrayMethods):
@@ -132,7 +142,14 @@ class Value(ArrayMethods):
             "use f.split for its parts, f.scan for its slices",
         )
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __copy__(self) -> Value:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Value:
+        return self  # one of another Graph is none
 
 
 class Values(tuple[Value, ...]):
@@ -207,6 +224,30 @@ def values_in(tree: Any) -> Iterator[Value]:
     elif isinstance(tree, (list, tuple)):
         for part in tree:
             yield from values_in(part)
+
+
+def is_sequence(value: Any) -> bool:
+    """True for lists and tuples, with names or without."""
+    return isinstance(value, (list, Values)) or (
+        isinstance(value, tuple) and (type(value) is tuple or hasattr(value, "_fields"))
+    )
+
+
+def parts_of(sequence: Any) -> Iterator[tuple[Any, Any]]:
+    """The parts of a list or tuple by their names or places."""
+    names = getattr(
+        sequence, "names" if isinstance(sequence, Values) else "_fields", None
+    )
+    return zip(names or range(len(sequence)), sequence, strict=True)
+
+
+def like(sequence: Any, parts: Sequence[Any]) -> Any:
+    """The parts as a sequence like this one."""
+    if isinstance(sequence, Values):
+        return Values(sequence.names, parts)
+    if hasattr(sequence, "_fields"):
+        return type(sequence)(*parts)
+    return tuple(parts) if isinstance(sequence, tuple) else list(parts)
 
 
 def is_numeric(value: Any) -> bool:

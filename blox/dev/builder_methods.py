@@ -98,11 +98,16 @@ def _method(key: str) -> str:
     main = _main(cls)
     keys = [n for n, m in fields.operands.items() if m.kind == "key" and m.optional]
     positional = [_operand(n, model[n]) for n in fields.operands if n not in keys]
+    at = next((i for i, n in enumerate(main) if n in fields.filled), len(main))
+    main, behind = main[: at + 1], main[at + 1 :]
     positional += [_attribute(n, cls) for n in main]
     keyword = [_operand(n, model[n]) for n in keys]
     keyword += [f"{n}: Value | None = None" for n in fields.slots]
+    keyword += [_attribute(n, cls) for n in behind]  # Python asks for it
     keyword += ["names: Sequence[str] | None = None"] if "names" in model else []
-    keyword += [_attribute(n, cls) for n in fields.attributes if n not in main]
+    keyword += [
+        _attribute(n, cls) for n in fields.attributes if n not in [*main, *behind]
+    ]
     if issubclass(cls, ParamOp):
         keyword += [f"{n}: {text}" for n, text in PARAMETER_OPTIONS.items()]
     keyword += [] if named else ["name: str | None = None"]
@@ -142,8 +147,10 @@ def _main(cls: type[Op]) -> list[str]:
     if not main and free and not issubclass(cls, ParamOp):
         first = free[0]
         main = [] if model[first].annotation is bool else [first]
-    # Those that must be given come first.
-    return sorted(main, key=lambda n: "=" in _attribute(n, cls))
+    # Those that must be given come first, and what a class fills in stays in its place.
+    return sorted(
+        main, key=lambda n: "=" in _attribute(n, cls) and n not in fields.filled
+    )
 
 
 def _doc(cls: type[Op]) -> str:
@@ -178,7 +185,7 @@ def _attribute(name: str, cls: type[Op]) -> str:
         return f"{name}: str | At"
     text = _type(field.annotation)
     if name in fields.filled:
-        return f"{name}: {text} | None"  # None: what the class fills in
+        return f"{name}: {text} | None = None"  # None: what the class fills in
     if field.is_required():
         # An array is made of the model's floats, as JAX makes them of its own.
         makes = name in fields.dtypes and bool(fields.shapes)

@@ -16,6 +16,7 @@ import pytest
 
 import blox as bx
 from blox.builder import groups
+from blox.builder.alike import key_of
 from blox.schema import Graph
 
 X = bx.Input(["batch", 8])
@@ -433,9 +434,9 @@ def program(seed: int) -> Callable[..., Graph]:
 def check_program(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     make = program(seed)
     graph = make()
-    key = groups._key
+    key = key_of
     with monkeypatch.context() as apart:
-        apart.setattr(groups, "_key", lambda trace, of: (*key(trace, of), trace.path))
+        apart.setattr(groups, "key_of", lambda trace, of: (*key(trace, of), trace.path))
         alone = make()
     assert len(alone.functions) >= len(graph.functions)
     shapes = [

@@ -67,7 +67,7 @@ def no_value(f: bx.F, x: bx.Value) -> bx.Value:
 
 
 def several(f: bx.F, x: bx.Value) -> bx.Value:
-    parts: Any = f.split(x, 2, -1, names=["a", "b"])
+    parts: Any = f.split(x, 2, axis=-1, names=["a", "b"])
     return f.relu(parts)
 
 

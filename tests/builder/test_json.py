@@ -219,7 +219,7 @@ def test_slots_parameter_options_and_several_outputs() -> None:
     def main(f: bx.F, x: bx.Value) -> bx.Value:
         raw = f.param("raw", [b.width, 4], init={"value": {"name": "ones"}})
         y = f.linear("y", x, 4, kernel=0.5 * raw)
-        left, right = f.split(y, 2, -1, names=["left", "right"], name="parts")
+        left, right = f.split(y, 2, axis=-1, names=["left", "right"], name="parts")
         assert left.features == 2
         return f.linear(
             "z", f.concatenate([right, left], axis=-1), 2,
@@ -250,7 +250,7 @@ def test_parts_of_a_split_have_names_by_number() -> None:
 
     @b.entry(x=bx.Input(["batch", 6]))
     def main(f: bx.F, x: bx.Value) -> bx.Value:
-        a, _, c = f.split(x, [1, 2, 3], -1)
+        a, _, c = f.split(x, [1, 2, 3], axis=-1)
         return a + c
 
     nodes = b.graph().plain()["functions"]["main"]["nodes"]

@@ -60,7 +60,7 @@ def test_no_helper_stands_in_the_way_of_an_op() -> None:
         ("softmax", ["x", "axis"]),
         ("mean", ["x", "axis"]),
         ("reshape", ["x", "shape"]),
-        ("split", ["x", "sections", "axis"]),
+        ("split", ["x", "sections"]),
         ("zeros", ["shape", "dtype"]),
         ("take", ["x", "indices", "axis"]),
         ("max_pool", ["x", "window", "strides"]),

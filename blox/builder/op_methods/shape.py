@@ -98,9 +98,9 @@ class ShapeMethods(NodeMethods):
     def split(
         self,
         x: Operand,
-        sections: int | str | Sequence[int | str] | None,
-        axis: int | str,
+        sections: int | str | Sequence[int | str] | None = None,
         *,
+        axis: int | str,
         names: Sequence[str] | None = None,
         name: str | None = None,
     ) -> Values:
