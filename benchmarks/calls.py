@@ -68,10 +68,7 @@ def attention(params: Params, x: Array, mask: Array) -> Array:
     q = linear(params["query"], x).reshape(shape)
     k = linear(params["key"], x).reshape(shape)
     v = linear(params["value"], x).reshape(shape)
-    scores = jnp.einsum("...qhd,...khd->...hqk", q, k, preferred_element_type=q.dtype)
-    scores = scores * (WIDTH // HEADS) ** -0.5
-    weights = jax.nn.softmax(jnp.where(mask, scores, -1e30), axis=-1).astype(v.dtype)
-    mixed = jnp.einsum("...hqk,...khd->...qhd", weights, v)
+    mixed = jax.nn.dot_product_attention(q, k, v, mask=mask)
     return linear(params["out"], mixed.reshape(x.shape))
 
 

@@ -12,6 +12,7 @@ from .trees import has_state
 def mark_live(steps: list[Step], outputs: dict[str, Arg], report: Report) -> None:
     """A step is live if an output or a live step needs it, or if it has state."""
     used: dict[str, set[int]] = {}
+    named: set[str] = set()
 
     def use(args: Iterable[Arg]) -> None:
         for arg in args:
@@ -24,10 +25,20 @@ def mark_live(steps: list[Step], outputs: dict[str, Arg], report: Report) -> Non
         step.used = frozenset(used.get(step.name, ()))
         step.live = step.stateful or bool(step.used)
         if step.live:
-            use(step.arguments())
+            use(_read(step))
+            named.update(a.source for a in step.arguments() if a.source is not None)
             _check_stacked(step, report)
-        elif sound:
+        elif sound and step.name not in named:
             report.warn("unused-node", step.path, "nothing uses this node")
+
+
+def _read(step: Step) -> Iterable[Arg]:
+    """The arguments of a step that it reads: without a copy, carries that are used."""
+    if not any(called.declared.empty for called in step.callees):
+        return step.arguments()
+    carry = step.group("carry")
+    used = (name for i, name in enumerate(step.outputs) if i in step.used)
+    return [carry[name] for name in used if name in carry]
 
 
 def _check_stacked(step: Step, report: Report) -> None:

@@ -31,6 +31,14 @@ def linear(x: Array, kernel: Array, bias: Array) -> Array:
     return x @ kernel + bias
 
 
+def dot_product_attention(query: Array, key: Array, value: Array, mask: Array) -> Array:
+    """softmax(query @ key.T * scale + bias) @ value: (..., time, heads, dim)."""
+    # JAX would ask for a product of float16 that CPUs and TPUs don't have.
+    wide = jnp.float32 if query.dtype == jnp.float16 else query.dtype
+    q, k, v = (a.astype(wide) for a in (query, key, value))
+    return jax.nn.dot_product_attention(q, k, v, mask=mask).astype(value.dtype)
+
+
 def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float = 1e-12) -> Array:
     """(x - mean) / sqrt(var + eps) * scale + bias over the last axis, in float32."""
     # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
@@ -56,7 +64,7 @@ def attention(params: Params, x: Array, mask: Array) -> Array:
     q = linear(x, **params["query"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
     k = linear(x, **params["key"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
     v = linear(x, **params["value"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
-    attended = jax.nn.dot_product_attention(q, k, v, mask=mask)
+    attended = dot_product_attention(q, k, v, mask)
     return linear(jax.lax.collapse(attended, -2, None), **params["output"])
 
 

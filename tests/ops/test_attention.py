@@ -74,6 +74,30 @@ def test_every_form_is_the_formula(form: str) -> None:
     assert bool(jnp.isfinite(slope).all())
 
 
+@pytest.mark.parametrize("form", ["no batch", "groups", "two batches"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_narrow_floats_are_compiled_and_near_the_formula(form: str, dtype: str) -> None:
+    """JAX's own refuses float16 on CPU where it is compiled."""
+    arrays = (jnp.asarray(normal(i, s), dtype) for i, s in enumerate(FORMS[form][:3]))
+    query, key, value = arrays
+    heads_per_kv = query.shape[-2] // key.shape[-2]
+    attend = partial(dot_product_attention, scale=None, heads_per_kv=heads_per_kv)
+
+    def summed(query: Any) -> Any:
+        y = attend(query, key, value)
+        return y.sum(), y
+
+    slope, found = jax.jit(jax.grad(summed, has_aux=True))(query)
+    assert found.dtype == slope.dtype == dtype
+    wide = (np.asarray(a, np.float64) for a in (query, key, value))
+    wanted = formula(*wide, None, None, heads_per_kv)
+    step = float(jnp.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        np.asarray(found, np.float64), wanted, 2 * step, 2 * step
+    )
+    assert bool(jnp.isfinite(slope).all())
+
+
 @pytest.mark.parametrize("rank", [3, 4, 5])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_scores_and_softmax_are_in_float32(rank: int, dtype: str) -> None:

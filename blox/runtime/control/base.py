@@ -107,7 +107,8 @@ def part(params: Params, called: Called) -> Params:
 
 def no_copies(step: Step) -> Act:
     """A repeat of count 0: the carry as it came; nothing is folded, stacked or owned."""
-    carry = typed(step, "carry")
+    used = {name for i, name in enumerate(step.outputs) if i in step.used}
+    carry = {n: get for n, get in typed(step, "carry").items() if n in used}
 
     def act(params: Params, env: Env, context: Context) -> tuple[Outputs, State]:
         values = {n: get(env, context) for n, get in carry.items()}
