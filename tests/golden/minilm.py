@@ -33,9 +33,7 @@ def linear(x: Array, kernel: Array, bias: Array) -> Array:
 
 def dot_product_attention(query: Array, key: Array, value: Array, mask: Array) -> Array:
     """softmax(query @ key.T * scale + bias) @ value: (..., time, heads, dim)."""
-    # JAX would ask for a product of float16 that CPUs and TPUs don't have.
-    wide = jnp.float32 if query.dtype == jnp.float16 else query.dtype
-    q, k, v = (a.astype(wide) for a in (query, key, value))
+    q, k, v = (a.astype(query.dtype) for a in (query, key, value))
     return jax.nn.dot_product_attention(q, k, v, mask=mask).astype(value.dtype)
 
 
