@@ -131,7 +131,11 @@ def test_docs_are_no_commands(
     assert "##vso[" not in source
     names: dict[str, Any] = {"__name__": "generated"}
     exec(compile(source, "generated", "exec"), names)
-    assert DOC.split() == names["model"].__doc__.split()
+    doc, _, shapes = names["model"].__doc__.rpartition("\n\n")
+    assert (doc.split(), shapes.strip()) == (
+        DOC.split(),
+        "x (batch, 4) -> y (batch, 4).",
+    )
     assert_inert(blox("show", spec).out)
     file = tmp_path / "old.py"
     file.write_text(f'"""{DOC}"""\n')
@@ -163,7 +167,7 @@ def test_a_platform_that_is_not_there_is_one_line(digits: Path) -> None:
 def test_faults_of_our_own_are_not_hidden(
     blox: Callable[..., Any], digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: Any) -> None:
+    def broken(*_: Any, **options: Any) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr(bx, "generate", broken)

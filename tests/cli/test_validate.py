@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from edits import edit
+
 from blox.cli.reports import FileReport, as_github, as_text
 from blox.schema import Diagnostic
 
@@ -60,7 +62,7 @@ def test_weights_are_held_against_the_spec(
     blox: Callable[..., Any], digits: Path
 ) -> None:
     spec = digits / "graph.json"
-    spec.write_text(spec.read_text().replace('"classes": 10', '"classes": 11'))
+    edit(spec, '"classes": 10', '"classes": 11')
     assert blox("validate", digits, "--structure").code == 0
     run = blox("validate", digits)
     assert run.code == 1
@@ -97,7 +99,7 @@ def test_github_annotations_point_at_the_file(
     blox: Callable[..., Any], digits: Path
 ) -> None:
     spec = digits / "graph.json"
-    spec.write_text(spec.read_text().replace('"x": "pool"', '"x": "pol"'))
+    edit(spec, '"x": "max_pool_1"', '"x": "max_pol"')
     run = blox("validate", digits, "--structure", "--format", "github")
     assert run.code == 1
     assert run.out.startswith(f"::error file={spec},title=blox reference-unknown::main")

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from edits import edit
 
 import blox as bx
 from blox.cli.writing import write_atomically
@@ -324,7 +325,7 @@ def test_a_warning_is_a_line(
     digits: Path, tmp_path: Path, blox: Callable[..., Any]
 ) -> None:
     spec = digits / "graph.json"
-    spec.write_text(spec.read_text().replace('"blocks_act"', '"acted"'))
+    edit(spec, '"max_pool_1"', '"pooled"')
     ran = blox("export", "hf", digits, tmp_path / "out")
     lines = ran.err.splitlines()
     assert lines[0].startswith("blox: warning: expected weights of the Graph sha256:")

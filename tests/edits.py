@@ -1,0 +1,12 @@
+"""Edits of text files, as a person makes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Replace a text that the file holds; an edit that changes nothing is a fault."""
+    text = file.read_text(encoding="utf-8")
+    assert old in text, f"{file.name} has no {old}"
+    file.write_text(text.replace(old, new), encoding="utf-8")
