@@ -69,11 +69,9 @@ def dot_product_attention(
         and _joins(query, mask)
         and _joins(query, bias)
     ):
-        # JAX would ask for a product of float16 that CPUs and TPUs don't have.
-        wide = jnp.float32 if query.dtype == jnp.float16 else query.dtype
-        q, k, v = (a.astype(wide) for a in (query, key, value))
-        y = jax.nn.dot_product_attention(q, k, v, mask=mask, bias=bias, scale=scale)
-        return y.astype(value.dtype)
+        return jax.nn.dot_product_attention(
+            query, key, value, mask=mask, bias=bias, scale=scale
+        )
     if heads_per_kv == 1:
         dtype = jnp.promote_types(query.dtype, jnp.float32)
         y = jnp.einsum(

@@ -31,12 +31,6 @@ def linear(x: Array, kernel: Array, bias: Array) -> Array:
     return x @ kernel + bias
 
 
-def dot_product_attention(query: Array, key: Array, value: Array, mask: Array) -> Array:
-    """softmax(query @ key.T * scale + bias) @ value: (..., time, heads, dim)."""
-    q, k, v = (a.astype(query.dtype) for a in (query, key, value))
-    return jax.nn.dot_product_attention(q, k, v, mask=mask).astype(value.dtype)
-
-
 def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float = 1e-12) -> Array:
     """(x - mean) / sqrt(var + eps) * scale + bias over the last axis, in float32."""
     # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
@@ -62,7 +56,7 @@ def attention(params: Params, x: Array, mask: Array) -> Array:
     q = linear(x, **params["query"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
     k = linear(x, **params["key"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
     v = linear(x, **params["value"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
-    attended = dot_product_attention(q, k, v, mask)
+    attended = jax.nn.dot_product_attention(q, k, v, mask=mask)
     return linear(jax.lax.collapse(attended, -2, None), **params["output"])
 
 
