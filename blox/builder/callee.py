@@ -22,12 +22,14 @@ class Place:
     Args:
         axis: along which slices are taken.
         shares: True where the function's parameters lie beside those of the caller.
+        carried: the sizes of inputs that the copy before gives, by name.
     """
 
     trace: Trace
     node: str
     axis: Any
     shares: bool
+    carried: Mapping[str, list[Any]]
 
 
 def run(
@@ -66,7 +68,7 @@ def _input(place: Place, child: Trace, name: str, given: Any, known: Known) -> V
     optional = isinstance(given, Value) and given.optional
     if known.shape is None:
         return Value(name, child, known, None, optional=optional)
-    sources = _sources(place, given, known.shape)
+    sources = place.carried.get(name) or _sources(place, given, known.shape)
     declared = child.session.declared.get(child.function, {}).get(name)
     sizes: list[Any] = []
     for axis, (size, before) in enumerate(zip(known.shape, sources, strict=True)):

@@ -126,6 +126,14 @@ def operand(trace: Trace, where: str, value: Any, mark: OperandMark) -> Any:
     return number
 
 
+def option(trace: Trace, where: str, cls: type[Op], value: Any) -> Any:
+    """An option of a node that runs functions: an operand, or a number."""
+    mark = cls.fields().operands.get(where.rpartition(".")[2])
+    if mark is not None and value is not None:
+        return operand(trace, where, value, mark)
+    return trace.number(where, value)
+
+
 def _validated(trace: Trace, name: str, data: dict[str, Any]) -> Op:
     """The node as an Op.
 

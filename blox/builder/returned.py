@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from blox.shapes.values import Value as Known
 
-from .sizes import Dim, numbered, tree_of_number
+from .sizes import Dim, numbered, plain, tree_of_number
 from .trace import Trace
 from .trees import Tree, replaced, value_of
 from .values import Value
@@ -54,7 +54,7 @@ class Given:
     ) -> tuple[Any, ...] | None:
         if known.shape is None:
             return None
-        inner = [_outside(child, size) for size in value.sizes or ()]
+        inner = [outside(child, size) for size in value.sizes or ()]
         if len(inner) + 1 == len(known.shape):  # stacked
             at = self.axis % len(known.shape) if type(self.axis) is int else 0
             inner.insert(at, tree_of_number(self.count))
@@ -70,7 +70,27 @@ class Given:
         return tuple(sizes)
 
 
-def _outside(child: Trace, size: Any) -> Tree:
+def name_outputs(child: Trace, names: Sequence[str]) -> None:
+    child.outputs = dict(zip(names, child.outputs.values(), strict=True))
+
+
+def carried_sizes(child: Trace, carry: Iterable[str]) -> dict[str, list[Any]]:
+    """The sizes that a copy gives to the next one, in the caller's words.
+
+    Args:
+        carry: the names of the outputs that the next one gets.
+    """
+    found: dict[str, list[Any]] = {}
+    for name in carry:
+        found[name] = []
+        for size in child.outputs[name].sizes or ():
+            tree = outside(child, size)
+            known = size.size if isinstance(size, Dim) else plain(size)
+            found[name].append(known if tree is None else numbered(known, tree))
+    return found
+
+
+def outside(child: Trace, size: Any) -> Tree:
     """A size of a function in the caller's words; None for dims, which JAX knows."""
     if isinstance(size, Dim):
         return None

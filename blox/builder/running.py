@@ -22,9 +22,9 @@ from .callee import Place, run
 from .carry import LOOPS, carried, starts
 from .copies import check_inputs, check_lists
 from .fields import as_number, mapped, named_functions
-from .nodes import operand, parsed, raise_decided
+from .nodes import operand, option, parsed, raise_decided
 from .outputs import rebuilt
-from .returned import Given
+from .returned import Given, carried_sizes, name_outputs
 from .sizes import Dim, plain, tree_of_number
 from .trace import Node, Trace, user_line
 from .values import Value
@@ -71,8 +71,6 @@ class Running:
         op = self._op(names)
         children, outputs = self._ruled(op, names, probe)
         last = children[-1]
-        for child in children if self._is_listed else [last]:
-            child.outputs = dict(zip(names, child.outputs.values(), strict=True))
         steps = self.options.get("count", self.options.get("length"))
         given = Given(trace, name, getattr(op, "axis", 0), steps)
         values = given.values(last, names, outputs)
@@ -107,8 +105,9 @@ class Running:
         values = self.trace.session.engine.values
         if isinstance(given, Value):
             return given.known
-        if isinstance(given, Each):
-            return values.number(tuple(map(plain, given.items)))
+        if isinstance(given, (Each, list)):
+            items = given.items if isinstance(given, Each) else given
+            return values.number(tuple(map(plain, items)))
         if isinstance(given, Dim):
             return values.array((), "int32", True)
         return values.number(plain(given))
@@ -185,8 +184,10 @@ class Running:
     def _op(self, names: Sequence[str]) -> ScopeOp:
         """The node as an op, with the Python functions' names in it."""
         trace, name = self.trace, self.name
+        cls = op_class(self.key)
+        assert cls is not None
         for key, value in list(self.options.items()):
-            self.options[key] = self._option(f"{name}.{key}", key, value)
+            self.options[key] = option(trace, f"{name}.{key}", cls, value)
         for group, given in self.groups.items():
             for n, value in given.items():
                 kind = value.kind if isinstance(value, Value) else "tensor"
@@ -211,14 +212,6 @@ class Running:
         assert isinstance(resolved, ScopeOp)
         return resolved
 
-    def _option(self, where: str, key: str, value: Any) -> Any:
-        cls = op_class(self.key)
-        assert cls is not None
-        mark = cls.fields().operands.get(key)
-        if mark is not None and value is not None:
-            return operand(self.trace, where, value, mark)
-        return self.trace.number(where, value)
-
     def _control(
         self, op: Any, names: Sequence[str], groups: Mapping[str, Any], tokens: Any
     ) -> Control[Any]:
@@ -235,7 +228,7 @@ class Running:
     ) -> tuple[list[Trace], Sequence[Known]]:
         """Runs the functions as often as the rule of the op asks."""
         known: dict[str, Any] = {
-            group: {n: self._known(n, _given(v)) for n, v in given.items()}
+            group: {n: self._known(n, v) for n, v in given.items()}
             for group, given in self.groups.items()
         }
         for key, value in self.options.items():
@@ -252,7 +245,10 @@ class Running:
             at, inputs = next(running)
             while True:
                 which, copy = (0, at) if self._is_listed else (at, 0)
-                child = children[at] = self._child(which, copy, inputs)
+                before = children.get(at - 1) if self._is_listed else None
+                child = children[at] = self._child(which, copy, inputs, before=before)
+                if which == len(self.bound) - 1:
+                    name_outputs(child, names)
                 found = [v.known for v in child.outputs.values()]
                 at, inputs = running.send(tuple(found))
         except StopIteration as stop:
@@ -260,8 +256,9 @@ class Running:
         except ExpressionError as error:
             self.trace.fault(self.name, str(error))
         self._raise(node)
-        made = [children[i] for i in sorted(children)] or [probe]
-        return made, outputs
+        if not children:
+            name_outputs(probe, names)
+        return [children[i] for i in sorted(children)] or [probe], outputs
 
     def _raise(self, node: Control[Any]) -> None:
         symbols = self.trace.session.engine.symbols
@@ -275,20 +272,28 @@ class Running:
         return repr([items[copy % len(items)] for items in lists])
 
     def _child(
-        self, which: int, copy: int, inputs: Mapping[str, Any], numbers: bool = False
+        self,
+        which: int,
+        copy: int,
+        inputs: Mapping[str, Any],
+        numbers: bool = False,
+        before: Trace | None = None,
     ) -> Trace:
-        """The function, run for what flows in; once for what is alike."""
+        """The function, run for what flows in; once for what is alike.
+
+        Args:
+            before: the copy that gives the carry.
+        """
         bound = self.bound[which]
         token = self._token(copy) if self._is_listed else None
         given = tuple((n, id(inputs.get(n))) for n in bound.flows)
-        key = (which, token, given, numbers)
+        carry = self.groups.get("carry", {})
+        sizes = {} if before is None else carried_sizes(before, carry)
+        trees = repr([list(map(tree_of_number, v)) for v in sizes.values()])
+        key = (which, token, given, numbers, trees)
         if key not in self.traces:
             axis = 0 if self.key == "repeat" else plain(self.options.get("axis", 0))
             parameters = self.options.get("params")
-            place = Place(self.trace, self.name, axis, parameters == ".")
+            place = Place(self.trace, self.name, axis, parameters == ".", sizes)
             self.traces[key] = run(place, bound.copy(copy), inputs, numbers)
         return self.traces[key]
-
-
-def _given(value: Any) -> Any:
-    return Each(tuple(value)) if isinstance(value, list) else value

@@ -417,6 +417,28 @@ def test_one_function_called_looped_and_mapped(monkeypatch: pytest.MonkeyPatch) 
         np.testing.assert_array_equal(found[name], factor * ONES)
 
 
+def test_sizes_from_copy_to_copy_keep_their_expression() -> None:
+    def block(f: bx.F, x: bx.Value, *, n: int) -> bx.Value:
+        return f.linear("l", x, n)
+
+    def make(width: int = 4) -> Graph:
+        b = bx.GraphBuilder("m", width=width)
+
+        @b.entry(x=bx.Input(["batch", 3]))
+        def main(f: bx.F, x: bx.Value) -> bx.Value:
+            sizes = bx.each([b.width, 2 * b.width])
+            return f.repeat("r", block, count=4, scan=False)(x, n=sizes)
+
+        return b.graph()
+
+    node = make().plain()["functions"]["main"]["nodes"]["r"]
+    assert node["attributes"] == {
+        "n": ["$width", "$2 * width"],
+        "in_features": [3, "$width", "$2 * width", "$width"],
+    }
+    bx.check_attributes(make, width=5)
+
+
 # Entries ------------------------------------------------------------------------------
 
 
