@@ -26,7 +26,7 @@ _NODES = (
     ast.Compare, ast.IfExp, ast.Lambda, ast.Constant, ast.Starred, ast.GeneratorExp,
     ast.ListComp, ast.SetComp, ast.DictComp, ast.comprehension, ast.JoinedStr,
     ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
-    ast.expr_context,
+    ast.expr_context, ast.Try, ast.ExceptHandler,
 )  # fmt: skip
 _IMPORTS = (ast.Import, ast.ImportFrom)
 BASE = Allowed(
@@ -206,6 +206,8 @@ def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
             case ast.alias(name=name, asname=other):
                 yield other or name
             case ast.FunctionDef(name=name) | ast.arg(arg=name):
+                yield name
+            case ast.ExceptHandler(name=str(name)):
                 yield name
             case ast.Name(id=name, ctx=ast.Store()):
                 yield name

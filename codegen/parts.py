@@ -54,7 +54,6 @@ class Parameters(Part):
     """The tables of the arrays, with what they say of themselves, and who walks them."""
 
     TEMPLATE = "parameters"
-    comment: Sequence[str]
     tables: str
     functions: Sequence[Function]
 

@@ -179,7 +179,7 @@ def _check_names(index: Path, weight_map: Mapping[str, object]) -> None:
         if not valid_name(name):
             found = f"found {quote(name)}"
             refuse("weights-index", shown(index), f"expected printable names, {found}")
-        if shard in shards:
+        if isinstance(shard, str) and shard in shards:
             continue
         if not (
             isinstance(shard, str) and plain_name(shard) and shard.endswith(SUFFIX)

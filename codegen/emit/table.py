@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,14 @@ from ...schema.resolve.program import Program
 from ...schema.resolve.trees import Tree, flatten
 from ..allowlist import GenerationError
 from ..nodes import annotated, assign, call, dotted, is_same, literal
+from ..printer.remarks import Remarks, set_remarks
 from .sized import Sizes, written
 
 Path = tuple[str | int, ...]
-COMMENT_WIDTH = 86
+SHAPES = "The shape of each array, where it lies in params."
+STACKED = "Arrays below begin with an axis of copies; * is its place in a path."
+INIT = "What draws an array, by the last name of its path."
+INIT_EXACT = "What draws an array, by its path or else by the last name of it."
 SEVERAL = 3
 """Arrays of one shape side by side, whose shape is written once."""
 IN_FLOAT32 = "in_float32"
@@ -31,7 +34,6 @@ class Tables:
 
     statements: list[ast.stmt]
     facts: dict[str, bool]
-    comment: list[str]
     init: bool
     """Whether initialisers are among them."""
 
@@ -68,36 +70,36 @@ def tables(program: Program, sizes: Sizes, *, init: bool = True) -> Tables:
     own = _by_name(
         groups, lambda leaf: None if leaf.dtype == "float" else literal(leaf.dtype)
     )
-    statements: list[ast.stmt] = [
-        annotated("SHAPES", "Params", _shapes(program.tree, sizes))
-    ]
+    shapes = annotated("SHAPES", "Params", _shapes(program.tree, sizes))
+    statements: list[ast.stmt] = [_explained(shapes, SHAPES)]
     if stacked:
-        statements.append(assign("STACKED", literal(stacked if beside else [*stacked])))
+        rows = {k.replace("#", "*"): end for k, end in stacked.items()}
+        value = literal(rows if beside else [*rows])
+        statements.append(_explained(assign("STACKED", value), STACKED))
+    exact = any("." in key for key in initialisers)
     if init:
-        statements.append(
-            annotated("INIT", "dict[str, Callable[..., Array]]", _dict(initialisers))
+        drawn = annotated(
+            "INIT", "dict[str, Callable[..., Array]]", _dict(initialisers)
         )
+        statements.append(_explained(drawn, INIT_EXACT if exact else INIT))
     if own:
         statements.append(annotated("DTYPES", "dict[str, str]", _dict(own)))
     facts = {
         "LISTED": any(isinstance(p, int) for group in groups for p in group.path),
         "STACKED": bool(stacked),
         "DTYPES": bool(own),
-        "EXACT": any("." in key for key in initialisers),
+        "EXACT": exact,
         "EXACT_DTYPES": any("." in key for key in own),
         "WIDE": any(group.leaf.dtype in NEEDS_X64 for group in groups),
         "BESIDE": beside,
+        "NESTED": any("#" in place for place in stacked),
     }
-    return Tables(statements, facts, _comment([*stacked]), init)
+    return Tables(statements, facts, init)
 
 
-def _comment(stacked: Sequence[str]) -> list[str]:
-    """What SHAPES holds, in lines."""
-    text = "The shape of each array, where it lies in params"
-    if stacked:
-        below = stacked[0] if len(stacked) == 1 else "STACKED"
-        text += f"; below {below} those of all copies"
-    return textwrap.wrap(f"{text}.", COMMENT_WIDTH)
+def _explained(statement: ast.stmt, comment: str) -> ast.stmt:
+    set_remarks(statement, Remarks((f"# {comment}",)))
+    return statement
 
 
 def groups_of(tree: Tree, path: Path = (), copies: int = 1) -> Iterator[Group]:
@@ -173,8 +175,8 @@ def _stacked(groups: Sequence[Group]) -> tuple[dict[str, str], bool]:
     """The paths below which arrays have one more leading axis of copies each.
 
     Returns:
-        By path, the same with a `*` where a copy would be numbered; and whether that is
-        elsewhere than at the end: what lies below a repeat and isn't stacked moves the
+        The paths, each with its parts that stand behind the number of a copy in a file;
+        and whether there are such: what lies below a repeat and isn't stacked moves the
         path on to the parts that are.
     """
     paths = [["#" if isinstance(p, int) else p for p in g.path] for g in groups]
@@ -199,11 +201,9 @@ def _stacked(groups: Sequence[Group]) -> tuple[dict[str, str], bool]:
     found: dict[str, str] = {}
     for path, old, own in zip(paths, first, cuts, strict=True):
         for axis, cut in enumerate(own):
-            marked = [_marked(path[:cut], old[:axes]) for axes in (axis, axis + 1)]
-            found[marked[0]] = f"{marked[1]}."
-    return found, any(
-        inner != f"{path}.*.".lstrip(".") for path, inner in found.items()
-    )
+            place, marked = (_marked(path[:cut], old[:n]) for n in (axis, axis + 1))
+            found[place] = f"{marked}.".rpartition("*.")[2]
+    return found, any(found.values())
 
 
 def _marked(path: Sequence[str], cuts: Sequence[int]) -> str:

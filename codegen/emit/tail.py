@@ -32,7 +32,6 @@ class Tail:
         none = {} if copies else {name: ast.Tuple([]) for name in COPIES}
         self.functions: dict[str, ast.FunctionDef] = {}
         """In the order of the source, helpers first."""
-        self.comment = tables.comment
         roots = [INIT, LOAD] if tables.init else [LOAD]
         wanted = {*roots, *(n for s in tables.statements for n in names_in(s))}
         sources = library.module(HOME)
@@ -63,7 +62,7 @@ class Tail:
         before = functions.pop(IN_FLOAT32, None)
         shared, init = functions.pop(SHARED), functions.pop(INIT, None)
         parts: list[Part] = [] if before is None else [before]
-        parts.append(Parameters(self.comment, render(self.tables), [shared]))
+        parts.append(Parameters(render(self.tables), [shared]))
         if init is not None:
             parts.append(Init([init]))
         return [*parts, Loader([*functions.values()])]

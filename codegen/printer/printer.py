@@ -103,8 +103,18 @@ class _Statements:
                     *lines_of(doc, indent, self.width),
                     *self.body(nodes, indent + 1, block=True),
                 ]
+            case ast.Try(nodes, handlers, [], []):
+                lines = [" " * INDENT * indent + "try:", *self.body(nodes, indent + 1)]
+                for handler in handlers:
+                    lines += self._handler(handler, indent)
+                return lines
             case _:
                 return lines_of(simple_statement(node), indent, self.width)
+
+    def _handler(self, node: ast.ExceptHandler, indent: int) -> list[str]:
+        kind: Doc = (" ", value_doc(node.type)) if node.type else ""
+        doc: Doc = ("except", kind, f" as {node.name}:" if node.name else ":")
+        return [*lines_of(doc, indent, self.width), *self.body(node.body, indent + 1)]
 
     def _if(self, node: ast.If, indent: int, keyword: str) -> list[str]:
         lines = lines_of((keyword, value_doc(node.test), ":"), indent, self.width)

@@ -10,7 +10,7 @@ Made by blox of sha256:681df52eed0719eabd121863c5a7a61222a32b5873979efb5f3d2c9cb
 import json
 import zlib
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -102,44 +102,44 @@ def control_flow(
     return {"x": x, "steps": steps, "path": path}
 
 
-# The shape of each array, where it lies in params; below experts those of all copies.
+# The shape of each array, where it lies in params.
 SHAPES: Params = {
     "branch": {"then": {"scale": {"kernel": (WIDTH, WIDTH), "bias": (WIDTH,)}}},
     "path": {"rate": {"kernel": (WIDTH, WIDTH), "bias": (WIDTH,)}},
     "experts": {"linear": {"kernel": (3, WIDTH, 2), "bias": (3, 2)}},
 }
+# Arrays below begin with an axis of copies; * is its place in a path.
 STACKED = ["experts"]
+# What draws an array, by the last name of its path.
 INIT: dict[str, Callable[..., Array]] = {
     "kernel": jax.nn.initializers.lecun_normal(),
     "bias": jax.nn.initializers.zeros,
 }
 
 
-def each_array(make: Any, tree: Any, path: str = "", *at: Any, over: Any = None) -> Any:
+def each_array(make: Any, tree: Any, path: str = "") -> Any:
     """The tree with what make gives for the path and the shape of each array."""
-    grow = partial(each_array, make, over=over)
     if path[:-1] in STACKED:
-        n = jax.tree.leaves(tree)[path.count("*")]
-        return over(lambda i: grow(tree, path + "*.", *at, (i, n)), n)
+        return each_array(make, tree, path + "*.")
     if isinstance(tree, tuple):
-        return make(path[:-1], tree[path.count("*") :], *at)
-    return {k: grow(t, f"{path}{k}.", *at) for k, t in tree.items()}
+        return make(path[:-1], tree)
+    return {k: each_array(make, t, f"{path}{k}.") for k, t in tree.items()}
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise ValueError(f"expected a floating dtype, found {dtype}")
+    floating = jnp.issubdtype(dtype, jnp.floating)
+    if not floating or dtype != jax.dtypes.canonicalize_dtype(dtype):
+        raise ValueError(f"expected a floating dtype (64 bits: x64), found {dtype}")
 
     def draw(path: str, shape: tuple[int, ...], *copies: Any) -> Any:
-        path = path.replace("*.", "")
-        name = path.rpartition(".")[2]
-        own = jax.random.fold_in(key, zlib.crc32(path.encode()))
-        for number, _ in copies:
-            own = jax.random.fold_in(own, number)
-        return INIT[name](own, shape, dtype)
+        if "*" in path:
+            copy = partial(draw, path.replace("*.", "", 1), shape[1:], *copies)
+            return jax.vmap(copy)(jnp.arange(shape[0]))
+        own = reduce(jax.random.fold_in, (zlib.crc32(path.encode()), *copies), key)
+        return INIT[path.rpartition(".")[2]](own, shape, dtype)
 
-    return dict(each_array(draw, SHAPES, over=lambda f, n: jax.vmap(f)(jnp.arange(n))))
+    return dict(each_array(draw, SHAPES))
 
 
 def stored_arrays(path: Path) -> dict[str, Any]:
@@ -150,12 +150,14 @@ def stored_arrays(path: Path) -> dict[str, Any]:
         return load_file(file if here else path)
     if here != [index.name]:
         raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {here}")
-    text = index.read_text()
-    shards = {f.name: load_file(f) for f in path.iterdir() if f'"{f.name}"' in text}
-    places = sorted((key, name) for name, shard in shards.items() for key in shard)
-    data = json.loads(text, object_pairs_hook=sorted)
-    if not isinstance(data, list) or ("weight_map", places) not in data:
-        raise ValueError(f"{index}: expected weight_map of its files, found another")
+    try:
+        places = json.loads(index.read_bytes())["weight_map"]
+        names = set(places.values())
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{index}: expected a weight_map, found {error!r}") from None
+    shards = {f.name: load_file(f) for f in path.iterdir() if f.name in names}
+    if places != {key: name for name, shard in shards.items() for key in shard}:
+        raise ValueError(f"{index}: expected the arrays of its files, found others")
     return {key: array for shard in shards.values() for key, array in shard.items()}
 
 
@@ -163,30 +165,26 @@ def load_params(path: str | Path) -> Params:
     """The parameters of a folder with params*.safetensors, or of one such file."""
     arrays = stored_arrays(Path(path))
     numbered = {n[:i] for n in arrays for i, c in enumerate(n) if c.isdigit()}
-    faults: dict[str, str] = {}
+    faults: list[str] = []
 
-    def take(path: str, shape: tuple[int, ...], *copies: Any, axes: Any = ()) -> Any:
-        head, copy, end = path.partition("*.")
-        if copy:
-            (i, n), *more = copies
-            if head in numbered:
-                return take(f"{head}{i}.{end}", shape, *more, axes=axes)
-            whole = take(head + end, shape, *more, axes=(*axes, n))
-            return np.take(whole, i, len(axes))
-        shape = (*axes, *shape)
-        x = arrays.get(path, np.array(None))
+    def take(path: str, shape: tuple[int, ...], axis: int = 0) -> Any:
+        head, copies, end = path.partition("*.")
+        if copies and head in numbered:
+            each = [f"{head}{i}.{end}" for i in range(shape[axis])]
+            shape = shape[:axis] + shape[axis + 1 :]
+            return np.stack([take(name, shape, axis) for name in each], axis)
+        if copies:
+            return take(head + end, shape, axis + 1)
+        x = arrays.pop(path, np.array(None))
         fits = x.shape == shape and jnp.issubdtype(x.dtype, jnp.floating)
-        fits = fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype)
-        found = f"{x.dtype} {x.shape}" if path in arrays else "no array"
-        faults[path] = "" if fits else f"expected float {shape}, found {found}"
-        return x if fits else np.zeros(shape, bool)
+        if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
+            return x
+        found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
+        faults.append(f"{path}: expected float {shape}, found {found}")
+        return np.zeros(shape, bool)
 
-    def over(copy: Callable[[int], Any], n: int) -> Any:
-        return jax.tree.map(lambda *x: np.stack(x), *map(copy, range(n)))
-
-    params = each_array(take, SHAPES, over=over)
-    faults |= {name: "expected no such array" for name in arrays if name not in faults}
-    found = [f"{name}: {fault}" for name, fault in faults.items() if fault]
-    if found:
-        raise ValueError("; ".join(found[:20]))
+    params = each_array(take, SHAPES)
+    faults += [f"{name}: expected no such array" for name in arrays]
+    if faults:
+        raise ValueError("; ".join(faults[:20]))
     return dict(jax.tree.map(jnp.asarray, params))

@@ -10,7 +10,6 @@ Made by blox of sha256:bd888ad9823ae235f0f25b3a33e6c75ba0327f3fa9ebb03d6830d6b6f
 import json
 import zlib
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +101,7 @@ SHAPES: Params = {
         "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (FEATURES,)),
     }
 }
+# What draws an array, by the last name of its path.
 INIT: dict[str, Callable[..., Array]] = {
     "raw": jax.nn.initializers.normal(stddev=0.02),
     "gain": jax.nn.initializers.ones,
@@ -115,16 +115,16 @@ DTYPES: dict[str, str] = {"mean": "float32", "var": "float32"}
 
 def each_array(make: Any, tree: Any, path: str = "") -> Any:
     """The tree with what make gives for the path and the shape of each array."""
-    grow = partial(each_array, make)
     if isinstance(tree, tuple):
         return make(path[:-1], tree)
-    return {k: grow(t, f"{path}{k}.") for k, t in tree.items()}
+    return {k: each_array(make, t, f"{path}{k}.") for k, t in tree.items()}
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    if not jnp.issubdtype(dtype, jnp.floating):
-        raise ValueError(f"expected a floating dtype, found {dtype}")
+    floating = jnp.issubdtype(dtype, jnp.floating)
+    if not floating or dtype != jax.dtypes.canonicalize_dtype(dtype):
+        raise ValueError(f"expected a floating dtype (64 bits: x64), found {dtype}")
 
     def draw(path: str, shape: tuple[int, ...]) -> Any:
         name = path.rpartition(".")[2]
@@ -142,33 +142,35 @@ def stored_arrays(path: Path) -> dict[str, Any]:
         return load_file(file if here else path)
     if here != [index.name]:
         raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {here}")
-    text = index.read_text()
-    shards = {f.name: load_file(f) for f in path.iterdir() if f'"{f.name}"' in text}
-    places = sorted((key, name) for name, shard in shards.items() for key in shard)
-    data = json.loads(text, object_pairs_hook=sorted)
-    if not isinstance(data, list) or ("weight_map", places) not in data:
-        raise ValueError(f"{index}: expected weight_map of its files, found another")
+    try:
+        places = json.loads(index.read_bytes())["weight_map"]
+        names = set(places.values())
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{index}: expected a weight_map, found {error!r}") from None
+    shards = {f.name: load_file(f) for f in path.iterdir() if f.name in names}
+    if places != {key: name for name, shard in shards.items() for key in shard}:
+        raise ValueError(f"{index}: expected the arrays of its files, found others")
     return {key: array for shard in shards.values() for key, array in shard.items()}
 
 
 def load_params(path: str | Path) -> Params:
     """The parameters of a folder with params*.safetensors, or of one such file."""
     arrays = stored_arrays(Path(path))
-    faults: dict[str, str] = {}
+    faults: list[str] = []
 
-    def take(path: str, shape: tuple[int, ...]) -> Any:
-        x = arrays.get(path, np.array(None))
+    def take(path: str, shape: tuple[int, ...], axis: int = 0) -> Any:
+        x = arrays.pop(path, np.array(None))
         kind = DTYPES.get(path.rpartition(".")[2], "float")
         wanted = jnp.floating if kind == "float" else kind
         fits = x.shape == shape and jnp.issubdtype(x.dtype, wanted)
-        fits = fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype)
-        found = f"{x.dtype} {x.shape}" if path in arrays else "no array"
-        faults[path] = "" if fits else f"expected {kind} {shape}, found {found}"
-        return x if fits else np.zeros(shape, bool)
+        if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
+            return x
+        found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
+        faults.append(f"{path}: expected {kind} {shape}, found {found}")
+        return np.zeros(shape, bool)
 
     params = each_array(take, SHAPES)
-    faults |= {name: "expected no such array" for name in arrays if name not in faults}
-    found = [f"{name}: {fault}" for name, fault in faults.items() if fault]
-    if found:
-        raise ValueError("; ".join(found[:20]))
+    faults += [f"{name}: expected no such array" for name in arrays]
+    if faults:
+        raise ValueError("; ".join(faults[:20]))
     return dict(jax.tree.map(jnp.asarray, params))

@@ -153,6 +153,7 @@ CASES: list[tuple[str, Build, str, str]] = [
     ("index is a list", index(b"[]"), HEADER, "expected a JSON object"),
     ("index without map", index({"metadata": {}}), INDEX, "weight_map"),
     ("index map is a list", index({"weight_map": ["a"]}), INDEX, "weight_map"),
+    ("index of lists", index({"weight_map": {"a": ["b"]}}), INDEX, "plain name"),
     (
         "index duplicate",
         index(b'{"weight_map":{"a":"s.safetensors","a":"t.safetensors"}}'),
