@@ -89,7 +89,9 @@ _HOME = {
     "__version__": "blox.schema.version",
 }
 # `from blox import *` leaves Python's own functions alone.
-__all__ = [name for name in _HOME if name not in ("min", "max")]
+__all__ = [  # pyright: ignore[reportUnsupportedDunderAll]
+    name for name in _HOME if name not in ("min", "max")
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -44,7 +44,7 @@ _HOME = {
     "save_flat": "writing",
     "verify": "integrity",
 }
-__all__ = [*_HOME]
+__all__ = [*_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

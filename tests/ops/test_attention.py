@@ -89,8 +89,8 @@ def test_narrow_floats_are_compiled_and_near_the_formula(form: str, dtype: str) 
 
     slope, found = jax.jit(jax.grad(summed, has_aux=True))(query)
     assert found.dtype == slope.dtype == dtype
-    wide = (np.asarray(a, np.float64) for a in (query, key, value))
-    wanted = formula(*wide, None, None, heads_per_kv)
+    q, k, v = (np.asarray(a, np.float64) for a in (query, key, value))
+    wanted = formula(q, k, v, None, None, heads_per_kv)
     step = float(jnp.finfo(dtype).eps)
     np.testing.assert_allclose(
         np.asarray(found, np.float64), wanted, 2 * step, 2 * step
