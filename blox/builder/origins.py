@@ -36,7 +36,7 @@ class Origins:
 
     def sizes(self, node: Written, outputs: Sequence[Known | None]) -> list[Any]:
         """The sizes of each output, with their expressions; None where unknown."""
-        found = [self._plain(node.trace, known) for known in outputs]
+        found = [_plain(node, known) for known in outputs]
         if not any(isinstance(n, Size) for n in node.numbers()):
             return found
         for output, sizes in zip(node.op.outputs(), found, strict=True):
@@ -48,11 +48,6 @@ class Origins:
         if missing:
             self._explain(node, found)
         return [None if sizes is None else tuple(sizes) for sizes in found]
-
-    def _plain(self, trace: Trace, known: Known | None) -> list[Any] | None:
-        if known is None or known.shape is None:
-            return None
-        return [s if type(s) is int else trace.dim(s) for s in known.shape]
 
     def _kept(
         self, node: Written, outputs: Sequence[Known | None], found: Sequence[Any]
@@ -222,3 +217,28 @@ def _near(trees: Iterable[Tree], size: int) -> Iterator[Tree]:
             yield made("//", tree, value // size)
         elif 0 < value < size and size % value == 0:
             yield made("*", size // value, tree)
+
+
+def _plain(node: Written, known: Known | None) -> list[Any] | None:
+    """The sizes as numbers, and those that only a call decides as dims."""
+    if known is None or known.shape is None:
+        return None
+    return [
+        size if type(size) is int else _dim(node, axis, size)
+        for axis, size in enumerate(known.shape)
+    ]
+
+
+def _dim(node: Written, axis: int, size: Any) -> Dim:
+    """The dim that flows in, at this axis if there: others may be equal by chance."""
+    text = str(size)
+    shapes = [value.sizes for value in node.values if value.sizes is not None]
+    at_axis = (sizes[axis] for sizes in shapes if axis < len(sizes))
+    for given in (*at_axis, *node.numbers()):
+        if (
+            isinstance(given, Dim)
+            and given.tree is not None
+            and str(given.size) == text
+        ):
+            return given
+    return node.trace.dim(size)

@@ -154,7 +154,7 @@ class Trace(NumberScope):
         if isinstance(value, dict):
             return {key: self.number(where, part) for key, part in value.items()}
         if isinstance(value, (Size, Real, Dim)):
-            return self._adopted(where, value)
+            return self._named(where, self._adopted(where, value))
         if isinstance(value, At):
             return At(tuple(self._bound(where, part) for part in value.parts))
         tolist = getattr(value, "tolist", None)
@@ -222,6 +222,17 @@ class Trace(NumberScope):
         if not changes:
             return value
         return numbered(plain(value), replaced(value.tree, changes))
+
+    def _named(self, where: str, number: Any) -> Any:
+        if isinstance(number, Dim) and number.tree is None:
+            self.fault(
+                where,
+                "expected a size that the inputs give, found one that can't be told from "
+                "theirs",
+                "take it from the shape of an input, or relate their dims: "
+                'b.constraint("cached >= seq")',
+            )
+        return number
 
     def _inherited(self, where: str, symbol: Symbol) -> Symbol:
         chain, trace = [], self

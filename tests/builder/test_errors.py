@@ -438,6 +438,26 @@ def test_a_function_has_a_name_and_named_parameters() -> None:
         entry(main, x=bx.Input([2]))
 
 
+def test_a_size_that_no_input_has() -> None:
+    """Whether `update` fits isn't known, so the result has no size that one can name."""
+
+    def main(f: bx.F, x: bx.Value, update: bx.Value) -> bx.Value:
+        y = f.dynamic_update_slice(x, update, [0], [1])
+        return f.zeros([y.shape[1]])
+
+    inputs = {
+        "x": bx.Input(["batch", "cached"]),
+        "update": bx.Input(["batch", "seq"]),
+    }
+    with pytest.raises(bx.SpecError, match=r"main.zeros_1.shape: .* b\.constraint\("):
+        entry(main, **inputs)
+    b = bx.GraphBuilder("m")
+    b.constraint("seq <= cached")
+    b.entry(main, **inputs)
+    zeros = b.graph().plain()["functions"]["main"]["nodes"]["zeros_1"]
+    assert zeros["shape"] == ["$cached"]
+
+
 def test_dims_come_first() -> None:
     b = bx.GraphBuilder("model")
     b.entry(narrow, x=bx.Input(["batch", 2]))
