@@ -128,8 +128,9 @@ class _Check:
             path = ".".join([root, *parts])
             if problem := self._attributes(root, parts):
                 yield _line(self.tree, path), problem
+        plain: set[str] = set()
         for statement in self.tree.body:
-            for call in _called_at_import(statement):
+            for call in _called_at_import(statement, plain):
                 yield call.lineno, f"a call at import of {ast.unparse(call.func)}"
 
     def _problem(self, node: ast.AST) -> str:
@@ -213,16 +214,26 @@ def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
                 yield name
 
 
-def _called_at_import(node: ast.AST) -> Iterator[ast.Call]:
-    """The calls of a statement of the module, but for those of every file."""
+def _called_at_import(node: ast.AST, plain: set[str]) -> Iterator[ast.Call]:
+    """The calls of a statement of the module, but for those of every file.
+
+    Args:
+        node: the statement, or a part of one.
+        plain: the functions before it that are one expression with such calls alone.
+    """
     match node:
         case ast.FunctionDef(args=arguments, returns=returns):
             for part in (arguments, returns):
-                yield from _called_at_import(part) if part else ()
+                yield from _called_at_import(part, plain) if part else ()
+            match node.body:
+                case [ast.Return(value=ast.expr() as value)]:
+                    if not any(_called_at_import(value, plain)):
+                        plain.add(node.name)
             return
         case ast.Call(func=function):
             text = ast.unparse(function)
-            if text not in _AT_IMPORT and not text.startswith(_INITIALISERS):
+            known = text in _AT_IMPORT or text in plain
+            if not known and not text.startswith(_INITIALISERS):
                 yield node
     for child in ast.iter_child_nodes(node):
-        yield from _called_at_import(child)
+        yield from _called_at_import(child, plain)

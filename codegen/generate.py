@@ -57,9 +57,8 @@ def generate(
         FunctionWriter(module, plan, uses[title]).write()
         for title, plan in module.plans.items()
     ]
-    tail = Tail(
-        library, tables(program, sizes_of(program, constants), init=init), module.names
-    )
+    sizes = sizes_of(program, constants)
+    tail = Tail(library, tables(program, sizes, module.names, init=init), module.names)
     used = set().union(*map(names_in, functions))
     steps = [step.op for plan in module.plans.values() for step in plan.steps]
     controls = {type(op) for op in steps if isinstance(op, ScopeOp)}

@@ -13,10 +13,20 @@ from ...schema.op import Op
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Called, Instance, Program, Step
 from ..constants import Constants
-from ..nodes import Known, literal
+from ..nodes import Known, known, literal
 
 Sizes = dict[str, "Sizes"] | list["Sizes"] | tuple[Any, ...]
 """Shapes in the nesting of Params; of a number that is a `Sized`, how it is written."""
+
+
+class Part(dict[str, "Sizes"]):
+    """The sizes of the arrays of a function, where it is called."""
+
+    title: str
+    given: dict[str, int]
+    """Its attributes that are sizes, as the caller writes them."""
+    shared: dict[str, Sizes]
+    """The sizes of its arrays, where each of these is written by its own name."""
 
 
 class Sized(int):
@@ -39,6 +49,10 @@ def written(size: int) -> ast.expr:
     return size.node if isinstance(size, Sized) else literal(size)
 
 
+_WITH_ONE = (ast.Mult, ast.FloorDiv)
+"""What changes nothing with a 1 behind it, such as `width // groups`."""
+
+
 def _operator(name: str, op: ast.operator) -> tuple[Callable[..., Any], ...]:
     """`a op b` and `b op a` of sizes."""
     plain = getattr(int, name)
@@ -47,6 +61,8 @@ def _operator(name: str, op: ast.operator) -> tuple[Callable[..., Any], ...]:
         number = plain(a, b)
         if number is NotImplemented:
             return number
+        if b == 1 and not isinstance(b, Sized) and isinstance(op, _WITH_ONE):
+            return a
         return sized(number, ast.BinOp(a.node, op, written(b)))
 
     def right(b: Sized, a: Any) -> Any:
@@ -69,7 +85,7 @@ for _name, _op in {
 
 def sizes_of(program: Program, constants: Constants) -> Sizes:
     """The sizes of all arrays of a Program that constants of its file can write."""
-    if not constants.nodes:
+    if not constants.nodes and len(program.instances) == len(program.entries):
         return {}
     env = {k: _sized(node.number, node) for k, node in constants.nodes.items()}
     writer = _Writer(env)
@@ -88,9 +104,10 @@ class _Writer:
     """The sizes of one Program; `root` are the attributes of the Graph."""
 
     root: Mapping[str, Any]
-    made: dict[object, Sizes] = field(default_factory=dict)
+    made: dict[object, dict[str, Sizes]] = field(default_factory=dict)
+    shared: dict[int, dict[str, Sizes]] = field(default_factory=dict)
 
-    def instance(self, instance: Instance, env: Mapping[str, Any]) -> Sizes:
+    def instance(self, instance: Instance, env: Mapping[str, Any]) -> dict[str, Sizes]:
         """The sizes of the arrays of a function, given what its attributes are."""
         sizes = {k: env[k] for k in instance.own if isinstance(env[k], int)}
         own = [(k, ast.dump(written(size))) for k, size in sizes.items()]
@@ -106,6 +123,24 @@ class _Writer:
             self.made[key] = found
         return self.made[key]
 
+    def _part(self, instance: Instance, env: Mapping[str, Any]) -> Part:
+        """The sizes of the arrays of a function where it is called."""
+        part = Part(self.instance(instance, env))
+        part.title = instance.name
+        own = {k: env[k] for k in instance.own}
+        part.given = {k: n for k, n in own.items() if type(n) in (int, Sized)}
+        if id(instance) not in self.shared:
+            roots = [n.node for n in self.root.values() if isinstance(n, Sized)]
+            taken = {node.id for node in roots if isinstance(node, ast.Name)}
+            named = {
+                k: sized(n, known(k, n))
+                for k, n in part.given.items()
+                if k not in taken
+            }
+            self.shared[id(instance)] = self.instance(instance, {**env, **named})
+        part.shared = self.shared[id(instance)]
+        return part
+
     def _step(self, instance: Instance, step: Step, env: Mapping[str, Any]) -> Sizes:
         node = instance.function.nodes[step.name]
         if not step.callees:
@@ -120,8 +155,8 @@ class _Writer:
 
     def _copies(self, called: Called, node: Op, env: Mapping[str, Any]) -> Sizes:
         given: Mapping[str, Any] = getattr(node, "attributes", {})
-        parts = [
-            self.instance(
+        parts: list[Sizes] = [
+            self._part(
                 instance,
                 {
                     **self.root,

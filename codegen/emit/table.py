@@ -11,19 +11,20 @@ from ...schema.dtypes import NEEDS_X64
 from ...schema.initializers import LECUN_NORMAL, Start
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Program
-from ...schema.resolve.trees import Tree, flatten
+from ...schema.resolve.trees import Tree
 from ..allowlist import GenerationError
-from ..nodes import annotated, assign, call, dotted, is_same, literal
+from ..names import Names
+from ..nodes import annotated, assign, call, dotted, literal
 from ..printer.remarks import Remarks, set_remarks
-from .sized import Sizes, written
+from .arrays import Arrays
+from .copies import period
+from .sized import Sizes
 
 Path = tuple[str | int, ...]
 SHAPES = "The shape of each array, where it lies in params."
 STACKED = "Arrays below begin with an axis of copies; * is its place in a path."
 INIT = "What draws an array, by the last name of its path."
 INIT_EXACT = "What draws an array, by its path or else by the last name of it."
-SEVERAL = 3
-"""Arrays of one shape side by side, whose shape is written once."""
 IN_FLOAT32 = "in_float32"
 """The function of `blox.ops.tail` for initialisers that calculate in 32 bits."""
 
@@ -56,12 +57,15 @@ class Group:
         return self.named.rpartition(".")[2]
 
 
-def tables(program: Program, sizes: Sizes, *, init: bool = True) -> Tables:
+def tables(
+    program: Program, sizes: Sizes, names: Names, *, init: bool = True
+) -> Tables:
     """The tables of a Program, in its order; of copies that are alike, one row.
 
     Args:
         program: the Program.
         sizes: of `sizes_of`; those that it lacks are numbers.
+        names: of the file.
         init: whether initialisers are among them.
     """
     groups = list(groups_of(program.tree))
@@ -70,8 +74,8 @@ def tables(program: Program, sizes: Sizes, *, init: bool = True) -> Tables:
     own = _by_name(
         groups, lambda leaf: None if leaf.dtype == "float" else literal(leaf.dtype)
     )
-    shapes = annotated("SHAPES", "Params", _shapes(program.tree, sizes))
-    statements: list[ast.stmt] = [_explained(shapes, SHAPES)]
+    arrays = Arrays(program.tree, sizes, names)
+    statements = [*arrays.functions, _explained(arrays.table, SHAPES)]
     if stacked:
         rows = {k.replace("#", "*"): end for k, end in stacked.items()}
         value = literal(rows if beside else [*rows])
@@ -110,65 +114,10 @@ def groups_of(tree: Tree, path: Path = (), copies: int = 1) -> Iterator[Group]:
         for name, part in tree.items():
             yield from groups_of(part, (*path, name), copies)
     else:
-        kinds = _period(tree)
+        kinds = period(tree)
         for i, part in enumerate(tree[:kinds]):
             alike = len(range(i, len(tree), kinds))
             yield from groups_of(part, (*path, i), copies * alike)
-
-
-def _period(copies: Sequence[Tree]) -> int:
-    """After how many copies they repeat: 1 where all are alike."""
-    known: dict[int, object] = {}
-    for copy in copies:
-        if id(copy) not in known:
-            known[id(copy)] = tuple(
-                (path, leaf.full_shape, leaf.dtype, repr(leaf.init), leaf.below)
-                for path, leaf in flatten(copy)
-            )
-    kinds: dict[object, int] = {}
-    row = [kinds.setdefault(known[id(copy)], len(kinds)) for copy in copies]
-    # The failure function of Knuth, Morris and Pratt.
-    border = [0] * len(row)
-    length = 0
-    for i in range(1, len(row)):
-        while length and row[i] != row[length]:
-            length = border[length - 1]
-        length += row[i] == row[length]
-        border[i] = length
-    return len(row) - (border[-1] if row else 0)
-
-
-def _shapes(tree: Tree, sizes: Sizes | None) -> ast.expr:
-    """Shapes in the nesting of Params; a comprehension for copies that are alike."""
-    if isinstance(tree, Leaf):
-        shape = tree.full_shape
-        if isinstance(sizes, tuple) and sizes == shape:
-            shape = sizes
-        return ast.Tuple([written(size) for size in shape])
-    if isinstance(tree, dict):
-        keys: list[ast.expr | None] = [literal(name) for name in tree]
-        known = sizes if isinstance(sizes, dict) else {}
-        parts = [_shapes(part, known.get(name)) for name, part in tree.items()]
-        alike = all(isinstance(part, ast.Tuple) for part in parts) and all(
-            is_same(parts[0], part) for part in parts[1:]
-        )
-        if alike and len(parts) >= SEVERAL:
-            return call("dict.fromkeys", [literal(tuple(tree)), parts[0]])
-        return ast.Dict(keys, parts)
-    period = _period(tree)
-    copies: list[Sizes] = [{}] * len(tree)
-    if isinstance(sizes, list) and len(sizes) == len(tree):
-        copies = sizes
-    kinds = [_shapes(part, copies[i]) for i, part in enumerate(tree[:period])]
-    if period == len(tree):
-        return ast.List(kinds)
-    copy, i = kinds[0], "_"
-    if period > 1:
-        i = "i"
-        index = ast.BinOp(ast.Name(i), ast.Mod(), literal(period))
-        copy = ast.Subscript(ast.Tuple(kinds), index)
-    loop = ast.comprehension(ast.Name(i), call("range", [literal(len(tree))]), [], 0)
-    return ast.ListComp(copy, [loop])
 
 
 def _stacked(groups: Sequence[Group]) -> tuple[dict[str, str], bool]:

@@ -198,6 +198,9 @@ def test_statements(statement: str) -> None:
         "X = jnp.arange(3)",
         "X = [load_params(p) for p in ('a',)]",
         "each_array({}, {})",
+        "def f() -> Any:\n    return load_params('a')\n\n\nX = f()",
+        "def f() -> Any:\n    return f()\n\n\nX = f()",
+        "X = f()\n\n\ndef f() -> Any:\n    return {}",
         "for i in ():\n    X = each_array({}, {})",
         "def f(x: Any = each_array({}, {})) -> Any:\n    return x",
         "def f(x: each_array({}, {})) -> Any:\n    return x",
@@ -207,6 +210,11 @@ def test_statements(statement: str) -> None:
 def test_nothing_runs_at_import(line: str) -> None:
     with pytest.raises(GenerationError, match=r"a call at import|a bare"):
         check(f"{GOLDEN}{line}\n")
+
+
+def test_a_function_of_one_expression_may_be_called_at_import() -> None:
+    shapes = "def f(n: int) -> Params:\n    return {'a': [(n, 3) for _ in range(n)]}"
+    check(f"{GOLDEN}\n\n{shapes}\n\n\nX = f(3)\n")
 
 
 def test_what_does_not_parse() -> None:

@@ -92,10 +92,10 @@ def test_sizes_are_written_as_calls_give_them() -> None:
     source = bx.generate(graph)
     assert executed(source)["SHAPES"] == shapes_of(graph)
     text = " ".join(table(source).split())
-    assert '"c": { "up": {"kernel": (WIDTH, 7), "bias": (7,)}' in text
+    wide = '"a": part_shapes(10 * WIDTH), "b": part_shapes(3), "c": part_shapes(7)'
+    assert wide in text
     assert "(DEPTH, WIDTH, WIDTH // 2)" in text
-    assert "(WIDTH, 10 * WIDTH)" in text or "(WIDTH, 2 * 5 * WIDTH)" in text
-    assert "(WIDTH, 3)" in text
+    assert '"up": {"kernel": (WIDTH, inner), "bias": (inner,)}' in source
 
 
 def test_arrays_of_one_shape_side_by_side_are_one_row() -> None:
@@ -103,3 +103,46 @@ def test_arrays_of_one_shape_side_by_side_are_one_row() -> None:
     source = bx.generate(Graph.parse(spec({"y": norm})))
     wanted = '{"y": dict.fromkeys(("scale", "bias", "mean", "var"), (3,))}'
     assert wanted in source
+
+
+def layered(count: int, kernel: str = "$kernel") -> Graph:
+    """Layers of other sizes each, one of them in a list of copies."""
+    conv: Data = {"op": "conv", "x": "x", "in_features": "$features // 2"}
+    conv |= {"out_features": "$features", "kernel_size": [kernel], "groups": 1}
+    norm: Data = {"op": "batch_norm", "x": "conv", "features": "$features"}
+    dense: Data = {"op": "linear", "x": "norm", "in_features": "$features"}
+    dense |= {"out_features": "$width", "use_bias": False}
+    body = {"conv": conv, "norm": norm, "dense": dense}
+    layer = function(body, {"x": "dense"}, attributes=["features", "kernel", "unused"])
+    copies: Data = {"op": "repeat", "function": "layer", "count": 2, "scan": False}
+    copies |= {"carry": {"x": "x"}, "attributes": {"features": 8, "kernel": 3}}
+    copies["attributes"]["unused"] = 1
+    nodes: Data = {"copies": copies}
+    for i in range(count):
+        sizes = {"features": 8, "kernel": 3 + i, "unused": i}
+        inputs = [f"call_{i - 1}" if i else "copies"]
+        nodes[f"call_{i}"] = {"op": "call", "function": "layer", "inputs": inputs}
+        nodes[f"call_{i}"]["attributes"] = sizes
+    x: Data = {"x": {"shape": ["batch", "time", "$width"], "dtype": "float"}}
+    return Graph.parse(
+        spec(nodes, inputs=x, functions={"layer": layer}, attributes={"width": 4})
+    )
+
+
+def test_functions_that_are_called_again_have_a_function_of_shapes() -> None:
+    graph = layered(3)
+    source = bx.generate(graph)
+    assert "def layer_shapes(features: int, kernel: int) -> Params:" in source
+    assert '"kernel": (kernel, features // 2, features)' in source
+    assert '"copies": [layer_shapes(8, 3) for _ in range(2)],' in source
+    assert '"call_2": layer_shapes(8, 5),' in source
+    names = executed(source)
+    assert names["SHAPES"] == shapes_of(graph)
+    called: dict[str, Any] = names["layer_shapes"](6, 2)
+    assert called["conv"]["kernel"] == (2, 3, 6)
+    assert called["dense"]["kernel"] == (6, 4)
+
+
+def test_a_function_of_shapes_is_written_where_it_saves_lines() -> None:
+    assert "layer_shapes" not in bx.generate(layered(1))
+    assert "layer_shapes" in bx.generate(layered(2))

@@ -105,47 +105,33 @@ def small_resnet(
     return x @ params["head"]["kernel"] + params["head"]["bias"], state
 
 
+def stage_shapes(width_in: int, features: int) -> Params:
+    return {
+        "first": {
+            "conv": {"kernel": (3, 3, width_in, features)},
+            "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (features,)),
+            "skip": {"kernel": (1, 1, width_in, features)},
+            "bn_skip": dict.fromkeys(("scale", "bias", "mean", "var"), (features,)),
+        },
+        "rest": {
+            "conv": {"kernel": (2, 3, 3, features, features)},
+            "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (2, features)),
+        },
+        "more": [
+            {
+                "conv": {"kernel": (3, 3, features, features)},
+                "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (features,)),
+            }
+            for _ in range(2)
+        ],
+    }
+
+
 # The shape of each array, where it lies in params.
 SHAPES: Params = {
     "stem": {"kernel": (3, 3, 3, 8)},
-    "stage_1": {
-        "first": {
-            "conv": {"kernel": (3, 3, 8, 8)},
-            "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (8,)),
-            "skip": {"kernel": (1, 1, 8, 8)},
-            "bn_skip": dict.fromkeys(("scale", "bias", "mean", "var"), (8,)),
-        },
-        "rest": {
-            "conv": {"kernel": (2, 3, 3, 8, 8)},
-            "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (2, 8)),
-        },
-        "more": [
-            {
-                "conv": {"kernel": (3, 3, 8, 8)},
-                "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (8,)),
-            }
-            for _ in range(2)
-        ],
-    },
-    "stage_2": {
-        "first": {
-            "conv": {"kernel": (3, 3, 8, 16)},
-            "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (16,)),
-            "skip": {"kernel": (1, 1, 8, 16)},
-            "bn_skip": dict.fromkeys(("scale", "bias", "mean", "var"), (16,)),
-        },
-        "rest": {
-            "conv": {"kernel": (2, 3, 3, 16, 16)},
-            "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (2, 16)),
-        },
-        "more": [
-            {
-                "conv": {"kernel": (3, 3, 16, 16)},
-                "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (16,)),
-            }
-            for _ in range(2)
-        ],
-    },
+    "stage_1": stage_shapes(8, 8),
+    "stage_2": stage_shapes(8, 16),
     "head": {"kernel": (16, CLASSES), "bias": (CLASSES,)},
 }
 # Arrays below begin with an axis of copies; * is its place in a path.
