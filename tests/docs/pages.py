@@ -4,6 +4,8 @@ A fenced block may have marks, comments of HTML on the lines before it:
 
     <!-- excerpt: FILE -->           the block is taken from FILE
     <!-- edit: FILE | OLD | NEW -->  before the block is run, OLD in FILE becomes NEW
+    <!-- copy: FILE | NEW -->        before that, NEW is a copy of FILE
+    <!-- sort: FILE | NEW -->        the same, with the keys of its JSON sorted
     <!-- checkpoint: NAME -->        the block reads a checkpoint in the folder NAME
     <!-- append: FILE -->            the recipe: the block goes to the end of FILE
     <!-- insert: FILE | LINE -->     the recipe: the block goes behind LINE

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
 from docs.pages import ROOT, Block, blocks, holds
+from edits import edit as change
 from typer.testing import CliRunner
 
 from blox.cli.app import app
@@ -26,8 +29,13 @@ def run_page(page: Path, *, exact: bool) -> list[str]:
     faults = []
     for block in blocks(page.read_text(encoding="utf-8")):
         where = f"{page.name}:{block.line}"
+        for copy in block.marked("copy"):
+            shutil.copy(*copy.split(" | "))
+        for copy in block.marked("sort"):
+            _sort(*copy.split(" | "))
         for edit in block.marked("edit"):
-            _edit(edit)
+            name, old, new = edit.split(" | ")
+            change(Path(name), old, new)
         if files := block.marked("excerpt"):
             faults += [f"{where}: {f}" for f in files if not _taken_from(block, f)]
         elif block.kind == "python":
@@ -48,12 +56,9 @@ def _printed(block: Block, where: str, names: dict[str, Any]) -> str:
     return out.getvalue()
 
 
-def _edit(edit: str) -> None:
-    name, old, new = edit.split(" | ")
-    file = Path(name)
-    text = file.read_text(encoding="utf-8")
-    assert old in text, f"{name} has no {old}"
-    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+def _sort(name: str, new: str) -> None:
+    data = json.loads(Path(name).read_text(encoding="utf-8"))
+    Path(new).write_text(json.dumps(data, sort_keys=True), encoding="utf-8")
 
 
 def _taken_from(block: Block, name: str) -> bool:

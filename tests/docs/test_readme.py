@@ -14,9 +14,19 @@ from docs.running import run_page
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUN = [
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("generate", "custom_ops", "running")),
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in ("cli", "generate", "custom_ops", "running")
+    ),
 ]
 CHECKPOINT = "all-MiniLM-L6-v2"
+TINY = ROOT / "tests" / "hf" / "tiny_bert"
+
+
+def provide_files(folder: Path) -> None:
+    """What pages take as being there, whatever the checkpoint."""
+    shutil.copytree(TINY, folder / "checkpoint")
+    shutil.copy(ROOT / "examples" / "acme_ops.py", folder)
 
 
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
@@ -26,8 +36,8 @@ def test_the_page_is_true(
     """With a tiny BERT in place of MiniLM, whose numbers are not compared here."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    shutil.copytree(ROOT / "tests" / "hf" / "tiny_bert", CHECKPOINT)
-    shutil.copy(ROOT / "examples" / "acme_ops.py", tmp_path)
+    shutil.copytree(TINY, CHECKPOINT)
+    provide_files(tmp_path)
     assert run_page(page, exact=False) == []
 
 
@@ -43,7 +53,7 @@ def test_the_page_is_true_of_minilm(
     monkeypatch.syspath_prepend(tmp_path)
     # Copied: blox refuses links that lead out of a checkpoint.
     shutil.copytree(Path(spec.origin).parent / "model", CHECKPOINT)
-    shutil.copy(ROOT / "examples" / "acme_ops.py", tmp_path)
+    provide_files(tmp_path)
     assert run_page(page, exact=True) == []
 
 
