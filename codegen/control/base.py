@@ -164,8 +164,8 @@ class Loop(Generic[Node]):
         """A name inside for an output: what its function calls it, else its own."""
         text = returned.get(o, o)
         inputs = self.callee.function.inputs
-        if o in inputs and text in inputs:
-            return o  # that of the input
+        if o in inputs and text in inputs and o not in self.fixed:
+            return o  # that of the input, which each step has anew
         return self.names.fresh(o if text in inputs else text)
 
     def body(
