@@ -116,6 +116,9 @@ class ArrayMethods:
     def __neg__(self) -> Self:
         return self._op("negative", self)
 
+    def __pos__(self) -> Self:
+        return self
+
     def __abs__(self) -> Self:
         return self._op("abs", self)
 
@@ -178,6 +181,12 @@ class ArrayMethods:
 
     def squeeze(self, axis: int | Sequence[int]) -> Self:
         return self._op("squeeze", self, _axis(axis))
+
+    def take(self, indices: Any, axis: int, mode: Any = "clip") -> Self:
+        return self._op("take", self, indices, axis, mode=mode)
+
+    def repeat(self, repeats: int, axis: int) -> Self:
+        return self._op("repeat_elements", self, repeats, axis)
 
     def flatten(self) -> Self:
         return self.reshape(-1)

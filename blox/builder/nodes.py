@@ -82,7 +82,9 @@ def _field(trace: Trace, where: str, fields: Fields, name: str, value: Any) -> A
     mark = fields.operands.get(name)
     if mark is None and name in fields.slots:
         if not isinstance(value, Value):
-            trace.fault(where, f"expected a Value, found {quote(value)}")
+            chosen = f"use_{name}" in fields.attributes and isinstance(value, bool)
+            hint = f"use_{name}={value} says whether it has one" if chosen else ""
+            trace.fault(where, f"expected a Value, found {quote(value)}", hint)
         mark = OperandMark()
     if mark is None:
         for found in values_in(value):
@@ -95,7 +97,7 @@ def _field(trace: Trace, where: str, fields: Fields, name: str, value: Any) -> A
     if mark.many != "list":
         return operand(trace, where, value, mark)
     if not isinstance(value, (list, tuple)):
-        trace.fault(where, "expected a list of values, found one value")
+        trace.fault(where, "expected a list of values, found one value", "[x] is one")
     return [operand(trace, where, part, mark) for part in value]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeAlias, cast
@@ -98,6 +99,11 @@ class Value(ArrayMethods):
         return len(self.shape)
 
     @property
+    def size(self) -> int:
+        """The number of its elements, with its expression."""
+        return math.prod(self.shape)
+
+    @property
     def dtype(self) -> Any:
         """That of a model in float32; None where it is not known."""
         return None if self.kind == "key" else self.known.dtype
@@ -141,6 +147,23 @@ class Value(ArrayMethods):
             "expected an op, found a loop over a value",
             "use f.split for its parts, f.scan for its slices",
         )
+
+    @property  # JAX asks whether there is one, before it looks at shape and dtype
+    def __jax_array__(self) -> NoReturn:
+        self.fault(
+            "builder-value",
+            "expected an op, found a function of JAX on a value, which has no numbers yet",
+            "use the op of that name: f.tanh(x) for jnp.tanh(x)",
+        )
+
+    def _number(self) -> NoReturn:
+        self.fault(
+            "builder-value",
+            "expected a number of Python, found a value, which has none yet",
+            "f.astype converts it",
+        )
+
+    __int__ = __float__ = _number
 
     def __hash__(self) -> int:
         return id(self)

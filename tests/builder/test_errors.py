@@ -58,6 +58,14 @@ def wrong_type(f: bx.F, x: bx.Value) -> bx.Value:
     return f.linear("l", x, "wide")
 
 
+def slot_as_choice(f: bx.F, x: bx.Value) -> bx.Value:
+    return f.linear("l", x, 3, bias=False)  # type: ignore[arg-type]
+
+
+def one_for_a_list(f: bx.F, x: bx.Value) -> bx.Value:
+    return f.dynamic_slice(x, 0, [2], [0])  # type: ignore[arg-type]
+
+
 def unknown(f: bx.F, x: bx.Value) -> bx.Value:
     return f.linear("l", x, "$wide")
 
@@ -220,6 +228,16 @@ def number_of_another(f: bx.F, x: bx.Value) -> Any:
             value_first,
             "value_first.x: expected the name of the node first, found a value; its "
             'parameters lie under it: f.linear("up", x, 64)',
+        ),
+        (
+            slot_as_choice,
+            "slot_as_choice.l.bias: expected a Value, found False; use_bias=False says "
+            "whether it has one",
+        ),
+        (
+            one_for_a_list,
+            "one_for_a_list.dynamic_slice_1.start: expected a list of values, found one "
+            "value; [x] is one",
         ),
         (
             wrong_type,
