@@ -178,7 +178,8 @@ class Checker:
         except ExpressionError as error:
             faults: Iterator[Any] = iter([("", name, Fault("shape", str(error)))])
         else:
-            faults = self.engine.inferred(instance, inputs, lane).found(name)
+            place = self.engine.places.at(instance, self.program.tree)
+            faults = self.engine.inferred(place, inputs, lane).found(name)
         for key, path, fault in faults:
             findings = found.setdefault(key, _Findings(path))
             if sample is None:

@@ -1,8 +1,9 @@
 """The shapes and dtypes of every node of a Program, inferred node by node.
 
 Everything is remembered: an op by its attributes and what flows in, a function by its
-instance and what flows in. So layers that repeat cost one look-up a node. A fault is kept
-beside the node that has it, and inference goes on behind it with what is still known.
+instance, the sizes of its arrays and what flows in. So layers that repeat cost one look-up
+a node. A fault is kept beside the node that has it, and inference goes on behind it with
+what is still known.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .faults import Fault
 from .infer import Inference
 from .inferred import Env, Inferred
 from .kinds import Kind, Lane, numbered
+from .places import Place, Places, inside
 from .promised import broken, promises
 from .symbolic import Symbols, value_of
 from .values import Value
@@ -40,6 +42,8 @@ class _Node:
     names: tuple[str, ...]
     trains: bool
     floats: bool
+    callees: list[Place]
+    """One for each call that it makes."""
 
 
 @dataclass(eq=False, slots=True)
@@ -71,7 +75,8 @@ class Engine:
         self.inference = Inference(symbols, work)
         self.values = self.inference.values
         self._kinds: dict[Any, Kind] = {}
-        self._plans: dict[int, _Plan] = {}
+        self.places = Places()
+        self._plans: dict[Place, _Plan] = {}
         self._outcomes: dict[Any, Any] = {}
         self._calls: dict[Any, Inferred] = {}
 
@@ -108,17 +113,17 @@ class Engine:
             self._outcomes[key] = found
         return found
 
-    def inferred(self, instance: Instance, inputs: Inputs, lane: Lane) -> Inferred:
-        """An instance for what flows into it; remembered."""
-        plan = self._plans.get(id(instance))
+    def inferred(self, place: Place, inputs: Inputs, lane: Lane) -> Inferred:
+        """A function for what flows into it; remembered."""
+        plan = self._plans.get(place)
         if plan is None:
-            plan = self._plans[id(instance)] = self._compiled(instance)
+            plan = self._plans[place] = self._compiled(place)
         given = tuple((n, v) for n, v in inputs.items() if v is not None)
         train = lane.train if plan.trains else None
-        key = (id(instance), given, train, lane.dtype)
+        key = (place, given, train, lane.dtype)
         found = self._calls.get(key)
         if found is None:
-            found = self._inferred(instance, plan, dict(given), lane)
+            found = self._inferred(place.instance, plan, dict(given), lane)
             self._calls[key] = found
         return found
 
@@ -126,31 +131,28 @@ class Engine:
         """Every function that was inferred, once for each of what flowed in."""
         return self._calls.values()
 
-    def _compiled(self, instance: Instance) -> _Plan:
-        nodes = [self._node(instance, step) for step in instance.steps]
+    def _compiled(self, place: Place) -> _Plan:
+        instance = place.instance
+        nodes = [self._node(place, step) for step in instance.steps]
         dims = any(node.names for node in nodes) or any(
             given.shape for given in instance.function.inputs.values()
         )
         trains = any(node.trains for node in nodes)
         return _Plan(nodes, dims, trains, promises(instance))
 
-    def _node(self, instance: Instance, step: Step) -> _Node:
+    def _node(self, place: Place, step: Step) -> _Node:
         if isinstance(step.op, ScopeOp):
             used = {n for _, text in step.op.expressions() for n in names(text)}
-            return _Node(step, None, (), tuple(used), step.uses_train, False)
-        leaves: Any = step.tree
-        if isinstance(leaves, Leaf):
-            if None in leaves.shape:
-                leaves = _at(instance.tree, step.scope)
-        elif any(None in leaf.shape for leaf in leaves.values()):
-            # Another node at this path knows the sizes.
-            there = _at(instance.tree, step.scope)
-            leaves = {name: there[name] for name in leaves}
+            callees = self.places.callees(place, step)
+            return _Node(step, None, (), tuple(used), step.uses_train, False, callees)
+        there: Any = inside(place.tree, step.scope)
+        own = step.tree
+        leaves = there if isinstance(own, Leaf) else {n: there[n] for n in own}
         kind = self.kind(step.op, step.args, leaves)
         sources = tuple(
             (a.source, a.output) for a in flat(step.args) if a.source is not None
         )
-        return _Node(step, kind, sources, kind.names, step.op.TRAIN, kind.floats)
+        return _Node(step, kind, sources, kind.names, step.op.TRAIN, kind.floats, [])
 
     def _inferred(
         self, instance: Instance, plan: _Plan, inputs: dict[str, Value], lane: Lane
@@ -171,7 +173,7 @@ class Engine:
         for node in plan.nodes:
             kind, step = node.kind, node.step
             if kind is None:
-                env[step.name] = self._control(made, step, env, sizes, lane)
+                env[step.name] = self._control(made, node, env, sizes, lane)
                 continue
             given = tuple([env[s][i] if s in env else None for s, i in node.sources])
             # As `outcome`, without a call for what is known.
@@ -226,20 +228,20 @@ class Engine:
     def _control(
         self,
         made: Inferred,
-        step: Step,
+        node: _Node,
         env: Env,
         sizes: Mapping[str, Any],
         lane: Lane,
     ) -> Outputs:
+        step, callees = node.step, node.callees
         groups: dict[str, Any] = {
             name: {n: self.argument(a, env, sizes) for n, a in group.items()}
             for name, group in step.groups.items()
         }
         groups |= {n: self.argument(step.operand(n), env, sizes) for n in step.args}
-        callees = [i for c in step.callees for i in c.calls]
         inputs = step.callees[-1].instance.function.inputs
         op: Any = step.op
-        node = Control(
+        control = Control(
             op,
             step.outputs,
             groups,
@@ -252,7 +254,7 @@ class Engine:
             lane.dtype,
         )
         try:
-            running = rule(node)
+            running = rule(control)
             i, given = next(running)
             while True:
                 inner = self.inferred(callees[i], given, lane)
@@ -262,17 +264,11 @@ class Engine:
         except StopIteration as stop:
             outputs: Outputs = stop.value
         except ExpressionError as error:
-            node.fault(str(error))
+            control.fault(str(error))
             outputs = tuple(self.values.lost() for _ in step.outputs)
-        made.findings += [(step.name, fault) for fault in node.found(self.symbols)]
+        made.findings += [(step.name, fault) for fault in control.found(self.symbols)]
         return outputs
 
 
 def _text(size: Any) -> Any:
     return size if type(size) is int or type(size) is float else str(size)
-
-
-def _at(tree: Any, scope: tuple[str, ...]) -> Any:
-    for name in scope:
-        tree = tree[name]
-    return tree
