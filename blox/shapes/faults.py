@@ -27,9 +27,16 @@ class Fault:
 
 
 def one_line(text: str) -> str:
-    """Text of JAX on one line, of at most 300 characters."""
+    """Text of JAX on one line, of at most 500 characters."""
     text = re.sub(r"\s+", " ", text).strip()
-    return text if len(text) <= 300 else text[:297] + "..."
+    return text if len(text) <= 500 else text[:497] + "..."
+
+
+def rounding_hint(text: str) -> str:
+    """What to do where sizes that a division rounds don't fit; else nothing."""
+    if "floordiv(" not in text and "mod(" not in text:
+        return ""
+    return "where only some sizes fit, dims say which are meant: multiple_of=2"
 
 
 def check_state(state: Any, params: Any) -> None:

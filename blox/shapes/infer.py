@@ -14,7 +14,15 @@ from blox.runtime.trees import Context, Env
 from blox.schema import ModelError
 from blox.schema.resolve.program import Arg
 
-from .faults import Fault, check_count, check_state, is_decided, one_line, undecided
+from .faults import (
+    Fault,
+    check_count,
+    check_state,
+    is_decided,
+    one_line,
+    rounding_hint,
+    undecided,
+)
 from .guess import Given, alike, mended, rank_only
 from .kinds import Kind, Lane, Outcome
 from .symbolic import (
@@ -208,7 +216,8 @@ class Inference:
         code = "shape" if found.code == "trace" else found.code
         text = found.message.replace(". (operands: ", " (operands: ")
         text = self.symbols.shown(one_line(text))
-        return Fault(code, text, found.hint, is_decided(error), found.path.strip("."))
+        hint = found.hint or rounding_hint(text)
+        return Fault(code, text, hint, is_decided(error), found.path.strip("."))
 
     def _fits_some(
         self,

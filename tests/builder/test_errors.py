@@ -456,6 +456,23 @@ def test_a_function_has_a_name_and_named_parameters() -> None:
         entry(main, x=bx.Input([2]))
 
 
+def test_sizes_that_are_rounded_differ() -> None:
+    def main(f: bx.F, image: bx.Value) -> bx.Value:
+        small = f.max_pool(f.max_pool(image, [2, 2]), [2, 2])
+        back = small.repeat(4, 1).repeat(4, 2)
+        return f.concatenate([back, image], axis=-1)
+
+    image = bx.Input(["batch", "height", "breadth", 3])
+    text = r"\(batch, height, breadth, 3\).*; where only some sizes fit, dims say .*"
+    with pytest.raises(bx.ModelError, match=text + "multiple_of=2"):
+        entry(main, image=image)
+    b = bx.GraphBuilder("m")
+    for dim in ("height", "breadth"):
+        b.dim(dim, multiple_of=4)
+    b.entry(main, image=image)
+    assert b.graph().functions["main"].outputs
+
+
 def test_a_size_that_no_input_has() -> None:
     """Whether `update` fits isn't known, so the result has no size that one can name."""
 
