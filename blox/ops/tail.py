@@ -4,7 +4,8 @@ The tables here are those of a model that has a bit of everything. The generator
 model's own in their place, and drops what they decide: LISTED where no copies lie in
 lists, STACKED and DTYPES where they are empty, EXACT where last names are keys enough
 (of INIT, of DTYPES), WIDE where no dtype has 64 bits, BESIDE where all that lies below
-a repeat is of its copies, NESTED where no copies on an axis lie in lists.
+a repeat is of its copies, NESTED where no copies on an axis lie in lists, DEEP
+where no array has two axes of copies.
 
 In the path of an array `*.` stands for a leading axis of copies, `*0/2.` for the first of
 two copies in a list. STACKED has the paths below which arrays have one more axis, with
@@ -55,6 +56,7 @@ EXACT_DTYPES: bool = True
 WIDE: bool = True
 BESIDE: bool = False
 NESTED: bool = False
+DEEP: bool = True
 
 
 def each_array(make: Any, tree: Any, path: str = "") -> Any:
@@ -158,7 +160,13 @@ def load_params(path: str | Path) -> Params:
                 shape = shape[:axis] + shape[axis + 1 :]
                 return np.stack([take(name, shape, axis) for name in each], axis)
             return take(head + end, shape, axis + 1)
-        if STACKED and not LISTED:
+        if STACKED and not (LISTED or DEEP):
+            head, copies, end = path.partition("*.")
+            if copies and head in numbered:
+                each = [take(f"{head}{i}.{end}", shape[1:]) for i in range(shape[0])]
+                return np.stack(each)
+            path = head + end
+        if STACKED and DEEP and not LISTED:
             head, copies, end = path.partition("*.")
             if copies and head in numbered:
                 each = [f"{head}{i}.{end}" for i in range(shape[axis])]

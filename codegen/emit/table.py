@@ -96,6 +96,7 @@ def tables(
         "EXACT_DTYPES": any("." in key for key in own),
         "WIDE": any(group.leaf.dtype in NEEDS_X64 for group in groups),
         "BESIDE": beside,
+        "DEEP": any(len(group.leaf.below) > 1 for group in groups),
         "NESTED": any("#" in place for place in stacked),
     }
     return Tables(statements, facts, init)

@@ -17,7 +17,7 @@ from .table import IN_FLOAT32, Tables
 HOME = "tail"
 INIT, LOAD = "init_params", "load_params"
 SHARED = "each_array"
-COPIES = ("at", "copies")
+COPIES = "copies"
 """What functions get of the copies that an array is one of."""
 
 
@@ -29,7 +29,7 @@ class Tail:
             k: ast.Constant(v) for k, v in tables.facts.items()
         }
         copies = tables.facts["LISTED"] or tables.facts["STACKED"]
-        none = {} if copies else {name: ast.Tuple([]) for name in COPIES}
+        none = {} if copies else {COPIES: ast.Tuple([])}
         self.functions: dict[str, ast.FunctionDef] = {}
         """In the order of the source, helpers first."""
         roots = [INIT, LOAD] if tables.init else [LOAD]
@@ -77,6 +77,9 @@ def _drop_unread(function: ast.FunctionDef) -> None:
     arguments = function.args
     if arguments.vararg is not None and arguments.vararg.arg not in read:
         arguments.vararg = None
+    while arguments.defaults and arguments.args[-1].arg not in read:
+        arguments.args.pop()
+        arguments.defaults.pop()
     pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     kept = [(arg, d) for arg, d in pairs if d is None or arg.arg in read]
     arguments.kwonlyargs = [arg for arg, _ in kept]

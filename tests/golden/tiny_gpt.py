@@ -193,14 +193,12 @@ def load_params(path: str | Path) -> Params:
     numbered = {n[:i] for n in arrays for i, c in enumerate(n) if c.isdigit()}
     faults: list[str] = []
 
-    def take(path: str, shape: tuple[int, ...], axis: int = 0) -> Any:
+    def take(path: str, shape: tuple[int, ...]) -> Any:
         head, copies, end = path.partition("*.")
         if copies and head in numbered:
-            each = [f"{head}{i}.{end}" for i in range(shape[axis])]
-            shape = shape[:axis] + shape[axis + 1 :]
-            return np.stack([take(name, shape, axis) for name in each], axis)
-        if copies:
-            return take(head + end, shape, axis + 1)
+            each = [take(f"{head}{i}.{end}", shape[1:]) for i in range(shape[0])]
+            return np.stack(each)
+        path = head + end
         x = arrays.pop(path, np.array(None))
         fits = x.shape == shape and jnp.issubdtype(x.dtype, jnp.floating)
         if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):

@@ -158,7 +158,7 @@ def load_params(path: str | Path) -> Params:
     arrays = stored_arrays(Path(path))
     faults: list[str] = []
 
-    def take(path: str, shape: tuple[int, ...], axis: int = 0) -> Any:
+    def take(path: str, shape: tuple[int, ...]) -> Any:
         x = arrays.pop(path, np.array(None))
         kind = DTYPES.get(path.rpartition(".")[2], "float")
         wanted = jnp.floating if kind == "float" else kind
