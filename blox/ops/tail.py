@@ -138,11 +138,13 @@ def stored_arrays(path: Path) -> dict[str, Any]:
 def load_params(path: str | Path) -> Params:
     """The parameters of a folder with params*.safetensors, or of one such file."""
     arrays = stored_arrays(Path(path))
-    if STACKED or LISTED:
-        numbered = {n[:i] for n in arrays for i, c in enumerate(n) if c.isdigit()}
+    numbered = (
+        {n[:i] for n in arrays for i, c in enumerate(n) if c.isdigit()}
+        if STACKED or LISTED
+        else set[str]()
+    )
     faults: list[str] = []
-    if LISTED:
-        read: list[str] = []
+    read: list[str] = []
 
     def take(path: str, shape: tuple[int, ...], axis: int = 0) -> Any:
         if LISTED and "*" in path:
