@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, field
 
+LAYER = ("layer", "p")
+"""What the parameters of one copy are called."""
 AMBIGUOUS = frozenset("lIO")
 """Names that look like numbers. Arguments may have them, as users may call by name."""
 
@@ -25,11 +27,16 @@ class Names:
         self.taken.add(text)
         return text
 
-    def variable(self, text: str) -> str:
+    def first_free(self, *texts: str) -> str:
+        """The first of several names that nothing else has."""
+        free = (t for t in texts if t not in self.kept and t not in self.taken)
+        return self.fresh(next(free, texts[0]))
+
+    def variable(self, *texts: str) -> str:
         """A variable of a `for`: one for all loops of the function."""
-        if text not in self.variables:
-            self.variables[text] = self.fresh(text)
-        return self.variables[text]
+        if texts[0] not in self.variables:
+            self.variables[texts[0]] = self.first_free(*texts)
+        return self.variables[texts[0]]
 
     def inside(self, used: Set[str]) -> Names:
         """The names of a function within this one: they may hide all but `used`."""

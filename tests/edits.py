@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def edit(file: Path, old: str, new: str) -> None:
-    """Replace the first of a text that the file holds; an edit that changes nothing is a fault."""
+    """Replace the first of a text; an edit that changes nothing is a fault."""
     text = file.read_text(encoding="utf-8")
     assert old in text, f"{file.name} has no {old}"
     file.write_text(text.replace(old, new, 1), encoding="utf-8")

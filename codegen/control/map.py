@@ -7,6 +7,7 @@ import ast
 from ...schema.ops.loops import Map
 from ...schema.resolve.program import Step
 from ..emit.signature import signature
+from ..names import LAYER
 from ..nodes import call, literal, name, subscript
 from ..writer import Writer
 from .base import Argument, Loop
@@ -31,8 +32,9 @@ class Mapped(Loop[Map]):
         actual: list[ast.expr] = []
         axes: list[ast.expr] = []
 
-        def argument(text: str, kind: str, value: ast.expr, over: ast.expr) -> ast.expr:
-            local = self.names.fresh(text)
+        def argument(
+            local: str, kind: str, value: ast.expr, over: ast.expr
+        ) -> ast.expr:
             arguments.append((local, kind, None))
             actual.append(value)
             axes.append(over)
@@ -40,14 +42,19 @@ class Mapped(Loop[Map]):
 
         own, i = self.own, None
         if count is not None and step.tree:
-            own = argument("layer", "Params", own, literal(0))
+            own = argument(self.names.first_free(*LAYER), "Params", own, literal(0))
         if self.keys:
             size = count
             if size is None:
                 shape = ast.Attribute(next(iter(xs.values())), "shape")
                 size = ast.Subscript(shape, axis)
-            i = argument("i", "Array", call("jnp.arange", [size]), literal(0))
-        given = {n: argument(n, "Array", value, axis) for n, value in xs.items()}
+            i = argument(
+                self.names.fresh("i"), "Array", call("jnp.arange", [size]), literal(0)
+            )
+        given = {
+            n: argument(self.names.fresh(n), "Array", value, axis)
+            for n, value in xs.items()
+        }
         value = self.call(own, given, i)
         keywords: dict[str, ast.expr] = {}
         moved = getattr(step.op, "axis", 0) != 0

@@ -6,6 +6,7 @@ import ast
 
 from ...schema.ops.loops import RepeatList
 from ...schema.resolve.program import Step
+from ..names import LAYER
 from ..nodes import annotated, assign, call, literal, name
 from ..writer import Writer
 from . import call as calls
@@ -84,7 +85,7 @@ class Unrolled(Loop[RepeatList]):
         }
         counted = self.uses_index or bool(xs) or bool(cycles)
         i = name(writer.names.variable("i")) if counted else None
-        layer = name(writer.names.variable("layer")) if step.tree else None
+        layer = name(writer.names.variable(*LAYER)) if step.tree else None
         for n, values in cycles.items():
             assert i is not None
             chosen = ast.BinOp(i, ast.Mod(), literal(len(values)))

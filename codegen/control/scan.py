@@ -6,6 +6,7 @@ import ast
 
 from ...schema.ops.loops import RepeatScan, Scan
 from ...schema.resolve.program import Arg, Step
+from ..names import LAYER
 from ..nodes import assign, call, dotted, literal, name, subscript
 from ..writer import Writer
 from . import call as calls
@@ -54,7 +55,7 @@ class Scanned(Loop[Scan | RepeatScan]):
         slices: dict[str, ast.expr] = {}
         own = self.own
         if self.layered:
-            layer = self.names.fresh("layer")
+            layer = self.names.first_free(*LAYER)
             slices[layer] = own
             own = name(layer)
         given: dict[str, ast.expr] = {n: name(c) for n, c in carries.items()}

@@ -15,6 +15,7 @@ from ..nodes import is_same, names_in
 from .abstract import Unknown, one_or_each
 from .annotations import members, narrowed, type_of
 from .evaluate import Evaluator, value_of
+from .formula import without_terms
 from .partial import Specializer
 from .source import OpSource, assigned
 from .tidy import tidy
@@ -172,7 +173,7 @@ class Cutter:
 
     def cut(self) -> Cut:
         node = copy.deepcopy(self.function)
-        node.body = self.body()
+        node.body = without_terms(self.body(), self._absent())
         read = frozenset[str]().union(*map(names_in, node.body))
         folded = {k for k in self.same if k not in self.settings}
         unread = {k for k in self.given if k not in read}
@@ -184,6 +185,16 @@ class Cutter:
             if arg.annotation is not None:
                 arg.annotation = self._narrowed(arg.arg, arg.annotation)
         return Cut(node, dropped, defaults, frozenset(self.single))
+
+    def _absent(self) -> list[str]:
+        """Arrays that no use gives."""
+        return [
+            name
+            for name, value in self.same.items()
+            if isinstance(value, ast.Constant)
+            and value.value is None
+            and "Array" in members(self.annotations[name])
+        ]
 
     def _usual(self, dropped: frozenset[str]) -> dict[str, ast.expr]:
         """The constant that at least half of the calls give an attribute that differs."""

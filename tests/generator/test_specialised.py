@@ -247,6 +247,25 @@ def test_an_operand_that_is_never_a_number_is_an_array() -> None:
     assert "default: Array | float) ->" in helpers(graph)["default"]
 
 
+@pytest.mark.parametrize(
+    ("flags", "formula"),
+    [
+        ({}, "(x - mean) / sqrt(var + eps) * scale + bias over"),
+        ({"use_bias": False}, "(x - mean) / sqrt(var + eps) * scale over"),
+        (
+            {"use_scale": False, "use_bias": False},
+            "(x - mean) / sqrt(var + eps) over",
+        ),
+    ],
+)
+def test_a_docstring_has_the_terms_that_its_function_has(
+    flags: Data, formula: str
+) -> None:
+    norm: Data = {"op": "layer_norm", "x": "x", "features": 4, **flags}
+    found = helpers(graph_of({"a": norm, "b": norm}, ["batch", 4]))["layer_norm"]
+    assert formula in found
+
+
 def test_a_comment_of_a_source_stands_above_its_statement() -> None:
     norm = {"op": "rms_norm", "x": "x", "features": 4}
     text = bx.generate(graph_of({"a": norm, "b": norm}, ["batch", 4]))

@@ -67,16 +67,16 @@ def dropout_net(
     scanned_key = fold_in(key, "scanned")
 
     def scanned_step(x: Array, xs: tuple[Params, Array]) -> tuple[Array, None]:
-        layer_, i = xs
+        p, i = xs
         return jax.checkpoint(layer, prevent_cse=False)(
-            layer_, x, fold_in(scanned_key, i)
+            p, x, fold_in(scanned_key, i)
         ), None
 
     x, _ = jax.lax.scan(scanned_step, x, (params["scanned"], jnp.arange(DEPTH)))
     unrolled_key = fold_in(key, "unrolled")
-    for i, layer_ in enumerate(params["unrolled"]):
+    for i, p in enumerate(params["unrolled"]):
         x = jax.checkpoint(layer, policy=jax.checkpoint_policies.dots_saveable)(
-            layer_, x, fold_in(unrolled_key, i)
+            p, x, fold_in(unrolled_key, i)
         )
     x = jax.checkpoint(layer, policy=jax.checkpoint_policies.everything_saveable)(
         params["last"], x, fold_in(key, "last")

@@ -90,7 +90,7 @@ def minilm(
     x = x + embed(positions, **params["position"])
     x = layer_norm(x, **params["norm"])
     last_hidden_state, _ = jax.lax.scan(
-        lambda x, layer_: (layer(layer_, x, mask), None), x, params["encoder"]
+        lambda x, p: (layer(p, x, mask), None), x, params["encoder"]
     )
     pooler_output = jnp.tanh(linear(last_hidden_state[:, 0], **params["pooler"]))
     return {"last_hidden_state": last_hidden_state, "pooler_output": pooler_output}
