@@ -16,17 +16,18 @@ from .trace import Trace
 def named(groups: Sequence[Group]) -> None:
     """Gives each group a name of its own: `bottleneck_project` beside `bottleneck`.
 
-    A function that is called as an op is gets a number; entries keep their names.
+    A function that is called as an op or the model is gets a number; entries keep their
+    names.
     """
     by_name: dict[str, list[Group]] = {}
     for group in groups:
         by_name.setdefault(group.first.name, []).append(group)
     ops = {n.op for g in groups for n in g.first.nodes.values()}
-    taken = {*RESERVED, *ops} | {name for name, own in by_name.items() if len(own) == 1}
+    others = {*RESERVED, *ops, groups[0].first.session.name}
+    taken = others | {name for name, own in by_name.items() if len(own) == 1}
     taken |= {group.first.name for group in groups if group.first.parent is None}
     for name, variants in by_name.items():
-        plainly = name not in ops and name not in RESERVED
-        if len(variants) == 1 and plainly:
+        if len(variants) == 1 and name not in others:
             variants[0].name = name
             continue
         words = _words_of(variants)

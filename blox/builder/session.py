@@ -15,6 +15,7 @@ from .values import Input
 class Session(Protocol):
     """A Graph that is being written, as far as its functions know it."""
 
+    name: str
     attribute_symbols: dict[str, Symbol]
     declared: dict[Callable[..., Any], dict[str, Input]]
     """The declared inputs of the entries, by Python function."""

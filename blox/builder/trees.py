@@ -220,12 +220,22 @@ def _as_syntax(tree: Tree, name: Callable[[Symbol], str]) -> ast.expr:
         number = ast.Constant(-tree if negative else tree)
         return ast.UnaryOp(ast.USub(), number) if negative else number
     operator, *parts = tree
+    if operator == "*" and _ends_in_a_product(tree):
+        first, (_, second, third) = parts
+        return _as_syntax(("*", ("*", first, second), third), name)
     trees = [_as_syntax(part, name) for part in parts]
     if operator in ("min", "max"):
         return ast.Call(ast.Name(operator), trees, [])
     if operator == "neg":
         return ast.UnaryOp(ast.USub(), *trees)
     return ast.BinOp(trees[0], _AST[operator](), trees[1])
+
+
+def _ends_in_a_product(tree: Tree) -> bool:
+    """True for integers `3 * (a * b)`, which are typed `3 * a * b`."""
+    last = tree[-1]
+    is_product = isinstance(last, tuple) and last[0] == "*"
+    return is_product and not isinstance(value_of(tree), float)
 
 
 def tree_of(text: str, lookup: Callable[[str], Tree]) -> Tree:

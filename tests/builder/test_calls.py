@@ -286,6 +286,17 @@ def test_lists_of_numbers_are_numbers() -> None:
     assert own["conv_2"]["nodes"]["c"]["padding"] == [["$pad_0", "$pad_0"]]
 
 
+def test_a_function_that_is_called_as_the_model_is() -> None:
+    def m(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.linear("l", x, 3)
+
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("a", m)(x)
+
+    graph = graph_of(main)
+    assert (graph.name, list(graph.functions)) == ("m", ["main", "m_2"])
+
+
 def test_dims_of_a_callee_are_bound_by_its_inputs() -> None:
     def cut(f: bx.F, x: bx.Value) -> bx.Value:
         return x[:, : x.shape[1] - 1]
