@@ -138,8 +138,8 @@ BODIES = {
         def f(x):
             try:
                 return x
-            except ValueError:
-                return x
+            finally:
+                x = None
     """,
     "Assert": """
         def f(x):
