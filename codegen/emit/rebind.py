@@ -102,7 +102,6 @@ class _Naming:
         """How many statements take a value."""
         self.names = {argument: argument for argument in known.arguments}
         """The names given so far."""
-        self.read = frozenset(n for u in usages for n in u.reads)
         self.last, self.hidden = _reach(usages)
         """The last statement that speaks of a local; what functions inside hide."""
         self.busy = {a: self.last.get(a, -1) for a in known.arguments}
@@ -125,9 +124,6 @@ class _Naming:
         given: set[str] = set()
         for local in self.usages[i].writes:
             if local in self.names or local == "_":
-                continue
-            if local in self.known.notes and local not in self.read:
-                self.names[local] = "_"  # what goes into a loop without steps
                 continue
             name = self._continued(local, before, given)
             if name is None:

@@ -129,23 +129,6 @@ def test_the_next_value_of_an_input_has_its_name() -> None:
     assert "    c = jnp.tanh(x * c)\n    return c, c + 1.0\n" in source
 
 
-def test_what_goes_into_no_steps_has_no_name() -> None:
-    step = function(
-        {"sum": {"op": "add", "a": "x", "b": "by"}}, {"x": "sum"}, {"x": {}, "by": {}}
-    )
-    nodes = {
-        "by": {"op": "exp", "x": "x"},
-        "loop": {
-            "op": "repeat", "function": "step", "count": 0,
-            "carry": {"x": "x"}, "inputs": {"by": "by"}, "scan": False,
-        },
-    }  # fmt: skip
-    graph = Graph.parse(spec(nodes, {"x": "loop.x"}, {"x": X}, {"step": step}))
-    source = bx.generate(graph)
-    assert_same_program(graph, source)
-    assert "    _ = jnp.exp(x)\n" in source
-
-
 def test_what_is_returned_makes_no_detour() -> None:
     inner = function(
         {
