@@ -32,7 +32,8 @@ def check_attributes(make: Callable[..., Graph], **attributes: int | float) -> N
             code writes. Or one of them is no sound Graph.
     """
     written = make(**attributes)
-    resized = Graph.parse(with_attributes(make(), attributes))
+    graph = make()
+    resized = Graph.parse(with_attributes(graph, attributes))
     found = []
     for difference in _differences(resized, written):
         found.append(difference)
@@ -40,7 +41,7 @@ def check_attributes(make: Callable[..., Graph], **attributes: int | float) -> N
             break
     if found:
         raise SpecError(found)
-    make().replace_attributes(**attributes)  # raises what shapes have to say
+    graph.replace_attributes(**attributes)  # raises what shapes have to say
 
 
 def _differences(resized: Graph, written: Graph) -> Iterator[Diagnostic]:
@@ -81,8 +82,11 @@ def _steps(
         return
     functions = {c.declared.field.partition(".")[0] for c in a.callees}
     functions |= {"attributes"} if a.callees else set()  # these are compared inside
-    fields = [n for n in a.op.fields().attributes if n not in functions]
-    values = [{n: getattr(s.op, n) for n in fields} for s in (a, b)]
+    in_file = {
+        n: type(a.op).model_fields[n].alias or n for n in a.op.fields().attributes
+    }
+    fields = {n: name for n, name in in_file.items() if name not in functions}
+    values = [{name: getattr(s.op, n) for n, name in fields.items()} for s in (a, b)]
     yield from _numbers(path, *values)
     args = [[arg.value for arg in flat(s.args)] for s in (a, b)]
     for i, (one, other) in enumerate(zip(*args, strict=False)):

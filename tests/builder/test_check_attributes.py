@@ -81,3 +81,27 @@ def test_what_stays_behind_is_named(act: Any, text: str) -> None:
 def test_an_attribute_that_the_model_does_not_have() -> None:
     with pytest.raises(TypeError):
         bx.check_attributes(made(sound), heads=3)
+
+
+def by_name(b: bx.GraphBuilder, f: bx.F, x: bx.Value, lost: bool = False) -> Any:
+    """Branches of which there are several, named after a number that follows width."""
+
+    def left(f: bx.F, x: bx.Value, *, n: int) -> bx.Value:
+        return f.linear("l", x, n)
+
+    def right(f: bx.F, x: bx.Value, *, n: int) -> bx.Value:
+        return f.linear("r", x, int(0.5 * n) * 2 if lost else n)
+
+    y = f.cond("c", x.mean() > 0, left, right)(x, n=b.width)
+    return f.cond("d", y.mean() > 0, left, right)(y, n=2 * b.width)
+
+
+def test_branches_are_compared_by_what_they_do() -> None:
+    graph = made(by_name)()
+    assert list(graph.functions)[1:] == ["left_n8", "right_n8", "left_n16", "right_n16"]
+    bx.check_attributes(made(by_name), width=12)
+    with pytest.raises(bx.SpecError) as caught:
+        bx.check_attributes(made(lambda b, f, x: by_name(b, f, x, lost=True)), width=12)
+    paths = [found.path for found in caught.value.diagnostics]
+    assert paths[0] == "main.c.r.out_features"
+    assert not any("otherwise" in path for path in paths)
