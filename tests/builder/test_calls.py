@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jaxprs import assert_same_jaxpr
+from random_programs import program
 
 import blox as bx
 from blox.builder import groups
@@ -383,65 +385,6 @@ def test_an_entry_that_is_called_with_other_numbers_is_another_function() -> Non
 # Random programs ----------------------------------------------------------------------
 
 
-def program(seed: int) -> Callable[..., Graph]:
-    """A random program of three levels of functions, by its attributes."""
-
-    def make(width: int = 8, heads: int = 2) -> Graph:
-        r = random.Random(seed)
-        more, twice, shifted, wide = (r.random() < p for p in (0.3, 0.3, 0.5, 0.5))
-
-        def leaf(
-            f: bx.F, x: bx.Value, *, n: int, act: str = "relu", norm: bool = False,
-            s: float = 1.0,
-        ) -> bx.Value:  # fmt: skip
-            size = 2 * n if twice else n + (x.features if more else 0)
-            x = f.linear("l", x, size)
-            if norm:
-                x = f.layer_norm("n", x)
-            x = getattr(f, act)(x) * s
-            return x + n if shifted else x
-
-        def mid(
-            f: bx.F, x: bx.Value, *, n: int, m: int, flag: bool, act: str = "relu"
-        ) -> bx.Value:
-            y = f.call("a", leaf)(x, n=n * m, act=act)
-            if flag and not (more or twice):
-                count = int(m)
-                y = f.repeat("r", leaf, count=count, scan=False)(
-                    y, n=bx.each([n, n + 1])
-                )
-            size = x.features if wide else n
-            z = f.call("b", leaf)(y, n=size, norm=flag, s=0.5)
-            return f.concatenate([y, z], axis=-1)
-
-        b = bx.GraphBuilder("m", width=width, heads=heads)
-        sizes = [2, 3, b.width, b.heads, b.width // b.heads]
-        plan = [
-            (
-                r.random() < 0.5, r.choice(sizes), r.choice([1, 2, 3]),
-                r.random() < 0.4, r.choice(["relu", "tanh"]), r.random() < 0.5,
-                r.choice([1.0, 2.0]),
-            )
-            for _ in range(r.randint(2, 4))
-        ]  # fmt: skip
-
-        @b.entry(x=bx.Input(["batch", b.width]))
-        def main(f: bx.F, x: bx.Value) -> dict[str, bx.Value]:
-            found = {}
-            for i, (simple, n, m, flag, act, chain, s) in enumerate(plan):
-                if simple:
-                    y = f.call(f"c{i}", leaf)(x, n=n, act=act, norm=flag, s=s)
-                else:
-                    y = f.call(f"c{i}", mid)(x, n=n, m=m, flag=flag, act=act)
-                found[f"o{i}"] = y
-                x = y if chain else x
-            return found
-
-        return b.graph()
-
-    return make
-
-
 def check_program(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     make = program(seed)
     graph = make()
@@ -455,10 +398,13 @@ def check_program(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
         for g in (graph, alone)
     ]
     assert shapes[0] == shapes[1]
-    params = bx.init(graph, jax.random.key(seed))
-    x = jax.random.normal(jax.random.key(1), (3, 8))
-    found, expected = (bx.build(g)(params, x)[0] for g in (graph, alone))
-    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    params = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
+    x = jax.ShapeDtypeStruct((2, 5, 8), jnp.float32)
+    mask = jax.ShapeDtypeStruct((1, 1, 1, 1), jnp.bool_)
+    found, expected = (
+        jax.make_jaxpr(bx.build(g))(params, x, mask) for g in (graph, alone)
+    )
+    assert_same_jaxpr(found, expected)
     bx.check_attributes(make, width=12, heads=3)
 
 
