@@ -98,7 +98,8 @@ def unwritable(function: ast.FunctionDef) -> str:
         if isinstance(node, ast.FunctionDef) and node.decorator_list:
             return "a decorator"
         known = isinstance(node, _NODES) and not isinstance(node, _IMPORTS)
-        if getattr(node, "type_params", None) or not known:
+        more = isinstance(node, ast.Try) and (node.orelse or node.finalbody)
+        if getattr(node, "type_params", None) or more or not known:
             return type(node).__name__
         if isinstance(node, ast.comprehension) and node.is_async:
             return "async"
@@ -150,6 +151,7 @@ class _Check:
             case (
                 ast.FunctionDef(name=name)
                 | ast.arg(arg=name)
+                | ast.ExceptHandler(name=str() as name)
                 | ast.Name(id=name, ctx=ast.Store())
             ) if name.startswith("__") or name in self.taken:
                 return f"a new meaning of {name}"
