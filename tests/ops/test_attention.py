@@ -91,7 +91,7 @@ def test_narrow_floats_are_compiled_and_near_the_formula(form: str, dtype: str) 
     assert found.dtype == slope.dtype == dtype
     q, k, v = (np.asarray(a, np.float64) for a in (query, key, value))
     wanted = formula(q, k, v, None, None, heads_per_kv)
-    step = float(jnp.finfo(dtype).eps)
+    step = {"bfloat16": 2.0**-7, "float16": 2.0**-10}[dtype]
     np.testing.assert_allclose(
         np.asarray(found, np.float64), wanted, 2 * step, 2 * step
     )
