@@ -20,6 +20,7 @@ from .emit.table import tables
 from .emit.tail import Tail
 from .emit.uses import plan_uses
 from .library.allowed import Allowed, ImportClash, import_block
+from .library.source import assigned
 from .library.sources import Library, Reader
 from .nodes import assign, dotted, names_in
 from .parts import Constants as ConstantsPart
@@ -81,7 +82,7 @@ def _render(
     allowed: Allowed,
 ) -> str:
     aliases = module.aliases()
-    used = used.union(*map(names_in, [*ops, *tail.statements]))
+    used = used.union(*map(names_in, tail.statements), *map(_outer, ops))
     constants = render(module.constants.statements(used))
     file = File(
         render([ast.Expr(ast.Constant(about(module.program)))]),
@@ -102,6 +103,12 @@ def _function(function: ast.FunctionDef, aliases: Mapping[str, str]) -> Function
     return Function(
         render([function]), [render([assign(o, dotted(name))]) for o in other]
     )
+
+
+def _outer(op: ast.FunctionDef) -> set[str]:
+    """The names that an op speaks of, but for its own."""
+    own = {a.arg for a in ast.walk(op.args) if isinstance(a, ast.arg)}
+    return names_in(op) - own - assigned(op)
 
 
 def _imports(used: Set[str], ops: Allowed) -> str:
