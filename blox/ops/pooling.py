@@ -127,15 +127,13 @@ def avg_pool(
     return (total / counts).astype(x.dtype)
 
 
-def _adaptive_pool(
-    x: Array, sizes: Sequence[int], reduce: Callable[..., Array]
-) -> Array:
+def _adaptive_pool(x: Array, sizes: Sequence[int], pool: Callable[..., Array]) -> Array:
     """Each spatial axis in parts, which may overlap by an element, and reduced."""
     for axis, count in enumerate(sizes, x.ndim - 1 - len(sizes)):
         n = x.shape[axis]
         ends = [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
         parts = [jax.lax.slice_in_dim(x, a, b, axis=axis) for a, b in ends]
-        means = [reduce(part, axis=axis, keepdims=True) for part in parts]
+        means = [pool(part, axis=axis, keepdims=True) for part in parts]
         x = jnp.concatenate(means, axis=axis)
     return x
 
