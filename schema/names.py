@@ -43,7 +43,7 @@ BUILTINS = frozenset(
 # What a generated file imports or defines, and the arguments that its functions have.
 GENERATED = frozenset(
     """
-    jax jnp np lax math zlib numpy safetensors typing pathlib Any Array Callable Path
+    jax jnp np lax math re zlib numpy safetensors typing pathlib Any Array Callable Path
     Literal Sequence
     Params State annotations partial reduce json load_file safe_open init_params
     load_params merge max_dim min_dim

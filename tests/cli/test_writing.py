@@ -325,7 +325,7 @@ def test_a_warning_is_a_line(
     digits: Path, tmp_path: Path, blox: Callable[..., Any]
 ) -> None:
     spec = digits / "graph.json"
-    edit(spec, '"max_pool_1"', '"pooled"')
+    edit(spec, '"rate": 0.3', '"rate": 0.4')
     ran = blox("export", "hf", digits, tmp_path / "out")
     lines = ran.err.splitlines()
     assert lines[0].startswith("blox: warning: expected weights of the Graph sha256:")
