@@ -85,7 +85,7 @@ class Running:
         trace.nodes[name] = Node(
             name, self.key, fields, False, tuple(names), user_line(), callees
         )
-        if len(roles) == 1 and not self._is_listed and self._keeps_one:
+        if self.key in ("call", "scan"):  # one set of arrays, as it is inside
             scope = op.scope(name)
             for path, kept in last.leaves.items():
                 trace.leaves.setdefault((*scope, *path), kept)
@@ -97,11 +97,7 @@ class Running:
     def _is_listed(self) -> bool:
         return self.key == "repeat" and self.options.get("scan") is False
 
-    @property
-    def _keeps_one(self) -> bool:
-        return self.key in ("call", "scan")
-
-    def _known(self, name: str, given: Any) -> Known | None:
+    def _known(self, given: Any) -> Known | None:
         values = self.trace.session.engine.values
         if isinstance(given, Value):
             return given.known
@@ -124,24 +120,22 @@ class Running:
     def _probe(self, numbers: bool = False) -> Trace:
         """The function that gives the outputs, run on what it gets at first."""
         flows = self.bound[-1].flows
-        fields = {k: v for k, v in self.options.items() if k in ("axis", "count")}
-        fields.setdefault("axis", 0)
         everything: dict[str, Any] = {
-            n: self._known(n, v)
+            n: self._known(v)
             for n, v in flows.items()
             if not isinstance(v, (Slices, Index, Each))
         }
-        xs = {n: self._known(n, v) for n, v in self._xs().items()}
+        xs = {n: self._known(v) for n, v in self._xs().items()}
         node = self._control(None, (), {"xs": xs, "carry": everything}, ())
         if self.key in LOOPS:
             everything = dict(node.typed("carry"))
         if not self._is_listed:
             xs = dict(node.typed("xs"))
-        axis = node.size(as_number(self.trace.number(self.name, fields["axis"])))
+        axis = self.trace.number(self.name, self.options.get("axis", 0))
         arrays: dict[str, Known | None] = {
             n: v for n, v in xs.items() if v is not None and v.literal is None
         }
-        cut, _ = node.cut(arrays, axis if self.key != "repeat" else 0, None)
+        cut, _ = node.cut(arrays, node.size(as_number(axis)), None)
         self._raise(node)
         for n, v in xs.items():
             if v is not None and v.literal is not None:
@@ -228,12 +222,12 @@ class Running:
     ) -> tuple[list[Trace], Sequence[Known]]:
         """Runs the functions as often as the rule of the op asks."""
         known: dict[str, Any] = {
-            group: {n: self._known(n, v) for n, v in given.items()}
+            group: {n: self._known(v) for n, v in given.items()}
             for group, given in self.groups.items()
         }
         for key, value in self.options.items():
             if isinstance(value, Value) or key in op.fields().operands:
-                known[key] = self._known(key, value)
+                known[key] = self._known(value)
         count = getattr(op, "count", None)
         copies = count if self._is_listed and type(count) is int else len(self.bound)
         tokens = [self._token(i) if self._is_listed else i for i in range(copies)]
