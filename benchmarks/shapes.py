@@ -94,9 +94,10 @@ def main() -> None:
         found = check(graph)
         ours = median(lambda graph=graph: check(graph), given.rounds)  # type: ignore[misc]
         base = median(traced(graph), given.rounds)
+        traces = found.engine.ops.inference.traced
         ratio = ours / base / lanes(graph)
         print(
-            f"{file.stem:18} {ours * 1000:6.0f} ms, {found.engine.inference.traced} traces; "
+            f"{file.stem:18} {ours * 1000:6.0f} ms, {traces} traces; "
             f"eval_shape {base * 1000:5.0f} ms; {ratio:.2f} times that for each of "
             f"{lanes(graph)} lanes"
         )

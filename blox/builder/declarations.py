@@ -11,8 +11,8 @@ from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.expressions import ExpressionError
 from blox.shapes.binding import input_dtype
 from blox.shapes.declared import Declared, bounds_of, relations_of
-from blox.shapes.engine import Engine
 from blox.shapes.kinds import FLOAT
+from blox.shapes.op_engine import OpEngine
 from blox.shapes.samples import symbolic
 from blox.shapes.symbolic import Symbols
 
@@ -23,13 +23,13 @@ from .trees import symbols, text_of, tree_of, value_of
 from .values import Input, Value
 
 
-def engine_of(graph: Graph) -> Engine:
+def engine_of(graph: Graph) -> OpEngine:
     """The engine of a Graph that is being written, with its bounds and constraints."""
     bounds, relations = bounds_of(graph), relations_of(graph)
     named = [*bounds, *(n for r in relations for n in r.names)]
     dims = dict.fromkeys(n for n in named if n not in graph.attributes)
     symbols = Symbols(iter(dims), bounds, relations, graph.attributes)
-    return Engine(symbols, math.inf)  # whoever writes a model may write a large one
+    return OpEngine(symbols, math.inf)  # whoever writes a model may write a large one
 
 
 def input_names(trace: Trace, inputs: Mapping[str, Input]) -> list[str]:

@@ -9,7 +9,7 @@ from blox.schema import Graph, ModelError, Report
 from blox.schema.content import FORMAT
 from blox.schema.diagnostics import BloxError, quote
 from blox.shapes.check import check_shapes
-from blox.shapes.engine import Engine
+from blox.shapes.op_engine import OpEngine
 from blox.shapes.values import Value as Known
 
 from .bodies import Ops, named_bodies, with_ops
@@ -70,7 +70,7 @@ class GraphBuilder:
         self._entries: dict[str, Trace] = {}
         self._dim_bounds: dict[str, dict[str, int | str]] = {}
         self._constraints: list[str] = []
-        self._engine: Engine | None = None
+        self._engine: OpEngine | None = None
         self._origins: Origins | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -111,7 +111,7 @@ class GraphBuilder:
         self._constraints.append(text)
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> OpEngine:
         assert self._engine is not None, "outside of an entry"
         return self._engine
 
@@ -260,7 +260,7 @@ class GraphBuilder:
         )
         graph.program()
         report = Report()
-        check_shapes(graph, report)
+        check_shapes(graph, report, self._engine)
         if not report.ok:
             raise ModelError(report.errors)
         return graph

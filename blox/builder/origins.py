@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from blox.shapes.engine import Engine
-from blox.shapes.kinds import Lane
+from blox.shapes.op_engine import OpEngine
 from blox.shapes.values import Value as Known
 
 from .array_methods import At
@@ -28,7 +27,7 @@ from .trees import Symbol, Tree, is_number, made, tree_of_size, value_of
 class Origins:
     """Finds expressions; remembers what it traced."""
 
-    def __init__(self, engine: Engine, attributes: Mapping[str, Symbol]) -> None:
+    def __init__(self, engine: OpEngine, attributes: Mapping[str, Symbol]) -> None:
         self.engine = engine
         self._attributes = attributes
         self._variables: dict[str, tuple[str, Any]] = {}
@@ -177,11 +176,14 @@ class Origins:
                 for name, leaf in op.stored().items()
             }
             kind = self.engine.kind(op, args_of(op), leaves.get("", leaves))
-            found = self.engine.outcome(kind, given, trace.sizes, Lane())
+            found = self.engine.attempt(kind, given, trace.sizes)
         except Exception:  # of JAX or of an op, over sizes that are symbols
             return None
-        lost = any(v is None or v.shape is None or v.unknown for v in found.outputs)
-        return None if found.fault is not None or lost else found.outputs
+        if found is None or any(
+            v is None or v.shape is None or v.unknown for v in found
+        ):
+            return None
+        return found
 
     # Samples -----------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from blox.shapes.engine import Engine
+from blox.shapes.op_engine import OpEngine
 from blox.shapes.values import Value as Known
 
 from .trees import Symbol
@@ -21,7 +21,7 @@ class Session(Protocol):
     """The declared inputs of the entries, by Python function."""
 
     @property
-    def engine(self) -> Engine: ...
+    def engine(self) -> OpEngine: ...
 
     def parameter(self, trace: Any) -> Any:
         """What a Python function gets as its first parameter, for its Trace."""

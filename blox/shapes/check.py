@@ -6,9 +6,10 @@ and as a check where it did (it lets wrong reshapes pass), concrete sizes are tr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -28,6 +29,7 @@ from .engine import Engine
 from .faults import Fault
 from .infer import SKIPPED
 from .kinds import Lane
+from .op_engine import OpEngine, plain_tracebacks, x64
 from .promised import promises
 from .samples import Samples, Sizes, symbolic
 from .symbolic import Symbols
@@ -43,8 +45,11 @@ _PLAIN = Lane()
 NARROW = Lane(dtype=jnp.dtype("bfloat16"))
 
 
-def check_shapes(graph: Graph, report: Report) -> None:
+def check_shapes(graph: Graph, report: Report, ops: OpEngine | None = None) -> None:
     """Adds to `report` what is wrong with the shapes of a sound Graph, all of it.
+
+    Args:
+        ops: what the Graph was written with, which knows most of its nodes.
 
     Errors have the code `shape` (or the runtime's own) and the path of the node along
     the calls. Warnings: `shape-undecided` where JAX can't decide and the sizes that
@@ -52,26 +57,19 @@ def check_shapes(graph: Graph, report: Report) -> None:
     """
     program = graph.program()
     with tracing(program):
-        Checker(program, report).check()
+        Checker(program, report, ops).check()
 
 
 @contextmanager
 def tracing(program: Program) -> Iterator[None]:
-    """64-bit types where the model has some, and errors of JAX as they are: that it cleans
-    their tracebacks takes ten times the trace.
-    """
+    """64-bit types where the model has some, and errors of JAX as they are."""
     wide = any(leaf.dtype in NEEDS_X64 for leaf in program.leaves().values()) or any(
         spec.dtype in NEEDS_X64
         for instance in program.entries.values()
         for spec in instance.function.inputs.values()
     )
-    before = jax.config.jax_traceback_filtering  # type: ignore[attr-defined]
-    jax.config.update("jax_traceback_filtering", "off")
-    try:
-        with jax.enable_x64(wide or bool(jax.config.read("jax_enable_x64"))):
-            yield
-    finally:
-        jax.config.update("jax_traceback_filtering", before)
+    with plain_tracebacks(), jax.enable_x64(wide or x64()):
+        yield
 
 
 @dataclass(slots=True)
@@ -89,24 +87,32 @@ class Checker:
     Args:
         program: the resolved Graph.
         report: where findings go.
+        ops: an engine of this Graph that knows some of its nodes, if there is one.
     """
 
-    def __init__(self, program: Program, report: Report) -> None:
+    def __init__(
+        self, program: Program, report: Report, ops: OpEngine | None = None
+    ) -> None:
         graph = program.graph
         self.program, self.report = program, report
         self._bounds = bounds_of(graph)
         self._relations = relations_of(graph)
+        if ops is None or ops.wide != x64():
+            ops = self._new_ops()
+        self.symbols = ops.symbols
+        entries = {i: Limits(graph, i.dims) for i in program.entries.values()}
+        self.engine = Engine(ops, entries)
+        self._reported: set[str] = set()
+
+    def _new_ops(self) -> OpEngine:
+        program, graph = self.program, self.program.graph
         declared = [
             Declared(i.function.inputs, i.values) for i in program.entries.values()
         ]
         dims = {dim: None for d in declared for dim in d.dims(d.inputs)}
-        self.symbols = Symbols(
-            iter(dims), self._bounds, self._relations, graph.attributes
-        )
+        symbols = Symbols(iter(dims), self._bounds, self._relations, graph.attributes)
         steps = sum(len(instance.steps) for instance in program.instances)
-        entries = {i: Limits(graph, i.dims) for i in program.entries.values()}
-        self.engine = Engine(self.symbols, WORK + WORK_PER_NODE * steps, entries)
-        self._reported: set[str] = set()
+        return OpEngine(symbols, WORK + WORK_PER_NODE * steps)
 
     def check(self) -> None:
         for name, instance in self.program.entries.items():
@@ -133,34 +139,37 @@ class Checker:
     def _entry(
         self, name: str, instance: Instance, declared: Declared, given: list[str]
     ) -> None:
+        run = partial(self._run, name, instance, declared, given)
         lanes = [Lane(), *([Lane(train=True)] if instance.uses_train else [])]
         found: dict[Any, _Findings] = {}
         free = declared.is_free(given)
         sizes = symbolic(declared, given, self.symbols)
         for lane in lanes:
-            self._run(name, instance, declared, given, sizes, lane, None, found)
+            run(sizes, lane, None, found)
+        keeps_types = _keeps_types(instance)
+        samples = Samples(declared, given, self._bounds, self._relations)
+        if free and keeps_types and not found:
+            # Concrete sizes and a narrow float at once; apart where a fault is found.
+            case, both = next(iter(samples), None), dict[Any, _Findings]()
+            for lane in lanes if case is not None else ():
+                run(case, replace(lane, dtype=NARROW.dtype), 0, both)
+            if case is not None and not both:
+                return
         cases: list[Sizes] = []
-        if free:
-            samples = Samples(declared, given, self._bounds, self._relations)
-            for case in samples:
-                if cases and not 0 < len(found) <= _MANY:
-                    break
-                for lane in lanes:
-                    at = len(cases)
-                    self._run(name, instance, declared, given, case, lane, at, found)
-                cases.append(case)
-            if not cases:
-                self._report("warning", name, UNTRIED)
+        for case in samples if free else ():
+            if cases and not 0 < len(found) <= _MANY:
+                break
+            for lane in lanes:
+                run(case, lane, len(cases), found)
+            cases.append(case)
+        if free and not cases:
+            self._report("warning", name, UNTRIED)
         for findings in found.values():
             self._judge(findings, cases if free else None)
-        if _keeps_types(instance):
+        if keeps_types:
             narrow: dict[Any, _Findings] = {}
-            self._run(name, instance, declared, given, sizes, NARROW, None, narrow)
-            for key, findings in narrow.items():
-                fault = findings.symbolic
-                if key not in found and fault is not None and fault.decided:
-                    text = f"{fault.message}, where the model's float is bfloat16"
-                    self._report("error", findings.path, replace(fault, message=text))
+            run(sizes, NARROW, None, narrow)
+            self._judge_narrow(narrow, found)
 
     def _run(
         self,
@@ -204,6 +213,16 @@ class Checker:
         result = verdict(found.symbolic, found.samples, cases)
         if result is not None:
             self._report(result[0], found.path, result[1])
+
+    def _judge_narrow(
+        self, narrow: Mapping[Any, _Findings], found: Mapping[Any, _Findings]
+    ) -> None:
+        """Reports what a narrow float alone is refused for."""
+        for key, findings in narrow.items():
+            fault = findings.symbolic
+            if key not in found and fault is not None and fault.decided:
+                text = f"{fault.message}, where the model's float is bfloat16"
+                self._report("error", findings.path, replace(fault, message=text))
 
     def _report(self, severity: Severity, path: str, fault: Fault) -> None:
         """Reports the first finding of each path."""

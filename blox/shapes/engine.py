@@ -17,18 +17,18 @@ from blox.schema.expressions import ExpressionError, names
 from blox.schema.op import ScopeOp
 from blox.schema.parameters import Leaf
 from blox.schema.resolve.bounds import Limits
-from blox.schema.resolve.program import Arg, Args, Instance, Step, flat
+from blox.schema.resolve.program import Arg, Instance, Step, flat
 
 from .binding import bound, number_value
 from .control import rule
 from .control.base import Control, Inputs, Outputs
 from .faults import Fault
-from .infer import Inference
 from .inferred import Env, Inferred
-from .kinds import Kind, Lane, numbered
+from .kinds import Kind, Lane
+from .op_engine import OpEngine
 from .places import Place, Places, inside
 from .promised import broken, promises
-from .symbolic import Symbols, value_of
+from .symbolic import value_of
 from .values import Value
 
 
@@ -41,7 +41,6 @@ class _Node:
     sources: tuple[tuple[str, int], ...]
     names: tuple[str, ...]
     trains: bool
-    floats: bool
     callees: list[Place]
     """One for each call that it makes."""
 
@@ -58,60 +57,17 @@ class Engine:
     """Infers instances of a Program, in as many lanes as needed.
 
     Args:
-        symbols: those of the Graph.
-        work: how much may be done; what lies behind is not looked at.
+        ops: infers the nodes that run no functions.
         entries: the entries of the Program, whose dims are held to the Graph's bounds
             and constraints where a node calls them too.
     """
 
-    def __init__(
-        self,
-        symbols: Symbols,
-        work: float,
-        entries: Mapping[Instance, Limits] | None = None,
-    ) -> None:
-        self.symbols = symbols
-        self._entries = entries or {}
-        self.inference = Inference(symbols, work)
-        self.values = self.inference.values
-        self._kinds: dict[Any, Kind] = {}
+    def __init__(self, ops: OpEngine, entries: Mapping[Instance, Limits]) -> None:
+        self.ops, self._entries = ops, entries
+        self.symbols, self.values = ops.symbols, ops.values
         self.places = Places()
         self._plans: dict[Place, _Plan] = {}
-        self._outcomes: dict[Any, Any] = {}
         self._calls: dict[Any, Inferred] = {}
-
-    def kind(self, op: Any, args: Args, leaves: Any) -> Kind:
-        """The kind of a node, the same object for those that are alike."""
-        fields = op.fields()
-        pattern: list[Any] = []
-        for name, arg in args.items():
-            parts = arg if isinstance(arg, list) else (arg,)
-            pattern.append(
-                (name, [p.value if p.source is None else ... for p in parts])
-            )
-        own = vars(op)
-        attributes = [own[name] for name in fields.attributes]
-        extra = op.outputs() if op.OUTPUTS != ("out",) or "names" in own else ()
-        arrays = leaves.items() if isinstance(leaves, dict) else [("", leaves)]
-        sizes = [(n, leaf.full_shape, leaf.dtype) for n, leaf in arrays]
-        key = (type(op), repr((attributes, pattern, extra, sizes)))
-        found = self._kinds.get(key)
-        if found is None:
-            found = self._kinds[key] = Kind.of(op, numbered(args), leaves)
-        return found
-
-    def outcome(
-        self, kind: Kind, given: tuple[Value | None, ...], sizes: Any, lane: Lane
-    ) -> Any:
-        """What a node of this kind gives; remembered."""
-        texts = tuple([_text(sizes[n]) for n in kind.names])
-        trains = lane.train if kind.op.TRAIN else None
-        key = (kind, given, texts, trains, lane.dtype if kind.floats else None)
-        found = self._outcomes.get(key)
-        if found is None:
-            found = self.inference.outcome(kind, given, sizes, lane)
-            self._outcomes[key] = found
-        return found
 
     def inferred(self, place: Place, inputs: Inputs, lane: Lane) -> Inferred:
         """A function for what flows into it; remembered."""
@@ -144,20 +100,20 @@ class Engine:
         if isinstance(step.op, ScopeOp):
             used = {n for _, text in step.op.expressions() for n in names(text)}
             callees = self.places.callees(place, step)
-            return _Node(step, None, (), tuple(used), step.uses_train, False, callees)
+            return _Node(step, None, (), tuple(used), step.uses_train, callees)
         there: Any = inside(place.tree, step.scope)
         own = step.tree
         leaves = there if isinstance(own, Leaf) else {n: there[n] for n in own}
-        kind = self.kind(step.op, step.args, leaves)
+        kind = self.ops.kind(step.op, step.args, leaves)
         sources = tuple(
             (a.source, a.output) for a in flat(step.args) if a.source is not None
         )
-        return _Node(step, kind, sources, kind.names, step.op.TRAIN, kind.floats, [])
+        return _Node(step, kind, sources, kind.names, step.op.TRAIN, [])
 
     def _inferred(
         self, instance: Instance, plan: _Plan, inputs: dict[str, Value], lane: Lane
     ) -> Inferred:
-        self.inference.spend(1 + len(plan.nodes) / 20 + len(plan.promised))
+        self.ops.inference.spend(1 + len(plan.nodes) / 20 + len(plan.promised))
         env: Env = {name: (value,) for name, value in inputs.items()}
         made = Inferred(instance, env)
         sizes: Mapping[str, Any] = instance.values
@@ -169,26 +125,13 @@ class Engine:
         for name in instance.float_inputs() if instance in self._entries else ():
             if name in env:
                 env[name] = (self._cast(inputs[name], lane.dtype),)
-        outcomes, train, dtype = self._outcomes, lane.train, lane.dtype
         for node in plan.nodes:
             kind, step = node.kind, node.step
             if kind is None:
                 env[step.name] = self._control(made, node, env, sizes, lane)
                 continue
             given = tuple([env[s][i] if s in env else None for s, i in node.sources])
-            # As `outcome`, without a call for what is known.
-            texts = tuple([_text(sizes[n]) for n in node.names]) if node.names else ()
-            key = (
-                kind,
-                given,
-                texts,
-                train if node.trains else None,
-                dtype if node.floats else None,
-            )
-            found = outcomes.get(key)
-            if found is None:
-                found = self.inference.outcome(kind, given, sizes, lane)
-                outcomes[key] = found
+            found = self.ops.outcome(kind, given, sizes, lane)
             env[step.name] = found.outputs
             if found.fault is not None:
                 made.findings.append((step.name, found.fault))
@@ -268,7 +211,3 @@ class Engine:
             outputs = tuple(self.values.lost() for _ in step.outputs)
         made.findings += [(step.name, fault) for fault in control.found(self.symbols)]
         return outputs
-
-
-def _text(size: Any) -> Any:
-    return size if type(size) is int or type(size) is float else str(size)

@@ -104,6 +104,20 @@ class Inference:
                 return Outcome(outputs, fault)
         return replace(self._lost(kind), fault=fault)
 
+    def attempt(
+        self, kind: Kind, given: Given, sizes: Mapping[str, Any]
+    ) -> Given | None:
+        """What a node gives; None where it doesn't take what flows in, or may not."""
+        if any(value is not None and value.shape is None for value in given):
+            return None
+        if self.work < 0:
+            return None
+        try:
+            return self._traced(kind, given, sizes, Lane())
+        except Exception:  # of JAX or of an op
+            self.spend(_FAILURE)
+            return None
+
     def _guess(
         self,
         kind: Kind,
