@@ -17,6 +17,7 @@ from ..schema.dtypes import DType
 from ..schema.names import BUILTINS
 from ..schema.syntax import parsed
 from .library.allowed import Allowed, chains
+from .walk import children, walk
 
 _NODES = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.arguments,
@@ -94,7 +95,7 @@ def check(source: str, ops: Allowed) -> None:
 
 def unwritable(function: ast.FunctionDef) -> str:
     """What no generated file is made of, of a function; nothing where all is well."""
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, ast.FunctionDef) and node.decorator_list:
             return "a decorator"
         known = isinstance(node, _NODES) and not isinstance(node, _IMPORTS)
@@ -112,7 +113,7 @@ class _Check:
     def __init__(self, tree: ast.Module, ops: Allowed) -> None:
         allowed = BASE | ops
         self.tree = tree
-        self.nodes = list(ast.walk(tree))
+        self.nodes = walk(tree)
         self.lines = set(allowed.imports.values())
         self.imported = allowed.imports.keys()
         self.modules = {path.partition(".")[0] for path in allowed.paths}
@@ -198,7 +199,7 @@ def _is_dotted(node: ast.expr) -> bool:
 def _line(tree: ast.Module, path: str) -> int:
     """The line of the first such attributes."""
     last = path.rpartition(".")[2]
-    found = (n for n in ast.walk(tree) if isinstance(n, ast.Attribute))
+    found = (n for n in walk(tree) if isinstance(n, ast.Attribute))
     return next((n.lineno for n in found if n.attr == last), 0)
 
 
@@ -237,5 +238,5 @@ def _called_at_import(node: ast.AST, plain: set[str]) -> Iterator[ast.Call]:
             known = text in _AT_IMPORT or text in plain
             if not known and not text.startswith(_INITIALISERS):
                 yield node
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         yield from _called_at_import(child, plain)

@@ -27,6 +27,7 @@ from .parts import Constants as ConstantsPart
 from .parts import File, Function
 from .plan import Module
 from .printer import render
+from .walk import walk
 
 
 def generate(
@@ -107,7 +108,7 @@ def _function(function: ast.FunctionDef, aliases: Mapping[str, str]) -> Function
 
 def _outer(op: ast.FunctionDef) -> set[str]:
     """The names that an op speaks of, but for its own."""
-    own = {a.arg for a in ast.walk(op.args) if isinstance(a, ast.arg)}
+    own = {a.arg for a in walk(op.args) if isinstance(a, ast.arg)}
     return names_in(op) - own - assigned(op)
 
 

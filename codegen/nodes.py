@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ..schema.syntax import parsed_expression
 from .printer import render
+from .walk import children, walk
 
 Node = TypeVar("Node", bound=ast.AST)
 Statement = TypeVar("Statement", bound=ast.stmt)
@@ -155,7 +156,7 @@ def is_stored(node: ast.AST) -> bool:
 
 
 def names_in(node: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return {n.id for n in walk(node) if isinstance(n, ast.Name)}
 
 
 def renamed(statement: Statement, titles: Mapping[str, str]) -> Statement:
@@ -164,7 +165,7 @@ def renamed(statement: Statement, titles: Mapping[str, str]) -> Statement:
     if not other:
         return statement
     new = copy.deepcopy(statement)
-    for node in ast.walk(new):
+    for node in walk(new):
         if isinstance(node, ast.Name):
             node.id = other.get(node.id, node.id)
         elif node is new and isinstance(node, ast.FunctionDef):
@@ -176,7 +177,7 @@ def names_in_order(node: ast.AST) -> list[str]:
     """The names that an expression speaks of, in the order in which it computes."""
     if isinstance(node, ast.Name):
         return [node.id]
-    return [n for child in ast.iter_child_nodes(node) for n in names_in_order(child)]
+    return [n for child in children(node) for n in names_in_order(child)]
 
 
 def clone(node: Node) -> Node:
@@ -210,7 +211,7 @@ def is_read(node: ast.expr) -> bool:
         case ast.Tuple(elts=elts) | ast.List(elts=elts):
             return all(map(is_read, elts))
         case ast.BinOp() | ast.UnaryOp():
-            leaves = (n for n in ast.walk(node) if isinstance(n, ast.Name))
+            leaves = (n for n in walk(node) if isinstance(n, ast.Name))
             return all(isinstance(n, Known | Open) for n in leaves)
     return is_atom(node)
 

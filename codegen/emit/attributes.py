@@ -6,6 +6,7 @@ import ast
 
 from ..nodes import Known, is_same, literal
 from ..plan import Module, Plan
+from ..walk import walk
 from .sizes import Numbers
 
 Given = dict[str, list[ast.expr]]
@@ -49,4 +50,4 @@ def _common(given: list[ast.expr], value: ast.expr) -> ast.expr:
 
 def _is_fixed(node: ast.expr) -> bool:
     """True of an expression that speaks of nothing but constants."""
-    return all(isinstance(n, Known) for n in ast.walk(node) if isinstance(n, ast.Name))
+    return all(isinstance(n, Known) for n in walk(node) if isinstance(n, ast.Name))

@@ -12,6 +12,7 @@ from ...schema.fields import is_expression
 from ..nodes import Known, Size, call, is_same, literal, name
 from ..plan import Module, Plan
 from ..printer import render
+from ..walk import walk
 from .sizes import Numbers
 
 _SIGNS: dict[str, type[ast.cmpop]] = {"<=": ast.LtE, "<": ast.Lt, "==": ast.Eq}
@@ -175,7 +176,7 @@ def _refuse(test: ast.expr, message: Sequence[str | ast.expr]) -> ast.stmt:
                 parts.append(ast.FormattedValue(name(text), -1))
             case ast.expr():
                 parts.append(ast.Constant(render(part)))
-                inside |= {n.id: n for n in ast.walk(part) if isinstance(n, Size)}
+                inside |= {n.id: n for n in walk(part) if isinstance(n, Size)}
             case _:
                 parts.append(ast.Constant(part))
     lead = ", where "

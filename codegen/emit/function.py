@@ -21,6 +21,7 @@ from ..nodes import (
     tuple_of,
 )
 from ..plan import Module, Plan
+from ..walk import walk
 from .checks import checks
 from .docstring import docstring
 from .folding import Pending, Waiting
@@ -282,7 +283,7 @@ def _keywords(body: Sequence[ast.stmt]) -> set[str]:
     return {
         node.id
         for statement in body
-        for node in ast.walk(statement)
+        for node in walk(statement)
         if isinstance(node, Keyword)
     }
 

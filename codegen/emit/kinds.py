@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ...schema.resolve.program import Arg, Step
 from ..nodes import call, name
 from ..plan import Module, Plan
+from ..walk import children
 from .uses import OpUse, is_absent
 
 Uses = Mapping[str, Mapping[str, OpUse]]
@@ -78,7 +79,7 @@ def _op_takes(plan: Plan, use: OpUse, text: str) -> bool:
 
 def _beside_others(node: ast.AST) -> bool:
     """True where what stands for the number is an operand of a sign, or is given to JAX."""
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         marked = isinstance(child, ast.Name) and child.id == "@number"
         if marked and not _takes_numbers(node):
             return False

@@ -23,6 +23,7 @@ from ..nodes import (
     tuple_of,
 )
 from ..plan import Plan
+from ..walk import children
 
 ON_A_LINE = 3
 """Sizes of different inputs that are read on one line."""
@@ -100,7 +101,7 @@ class _Found:
             case ast.FunctionDef(name=text):
                 self.names.add(text)
         inside = inside or isinstance(node, ast.FunctionDef | ast.Lambda)
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             self.add(child, inside=inside)
 
     def _use(self, text: str, inside: bool) -> None:

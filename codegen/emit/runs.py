@@ -12,6 +12,7 @@ from keyword import iskeyword
 from typing import TypeAlias
 
 from ..nodes import call, literal, name, tuple_of
+from ..walk import children, walk
 
 LEAST = 3
 """So many repetitions are a loop."""
@@ -55,7 +56,7 @@ class _Shape:
                 self.add(value, arg or "")
             case _:
                 parts.append(type(node).__name__)
-                for child in ast.iter_child_nodes(node):
+                for child in children(node):
                     self.add(child)
                 parts.append(")")
 
@@ -77,9 +78,7 @@ def rolled(body: Sequence[ast.stmt], taken: Set[str]) -> list[ast.stmt]:
         i += len(run)
         if count > 1:
             if names is None:
-                names = {
-                    n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name)
-                }
+                names = {n.id for s in body for n in walk(s) if isinstance(n, ast.Name)}
                 names |= taken
             loop = _loop(run, shapes[i - len(run) : i], period, names)
             run = [loop] if loop is not None else run

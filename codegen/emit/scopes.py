@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ..walk import children
+
 Scope = ast.FunctionDef | ast.Lambda
 
 
@@ -44,22 +46,22 @@ def _visit(node: ast.AST, found: Usage) -> None:
             found.reads.add(name)
             return
         case ast.Assign(targets=[target], value=value):
-            children: Iterable[ast.AST | None] = [value]
+            parts: Iterable[ast.AST | None] = [value]
             _store(target, found)
         case ast.AnnAssign(target=target, value=value):
-            children = [value]
+            parts = [value]
             _store(target, found)
         case ast.For(target=target):
-            children = [node.iter, *node.body]
+            parts = [node.iter, *node.body]
             _store(target, found)
         case ast.comprehension(target=target):
-            children = [node.iter, *node.ifs]
+            parts = [node.iter, *node.ifs]
             _store(target, found)
         case _:
-            children = ast.iter_child_nodes(node)
-    for child in children:
-        if child is not None:
-            _visit(child, found)
+            parts = children(node)
+    for part in parts:
+        if part is not None:
+            _visit(part, found)
 
 
 def _store(target: ast.expr, found: Usage) -> None:
@@ -121,5 +123,5 @@ class Renamer:
                 node.name = names.get(node.name, node.name)
             bound = {a.arg for a in _arguments(node)} | {*_inside(node).writes}
             names = {old: new for old, new in names.items() if old not in bound}
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             self.rename(child, names)

@@ -14,6 +14,7 @@ from ...schema.parameters import Leaf
 from ...schema.resolve.program import Called, Instance, Program, Step
 from ..constants import Constants
 from ..nodes import Known, known, literal
+from ..walk import walk
 
 Sizes = dict[str, "Sizes"] | list["Sizes"] | tuple[Any, ...]
 """Shapes in the nesting of Params; of a number that is a `Sized`, how it is written."""
@@ -37,7 +38,7 @@ class Sized(int):
 
 def sized(number: int, node: ast.expr) -> int:
     """`number` as `node` writes it, if that speaks of a constant."""
-    if not any(isinstance(n, Known) for n in ast.walk(node)):
+    if not any(isinstance(n, Known) for n in walk(node)):
         return number
     result = Sized(number)
     result.node = node
@@ -197,7 +198,7 @@ def _value(value: Any, text: Any, env: Mapping[str, Any]) -> Any:
         return [_value(v, t, env) for v, t in zip(value, text, strict=True)]
     if isinstance(value, bool) or not isinstance(value, int) or not is_expression(text):
         return value
-    if any(isinstance(n, ast.Call) for n in ast.walk(parse(text))):
+    if any(isinstance(n, ast.Call) for n in walk(parse(text))):
         return value  # min and max give one of two sizes, whichever it is now
     try:
         return evaluate(text, env)

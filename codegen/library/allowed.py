@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ..walk import children, walk
+
 Imports = Mapping[str, str]
 """What a module imports: a name, and the line that binds it alone."""
 
@@ -31,7 +33,7 @@ class Allowed:
         attributes: set[str] = set()
         names: set[str] = set()
         for source in sources:
-            for node in ast.walk(source):
+            for node in walk(source):
                 if isinstance(node, ast.Name) and node.id in imports:
                     used[node.id] = imports[node.id]
                 elif isinstance(node, ast.Name) and hasattr(builtins, node.id):
@@ -75,7 +77,7 @@ def chains(source: ast.AST) -> list[tuple[str, list[str]]]:
                 parts.insert(0, node.attr)
                 node = node.value
             found.append((node.id if isinstance(node, ast.Name) else "", parts))
-        todo += ast.iter_child_nodes(node)
+        todo += children(node)
     return found
 
 

@@ -7,6 +7,7 @@ import copy
 from collections.abc import Sequence
 
 from ..nodes import is_atom, is_stored
+from ..walk import walk
 
 _MOST_TIMES = 8
 """How often the items of a list may be written."""
@@ -66,9 +67,7 @@ def arguments_of(
     both = {**defaults, **given}
     if both.keys() != set(named):
         return None
-    counts = [
-        n.id for s in function.body for n in ast.walk(s) if isinstance(n, ast.Name)
-    ]
+    counts = [n.id for s in function.body for n in walk(s) if isinstance(n, ast.Name)]
     for name, value in both.items():
         if not is_known(value) and not is_atom(value) and counts.count(name) > 1:
             return None
@@ -76,13 +75,13 @@ def arguments_of(
 
 
 def bound(nodes: Sequence[ast.AST]) -> set[str]:
-    names = (n for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name))
+    names = (n for node in nodes for n in walk(node) if isinstance(n, ast.Name))
     return {n.id for n in names if is_stored(n)}
 
 
 def filled(body: Sequence[ast.stmt]) -> set[str]:
     found: set[str] = set()
-    for node in (n for s in body for n in ast.walk(s)):
+    for node in (n for s in body for n in walk(s)):
         match node:
             case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store()):
                 found.add(name)
@@ -107,9 +106,7 @@ def is_rank(node: ast.AST) -> bool:
 
 
 def speaks_of_sizes(node: ast.expr) -> bool:
-    return any(
-        isinstance(n, ast.Attribute) and n.attr == "shape" for n in ast.walk(node)
-    )
+    return any(isinstance(n, ast.Attribute) and n.attr == "shape" for n in walk(node))
 
 
 def is_docstring(node: ast.stmt) -> bool:

@@ -6,13 +6,14 @@ import ast
 from collections.abc import Sequence
 
 from ..nodes import is_stored, names_in
+from ..walk import walk
 
 
 def without_dead(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     """A body less the assignments to locals that are not read."""
     while True:
         inner = (ast.FunctionDef, ast.Lambda)
-        nodes = [n for s in body for n in ast.walk(s)]
+        nodes = [n for s in body for n in walk(s)]
         closed = [names_in(n) for n in nodes if isinstance(n, inner)]
         kept, _ = _Liveness(frozenset().union(*closed)).block(body, frozenset())
         if len(kept) == len(body):
@@ -81,5 +82,5 @@ class _Liveness:
 
 
 def _read(*nodes: ast.stmt) -> frozenset[str]:
-    names = (n for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name))
+    names = (n for node in nodes for n in walk(node) if isinstance(n, ast.Name))
     return frozenset(n.id for n in names if not is_stored(n))

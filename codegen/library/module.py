@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ...schema.syntax import parsed
 from ..nodes import names_in
+from ..walk import walk
 from .allowed import imports_of
 from .comments import attach_comments
 from .source import OpSource, assigned
@@ -66,7 +67,7 @@ class _Renamed(ast.NodeTransformer):
         self.other = other
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        own = {a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}
+        own = {a.arg for a in walk(node) if isinstance(a, ast.arg)}
         hidden = own | assigned(node)
         inner = _Renamed({k: v for k, v in self.other.items() if k not in hidden})
         inner.generic_visit(node)
@@ -88,12 +89,12 @@ def _bound_as(line: str, name: str) -> str:
 
 def asked(tree: ast.AST) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         match node:
             case ast.Attribute(attr="ndim") | ast.Constant(value=builtins.Ellipsis):
                 found.add("ndim")
             case ast.Compare() | ast.ListComp():
-                parts = (n for n in ast.walk(node) if isinstance(n, ast.Attribute))
+                parts = (n for n in walk(node) if isinstance(n, ast.Attribute))
                 found |= {p.attr for p in parts} & {"shape", "dtype"}
     return found
 

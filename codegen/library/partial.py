@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..nodes import Known, is_stored, literal, names_in
+from ..walk import walk
 from .abstract import PRESENT, Unknown
 from .expressions import (
     arguments_of,
@@ -142,12 +143,12 @@ class Specializer(Folder):
         return node if node.body else []
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
-        with self._inside({a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}):
+        with self._inside({a.arg for a in walk(node) if isinstance(a, ast.arg)}):
             node.body = self.block(node.body)
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
-        with self._inside({a.arg for a in ast.walk(node) if isinstance(a, ast.arg)}):
+        with self._inside({a.arg for a in walk(node) if isinstance(a, ast.arg)}):
             node.body = self.visit(node.body)
         return node
 
@@ -178,7 +179,7 @@ class Specializer(Folder):
             value = self.known(node)
         except Unknown:
             return joined_lists(node) if isinstance(node, ast.BinOp) else node
-        named = any(isinstance(n, Known) for n in ast.walk(node))
+        named = any(isinstance(n, Known) for n in walk(node))
         return node if named or isinstance(value, float) else literal(value)
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.expr:

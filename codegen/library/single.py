@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping
 
 from ..nodes import clone, is_read
+from ..walk import children, walk
 from .fold import Folder
 
 _LEAVES = 8
@@ -17,13 +18,13 @@ def expression_of(body: list[ast.stmt]) -> ast.expr | None:
     """What a body returns, if it does nothing else and binds no names."""
     match [s for s in body if not _is_docstring(s)]:
         case [ast.Return(value=ast.expr() as value)]:
-            if not any(isinstance(n, _SCOPES) for n in ast.walk(value)):
+            if not any(isinstance(n, _SCOPES) for n in walk(value)):
                 return value
     return None
 
 
 def is_small(value: ast.expr) -> bool:
-    leaves = sum(isinstance(n, ast.Name | ast.Constant) for n in ast.walk(value))
+    leaves = sum(isinstance(n, ast.Name | ast.Constant) for n in walk(value))
     return leaves <= _LEAVES
 
 
@@ -62,7 +63,7 @@ def _computed_first(template: ast.expr, names: list[str]) -> list[str]:
             if node.id in names:
                 found.append(node.id if open_ else "")
             return
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.expr | ast.keyword):
                 visit(child.value if isinstance(child, ast.keyword) else child)
         if not isinstance(node, ast.Constant | ast.Attribute | ast.Tuple | ast.List):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..nodes import Known, clone, is_atom, is_read, is_stored, names_in_order
+from ..walk import walk
 from .fold import Folder
 
 
@@ -103,9 +104,7 @@ def _decides(value: ast.expr) -> bool:
 
 def assigned(function: ast.FunctionDef) -> set[str]:
     """The names that a function gives a value to."""
-    return {
-        n.id for n in ast.walk(function) if isinstance(n, ast.Name) and is_stored(n)
-    }
+    return {n.id for n in walk(function) if isinstance(n, ast.Name) and is_stored(n)}
 
 
 def _is_docstring(node: ast.stmt) -> bool:

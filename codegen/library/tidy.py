@@ -7,6 +7,7 @@ import copy
 
 from ..nodes import names_in
 from ..printer import remarks, render, set_remarks
+from ..walk import walk
 from .fold import Folder
 from .liveness import without_dead
 
@@ -39,7 +40,7 @@ def drop_aliases(function: ast.FunctionDef) -> None:
         hidden = any(
             isinstance(n, ast.arg) and n.arg == source
             for part in function.body
-            for n in ast.walk(part)
+            for n in walk(part)
         )
         if once and fixed and not (hidden or _count(function, source, ast.Store)):
             function.body.remove(statement)
@@ -49,7 +50,7 @@ def drop_aliases(function: ast.FunctionDef) -> None:
 def _count(tree: ast.AST, name: str, context: type[ast.expr_context]) -> int:
     return sum(
         isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, context)
-        for n in ast.walk(tree)
+        for n in walk(tree)
     )
 
 
@@ -87,7 +88,7 @@ def _put(
     (local,) = before.targets
     assert isinstance(local, ast.Name)
     target = local.id
-    found = [n for n in ast.walk(second) if isinstance(n, ast.Name) and n.id == target]
+    found = [n for n in walk(second) if isinstance(n, ast.Name) and n.id == target]
     if len(found) != 1 or not _leads(second, target):
         return None
     new = copy.deepcopy(statement)

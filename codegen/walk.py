@@ -1,0 +1,36 @@
+"""The nodes of a syntax tree, as `ast.walk` has them but for `ctx`, and much faster."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+
+_PLAIN = {"ctx", "id", "attr", "arg", "kind", "type_comment", "level", "module"}
+"""Fields that hold no nodes, or what says of a name whether it is read or written."""
+
+
+@cache
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    if issubclass(kind, ast.Constant):
+        return ()
+    return tuple(field for field in kind._fields if field not in _PLAIN)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes right below one, in the order of its fields."""
+    found: list[ast.AST] = []
+    for field in _fields(type(node)):
+        value = getattr(node, field, None)
+        if isinstance(value, ast.AST):
+            found.append(value)
+        elif isinstance(value, list):
+            found += [v for v in value if isinstance(v, ast.AST)]
+    return found
+
+
+def walk(node: ast.AST) -> list[ast.AST]:
+    """A node and all below it, from the top down."""
+    found = [node]
+    for each in found:
+        found += children(each)
+    return found
