@@ -137,6 +137,8 @@ class _Check:
 
     def _problem(self, node: ast.AST) -> str:
         match node:
+            case ast.Constant() | ast.Call() | ast.keyword() | ast.Tuple() | ast.Dict():
+                return ""  # most of a file
             case ast.Import(names=names):
                 for alias in names:
                     text = ast.unparse(ast.Import([alias]))

@@ -194,8 +194,13 @@ def clone(node: Node) -> Node:
 
 def is_same(a: ast.expr, b: ast.expr) -> bool:
     """True of two expressions that are written alike."""
-    if isinstance(a, ast.Constant) and isinstance(b, ast.Constant):
-        return repr(a.value) == repr(b.value)
+    match a, b:
+        case ast.Constant(value=x), ast.Constant(value=y):
+            return repr(x) == repr(y)
+        case ast.Name(id=x), ast.Name(id=y):
+            return bool(x == y)
+        case ast.Tuple(elts=x), ast.Tuple(elts=y):
+            return len(x) == len(y) and all(map(is_same, x, y))
     return ast.dump(a) == ast.dump(b) or render(a) == render(b)
 
 

@@ -16,23 +16,23 @@ class State:
     """What a function has written to `state`; `fresh` gives new names of locals."""
 
     fresh: Callable[[str], str]
-    written: list[tuple[str, ...]] = field(default_factory=list)
-    """The paths of the arrays so far."""
+    written: set[tuple[str, ...]] = field(default_factory=set)
+    """The paths of the arrays so far, and all that these lie below."""
 
     def params(self, step: Step) -> ast.expr:
         """The part of params that a step has, with what was updated before it."""
         own = subscript(name("params"), *step.scope)
-        depth = len(step.scope)
-        if step.merges and any(w[:depth] == step.scope for w in self.written):
+        if step.merges and step.scope in self.written:
             return call("merge", [own, subscript(name("state"), *step.scope)])
         return own
 
     def target(self, step: Step) -> tuple[ast.expr, list[ast.stmt]]:
         """Where new state goes: a target, and what to do after the assignment."""
         scope = step.scope
-        paths = [(*scope, *p.split(".")) for p in state_leaves(step.tree)]
-        overlaps = any(w[: len(scope)] == scope for w in self.written)
-        self.written += paths
+        overlaps = scope in self.written
+        for leaf in state_leaves(step.tree):
+            path = (*scope, *leaf.split("."))
+            self.written.update(path[:i] for i in range(len(path) + 1))
         if len(scope) == 1 and not overlaps:
             return subscript(name("state"), *scope), []
         local = name(self.fresh(f"{step.name}_state"))

@@ -70,9 +70,15 @@ def tables(
     """
     groups = list(groups_of(program.tree))
     stacked, beside = _stacked(groups)
-    initialisers = _by_name(groups, lambda leaf: _initialiser(leaf.init))
+    initialisers = _by_name(
+        groups,
+        lambda leaf: f"{type(leaf.init).__name__} {vars(leaf.init)}",
+        lambda leaf: _initialiser(leaf.init),
+    )
     own = _by_name(
-        groups, lambda leaf: None if leaf.dtype == "float" else literal(leaf.dtype)
+        groups,
+        lambda leaf: "" if leaf.dtype == "float" else leaf.dtype,
+        lambda leaf: literal(leaf.dtype),
     )
     arrays = Arrays(program.tree, sizes, names)
     statements = [*arrays.functions, _explained(arrays.table, SHAPES)]
@@ -163,17 +169,21 @@ def _marked(path: Sequence[str], cuts: Sequence[int]) -> str:
 
 
 def _by_name(
-    groups: Sequence[Group], value: Callable[[Leaf], ast.expr | None]
+    groups: Sequence[Group],
+    key: Callable[[Leaf], str],
+    value: Callable[[Leaf], ast.expr],
 ) -> dict[str, ast.expr]:
-    """Rows by the last name of a path, by the path where that doesn't decide."""
+    """Rows by the last name of a path, by the path where that doesn't decide.
+
+    Arrays of one key have one value; those whose key is empty have none.
+    """
     nodes: dict[str, ast.expr] = {"": ast.Constant(None)}
     names: dict[str, Counter[str]] = {}
     paths: dict[str, str] = {}
     for group in groups:
-        node = value(group.leaf)
-        text = "" if node is None else ast.dump(node)
-        if node is not None:
-            nodes[text] = node
+        text = key(group.leaf)
+        if text not in nodes:
+            nodes[text] = value(group.leaf)
         names.setdefault(group.name, Counter())[text] += group.copies
         if paths.setdefault(group.named, text) != text:
             wanted = "expected copies that start alike and have one dtype"

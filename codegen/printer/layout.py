@@ -8,6 +8,7 @@ be a fixpoint of `ruff format` where no ruff is installed.
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
 
@@ -57,27 +58,32 @@ def lines_of(doc: Doc, indent: int = 0, width: int = LINE_WIDTH) -> list[str]:
     Returns:
         The lines, without line ends.
     """
-    line = flat(doc)
-    if line is not None and INDENT * indent + len(line) <= width:
+    line = flat(doc, width - INDENT * indent)
+    if line is not None:
         return [" " * (INDENT * indent) + line if line else ""]
     return _Printer(width).print(doc, indent)
 
 
-def flat(doc: Doc) -> str | None:
-    """The document on one line, None where it has a break that is always taken."""
+def flat(doc: Doc, most: float = math.inf) -> str | None:
+    """The document on one line, None where it has a break that is always taken, or
+    more than so many columns.
+    """
     parts: list[str] = []
+    column = 0
     todo: list[Doc] = [doc]
-    while todo:
+    while todo and column <= most:
         item = todo.pop()
         match item:
             case str():
                 parts.append(item)
+                column += len(item)
             case tuple():
                 todo.extend(reversed(item))
             case Line():
                 if item is Line.HARD:
                     return None
                 parts.append(item.value)
+                column += len(item.value)
             case When(broken, content):
                 if not broken:
                     todo.append(content)
@@ -87,7 +93,7 @@ def flat(doc: Doc) -> str | None:
                 return None
             case _:
                 todo.append(item.content)
-    return "".join(parts)
+    return "".join(parts) if column <= most else None
 
 
 class _Printer:
