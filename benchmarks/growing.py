@@ -54,6 +54,20 @@ def nodes(n: int) -> Data:
     return spec(chain(n, node))
 
 
+def convs(n: int) -> Data:
+    """A flat chain of convolutions of two kinds, batch norms and pooling."""
+    conv = {"op": "conv", "in_features": 8, "out_features": 8, "padding": "SAME"}
+    kinds: list[Data] = [
+        {**conv, "kernel_size": [3, 3]},
+        {"op": "batch_norm", "features": 8},
+        {**conv, "kernel_size": [1, 3], "use_bias": False, "dilation": 2},
+        {"op": "max_pool", "window": [3, 3], "strides": 1, "padding": "SAME"},
+    ]
+    main = chain(n, lambda i, x: {**kinds[i % 4], "x": x})
+    main["inputs"] = {"x": {"shape": ["batch", 16, 16, 8], "dtype": "float"}}
+    return spec(main)
+
+
 def calls(n: int) -> Data:
     """Calls of one function, each with arrays of its own."""
     return spec(chain(n, lambda i, x: call("f", x)), {"f": layer()})
@@ -245,7 +259,7 @@ def conflicts(n: int) -> Data:
 Kind = Callable[[int], Data]
 
 WHOLE: list[Kind] = [
-    *(nodes, calls, functions, inputs, operands, outputs, copies, leaves),
+    *(nodes, convs, calls, functions, inputs, operands, outputs, copies, leaves),
 ]
 """Those of which every step is of interest."""
 FILES: list[Kind] = [shards]

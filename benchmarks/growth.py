@@ -3,11 +3,11 @@
     python benchmarks/growth.py [STEP ...] [--kinds KIND ...] [--sizes 500 1000 2000 4000]
 
 A row is a step (parse, resolve, text, reorder, build, validate, init, generate, show,
-save, load) over a kind of model (nodes, calls, functions, inputs, operands, outputs,
-copies, leaves, shards, and those of `growing.py` that concern the spec alone). It has the
-seconds of this process at every size, and the exponent of the growth between the two
-largest: 1 is linear, 2 is quadratic. What is below a millisecond has none. A row ends
-where a size takes longer than --most seconds.
+save, load) over a kind of model (nodes, convs, calls, functions, inputs, operands,
+outputs, copies, leaves, shards, and those of `growing.py` that concern the spec alone).
+It has the seconds of this process at every size, and the exponent of the growth between
+the two largest: 1 is linear, 2 is quadratic. What is below a millisecond has none. A row
+ends where a size takes longer than --most seconds.
 """
 
 from __future__ import annotations

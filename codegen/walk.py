@@ -34,3 +34,13 @@ def walk(node: ast.AST) -> list[ast.AST]:
     for each in found:
         found += children(each)
     return found
+
+
+def dumped(node: ast.AST) -> str:
+    """The same text for trees that are alike, and for no others; for keys."""
+    match node:
+        case ast.Constant(value=value):
+            return repr(value)
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            return f"{type(node).__name__}({','.join(map(dumped, parts))})"
+    return ast.dump(node)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...schema.syntax import parsed_expression
 from ..nodes import is_same, names_in
+from ..walk import dumped
 from .abstract import Unknown, one_or_each
 from .annotations import members, narrowed, type_of
 from .evaluate import Evaluator, value_of
@@ -77,7 +78,7 @@ class Cutter:
         return {
             name: values[0]
             for name, values in self.given.items()
-            if len({ast.dump(v) for v in values}) == 1
+            if len({dumped(v) for v in values}) == 1
             and is_constant(values[0])
             and own.isdisjoint(names_in(values[0]))
         }
@@ -202,7 +203,7 @@ class Cutter:
         for name, values in self.given.items():
             if name in dropped or name in self.same:
                 continue
-            texts = {ast.dump(v): v for v in values if is_constant(v)}
+            texts = {dumped(v): v for v in values if is_constant(v)}
             counts = {t: n for (k, t), n in self.calls.items() if k == name}
             best = max(texts, key=lambda text: counts.get(text, 0), default=None)
             if best is not None and 2 * counts.get(best, 0) >= sum(counts.values()):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..nodes import Known, clone, is_atom, is_read, is_stored, names_in_order
-from ..walk import walk
+from ..walk import dumped, walk
 from .fold import Folder
 
 
@@ -79,7 +79,7 @@ class OpSource:
     def _template(self, held: Mapping[str, ast.expr]) -> ast.expr | None:
         """The one expression over these values, which is the same for many nodes."""
         assert self.function is not None
-        key = tuple((k, ast.dump(v)) for k, v in held.items())
+        key = tuple((k, dumped(v)) for k, v in held.items())
         if key not in self._templates:
             defaults = {k: d for k, d in self.parameters.items() if d is not None}
             body = [s for s in self.function.body if not _is_docstring(s)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ..names import Names
 from ..nodes import names_in, renamed
+from ..walk import dumped
 from .cut import Cutter
 from .single import expression_of, is_small, passes_on
 from .sources import Library
@@ -38,7 +39,7 @@ class Carried:
         self.families[name] = family
         self.sites[name] += 1
         attributes = uses[0].attributes
-        dumps = tuple((k, ast.dump(v)) for k, v in attributes.items())
+        dumps = tuple((k, dumped(v)) for k, v in attributes.items())
         self.calls.setdefault(name, Counter()).update(dumps)
         for use in uses:
             same = (dumps, use.present, use.maybe, use.numbers, repr(use.facts))
