@@ -7,7 +7,7 @@ and as a check where it did (it lets wrong reshapes pass), concrete sizes are tr
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from blox.schema import Graph, Report
 from blox.schema.dtypes import NEEDS_X64
 from blox.schema.expressions import ExpressionError
+from blox.schema.frozen import EMPTY
 from blox.schema.op import ScopeOp
 from blox.schema.resolve.bounds import Limits
 from blox.schema.resolve.program import Instance, Program
@@ -28,6 +29,7 @@ from .declared import Declared, bounds_of, relations_of
 from .engine import Engine
 from .faults import Fault
 from .infer import SKIPPED
+from .inferred import Inferred
 from .kinds import Lane
 from .op_engine import OpEngine, plain_tracebacks, x64
 from .promised import promises
@@ -120,21 +122,36 @@ class Checker:
             for given in declared.variants():
                 self._entry(name, instance, declared, given)
 
-    def infer(self, lane: Lane = _PLAIN, *, every: bool = False) -> None:
+    def infer(
+        self,
+        lane: Lane = _PLAIN,
+        *,
+        every: bool = False,
+        dims: Mapping[str, int] = EMPTY,
+    ) -> dict[str, Inferred]:
         """Infers all entries with all inputs at symbolic sizes, and reports nothing.
 
         `every`: also without optional inputs, and with other numbers of leading axes.
+        `dims`: sizes that are numbers.
+
+        Returns:
+            Entries by name, as inferred last; less those whose inputs have no shape.
         """
+        found: dict[str, Inferred] = {}
         for name, instance in self.program.entries.items():
             declared = Declared(instance.function.inputs, instance.values)
             for given in declared.variants() if every else [list(declared.inputs)]:
-                sizes = symbolic(declared, given, self.symbols)
+                sizes = symbolic(declared, given, self.symbols, dims)
                 leads = {sizes.leading}
                 if every and sizes.leading:
                     leads |= {(), (*sizes.leading, self.symbols.axis("outer"))}
                 for leading in leads:
                     at = replace(sizes, leading=leading)
-                    self._run(name, instance, declared, given, at, lane, None, {})
+                    with suppress(ExpressionError):
+                        found[name] = self._inferred(
+                            instance, declared, given, at, lane
+                        )
+        return found
 
     def _entry(
         self, name: str, instance: Instance, declared: Declared, given: list[str]
@@ -183,12 +200,11 @@ class Checker:
         found: dict[Any, _Findings],
     ) -> None:
         try:
-            inputs = self._inputs(declared, given, sizes, lane)
+            inferred = self._inferred(instance, declared, given, sizes, lane)
         except ExpressionError as error:
             faults: Iterator[Any] = iter([("", name, Fault("shape", str(error)))])
         else:
-            place = self.engine.places.at(instance, self.program.tree)
-            faults = self.engine.inferred(place, inputs, lane).found(name)
+            faults = inferred.found(name)
         for key, path, fault in faults:
             findings = found.setdefault(key, _Findings(path))
             if sample is None:
@@ -196,10 +212,17 @@ class Checker:
             else:
                 findings.samples.setdefault(sample, fault)
 
-    def _inputs(
-        self, declared: Declared, given: list[str], sizes: Sizes, lane: Lane
-    ) -> Inputs:
-        return {name: self._input(declared, name, sizes, lane) for name in given}
+    def _inferred(
+        self,
+        instance: Instance,
+        declared: Declared,
+        given: list[str],
+        sizes: Sizes,
+        lane: Lane,
+    ) -> Inferred:
+        inputs: Inputs = {n: self._input(declared, n, sizes, lane) for n in given}
+        place = self.engine.places.at(instance, self.program.tree)
+        return self.engine.inferred(place, inputs, lane)
 
     def _input(self, declared: Declared, name: str, sizes: Sizes, lane: Lane) -> Value:
         spec = declared.inputs[name]

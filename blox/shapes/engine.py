@@ -23,7 +23,7 @@ from .binding import bound, number_value
 from .control import rule
 from .control.base import Control, Inputs, Outputs
 from .faults import Fault
-from .inferred import Env, Inferred
+from .inferred import Env, Inferred, runs_of
 from .kinds import Kind, Lane
 from .op_engine import OpEngine
 from .places import Place, Places, inside
@@ -133,6 +133,8 @@ class Engine:
             given = tuple([env[s][i] if s in env else None for s, i in node.sources])
             found = self.ops.outcome(kind, given, sizes, lane)
             env[step.name] = found.outputs
+            if found.cost is not None:
+                made.costs[step.name] = found.cost
             if found.fault is not None:
                 made.findings.append((step.name, found.fault))
         outputs = (self.argument(a, env, sizes) for a in instance.outputs.values())
@@ -196,11 +198,12 @@ class Engine:
             self.values,
             lane.dtype,
         )
+        ran: dict[int, Inferred] = {}
         try:
             running = rule(control)
             i, given = next(running)
             while True:
-                inner = self.inferred(callees[i], given, lane)
+                inner = ran[i] = self.inferred(callees[i], given, lane)
                 if inner.findings:
                     made.findings.append((step.name, inner))
                 i, given = running.send(inner.outputs)
@@ -210,4 +213,5 @@ class Engine:
             control.fault(str(error))
             outputs = tuple(self.values.lost() for _ in step.outputs)
         made.findings += [(step.name, fault) for fault in control.found(self.symbols)]
+        made.runs[step.name] = runs_of(step, control, ran)
         return outputs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -44,7 +44,6 @@ _FAILURE = 20
 _MAX_GUESSES = 1_000
 """Traces that may be spent on what a node at fault would give."""
 
-
 SKIPPED = Fault(
     "shape-skipped",
     "expected less work for this file, found more than it may take",
@@ -61,6 +60,8 @@ class Inference:
 
     def __init__(self, symbols: Symbols, work: float) -> None:
         self.symbols = symbols
+        self.cost: Callable[[Any], Any] | None = None
+        """Says what the jaxpr of an op costs, where that is wanted."""
         self.values = Values(symbols)
         self.traced = 0
         """How many traces there were."""
@@ -89,7 +90,7 @@ class Inference:
             self._skipping = True
             return replace(self._lost(kind), fault=fault)
         try:
-            return Outcome(self._traced(kind, given, sizes, lane))
+            return self._traced(kind, given, sizes, lane)
         except Exception as error:  # of JAX, over what an untrusted file asks for
             self.spend(_FAILURE)
             fault = self._fault(kind, error, given, lane)
@@ -131,7 +132,7 @@ class Inference:
             return None
         self._guesses -= 1
         try:
-            return self._traced(kind, given, sizes, lane, params)
+            return self._traced(kind, given, sizes, lane, params).outputs
         except Exception:
             self.spend(_FAILURE)
             return None
@@ -146,7 +147,7 @@ class Inference:
         sizes: Mapping[str, Any],
         lane: Lane,
         params: Any = None,
-    ) -> Given:
+    ) -> Outcome:
         self.traced += 1
         self.spend(10)
         if any(is_symbolic(sizes[n]) for n in kind.names):
@@ -182,7 +183,8 @@ class Inference:
             check_count(arrays["0"], jaxpr.out_avals[0])
         avals = iter(jaxpr.out_avals)
         found = [o if o is None else self._output(next(avals)) for o in outputs]
-        return tuple(numbers.get(i, value) for i, value in enumerate(found))
+        gives = tuple(numbers.get(i, value) for i, value in enumerate(found))
+        return Outcome(gives, cost=None if self.cost is None else self.cost(jaxpr))
 
     def _output(self, aval: Any) -> Value:
         if len(aval.shape) > _MAX_RANK:

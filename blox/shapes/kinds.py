@@ -38,6 +38,8 @@ class Outcome:
     outputs: tuple[Value | None, ...]
     """None for a key that only training draws."""
     fault: Fault | None = None
+    cost: Any = None
+    """What the trace of it costs, where that is counted."""
 
 
 Leaves = Leaf | dict[str, Leaf]

@@ -8,6 +8,7 @@ from typing import Any
 
 from blox.schema.expressions import ExpressionError, evaluate
 from blox.schema.fields import is_expression
+from blox.schema.frozen import EMPTY
 from blox.schema.resolve.bounds import speaking_of
 
 from .declared import Bounds, Declared, Relation
@@ -68,10 +69,18 @@ class Sizes:
         return ", ".join(parts)
 
 
-def symbolic(declared: Declared, given: list[str], symbols: Symbols) -> Sizes:
-    """A symbol for every size that is open."""
+def symbolic(
+    declared: Declared,
+    given: list[str],
+    symbols: Symbols,
+    known: Mapping[str, int] = EMPTY,
+) -> Sizes:
+    """A symbol for every size that is open and not known."""
     return Sizes(
-        {dim: symbols.dim(dim) for dim in declared.dims(given)},
+        {
+            dim: known[dim] if dim in known else symbols.dim(dim)
+            for dim in declared.dims(given)
+        },
         (symbols.axis("leading"),) if declared.leads(given) else (),
         {(n, i): symbols.axis(f"{n}_{i}") for n, i in declared.ignored(given)},
         symbols,

@@ -112,6 +112,10 @@ class Symbols:
     def _symbol(self, text: str) -> Any:
         return export.symbolic_shape(text.replace(" ", ""), scope=self.scope)[0]
 
+    def dim_of(self, variable: str) -> tuple[str, int]:
+        """(dim, factor): a symbol is that dim divided by the factor."""
+        return self._factors.get(variable, (variable, 1))
+
     def shown(self, text: str) -> str:
         """`text` of JAX with sizes by the names of dims: `2*even_2th` as `even`."""
         for variable, (dim, factor) in self._factors.items():

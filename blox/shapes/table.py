@@ -29,7 +29,7 @@ def shape_table(graph: Graph) -> Table:
     checker = Checker(program, Report())
     with tracing(program):
         checker.infer()
-    return _tabled(checker.engine.all_inferred(), checker.symbols)
+    return tabled(checker.engine.all_inferred(), checker.symbols)
 
 
 def common_table(graph: Graph) -> Table:
@@ -48,8 +48,8 @@ def common_table(graph: Graph) -> Table:
         count = len(checker.engine.all_inferred())
         checker.infer(NARROW, every=True)
     found = list(checker.engine.all_inferred())
-    table = _tabled(found[:count], checker.symbols)
-    narrow = _tabled(found[count:], checker.symbols)
+    table = tabled(found[:count], checker.symbols)
+    narrow = tabled(found[count:], checker.symbols)
     return {
         instance: {
             name: _in_both(values, narrow.get(instance, {}).get(name))
@@ -59,7 +59,8 @@ def common_table(graph: Graph) -> Table:
     }
 
 
-def _tabled(found: Iterable[Inferred], symbols: Symbols) -> Table:
+def tabled(found: Iterable[Inferred], symbols: Symbols) -> Table:
+    """What all calls of each function have in common."""
     table: Table = {}
     seen: dict[Value | None, Known | None] = {None: None}
     for inferred in found:

@@ -50,6 +50,8 @@ class Control(Generic[Node]):
     dtype: Any
     faults: list[tuple[str, str]] = field(default_factory=list)
     """(field, text)"""
+    slices: Any = None
+    """How many slices of its xs there are."""
 
     def fault(self, text: str, field: str = "") -> None:
         self.faults.append((field, text))
@@ -105,6 +107,7 @@ class Control(Generic[Node]):
                 count = size
             elif not self._may_be(size, count):
                 self.fault(f"expected {count} slices, found {size}", f"xs.{name}")
+        self.slices = count
         return found, count
 
     def _may_be(self, size: Any, count: Any) -> bool:

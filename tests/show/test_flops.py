@@ -1,0 +1,422 @@
+"""FLOPs by node: against XLA's own count, published figures, and counting by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from sample_specs import Data, function, spec
+from saved_models import linear, repeat
+
+import blox as bx
+from blox.schema import Graph, ModelError
+from blox.shapes.symbolic import Symbols
+from blox.show.count import Count
+from blox.show.equations import Equations
+from blox.show.flops import Cost, measure
+
+MODELS = Path(__file__).parents[1] / "models"
+RELU: Data = {"op": "relu", "x": "x"}
+
+
+def model(name: str, **attributes: int) -> Graph:
+    """A model of the tests, its repeats unrolled: XLA counts a loop's body once."""
+    data = json.loads((MODELS / f"{name}.json").read_text())
+    for part in data["functions"].values():
+        for node in part["nodes"].values():
+            if node["op"] == "repeat":
+                node["scan"] = False
+    graph = Graph.parse(data)
+    return graph.replace_attributes(**attributes) if attributes else graph
+
+
+def convolutions() -> Graph:
+    """Without padding, whose taps XLA leaves out."""
+
+    def conv(x: str, size: int, features: int, **more: Any) -> Data:
+        given = {"kernel_size": [5, 3], "padding": "VALID", "out_features": features}
+        return {"op": "conv", "x": x, "in_features": size, **given, **more}
+
+    nodes = {
+        "a": conv("x", 4, 16, strides=2),
+        "b": conv("a", 16, 32, groups=4),
+        "c": conv("b", 32, 8, dilation=2),
+    }
+    shape = ["batch", "height", 32, 4]
+    return Graph.parse(spec(nodes, inputs={"x": {"shape": shape, "dtype": "float"}}))
+
+
+def int32(*shape: int) -> Any:
+    return jax.ShapeDtypeStruct(shape, jnp.int32)
+
+
+def image(*shape: int) -> Any:
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
+
+
+def xla(graph: Graph, **inputs: Any) -> float:
+    params = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
+    compiled = jax.jit(bx.build(graph)).lower(params, **inputs).compile()
+    found: Any = compiled.cost_analysis()
+    return float(found["flops"])
+
+
+def flops(graph: Graph, **dims: int) -> Count:
+    return measure(graph, dims).entries["main"].flops
+
+
+@pytest.mark.parametrize(
+    ("graph", "inputs", "dims"),
+    [
+        (model("minilm", depth=1), ["input_ids"], {"batch": 2, "seq": 64}),
+        (
+            model("tiny_gpt", width=256, depth=2, context=64),
+            ["tokens"],
+            {"batch": 2, "seq": 64},
+        ),
+    ],
+    ids=["minilm", "tiny_gpt"],
+)
+def test_as_xla_counts_where_products_rule(
+    graph: Graph, inputs: list[str], dims: dict[str, int]
+) -> None:
+    found = flops(graph, **dims).number
+    ids = int32(dims["batch"], dims["seq"])
+    assert found == pytest.approx(xla(graph, **dict.fromkeys(inputs, ids)), rel=0.05)
+
+
+def test_as_xla_counts_convolutions() -> None:
+    graph = convolutions()
+    found = flops(graph, batch=3, height=40).number
+    assert found == pytest.approx(xla(graph, x=image(3, 40, 32, 4)), rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["minilm", "tiny_gpt", "control_flow"])
+def test_a_formula_is_worth_what_is_counted_at_its_sizes(name: str) -> None:
+    graph = model(name)
+    symbolic = measure(graph).entries
+    for batch, seq in ((1, 1), (3, 7)):
+        dims = {"batch": batch, "seq": seq, "cached": 9}
+        known = {n: dims[n] for n in _dims(graph)}
+        for entry, cost in measure(graph, known).entries.items():
+            text = str(symbolic[entry].flops).replace("^", "**")
+            assert eval(text, {}, known) == cost.flops.number
+            assert cost.flops.number
+
+
+def _dims(graph: Graph) -> set[str]:
+    entries = graph.program().entries.values()
+    return {dim for instance in entries for dim in instance.dims}
+
+
+def test_minilm_is_its_formula() -> None:
+    cost = measure(model("minilm")).entries["main"]
+    layer = cost.nodes["encoder"].called[0].copy(5)
+    width, hidden = 384, 1536
+    assert str(layer.nodes["up"].flops) == (
+        f"{2 * width * hidden + hidden}*batch*seq"  # a product and a bias
+    )
+    attention = layer.nodes["attention"].called[0].copy(0)
+    found = sum(
+        (n.flops for n in attention.nodes.values()),
+        start=Count(),
+    )
+    assert found == attention.flops
+    # Of each pair of positions: two products of all heads, and what a softmax takes.
+    pairs = attention.flops.terms[("batch", 1), ("seq", 2)]
+    assert 4 * width < pairs < 4 * width * 1.1
+    each = attention.flops.terms[("batch", 1), ("seq", 1)]
+    assert 8 * width**2 < each < 8 * width**2 * 1.01
+
+
+def resnet_18() -> Graph:
+    """Its convolutions and its classifier."""
+    b = bx.GraphBuilder("resnet_18")
+
+    @b.entry(image=bx.Input(["batch", 224, 224, 3], "float"))
+    def main(f: bx.F, image: bx.Value) -> bx.Value:
+        def conv(name: str, x: bx.Value, features: int, size: int, stride: int) -> Any:
+            pad = [[size // 2, size // 2]] * 2
+            given: Any = {"strides": stride, "padding": pad, "use_bias": False}
+            return f.conv(name, x, features, [size, size], **given)
+
+        x = f.max_pool(conv("stem", image, 64, 7, 2), [2, 2])
+        for i, features in enumerate((64, 128, 256, 512)):
+            for j in range(2):
+                stride = 2 if i and not j else 1
+                y = conv(f"a_{i}_{j}", x, features, 3, stride)
+                y = conv(f"b_{i}_{j}", y, features, 3, 1)
+                x = y + (conv(f"skip_{i}", x, features, 1, 2) if stride == 2 else x)
+        return f.linear("head", x.mean([1, 2]), 1000)
+
+    return b.graph()
+
+
+def test_resnet_18_is_as_published() -> None:
+    """1.814 G multiply-adds: torchvision, `ResNet18_Weights.IMAGENET1K_V1.meta`."""
+    cost = measure(resnet_18(), {"batch": 1}).entries["main"]
+    names = ("stem", "head", "a_", "b_", "skip_")
+    found = [n.flops.number or 0 for k, n in cost.nodes.items() if k.startswith(names)]
+    assert round(sum(found) / 2 / 1e9, 3) == 1.814
+    assert str(measure(resnet_18()).entries["main"].flops).endswith("*batch")
+
+
+@pytest.mark.parametrize(("groups", "size"), [(1, 9), (2, 8), (4, 1)])
+def test_a_transposed_convolution_spreads_each_element_once(
+    groups: int, size: int
+) -> None:
+    kernel = jnp.ones((3, 8 // groups, 12))
+
+    def transposed(x: Any) -> Any:
+        return jax.lax.conv_general_dilated(
+            x, kernel, [1], [(2, 2)], lhs_dilation=[2], feature_group_count=groups,
+            dimension_numbers=("NHC", "HIO", "NHC"),
+        )  # fmt: skip
+
+    x = jnp.ones((2, size, 8))
+    # Of ones, each element given is the number of the products that it sums.
+    assert counted(transposed, x) == 2 * int(transposed(x).sum())
+
+
+def counted(function: Any, *args: Any) -> int | None:
+    return Equations(NONE)(jax.make_jaxpr(function)(*args)).number
+
+
+NONE = Symbols(iter(()), {}, [], {})
+X = jnp.ones((4, 6))
+IDS = jnp.ones((4, 6), jnp.int32)
+
+
+@pytest.mark.parametrize(
+    ("function", "wanted"),
+    [
+        (lambda x: x + 1, 24),
+        (lambda x: jnp.tanh(x), 24),
+        (lambda x: x.sum(0), 24),
+        (lambda x: x.max(), 24),
+        (lambda x: jnp.argmax(x, 1), 24),
+        (lambda x: jnp.cumsum(x, 1), 24),
+        (lambda x: jax.lax.reduce_window(x, 0.0, jax.lax.add, (2, 3), (2, 3), "VALID"), 24),
+        (lambda x: x.at[0].add(jnp.ones(6)), 6),
+        (lambda x: x.T.reshape(3, 8)[::2].astype(jnp.bfloat16), 0),
+        (lambda x: jnp.sort(jnp.pad(x, 1)), 0),
+        (lambda x: jnp.where(x > 0, x, 0.0), 24),
+        (lambda x: IDS * 2 + 1, 0),
+        (lambda x: IDS @ IDS.T, 2 * 4 * 4 * 6),
+        (lambda x: jax.jit(jax.checkpoint(jnp.sin))(x), 24),
+        (lambda x: jax.nn.relu(x), 24),
+        (lambda x: jax.lax.scan(lambda c, r: (c + r, None), x[0], x)[0], 24),
+        (lambda x: jax.lax.cond(x[0, 0] > 0, jnp.sin, lambda x: x @ x.T @ x, x), 1 + 2 * 192),
+        (lambda x: jax.lax.while_loop(lambda c: c[0, 0] > 0, jnp.sin, x), None),
+    ],
+)  # fmt: skip
+def test_an_equation_is_an_operation_an_element(function: Any, wanted: Any) -> None:
+    """Of what it gives, of what it takes if it reduces that; moving data is none."""
+    assert counted(function, X) == wanted
+
+
+BODY = function({"up": linear(), "act": {"op": "relu", "x": "up"}}, {"x": "act"})
+ONCE = 2 * 8 * 8 + 8 + 8
+"""A linear of 8 features and a relu, for one row."""
+
+
+def nodes(given: Data, outputs: Any = None, **more: Any) -> Cost:
+    return measure(Graph.parse(spec(given, outputs, **more))).entries["main"]
+
+
+@pytest.mark.parametrize("scan", [True, False])
+def test_copies_count_each(scan: bool) -> None:
+    many = nodes({"h": repeat("f", 5, scan=scan)}, functions={"f": BODY}).nodes["h"]
+    assert str(many.flops) == f"{5 * ONCE}*batch"
+    assert str(many.called[0].copy(4).flops) == f"{ONCE}*batch"
+    if not scan:
+        assert str(many.called[0].copies(1, 4)) == f"{4 * ONCE}*batch"
+        assert many.called[0].copy(1) is many.called[0].copy(4)
+
+
+def test_copies_that_differ_count_as_they_are() -> None:
+    wide = {"op": "concatenate", "xs": ["x", "x"], "axis": 0}
+    double = function(
+        {"twice": wide, "act": {"op": "relu", "x": "twice"}}, {"x": "act"}
+    )
+    many = nodes({"h": repeat("f", 3, scan=False)}, functions={"f": double}).nodes["h"]
+    assert str(many.flops) == f"{8 * (2 + 4 + 8)}*batch"
+    assert str(many.called[0].copies(1, 2)) == f"{8 * (4 + 8)}*batch"
+
+
+SEQUENCE: Data = {"x": {"shape": ["batch", "seq", 8], "dtype": "float"}}
+STATE: Data = {"s": {"op": "zeros", "shape": ["$batch", 8]}}
+
+
+@pytest.mark.parametrize(
+    ("node", "wanted"),
+    [
+        ({"op": "map", "xs": {"x": "x"}, "axis": 1}, f"{ONCE}*batch*seq"),
+        ({"op": "scan", "xs": {"x": "x"}, "axis": 1}, f"{ONCE}*batch*seq"),
+        ({"op": "scan", "length": "$2 * seq + 1", "inputs": {"x": "x"}},
+         f"{2 * ONCE}*batch*seq^2 + {ONCE}*batch*seq"),
+        ({"op": "call", "inputs": {"x": "x"}}, f"{ONCE}*batch*seq"),
+    ],
+)  # fmt: skip
+def test_loops_count_every_step(node: Data, wanted: str) -> None:
+    found = nodes(
+        {"y": node | {"function": "f"}}, inputs=SEQUENCE, functions={"f": BODY}
+    )
+    assert str(found.flops) == wanted
+
+
+def test_of_branches_the_largest_counts() -> None:
+    inputs = SEQUENCE | {"i": {"shape": [], "dtype": "int32"}}
+    node = {
+        "op": "switch",
+        "index": "i",
+        "branches": ["f", "g", "f"],
+        "inputs": {"x": "x"},
+    }
+    small = function({"act": RELU}, {"x": "act"})
+    found = nodes({"y": node}, inputs=inputs, functions={"f": small, "g": BODY})
+    assert str(found.flops) == f"{ONCE}*batch*seq"
+    assert [str(c.flops) for c in found.nodes["y"].called] == [
+        "8*batch*seq", f"{ONCE}*batch*seq", "8*batch*seq",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("limit", "wanted"), [(None, "?"), (7, f"{7 * (ONCE + 9)}")])
+def test_a_while_loop_counts_as_far_as_it_is_bounded(limit: Any, wanted: str) -> None:
+    least = {
+        "total": {"op": "sum", "x": "x", "axis": None},
+        "test": {"op": "greater", "a": "total", "b": 0.0},
+    }
+    node = {"op": "while_loop", "cond": "goes_on", "body": "f", "carry": {"x": "x"}}
+    node |= {} if limit is None else {"max_steps": limit}
+    functions = {"f": BODY, "goes_on": function(least, "test")}
+    inputs = {"x": {"shape": [1, 8], "dtype": "float"}}
+    assert str(nodes({"y": node}, inputs=inputs, functions=functions).flops) == wanted
+
+
+def test_what_nobody_uses_does_not_run() -> None:
+    found = nodes({"idle": linear(), "y": RELU}, "y")
+    assert str(found.flops) == "8*batch"
+    assert list(found.nodes) == ["y"]
+
+
+def test_dims_that_are_multiples_are_named_as_they_are() -> None:
+    half = {"op": "reshape", "x": "x", "shape": ["$batch // 2", 16]}
+    found = nodes({"half": half, "y": linear() | {"x": "x"}, "z": RELU | {"x": "half"}},
+                  {"y": "y", "z": "z"}, dims={"batch": {"multiple_of": 2}})  # fmt: skip
+    assert str(found.flops) == f"{2 * 64 + 8 + 8}*batch"
+
+
+def test_behind_a_fault_nothing_is_known() -> None:
+    bad = {"op": "reshape", "x": "x", "shape": ["$batch", 2, 5]}
+    found = nodes({"bad": bad, "y": {"op": "relu", "x": "bad"}, "z": linear()},
+                  {"y": "y", "z": "z"})  # fmt: skip
+    assert str(found.nodes["y"].flops) == "?"
+    assert str(found.flops) == "136*batch + ?"
+    assert found.flops.number is None
+
+
+@pytest.mark.parametrize(
+    ("dims", "text"),
+    [
+        ({"bath": 1}, "expected a dim of the entries, found 'bath'; there are: batch, seq"),
+        ({"batch": -1}, "batch: expected an integer from 0 to 2147483647, found -1"),
+        ({"batch": 2**31}, "batch: expected an integer from 0 to 2147483647"),
+        ({"batch": "2"}, "batch: expected an integer from 0 to 2147483647, found '2'"),
+        ({"seq": 513}, "seq: expected at most 512, found 513"),
+    ],
+)  # fmt: skip
+def test_dims_are_checked(dims: dict[str, Any], text: str) -> None:
+    with pytest.raises(ModelError) as error:
+        measure(model("minilm"), dims)
+    assert text in str(error.value)
+
+
+def test_calls_that_double_are_counted_once() -> None:
+    functions: Data = {"f0": function({"u": linear()}, {"x": "u"})}
+    for i in range(1, 60):
+        call = {"op": "call", "function": f"f{i - 1}"}
+        twice = {"a": call | {"inputs": {"x": "x"}}, "b": call | {"inputs": {"x": "a"}}}
+        functions[f"f{i}"] = function(twice, {"x": "b"})
+    data = spec({"y": {"op": "call", "function": "f8", "inputs": {"x": "x"}}},
+                functions=functions)  # fmt: skip
+    found = measure(Graph.parse(data)).entries["main"]
+    assert str(found.flops) == f"{2**8 * (2 * 64 + 8)}*batch"
+    seen: set[int] = set()
+
+    def walk(cost: Cost) -> Iterator[Cost]:
+        if id(cost) not in seen:
+            seen.add(id(cost))
+            yield cost
+            for node in cost.nodes.values():
+                for called in node.called:
+                    for call in called.calls:
+                        yield from walk(call)
+
+    assert len(list(walk(found))) == 10
+
+
+def test_loops_within_loops_may_take_for_ever() -> None:
+    given = {"x": {"shape": ["seq", 8], "dtype": "float"}}
+    functions = {"f0": BODY}
+    for i in range(1, 12):
+        loop = {
+            "op": "scan",
+            "function": f"f{i - 1}",
+            "length": "$seq",
+            "carry": {"x": "x"},
+        }
+        functions[f"f{i}"] = function({"y": loop}, {"x": "y"}, given)
+    call = {"op": "call", "function": "f11", "inputs": {"x": "x"}}
+    graph = Graph.parse(spec({"y": call}, inputs=given, functions=functions))
+    assert str(flops(graph)) == f"{ONCE}*seq^12"
+    largest = 2**31 - 1
+    assert flops(graph, seq=largest).number == ONCE * largest**12
+    assert flops(graph, seq=largest).short() == f"{ONCE * float(largest) ** 12:.2e}"
+
+
+def evaluated(count: Count, dims: dict[str, int]) -> Any:
+    return sum(
+        n * math.prod(dims[name] ** p for name, p in powers)
+        for powers, n in count.terms.items()
+    )
+
+
+def test_polynomials_add_and_multiply_as_their_values_do() -> None:
+    a, b, c = Count.size("a"), Count.size("b", 3), Count.of(-5)
+    dims = {"a": 7, "b": 12}
+    x, y = a * a + b + c, b * Count.of(6) + a + Count.of(2)
+    p, q = 7 * 7 + 4 - 5, 4 * 6 + 7 + 2
+    assert (evaluated(x, dims), evaluated(y, dims)) == (p, q)
+    assert evaluated(x * y, dims) == p * q
+    assert evaluated(x + y, dims) == p + q
+    assert evaluated(x | y, dims) >= max(p, q)
+    assert str(x) == "a^2 + 1/3*b - 5"
+    assert str(y) == "a + 2*b + 2" or str(y) == "2*b + a + 2"
+    assert str(x + x * Count.of(-1)) == "0"
+    assert not x * Count.of(0)
+
+
+def test_polynomials_stay_short() -> None:
+    many = sum((Count.size(f"n{i}") for i in range(100)), start=Count.of(3))
+    product = many * many * many
+    assert len(many.terms) == len(product.terms) == 24
+    assert many.more
+    assert str(product).endswith(" + ?")
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (999, "999"), (1000, "1k"), (1234, "1.23k"), (999_499, "999k"),
+     (999_999, "1M"), (21_340_924, "21.3M"), (10**15, "1P"), (123 * 10**15, "123P"),
+     (999_999 * 10**12, "1.00e+18"), (10**5000, "1.00e+5000")],
+    ids=lambda v: v if isinstance(v, str) else "",
+)  # fmt: skip
+def test_numbers_have_three_digits(number: int, text: str) -> None:
+    assert Count.of(number).short() == text
