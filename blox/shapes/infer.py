@@ -114,7 +114,7 @@ class Inference:
         if self.work < 0:
             return None
         try:
-            return self._traced(kind, given, sizes, Lane())
+            return self._traced(kind, given, sizes, Lane()).outputs
         except Exception:  # of JAX or of an op
             self.spend(_FAILURE)
             return None
