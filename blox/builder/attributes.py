@@ -10,9 +10,12 @@ from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.resolve.program import Instance, Step, flat
 from blox.schema.resolve.replace import with_attributes
 
+from .errors import at_users_line
+
 _MOST = 20
 
 
+@at_users_line
 def check_attributes(make: Callable[..., Graph], **attributes: int | float) -> None:
     """Checks that a Graph follows its attributes wherever the code that writes it does.
 

@@ -5,51 +5,81 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from blox.schema.diagnostics import BloxError, Diagnostic
 
 from .function import FunctionBuilder
 from .trace import Trace
 
-E = TypeVar("E", bound=Exception)
+P = ParamSpec("P")
+R = TypeVar("R")
 B = TypeVar("B", bound=BloxError)
-_HERE = str(Path(__file__).parent)
+_HERE = str(Path(__file__).parents[1])
 _CALL = re.compile(r"\w+Methods\.(?P<name>\w+)\(\) (?P<fault>.*)")
 """What Python says of a wrong call of a method."""
 
 
-def shortened(error: E, source: Exception | None = None) -> E:
-    """The error with only the user's own frames in its traceback.
+def at_users_line(function: Callable[P, R]) -> Callable[P, R]:
+    """A public function of the builder, whose errors show the user's own frames only.
 
-    Args:
-        source: the one that was raised, where this explains another.
+    A bare `raise` adds no frame to a traceback, so not even this one stands in it. What
+    is no error of the builder passes as it is.
     """
-    frames: list[TracebackType] = []
-    at = (source or error).__traceback__
+
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except (BloxError, TypeError, AttributeError) as error:
+            if isinstance(error, BloxError) or _is_of_name(error) or _explained(error):
+                error.__traceback__ = _users(error)
+                error.__suppress_context__ = True
+            raise
+
+    return called
+
+
+def _frames(error: Exception) -> Iterator[TracebackType]:
+    """The frames of a traceback, the outermost first."""
+    at = error.__traceback__
     while at is not None:
-        if not at.tb_frame.f_code.co_filename.startswith(_HERE):
-            frames.append(at)
+        yield at
         at = at.tb_next
+
+
+def _is_ours(at: TracebackType) -> bool:
+    return at.tb_frame.f_code.co_filename.startswith(_HERE)
+
+
+def _users(error: Exception) -> TracebackType | None:
+    """The traceback of an error without the frames of blox."""
     made: TracebackType | None = None
-    for frame in reversed(frames):
-        made = TracebackType(made, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
-    return error.with_traceback(made)
+    for at in reversed([at for at in _frames(error) if not _is_ours(at)]):
+        made = TracebackType(made, at.tb_frame, at.tb_lasti, at.tb_lineno)
+    return made
 
 
-def of_method(error: Exception) -> Exception | None:
-    """The error of a wrong call of a method of `f`, which says how that is called.
+def _is_of_name(error: Exception) -> bool:
+    """True where the builder says that nothing has this name."""
+    *_, last = _frames(error)
+    return _is_ours(last) and last.tb_frame.f_code.co_name == "__getattr__"
 
-    None for any other.
+
+def _explained(error: Exception) -> bool:
+    """Lets the error of a wrong call of a method of `f` say how that is called.
+
+    False for any other.
     """
     found = _CALL.match(str(error)) if isinstance(error, TypeError) else None
     method = getattr(FunctionBuilder, found["name"], None) if found else None
     if found is None or method is None:
-        return error if isinstance(error, AttributeError) and _is_ours(error) else None
+        return False
     signature = inspect.signature(method)
     _, *parameters = signature.parameters.values()
     plain = [p.replace(annotation=p.empty) for p in parameters]
@@ -61,15 +91,8 @@ def of_method(error: Exception) -> Exception | None:
         hint = f"; did you mean {near[0]}?" if near else ""
     elif "positional arguments but" in found["fault"] and last:
         hint = f"; what stands behind {last[0]} goes by keyword"
-    return TypeError(f"f.{found['name']}{call}: {found['fault']}{hint}")
-
-
-def _is_ours(error: Exception) -> bool:
-    """True where the builder itself has raised it."""
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    return at is not None and at.tb_frame.f_code.co_filename.startswith(_HERE)
+    error.args = (f"f.{found['name']}{call}: {found['fault']}{hint}",)
+    return True
 
 
 def with_lines(error: B, entries: Sequence[Trace]) -> B:

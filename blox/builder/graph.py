@@ -21,7 +21,7 @@ from .declarations import (
     input_names,
     written_bound,
 )
-from .errors import of_method, shortened, with_lines
+from .errors import at_users_line, with_lines
 from .function import FunctionBuilder
 from .functions import functions_of
 from .origins import Origins
@@ -73,6 +73,7 @@ class GraphBuilder:
         self._engine: OpEngine | None = None
         self._origins: Origins | None = None
 
+    @at_users_line
     def __getattr__(self, name: str) -> Any:
         attributes = self.__dict__.get("attributes", {})
         if name not in attributes:
@@ -82,6 +83,7 @@ class GraphBuilder:
             )
         return attributes[name]
 
+    @at_users_line
     def dim(
         self,
         name: str,
@@ -102,6 +104,7 @@ class GraphBuilder:
             if value is not None
         }
 
+    @at_users_line
     def constraint(self, text: str) -> None:
         """Relates dims of the entries: `b.constraint("cached >= seq")`.
 
@@ -129,6 +132,7 @@ class GraphBuilder:
     def entry(self, function: F, /, **inputs: Input) -> F: ...
     @overload
     def entry(self, /, **inputs: Input) -> Callable[[F], F]: ...
+    @at_users_line
     def entry(
         self, function: Callable[..., Any] | None = None, /, **inputs: Input
     ) -> Any:
@@ -146,19 +150,8 @@ class GraphBuilder:
                 not take the shapes that flow into it.
         """
         if function is None:
-            return lambda function: self._shortened(function, inputs)
-        return self._shortened(function, inputs)
-
-    def _shortened(self, function: F, inputs: dict[str, Input]) -> F:
-        try:
-            return self._entry(function, inputs)
-        except BloxError as error:
-            raise shortened(error) from None
-        except (TypeError, AttributeError) as error:
-            explained = of_method(error)
-            if explained is None:
-                raise  # it is the user's own
-            raise shortened(explained, error) from None
+            return at_users_line(lambda function: self._entry(function, inputs))
+        return self._entry(function, inputs)
 
     def _entry(self, function: F, inputs: dict[str, Input]) -> F:
         trace = Trace(self, function) if hasattr(function, "__name__") else None
@@ -196,6 +189,7 @@ class GraphBuilder:
             self._engine = engine_of(graph)
         declare(trace, given, graph)
 
+    @at_users_line
     def graph(
         self,
         *,
@@ -234,7 +228,7 @@ class GraphBuilder:
         try:
             return self._checked(traces, ops or {}, metadata)
         except BloxError as error:
-            raise shortened(with_lines(error, traces)) from None
+            raise with_lines(error, traces) from None
 
     def _ordered(self, entries: Sequence[str] | None) -> list[str]:
         names = list(self._entries)
