@@ -42,6 +42,10 @@ class Op(Strict):
     ABSENT: ClassVar[Mapping[str, str]] = {}
     """Operands that may be absent, and the operand whose value the node has then."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ()
+    """What other libraries call it: for readers, and for hints. Case, underscores and an
+    ending such as `2d` make no difference."""
+
     SYMBOLIC: ClassVar[bool] = True
     """False where JAX takes sizes that dims decide without a look at them."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from blox.schema import op_class, op_names
+from blox.schema import op_class
+from blox.schema.alike import ops_like
 from blox.schema.diagnostics import quote
 
 from .control import ControlMethods
@@ -51,10 +51,13 @@ class FunctionBuilder(OpMethods, ControlMethods):
         trace = self._trace
         cls = op_class(kind)
         if cls is None:
+            near = " or ".join(map(repr, ops_like(kind)))
             trace.fault(
                 name or kind,
                 f"expected an op that is registered here, found {quote(kind)}",
-                "import the package that registers it",
+                f"did you mean {near}?"
+                if near
+                else "import the package that registers it",
             )
         if needs_name(cls):
             if name is None and not (operands and isinstance(operands[0], str)):
@@ -97,11 +100,17 @@ class FunctionBuilder(OpMethods, ControlMethods):
         def __getattr__(self, name: str) -> NoReturn:
             if name.startswith("_"):
                 raise AttributeError(name)
-            plain = name.replace("_", "")
-            near = [n for n in op_names() if n.replace("_", "") == plain]
-            near += difflib.get_close_matches(name, op_names(), 1, 0.6)
-            hint = f"; did you mean f.{near[0]}?" if near else ""
-            raise AttributeError(f"expected the name of an op, found {name!r}{hint}")
+            raise AttributeError(
+                f"expected the name of an op, found {name!r}{_hint(name)}"
+            )
+
+
+def _hint(name: str) -> str:
+    """What may be meant by the name of an op that is none."""
+    meant = " or ".join(f"f.{op}" for op in ops_like(name))
+    if meant:
+        return f"; did you mean {meant}?"
+    return "; bx.recipes has what takes several ops, bx.register adds your own"
 
 
 F = FunctionBuilder

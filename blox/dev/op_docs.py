@@ -52,6 +52,7 @@ A size that is `null` is taken from other nodes at the same path; the builder ta
 from what flows in. Ops with parameters also take `params`, `init`, `axes` and `frozen`
 ([section 9](../format.md#9-parameters-state-keys)), those that call functions `params`.
 In shapes, `...` stands for any axes; dtypes are kept unless it is said otherwise.
+*Elsewhere* names what other libraries call the op.
 """
 
 _SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
@@ -104,6 +105,8 @@ def _op(family: str, name: str) -> str:
     cls = op_class(name)
     assert cls is not None
     parts = [f"## {name}\n\n{prose(inspect.getdoc(cls) or '')}"]
+    if names := vars(cls).get("ALSO"):
+        parts.append(f"Elsewhere: {', '.join(f'`{n}`' for n in names)}.\n")
     parts.append(f"```text\n{_signature(cls, name)}\n```\n")
     if cls.TRAIN:
         parts.append(

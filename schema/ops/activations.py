@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ..deferred import Op
 from ..dtypes import DType
@@ -74,12 +74,16 @@ class Gelu(Activation):
     arXiv:1606.08415.
     """
 
+    ALSO: ClassVar[tuple[str, ...]] = ("gelu_new", "gelu_tanh")
+
     op: Literal["gelu"] = "gelu"
     approximate: bool = True
 
 
 class Silu(Activation):
     """`x * sigmoid(x)`, also called swish. (...) -> (...). arXiv:1702.03118."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("swish",)
 
     op: Literal["silu"] = "silu"
 
@@ -105,6 +109,8 @@ class SoftSign(Activation):
 class Sigmoid(Activation):
     """`1 / (1 + exp(-x))`. (...) -> (...)."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("logistic", "expit")
+
     op: Literal["sigmoid"] = "sigmoid"
 
 
@@ -124,6 +130,8 @@ class HardSilu(Activation):
     """`x * relu6(x + 3) / 6`, also called hard swish. (...) -> (...). Howard et al.,
     arXiv:1905.02244.
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("hard_swish",)
 
     op: Literal["hard_silu"] = "hard_silu"
 

@@ -34,12 +34,15 @@ class Subtract(Binary):
     """`a - b`. (...), (...) -> (...)."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+    ALSO: ClassVar[tuple[str, ...]] = ("sub",)
 
     op: Literal["subtract"] = "subtract"
 
 
 class Multiply(Binary):
     """`a * b`. (...), (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("mul",)
 
     op: Literal["multiply"] = "multiply"
 
@@ -48,6 +51,7 @@ class Divide(Binary):
     """`a / b`; integers give floats. (...), (...) -> (...)."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+    ALSO: ClassVar[tuple[str, ...]] = ("div", "true_divide")
 
     op: Literal["divide"] = "divide"
 
@@ -64,6 +68,7 @@ class Remainder(Binary):
     """`a % b`, with the sign of b. (...), (...) -> (...)."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+    ALSO: ClassVar[tuple[str, ...]] = ("mod",)
 
     op: Literal["remainder"] = "remainder"
 
@@ -72,6 +77,7 @@ class Power(Binary):
     """`a ** b`. (...), (...) -> (...)."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+    ALSO: ClassVar[tuple[str, ...]] = ("pow",)
 
     op: Literal["power"] = "power"
 
@@ -91,6 +97,8 @@ class Minimum(Binary):
 class Negative(Op):
     """`-x`. (...) -> (...)."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("neg",)
+
     op: Literal["negative"] = "negative"
     x: Tensor
 
@@ -100,6 +108,8 @@ class Clip(Op):
 
     (...), (...), (...) -> (...).
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("clamp",)
 
     op: Literal["clip"] = "clip"
     x: Tensor
@@ -111,6 +121,7 @@ class Matmul(Binary):
     """`a @ b`: (..., n, k), (..., k, m) -> (..., n, m); vectors as in `jnp.matmul`."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
+    ALSO: ClassVar[tuple[str, ...]] = ("dot", "mm", "bmm")
 
     op: Literal["matmul"] = "matmul"
 
@@ -149,6 +160,8 @@ class Einsum(Op):
 
 class StopGradient(Op):
     """x, through which no gradient flows. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("detach",)
 
     op: Literal["stop_gradient"] = "stop_gradient"
     x: Tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..deferred import Op
 from ..fields import Float, OptionalTensor, Size, Tensor
@@ -21,6 +21,8 @@ class AttentionMask(Op):
     `causal`: only keys at or before the query. `window`: only keys less than so many
     positions away. Masks are joined by `logical_and`.
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("causal_mask",)
 
     op: Literal["attention_mask"] = "attention_mask"
     query_positions: Tensor
@@ -63,6 +65,8 @@ class DotProductAttention(Op):
     null is head_dim ** -0.5. A query that may attend to nothing gets the plain mean of
     all values: finite, and to be ignored. Vaswani et al., arXiv:1706.03762.
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("scaled_dot_product_attention",)
 
     op: Literal["dot_product_attention"] = "dot_product_attention"
     query: Tensor

@@ -49,6 +49,7 @@ class Cond(ScopeOp):
     """
 
     CONTROL: ClassVar[str] = "cond"
+    ALSO: ClassVar[tuple[str, ...]] = ("if_else",)
 
     op: Literal["cond"] = "cond"
     predicate: Tensor
@@ -72,6 +73,7 @@ class Switch(ScopeOp):
     """
 
     CONTROL: ClassVar[str] = "switch"
+    ALSO: ClassVar[tuple[str, ...]] = ("case",)
 
     op: Literal["switch"] = "switch"
     index: Tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import ParamOp
 from ..fields import Count, OptionalSize, ParamSlot, Size, SizeOf, Tensor
@@ -28,6 +28,8 @@ class Conv(ParamOp):
     mirrored without the edge (`reflect`), the edge (`replicate`), the other end
     (`circular`).
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("convolution", "conv_general_dilated")
 
     op: Literal["conv"] = "conv"
     x: Tensor

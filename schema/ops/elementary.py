@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ..deferred import Op
 from ..fields import Tensor
@@ -79,6 +79,8 @@ class Erf(Elementary):
 
 class Abs(Elementary):
     """`|x|`. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("absolute",)
 
     op: Literal["abs"] = "abs"
 

@@ -135,6 +135,8 @@ class Take(Op):
     other end (`wrap`).
     """
 
+    ALSO: ClassVar[tuple[str, ...]] = ("gather", "index_select")
+
     op: Literal["take"] = "take"
     x: Tensor
     indices: Tensor
@@ -148,6 +150,8 @@ class TakeAlongAxis(Op):
     x (..., n), indices (..., m) -> (..., m) for axis -1. An index out of range is
     clamped (`clip`), or gives NaN or the least integer (`fill`).
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("gather", "take_along_dim")
 
     op: Literal["take_along_axis"] = "take_along_axis"
     x: Tensor

@@ -16,6 +16,8 @@ class Linear(ParamOp):
     (..., in_features) -> (..., out_features); kernel (in_features, out_features).
     """
 
+    ALSO: ClassVar[tuple[str, ...]] = ("dense", "fully_connected")
+
     op: Literal["linear"] = "linear"
     x: Tensor
     kernel: Annotated[ParamSlot, Elsewhere("weight", transposed=True)] = None
@@ -39,6 +41,8 @@ class Embed(ParamOp):
     out of range is clamped, as `jnp.take(mode="clip")` does.
     """
 
+    ALSO: ClassVar[tuple[str, ...]] = ("embedding", "embedding_lookup")
+
     op: Literal["embed"] = "embed"
     ids: Tensor
     embedding: Annotated[ParamSlot, Elsewhere("weight")] = None
@@ -56,6 +60,7 @@ class Unembed(ParamOp):
     """
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
+    ALSO: ClassVar[tuple[str, ...]] = ("attend", "lm_head")
 
     op: Literal["unembed"] = "unembed"
     x: Tensor

@@ -27,11 +27,15 @@ class Single(Op):
 class Equal(Pair):
     """`a == b`. (...), (...) -> (...) bool."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("eq",)
+
     op: Literal["equal"] = "equal"
 
 
 class NotEqual(Pair):
     """`a != b`. (...), (...) -> (...) bool."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("ne",)
 
     op: Literal["not_equal"] = "not_equal"
 
@@ -39,11 +43,15 @@ class NotEqual(Pair):
 class Less(Pair):
     """`a < b`. (...), (...) -> (...) bool."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("lt",)
+
     op: Literal["less"] = "less"
 
 
 class LessEqual(Pair):
     """`a <= b`. (...), (...) -> (...) bool."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("le",)
 
     op: Literal["less_equal"] = "less_equal"
 
@@ -51,11 +59,15 @@ class LessEqual(Pair):
 class Greater(Pair):
     """`a > b`. (...), (...) -> (...) bool."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("gt",)
+
     op: Literal["greater"] = "greater"
 
 
 class GreaterEqual(Pair):
     """`a >= b`. (...), (...) -> (...) bool."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("ge",)
 
     op: Literal["greater_equal"] = "greater_equal"
 
@@ -104,6 +116,7 @@ class Where(Op):
     """`a` where `condition` holds, else `b`. (...) bool, (...), (...) -> (...)."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a", "b")
+    ALSO: ClassVar[tuple[str, ...]] = ("select",)
 
     op: Literal["where"] = "where"
     condition: Tensor

@@ -142,6 +142,7 @@ class Map(ScopeOp):
     """
 
     CONTROL: ClassVar[str] = "map"
+    ALSO: ClassVar[tuple[str, ...]] = ("vmap",)
 
     op: Literal["map"] = "map"
     function: Name
@@ -177,6 +178,7 @@ class WhileLoop(ScopeOp):
     """
 
     CONTROL: ClassVar[str] = "while_loop"
+    ALSO: ClassVar[tuple[str, ...]] = ("while",)
 
     op: Literal["while_loop"] = "while_loop"
     cond: Name

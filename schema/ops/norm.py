@@ -23,6 +23,8 @@ class LayerNorm(ParamOp):
     (..., features) -> (..., features). Ba et al., arXiv:1607.06450.
     """
 
+    ALSO: ClassVar[tuple[str, ...]] = ("layer_normalization",)
+
     op: Literal["layer_norm"] = "layer_norm"
     x: Tensor
     scale: Annotated[ParamSlot, Elsewhere("weight")] = None
@@ -50,6 +52,8 @@ class RMSNorm(ParamOp):
     (..., features) -> (..., features). Zhang and Sennrich, arXiv:1910.07467.
     """
 
+    ALSO: ClassVar[tuple[str, ...]] = ("rms_normalization",)
+
     op: Literal["rms_norm"] = "rms_norm"
     x: Tensor
     scale: Annotated[ParamSlot, Elsewhere("weight")] = None
@@ -75,6 +79,7 @@ class BatchNorm(ParamOp):
 
     TRAIN: ClassVar[bool] = True
     STATEFUL: ClassVar[bool] = True
+    ALSO: ClassVar[tuple[str, ...]] = ("batch_normalization",)
 
     op: Literal["batch_norm"] = "batch_norm"
     x: Tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..deferred import Op
 from ..fields import Count, Size, Tensor
@@ -49,6 +49,8 @@ class MaxPool(Pool):
     (..., spatial..., features) -> (..., spatial..., features).
     """
 
+    ALSO: ClassVar[tuple[str, ...]] = ("max_pooling",)
+
     op: Literal["max_pool"] = "max_pool"
 
 
@@ -68,6 +70,8 @@ class AvgPool(Pool):
     `ceil_mode` reaches don't; without, only elements of x count. (..., spatial...,
     features) -> (..., spatial..., features).
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("average_pooling", "mean_pool")
 
     op: Literal["avg_pool"] = "avg_pool"
     count_include_pad: bool = True
@@ -102,6 +106,8 @@ class AdaptiveAvgPool(Adaptive):
     (..., spatial..., features) -> (..., sizes..., features).
     """
 
+    ALSO: ClassVar[tuple[str, ...]] = ("global_average_pooling", "global_avg_pool")
+
     op: Literal["adaptive_avg_pool"] = "adaptive_avg_pool"
 
 
@@ -110,5 +116,7 @@ class AdaptiveMaxPool(Adaptive):
 
     (..., spatial..., features) -> (..., sizes..., features).
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("global_max_pooling", "global_max_pool")
 
     op: Literal["adaptive_max_pool"] = "adaptive_max_pool"

@@ -51,6 +51,12 @@ class Rope(Op):
     RoFormer, GPT-J).
     """
 
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "rotary",
+        "rotary_embedding",
+        "apply_rotary_pos_emb",
+    )
+
     op: Literal["rope"] = "rope"
     x: Tensor
     cos: Tensor
@@ -65,6 +71,8 @@ class Sinusoidal(Op):
     (`half_split`), or sine and cosine in turn (`interleaved`, as in the paper). Vaswani
     et al., arXiv:1706.03762.
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("positional_encoding", "sinusoidal_embedding")
 
     op: Literal["sinusoidal"] = "sinusoidal"
     positions: Tensor

@@ -64,12 +64,16 @@ class Drawn(Op):
 class RandomNormal(Drawn):
     """Numbers of the normal distribution of mean 0 and variance 1: key -> shape."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("randn", "normal")
+
     op: Literal["random_normal"] = "random_normal"
     dtype: DType
 
 
 class RandomUniform(Drawn):
     """Numbers of the uniform distribution on [minval, maxval): key -> shape."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("rand", "uniform")
 
     op: Literal["random_uniform"] = "random_uniform"
     dtype: DType

@@ -28,11 +28,15 @@ class Reduction(Op):
 class Sum(Reduction):
     """The sum over `axis`. (..., n) -> (...)."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("reduce_sum",)
+
     op: Literal["sum"] = "sum"
 
 
 class Mean(Reduction):
     """The mean over `axis`. (..., n) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("reduce_mean",)
 
     op: Literal["mean"] = "mean"
 
@@ -40,17 +44,23 @@ class Mean(Reduction):
 class Prod(Reduction):
     """The product over `axis`. (..., n) -> (...)."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("reduce_prod",)
+
     op: Literal["prod"] = "prod"
 
 
 class Max(Reduction):
     """The greatest value over `axis`. (..., n) -> (...)."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("reduce_max", "amax")
+
     op: Literal["max"] = "max"
 
 
 class Min(Reduction):
     """The least value over `axis`. (..., n) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("reduce_min", "amin")
 
     op: Literal["min"] = "min"
 
@@ -74,6 +84,8 @@ class All(Reduction):
 class Var(Reduction):
     """`sum((x - mean) ** 2) / (n - ddof)` over `axis`. (..., n) -> (...)."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("variance",)
+
     op: Literal["var"] = "var"
     ddof: Count = 0
 
@@ -87,6 +99,8 @@ class Std(Reduction):
 
 class Norm(Reduction):
     """The vector norm `sum(|x| ** ord) ** (1 / ord)` over `axis`. (..., n) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("vector_norm",)
 
     op: Literal["norm"] = "norm"
     ord: Scalar = 2

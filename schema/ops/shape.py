@@ -23,6 +23,7 @@ class Reshape(Op):
     """
 
     SYMBOLIC: ClassVar[bool] = False
+    ALSO: ClassVar[tuple[str, ...]] = ("view",)
 
     op: Literal["reshape"] = "reshape"
     x: Tensor
@@ -51,6 +52,8 @@ class Flatten(Op):
 class Transpose(Op):
     """Axis i of the result is axis `permutation[i]` of x."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("permute", "permute_dims", "moveaxis")
+
     op: Literal["transpose"] = "transpose"
     x: Tensor
     permutation: list[Int]
@@ -67,6 +70,8 @@ class Transpose(Op):
 class SwapAxes(Op):
     """x with two axes interchanged. (..., a, b) -> (..., b, a) for axes -2 and -1."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("swapdims",)
+
     op: Literal["swapaxes"] = "swapaxes"
     x: Tensor
     axis1: Int
@@ -75,6 +80,8 @@ class SwapAxes(Op):
 
 class ExpandDims(Op):
     """New axes of size 1 at `axis` of the result. (...) -> (..., 1) for axis -1."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("unsqueeze",)
 
     op: Literal["expand_dims"] = "expand_dims"
     x: Tensor
@@ -92,6 +99,8 @@ class Squeeze(Op):
 class BroadcastTo(Op):
     """x repeated to `shape`, as in `jnp.broadcast_to`."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("expand",)
+
     op: Literal["broadcast_to"] = "broadcast_to"
     x: Tensor
     shape: Annotated[list[Count], ShapeOf()]
@@ -102,6 +111,8 @@ class BroadcastTo(Op):
 
 class Concatenate(Op):
     """The arrays one after another along `axis`. (..., a), (..., b) -> (..., a + b)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("concat", "cat")
 
     op: Literal["concatenate"] = "concatenate"
     xs: Tensors
@@ -123,6 +134,8 @@ class Split(Op):
     given there are as many equal parts as names.
     (..., 3 * n) -> (..., n), (..., n), (..., n) for axis -1.
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("chunk",)
 
     op: Literal["split"] = "split"
     x: Tensor
@@ -154,6 +167,8 @@ class Split(Op):
 
 class Flip(Op):
     """x in reverse order along `axis`, null being all axes. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("reverse",)
 
     op: Literal["flip"] = "flip"
     x: Tensor
@@ -201,6 +216,8 @@ class RepeatElements(Op):
     (..., n) -> (..., repeats * n) for axis -1.
     """
 
+    ALSO: ClassVar[tuple[str, ...]] = ("repeat_interleave",)
+
     op: Literal["repeat_elements"] = "repeat_elements"
     x: Tensor
     repeats: Size
@@ -240,6 +257,8 @@ class Pad(Op):
 
 class AsType(Op):
     """x in another dtype. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("cast",)
 
     op: Literal["astype"] = "astype"
     x: Tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from ..deferred import Op, ParamOp
 from ..dtypes import FLOATS, DType
@@ -17,6 +17,8 @@ from ..problems import Problem
 class Param(ParamOp):
     """A trainable array of `shape`: () -> shape."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("parameter", "variable")
+
     op: Literal["param"] = "param"
     shape: Annotated[list[Size], ShapeOf()]
     dtype: DType = "float"
@@ -28,6 +30,8 @@ class Param(ParamOp):
 
 class Buffer(ParamOp):
     """An array of `shape` that is loaded and never trained: () -> shape."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("register_buffer",)
 
     op: Literal["buffer"] = "buffer"
     shape: Annotated[list[Size], ShapeOf()]

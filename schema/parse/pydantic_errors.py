@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from ..alike import ops_like
 from ..content import Bounds, Content, Function, Input, Metadata, Output
 from ..diagnostics import Diagnostic, bounded, quote
 from ..initializers import INITIALIZERS
-from ..registry import op_class, op_names, split_key, versions
+from ..registry import op_class, split_key, versions
 from .locate import graph_path
 
 _EXPECTED = {
@@ -66,10 +67,9 @@ def field_diagnostics(
             hint = _near(str(item["loc"][-1]), _fields(item["loc"][:-1], data))
             if len(item["loc"]) == 1 and item["loc"][0] in Metadata.model_fields:
                 hint = "it stands in `metadata`"
-        if item["loc"][4:] == ("init", "name"):
-            hint = (
-                "an initializer stands below its parameter: {'kernel': {'name': ...}}"
-            )
+        if item["loc"][4:] in (("init",), ("init", "name")):
+            array = _array(item["loc"], data)
+            hint = f"an initializer stands below its parameter: {{'{array}': {{'name': ...}}}}"
         ending = "" if item["type"] in _WHOLE or "found" in message else _found(item)
         messages = found.setdefault((path, ending), [])
         if hint:
@@ -165,13 +165,16 @@ def _unknown_op(node: dict[str, Any], hints: bool) -> tuple[str, str]:
             "this file needs a newer blox: upgrade blox-format",
         )
     # Hints are a kindness, and cost more than all checks together.
-    return found, _near(name, op_names()) if hints else ""
+    return found, _meant(ops_like(name)) if hints else ""
 
 
 def _near(name: str, names: Iterable[str]) -> str:
     # Names are in lower case, where Python and other formats say `GELU`.
-    near = difflib.get_close_matches(name[:64].lower(), list(names), 1)
-    return f"did you mean {quote(near[0])}?" if near else ""
+    return _meant(difflib.get_close_matches(name[:64].lower(), list(names), 1))
+
+
+def _meant(near: Sequence[str]) -> str:
+    return f"did you mean {' or '.join(map(quote, near))}?" if near else ""
 
 
 def _fields(loc: tuple[Any, ...], data: Any) -> Iterable[str]:
@@ -196,6 +199,13 @@ def _fields(loc: tuple[Any, ...], data: Any) -> Iterable[str]:
             given = data["functions"][function]["nodes"][node]["init"]
             part = INITIALIZERS.get((given[path[0]] if path else given)["name"])
     return part.model_fields if part is not None else ()
+
+
+def _array(loc: tuple[Any, ...], data: Any) -> str:
+    """The name of a parameter of the node at a place."""
+    _, function, _, node, *_ = loc
+    cls = op_class(data["functions"][function]["nodes"][node]["op"])
+    return next(iter(cls.fields().slots if cls is not None else ()), "value")
 
 
 def _found(item: Any) -> str:

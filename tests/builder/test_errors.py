@@ -471,23 +471,54 @@ def test_a_fault_that_only_the_whole_graph_shows_names_the_line() -> None:
     assert str(caught.value).startswith("main.reshape_1: cannot reshape")
 
 
+NO_OP = "bx.recipes has what takes several ops, bx.register adds your own"
+
+
 @pytest.mark.parametrize(
-    ("name", "near"),
+    ("name", "hint"),
     [
-        ("topk", ""),
-        ("soft_max", "softmax"),
-        ("layernorm", "layer_norm"),
-        ("addd", "add"),
+        ("topk", NO_OP),
+        ("group_norm", NO_OP),
+        ("soft_max", "did you mean f.softmax?"),
+        ("layernorm", "did you mean f.layer_norm?"),
+        ("addd", "did you mean f.add?"),
+        ("dense", "did you mean f.linear?"),
+        ("Dense", "did you mean f.linear?"),
+        ("conv2d", "did you mean f.conv?"),
+        ("BatchNorm2d", "did you mean f.batch_norm?"),
+        ("gather", "did you mean f.take or f.take_along_axis?"),
     ],
 )
-def test_an_op_that_is_none(name: str, near: str) -> None:
+def test_an_op_that_is_none(name: str, hint: str) -> None:
     def main(f: bx.F, x: bx.Value) -> Any:
         return getattr(f, name)(x)
 
     with pytest.raises(AttributeError) as caught:
         entry(main)
-    text = f"expected the name of an op, found {name!r}"
-    assert str(caught.value) == text + (f"; did you mean f.{near}?" if near else "")
+    assert str(caught.value) == f"expected the name of an op, found {name!r}; {hint}"
+
+
+def test_an_op_that_is_none_by_text() -> None:
+    def main(f: bx.F, x: bx.Value) -> Any:
+        return f.op("Dense", "d", x)
+
+    with pytest.raises(bx.SpecError) as caught:
+        entry(main)
+    assert str(caught.value) == (
+        "main.Dense: expected an op that is registered here, found 'Dense'; did you mean "
+        "'linear'?"
+    )
+
+
+@pytest.mark.parametrize("init", [{"name": "zeros"}, "zeros"])
+def test_an_initializer_without_its_parameter(init: Any) -> None:
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return x + f.param("p", [8], init=init)
+
+    with pytest.raises(
+        bx.SpecError, match=r"init.*parameter: {'value': {'name': \.\.\.}}"
+    ):
+        entry(main)
 
 
 def test_optional_values_reach_optional_operands_only() -> None:
