@@ -1,7 +1,7 @@
 """The registry of diagnostic codes: severity, meaning, and an example of each.
 
 A `Diagnostic` takes no other code. `docs/diagnostics.md` is made of this table, and
-`tests/test_diagnostics.py` makes every example yield its code.
+`tests/diagnostics/test_codes.py` makes every example yield its code.
 
 An example is a node `n` of the function `main`, whose input is x, where it begins with
 `{`; fields of the Graph, where it begins with `"`; else a call in words.

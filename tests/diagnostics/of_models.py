@@ -1,0 +1,143 @@
+"""Calls that yield the codes of models: built, written, run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from diagnostics.making import BASE, LINEAR, MODEL, PARAMS, X, graph
+from sample_specs import spec
+
+import blox as bx
+from blox.codegen.allowlist import BASE as ALLOWED
+from blox.codegen.allowlist import check
+from blox.ops.library import function_of, op_function
+from blox.schema import Diagnostic, Graph, registry
+from blox.schema.fields import Tensor
+from blox.schema.op import Op
+
+
+def chain(functions: int) -> dict[str, Any]:
+    made = {
+        f"f{i}": {
+            "inputs": {"x": {}},
+            "nodes": {"n": {"op": "call", "function": f"f{i + 1}", "inputs": ["x"]}},
+            "outputs": {"y": "n"},
+        }
+        for i in range(functions)
+    }
+    made[f"f{functions}"] = {"inputs": {"x": {}}, "outputs": {"y": "x"}}
+    call = {"op": "call", "function": "f0", "inputs": ["x"]}
+    return spec({"n": call}, functions=made)
+
+
+def undecided() -> dict[str, Any]:
+    """Rounding up in two ways is equal, but not to JAX."""
+    nodes = {
+        "a": {"op": "zeros", "shape": ["$-(-n // 2)"], "dtype": "float"},
+        "b": {"op": "zeros", "shape": ["$(n - 1) // 2 + 1"], "dtype": "float"},
+        "y": {"op": "add", "a": "a", "b": "b"},
+    }
+    return spec(nodes, inputs={"x": {"shape": ["n", 8], "dtype": "float"}})
+
+
+def no_work(path: Path) -> list[Diagnostic]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("blox.shapes.check.WORK", -1e9)
+        return list(graph(BASE))
+
+
+def typed_in(path: Path) -> None:
+    class Rope(Op):
+        op: Literal["acme:rope"] = "acme:rope"
+        x: Tensor
+
+    space: dict[str, Any] = {"__name__": "prompt"}
+    exec("def rope(x):\n    return x", space)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_REGISTERED", {})
+        bx.register(Rope, space["rope"])
+        bx.generate(Graph.parse(spec({"n": {"op": "acme:rope", "x": "x"}})))
+
+
+def no_function(path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr("blox.ops.activations.relu6")
+        function_of.cache_clear()
+        op_function("relu6")
+
+
+def built(
+    function: Callable[..., Any], shape: Any = ("batch", 8)
+) -> Callable[[Path], Any]:
+    def build(path: Path) -> None:
+        b = bx.GraphBuilder("model")
+        b.entry(function, x=bx.Input(shape))
+        b.graph()
+
+    return build
+
+
+def twice(f: bx.F, x: bx.Value) -> bx.Value:
+    return f.relu(f.relu(x, name="a"), name="a")
+
+
+def many(f: bx.F, *x: bx.Value) -> bx.Value:
+    return x[0]
+
+
+def closure(f: bx.F, x: bx.Value) -> bx.Value:
+    def inner(f: bx.F, y: bx.Value) -> bx.Value:
+        return f.add(y, x)
+
+    return f.call("c", inner)(x)
+
+
+def choice(f: bx.F, x: bx.Value) -> bx.Value:
+    return x if x else f.relu(x)
+
+
+def scalar(f: bx.F, x: bx.Value) -> bx.Value:
+    return f.linear("l", x, x.sum().features)
+
+
+def halved(width: int = 16) -> Graph:
+    b = bx.GraphBuilder("model", width=width)
+
+    @b.entry(x=bx.Input(["batch", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.linear("l", x, int(0.5 * b.width))
+
+    return b.graph()
+
+
+MODELS: dict[str, Callable[[Path], Any]] = {
+    "op-register": lambda path: bx.register(Op, abs),
+    "op-source": typed_in,
+    "entry": lambda path: bx.build(MODEL, "other"),
+    "inputs": lambda path: bx.build(MODEL)(PARAMS, X, X),
+    "dims": lambda path: bx.build(
+        Graph.parse(spec({"n": LINEAR}, dims={"batch": {"min": 4}}))
+    )(PARAMS, X),
+    "params": lambda path: bx.build(MODEL)({}, X),
+    "dtype": lambda path: bx.build(MODEL, dtype="int32"),
+    "trace": lambda path: bx.build(
+        Graph.parse(spec({"n": {"op": "reshape", "x": "x", "shape": [7]}}))
+    )({}, X),
+    "freeze": lambda path: bx.split(MODEL, PARAMS, freeze=["head.*"]),
+    "op": no_function,
+    "generate": lambda path: check("import os", ALLOWED),
+    "shape-undecided": lambda path: graph(undecided()),
+    "shape-skipped": no_work,
+    "call-depth": lambda path: graph(chain(65)),
+    "more": lambda path: graph(spec({f"n{i}": {"op": "rellu"} for i in range(200)})),
+    "builder": built(twice),
+    "builder-attributes": lambda path: bx.check_attributes(halved, width=8),
+    "builder-closure": built(closure),
+    "builder-function": built(many),
+    "builder-shape": built(choice, "batch"),
+    "builder-size": built(scalar),
+    "builder-value": built(choice),
+}
