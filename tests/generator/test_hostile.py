@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from generated_files import assert_same_program, assert_tidy, assert_typed
+from generated_files import assert_same_program
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sample_specs import Data, function, spec
@@ -193,10 +193,11 @@ def test_names_that_collide(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert_same_program(graph, bx.generate(graph))
 
 
-def test_files_with_names_that_collide_are_tidy_and_typed(tmp_path: Path) -> None:
-    sources = {name: bx.generate(Graph.parse(data)) for name, data in CASES.items()}
-    assert_tidy(sources, tmp_path)
-    assert_typed(sources, tmp_path)
+def files() -> dict[str, str]:
+    """Those that `test_clean` checks."""
+    named = {name: bx.generate(Graph.parse(data)) for name, data in CASES.items()}
+    texts = {f"text_{i}": assert_inert(text) for i, text in enumerate(NASTY)}
+    return named | texts | {"texts": assert_inert("\n".join(NASTY))}
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
@@ -274,11 +275,9 @@ def assert_inert(text: str) -> str:
     return source
 
 
-def test_texts_stay_texts(tmp_path: Path) -> None:
-    sources = {f"t{i}": assert_inert(text) for i, text in enumerate(NASTY)}
-    sources["all"] = assert_inert("\n".join(NASTY))
-    assert_tidy(sources, tmp_path)
-    assert_typed(sources, tmp_path)
+@pytest.mark.parametrize("text", [*NASTY, "\n".join(NASTY)], ids=ascii)
+def test_texts_stay_texts(text: str) -> None:
+    assert_inert(text)
 
 
 @settings(max_examples=40)

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from generated_files import (
-    assert_same_program,
-    assert_tidy,
-    assert_typed,
-    executed,
-    inputs_of,
-)
+from generated_files import assert_same_program, executed, inputs_of
 from sample_specs import Data, function, spec
 
 import blox as bx
@@ -87,18 +80,19 @@ def hidden() -> Data:
 CASES = {"masked": masked, "hidden": hidden}
 
 
-def test_arguments_of_an_entry_keep_their_names(tmp_path: Path) -> None:
-    sources = {}
-    for name, make in CASES.items():
-        graph = Graph.parse(make())
-        sources[name] = bx.generate(graph)
-        assert_same_program(graph, sources[name])
+def files() -> dict[str, str]:
+    """Those that `test_clean` checks."""
+    return {name: bx.generate(Graph.parse(make())) for name, make in CASES.items()}
+
+
+def test_arguments_of_an_entry_keep_their_names() -> None:
+    for name, source in files().items():
+        graph = Graph.parse(CASES[name]())
+        assert_same_program(graph, source)
         for entry, instance in graph.program().entries.items():
             title = graph.name if entry == "main" else entry
-            found = inspect.signature(executed(sources[name])[title])
+            found = inspect.signature(executed(source)[title])
             assert [*found.parameters] == ["params", *instance.function.inputs]
-    assert_tidy(sources, tmp_path)
-    assert_typed(sources, tmp_path)
 
 
 def test_arguments_go_by_name() -> None:

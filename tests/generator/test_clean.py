@@ -1,0 +1,48 @@
+"""Files of every kind have no finding of ruff, nor of `mypy --strict`.
+
+One process of each for all of them: mypy needs ten seconds to read JAX for the first
+time, and a file takes it hundredths.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from generated_files import assert_tidy, assert_typed
+from generator import (
+    test_attributes,
+    test_constants,
+    test_expressions_written,
+    test_fuzz,
+    test_hostile,
+    test_kinds,
+    test_mixtures,
+    test_names,
+    test_ops,
+    test_output_objects,
+    test_reads,
+)
+
+MODULES = (
+    test_attributes,
+    test_constants,
+    test_expressions_written,
+    test_fuzz,
+    test_hostile,
+    test_kinds,
+    test_mixtures,
+    test_names,
+    test_ops,
+    test_output_objects,
+    test_reads,
+)
+
+
+def test_generated_files_are_tidy_and_typed(tmp_path: Path) -> None:
+    sources = {}
+    for module in MODULES:
+        home = module.__name__.rpartition(".")[2].removeprefix("test_")
+        for name, source in module.files().items():
+            sources[f"{home}_{name}"] = source
+    assert_tidy(sources, tmp_path)
+    assert_typed(sources, tmp_path)
