@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import copy
+from functools import lru_cache
 
 from ..library.fold import Folder
 from ..library.sources import Library
 from ..library.tidy import drop_aliases, tidy
 from ..names import Names
-from ..nodes import names_in, renamed
+from ..nodes import clone, names_in, renamed
 from ..parts import Function, Init, Loader, Parameters, Part
 from ..printer import render
 from .table import IN_FLOAT32, Tables
@@ -25,11 +25,7 @@ class Tail:
     """The functions that the tables of one file need, as it needs them."""
 
     def __init__(self, library: Library, tables: Tables, names: Names) -> None:
-        known: dict[str, ast.expr] = {
-            k: ast.Constant(v) for k, v in tables.facts.items()
-        }
-        copies = tables.facts["LISTED"] or tables.facts["STACKED"]
-        none = {} if copies else {COPIES: ast.Tuple([])}
+        facts = tuple(tables.facts.items())
         self.functions: dict[str, ast.FunctionDef] = {}
         """In the order of the source, helpers first."""
         roots = [INIT, LOAD] if tables.init else [LOAD]
@@ -42,12 +38,8 @@ class Tail:
             source = sources[name].function
             if name in cut or source is None:
                 continue
-            node = copy.deepcopy(source)
-            node.body = tidy(Folder({**known, **none}, put=none).block(node.body))
-            drop_aliases(node)
-            _drop_unread(node)
-            cut[name] = node
-            todo += names_in(node) & sources.keys()
+            cut[name] = _cut(source, facts)
+            todo += names_in(cut[name]) & sources.keys()
         titles = {n: n if n in roots else names.fresh(n) for n in sources if n in cut}
         self.functions = {n: renamed(cut[n], titles) for n in titles}
         self.tables = [renamed(s, titles) for s in tables.statements]
@@ -66,6 +58,21 @@ class Tail:
         if init is not None:
             parts.append(Init([init]))
         return [*parts, Loader([*functions.values()])]
+
+
+@lru_cache(maxsize=256)
+def _cut(
+    source: ast.FunctionDef, facts: tuple[tuple[str, bool], ...]
+) -> ast.FunctionDef:
+    """A function of the source, as a file of these facts needs it."""
+    known: dict[str, ast.expr] = {name: ast.Constant(fact) for name, fact in facts}
+    copies = dict(facts)["LISTED"] or dict(facts)["STACKED"]
+    none = {} if copies else {COPIES: ast.Tuple([])}
+    node = clone(source)
+    node.body = tidy(Folder({**known, **none}, put=none).block(node.body))
+    drop_aliases(node)
+    _drop_unread(node)
+    return node
 
 
 def _drop_unread(function: ast.FunctionDef) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from ...schema.syntax import parsed
 from ..nodes import names_in
 from ..walk import walk
-from .allowed import imports_of
+from .allowed import Allowed, imports_of
 from .comments import attach_comments
 from .source import OpSource, assigned
 
@@ -21,6 +22,7 @@ class OpModule:
 
     sources: dict[str, OpSource]
     imports: dict[str, str]
+    _allowed: dict[str, Allowed] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -29,6 +31,12 @@ class OpModule:
         """A module from its text; `title` gives the functions of a module that is not
         ours names that nobody else's have.
         """
+        if title is None:
+            plain = _plain(text)
+            if not plain.imports.keys() & taken:
+                # What a source remembers holds for one file.
+                fresh = {n: replace(s, _templates={}) for n, s in plain.sources.items()}
+                return replace(plain, sources=fresh)
         tree = parsed(text)
         attach_comments(tree, text)
         imports = imports_of(tree)
@@ -44,6 +52,12 @@ class OpModule:
         renamed = _Renamed(other).visit(tree) if other else tree
         return cls(_sources(renamed, of_blox=title is None), imports)
 
+    def allowed(self, name: str) -> Allowed:
+        """What the source of a name, and of what it calls, may speak of."""
+        if name not in self._allowed:
+            self._allowed[name] = Allowed.of(self.closure(name), self.imports)
+        return self._allowed[name]
+
     def closure(self, name: str) -> list[ast.AST]:
         """The source of a name, and those of the functions that it calls."""
         return [source.tree for source in self.reached(name)]
@@ -58,6 +72,14 @@ class OpModule:
                 found[source.name] = source
                 todo += names_in(source.tree) & self.sources.keys()
         return list(found.values())
+
+
+@lru_cache(maxsize=64)
+def _plain(text: str) -> OpModule:
+    """A module of ours from its text, whose imports have the names of the text."""
+    tree = parsed(text)
+    attach_comments(tree, text)
+    return OpModule(_sources(tree, of_blox=True), imports_of(tree))
 
 
 class _Renamed(ast.NodeTransformer):

@@ -107,8 +107,7 @@ class Library:
         for home, module in self._modules.items():
             wanted |= {(home, n): None for n in module.sources if n in names}
         for home, name in wanted:
-            module = self._modules[home]
-            found |= Allowed.of(module.closure(name), module.imports)
+            found |= self._modules[home].allowed(name)
         return found
 
 
