@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blox.cli.output import existing, say
+from blox.cli.output import existing, say, usage
 from blox.cli.validate import HUB
 from blox.show.printable import printable
 
@@ -36,26 +36,49 @@ def show(
             show_default=False,
         ),
     ] = None,
+    dim: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dim",
+            metavar="NAME=SIZE",
+            help="A size to count at, such as batch=1. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Shows a model as a tree, with shapes, parameter counts and bytes.
+    """Shows a model as a tree, with shapes, parameter counts, bytes and FLOPs.
 
     A node has the shape that it gives, dims by name, `?` where calls of its function
-    differ. Of the weights only the headers are read, for the types of the arrays; without
-    weights the model's floating type counts as float32. Arrays that an earlier line
+    differ. FLOPs are of one call of the entry: a number where `--dim` gives all sizes, else
+    in terms of them. Of the weights only the headers are read, for the types of the arrays;
+    without weights the model's floating type counts as float32. Arrays that an earlier line
     has counted are `shared`.
 
     Examples:
         blox show model
-        blox show model/graph.json --depth 1
+        blox show model/graph.json --depth 1 --dim batch=1 --dim seq=128
     """
     from blox.io.spec import read_graph
     from blox.show.summary import summarise
 
     if not path.startswith(HUB):
         existing(path)
+    dims = _sizes(dim or [])
     graph = read_graph(path)
     graph.program()
-    say(str(summarise(graph, _dtypes(path, graph), depth=depth)))
+    say(str(summarise(graph, _dtypes(path, graph), depth=depth, dims=dims)))
+
+
+def _sizes(given: list[str]) -> dict[str, int]:
+    """The sizes that options give, by dim."""
+    sizes: dict[str, int] = {}
+    for text in given:
+        name, sign, size = text.partition("=")
+        if not sign or not size.isdecimal() or len(size) > 10 or name in sizes:
+            found = printable(text, 40)
+            usage(f"expected each dim once, as --dim batch=1, found --dim {found}")
+        sizes[name] = int(size)
+    return sizes
 
 
 def _dtypes(path: str, graph: Graph) -> dict[str, str]:

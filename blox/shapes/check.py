@@ -127,11 +127,13 @@ class Checker:
         lane: Lane = _PLAIN,
         *,
         every: bool = False,
+        keys: bool = True,
         dims: Mapping[str, int] = EMPTY,
     ) -> dict[str, Inferred]:
         """Infers all entries with all inputs at symbolic sizes, and reports nothing.
 
         `every`: also without optional inputs, and with other numbers of leading axes.
+        `keys`: with optional keys, without which nothing is dropped out.
         `dims`: sizes that are numbers.
 
         Returns:
@@ -140,7 +142,7 @@ class Checker:
         found: dict[str, Inferred] = {}
         for name, instance in self.program.entries.items():
             declared = Declared(instance.function.inputs, instance.values)
-            for given in declared.variants() if every else [list(declared.inputs)]:
+            for given in declared.variants() if every else [declared.given(keys=keys)]:
                 sizes = symbolic(declared, given, self.symbols, dims)
                 leads = {sizes.leading}
                 if every and sizes.leading:

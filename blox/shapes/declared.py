@@ -73,6 +73,14 @@ class Declared:
         given = list(given)
         return bool(self.dims(given) or self.ignored(given) or self.leads(given))
 
+    def given(self, *, keys: bool) -> list[str]:
+        """All inputs; without `keys` all but optional keys."""
+        return [
+            name
+            for name, spec in self.inputs.items()
+            if keys or not (spec.optional and spec.dtype == "key")
+        ]
+
     def variants(self) -> list[list[str]]:
         """All inputs, and all but the optional ones."""
         needed = [name for name, spec in self.inputs.items() if not spec.optional]

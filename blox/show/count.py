@@ -81,11 +81,16 @@ class Count:
         """`295296*batch*seq + 12`, ` + ?` where there is more; exact below 10^30."""
         return self._text(lambda n: str(n) if n < 10**30 else _rounded(n))
 
-    def short(self) -> str:
-        """With three digits of each number: `295k*batch*seq + 12`."""
-        return self._text(_rounded)
+    def short(self, limit: int | None = None) -> str:
+        """With three digits of each number: `295k*batch*seq + 12`.
 
-    def _text(self, shown: Callable[[int | Fraction], str]) -> str:
+        Of more than `limit` characters only the first terms: `295k*batch*seq + ...`.
+        """
+        return self._text(_rounded, limit)
+
+    def _text(
+        self, shown: Callable[[int | Fraction], str], limit: int | None = None
+    ) -> str:
         text = ""
         for powers, number in sorted(self.terms.items(), key=_order):
             sign = (
@@ -95,7 +100,10 @@ class Count:
             lead = (
                 [shown(_unsigned(number))] if number not in (1, -1) or not sizes else []
             )
-            text += sign + "*".join([*lead, *sizes])
+            term = sign + "*".join([*lead, *sizes])
+            if limit is not None and len(text) + len(term) > limit:
+                return f"{text} + ..." if text else "..."
+            text += term
         if self.more:
             return f"{text} + ?" if text else "?"
         return text or "0"

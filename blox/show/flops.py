@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import jax.numpy as jnp
+
 from blox.schema import Graph, ModelError, Report
 from blox.schema.diagnostics import Diagnostic, listing, quote
 from blox.schema.frozen import EMPTY
@@ -15,6 +17,7 @@ from blox.schema.resolve.program import Program, Step
 from blox.shapes.check import Checker, tracing
 from blox.shapes.declared import Declared
 from blox.shapes.inferred import Inferred, Runs
+from blox.shapes.kinds import Lane
 from blox.shapes.table import tabled
 from blox.show.count import UNKNOWN, ZERO, Count, largest, total
 from blox.show.equations import Equations
@@ -59,8 +62,12 @@ class NodeCost:
         called: one for each of the `callees` of the step, in their order.
     """
 
-    flops: Count
+    flops: Count = ZERO
     called: tuple[Called, ...] = ()
+
+    def callee(self, i: int) -> Called:
+        """The function of a number; what costs nothing where the node doesn't run."""
+        return self.called[i] if self.called else Called(ZERO, ZERO, ())
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -75,6 +82,10 @@ class Cost:
     flops: Count
     nodes: Mapping[str, NodeCost]
 
+    def node(self, name: str) -> NodeCost:
+        """A node; what costs nothing where it doesn't run."""
+        return self.nodes.get(name) or NodeCost()
+
 
 NOTHING = Cost(ZERO, {})
 
@@ -87,11 +98,14 @@ class Measured:
     entries: Mapping[str, Cost]
 
 
-def measure(graph: Graph, dims: Mapping[str, int] = EMPTY) -> Measured:
-    """Shapes and FLOPs of every node that entries run, for inference with all inputs.
+def measure(
+    graph: Graph, dims: Mapping[str, int] = EMPTY, *, floats: str = "float32"
+) -> Measured:
+    """Shapes and FLOPs of every node that entries run.
 
+    A call is not in training and has all optional inputs but keys: nothing is dropped out.
     Sizes are those of `dims`, and symbolic where that has none: then FLOPs are a
-    polynomial of them.
+    polynomial of them. The model's floating type is `floats`.
 
     Raises:
         SpecError: the Graph is not sound.
@@ -103,7 +117,7 @@ def measure(graph: Graph, dims: Mapping[str, int] = EMPTY) -> Measured:
     equations = Equations(checker.symbols)
     checker.engine.ops.inference.cost = equations
     with tracing(program):
-        found = checker.infer(dims=dims)
+        found = checker.infer(Lane(dtype=jnp.dtype(floats)), keys=False, dims=dims)
     costs = _Costs(equations)
     unknown = Cost(UNKNOWN, {})
     entries = {

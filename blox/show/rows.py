@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from blox.schema import Leaf
-from blox.schema.content import type_text
-from blox.schema.known import Known, Table
+from blox.schema.known import Table
 from blox.schema.op import ScopeOp
 from blox.schema.resolve.program import Called, Instance, Step
 from blox.schema.resolve.trees import flatten, nest
+from blox.show.count import ZERO, Count
+from blox.show.flops import Called as CalledCost
+from blox.show.flops import Cost, NodeCost
 from blox.show.printable import printable
+from blox.show.texts import kind_text, shapes_text
 
 MAX_ROWS = 5_000
 """Lines of a tree: calls that double at every level would fill the screen for hours."""
-
-MAX_SHAPES = 48
-"""Characters of the shapes that a node gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Row:
 
     `path` is the graph path of an array, of a node that of what lies below it. `shape`
     is that of an array, or of what a node gives, with dims by name. `count` and `nbytes`
-    leave out what an earlier line has counted: then `shared` is true.
+    leave out what an earlier line has counted: then `shared` is true. `flops` are those of
+    all runs of a node in one of the entry.
     """
 
     depth: int
@@ -39,6 +40,7 @@ class Row:
     nbytes: int = 0
     shared: bool = False
     is_array: bool = False
+    flops: Count = ZERO
 
 
 class Full(Exception):
@@ -63,13 +65,19 @@ class Walk:
         self.counted: set[str] = set()
         self.dropped = False
 
-    def entry(self, name: str, instance: Instance) -> None:
+    def entry(self, name: str, instance: Instance, cost: Cost) -> None:
         paths = [p for p, _ in flatten(instance.tree)]
-        self._row(0, name, "entry", "", paths)
-        self._nodes(instance, "", 1, paths)
+        self._row(0, name, "entry", "", paths, flops=cost.flops)
+        self._nodes(instance, "", 1, paths, cost, Count.of(1))
 
     def _nodes(
-        self, instance: Instance, scope: str, depth: int, below: list[str]
+        self,
+        instance: Instance,
+        scope: str,
+        depth: int,
+        below: list[str],
+        cost: Cost,
+        times: Count,
     ) -> None:
         if self.limit is not None and depth > self.limit:
             self.counted.update(below)
@@ -79,24 +87,40 @@ class Walk:
             paths = [_joined(scope, p) for p, _ in flatten(tree)]
             inner = ".".join(n for n in (scope, *step.scope) if n)
             gives = shapes_text(self.shapes.get(instance, {}).get(step.name, ()))
+            node = cost.node(step.name)
+            flops = node.flops * times
             if isinstance(step.op, ScopeOp):
-                self._row(depth, step.name, _kind(step), inner, paths, gives)
-                self._callees(step, inner, depth + 1, paths)
+                self._row(depth, step.name, kind_text(step), inner, paths, gives, flops)
+                self._callees(step, inner, depth + 1, paths, node, times)
             else:
-                self._leaf_op(step, depth, inner, paths, gives)
+                self._leaf_op(step, depth, inner, paths, gives, flops)
 
     def _leaf_op(
-        self, step: Step, depth: int, scope: str, paths: list[str], gives: str
+        self,
+        step: Step,
+        depth: int,
+        scope: str,
+        paths: list[str],
+        gives: str,
+        flops: Count,
     ) -> None:
         if paths == [scope]:  # param, buffer: the node is the array
-            self._array(depth, step.name, scope, _kind(step))
+            self._array(depth, step.name, scope, kind_text(step))
             return
-        self._row(depth, step.name, _kind(step), scope, paths, gives)
+        self._row(depth, step.name, kind_text(step), scope, paths, gives, flops)
         for path in paths:
             self._array(depth + 1, path.rpartition(".")[2], path, "")
 
-    def _callees(self, step: Step, scope: str, depth: int, below: list[str]) -> None:
-        for called in step.callees:
+    def _callees(
+        self,
+        step: Step,
+        scope: str,
+        depth: int,
+        below: list[str],
+        node: NodeCost,
+        times: Count,
+    ) -> None:
+        for i, called in enumerate(step.callees):
             role = called.declared.role
             listed = called.declared.layout == "listed"
             deep = self.limit is not None and depth > self.limit
@@ -104,35 +128,57 @@ class Walk:
                 self.counted.update(below)
                 return
             if listed:
-                for first, last in _runs(called):
-                    self._copies(called, scope, depth, first, last)
-            elif role is not None:
-                self._role(called.instance, f"{scope}.{role}", depth, role)
+                for run in copy_runs(called):
+                    self._copies(called, scope, depth, run, node.callee(i), times)
+                continue
+            cost = node.callee(i)
+            inner = cost.copy(0), times * cost.times
+            if role is not None:
+                self._role(called.instance, f"{scope}.{role}", depth, role, *inner)
             elif not called.declared.empty:
-                self._nodes(called.instance, scope, depth, below)
+                self._nodes(called.instance, scope, depth, below, *inner)
 
     def _copies(
-        self, called: Called, scope: str, depth: int, first: int, last: int
+        self,
+        called: Called,
+        scope: str,
+        depth: int,
+        run: tuple[int, int],
+        costs: CalledCost,
+        times: Count,
     ) -> None:
         """Copies that are one instance: the first in full, the others on a line."""
+        first, last = run
         instance = called.copy(first)
         own = [p for p, _ in flatten(instance.tree)]
         path = f"{scope}.{first}"
         paths = [f"{path}.{p}" for p in own]
-        self._row(depth, str(first), instance.name, path, paths)
-        self._nodes(instance, path, depth + 1, paths)
+        cost = costs.copy(first)
+        flops = cost.flops * times
+        self._row(depth, str(first), instance.name, path, paths, flops=flops)
+        self._nodes(instance, path, depth + 1, paths, cost, times)
         if last > first:
             others = [
                 f"{scope}.{i}.{p}" for i in range(first + 1, last + 1) for p in own
             ]
             label = f"{first + 1}" if last == first + 1 else f"{first + 1}-{last}"
-            self._row(depth, label, f"as {first}", scope, others)
+            flops = costs.copies(first + 1, last) * times
+            self._row(depth, label, f"as {first}", scope, others, flops=flops)
             self.counted.update(others)
 
-    def _role(self, instance: Instance, path: str, depth: int, role: str) -> None:
+    def _role(
+        self,
+        instance: Instance,
+        path: str,
+        depth: int,
+        role: str,
+        cost: Cost,
+        times: Count,
+    ) -> None:
         paths = [f"{path}.{p}" for p, _ in flatten(instance.tree)]
-        self._row(depth, role, instance.name, path, paths)
-        self._nodes(instance, path, depth + 1, paths)
+        flops = cost.flops * times
+        self._row(depth, role, instance.name, path, paths, flops=flops)
+        self._nodes(instance, path, depth + 1, paths, cost, times)
 
     def _row(
         self,
@@ -142,6 +188,7 @@ class Walk:
         path: str,
         below: list[str],
         gives: str = "",
+        flops: Count = ZERO,
     ) -> None:
         new = dict.fromkeys(p for p in below if p not in self.counted)
         self._add(
@@ -154,6 +201,7 @@ class Walk:
                 count=sum(self._size(p) for p in new),
                 nbytes=sum(self.nbytes[p] for p in new),
                 shared=bool(below) and not new,
+                flops=flops,
             )
         )
 
@@ -190,23 +238,11 @@ class Walk:
         return math.prod(self.leaves[path].full_shape)
 
 
-def shapes_text(outputs: Sequence[Known | None]) -> str:
-    """`[batch, 64]`, for several outputs one after another; `?` where calls differ."""
-    texts = [_shape_text(known) for known in outputs if known is not None]
-    return printable(", ".join(texts), MAX_SHAPES)
-
-
-def _shape_text(known: Known) -> str:
-    if known.shape is None:
-        return "[...]"
-    return f"[{', '.join('?' if s is None else str(s) for s in known.shape)}]"
-
-
 def _joined(scope: str, path: str) -> str:
     return f"{scope}.{path}" if scope and path else scope or path
 
 
-def _runs(called: Called) -> Iterator[tuple[int, int]]:
+def copy_runs(called: Called) -> Iterator[tuple[int, int]]:
     """(first, last) of neighbouring copies that are one instance."""
     if len(called.cycle) == 1 and called.copies:
         yield 0, called.copies - 1
@@ -216,29 +252,3 @@ def _runs(called: Called) -> Iterator[tuple[int, int]]:
         if i == called.copies or called.copy(i) is not called.copy(first):
             yield first, i - 1
             first = i
-
-
-def signature_text(instance: Instance) -> str:
-    """`(tokens int32[batch, seq], mask?, k float[batch, 8]) -> logits, k next of k`"""
-    inputs = [
-        f"{name}{'?' if given.optional else ''} {type_text(given)}".rstrip()
-        for name, given in instance.function.inputs.items()
-    ]
-    outputs = []
-    for name, output in instance.function.outputs.items():
-        following = f"next of {output.next}" if output.next else ""
-        outputs.append(" ".join(p for p in (name, type_text(output), following) if p))
-    return f"({', '.join(inputs)}) -> {', '.join(outputs)}"
-
-
-def _kind(step: Step) -> str:
-    """The op, and for calls what they run: `repeat block x 12, stacked`."""
-    op = step.op
-    names = dict.fromkeys(callee.function for callee in op.callees())
-    text = " ".join([op.op, *names])
-    for callee in op.callees()[:1]:
-        if callee.copies is not None:
-            text += f" x {callee.copies}"
-        if callee.layout == "stacked":
-            text += ", stacked"
-    return text if step.live else f"{text}, unused"

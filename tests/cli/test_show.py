@@ -252,3 +252,44 @@ def test_sizes_in_words() -> None:
     values = [0, 1023, 1024, 90 * 2**20, 2**40]
     expected = ["0 B", "1,023 B", "1.0 KiB", "90.0 MiB", "1.0 TiB"]
     assert [size_text(n) for n in values] == expected
+
+
+def test_sizes_of_dims_are_counted_at(
+    blox: Callable[..., Any], write_spec: Callable[..., Any]
+) -> None:
+    spec = write_spec({"out": DENSE}, "out")
+    assert re.search(r"main +entry .* 36\*batch\n", blox("show", spec).out)
+    run = blox("show", spec, "--dim", "batch=100")
+    assert re.search(r"main +entry .* 3\.6k\n", run.out)
+    assert "[100, 4]" in run.out
+
+
+@pytest.mark.parametrize(
+    ("dims", "code", "text"),
+    [
+        (["batch"], 2, "expected each dim once, as --dim batch=1, found --dim batch"),
+        (["batch=x\x1b"], 2, r"found --dim batch=x\x1b"),
+        (["batch=-1"], 2, "found --dim batch=-1"),
+        (["batch=1", "batch=2"], 2, "found --dim batch=2"),
+        (["batch=" + "9" * 5000], 2, "found --dim batch=99"),
+        (
+            ["bath=1"],
+            1,
+            "expected a dim of the entries, found 'bath'; there are: batch",
+        ),
+        (["batch=4294967296"], 1, "batch: expected an integer from 0 to 2147483647"),
+    ],
+)
+def test_wrong_sizes_are_refused(
+    blox: Callable[..., Any],
+    write_spec: Callable[..., Any],
+    dims: list[str],
+    code: int,
+    text: str,
+) -> None:
+    options = [part for dim in dims for part in ("--dim", dim)]
+    run = blox("show", write_spec({"out": DENSE}, "out"), *options)
+    assert (run.code, run.out) == (code, "")
+    assert text in run.err
+    assert run.err.count("\n") == 1
+    assert len(run.err) < 400

@@ -306,6 +306,15 @@ def test_what_nobody_uses_does_not_run() -> None:
     assert list(found.nodes) == ["y"]
 
 
+def test_without_a_key_nothing_is_dropped_out() -> None:
+    inputs = SEQUENCE | {"key": {"shape": [], "dtype": "key", "optional": True}}
+    drop = {"op": "dropout", "x": "x", "key": "key", "rate": 0.5}
+    found = nodes({"y": drop, "z": RELU | {"x": "y"}}, inputs=inputs)
+    assert str(found.nodes["y"].flops) == "0"
+    inputs["key"] = {"shape": [], "dtype": "key"}
+    assert nodes({"y": drop}, inputs=inputs).nodes["y"].flops
+
+
 def test_dims_that_are_multiples_are_named_as_they_are() -> None:
     half = {"op": "reshape", "x": "x", "shape": ["$batch // 2", 16]}
     found = nodes({"half": half, "y": linear() | {"x": "x"}, "z": RELU | {"x": "half"}},
