@@ -151,3 +151,4 @@ LECUN_NORMAL = VarianceScaling(
     scale=1.0, mode="fan_in", distribution="truncated_normal"
 )
 EMBEDDING = Normal(stddev=0.02)
+ZEROS, ONES = Zeros(), Ones()

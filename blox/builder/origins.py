@@ -51,14 +51,30 @@ class Origins:
     def _kept(
         self, node: Written, outputs: Sequence[Known | None], found: Sequence[Any]
     ) -> bool:
-        """True where the output is plainly of the shape of the one that flows in."""
+        """True where the output is of the shape of the one that flows in."""
         if len(found) != 1 or not node.values or node.values[0].sizes is None:
             return False
         if outputs[0] is None or outputs[0].shape != node.values[0].known.shape:
             return False
+        if any(isinstance(n, Size) for n in numbers_in(node.fields)):
+            return False
         numbers = [s for s in node.values[0].sizes if isinstance(s, int)]
-        written = any(isinstance(n, Size) for n in numbers_in(node.fields))
-        return not written and len(set(numbers)) == len(numbers)
+        return len(set(numbers)) == len(numbers) or self._kept_in_sample(node)
+
+    def _kept_in_sample(self, node: Written) -> bool:
+        """True where it is so with other attributes, by which its sizes differ."""
+        given = node.values[0].sizes or ()
+        trees = {str(s.tree) for s in given if isinstance(s, Size)}
+        for sample in self._samples:
+            number = sampled(sample)
+            shape = tuple(_sized(s, number) for s in given)
+            numbers = [n for n in shape if type(n) is int]
+            if len(set(numbers)) < len(numbers) and len(trees) > 1:
+                continue
+            outputs = self._traced(node, number, {})
+            known = None if outputs is None else outputs[0]
+            return known is not None and known.shape == shape
+        return False
 
     def _explain(self, node: Written, found: list[list[Any] | None]) -> None:
         for number in (self._symbol, self._attribute_symbol):
@@ -146,10 +162,8 @@ class Origins:
         trace, values = node.trace, self.engine.values
 
         def size(given: Any) -> Any:
-            if isinstance(given, Dim) or not isinstance(given, Size):
-                return given.size if isinstance(given, Dim) else given
-            found = value_of(given.tree, number)
-            if type(found) is not int:
+            found = _sized(given, number)
+            if isinstance(given, Size) and type(found) is not int:
                 trees.setdefault(str(found), given.tree)
             return found
 
@@ -210,6 +224,13 @@ class Origins:
                 keep_leading(sizes, node.values[0].sizes)
 
 
+def _sized(given: Any, number: Number) -> Any:
+    """A size with other numbers for symbols; a dim stays."""
+    if isinstance(given, Dim):
+        return given.size
+    return value_of(given.tree, number) if isinstance(given, Size) else given
+
+
 def _near(trees: Iterable[Tree], size: int) -> Iterator[Tree]:
     """The expressions that are a size, then parts and multiples of one that are."""
     values = [(tree, value_of(tree)) for tree in trees]
@@ -233,14 +254,10 @@ def _plain(node: Written, known: Known | None) -> list[Any] | None:
 
 def _dim(node: Written, axis: int, size: Any) -> Dim:
     """The dim that flows in, at this axis if there: others may be equal by chance."""
-    text = str(size)
     shapes = [value.sizes for value in node.values if value.sizes is not None]
     at_axis = (sizes[axis] for sizes in shapes if axis < len(sizes))
     for given in (*at_axis, *node.numbers()):
-        if (
-            isinstance(given, Dim)
-            and given.tree is not None
-            and str(given.size) == text
-        ):
+        named = isinstance(given, Dim) and given.tree is not None
+        if named and (given.size is size or str(given.size) == str(size)):
             return given
     return node.trace.dim(size)

@@ -167,12 +167,15 @@ class Checker:
             run(sizes, lane, None, found)
         keeps_types = _keeps_types(instance)
         samples = Samples(declared, given, self._bounds, self._relations)
-        if free and keeps_types and not found:
+        first = (
+            next(iter(samples), None) if free and keeps_types and not found else None
+        )
+        if first is not None:
             # Concrete sizes and a narrow float at once; apart where a fault is found.
-            case, both = next(iter(samples), None), dict[Any, _Findings]()
-            for lane in lanes if case is not None else ():
-                run(case, replace(lane, dtype=NARROW.dtype), 0, both)
-            if case is not None and not both:
+            both: dict[Any, _Findings] = {}
+            for lane in lanes:
+                run(first, replace(lane, dtype=NARROW.dtype), 0, both)
+            if not both:
                 return
         cases: list[Sizes] = []
         for case in samples if free else ():

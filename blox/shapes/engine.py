@@ -103,7 +103,7 @@ class Engine:
             return _Node(step, None, (), tuple(used), step.uses_train, callees)
         there: Any = inside(place.tree, step.scope)
         own = step.tree
-        leaves = there if isinstance(own, Leaf) else {n: there[n] for n in own}
+        leaves: Any = there if isinstance(own, Leaf) else {n: there[n] for n in own}
         kind = self.ops.kind(step.op, step.args, leaves)
         sources = tuple(
             (a.source, a.output) for a in flat(step.args) if a.source is not None

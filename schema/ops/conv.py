@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import ParamOp
 from ..fields import Count, OptionalSize, ParamSlot, Size, SizeOf, Tensor
-from ..initializers import LECUN_NORMAL, Zeros
+from ..initializers import LECUN_NORMAL, ZEROS
 from ..parameters import Leaf
 from ..problems import Problem, mirrored_too_far
 
@@ -50,7 +50,7 @@ class Conv(ParamOp):
         shape = (*spatial, self.in_features // self.groups, self.out_features)
         leaves = {"kernel": Leaf(shape, LECUN_NORMAL)}
         if self.use_bias:
-            leaves["bias"] = Leaf((self.out_features,), Zeros())
+            leaves["bias"] = Leaf((self.out_features,), ZEROS)
         return leaves
 
     def problems(self) -> Iterator[Problem]:

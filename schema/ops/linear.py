@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from ..deferred import ParamOp
 from ..fields import Elsewhere, OptionalSize, ParamSlot, SizeOf, Tensor
-from ..initializers import EMBEDDING, LECUN_NORMAL, Zeros
+from ..initializers import EMBEDDING, LECUN_NORMAL, ZEROS
 from ..parameters import Leaf
 
 
@@ -30,7 +30,7 @@ class Linear(ParamOp):
         shape = (self.in_features, self.out_features)
         leaves = {"kernel": Leaf(shape, LECUN_NORMAL)}
         if self.use_bias:
-            leaves["bias"] = Leaf((self.out_features,), Zeros())
+            leaves["bias"] = Leaf((self.out_features,), ZEROS)
         return leaves
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import ParamOp
 from ..fields import Elsewhere, Float, OptionalSize, ParamSlot, SizeOf, Tensor
-from ..initializers import Ones, Zeros
+from ..initializers import ONES, ZEROS
 from ..parameters import Leaf
 from ..problems import Problem
 
@@ -37,9 +37,9 @@ class LayerNorm(ParamOp):
     def parameters(self) -> dict[str, Leaf]:
         leaves = {}
         if self.use_scale:
-            leaves["scale"] = Leaf((self.features,), Ones())
+            leaves["scale"] = Leaf((self.features,), ONES)
         if self.use_bias:
-            leaves["bias"] = Leaf((self.features,), Zeros())
+            leaves["bias"] = Leaf((self.features,), ZEROS)
         return leaves
 
     def problems(self) -> Iterator[Problem]:
@@ -61,7 +61,7 @@ class RMSNorm(ParamOp):
     eps: Float = 1e-6
 
     def parameters(self) -> dict[str, Leaf]:
-        return {"scale": Leaf((self.features,), Ones())}
+        return {"scale": Leaf((self.features,), ONES)}
 
     def problems(self) -> Iterator[Problem]:
         yield from _positive(self.eps)
@@ -96,12 +96,12 @@ class BatchNorm(ParamOp):
         shape = (self.features,)
         leaves = {}
         if self.use_scale:
-            leaves["scale"] = Leaf(shape, Ones())
+            leaves["scale"] = Leaf(shape, ONES)
         if self.use_bias:
-            leaves["bias"] = Leaf(shape, Zeros())
+            leaves["bias"] = Leaf(shape, ZEROS)
         # Statistics stay float32: in bfloat16 they would stop moving at momentum 0.999.
-        leaves["mean"] = Leaf(shape, Zeros(), dtype="float32", kind="state")
-        leaves["var"] = Leaf(shape, Ones(), dtype="float32", kind="state")
+        leaves["mean"] = Leaf(shape, ZEROS, dtype="float32", kind="state")
+        leaves["var"] = Leaf(shape, ONES, dtype="float32", kind="state")
         return leaves
 
     def problems(self) -> Iterator[Problem]:

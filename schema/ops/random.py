@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from ..deferred import Op, ParamOp
 from ..dtypes import DType
 from ..fields import Count, Float, Int, Key, OptionalKey, ShapeOf, Tensor
-from ..initializers import KeyData, Zeros
+from ..initializers import ZEROS, KeyData
 from ..parameters import Leaf
 from ..problems import Problem, too_many
 
@@ -29,7 +29,7 @@ class Rng(ParamOp):
     def parameters(self) -> dict[str, Leaf]:
         return {
             "key_data": Leaf((2,), KeyData(), dtype="uint32", kind="state"),
-            "count": Leaf((), Zeros(), dtype="uint32", kind="state"),
+            "count": Leaf((), ZEROS, dtype="uint32", kind="state"),
         }
 
 

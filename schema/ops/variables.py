@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from ..deferred import Op, ParamOp
 from ..dtypes import FLOATS, DType
 from ..fields import ShapeOf, Size
-from ..initializers import Normal, Zeros
+from ..initializers import ZEROS, Normal
 from ..literals import LiteralArray, literal_problems
 from ..parameters import Leaf
 from ..problems import Problem
@@ -24,7 +24,7 @@ class Param(ParamOp):
     dtype: DType = "float"
 
     def parameters(self) -> dict[str, Leaf]:
-        init = Normal(stddev=0.02) if self.dtype in FLOATS else Zeros()
+        init = Normal(stddev=0.02) if self.dtype in FLOATS else ZEROS
         return {"": Leaf(tuple(self.shape), init, dtype=self.dtype)}
 
 
@@ -38,7 +38,7 @@ class Buffer(ParamOp):
     dtype: DType = "float"
 
     def parameters(self) -> dict[str, Leaf]:
-        leaf = Leaf(tuple(self.shape), Zeros(), dtype=self.dtype, kind="buffer")
+        leaf = Leaf(tuple(self.shape), ZEROS, dtype=self.dtype, kind="buffer")
         return {"": leaf}
 
 
