@@ -38,6 +38,8 @@ def reshape(x: Array, *, shape: Sequence[int | str]) -> Array:
 
 @inline
 def flatten(x: Array, *, start: int, stop: int | None) -> Array:
+    if stop is None:
+        return jax.lax.collapse(x, start)
     return jax.lax.collapse(x, start, stop)
 
 

@@ -25,6 +25,8 @@ from ..nodes import (
 from ..plan import Plan
 from ..walk import children
 
+LISTED = 3
+"""In a call, the model's dtype is read beside a list of so many at most."""
 ON_A_LINE = 3
 """Sizes of different inputs that are read on one line."""
 
@@ -43,13 +45,20 @@ def settle(
     for part in parts:
         for statement in part:
             found.add(statement, inside=False)
-    sizes = {dim: size for dim, size in found.sizes.items() if found.is_local(size)}
+    rows = _rows(plan, found)
+    whole = {row.source for row in rows.values()}
+    sizes = {
+        dim: size
+        for dim, size in found.sizes.items()
+        if size.source not in whole and found.is_local(size)
+    }
     names = Names(hidden | AMBIGUOUS | {*plan.arguments})
     names.taken |= found.names
     local: dict[str, ast.expr] = {dim: name(names.fresh(dim)) for dim in sizes}
     lead = [*_read(plan, {d: (sizes[d], local[d]) for d in sizes})]
     dtype = _dtype(plan)
-    if found.uses["dtype"] > 1 and isinstance(dtype, ast.Attribute) and plan.float_keys:
+    often = found.uses["dtype"] > 1 or found.beside_many
+    if often and isinstance(dtype, ast.Attribute) and plan.float_keys:
         local["dtype"] = name("dtype")
         casts: list[ast.stmt] = [assign("dtype", dtype)]
     else:
@@ -59,8 +68,43 @@ def settle(
     checks, cast, body = parts
     if not found.sizes and not found.uses["dtype"]:
         return [*checks, *cast, *body]
-    closed = _Closed(local)
+    closed = _Closed(local, rows)
     return [*lead, *(closed.visit(s) for s in (*checks, *casts, *cast, *body))]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """All sizes of an input, in a list from `start` on."""
+
+    source: str
+    start: int
+    stop: int
+
+
+def _rows(plan: Plan, found: _Found) -> dict[int, _Row]:
+    """By list: all sizes of an input that it holds in a row, which nothing else reads.
+
+    They are written as `(depth, *x.shape)`.
+    """
+    rows: dict[int, _Row] = {}
+    inputs = plan.first.function.inputs
+    for items in found.lists:
+        for start, first in enumerate(items):
+            if not isinstance(first, Size) or first.source in found.bound:
+                continue
+            shape = inputs[first.source].shape or ()
+            stop = start + len(shape)
+            axes = {
+                item.axis: item.id
+                for item in items[start:stop]
+                if isinstance(item, Size) and item.source == first.source
+            }
+            read = {s.id for s in found.sizes.values() if s.source == first.source}
+            in_order = [*axes] == [*range(len(shape))] and "..." not in shape
+            once = all(found.uses[dim] == 1 for dim in read) and not read & found.inner
+            if len(shape) > 1 and in_order and once and read == {*axes.values()}:
+                rows[id(items)] = _Row(first.source, start, stop)
+    return rows
 
 
 def _dtype(plan: Plan) -> ast.expr:
@@ -82,6 +126,10 @@ class _Found:
     """All other names."""
     bound: set[str] = field(default_factory=set)
     """Those that get a value."""
+    lists: list[list[ast.expr]] = field(default_factory=list)
+    """Those that hold sizes."""
+    beside_many: bool = False
+    """True where a call takes the model's dtype beside a long list."""
 
     def add(self, node: ast.AST, *, inside: bool) -> None:
         match node:
@@ -100,6 +148,11 @@ class _Found:
                 self.bound |= names_in(target)
             case ast.FunctionDef(name=text):
                 self.names.add(text)
+            case ast.Tuple(elts=elts) if any(isinstance(e, Size) for e in elts):
+                self.lists.append(elts)
+            case ast.Call(args=args) if any(isinstance(a, Dtype) for a in args):
+                lists = [a.elts for a in args if isinstance(a, ast.Tuple | ast.List)]
+                self.beside_many |= any(len(elts) > LISTED for elts in lists)
         inside = inside or isinstance(node, ast.FunctionDef | ast.Lambda)
         for child in children(node):
             self.add(child, inside=inside)
@@ -145,8 +198,19 @@ def _read(plan: Plan, sizes: Mapping[str, tuple[Size, ast.expr]]) -> Iterator[as
 class _Closed(ast.NodeTransformer):
     """Puts what was settled in place of what was open."""
 
-    def __init__(self, local: Mapping[str, ast.expr]) -> None:
+    def __init__(self, local: Mapping[str, ast.expr], rows: Mapping[int, _Row]) -> None:
         self.local = local
+        self.rows = rows
+
+    def visit_Tuple(self, node: ast.Tuple) -> ast.expr:
+        row = self.rows.get(id(node.elts))
+        if row is not None:
+            shape = ast.Attribute(name(row.source), "shape")
+            if row.stop - row.start == len(node.elts):
+                return shape
+            node.elts[row.start : row.stop] = [ast.Starred(shape)]
+        self.generic_visit(node)
+        return node
 
     def visit_Size(self, node: Size) -> ast.expr:
         found = self.local.get(node.id)

@@ -63,6 +63,48 @@ def test_sizes_are_read_once(shape: list[Any], by: str, expected: str) -> None:
     assert jnp.array_equal(generated, bx.build(graph)({}, inputs)[0])
 
 
+def zeros(*sizes: Any, dtype: str = "float32") -> Data:
+    return {"op": "zeros", "shape": [*sizes], "dtype": dtype}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        (
+            {"y": zeros(2, "$batch", "$seq", 3)},
+            "jnp.zeros((2, *x.shape, 3), jnp.float32)",
+        ),
+        ({"y": zeros("$batch", "$seq")}, "jnp.zeros(x.shape, jnp.float32)"),
+        ({"y": zeros("$seq", "$batch")}, "jnp.zeros((seq, batch), jnp.float32)"),
+        ({"y": zeros("$batch", 1, "$seq")}, "jnp.zeros((batch, 1, seq), jnp.float32)"),
+        ({"y": zeros("$batch")}, "jnp.zeros((x.shape[0],), jnp.float32)"),
+        (
+            {"z": zeros("$batch", "$seq"), "y": {"op": "add", "a": "z", "b": "$seq"}},
+            "jnp.zeros((batch, seq), jnp.float32)",
+        ),
+    ],
+)
+def test_all_sizes_of_an_input_in_a_row_are_its_shape(
+    nodes: Data, expected: str
+) -> None:
+    graph = sized(nodes, ["batch", "seq"])
+    source = bx.generate(graph)
+    assert expected in source
+    assert_same_program(graph, source)
+
+
+def test_the_dtype_has_a_line_of_its_own_beside_a_long_list() -> None:
+    table: Data = {"op": "embed", "ids": "x", "num_embeddings": 8, "features": 4}
+    for sizes, expected in (
+        (("$batch", 4, 1), '((x.shape[0], 4, 1), params["t"]["embedding"].dtype)'),
+        (("$batch", 4, 1, 1), "((x.shape[0], 4, 1, 1), dtype)"),
+    ):
+        nodes = {"t": table, "y": zeros(*sizes, dtype="float")}
+        ids = {"x": {"shape": ["batch"], "dtype": "int32"}}
+        graph = spec(nodes, {"t": "t", "y": "y"}, inputs=ids)
+        assert expected in bx.generate(Graph.parse(graph))
+
+
 def looped() -> Graph:
     """The carry inside is called as the input is, and has another size."""
     step = function(

@@ -57,7 +57,7 @@ def attention(params: Params, x: Array, mask: Array) -> Array:
     k = linear(x, **params["key"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
     v = linear(x, **params["value"]).reshape(batch, seq, HEADS, WIDTH // HEADS)
     attended = jax.nn.dot_product_attention(q, k, v, mask=mask)
-    return linear(jax.lax.collapse(attended, -2, None), **params["output"])
+    return linear(jax.lax.collapse(attended, -2), **params["output"])
 
 
 def layer(params: Params, x: Array, mask: Array) -> Array:

@@ -107,10 +107,8 @@ def step(
 
 def tiny_gpt(params: Params, tokens: Array) -> Array:
     """tokens (batch, seq) -> logits (batch, seq, vocab)."""
-    batch, seq = tokens.shape
-    empty = jnp.zeros(
-        (DEPTH, batch, seq, HEADS, WIDTH // HEADS), params["wte"]["embedding"].dtype
-    )
+    dtype = params["wte"]["embedding"].dtype
+    empty = jnp.zeros((DEPTH, *tokens.shape, HEADS, WIDTH // HEADS), dtype)
     return step(params, tokens, 0, empty, empty)["logits"]
 
 
