@@ -19,7 +19,7 @@ from .evaluate import Evaluator, value_of
 from .formula import without_terms
 from .partial import Specializer
 from .source import OpSource, assigned
-from .tidy import tidy
+from .tidy import tidy, without_asarray
 from .use import Cut, Use
 
 
@@ -161,7 +161,15 @@ class Cutter:
             functions=self.functions if self.uses else {},
             idle=idle if self.source.of_blox else None,
         )
-        return tidy(folder.run(self.function.body))
+        body = tidy(folder.run(self.function.body))
+        return without_asarray(body, self._arrays) if self.source.of_blox else body
+
+    @property
+    def _arrays(self) -> frozenset[str]:
+        """Operands that are arrays wherever they are there."""
+        operands = frozenset[str]().union(*(use.positional for use in self.uses))
+        numbers = frozenset[str]().union(*(use.numbers for use in self.uses))
+        return operands - numbers - self._assigned
 
     def _idle(self, put: Mapping[str, ast.expr]) -> frozenset[str]:
         """Those that have the default of the function."""
@@ -255,13 +263,11 @@ class Cutter:
             return parsed_expression(self.single[name])
         values = self.given.get(name) if name in self.known else None
         kept = [] if values is None else [value_of(v) for v in values]
-        arrays = not any(name in use.numbers for use in self.uses)
-        operand = any(name in use.positional for use in self.uses)
         return narrowed(
             annotation,
             kept,
             is_there=name in self.always,
-            is_array=operand and arrays,
+            is_array=name in self._arrays,
         )
 
 

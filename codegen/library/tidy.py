@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Sequence, Set
 
 from ..nodes import names_in
 from ..printer import remarks, render, set_remarks
@@ -123,3 +124,24 @@ def _leads(node: ast.expr, target: str) -> bool:
             case _:
                 return False
     return node.id == target
+
+
+def without_asarray(body: Sequence[ast.stmt], arrays: Set[str]) -> list[ast.stmt]:
+    """Statements that convert none of these names: `x` for `jnp.asarray(x)`."""
+    return [_WithoutAsarray(arrays).visit(s) for s in body]
+
+
+class _WithoutAsarray(ast.NodeTransformer):
+    def __init__(self, arrays: Set[str]) -> None:
+        self.arrays = arrays
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="jnp"), attr="asarray"),
+                args=[ast.Name(id=text) as name],
+                keywords=[],
+            ) if text in self.arrays:
+                return name
+        return node

@@ -242,9 +242,11 @@ def test_an_operand_that_is_never_a_number_is_an_array() -> None:
     }
     graph = Graph.parse(spec(nodes, {"a": "a", "b": "b"}, inputs))
     assert "default: Array) ->" in helpers(graph)["default"]
+    assert "return default if x is None else x" in helpers(graph)["default"]
     nodes["b"] = nodes["b"] | {"default": 1.0}
     graph = Graph.parse(spec(nodes, {"a": "a", "b": "b"}, inputs))
     assert "default: Array | float) ->" in helpers(graph)["default"]
+    assert "return jnp.asarray(default) if" in helpers(graph)["default"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def linear(x: Array, kernel: Array, bias: Array) -> Array:
 
 def default(x: Array | None, default: Array) -> Array:
     """x, or the default where x is absent."""
-    return jnp.asarray(default) if x is None else x
+    return default if x is None else x
 
 
 def warm(params: Params, x: Array) -> Array:

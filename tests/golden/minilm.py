@@ -43,7 +43,7 @@ def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float = 1e-12) -> Ar
 
 def default(x: Array | None, default: Array) -> Array:
     """x, or the default where x is absent."""
-    return jnp.asarray(default) if x is None else x
+    return default if x is None else x
 
 
 def embed(ids: Array, embedding: Array) -> Array:
