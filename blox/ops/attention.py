@@ -65,7 +65,6 @@ def dot_product_attention(
         and value.shape[-1] == query.shape[-1]
         and key.dtype == query.dtype
         and value.dtype == query.dtype
-        and query.dtype != jnp.float16  # which JAX's has no rule for on CPU
         and _joins(query, mask)
         and _joins(query, bias)
     ):

@@ -52,10 +52,7 @@ class Symbol:
 
 @dataclass(frozen=True)
 class DType:
-    """A dtype; `float` is the model's floating type, whichever that is.
-
-    It is not taken for float16, of which files don't hold the ways of their own.
-    """
+    """A dtype; `float` is the model's floating type, whichever that is."""
 
     name: str
 
@@ -63,8 +60,6 @@ class DType:
         if not isinstance(other, DType):
             raise Unknown
         names = {self.name, other.name}
-        if names == {"float", "float16"}:
-            return False
         if (
             "float" in names
             and len(names) > 1

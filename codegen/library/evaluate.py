@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from ..nodes import Known, Open
-from .abstract import PRESENT, DType, Each, Opaque, Symbol, Unknown, lift, plain
+from .abstract import PRESENT, Each, Opaque, Symbol, Unknown, lift, plain
 
 _LONGEST = 64
 """Items that a list may get here: files may ask for any number."""
@@ -92,8 +92,6 @@ class Evaluator:
             case ast.Name(id=text) if text in self.values:
                 value = self.values[text]
                 return value_of(value) if isinstance(value, ast.expr) else value
-            case ast.Attribute(value=ast.Name(id="jnp"), attr="float16"):
-                return DType("float16")
             case ast.Attribute(value=ast.Name(id=text), attr=part):
                 if f"{text}.{part}" in self.facts:
                     return self.facts[f"{text}.{part}"]

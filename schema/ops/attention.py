@@ -59,8 +59,8 @@ class DotProductAttention(Op):
     arXiv:2305.13245). mask bool and bias float: (..., heads or 1, q, k).
 
     Of query, key and value with the same dtype, features and at most one batch axis it
-    is `jax.nn.dot_product_attention`; else, and in float16, which that has no rule for on
-    CPU, the same formula over any batch axes.
+    is `jax.nn.dot_product_attention`, which JAX compiles for float16 on GPUs alone; else
+    the same formula over any batch axes.
     Scores and softmax are in float32, the result has the dtype of value. A `scale` of
     null is head_dim ** -0.5. A query that may attend to nothing gets the plain mean of
     all values: finite, and to be ignored. Vaswani et al., arXiv:1706.03762.

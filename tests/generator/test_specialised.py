@@ -72,7 +72,6 @@ def longer(x):
         ("if x.dtype == k.dtype:\n    return f(x)\nreturn g(x)", "return f(x)"),
         ("if x.dtype == i.dtype:\n    return f(x)\nreturn g(x)", "return g(x)"),
         ("if x.dtype == w.dtype:\n    return f(x)\nreturn g(x)", None),
-        ("if x.dtype != jnp.float16:\n    return f(x)\nreturn g(x)", "return f(x)"),
         ("return {'a': 1, 'b': 2}[m]", None),
         ("if x.shape[0] == k.shape[0]:\n    return f(x)\nreturn g(x)", "return f(x)"),
         ("if x.shape[1] == k.shape[0]:\n    return f(x)\nreturn g(x)", None),
