@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from .custom import CustomName
+from .diagnostics import cut
 from .dtypes import DType
 from .expressions import MAX_LENGTH, ExpressionError, names
 from .fields import Int, Number, Reference, is_number, reference
@@ -166,6 +167,17 @@ class Function(Strict):
     inputs: dict[PublicName, Input] = {}
     nodes: dict[Name, AnyOp] = {}
     outputs: dict[Name, AnyOutput] = Field(min_length=1)
+
+    def __repr__(self) -> str:
+        """On one line, whatever its size."""
+        return cut(f"<Function {signature(self)}; {len(self.nodes)} nodes", ">")
+
+    __str__ = __repr__
+
+
+def signature(function: Function) -> str:
+    """The names alone: `(tokens, mask) -> logits`."""
+    return f"({', '.join(function.inputs)}) -> {', '.join(function.outputs)}"
 
 
 class Bounds(Strict):

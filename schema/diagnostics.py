@@ -28,6 +28,12 @@ def quote(value: Any, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
+def cut(text: str, ending: str, limit: int = 120) -> str:
+    """`text` shortened, so that it has at most `limit` characters with what ends it."""
+    room = limit - len(ending)
+    return (text if len(text) <= room else text[: room - 3] + "...") + ending
+
+
 def path_part(name: str) -> str:
     """A name of a file as a part of a graph path: as it is, if it may be one."""
     return name if re.fullmatch(r"\w{1,64}", name, re.ASCII) else quote(name)

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .content import FORMAT, Content
-from .diagnostics import Diagnostic, SpecError, quote
+from .content import FORMAT, Content, signature
+from .diagnostics import Diagnostic, SpecError, cut, quote
 from .parse.reader import read_plain
 from .pause import uncollected
 from .resolve.program import Program
@@ -87,7 +87,14 @@ class Graph(Content):
     def __repr__(self) -> str:
         """On one line, whatever its size; `bx.summary` and `plain()` show all of it."""
         nodes = sum(len(function.nodes) for function in self.functions.values())
-        return f"<Graph {quote(self.name)}: {len(self.functions)} functions, {nodes} nodes>"
+        counts = f"{len(self.functions)} functions, {nodes} nodes"
+        entries = "".join(
+            f"; {name}{signature(self.functions[name])}"
+            for name in self.entries
+            if name in self.functions
+        )
+        text = f"<Graph {quote(self.name)}: {counts}{entries}"
+        return cut(text, f"; {self.digest[:19]}>")
 
     __str__ = __repr__
 

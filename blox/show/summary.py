@@ -58,7 +58,7 @@ class Summary:
         return table(self.heading, HEAD, lines, list(self._ending()))
 
     def _tree(self) -> Iterator[str]:
-        lines = [HEAD]
+        lines: list[tuple[str, ...]] = [HEAD]
         for row, lead in zip(self.rows, _branches(self.rows), strict=True):
             name, *rest = cells(row)
             lines.append((lead + name, *rest))

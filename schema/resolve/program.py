@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from ..callee import Callee
 from ..content import Content, Function
+from ..diagnostics import cut
 from ..frozen import EMPTY, Sealable, frozen
 from ..op import Op
 from ..parameters import Leaf
@@ -92,7 +93,7 @@ class Called:
         return rounds * sum(counts) + sum(counts[:more])
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Step(Sealable):
     """A node of an instance, its expressions replaced by values where they are known.
 
@@ -116,6 +117,9 @@ class Step(Sealable):
     live: bool = True
     used: frozenset[int] = frozenset()
     """The outputs that something uses."""
+
+    def __repr__(self) -> str:
+        return f"<Step {self.path}: {self.op.op}>"
 
     def callee(self, role: str | None = None) -> Called:
         """The function in a role that the op declares."""
@@ -153,7 +157,7 @@ class Step(Sealable):
             yield from group.values()
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Instance(Sealable):
     """A function with the values of its attributes."""
 
@@ -187,6 +191,10 @@ class Instance(Sealable):
         self.reads = frozenset(a.source for a in read if a.source is not None)
         self.seal()
 
+    def __repr__(self) -> str:
+        own = "".join(f" {name}={value}" for name, value in self.own.items())
+        return cut(f"<Instance {self.name}{own}: {len(self.steps)} steps", ">")
+
     def float_path(self) -> str | None:
         """The path of the first parameter that has the model's floating type."""
         return next(self.float_paths(), None)
@@ -204,7 +212,7 @@ class Instance(Sealable):
         return floats if self.float_path() is not None else []
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, repr=False)
 class Program(Sealable):
     """The entries of a Graph and the tree of its parameters.
 
@@ -221,6 +229,9 @@ class Program(Sealable):
 
     def __post_init__(self) -> None:
         self.seal()
+
+    def __repr__(self) -> str:
+        return f"<Program of {self.graph!r}: {len(self.instances)} instances>"
 
     def live_instances(self) -> list[Instance]:
         """The instances that a call of an entry runs, callees before callers."""

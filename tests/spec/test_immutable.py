@@ -239,8 +239,32 @@ def test_a_fault_is_found_again() -> None:
 def test_it_is_shown_on_one_line() -> None:
     graph = Graph.parse(GPT)
     nodes = sum(len(function["nodes"]) for function in GPT["functions"].values())
-    found = f"<Graph 'tiny_gpt': {len(GPT['functions'])} functions, {nodes} nodes>"
+    counts = f"{len(GPT['functions'])} functions, {nodes} nodes"
+    entry = "main(tokens) -> logits"
+    found = f"<Graph 'tiny_gpt': {counts}; {entry}; {graph.digest[:19]}>"
     assert (repr(graph), str(graph)) == (found, found)
+    block = graph.functions["block"]
+    assert repr(block) == f"<Function (x) -> x; {len(block.nodes)} nodes>"
+    program = graph.program()
+    step = program.entries["main"].steps[0]
+    assert repr(step) == f"<Step main.{step.name}: {step.op.op}>"
+    assert repr(program) == f"<Program of {found}: {len(program.instances)} instances>"
+
+
+def test_a_large_one_is_shown_in_a_line_too() -> None:
+    given = {"shape": [8], "dtype": "float"}
+    inputs = {f"a_long_name_of_an_input_{i}": given for i in range(100)}
+    nodes = {f"n{i}": {"op": "relu", "x": next(iter(inputs))} for i in range(100)}
+    functions = {"main": {"inputs": inputs, "nodes": nodes, "outputs": {"y": "n0"}}}
+    graph = Graph.parse({"format": "blox/1", "name": "m" * 64, "functions": functions})
+    program = graph.program()
+    things = [graph, graph.functions["main"], program.instances[0], program.entries]
+    for thing in things:
+        assert len(repr(thing)) <= 140
+        assert "\n" not in repr(thing)
+    assert repr(graph).endswith(f"...; {graph.digest[:19]}>")
+    no_such = Graph.parse({**graph.plain(), "entries": ["nothing"]})
+    assert "nothing" not in repr(no_such)
 
 
 def test_what_is_made_is_not_made_again() -> None:
