@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
+
+import blox as bx
 
 TINY = Path(__file__).parent / "tiny_bert"
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -18,6 +21,12 @@ Arrays = dict[str, np.ndarray[Any, Any]]
 def expected() -> Arrays:
     """Inputs and what transformers makes of them; see parity/hf/make_tiny_bert.py."""
     return load_file(TINY / "expected.safetensors")
+
+
+@cache
+def imported() -> tuple[bx.Graph, Any]:
+    """The model and its Params, once for all tests that change neither."""
+    return bx.from_hf(TINY, name="tiny", progress=False)
 
 
 def copy(

@@ -10,12 +10,12 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from hf.checkpoints import TINY
+from hf.checkpoints import imported
 
 import blox as bx
 from blox.weights import commit, finish
 
-GRAPH, PARAMS = bx.from_hf(TINY)
+GRAPH, PARAMS = imported()
 FILES = [
     "1_Pooling/config.json",
     "config.json",

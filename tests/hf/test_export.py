@@ -9,16 +9,16 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from hf.checkpoints import TINY, copy
+from hf.checkpoints import TINY, copy, imported
 from safetensors.numpy import load_file
 
 import blox as bx
 from blox.importers.hf import from_hf, to_hf
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def tiny() -> tuple[bx.Graph, dict[str, Any]]:
-    return from_hf(TINY, name="tiny")
+    return imported()
 
 
 def changed(graph: bx.Graph, change: Any) -> bx.Graph:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hf.checkpoints import TINY
+from hf.checkpoints import imported
 from saved_models import init, layered
 
 import blox as bx
@@ -38,18 +38,10 @@ ACTS: dict[str, Callable[[Any], Any]] = {
     "verify": bx.verify,
     "save": lambda path: bx.save(path, GRAPH, PARAMS),
     "from_hf": bx.from_hf,
-    "to_hf": lambda path: bx.to_hf(path, *hf_model()),
+    "to_hf": lambda path: bx.to_hf(path, *imported()),
     "read_headers": lambda path: read_headers(Path(path)),
 }
 
-
-def hf_model() -> tuple[bx.Graph, dict[str, Any]]:
-    if not _MODEL:
-        _MODEL.append(bx.from_hf(TINY))
-    return _MODEL[0]
-
-
-_MODEL: list[tuple[bx.Graph, dict[str, Any]]] = []
 
 PATHS = {
     "NUL": "a\0b",

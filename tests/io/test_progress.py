@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hf.checkpoints import TINY
+from hf.checkpoints import TINY, imported
 from saved_models import init, layered
 
 import blox as bx
@@ -31,14 +31,15 @@ def test_one_type_and_one_default(function: Callable[..., Any]) -> None:
     assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    bx.save(tmp_path / "m", GRAPH, PARAMS)
-    return tmp_path / "m"
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    bx.save(folder, GRAPH, PARAMS)
+    return folder
 
 
 def export(folder: Path, **options: Any) -> None:
-    bx.to_hf(folder / "hf", *bx.from_hf(TINY, progress=False), **options)
+    bx.to_hf(folder / "hf", *imported(), **options)
 
 
 WORK: dict[str, tuple[Callable[..., Any], str]] = {

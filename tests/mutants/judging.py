@@ -80,6 +80,7 @@ def _compare(graph: Graph, way: int | None, numbers: bool, *, undecided: bool) -
     source = bx.generate(graph)
     names = executed(source)
     params = _params(graph, source, names)
+    drawn: list[Any] = []
     chosen = list(ways(graph))
     if way is not None:
         chosen = [chosen[way % len(chosen)]]
@@ -95,7 +96,8 @@ def _compare(graph: Graph, way: int | None, numbers: bool, *, undecided: bool) -
             raise Escape(f"{where}: outputs {ours[1:]} loaded, {theirs[1:]} generated")
         same = same_program(ours[0], theirs[0])
         if (numbers or not same) and _largest(ours[0]) <= LARGEST:
-            _run(graph, names, loaded, generated, args, where)
+            drawn = drawn or _drawn(graph, names)
+            _run(loaded, generated, drawn, args, where)
         elif not same:
             raise Escape(f"{where}: jaxprs differ, too large to compare numbers")
     return "agrees"
@@ -165,16 +167,22 @@ def _largest(jaxpr: Any) -> int:
     return max([v.aval.size for v in jaxpr.jaxpr.invars] + sizes, default=0)
 
 
-def _run(
-    graph: Graph, names: Any, loaded: Any, generated: Any, args: Any, where: str
-) -> None:
+def _drawn(graph: Graph, names: Any) -> list[Any]:
+    """Params by `bx.init` and by the file, which are the same."""
     key = jax.random.key(3)
     params, made = bx.init(graph, key), names["init_params"](key)
-    _assert_close(params, made, f"{where}: Params")
-    inputs = [_filled(x) for x in args]
-    _assert_close(
-        jax.jit(loaded)(params, *inputs), jax.jit(generated)(made, *inputs), where
-    )
+    _assert_close(params, made, "Params")
+    return [params, made]
+
+
+def _run(loaded: Any, generated: Any, drawn: list[Any], args: Any, where: str) -> None:
+    """Both, each with its own Params, in one compilation."""
+
+    @jax.jit
+    def both(params: Any, made: Any, inputs: Any) -> Any:
+        return loaded(params, *inputs), generated(made, *inputs)
+
+    _assert_close(*both(*drawn, [_filled(x) for x in args]), where)
 
 
 def _filled(x: Any) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from mutants.judging import judge
 from mutants.mutating import BASES, KINDS, base, mutant
 
-FEW = 120
+FEW = 80
 MANY = int(os.environ.get("BLOX_MUTANTS", "500"))
 """Of the slow run; set it to 10000 for a long one."""
 BATCHES = 2
