@@ -105,6 +105,10 @@ def in_field(value: Any) -> Iterator[Any]:
 
 
 def doc_of(function: Callable[..., Any]) -> str:
-    """The first paragraph of a function's docstring, on one line."""
+    """The first paragraph of a function's docstring, on one line; of one of another
+    Graph its own `doc`."""
+    said: str | None = getattr(function, "doc", None)
+    if said is not None:
+        return said
     doc = inspect.getdoc(function) or ""
     return doc.partition("\n\n")[0].replace("\n", " ")

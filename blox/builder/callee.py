@@ -74,8 +74,9 @@ def _input(place: Place, child: Trace, name: str, given: Any, known: Known) -> V
     for axis, (size, before) in enumerate(zip(known.shape, sources, strict=True)):
         if type(size) is not int:
             tree = before.tree if isinstance(before, Dim) else None
-            hint = getattr(tree, "name", None) or f"{name}_{axis}"
             dim = "" if declared is None else declared.dim_at(axis, len(known.shape))
+            hint = child.free_dim(dim) if dim else getattr(tree, "name", None)
+            hint = hint or f"{name}_{axis}"
             sizes.append(child.bind_dim(hint, size, (name, axis), tree, dim))
             continue
         last = axis == len(known.shape) - 1

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .arguments import Bound, Each, Index, Slices
+from .outputs import SINGLE
 from .trace import Trace
-from .values import Value, is_numeric
+from .values import Outputs, Value, is_numeric
 
 LOOPS = ("repeat", "scan", "while_loop")
 
@@ -27,7 +28,8 @@ def carried(
 ) -> tuple[list[str], list[str]]:
     """The inputs that are carried, and the names of the node's outputs.
 
-    An output named as an argument is the next one of that; a bare one that of the first.
+    An output named as an argument is the next one of that; a bare one that of the first,
+    and so is the one output of a function of another Graph, where it has another name.
 
     Args:
         flows: what flows in, by input name.
@@ -37,13 +39,17 @@ def carried(
         SpecError: an input that isn't carried is returned under its own name.
     """
     names = list(body.outputs)
+    alone = isinstance(body.result, Outputs) and len(names) == 1
     own = [n for n, v in flows.items() if isinstance(v, (Slices, Each, Index))]
     if key not in LOOPS:
+        if key == "map" and alone and names[0] in flows:
+            names = [SINGLE]
         if key == "map":
             _check_names(trace, node, body, names, list(flows))
         return [], names
     first = next(iter(flows), None)
-    if isinstance(body.result, Value) and first is not None and first not in own:
+    bare = isinstance(body.result, Value) or (alone and names[0] not in flows)
+    if bare and first is not None and first not in own:
         names = [first]
     carry = [n for n in names if n in flows and n not in own]
     lost = [n for n in names if n not in carry]

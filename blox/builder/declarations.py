@@ -136,16 +136,23 @@ def _input(trace: Trace, name: str, given: Input, known: Any) -> Value:
     return Value(name, trace, known, tuple(sizes), optional=given.optional)
 
 
-def described(trace: Trace, name: str, reference: str) -> Any:
-    """An output as a file has it, with what an entry says of it."""
+def described(
+    trace: Trace, name: str, reference: str, shape: list[Any] | None = None
+) -> Any:
+    """An output as a file has it, with what an entry says of it.
+
+    Args:
+        shape: as a file has it, where that is known.
+    """
     said = trace.described.get(name)
     if said is None:
         return reference
     where = f"{trace.name}.outputs.{name}"
-    shape = said.shape
+    if shape is None and said.shape is not None:
+        shape = [written_size(where, s) for s in said.shape]
     return {
         "value": reference,
-        "shape": None if shape is None else [written_size(where, s) for s in shape],
+        "shape": shape,
         "dtype": said.dtype,
         "next": said.next,
         "doc": said.doc,

@@ -18,7 +18,7 @@ from .python_function import signature_of
 from .sizes import tree_of_number
 from .slots import Slots, literal
 from .trace import Node, Trace
-from .trees import is_number
+from .trees import Symbol, is_number
 from .values import Value
 
 
@@ -33,7 +33,8 @@ def functions_of(
     """
     groups = grouped(entries)
     for trace in groups:
-        trace.is_body = trace.function in bodies or trace.name in bodies
+        own = trace.function in bodies or trace.name in bodies
+        trace.is_body = own or trace.is_recorded
     order = ordered(entries, groups)
     named(order)
     with absent_folded(group.traces for group in order):
@@ -79,10 +80,24 @@ class _Writing:
     def _outputs(self) -> dict[str, Any]:
         better = (t for t in self.traces if SINGLE not in t.outputs)
         trace = self.first if self.is_entry else next(better, self.first)
+        shapes = {
+            name: self._stated([t.described[name].shape for t in self.traces])
+            for name, said in trace.described.items()
+            if said.shape is not None and not self.is_entry
+        }
         return {
-            name: described(trace, name, value.reference)
+            name: described(trace, name, value.reference, shapes.get(name))
             for name, value in trace.outputs.items()
         }
+
+    def _stated(self, shapes: Sequence[Sequence[Any]]) -> list[Any]:
+        """A shape that a function of another Graph declares, its expressions as trees."""
+        return [
+            self.slots.number(sizes, "size")
+            if isinstance(sizes[0], tuple | Symbol)
+            else sizes[0]
+            for sizes in zip(*shapes, strict=True)
+        ]
 
     def _inputs(self) -> dict[str, Any]:
         names: dict[str, Value] = {}
@@ -98,7 +113,11 @@ class _Writing:
         for name in sorted(names, key=place):
             given = dict(self.first.declared.get(name, {}))
             value = names[name]
-            if name in self.slots.shapes and not self.is_entry:
+            if "shape" in given and not self.is_entry:
+                given["shape"] = self._stated(
+                    [t.declared[name]["shape"] for t in self.traces]
+                )
+            elif name in self.slots.shapes and not self.is_entry:
                 rank = len(value.sizes or ())
                 own = self.slots.shapes[name]
                 given["shape"] = [own.get(axis, "_") for axis in range(rank)]

@@ -6,38 +6,30 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from blox.schema import Graph, ModelError, Report
-from blox.schema.content import FORMAT
 from blox.schema.diagnostics import BloxError, quote
 from blox.shapes.check import check_shapes
 from blox.shapes.op_engine import OpEngine
 from blox.shapes.values import Value as Known
 
 from .bodies import Ops, named_bodies, with_ops
-from .declarations import (
-    declaration,
-    declare,
-    engine_of,
-    fail,
-    input_names,
-    written_bound,
-)
+from .declarations import declaration, declare, engine_of, fail, input_names
+from .declaring import Declaring
 from .errors import at_users_line, with_lines
 from .function import FunctionBuilder
 from .functions import functions_of
+from .included import bodies_of
+from .needs import Unsettled
 from .origins import Origins
 from .outputs import finish
 from .python_function import check_function
-from .sizes import attribute
 from .stated import Written
 from .trace import Stored, Trace
-from .trees import Symbol
 from .values import Input
 
 F = TypeVar("F", bound=Callable[..., Any])
-Bound = int | str | None
 
 
-class GraphBuilder:
+class GraphBuilder(Declaring):
     """Writes a Graph from Python functions.
 
         b = bx.GraphBuilder("classifier", features=64, classes=10)
@@ -56,62 +48,10 @@ class GraphBuilder:
     """
 
     def __init__(self, name: str, /, **attributes: int | float) -> None:
-        self.name = name
-        self._values = {k: _plain(v) for k, v in attributes.items()}
-        self.attributes: dict[str, Any] = {
-            k: attribute(k, v) for k, v in self._values.items()
-        }
-        """The hyper-parameters by name, as numbers that remember it."""
-        self.attribute_symbols: dict[str, Symbol] = {
-            k: v.tree for k, v in self.attributes.items()
-        }
-        self.declared: dict[Callable[..., Any], dict[str, Input]] = {}
+        super().__init__(name, **attributes)
         self.leaves: dict[tuple[str, ...], Stored] = {}
         self._entries: dict[str, Trace] = {}
-        self._dim_bounds: dict[str, dict[str, int | str]] = {}
-        self._constraints: list[str] = []
-        self._engine: OpEngine | None = None
         self._origins: Origins | None = None
-
-    @at_users_line
-    def __getattr__(self, name: str) -> Any:
-        attributes = self.__dict__.get("attributes", {})
-        if name not in attributes:
-            have = ", ".join(attributes) or "none"
-            raise AttributeError(
-                f"expected an attribute of the Graph ({have}), found {name!r}"
-            )
-        return attributes[name]
-
-    @at_users_line
-    def dim(
-        self,
-        name: str,
-        *,
-        min: Bound = None,
-        max: Bound = None,
-        multiple_of: Bound = None,
-    ) -> None:
-        """Bounds a dim of the entries: checked at the call, and known here.
-
-        Call it before the first entry.
-        """
-        self._not_yet(f"dims.{name}")
-        given = {"min": min, "max": max, "multiple_of": multiple_of}
-        self._dim_bounds[name] = {
-            key: written_bound(f"dims.{name}.{key}", value, self.attribute_symbols)
-            for key, value in given.items()
-            if value is not None
-        }
-
-    @at_users_line
-    def constraint(self, text: str) -> None:
-        """Relates dims of the entries: `b.constraint("cached >= seq")`.
-
-        Call it before the first entry.
-        """
-        self._not_yet("constraints")
-        self._constraints.append(text)
 
     @property
     def engine(self) -> OpEngine:
@@ -162,17 +102,33 @@ class GraphBuilder:
             trace.fault("", "expected a new entry, found this name already")
         names = input_names(trace, inputs)
         self.declared[function] = {name: inputs[name] for name in names}
-        before = dict(self.leaves)
-        trace.leaves = self.leaves  # entries share one tree of parameters
+        before = self._engine, self._origins, dict(self.leaves), self._needs.state()
         try:
-            self._declare(trace)
-            finish(trace, function(trace.f, *trace.inputs.values()))
+            traces = self._traced([function])
         except BaseException:
             del self.declared[function]
-            self.leaves = before
+            self._engine, self._origins, self.leaves, needs = before
+            self._needs.restore(needs)
             raise
-        self._entries[trace.name] = trace
+        self._entries |= {made.name: made for made in traces}
         return function
+
+    def _traced(self, functions: Sequence[Callable[..., Any]]) -> list[Trace]:
+        """Runs of entries; of all there are where an included Graph bounds a dim anew."""
+        while True:
+            try:
+                return [self._run(Trace(self, function)) for function in functions]
+            except Unsettled:
+                self._needs.settle(self._values)
+            self._engine, self._origins, self.leaves = None, None, {}
+            earlier = [trace.function for trace in self._entries.values()]
+            functions = list(dict.fromkeys([*earlier, *functions]))
+
+    def _run(self, trace: Trace) -> Trace:
+        trace.leaves = self.leaves  # entries share one tree of parameters
+        self._declare(trace)
+        finish(trace, trace.function(trace.f, *trace.inputs.values()))
+        return trace
 
     def _declare(self, trace: Trace) -> None:
         """The inputs of an entry: their shapes as declared, checked as a file is."""
@@ -222,7 +178,7 @@ class GraphBuilder:
             "citation": citation,
             "authors": list(authors),
             "tags": list(tags),
-            "extra": extra or {},
+            "extra": {**self._notes, **(extra or {})},
         }
         traces = [self._entries[name] for name in self._ordered(entries)]
         try:
@@ -245,7 +201,8 @@ class GraphBuilder:
         self, traces: Sequence[Trace], ops: Ops, metadata: Mapping[str, Any]
     ) -> Graph:
         functions, groups = functions_of(traces, list(ops.values()))
-        bodies = named_bodies(ops, groups)
+        bodies = bodies_of(self._included.values(), groups)
+        bodies |= named_bodies(ops, groups)
         graph = self._parsed(
             with_ops(functions, bodies),
             entries=[trace.name for trace in traces],
@@ -258,29 +215,3 @@ class GraphBuilder:
         if not report.ok:
             raise ModelError(report.errors)
         return graph
-
-    def _parsed(self, functions: dict[str, Any], **more: Any) -> Graph:
-        return Graph.parse(
-            {
-                "format": FORMAT,
-                "name": self.name,
-                "attributes": self._values,
-                "dims": self._dim_bounds,
-                "constraints": self._constraints,
-                "functions": functions,
-                **more,
-            }
-        )
-
-    def _not_yet(self, path: str) -> None:
-        if self._engine is not None:
-            fail(
-                path,
-                "expected dims and constraints before the first entry",
-                "sizes are inferred with them",
-            )
-
-
-def _plain(value: Any) -> Any:
-    number = hasattr(value, "item") and getattr(value, "shape", None) == ()
-    return value.item() if number else value

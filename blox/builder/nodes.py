@@ -17,7 +17,7 @@ from blox.schema.op import ParamOp
 from blox.schema.op_fields import Fields
 from blox.schema.registry import definition, registered
 from blox.schema.resolve.custom import registered_node
-from blox.shapes.faults import Fault
+from blox.shapes.faults import Fault, rounding_hint
 from blox.shapes.kinds import Kind, Lane
 from blox.shapes.values import Value as Known
 
@@ -286,6 +286,8 @@ def raise_decided(trace: Trace, name: str, op: str, fault: Fault | None) -> None
     """Raises a fault; one that JAX can't decide is left to the check of the Graph."""
     if fault is None or not fault.decided or fault.code == "shape-undecided":
         return
+    if trace.is_recorded and rounding_hint(fault.message):
+        return  # sound as it was read: sizes that are equal may be written otherwise
     where = f"{trace.path}.{name}" + (f".{fault.field}" if fault.field else "")
     text = f"{op}: {fault.message}" if op else fault.message
     raise ModelError(Diagnostic(fault.code, where, text, fault.hint))

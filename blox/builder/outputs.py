@@ -8,7 +8,7 @@ from typing import Any
 from blox.schema.diagnostics import quote
 
 from .trace import Trace
-from .values import Described, Value, Values, is_numeric, like, values_in
+from .values import Described, Outputs, Value, Values, is_numeric, like, values_in
 
 SINGLE = "out"
 """The name of the one output of a function that returns a bare value."""
@@ -120,7 +120,7 @@ def _named(trace: Trace, result: Any) -> dict[str, Any]:
 
 def rebuilt(result: Any, values: tuple[Value, ...]) -> Any:
     """`values` nested as the function returned its own."""
-    if isinstance(result, Value):
+    if isinstance(result, Value) or (isinstance(result, Outputs) and len(result) == 1):
         return values[0]
     if isinstance(result, dict):
         return dict(zip(result, values, strict=True))

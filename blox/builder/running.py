@@ -40,6 +40,7 @@ class Running:
     Args:
         callees: the functions by field of the node, the one that gives its outputs last.
         options: the node's own fields.
+        carry: the names of what is carried, where not the names of outputs tell.
     """
 
     trace: Trace
@@ -47,6 +48,7 @@ class Running:
     key: str
     callees: dict[str, Callable[..., Any]]
     options: dict[str, Any]
+    carry: list[str] | None = None
     bound: list[Bound] = field(default_factory=list)
     groups: dict[str, dict[str, Any]] = field(default_factory=dict)
     traces: dict[Any, Trace] = field(default_factory=dict)
@@ -66,7 +68,9 @@ class Running:
             found = starts(self.bound[-1], probe)
             self.bound = [bound.flowing(found) for bound in self.bound]
             probe = self._probe()
-        carry, names = carried(trace, name, self.key, self.bound[-1].flows, probe)
+        carry, names = self.carry, list(probe.outputs)
+        if carry is None:
+            carry, names = carried(trace, name, self.key, self.bound[-1].flows, probe)
         self._sort(carry, per_copy)
         op = self._op(names)
         children, outputs = self._ruled(op, names, probe)

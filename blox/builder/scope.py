@@ -19,7 +19,8 @@ class NumberScope:
     def __init__(self, shown: Callable[[str], str]) -> None:
         self._shown = shown
         self.is_body = False
-        """True where calls of the function are written as nodes of an op."""
+        """True where the arguments of the function stay attributes: its calls are written
+        as nodes of an op, or it is one of another Graph."""
         self.static: dict[str, Any] = {}
         """The arguments that are no values."""
         self.parameters: frozenset[str] = frozenset()

@@ -71,6 +71,8 @@ class Trace(NumberScope):
         super().__init__(lambda text: session.engine.symbols.shown(text))
         self.session, self.function = session, function
         self.name: str = function.__name__
+        self.is_recorded: bool = getattr(function, "is_recorded", False)
+        """True where the function is that of another Graph, read from data."""
         self.parent, self.node = parent, node
         self.path: str = f"{parent.path}.{node}" if parent is not None else self.name
         self.depth: int = 0 if parent is None else parent.depth + 1
@@ -88,6 +90,8 @@ class Trace(NumberScope):
         self.described: dict[str, Any] = {}
         """What an entry says of its outputs, by name."""
         self.leaves: dict[tuple[str, ...], Stored] = {}
+        self.names: Mapping[str, Tree] = {}
+        """What names in expressions mean where the function is that of another Graph."""
         self.polynomials: dict[str, Tree] = {}
         """Expressions by the polynomial of attributes that they are."""
         self._counts: dict[str, int] = {}
@@ -177,6 +181,12 @@ class Trace(NumberScope):
             return {key: self.given(where, part) for key, part in value.items()}
         return value.item() if isinstance(value, np.generic) else value
 
+    def free_dim(self, name: str) -> str:
+        """A name for a dim that is not that of an attribute of the Graph."""
+        while name in self.session.attribute_symbols:
+            name = f"{name}_size"
+        return name
+
     def _bound(self, where: str, part: Any) -> Any:
         if isinstance(part, slice):
             bounds = (part.start, part.stop, part.step)
@@ -195,7 +205,9 @@ class Trace(NumberScope):
             return Dim(tree, value)
         return numbered(value, tree)
 
-    def _lookup(self, name: str) -> Symbol:
+    def _lookup(self, name: str) -> Tree:
+        if name in self.names:
+            return self.names[name]
         for symbol in (*self.bindings, *self.dims.values()):
             if symbol.name == name:
                 return symbol

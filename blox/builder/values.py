@@ -196,6 +196,14 @@ class Values(tuple[Value, ...]):
         return self.names, tuple(self)
 
 
+class Outputs(Values):
+    """The outputs of a function of another Graph, by name: `out.k`, `out["k"]`, or by
+    position. One alone is a Value where the call gives it."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return getattr(self, key) if isinstance(key, str) else super().__getitem__(key)
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
     """An output of an entry with what is said of it."""
@@ -267,7 +275,7 @@ def parts_of(sequence: Any) -> Iterator[tuple[Any, Any]]:
 def like(sequence: Any, parts: Sequence[Any]) -> Any:
     """The parts as a sequence like this one."""
     if isinstance(sequence, Values):
-        return Values(sequence.names, parts)
+        return type(sequence)(sequence.names, parts)
     if hasattr(sequence, "_fields"):
         return type(sequence)(*parts)
     return tuple(parts) if isinstance(sequence, tuple) else list(parts)
