@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from blox.io.examples import Example as Example
     from blox.io.generate import generate as generate
     from blox.io.load import load as load
+    from blox.io.load import load_graph as load_graph
     from blox.io.save import save as save
     from blox.io.validate import validate as validate
     from blox.io.verify import verify as verify
@@ -73,6 +74,7 @@ _HOME = {
     "index": "blox.builder.arguments",
     "init": "blox.runtime.params",
     "load": "blox.io.load",
+    "load_graph": "blox.io.load",
     "max": "blox.builder.sizes",
     "merge": "blox.runtime.params",
     "min": "blox.builder.sizes",

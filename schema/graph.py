@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from os import PathLike
 from typing import Any
 
 from pydantic import ValidationError
@@ -51,6 +52,24 @@ class Graph(Content):
         if not update:
             return super().model_copy(deep=deep)
         return Graph.parse({**dict(self), **update})
+
+    def replace(self, **fields: Any) -> Graph:
+        """The same model with other top-level fields: `replace(name="tiny")`.
+
+        Args:
+            fields: `name`, `metadata`, `entries`, `dims`, ..., as data or as the objects
+                that they are; each stands in place of what there was.
+
+        Raises:
+            SpecError: no such field, or a model that is not sound.
+        """
+        from .resolve import replace
+
+        result = self.model_copy(update=fields)
+        program = result.program()
+        if not fields.keys() <= {"name", "metadata"}:  # no shape depends on these
+            replace.check(result, program)
+        return result
 
     def replace_attributes(self, **values: int | float) -> Graph:
         """The same model with other hyper-parameters: `replace_attributes(depth=2)`.
@@ -118,6 +137,8 @@ def from_bytes(data: bytes) -> Graph:
 
 def expect_graph(value: object) -> None:
     """Refuses a path, a builder or the pair of `load` where a Graph is expected."""
+    if isinstance(value, (str, PathLike)):
+        raise TypeError("expected a Graph, found a path; use bx.load_graph(path)")
     if not isinstance(value, Graph):
         raise TypeError(
             f"expected a Graph, found {type(value).__name__}; `graph, params = "

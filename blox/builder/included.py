@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blox.schema import Graph
 from blox.schema.diagnostics import listing, quote
@@ -16,6 +16,9 @@ from .needs import Needs
 from .recorded import Recorded
 from .source import Change, Source
 from .trace import Trace
+
+if TYPE_CHECKING:
+    from .values import Given
 
 
 class Included:
@@ -40,12 +43,12 @@ class Included:
         """Its hyper-parameters by the names that it has for them."""
         return self._source.numbers
 
-    def __getitem__(self, name: str) -> Callable[..., Any]:
+    def __getitem__(self, name: str) -> Callable[..., Given]:
         if name not in self._functions:
             fail(self._source.name, *self._unknown(name))
         return self._functions[name]
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Callable[..., Given]:
         if name.startswith("_") or name not in self._functions:
             expected, hint = self._unknown(name)
             raise AttributeError(f"{expected}; {hint}" if hint else expected)

@@ -9,7 +9,6 @@ from typing import Any
 
 from blox.schema import Graph
 from blox.schema.expressions import evaluate
-from blox.schema.fields import is_expression
 from blox.schema.resolve.bounds import COMPARISONS, relations_of, speaking_of
 
 from .declarations import fail
@@ -199,8 +198,8 @@ class Needs:
 
     def _meet(self, need: Need, attributes: Mapping[str, Any]) -> None:
         """Refuses bounds that leave no size of a dim."""
-        own = {
-            name: evaluate(bound, attributes) if is_expression(bound) else bound
+        own: dict[str, Any] = {
+            name: evaluate(bound, attributes) if isinstance(bound, str) else bound
             for name, bound in self.bounds.get(need.dim, {}).items()
         }
         least, most = own.get("min", 0), own.get("max")

@@ -110,7 +110,7 @@ class Original:
 
     # Nodes that run functions --------------------------------------------------------
 
-    def _run(self, changes: Mapping[str, Any]) -> Any:
+    def _run(self, changes: dict[str, Any]) -> Any:
         op, given = self._op, self._given
         callees = op.callees()
         fields = {c.field.partition(".")[0] for c in callees}
@@ -162,7 +162,7 @@ class Original:
         given = self._operand(group, value)
         return Slices(given) if group == "xs" and isinstance(given, Value) else given
 
-    def _run_body(self, changes: Mapping[str, Any]) -> Any:
+    def _run_body(self, changes: dict[str, Any]) -> Any:
         """A node of an op that its Graph says by a function: a call of that."""
         source = self._source
         body = source.graph.ops[self.op]

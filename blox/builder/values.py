@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, cast
 
 from blox.schema import SpecError
 from blox.shapes.values import Value as Known
@@ -202,6 +202,14 @@ class Outputs(Values):
 
     def __getitem__(self, key: Any) -> Any:
         return getattr(self, key) if isinstance(key, str) else super().__getitem__(key)
+
+
+if TYPE_CHECKING:
+
+    class Given(Value):
+        """What a call of a function of another Graph gives: a Value, or its Outputs."""
+
+        def __getattr__(self, name: str) -> Value: ...
 
 
 @dataclass(frozen=True, slots=True)

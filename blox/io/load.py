@@ -12,7 +12,7 @@ from blox.weights.dtypes import FLOATING
 
 from .match import castable, fit
 from .model import again_if_changed, read_model
-from .spec import PathLike
+from .spec import PathLike, read_graph
 
 
 def load(
@@ -66,6 +66,21 @@ def load(
     for diagnostic in findings:
         warnings.warn(str(diagnostic), stacklevel=2)
     return graph, params
+
+
+def load_graph(path: PathLike) -> Graph:
+    """The Graph at `path` without its weights: `graph = bx.load_graph("model")`.
+
+    Args:
+        path: a model folder, with weights or without, a `.json` or `.msgpack` file that
+            holds a Graph, a single `.safetensors` file, or `hf://owner/name[@revision]`.
+
+    Raises:
+        SpecError: all faults of the Graph, or there is none at `path`.
+    """
+    graph = read_graph(path)
+    graph.program()
+    return graph
 
 
 def read_params(

@@ -62,7 +62,7 @@ def read_model(path: PathLike, *, examples: bool = False) -> Model:
     """
     place = hub.local(path)
     if is_spec(place):
-        hint = "give the folder that it is in"
+        hint = "give the folder that it is in; bx.load_graph(path) reads it alone"
         wanted = "expected a model folder or a single file, found a Graph alone"
         raise SpecError.one("file-model", shown(place), wanted, hint)
     if is_single(place):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -343,7 +344,7 @@ def test_text_of_a_file_stays_inert() -> None:
 
 
 @pytest.mark.parametrize("use", [bx.build, bx.generate, bx.summary])
-@pytest.mark.parametrize("value", ["model", ({}, {}), bx.GraphBuilder("m")])
+@pytest.mark.parametrize("value", [3, ({}, {}), bx.GraphBuilder("m")])
 def test_what_is_no_graph(use: Callable[..., Any], value: Any) -> None:
     found = type(value).__name__
     with pytest.raises(TypeError, match=f"expected a Graph, found {found}; `graph, pa"):
@@ -356,3 +357,23 @@ def test_what_is_no_key() -> None:
         TypeError, match=r"a key, such as jax.random.key\(0\), found int"
     ):
         bx.init(graph, 0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        bx.build,
+        bx.generate,
+        bx.summary,
+        lambda g: bx.init(g, jax.random.key(0)),
+        lambda g: bx.split(g, {}),
+        lambda g: bx.save("model", g, {}),
+        lambda g: bx.to_hf("model", g, {}),
+    ],
+)
+@pytest.mark.parametrize("path", ["model", Path("model")])
+def test_a_path_is_no_graph(use: Callable[..., Any], path: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        use(path)
+    wanted = "expected a Graph, found a path; use bx.load_graph(path)"
+    assert str(caught.value) == wanted

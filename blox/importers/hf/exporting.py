@@ -10,6 +10,7 @@ from blox.io import hub
 from blox.io.save import check_params
 from blox.schema import Graph
 from blox.schema.diagnostics import Diagnostic, SpecError, listing, quote
+from blox.schema.graph import expect_graph
 from blox.weights import save_flat
 
 from .config import CONFIG, BertConfig, config_data, json_bytes, parse_config
@@ -50,6 +51,7 @@ def to_hf(
         SpecError: the Graph computes something else than a BERT; what differs.
         WeightsError: Params that do not fit the Graph, or files that can't be written.
     """
+    expect_graph(graph)
     config, sentence = _settings(graph)
     found = places(MODULES, graph.program().leaves())
     params = check_params(graph, params)
