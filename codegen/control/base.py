@@ -263,7 +263,7 @@ def no_copies(writer: Writer, step: Step) -> None:
 
 
 def packed(items: Sequence[ast.expr], *, unused: bool = False) -> ast.expr:
-    """No item as None (or `_`), one as itself, several as a tuple."""
-    if not items:
-        return name("_") if unused else ast.Constant(None)
+    """No item as None (or `_`, as where none is used), one as itself, several as a tuple."""
+    if all(isinstance(item, ast.Name) and item.id == "_" for item in items):
+        return name("_") if items or unused else ast.Constant(None)
     return tuple_of(items)

@@ -26,7 +26,7 @@ from .checks import checks
 from .docstring import docstring
 from .folding import Pending, Waiting
 from .notes import Note
-from .onward import step_notes, titles_of
+from .onward import formals, step_notes, titles_of
 from .op import write_op
 from .reads import settle
 from .rebind import Locals
@@ -66,6 +66,7 @@ class FunctionWriter:
         """Sources that may be Python numbers."""
         self.locals = Locals(_arguments(plan), self.names.kept)
         self.numbers = Numbers(plan)
+        self.formals = formals(plan.steps)
 
     def write(self) -> ast.FunctionDef:
         if self.plan.stateful:
@@ -102,6 +103,9 @@ class FunctionWriter:
         """Names for the outputs of a step; `_` for those that nothing uses."""
         titles = titles_of(step, self.instance.function)
         notes = step_notes(step, titles, self.module.facts, self._local_of)
+        for i, note in enumerate(notes):
+            if not note.names and (formal := self.formals.get((step.name, i))):
+                note.names.append(formal)
         if self._is_number(step):
             notes = [Note(names=[title]) for title in titles.values()]
         found = []

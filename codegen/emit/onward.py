@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ...schema.content import Function
 from ...schema.op import Op, ParamOp, ScopeOp
@@ -85,6 +85,16 @@ def _control_notes(
                 note.names.append(o)
             note.names.append(names[o])
     return notes
+
+
+def formals(steps: Sequence[Step]) -> dict[tuple[str, int], str]:
+    """What a function calls the output of a step that it gets: `mask`."""
+    found: dict[tuple[str, int], str] = {}
+    for step in steps:
+        for formal, arg in {**step.group("inputs"), **step.group("xs")}.items():
+            if arg.source is not None and formal not in PLAIN:
+                found.setdefault((arg.source, arg.output), formal)
+    return found
 
 
 def titles_of(step: Step, function: Function) -> dict[str, str]:

@@ -217,3 +217,44 @@ def test_structure_decides_what_stands_in_an_expression(
         accepts(built, measure(built), [(p, measure(p)) for p in inside], more)
         is wanted
     )
+
+
+def test_what_has_no_name_has_that_by_which_a_function_takes_it() -> None:
+    """`greater_1` says nothing, `mask` does; a name of the Graph stays."""
+    masked = function(
+        {"y": {"op": "where", "condition": "mask", "a": "x", "b": 0.0}},
+        {"x": "y"},
+        {"x": {}, "mask": {}},
+    )
+    for title, expected in (("greater_1", "mask"), ("above", "above")):
+        nodes = {
+            title: {"op": "greater", "a": "x", "b": 0.0},
+            "h": {
+                "op": "repeat", "function": "masked", "count": 2,
+                "carry": {"x": "x"}, "inputs": {"mask": title},
+            },
+            "end": {"op": "where", "condition": title, "a": "h", "b": 1.0},
+        }  # fmt: skip
+        graph = spec(nodes, inputs={"x": X}, functions={"masked": masked})
+        source = bx.generate(Graph.parse(graph))
+        assert f"    {expected} = x > 0.0\n" in source
+        assert_same_program(Graph.parse(graph), source)
+
+
+def test_outputs_of_a_loop_that_nothing_uses_are_one_name() -> None:
+    pair = function(
+        {
+            "a2": {"op": "add", "a": "a", "b": "b"},
+            "b2": {"op": "exp", "x": "b"},
+            "y": {"op": "sum", "x": "a2"},
+        },
+        {"a": "a2", "b": "b2", "y": "y"},
+        {"a": {}, "b": {}},
+    )
+    loop: Data = {
+        "op": "repeat", "function": "pair", "count": 2, "carry": {"a": "x", "b": "x"},
+    }  # fmt: skip
+    graph = spec({"h": loop}, {"y": "h.y"}, inputs={"x": X}, functions={"pair": pair})
+    source = bx.generate(Graph.parse(graph))
+    assert "    _, y = jax.lax.scan(" in source
+    assert_same_program(Graph.parse(graph), source)
