@@ -1,4 +1,4 @@
-"""Names of functions: a Python function's own; of variants, what their calls differ by."""
+"""Names of functions: a Python function's own; of variants, what they differ by."""
 
 from __future__ import annotations
 
@@ -41,17 +41,38 @@ def named(groups: Sequence[Group]) -> None:
 
 
 def _words_of(variants: Sequence[Group]) -> dict[Group, tuple[str, ...]]:
-    """What is added to the name of each variant; numbers only where nothing else tells."""
+    """What is added to the name of each variant: arguments by which calls differ, then
+    nodes that some variants have, then numbers; the first that tell all apart."""
     found: dict[Group, tuple[str, ...]] = {}
-    for numbers in (False, True):
+    for numbers, nodes in ((False, False), (False, True), (True, False)):
         telling = _telling(variants, numbers)
-        for group in variants:
-            entry = group.first.parent is None
-            words = () if entry else tuple(_words(group, telling))
-            found[group] = words
+        found = {group: tuple(_words(group, telling)) for group in variants}
+        if nodes:
+            _add_nodes(found)
+        found = {g: () if g.first.parent is None else w for g, w in found.items()}
         if len(set(found.values())) == len(variants):
             break
     return found
+
+
+def _add_nodes(words: dict[Group, tuple[str, ...]]) -> None:
+    """Adds the first nodes that some variants have and others don't, as far as these
+    tell apart what has the same words."""
+    places: dict[str, int] = {}
+    marks: dict[Group, set[str]] = {}
+    for group in words:
+        own = [n.op if n.unnamed else name for name, n in group.first.nodes.items()]
+        marks[group] = {mark for mark in own if is_name(mark)}
+        for place, mark in enumerate(own):
+            places[mark] = min(place, places.get(mark, place))
+    # By place and name, so that the order of calls decides nothing.
+    for mark in sorted(places, key=lambda mark: (places[mark], mark)):
+        finer = {
+            group: (*own, mark) if mark in marks[group] else own
+            for group, own in words.items()
+        }
+        if len(set(finer.values())) > len(set(words.values())):
+            words |= finer
 
 
 def _free(wanted: str, taken: set[str]) -> str:

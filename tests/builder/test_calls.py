@@ -166,6 +166,37 @@ def test_the_same_numbers_everywhere_are_no_attributes() -> None:
     assert own["layer"].get("attributes", []) == []
 
 
+@pytest.mark.parametrize("sizes", [(8, 16), (16, 16), (4, 2, 2, 8)])
+def test_a_branch_on_a_number_is_named_after_the_node_that_it_adds(
+    sizes: tuple[int, ...],
+) -> None:
+    def block(f: bx.F, x: bx.Value, *, features: int) -> bx.Value:
+        y = f.linear("l", x, features)
+        if x.features != features:
+            x = f.linear("project", x, features)
+        return f.relu(x + y)
+
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        for i, n in enumerate(sizes):
+            x = f.call(f"b{i}", block)(x, features=n)
+        return x
+
+    own = functions(graph_of(main))
+    assert sorted(own) == ["block", "block_project", "main"]
+    assert "project" not in own["block"]["nodes"]
+
+
+def test_a_branch_on_a_number_is_named_after_the_op_that_it_adds() -> None:
+    def block(f: bx.F, x: bx.Value, *, rate: float) -> bx.Value:
+        x = f.tanh(x) if rate > 0.5 else x
+        return f.linear("l", x, 8)
+
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("b", block)(f.call("a", block)(x, rate=0.9), rate=0.1)
+
+    assert list(functions(graph_of(main))) == ["main", "block_tanh", "block"]
+
+
 def test_two_functions_of_one_name() -> None:
     def make(n: int) -> Any:
         def project(f: bx.F, x: bx.Value) -> bx.Value:
@@ -184,7 +215,7 @@ def test_two_functions_of_one_name() -> None:
 
     own = functions(graph_of(main))
     assert own["project"]["attributes"] == ["out_features"]
-    assert "relu_1" in own["project_2"]["nodes"]
+    assert "relu_1" in own["project_relu"]["nodes"]
 
 
 def test_a_number_of_the_caller_is_an_argument_left_unsaid() -> None:
