@@ -8,7 +8,7 @@ is taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +17,21 @@ from blox.shapes.values import Value as Known
 
 from .array_methods import At
 from .fields import args_of
-from .samples import Number, sampled, scaled
+from .samples import Number, moved, sampled, scaled
 from .sizes import Dim, Size, numbered
-from .stated import Written, explains, fill, is_rooted, keep_leading, mapped, numbers_in
+from .stated import (
+    Written,
+    explains,
+    fill,
+    is_constant,
+    is_rooted,
+    keep_leading,
+    mapped,
+    near,
+    numbers_in,
+)
 from .trace import Trace
-from .trees import Symbol, Tree, is_number, made, tree_of_size, value_of
+from .trees import Symbol, Tree, is_number, tree_of_size, value_of
 
 
 class Origins:
@@ -32,6 +42,7 @@ class Origins:
         self._attributes = attributes
         self._variables: dict[str, tuple[str, Any]] = {}
         self._samples = [scaled(attributes, shift) for shift in (0, 5)]
+        self._moved = [moved(attributes, step) for step in (1, 2)]
 
     def sizes(self, node: Written, outputs: Sequence[Known | None]) -> list[Any]:
         """The sizes of each output, with their expressions; None where unknown."""
@@ -207,7 +218,7 @@ class Origins:
             str(n.tree): n.tree for n in node.numbers() if isinstance(n, Size)
         }
         tried = []
-        for sample in self._samples:
+        for sample in (*self._samples, *self._moved):
             number = sampled(sample)
             outputs = self._traced(node, number, {})
             if outputs is not None:
@@ -216,7 +227,9 @@ class Origins:
             for axis, size in enumerate(sizes or ()):
                 if sizes is None or type(size) is not int:
                     continue
-                for tree in _near(candidates.values(), size):
+                if is_constant(size, tried, i, axis):
+                    continue
+                for tree in near([*candidates.values()], size):
                     if explains(tree, tried, i, axis):
                         sizes[axis] = numbered(size, tree)
                         break
@@ -229,17 +242,6 @@ def _sized(given: Any, number: Number) -> Any:
     if isinstance(given, Dim):
         return given.size
     return value_of(given.tree, number) if isinstance(given, Size) else given
-
-
-def _near(trees: Iterable[Tree], size: int) -> Iterator[Tree]:
-    """The expressions that are a size, then parts and multiples of one that are."""
-    values = [(tree, value_of(tree)) for tree in trees]
-    yield from (tree for tree, value in values if value == size)
-    for tree, value in values:
-        if size > 0 and value > size and value % size == 0:
-            yield made("//", tree, value // size)
-        elif 0 < value < size and size % value == 0:
-            yield made("*", size // value, tree)
 
 
 def _plain(node: Written, known: Known | None) -> list[Any] | None:

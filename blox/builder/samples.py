@@ -36,3 +36,12 @@ def scaled(attributes: Mapping[str, Symbol], shift: int) -> dict[str, Any]:
             if other == name or (smaller and value % divisor == 0):
                 found[name] *= primes[other]
     return found
+
+
+def moved(attributes: Mapping[str, Symbol], step: int) -> dict[str, Any]:
+    """Values a little above, of which none divides another any more."""
+    found = {name: symbol.value for name, symbol in attributes.items()}
+    for i, (name, value) in enumerate(found.items()):
+        if type(value) is int and value > 0:
+            found[name] = value + step + i
+    return found

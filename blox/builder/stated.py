@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from blox.schema import Op
@@ -13,8 +14,11 @@ from .array_methods import At
 from .samples import Number
 from .sizes import Dim, Size
 from .trace import Stored, Trace
-from .trees import Tree, symbols, value_of
+from .trees import Tree, made, symbols, value_of
 from .values import Value
+
+_MANY = 8
+"""Expressions of one node of which pairs are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,31 @@ class Written:
             yield from stored.sizes
 
 
+def near(trees: Sequence[Tree], size: int) -> Iterator[Tree]:
+    """The expressions that are a size, then parts and multiples of one, then two of them as
+    a convolution, a pooling or a reshape joins sizes: `image // patch`."""
+    values = [(tree, value_of(tree)) for tree in trees]
+    yield from (tree for tree, value in values if value == size)
+    for tree, value in values:
+        if size > 0 and value > size and value % size == 0:
+            yield made("//", tree, value // size)
+        elif 0 < value < size and size % value == 0:
+            yield made("*", size // value, tree)
+    for a, b in product(trees[:_MANY], repeat=2):
+        yield from (tree for tree in _joined(a, b) if value_of(tree) == size)
+
+
+def _joined(a: Tree, b: Tree) -> Iterator[Tree]:
+    if a is b:
+        yield made("**", a, 2)
+        return
+    yield made("*", a, b)
+    yield made("+", made("-", a, b), 1)
+    if value_of(b) != 0:
+        yield made("//", a, b)
+        yield made("neg", made("//", made("neg", a), b))
+
+
 def explains(
     tree: Tree,
     tried: Sequence[tuple[Number, Sequence[Known | None]]],
@@ -55,9 +84,24 @@ def explains(
         if known is None or known.shape is None or len(known.shape) <= axis:
             return False
         size = known.shape[axis]
-        if type(size) is not int or value_of(tree, number) != size:
+        try:
+            if type(size) is not int or value_of(tree, number) != size:
+                return False
+        except ZeroDivisionError:
             return False
     return bool(tried)
+
+
+def is_constant(
+    size: int,
+    tried: Sequence[tuple[Number, Sequence[Known | None]]],
+    output: int,
+    axis: int,
+) -> bool:
+    """True where the size of an axis is the same in all samples."""
+    shapes = [k.shape for _, outputs in tried if (k := outputs[output]) is not None]
+    found = {s[axis] if s is not None and len(s) > axis else None for s in shapes}
+    return found == {size}
 
 
 def keep_leading(sizes: list[Any], given: tuple[Any, ...] | None) -> None:

@@ -183,6 +183,46 @@ def test_sizes_follow_through_ops(
     assert sizes_of(act, *shape) == expected
 
 
+@pytest.mark.parametrize(
+    ("act", "written"),
+    [
+        (
+            lambda b, f, x: f.conv("c", x, 4, [b.k, b.k], padding="VALID"),
+            "image - k + 1",
+        ),
+        (
+            lambda b, f, x: f.conv("c", x, 4, [b.k, b.k], strides=[b.k, b.k]),
+            "-(-image // k)",
+        ),
+        (
+            lambda b, f, x: f.conv(
+                "c", x, 4, [b.k, b.k], strides=[b.k, b.k], padding="VALID"
+            ),
+            "image // k",
+        ),
+        (lambda b, f, x: f.max_pool(x, [b.k, b.k]), "image // k"),
+        (lambda b, f, x: f.conv("c", x, 4, [3, 3], strides=[2, 2]), "-(-image // 2)"),
+    ],
+)
+@pytest.mark.parametrize("image", [32, 30])
+def test_sizes_follow_through_convolutions(act: Any, written: str, image: int) -> None:
+    """Where the kernel or the strides are attributes too, which JAX wants as numbers."""
+
+    def make(image: int = image, k: int = 4) -> bx.Graph:
+        b = bx.GraphBuilder("m", image=image, k=k)
+
+        @b.entry(x=bx.Input(["batch", b.image, b.image, 3]))
+        def main(f: bx.F, x: bx.Value) -> bx.Value:
+            y = act(b, f, x)
+            assert text(y.shape[1]) == written
+            y = y.reshape(x.shape[0], -1, y.features)
+            return y + f.param("position", [y.shape[1], y.features])
+
+        return b.graph()
+
+    bx.check_attributes(make, image=29, k=5)
+
+
 def test_sizes_follow_through_calls_and_loops() -> None:
     def up(f: bx.F, x: bx.Value, *, times: int) -> bx.Value:
         return f.linear("l", x, times * x.features)
