@@ -69,6 +69,16 @@ def devices() -> list[Any]:
 
 
 @pytest.fixture
+def nothing_registered() -> Iterator[None]:
+    """No op but the core ones is registered, and none is afterwards."""
+    from blox.schema import registry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_REGISTERED", {})
+        yield
+
+
+@pytest.fixture
 def strict_dtypes() -> Iterator[None]:
     """Mixing dtypes raises: for code that must keep the dtype that it is given.
 

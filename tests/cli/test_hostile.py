@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from generated_files import executed
 
 import blox as bx
 from blox.schema.inert import inert
@@ -129,9 +130,7 @@ def test_docs_are_no_commands(
     source = blox("codegen", spec).out
     assert_inert(source)
     assert "##vso[" not in source
-    names: dict[str, Any] = {"__name__": "generated"}
-    exec(compile(source, "generated", "exec"), names)
-    doc, _, shapes = names["model"].__doc__.rpartition("\n\n")
+    doc, _, shapes = executed(source)["model"].__doc__.rpartition("\n\n")
     assert (doc.split(), shapes.strip()) == (
         DOC.split(),
         "x (batch, 4) -> y (batch, 4).",

@@ -16,7 +16,7 @@ RUN = [
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("cli", "generate", "custom_ops", "running")
+        for name in ("builder", "cli", "custom_ops", "generate", "running")
     ),
 ]
 CHECKPOINT = "all-MiniLM-L6-v2"

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from generated_files import executed
 from sample_specs import Data
 
 import blox as bx
@@ -93,9 +94,7 @@ def ones(*shape: int) -> jax.Array:
 
 def generated(model: Graph, entry: str = "main", *, train: bool | None = None) -> Any:
     """The function of the generated file, returning (outputs, state) in any case."""
-    namespace: dict[str, Any] = {"__name__": "generated"}
-    exec(compile(bx.generate(model), "generated.py", "exec"), namespace)
-    function = namespace[model.name if entry == "main" else entry]
+    function = executed(bx.generate(model))[model.name if entry == "main" else entry]
     instance = model.program().entries[entry]
     how = {"train": bool(train)} if instance.uses_train else {}
 

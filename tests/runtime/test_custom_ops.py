@@ -4,50 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gate_ops
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from generated_files import executed
+from runtime.gate_specs import BODY, GATE, INPUTS, gate_spec
 from sample_specs import Data, function, spec
 
 import blox as bx
-from blox.schema import Graph, SpecError, registry, to_json, to_msgpack
-from blox.schema.fields import Tensor
-from blox.schema.op import Op
+from blox.schema import Graph, SpecError, to_json, to_msgpack
 from blox.schema.write.reorder import reorder
 
+pytestmark = pytest.mark.usefixtures("nothing_registered")
 X = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
-GATE: Data = {"op": "acme:gate", "x": "x", "features": 4, "k": 2.0}
-BODY = function(
-    {
-        "scale": {"op": "param", "shape": ["$features"], "params": "scale"},
-        "by": {"op": "multiply", "a": "x", "b": "$k"},
-        "bent": {"op": "erf", "x": "by"},
-        "scaled": {"op": "multiply", "a": "x", "b": "scale"},
-        "out": {"op": "multiply", "a": "scaled", "b": "bent"},
-    },
-    {"out": "out"},
-    {"x": {}},
-    attributes=["features", "k"],
-)
-INPUTS: Data = {"x": {"shape": ["batch", 4], "dtype": "float"}}
-
-
-@pytest.fixture(autouse=True)
-def nothing_registered() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "_REGISTERED", {})
-        yield
-
-
-def gate_spec(body: Data | None = None, node: Data = GATE, **more: Any) -> Data:
-    functions = {} if body is None else {"acme_gate": body}
-    ops = {} if body is None else {"ops": {"acme:gate": "acme_gate"}}
-    return spec({"n": node}, inputs=INPUTS, functions=functions, **(ops | more))
 
 
 def expected(scale: Any) -> Any:
@@ -58,12 +31,6 @@ def params_of(graph: Graph) -> Any:
     shapes = {p: leaf.shape for p, leaf in graph.program().leaves().items()}
     assert shapes == {"n.scale": (4,)}
     return {"n": {"scale": jnp.arange(4.0)}}
-
-
-def run_file(source: str, params: Any) -> Any:
-    space: dict[str, Any] = {"__name__": "generated"}
-    exec(compile(source, "generated", "exec"), space)
-    return space["model"](params, X)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +49,7 @@ def test_it_runs_and_generates(here: bool, body: Data | None) -> None:
     source = bx.generate(graph)
     assert "blox" not in "".join(x for x in source.splitlines() if "import" in x)
     assert ("from jax.scipy import special" in source) == here
-    np.testing.assert_array_equal(run_file(source, params), found)
+    np.testing.assert_array_equal(executed(source)["model"](params, X), found)
 
 
 def test_a_reader_without_either_says_what_to_install() -> None:
@@ -126,7 +93,7 @@ def test_a_version_and_several_outputs() -> None:
     np.testing.assert_array_equal(found["a"], 3 * X[:, :2])
     source = bx.generate(graph)
     assert "def acme_halves_v2(" in source
-    np.testing.assert_array_equal(run_file(source, {})["b"], 3 * X[:, 2:])
+    np.testing.assert_array_equal(executed(source)["model"]({}, X)["b"], 3 * X[:, 2:])
 
 
 def test_the_builder_infers_its_sizes() -> None:
@@ -217,7 +184,7 @@ def test_names_of_the_user_stay() -> None:
     found, _ = bx.build(graph)(params, X)
     source = bx.generate(graph)
     assert "special as special_" in source
-    np.testing.assert_array_equal(run_file(source, params), found)
+    np.testing.assert_array_equal(executed(source)["model"](params, X), found)
 
 
 def test_verify_compares_function_and_body(tmp_path: Path) -> None:
@@ -268,130 +235,3 @@ def test_verify_gives_keys_of_the_shape_that_is_declared(tmp_path: Path) -> None
     bx.save(tmp_path, graph, params_of(graph))
     gate_ops.register()
     assert bx.verify(tmp_path).ok
-
-
-NAMES: list[tuple[str, Any]] = [
-    ("a core op", {"relu": "acme_gate"}),
-    ("no maker", {"gate": "acme_gate"}),
-    ("version 1", {"acme:gate@1": "acme_gate"}),
-    ("capitals", {"Acme:gate": "acme_gate"}),
-    ("two colons", {"acme:gate:x": "acme_gate"}),
-    ("text", {"acme:gate\n'": "acme_gate"}),
-]
-
-
-@pytest.mark.parametrize("ops", [o for _, o in NAMES], ids=[n for n, _ in NAMES])
-def test_names_that_have_no_body(ops: Any) -> None:
-    with pytest.raises(SpecError) as raised:
-        Graph.parse(gate_spec(BODY) | {"ops": ops})
-    (found,) = raised.value.diagnostics
-    assert "\n" not in str(found)
-    assert "expected the name of an op that is no core op" in found.message
-
-
-def changed(**nodes: Data) -> Data:
-    return {**BODY, "nodes": {**BODY["nodes"], **nodes}}
-
-
-def with_second(data: Data) -> Data:
-    """Another op, whose body has the first one."""
-    data["functions"]["second"] = function({"n": GATE}, "n", {"x": {}})
-    return {**data, "ops": {**data["ops"], "acme:second": "second"}}
-
-
-STATE = changed(out={"op": "batch_norm", "x": "scaled", "features": 4})
-OTHER = changed(out={"op": "acme:second", "x": "scaled"})
-LOOP = changed(out=GATE | {"features": "$features", "k": "$k"})
-FAULTS: list[tuple[str, Data, str, str]] = [
-    ("unknown function", gate_spec(BODY) | {"ops": {"acme:gate": "nothing"}},
-     "op-body", "ops.acme:gate: expected the name of a function, found 'nothing'"),
-    ("a body that calls its own op", gate_spec(LOOP),
-     "cycle", "acme_gate: expected calls without a cycle, found one through acme_gate"),
-    ("bodies that call each other", with_second(gate_spec(OTHER)),
-     "cycle", "second: expected calls without a cycle, found one through acme_gate"),
-    ("state", gate_spec(STATE),
-     "op-body", "ops.acme:gate: expected a body without state, found some in acme_gate"),
-    ("key", gate_spec({**BODY, "inputs": {"x": {}, "k2": {"dtype": "key"}}}),
-     "op-body", "ops.acme:gate: expected a body without keys, found the input k2"),
-    ("text", gate_spec(BODY, GATE | {"k": "fast"}),
-     "field-value", "main.n.k: expected a finite number or an expression"),
-    ("list", gate_spec(BODY, GATE | {"k": [1.0]}),
-     "field-value", "main.n.k: expected a finite number or an expression"),
-    ("list of operands", gate_spec(BODY, GATE | {"x": ["x"]}),
-     "field-value", "main.n.x: expected a reference or a number, found ['x']"),
-    ("unknown field", gate_spec(BODY, GATE | {"z": 1}),
-     "field-unknown", "main.n.z: expected an input or an attribute of acme_gate"),
-    ("option", gate_spec(BODY, GATE | {"init": {}}),
-     "field-unknown", "main.n.init: expected an input or an attribute of acme_gate"),
-    ("no attribute", gate_spec(BODY, {"op": "acme:gate", "x": "x", "features": 4}),
-     "call-attributes", "main.n.attributes: expected features, k for acme_gate"),
-    ("path", gate_spec(BODY, GATE | {"params": "../x"}),
-     "field-value", "main.n.params: expected `.` or a parameter path"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("data", "code", "text"), [f[1:] for f in FAULTS], ids=[f[0] for f in FAULTS]
-)
-@pytest.mark.parametrize("here", [True, False], ids=["here", "not here"])
-def test_bodies_that_do_not_fit(data: Data, code: str, text: str, here: bool) -> None:
-    """The same is reported whatever is registered."""
-    if here:
-        gate_ops.register()
-    found = list(bx.validate(Graph.parse(data)).errors)
-    assert [d.code for d in found] == [code]
-    assert str(found[0]).startswith(text)
-    assert "\n" not in str(found[0])
-
-
-def test_a_registered_op_has_the_parameters_of_its_body() -> None:
-    gate_ops.register()
-    renamed = json.loads(json.dumps(BODY).replace('"params": "scale"', '"params": "s"'))
-    found = bx.validate(Graph.parse(gate_spec(renamed))).errors
-    assert [d.path for d in found] == ["n.s", "n.scale"]
-    assert "to have the parameters of its body" in found[0].message
-
-
-def test_fields_of_a_registered_op_are_checked() -> None:
-    gate_ops.register()
-    graph = Graph.parse(gate_spec(None, GATE | {"k": "fast", "z": 1}))
-    assert [str(d) for d in bx.validate(graph).errors] == [
-        "main.n.k: expected a finite number or an expression such as `$width ** 0.5`, "
-        "found 'fast'",
-        "main.n.z: expected no such field",
-    ]
-    graph = Graph.parse(gate_spec(None, GATE | {"k": 0.0}))
-    (found,) = bx.validate(graph).errors
-    assert str(found) == "main.n.k: expected a number other than 0, found 0.0"
-
-
-class Wrong(Op):
-    """Has no maker in its name."""
-
-    op: Literal["wrong"] = "wrong"
-    x: Tensor
-
-
-class Other(Op):
-    """Has the name of another one."""
-
-    op: Literal["acme:gate"] = "acme:gate"
-    x: Tensor
-
-
-def plain(x: Any) -> Any:
-    return x
-
-
-def test_what_cannot_be_registered() -> None:
-    gate_ops.register()
-    gate_ops.register()  # the same again is no fault
-    for cls, call, text in (
-        (Wrong, plain, "expected an op with the name of its maker"),
-        (Other, lambda x: x, "expected a function at the top of a module"),
-        (Other, jnp.tanh, "expected a function"),
-        (gate_ops.Gate, plain, "expected class and function to agree"),
-        (Other, plain, "found that of a registered op"),
-    ):
-        with pytest.raises(SpecError, match=text):
-            bx.register(cls, call)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +15,7 @@ from sample_specs import Data, spec
 
 import blox as bx
 from blox.codegen.allowlist import GenerationError
-from blox.schema import Graph, ModelError, SpecError, registry
+from blox.schema import Graph, ModelError, SpecError
 from blox.schema.fields import Int, Tensor
 from blox.schema.op import Op
 
@@ -25,11 +24,8 @@ INPUTS: Data = {"x": {"shape": ["batch", 4], "dtype": "float"}}
 
 
 @pytest.fixture(autouse=True)
-def nothing_registered() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "_REGISTERED", {})
-        patch.setattr(sys, "path", [*sys.path])
-        yield
+def own_path(nothing_registered: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
 
 
 def op_class(key: str, **more: Any) -> type[Op]:
