@@ -41,15 +41,17 @@ class Size(Open):
 
     source: str
     axis: int
+    rank: int | None = None
+    """Of the source, where its own function does not say it."""
 
 
 class Dtype(Open):
     """The model's floating type."""
 
 
-def size(dim: str, source: str, axis: int) -> Size:
+def size(dim: str, source: str, axis: int, rank: int | None = None) -> Size:
     node = Size(dim)
-    node.source, node.axis = source, axis
+    node.source, node.axis, node.rank = source, axis, rank
     return node
 
 

@@ -11,6 +11,7 @@ from ..library.single import put_in
 from ..nodes import call, is_same, name, subscript
 from ..plan import leaf_names
 from ..writer import Writer
+from .leading import leading_sizes
 from .uses import OpUse, is_absent
 
 
@@ -61,7 +62,12 @@ def _expression(
     values = {p: v for p, v in given if v is not None} | slots
     stored = {n: subscript(own, n) for n in use.stored}
     if use.is_inlined:
-        return source.expression(values, {**stored, **use.attributes})
+        args = dict(zip(use.positions, use.operands, strict=False))
+        return source.expression(
+            values,
+            {**stored, **use.attributes},
+            lambda p: leading_sizes(writer.module, writer.plan, args[p]),
+        )
     carried = writer.module.carried
     template = carried.template(source.name)
     if template is not None and not any(a.kind == "key" for a in use.arguments()):

@@ -183,7 +183,8 @@ def _read(plan: Plan, sizes: Mapping[str, tuple[Size, ast.expr]]) -> Iterator[as
             if size.source == source
         }
         shape = ast.Attribute(name(source), "shape")
-        rank = len(given.shape or ())
+        ranks = {size.rank for size, _ in sizes.values() if size.source == source}
+        rank = len(given.shape or ()) or max((r for r in ranks if r), default=0)
         whole = "..." not in (given.shape or ()) and len(own) >= max(2, rank - 1)
         if whole:
             parts = [own.get(axis, name("_")) for axis in range(rank)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -44,11 +44,15 @@ class OpSource:
         return {p.arg: d for p, d in (*both, *keyword)}
 
     def expression(
-        self, operands: Mapping[str, ast.expr], others: Mapping[str, ast.expr]
+        self,
+        operands: Mapping[str, ast.expr],
+        others: Mapping[str, ast.expr],
+        leading: Callable[[str], ast.Tuple | None] = lambda _: None,
     ) -> ast.expr | None:
         """The op's one expression over these values, None where a call of it is written.
 
-        Operands that compute something have to stand there once and in order.
+        Operands that compute something have to stand there once and in order; `leading`
+        gives the sizes of one but for the last, where they are known without it.
         """
         if not self._may_be_one:
             return None
@@ -61,6 +65,8 @@ class OpSource:
         if template is None:
             return None
         computed = [f"@{k}" for k, v in operands.items() if not is_read(v)]
+        if computed:
+            template = _Leading(computed, leading).visit(clone(template))
         if [n for n in names_in_order(template) if n in computed] != computed:
             return None
         put = {f"@{k}": v for k, v in values.items()}
@@ -90,6 +96,29 @@ class OpSource:
                 case _:
                     self._templates[key] = None
         return self._templates[key]
+
+
+class _Leading(ast.NodeTransformer):
+    """Puts sizes in place of `x.shape[:-1]` of what computes."""
+
+    def __init__(
+        self, computed: Sequence[str], leading: Callable[[str], ast.Tuple | None]
+    ) -> None:
+        self.computed, self.leading = computed, leading
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.Subscript(
+                value=ast.Attribute(value=ast.Name(id=text), attr="shape"),
+                slice=ast.Slice(
+                    lower=None,
+                    upper=ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=1)),
+                    step=None,
+                ),
+            ) if text in self.computed:
+                return self.leading(text[1:]) or node
+        return node
 
 
 _DECIDING = (

@@ -249,3 +249,67 @@ def test_a_function_without_arrays_gets_the_dtype() -> None:
     assert "def inner(x: Array, *, dtype: Any) -> Array:" in source
     assert 'dtype = params["z"]["kernel"].dtype' in source
     assert "inner(x, dtype=dtype)" in source
+
+
+@pytest.mark.parametrize(
+    ("shape", "declared", "expected"),
+    [
+        (
+            ["batch", "seq", 4],
+            {},
+            ["batch, seq, _ = x.shape\n", "(batch, seq, 2, 2)\n"],
+        ),
+        (
+            ["batch", "seq", 4],
+            {"shape": ["b", "t", 4]},
+            ["b, t, _ = x.shape\n", "(b, t, 2, 2)\n"],
+        ),
+        (["batch", 4], {}, ["batch = x.shape[0]\n", "(batch, 2, 2)\n"]),
+        (["batch", 3, 4], {}, ["y.reshape(*y.shape[:-1], 2, 2)"]),
+        (["...", 4], {}, ["y.reshape(*y.shape[:-1], 2, 2)"]),
+        (["batch", "...", 4], {}, ["y.reshape(*y.shape[:-1], 2, 2)"]),
+    ],
+)
+def test_sizes_that_go_through_are_those_of_the_input(
+    shape: list[Any], declared: Data, expected: list[str]
+) -> None:
+    """`linear(x)` has all axes of x but the last, so that it is no local of its own."""
+    nodes = {
+        "l": LINEAR,
+        "a": {"op": "reshape", "x": "l", "shape": ["...", 2, 2]},
+        "m": LINEAR,
+        "b": {"op": "reshape", "x": "m", "shape": ["...", 2, 2]},
+        "y": {"op": "add", "a": "a", "b": "b"},
+    }
+    parts = function(nodes, "y", {"x": declared})
+    call = {"op": "call", "function": "parts", "inputs": ["x"]}
+    graph = sized({"z": call}, shape, functions={"parts": parts})
+    source = bx.generate(graph)
+    for text in expected:
+        assert text in source
+    assert_same_program(graph, source)
+
+
+def test_sizes_that_differ_from_call_to_call_are_read_off_the_value() -> None:
+    nodes = {
+        "l": LINEAR,
+        "a": {"op": "reshape", "x": "l", "shape": ["...", 2, 2]},
+        "m": LINEAR,
+        "b": {"op": "reshape", "x": "m", "shape": ["...", 2, 2]},
+        "y": {"op": "add", "a": "a", "b": "b"},
+    }
+    parts = function(nodes, "y", {"x": {}})
+    call: Data = {"op": "call", "function": "parts", "inputs": ["x"]}
+    graph = sized(
+        {
+            "sum": {"op": "sum", "x": "x", "axis": 0},
+            "one": call,
+            "two": call | {"inputs": ["sum"], "params": "one"},
+        },
+        ["batch", "seq", 4],
+        functions={"parts": parts},
+        outputs={"one": "one", "two": "two"},
+    )
+    source = bx.generate(graph)
+    assert ".reshape(*y.shape[:-1], 2, 2)" in source
+    assert_same_program(graph, source)
