@@ -45,6 +45,13 @@ def show(
             show_default=False,
         ),
     ] = None,
+    mermaid: Annotated[
+        bool,
+        typer.Option("--mermaid", help="Print a picture in the language of Mermaid."),
+    ] = False,
+    dot: Annotated[
+        bool, typer.Option("--dot", help="Print a picture in the language of Graphviz.")
+    ] = False,
 ) -> None:
     """Shows a model as a tree, with shapes, parameter counts, bytes and FLOPs.
 
@@ -57,6 +64,7 @@ def show(
     Examples:
         blox show model
         blox show model/graph.json --depth 1 --dim batch=1 --dim seq=128
+        blox show model --dot | dot -Tsvg > model.svg
     """
     from blox.io.spec import read_graph
     from blox.show.summary import summarise
@@ -64,9 +72,28 @@ def show(
     if not path.startswith(HUB):
         existing(path)
     dims = _sizes(dim or [])
+    _one_of({"--depth": depth is not None, "--mermaid": mermaid, "--dot": dot})
     graph = read_graph(path)
     graph.program()
+    if mermaid or dot:
+        say(_picture(graph, dims, mermaid=mermaid))
+        return
     say(str(summarise(graph, _dtypes(path, graph), depth=depth, dims=dims)))
+
+
+def _one_of(options: dict[str, bool]) -> None:
+    """Refuses options that ask for different outputs."""
+    given = [name for name, is_given in options.items() if is_given]
+    if len(given) > 1:
+        usage(f"expected one of {', '.join(options)}, found {' and '.join(given)}")
+
+
+def _picture(graph: Graph, dims: dict[str, int], *, mermaid: bool) -> str:
+    from blox.show.diagram import parts
+    from blox.show.dot import dot_text
+    from blox.show.mermaid import mermaid_text
+
+    return (mermaid_text if mermaid else dot_text)(parts(graph, dims))
 
 
 def _sizes(given: list[str]) -> dict[str, int]:

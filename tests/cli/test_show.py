@@ -293,3 +293,32 @@ def test_wrong_sizes_are_refused(
     assert text in run.err
     assert run.err.count("\n") == 1
     assert len(run.err) < 400
+
+
+def test_pictures_are_printed(
+    blox: Callable[..., Any], write_spec: Callable[..., Any]
+) -> None:
+    spec = write_spec({"out": DENSE}, "out")
+    run = blox("show", spec, "--mermaid", "--dim", "batch=3")
+    assert run.out.splitlines()[:4] == [
+        "flowchart TD",
+        '  subgraph f0["main"]',
+        "    direction TB",
+        '    f0i0(["x float[batch, 4]"])',
+    ]
+    assert '    f0n0["out<br/>linear<br/>[3, 4]"]' in run.out.splitlines()
+    assert run.out.endswith("\n  end\n")
+    run = blox("show", spec, "--dot")
+    assert run.out.startswith("digraph {\n")
+    assert run.out.endswith("}\n")
+
+
+@pytest.mark.parametrize(
+    "options", [["--dot", "--mermaid"], ["--depth", "1", "--dot"]], ids=" ".join
+)
+def test_one_output_is_asked_for(
+    blox: Callable[..., Any], write_spec: Callable[..., Any], options: list[str]
+) -> None:
+    run = blox("show", write_spec({"out": DENSE}, "out"), *options)
+    assert (run.code, run.out) == (2, "")
+    assert run.err.startswith("blox: expected one of --depth, --mermaid, --dot, found ")
