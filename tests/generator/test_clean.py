@@ -7,6 +7,7 @@ time, and a file takes it hundredths.
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 from generated_files import assert_tidy, assert_typed
 from generator import (
@@ -41,8 +42,20 @@ MODULES = (
 def test_generated_files_are_tidy_and_typed(tmp_path: Path) -> None:
     sources = {}
     for module in MODULES:
-        home = module.__name__.rpartition(".")[2].removeprefix("test_")
         for name, source in module.files().items():
-            sources[f"{home}_{name}"] = source
+            sources[f"{_title(module).removeprefix('test_')}_{name}"] = source
     assert_tidy(sources, tmp_path)
     assert_typed(sources, tmp_path)
+
+
+def test_no_module_is_left_out() -> None:
+    having = {
+        path.stem
+        for path in Path(__file__).parent.glob("test_*.py")
+        if "\ndef files()" in path.read_text(encoding="utf-8")
+    }
+    assert having == {*map(_title, MODULES)}
+
+
+def _title(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
