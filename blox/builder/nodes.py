@@ -54,7 +54,7 @@ def written(
     for absent, instead in cls.ABSENT.items():
         if absent not in data and instead in data:
             data[absent] = data[instead]
-    op = _validated(trace, name, data)
+    op = validated(trace, name, data)
     op = _filled(trace, name, op, raw)
     op = _resolved(trace, name, op)
     stored = _stored(trace, name, op, raw)
@@ -136,7 +136,7 @@ def option(trace: Trace, where: str, cls: type[Op], value: Any) -> Any:
     return trace.number(where, value)
 
 
-def _validated(trace: Trace, name: str, data: dict[str, Any]) -> Op:
+def validated(trace: Trace, name: str, data: dict[str, Any]) -> Op:
     """The node as an Op.
 
     Raises:
@@ -150,10 +150,10 @@ def _validated(trace: Trace, name: str, data: dict[str, Any]) -> Op:
     try:
         return cls.model_validate(data)
     except ValidationError:
-        return parsed(trace, name, data)
+        return _parsed(trace, name, data)
 
 
-def parsed(trace: Trace, name: str, data: dict[str, Any]) -> Op:
+def _parsed(trace: Trace, name: str, data: dict[str, Any]) -> Op:
     """The node as the reader of files has it, whose errors name the field."""
     function = {"nodes": {name: data}, "outputs": {"x": name}}
     content = {"format": FORMAT, "name": "model", "functions": {trace.name: function}}
@@ -192,7 +192,7 @@ def _filled(trace: Trace, name: str, op: Op, raw: dict[str, Any]) -> Op:
             if isinstance(size, int):
                 found[field] = plain(size)
                 raw[field] = size
-    return op.model_copy(update=found) if found else op
+    return op.unchecked_copy(**found) if found else op
 
 
 def _resolved(trace: Trace, name: str, op: Op) -> Op:

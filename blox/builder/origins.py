@@ -259,7 +259,8 @@ def _dim(node: Written, axis: int, size: Any) -> Dim:
     shapes = [value.sizes for value in node.values if value.sizes is not None]
     at_axis = (sizes[axis] for sizes in shapes if axis < len(sizes))
     for given in (*at_axis, *node.numbers()):
-        named = isinstance(given, Dim) and given.tree is not None
-        if named and (given.size is size or str(given.size) == str(size)):
+        if not isinstance(given, Dim) or given.tree is None:
+            continue
+        if given.size is size or str(given.size) == str(size):
             return given
     return node.trace.dim(size)

@@ -22,7 +22,7 @@ from .callee import Place, run
 from .carry import LOOPS, carried, starts
 from .copies import check_inputs, check_lists
 from .fields import as_number, mapped, named_functions
-from .nodes import operand, option, parsed, raise_decided
+from .nodes import operand, option, raise_decided, validated
 from .outputs import rebuilt
 from .returned import Given, carried_sizes, name_outputs
 from .sizes import Dim, plain, tree_of_number
@@ -199,7 +199,7 @@ class Running:
         data |= named_functions(
             list(self.callees), [f.__name__ for f in self.callees.values()]
         )
-        op = parsed(trace, name, {k: v for k, v in data.items() if v is not None})
+        op = validated(trace, name, {k: v for k, v in data.items() if v is not None})
         try:
             resolved: Op = op.resolve({}, partial=True)
         except ExpressionError as error:

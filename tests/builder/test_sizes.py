@@ -213,7 +213,7 @@ def test_sizes_follow_through_convolutions(act: Any, written: str, image: int) -
 
         @b.entry(x=bx.Input(["batch", b.image, b.image, 3]))
         def main(f: bx.F, x: bx.Value) -> bx.Value:
-            y = act(b, f, x)
+            y: bx.Value = act(b, f, x)
             assert text(y.shape[1]) == written
             y = y.reshape(x.shape[0], -1, y.features)
             return y + f.param("position", [y.shape[1], y.features])
