@@ -8,21 +8,23 @@ _PLAIN = {"ctx", "id", "attr", "arg", "kind", "type_comment", "level", "module"}
 """Fields that hold no nodes, or what says of a name whether it is read or written."""
 
 
-_fields_of: dict[str, tuple[str, ...]] = {}
-"""By the name of a kind of node, the fields that may hold others."""
+_fields_of: dict[type[ast.AST], tuple[str, ...]] = {}
+"""By kind of node, the fields that may hold others."""
 
 
 def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
     found = tuple(field for field in kind._fields if field not in _PLAIN)
-    found = () if issubclass(kind, ast.Constant) else found
-    return _fields_of.setdefault(kind.__name__, found)
+    return () if issubclass(kind, ast.Constant) else found
 
 
 def children(node: ast.AST) -> list[ast.AST]:
     """The nodes right below one, in the order of its fields."""
     found: list[ast.AST] = []
     kind = type(node)
-    for field in _fields_of.get(kind.__name__) or _fields(kind):
+    fields = _fields_of.get(kind)
+    if fields is None:
+        fields = _fields_of[kind] = _fields(kind)
+    for field in fields:
         value = getattr(node, field, None)
         if isinstance(value, ast.AST):
             found.append(value)
