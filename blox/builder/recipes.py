@@ -112,10 +112,10 @@ def multi_head_attention(
     source = x if context is None else context
 
     q = f.linear("query", x, width, use_bias=use_bias)
-    k = f.linear("key", source, narrow, use_bias=use_bias)
-    v = f.linear("value", source, narrow, use_bias=use_bias)
     q = f.reshape(q, ["...", heads, size], name="q")
+    k = f.linear("key", source, narrow, use_bias=use_bias)
     k = f.reshape(k, ["...", groups, size], name="k")
+    v = f.linear("value", source, narrow, use_bias=use_bias)
     v = f.reshape(v, ["...", groups, size], name="v")
     if cos is not None and sin is not None and context is None:
         q = f.rope(q, cos, sin, layout=rope, name="q_rope")
