@@ -110,7 +110,12 @@ def __getattr__(name: str) -> Any:
 
 def _provide_shapes() -> None:
     """Graphs check their shapes from here on; JAX is imported when one does."""
-    from blox.schema.resolve import replace
+    from blox.schema.resolve import extract, replace
+
+    def known_at(graph: Any, entry: str, route: Any) -> Any:
+        from blox.shapes.table import known_at
+
+        return known_at(graph, entry, route)
 
     def check_shapes(graph: Any, report: Any) -> None:
         from blox.shapes.check import check_shapes
@@ -118,6 +123,7 @@ def _provide_shapes() -> None:
         check_shapes(graph, report)
 
     replace.check_shapes = check_shapes
+    extract.known_at = known_at
 
 
 def __dir__() -> list[str]:

@@ -13,6 +13,8 @@ from .content import FORMAT, Content, signature
 from .diagnostics import Diagnostic, SpecError, cut, quote
 from .parse.reader import read_plain
 from .pause import uncollected
+from .resolve.extract import part_of
+from .resolve.part import Part
 from .resolve.program import Program
 from .write import canonical
 
@@ -83,6 +85,29 @@ class Graph(Content):
         result = Graph.parse(replace.with_attributes(self, values))
         replace.check(result, result.program())
         return result
+
+    def extract(self, path: str, *, entry: str | None = None) -> Part[Graph]:
+        """A part as a Graph of its own: `graph.extract("encoder")`, `extract("h[3].attn")`.
+
+        A node that runs one function stands for that function, `h[3]` for one copy of a
+        repeat, `pick.then` for a branch; a repeat without a number, or a node of several
+        functions, for the node as a whole. Attributes have the values of that call;
+        inputs have the shapes that are known, and bounds of their dims stay.
+
+            part = graph.extract("h[3]")
+            outputs, state = bx.build(part.graph)(part.params(params), x)
+
+        Args:
+            path: of nodes that run functions, from the entry.
+            entry: by default the first.
+
+        Raises:
+            SpecError: there is no such part, or it is no sound model by itself.
+        """
+        data, paths = part_of(self, self.program(), path, entry)
+        graph = Graph.parse(data)
+        graph.program()
+        return Part(graph, paths)
 
     def plain(self) -> dict[str, Any]:
         """The Graph as plain data in canonical order, less what has no meaning."""

@@ -23,8 +23,11 @@ class Known:
         return None if self.shape is None else len(self.shape)
 
 
-Table = dict[Instance, dict[str, tuple[Known | None, ...]]]
-"""By instance of the Program, and input or node: its outputs, None for absent ones."""
+Values = dict[str, tuple[Known | None, ...]]
+"""By input or node of a function: its outputs, None for absent ones."""
+
+Table = dict[Instance, Values]
+"""The values of each instance of the Program."""
 
 Shapes = Callable[[], Table]
 """The table of a model, inferred when it is asked for."""

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from blox.schema import Graph, Report
-from blox.schema.known import Known, Size, Table
+from blox.schema.known import Known, Size, Table, Values
+from blox.schema.resolve.places import Route
+from blox.schema.resolve.program import literal_dtype
 
 from .check import NARROW, Checker, tracing
 from .inferred import Inferred
@@ -57,6 +59,51 @@ def common_table(graph: Graph) -> Table:
         }
         for instance, known in table.items()
     }
+
+
+def known_at(graph: Graph, entry: str, route: Route) -> Values:
+    """What is known of the inputs and nodes of a function, as one call of it runs.
+
+    Its floating type is `"float"`.
+
+    Args:
+        graph: a sound one.
+        entry: from which the call is reached.
+        route: the nodes that lead there, each with the number of its function and the
+            copy.
+    """
+    program = graph.program()
+    checker = Checker(program, Report())
+    found: list[Values] = []
+    with tracing(program):
+        for lane in (Lane(), NARROW):
+            at: Inferred | None = checker.infer(lane).get(entry)
+            for name, number, copy in route:
+                runs = at.runs.get(name) if at is not None else None
+                calls = runs[number].calls if runs else ()
+                at = calls[min(copy, len(calls) - 1)] if calls else None
+            if at is not None:
+                known = tabled([at], checker.symbols)[at.instance]
+                found.append({n: _typed(v, at.values[n]) for n, v in known.items()})
+    if len(found) < 2:
+        return {}
+    wide, narrow = found
+    return {n: _in_both(values, narrow.get(n)) for n, values in wide.items()}
+
+
+def _typed(
+    known: tuple[Known | None, ...], values: tuple[Value | None, ...]
+) -> tuple[Known | None, ...]:
+    """With the dtypes that numbers would have as arrays."""
+
+    def typed(one: Known | None, value: Value | None) -> Known | None:
+        if one is None or value is None or value.literal is None:
+            return one
+        boolean = isinstance(value.literal, bool)
+        dtype = "bool" if boolean else literal_dtype(value.literal, None)
+        return Known(one.shape, dtype)
+
+    return tuple(typed(one, value) for one, value in zip(known, values, strict=True))
 
 
 def tabled(found: Iterable[Inferred], symbols: Symbols) -> Table:
