@@ -3,11 +3,13 @@
 A multiply-add of a matrix product or a convolution is two operations; taps of a convolution
 on padding count. Else an equation with floats is one operation for each element: of what it
 gives, of what it takes where it reduces that. Moving, converting and sorting data is none.
+Solvers of linear algebra are not counted: they are unknown.
 """
 
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import reduce
@@ -26,19 +28,20 @@ _MOVES = frozenset(
         "concatenate",
         "convert_element_type",
         "copy",
-        "copy_p",
         "device_put",
         "dynamic_slice",
         "dynamic_update_slice",
-        "expand_dims",
+        "empty",
         "gather",
         "imag",
         "iota",
+        "name",
         "optimization_barrier",
         "pad",
         "real",
         "reduce_precision",
         "reshape",
+        "reshard",
         "rev",
         "scatter",
         "select_n",
@@ -47,11 +50,37 @@ _MOVES = frozenset(
         "sort",
         "split",
         "squeeze",
+        "stack",
         "stop_gradient",
+        "tile",
         "top_k",
         "transpose",
+        "unstack",
+        "zeros_like",
     )
 )
+_OPAQUE = frozenset(
+    (
+        "cholesky",
+        "custom_linear_solve",
+        "eig",
+        "eigh",
+        "ffi_call",
+        "geqrf",
+        "householder_product",
+        "io_callback",
+        "lu",
+        "pure_callback",
+        "qr",
+        "ragged_dot_general",
+        "scaled_dot",
+        "schur",
+        "svd",
+        "triangular_solve",
+        "tridiagonal_solve",
+    )
+)
+"""Which take more than one operation for each element, and no more is said of them."""
 _REDUCTIONS = ("reduce", "arg", "cum")
 
 
@@ -115,6 +144,8 @@ class Equations:
         rule = _RULES.get(name)
         if rule is not None:
             return rule(self, equation)
+        if name in _OPAQUE:
+            return UNKNOWN
         taken, given = _avals(equation.invars), _avals(equation.outvars)
         if name in _MOVES or not any(map(_is_float, (*taken, *given))):
             return total(map(self, _jaxprs(equation.params.values())))
@@ -152,6 +183,19 @@ def _convolution(counts: Equations, equation: Any) -> Count:
     return counts.sizes(ends.shape) * each
 
 
+def _fourier(counts: Equations, equation: Any) -> Count:
+    """5 n log2(n) for n complex elements, half of it for real ones."""
+    lengths = equation.params["fft_lengths"]
+    if any(map(is_symbolic, lengths)):
+        return UNKNOWN
+    ends = [*_avals(equation.invars), *_avals(equation.outvars)]
+    real = [
+        aval for aval in ends if not jnp.issubdtype(aval.dtype, jnp.complexfloating)
+    ]
+    each = Fraction(5 * (math.prod(lengths) - 1).bit_length(), 2 if real else 1)
+    return counts.sizes((real or ends)[0].shape) * Count.of(each)
+
+
 def _scan(counts: Equations, equation: Any) -> Count:
     return counts(equation.params["jaxpr"]) * counts.size(equation.params["length"])
 
@@ -169,6 +213,7 @@ def _cond(counts: Equations, equation: Any) -> Count:
 _RULES: dict[str, Callable[[Equations, Any], Count]] = {
     "dot_general": _dot,
     "conv_general_dilated": _convolution,
+    "fft": _fourier,
     "scan": _scan,
     "while": _while,
     "cond": _cond,

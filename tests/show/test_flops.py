@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
+from generator.op_cases import CASES, add_node, new_main, parsed
 from sample_specs import Data, function, spec
 from saved_models import linear, repeat
 
@@ -190,7 +191,7 @@ def counted(function: Any, *args: Any) -> int | None:
 
 NONE = Symbols(iter(()), {}, [], {})
 X = jnp.ones((4, 6))
-IDS = jnp.ones((4, 6), jnp.int32)
+INTEGERS = jnp.ones((4, 6), jnp.int32)
 
 
 @pytest.mark.parametrize(
@@ -207,18 +208,34 @@ IDS = jnp.ones((4, 6), jnp.int32)
         (lambda x: x.T.reshape(3, 8)[::2].astype(jnp.bfloat16), 0),
         (lambda x: jnp.sort(jnp.pad(x, 1)), 0),
         (lambda x: jnp.where(x > 0, x, 0.0), 24),
-        (lambda x: IDS * 2 + 1, 0),
-        (lambda x: IDS @ IDS.T, 2 * 4 * 4 * 6),
+        (lambda x: INTEGERS * 2 + 1, 0),
+        (lambda x: INTEGERS @ INTEGERS.T, 2 * 4 * 4 * 6),
         (lambda x: jax.jit(jax.checkpoint(jnp.sin))(x), 24),
         (lambda x: jax.nn.relu(x), 24),
         (lambda x: jax.lax.scan(lambda c, r: (c + r, None), x[0], x)[0], 24),
         (lambda x: jax.lax.cond(x[0, 0] > 0, jnp.sin, lambda x: x @ x.T @ x, x), 1 + 2 * 192),
+        (lambda x: jnp.tile(jnp.stack([x, x, x]), (2, 1, 1)), 0),
+        (lambda x: jnp.linalg.qr(x)[0], None),
+        (lambda x: jnp.fft.rfft(x), 24 * 5 * 3 // 2),
+        (lambda x: jnp.fft.fft(jnp.tile(x + 1j, 6)[:, :32]), 24 + 4 * 32 * 5 * 5),
+        (lambda x: jnp.fft.irfft(jnp.fft.rfft(x)), 2 * 24 * 5 * 3 // 2),
         (lambda x: jax.lax.while_loop(lambda c: c[0, 0] > 0, jnp.sin, x), None),
     ],
 )  # fmt: skip
 def test_an_equation_is_an_operation_an_element(function: Any, wanted: Any) -> None:
     """Of what it gives, of what it takes if it reduces that; moving data is none."""
     assert counted(function, X) == wanted
+
+
+def test_every_op_is_counted() -> None:
+    main = new_main()
+    for i, case in enumerate(CASES):
+        add_node(main, f"n{i}", case)
+    found = measure(parsed(main, "every_op")).entries["main"].nodes
+    unknown = [
+        c[:2] for i, c in enumerate(CASES) if found[f"n{i}"].flops.number is None
+    ]
+    assert unknown == []
 
 
 BODY = function({"up": linear(), "act": {"op": "relu", "x": "up"}}, {"x": "act"})

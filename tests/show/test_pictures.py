@@ -88,7 +88,8 @@ def read_dot(text: str) -> Drawn:
         elif found := re.fullmatch(rf"    (\w+) \[label={label}, [a-z0-9=, ]+\]", line):
             boxes[found[1]] = unquoted(found[2])
         elif found := re.fullmatch(rf"    (\w+) -> (\w+)(?: \[label={label}\])?", line):
-            arrows.append((found[1], *unquoted(found[3] or ""), found[2]))
+            (name,) = unquoted(found[3] or "")
+            arrows.append((found[1], name, found[2]))
         else:
             assert re.fullmatch(
                 r'digraph \{|  \}|\}|  (graph|node|edge) \[[a-zA-Z0-9="], =]+\]'
