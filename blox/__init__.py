@@ -103,13 +103,15 @@ def __getattr__(name: str) -> Any:
 
     with uncollected():
         value = getattr(import_module(_HOME[name]), name)
-    _provide_shapes()
+    _provide()
     globals()[name] = value
     return value
 
 
-def _provide_shapes() -> None:
-    """Graphs check their shapes from here on; JAX is imported when one does."""
+def _provide() -> None:
+    """Graphs check their shapes from here on, and notebooks show them; JAX is imported
+    when one does."""
+    from blox.schema import graph as graphs
     from blox.schema.resolve import extract, replace
 
     def known_at(graph: Any, entry: str, route: Any) -> Any:
@@ -122,8 +124,14 @@ def _provide_shapes() -> None:
 
         check_shapes(graph, report)
 
+    def notebook_html(graph: Any) -> str:
+        from blox.show.page.html import notebook_html
+
+        return notebook_html(graph)
+
     replace.check_shapes = check_shapes
     extract.known_at = known_at
+    graphs.notebook_html = notebook_html
 
 
 def __dir__() -> list[str]:

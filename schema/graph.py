@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from typing import Any
 
@@ -17,6 +17,10 @@ from .resolve.extract import part_of
 from .resolve.part import Part
 from .resolve.program import Program
 from .write import canonical
+
+notebook_html: Callable[[Any], str] | None = None
+"""A Graph as HTML for notebooks. `blox` sets it: it needs shapes, which this room does not
+know. Who uses `blox.schema` alone sees the `repr`."""
 
 
 class Graph(Content):
@@ -141,6 +145,10 @@ class Graph(Content):
         return cut(text, f"; {self.digest[:19]}>")
 
     __str__ = __repr__
+
+    def _repr_html_(self) -> str | None:
+        """The page of `blox show --html`, which notebooks show."""
+        return None if notebook_html is None else notebook_html(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Graph):

@@ -1,4 +1,4 @@
-"""`blox show`: a model as a tree."""
+"""`blox show`: a model as a tree, or as a page."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from blox.cli.output import existing, say, usage
+from blox.cli.output import existing, fail, place, say, usage
 from blox.cli.validate import HUB
+from blox.cli.writing import write_atomically
 from blox.show.printable import printable
 
 if TYPE_CHECKING:
@@ -52,6 +53,18 @@ def show(
     dot: Annotated[
         bool, typer.Option("--dot", help="Print a picture in the language of Graphviz.")
     ] = False,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            "--html",
+            metavar="FILE",
+            help="Write a page for browsers instead: tree, pictures, JSON, code.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace FILE, whatever it holds.")
+    ] = False,
 ) -> None:
     """Shows a model as a tree, with shapes, parameter counts, bytes and FLOPs.
 
@@ -65,20 +78,26 @@ def show(
         blox show model
         blox show model/graph.json --depth 1 --dim batch=1 --dim seq=128
         blox show model --dot | dot -Tsvg > model.svg
+        blox show model --html model.html
     """
     from blox.io.spec import read_graph
     from blox.show.summary import summarise
 
+    if html is None and force:
+        usage("expected --html FILE along with --force")
     if not path.startswith(HUB):
         existing(path)
     dims = _sizes(dim or [])
-    _one_of({"--depth": depth is not None, "--mermaid": mermaid, "--dot": dot})
+    wanted = {"--depth": depth is not None, "--mermaid": mermaid, "--dot": dot}
+    _one_of({**wanted, "--html": html is not None})
     graph = read_graph(path)
     graph.program()
     if mermaid or dot:
         say(_picture(graph, dims, mermaid=mermaid))
-        return
-    say(str(summarise(graph, _dtypes(path, graph), depth=depth, dims=dims)))
+    elif html is not None:
+        _write_page(html, graph, _dtypes(path, graph), dims, force=force)
+    else:
+        say(str(summarise(graph, _dtypes(path, graph), depth=depth, dims=dims)))
 
 
 def _one_of(options: dict[str, bool]) -> None:
@@ -106,6 +125,34 @@ def _sizes(given: list[str]) -> dict[str, int]:
             usage(f"expected each dim once, as --dim batch=1, found --dim {found}")
         sizes[name] = int(size)
     return sizes
+
+
+def _write_page(
+    name: str,
+    graph: Graph,
+    dtypes: dict[str, str],
+    dims: dict[str, int],
+    *,
+    force: bool,
+) -> None:
+    """Writes the page of a model; what is no such page is replaced only with `force`."""
+    from blox.show.page.html import is_page, page
+
+    file = place(name)
+    if file.exists() and not file.is_file():
+        found = "a folder" if file.is_dir() else "something else"
+        usage(f"{name}: expected a file, found {found}")
+    if not file.parent.is_dir():
+        usage(f"{name}: expected a folder to write to, found none")
+    old = file.read_bytes() if file.exists() else None
+    if old is not None and not is_page(old) and not force:
+        fail(f"{name}: holds something else than such a page; --force replaces it")
+    new = page(graph, dtypes, dims).encode()
+    if old == new:
+        say(f"{printable(name)}: up to date")
+        return
+    write_atomically(file, new)
+    say(f"{printable(name)}: written")
 
 
 def _dtypes(path: str, graph: Graph) -> dict[str, str]:

@@ -67,7 +67,7 @@ def _given(data: dict[str, Any]) -> dict[str, Any]:
 
 def to_json(graph: Content) -> str:
     """The canonical JSON: a value on one line where that has at most 120 columns."""
-    return _text(plain(graph), 0, 0) + "\n"
+    return text_of_value(plain(graph)) + "\n"
 
 
 def to_msgpack(graph: Content) -> bytes:
@@ -86,7 +86,14 @@ def digest(graph: Content) -> str:
     return "sha256:" + hashlib.sha256(to_msgpack(graph)).hexdigest()
 
 
-def _text(value: Any, indent: int, lead: int) -> str:
+def text_of_value(value: Any, indent: int = 0, lead: int = 0) -> str:
+    """A value as it stands in the canonical JSON.
+
+    Args:
+        value: plain data.
+        indent: of the line that it begins on.
+        lead: characters before it on that line, behind the indent.
+    """
     line = json.dumps(value, ensure_ascii=True)
     if not isinstance(value, (dict, list)) or not value:
         return line
@@ -99,7 +106,7 @@ def _text(value: Any, indent: int, lead: int) -> str:
         parts = []
         for key, part in value.items():
             label = f"{json.dumps(key)}: "
-            parts.append(f"{inner}{label}{_text(part, indent + 2, len(label))}")
+            parts.append(f"{inner}{label}{text_of_value(part, indent + 2, len(label))}")
         return "{\n" + ",\n".join(parts) + "\n" + " " * indent + "}"
-    items = ",\n".join(inner + _text(part, indent + 2, 0) for part in value)
+    items = ",\n".join(inner + text_of_value(part, indent + 2, 0) for part in value)
     return "[\n" + items + "\n" + " " * indent + "]"

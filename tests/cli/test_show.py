@@ -321,4 +321,6 @@ def test_one_output_is_asked_for(
 ) -> None:
     run = blox("show", write_spec({"out": DENSE}, "out"), *options)
     assert (run.code, run.out) == (2, "")
-    assert run.err.startswith("blox: expected one of --depth, --mermaid, --dot, found ")
+    assert run.err.startswith(
+        "blox: expected one of --depth, --mermaid, --dot, --html, found "
+    )
