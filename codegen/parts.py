@@ -51,11 +51,10 @@ class Function(Part):
 
 @dataclass(frozen=True)
 class Parameters(Part):
-    """The tables of the arrays, with what they say of themselves, and who walks them."""
+    """The tables of the arrays, with what they say of themselves."""
 
     TEMPLATE = "parameters"
     tables: str
-    functions: Sequence[Function]
 
 
 @dataclass(frozen=True)

@@ -2,30 +2,28 @@
 
 The tables here are those of a model that has a bit of everything. The generator puts a
 model's own in their place, and drops what they decide: LISTED where no copies lie in
-lists, STACKED and DTYPES where they are empty, EXACT where last names are keys enough
-(of INIT, of DTYPES), WIDE where no dtype has 64 bits, BESIDE where all that lies below
-a repeat is of its copies, NESTED where no copies on an axis lie in lists, DEEP
-where no array has two axes of copies.
+lists, STACKED where none lie on an axis, UNLIKE where the copies of each list are alike,
+BESIDE where all that lies below a repeat is of its copies, DTYPES where it is empty,
+EXACT where last names are keys enough (of INIT, of DTYPES), WIDE where no dtype has 64
+bits.
 
-In the path of an array `*.` stands for a leading axis of copies, `*0/2.` for the first of
-two copies in a list. STACKED has the paths below which arrays have one more axis, with
-`*` for both; INIT and DTYPES have the names alone.
+SHAPES has the shapes of one copy: `(3, shapes)` are three on a leading axis, a list has
+one by one what lies in a list. `(shapes, shapes)` lie at one place, of copies and not.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import zlib
-from collections.abc import Callable
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.dtypes import canonicalize_dtype
 from safetensors.numpy import load_file
 
 Params = dict[str, Any]
@@ -39,11 +37,10 @@ def in_float32(make: Any, key: Array, shape: tuple[int, ...], dtype: Any) -> Arr
 
 SHAPES: Params = {
     "stem": {"kernel": (4, 8)},
-    "blocks": {"kernel": (3, 8, 8), "bias": (3, 8)},
-    "heads": [{"kernel": (8, 2), "scale": (2,)} for _ in range(2)],
+    "blocks": (3, {"kernel": (8, 8), "bias": (8,)}),
+    "heads": [{"kernel": (8, 2), "scale": (2,)}] * 2,
 }
-STACKED: Any = ["blocks"]
-INIT: dict[str, Callable[..., Array]] = {
+INIT: dict[str, Any] = {
     "kernel": jax.nn.initializers.normal(),
     "bias": jax.nn.initializers.zeros,
     "scale": jax.nn.initializers.ones,
@@ -51,69 +48,58 @@ INIT: dict[str, Callable[..., Array]] = {
 }
 DTYPES: dict[str, str] = {"scale": "float32"}
 LISTED: bool = True
+STACKED: bool = True
+UNLIKE: bool = True
+BESIDE: bool = False
 EXACT: bool = True
 EXACT_DTYPES: bool = True
 WIDE: bool = True
-BESIDE: bool = False
-NESTED: bool = False
-DEEP: bool = True
 
 
-def each_array(make: Any, tree: Any, path: str = "") -> Any:
-    """The tree with what make gives for the path and the shape of each array."""
-    if (
-        STACKED
-        and (re.sub("[0-9]+/[0-9]+", "", path) if NESTED else path)[:-1] in STACKED
-    ):
-        if BESIDE:
-            end = STACKED[(re.sub("[0-9]+/[0-9]+", "", path) if NESTED else path)[:-1]]
-            return each_array(make, tree, path.removesuffix(end) + "*." + end)
-        return each_array(make, tree, path + "*.")
-    if isinstance(tree, tuple):
-        return make(path[:-1], tree)
-    if LISTED and isinstance(tree, list):
-        # In a path, *0/2 is the first of two copies.
-        n = len(tree)
-        return [each_array(make, t, f"{path}*{i}/{n}.") for i, t in enumerate(tree)]
-    return {k: each_array(make, t, f"{path}{k}.") for k, t in tree.items()}
+def joined(some: Any, more: Any) -> Any:
+    """Two trees of arrays at one place."""
+    both = {k: joined(some[k], more[k]) for k in some.keys() & more.keys()}
+    return {**some, **more, **both}
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    floating = jnp.issubdtype(dtype, jnp.floating)
-    if not floating or dtype != jax.dtypes.canonicalize_dtype(dtype):
+    if not jnp.issubdtype(dtype, jnp.floating) or dtype != canonicalize_dtype(dtype):
         raise ValueError(f"expected a floating dtype (64 bits: x64), found {dtype}")
 
-    def draw(path: str, shape: tuple[int, ...], *copies: Any) -> Any:
-        if LISTED and "*" in path:
-            head, i, _, end = re.split("[*]([0-9]*)/?([0-9]*)[.]", path, maxsplit=1)
-            if STACKED and not i:
-                copy = partial(draw, head + end, shape[1:], *copies)
-                return jax.vmap(copy)(jnp.arange(shape[0]))
-            return draw(head + end, shape, *copies, int(i))
-        if STACKED and not LISTED and "*" in path:
-            copy = partial(draw, path.replace("*.", "", 1), shape[1:], *copies)
-            return jax.vmap(copy)(jnp.arange(shape[0]))
-        name = path.rpartition(".")[2]
+    def draw(shapes: Any, path: str = "", *copies: Any) -> Any:
+        if isinstance(shapes, dict):
+            return {k: draw(s, f"{path}{k}.", *copies) for k, s in shapes.items()}
+        if LISTED and isinstance(shapes, list):
+            return [draw(s, path, *copies, i) for i, s in enumerate(shapes)]
+        if BESIDE and shapes and not isinstance(shapes[0], int):
+            return reduce(joined, [draw(s, path, *copies) for s in shapes])
+        if STACKED and shapes and not isinstance(shapes[-1], int):
+            n, each = shapes
+            return jax.vmap(partial(draw, each, path, *copies))(jnp.arange(n))
+        name = path.split(".")[-2]
         if STACKED or LISTED:
-            own = reduce(jax.random.fold_in, (zlib.crc32(path.encode()), *copies), key)
+            own = reduce(jax.random.fold_in, (crc32(path[:-1].encode()), *copies), key)
         else:
-            own = jax.random.fold_in(key, zlib.crc32(path.encode()))
-        init = INIT[path if path in INIT else name] if EXACT else INIT[name]
+            own = jax.random.fold_in(key, crc32(path[:-1].encode()))
+        init = INIT[path[:-1] if path[:-1] in INIT else name] if EXACT else INIT[name]
         if not (DTYPES or EXACT):
-            return INIT[path.rpartition(".")[2]](own, shape, dtype)
+            return INIT[path.split(".")[-2]](own, shapes, dtype)
         if not DTYPES:
-            return init(own, shape, dtype)
+            return init(own, shapes, dtype)
+        if not (EXACT_DTYPES or WIDE or EXACT):
+            return INIT[name](own, shapes, DTYPES.get(name, dtype))
         if not (EXACT_DTYPES or WIDE):
-            return init(own, shape, DTYPES.get(name, dtype))
+            return init(own, shapes, DTYPES.get(name, dtype))
         kind = DTYPES.get(name, dtype)
         if EXACT_DTYPES:
-            kind = DTYPES.get(path, kind)
-        if WIDE and kind != jax.dtypes.canonicalize_dtype(kind):
-            raise ValueError(f"{path}: expected at most 32 bits a value, found {kind}")
-        return init(own, shape, kind)
+            kind = DTYPES.get(path[:-1], kind)
+        if WIDE and kind != canonicalize_dtype(kind):
+            name = path[:-1]
+            raise ValueError(f"{name}: expected at most 32 bits a value, found {kind}")
+        return init(own, shapes, kind)
 
-    return dict(each_array(draw, SHAPES))
+    return dict(draw(SHAPES))
 
 
 def stored_arrays(path: Path) -> dict[str, Any]:
@@ -125,12 +111,13 @@ def stored_arrays(path: Path) -> dict[str, Any]:
     if here != [index.name]:
         raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {here}")
     try:
-        places = json.loads(index.read_bytes())["weight_map"]
-        names = set(places.values())
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        pairs = json.loads(index.read_bytes(), object_pairs_hook=tuple)
+        [places] = [sorted(part) for key, part in pairs if key == "weight_map"]
+        names = {name for _, name in places}
+    except (RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{index}: expected a weight_map, found {error!r}") from None
     shards = {f.name: load_file(f) for f in path.iterdir() if f.name in names}
-    if places != {key: name for name, shard in shards.items() for key in shard}:
+    if places != sorted((key, name) for name, shard in shards.items() for key in shard):
         raise ValueError(f"{index}: expected the arrays of its files, found others")
     return {key: array for shard in shards.values() for key, array in shard.items()}
 
@@ -144,66 +131,44 @@ def load_params(path: str | Path) -> Params:
         else set[str]()
     )
     faults: list[str] = []
-    read: list[str] = []
 
-    def take(path: str, shape: tuple[int, ...], axis: int = 0) -> Any:
-        if LISTED and "*" in path:
-            head, i, n, end = re.split("[*]([0-9]*)/?([0-9]*)[.]", path, maxsplit=1)
-            if (i and head in numbered) if STACKED else head in numbered:
-                return take(f"{head}{i}.{end}", shape, axis)
-            if not STACKED:
-                shape = (*shape[:axis], int(n), *shape[axis:])
-                return np.take(take(head + end, shape, axis + 1), int(i), axis)
-            if i:
-                shape = (*shape[:axis], int(n), *shape[axis:])
-                return np.take(take(head + end, shape, axis + 1), int(i), axis)
-            if head in numbered:
-                each = [f"{head}{i}.{end}" for i in range(shape[axis])]
-                shape = shape[:axis] + shape[axis + 1 :]
-                return np.stack([take(name, shape, axis) for name in each], axis)
-            return take(head + end, shape, axis + 1)
-        if STACKED and not (LISTED or DEEP):
-            head, copies, end = path.partition("*.")
-            if copies and head in numbered:
-                each = [take(f"{head}{i}.{end}", shape[1:]) for i in range(shape[0])]
-                return np.stack(each)
-            path = head + end
-        if STACKED and DEEP and not LISTED:
-            head, copies, end = path.partition("*.")
-            if copies and head in numbered:
-                each = [f"{head}{i}.{end}" for i in range(shape[axis])]
-                shape = shape[:axis] + shape[axis + 1 :]
-                return np.stack([take(name, shape, axis) for name in each], axis)
-            if copies:
-                return take(head + end, shape, axis + 1)
-        if LISTED:
-            read.append(path)
-            x = arrays.get(path, np.array(None))
-        else:
-            x = arrays.pop(path, np.array(None))
-        kind = DTYPES.get(path.rpartition(".")[2], "float") if DTYPES else "float"
+    def read(shapes: Any, path: str = "", *axes: int) -> Any:
+        if isinstance(shapes, dict):
+            return {k: read(s, f"{path}{k}.", *axes) for k, s in shapes.items()}
+        if LISTED and isinstance(shapes, list):
+            n = len(shapes)
+            if path in numbered or (UNLIKE and shapes != shapes[:1] * n):
+                return [read(s, f"{path}{i}.", *axes) for i, s in enumerate(shapes)]
+            copies = read(shapes[0], path, *axes, n)
+            takes = [partial(np.take, indices=i, axis=len(axes)) for i in range(n)]
+            return [jax.tree.map(take, copies) for take in takes]
+        if BESIDE and shapes and not isinstance(shapes[0], int):
+            return reduce(joined, [read(s, path, *axes) for s in shapes])
+        if STACKED and shapes and not isinstance(shapes[-1], int):
+            n, each = shapes
+            if path not in numbered:
+                return read(each, path, *axes, n)
+            copies = [read(each, f"{path}{i}.", *axes) for i in range(n)]
+            return jax.tree.map(lambda *x: np.stack(x, len(axes)), *copies)
+        name, shape = path[:-1], (*axes, *shapes)
+        x = arrays.pop(name, np.array(None))
+        kind = DTYPES.get(name.rpartition(".")[2], "float") if DTYPES else "float"
         if EXACT_DTYPES:
-            names = [part for part in path.split(".") if not part.isdigit()]
+            names = [part for part in name.split(".") if not part.isdigit()]
             kind = DTYPES.get(".".join(names), kind)
         wanted = (jnp.floating if kind == "float" else kind) if DTYPES else jnp.floating
         fits = x.shape == shape and jnp.issubdtype(x.dtype, wanted)
-        if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
+        if fits and x.dtype == canonicalize_dtype(x.dtype):
             return x
         found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
         if DTYPES:
-            faults.append(f"{path}: expected {kind} {shape}, found {found}")
+            faults.append(f"{name}: expected {kind} {shape}, found {found}")
         else:
-            faults.append(f"{path}: expected float {shape}, found {found}")
+            faults.append(f"{name}: expected float {shape}, found {found}")
         return np.zeros(shape, bool)
 
-    params = each_array(take, SHAPES)
-    if LISTED:
-        left = sorted(arrays.keys() - read)
-        faults += [f"{name}: expected no such array" for name in left]
-    else:
-        faults += [f"{name}: expected no such array" for name in arrays]
+    params = read(SHAPES)
+    faults += [f"{name}: expected no such array" for name in arrays]
     if faults:
-        raise ValueError(
-            "; ".join(([*dict.fromkeys(faults)] if LISTED else faults)[:20])
-        )
+        raise ValueError("; ".join(faults[:20]))
     return dict(jax.tree.map(jnp.asarray, params))

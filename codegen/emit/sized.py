@@ -29,6 +29,12 @@ class Part(dict[str, "Sizes"]):
     shared: dict[str, Sizes]
     """The sizes of its arrays, where each of these is written by its own name."""
 
+    def of(self, sizes: dict[str, Sizes]) -> Part:
+        """The same call, of copies that have these sizes together."""
+        part = Part(sizes)
+        part.title, part.given, part.shared = self.title, self.given, self.shared
+        return part
+
 
 class Sized(int):
     """A size that remembers how it is written; what is calculated of it does too."""
@@ -210,7 +216,8 @@ def _stack(sizes: Sizes, count: int) -> Sizes:
     if isinstance(sizes, tuple):
         return (count, *sizes)
     if isinstance(sizes, dict):
-        return {name: _stack(part, count) for name, part in sizes.items()}
+        parts = {name: _stack(part, count) for name, part in sizes.items()}
+        return sizes.of(parts) if isinstance(sizes, Part) else parts
     alike = {
         id(part): _stack(part, count) for part in {id(p): p for p in sizes}.values()
     }
@@ -219,6 +226,8 @@ def _stack(sizes: Sizes, count: int) -> Sizes:
 
 def _join(a: Sizes, b: Sizes) -> Sizes:
     """Both; where they meet, the first that has a size knows how it is written."""
+    if isinstance(a, Part) and isinstance(b, Part) and a.shared is b.shared:
+        return a
     if isinstance(a, dict) and isinstance(b, dict):
         both = dict(a)
         for name, part in b.items():

@@ -1,4 +1,4 @@
-"""The tables of a file's arrays: shapes, stacked copies, initialisers, dtypes."""
+"""The tables of a file's arrays: shapes, initialisers, dtypes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ from .sized import Sizes
 
 Path = tuple[str | int, ...]
 SHAPES = "The shape of each array, where it lies in params."
-STACKED = "Arrays below begin with an axis of copies; * is its place in a path."
-INIT = "What draws an array, by the last name of its path."
+STACKED = "The shape of each array, where it lies in params: (n, shapes) are n on a first axis."
 INIT_EXACT = "What draws an array, by its path or else by the last name of it."
 IN_FLOAT32 = "in_float32"
 """The function of `blox.ops.tail` for initialisers that calculate in 32 bits."""
@@ -69,7 +68,7 @@ def tables(
         init: whether initialisers are among them.
     """
     groups = list(groups_of(program.tree))
-    stacked, beside = _stacked(groups)
+    beside = _is_beside(groups)
     initialisers = _by_name(
         groups,
         lambda leaf: f"{type(leaf.init).__name__} {vars(leaf.init)}",
@@ -81,36 +80,33 @@ def tables(
         lambda leaf: literal(leaf.dtype),
     )
     arrays = Arrays(program.tree, sizes, names)
-    statements = [*arrays.functions, _explained(arrays.table, SHAPES)]
-    if stacked:
-        rows = {k.replace("#", "*"): end for k, end in stacked.items()}
-        value = literal(rows if beside else [*rows])
-        statements.append(_explained(assign("STACKED", value), STACKED))
+    stacked = any(group.leaf.stack for group in groups)
+    statements = [*arrays.statements, arrays.table]
+    first = next(s for s in statements if isinstance(s, ast.AnnAssign))
+    _explain(first, STACKED if stacked else SHAPES)
     exact = any("." in key for key in initialisers)
     if init:
-        drawn = annotated(
-            "INIT", "dict[str, Callable[..., Array]]", _dict(initialisers)
-        )
-        statements.append(_explained(drawn, INIT_EXACT if exact else INIT))
+        drawn = annotated("INIT", "dict[str, Any]", _dict(initialisers))
+        if exact:
+            _explain(drawn, INIT_EXACT)
+        statements.append(drawn)
     if own:
-        statements.append(annotated("DTYPES", "dict[str, str]", _dict(own)))
+        statements.append(assign("DTYPES", _dict(own)))
     facts = {
         "LISTED": any(isinstance(p, int) for group in groups for p in group.path),
-        "STACKED": bool(stacked),
+        "STACKED": stacked,
+        "UNLIKE": any(isinstance(p, int) and p > 0 for g in groups for p in g.path),
         "DTYPES": bool(own),
         "EXACT": exact,
         "EXACT_DTYPES": any("." in key for key in own),
         "WIDE": any(group.leaf.dtype in NEEDS_X64 for group in groups),
         "BESIDE": beside,
-        "DEEP": any(len(group.leaf.below) > 1 for group in groups),
-        "NESTED": any("#" in place for place in stacked),
     }
     return Tables(statements, facts, init)
 
 
-def _explained(statement: ast.stmt, comment: str) -> ast.stmt:
+def _explain(statement: ast.stmt, comment: str) -> None:
     set_remarks(statement, Remarks((f"# {comment}",)))
-    return statement
 
 
 def groups_of(tree: Tree, path: Path = (), copies: int = 1) -> Iterator[Group]:
@@ -127,45 +123,23 @@ def groups_of(tree: Tree, path: Path = (), copies: int = 1) -> Iterator[Group]:
             yield from groups_of(part, (*path, i), copies * alike)
 
 
-def _stacked(groups: Sequence[Group]) -> tuple[dict[str, str], bool]:
-    """The paths below which arrays have one more leading axis of copies each.
-
-    Returns:
-        The paths, each with its parts that stand behind the number of a copy in a file;
-        and whether there are such: what lies below a repeat and isn't stacked moves the
-        path on to the parts that are.
-    """
-    paths = [["#" if isinstance(p, int) else p for p in g.path] for g in groups]
-    pairs = zip(paths, groups, strict=True)
-    first = [[len(path) - below for below in g.leaf.below] for path, g in pairs]
-    cuts = [[*own] for own in first]
-    mixed = True
-    while mixed:
-        mixed = False
-        counts: dict[tuple[str, ...], set[int]] = {}
-        for path, own in zip(paths, cuts, strict=True):
-            for cut in range(len(path) + 1):
-                counts.setdefault(tuple(path[:cut]), set()).add(own.count(cut))
-        for path, own in zip(paths, cuts, strict=True):
-            for i, cut in enumerate(own):
-                if len(counts[tuple(path[:cut])]) > 1:
-                    if path[cut] == "#":
-                        wanted = "expected copies in lists that are stacked as one"
-                        raise GenerationError.one("generate", ".".join(path), wanted)
-                    own[i] += 1
-                    mixed = True
-    found: dict[str, str] = {}
-    for path, old, own in zip(paths, first, cuts, strict=True):
-        for axis, cut in enumerate(own):
-            place, marked = (_marked(path[:cut], old[:n]) for n in (axis, axis + 1))
-            found[place] = f"{marked}.".rpartition("*.")[2]
-    return found, any(found.values())
-
-
-def _marked(path: Sequence[str], cuts: Sequence[int]) -> str:
-    """A path with a `*` before the part at each cut."""
-    parts = [["*"] * cuts.count(i) + [part] for i, part in enumerate(path)]
-    return ".".join([p for part in parts for p in part] + ["*"] * cuts.count(len(path)))
+def _is_beside(groups: Sequence[Group]) -> bool:
+    """Whether what lies below a repeat isn't all of its copies."""
+    places: dict[tuple[object, ...], tuple[int, ...]] = {}
+    lists: dict[tuple[object, ...], tuple[int, ...]] = {}
+    beside = False
+    for group in groups:
+        path = tuple("#" if isinstance(p, int) else p for p in group.path)
+        for cut in range(len(path)):
+            pairs = zip(group.leaf.stack, group.leaf.below, strict=True)
+            axes = tuple(n for n, below in pairs if below == len(path) - cut)
+            beside |= places.setdefault(path[:cut], axes) != axes
+            for end in range(cut, len(path)):
+                if path[end] != "#" or lists.setdefault((cut, path[:end]), axes) == axes:
+                    continue
+                wanted = "expected copies in lists that are stacked as one"
+                raise GenerationError.one("generate", ".".join(path), wanted)
+    return beside
 
 
 def _by_name(

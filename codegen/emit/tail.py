@@ -16,9 +16,10 @@ from .table import IN_FLOAT32, Tables
 
 HOME = "tail"
 INIT, LOAD = "init_params", "load_params"
-SHARED = "each_array"
-COPIES = "copies"
+COPIES = ("copies", "axes")
 """What functions get of the copies that an array is one of."""
+BEFORE = (IN_FLOAT32, "joined")
+"""Functions that stand before the tables."""
 
 
 class Tail:
@@ -51,12 +52,10 @@ class Tail:
     def parts(self) -> list[Part]:
         """The end of the file: what the tables call, the tables, init, the loader."""
         functions = {n: Function(render([f])) for n, f in self.functions.items()}
-        before = functions.pop(IN_FLOAT32, None)
-        shared, init = functions.pop(SHARED), functions.pop(INIT, None)
-        parts: list[Part] = [] if before is None else [before]
-        parts.append(Parameters(render(self.tables), [shared]))
-        if init is not None:
-            parts.append(Init([init]))
+        before = [functions.pop(n) for n in BEFORE if n in functions]
+        init = [functions.pop(INIT)] if INIT in functions else []
+        tables = Parameters(render(self.tables))
+        parts: list[Part] = [*before, tables, *(Init([f]) for f in init)]
         return [*parts, Loader([*functions.values()])]
 
 
@@ -67,7 +66,7 @@ def _cut(
     """A function of the source, as a file of these facts needs it."""
     known: dict[str, ast.expr] = {name: ast.Constant(fact) for name, fact in facts}
     copies = dict(facts)["LISTED"] or dict(facts)["STACKED"]
-    none = {} if copies else {COPIES: ast.Tuple([])}
+    none = {} if copies else {name: ast.Tuple([]) for name in COPIES}
     node = clone(source)
     node.body = tidy(Folder({**known, **none}, put=none).block(node.body))
     drop_aliases(node)

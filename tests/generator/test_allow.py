@@ -194,17 +194,17 @@ def test_statements(statement: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "X = each_array({}, {})",
+        "X = stored_arrays(Path())",
         "X = jnp.arange(3)",
         "X = [load_params(p) for p in ('a',)]",
-        "each_array({}, {})",
+        "stored_arrays(Path())",
         "def f() -> Any:\n    return load_params('a')\n\n\nX = f()",
         "def f() -> Any:\n    return f()\n\n\nX = f()",
         "X = f()\n\n\ndef f() -> Any:\n    return {}",
-        "for i in ():\n    X = each_array({}, {})",
-        "def f(x: Any = each_array({}, {})) -> Any:\n    return x",
-        "def f(x: each_array({}, {})) -> Any:\n    return x",
-        "def f(x: Any) -> each_array({}, {}):\n    return x",
+        "for i in ():\n    X = stored_arrays(Path())",
+        "def f(x: Any = stored_arrays(Path())) -> Any:\n    return x",
+        "def f(x: stored_arrays(Path())) -> Any:\n    return x",
+        "def f(x: Any) -> stored_arrays(Path()):\n    return x",
     ],
 )
 def test_nothing_runs_at_import(line: str) -> None:

@@ -20,6 +20,12 @@ def shapes_of(graph: Graph) -> Any:
     return jax.tree.map(lambda x: x.shape, params)
 
 
+def shapes_in(names: dict[str, Any]) -> Any:
+    """The shapes of what a file draws: those of its SHAPES, with the axes of copies."""
+    params = jax.eval_shape(names["init_params"], jax.random.key(0))
+    return jax.tree.map(lambda x: x.shape, params)
+
+
 def table(source: str) -> str:
     return source[source.index("SHAPES: ") : source.index("\n}\n")]
 
@@ -32,9 +38,9 @@ def test_other_constants_are_another_size_of_the_model() -> None:
     other = constants.replace("64, 32, 3,", "80, 48, 2,")
     graph = graph.replace_attributes(vocab=80, width=48, depth=2)
     found = executed(source.replace(constants, other))
-    assert found["SHAPES"] == shapes_of(graph)
-    made = jax.eval_shape(found["init_params"], jax.random.key(0))
-    assert jax.tree.map(lambda x: x.shape, made) == shapes_of(graph)
+    assert shapes_in(found) == shapes_of(graph)
+    assert found["SHAPES"]["h"][0] == 2
+    assert found["SHAPES"]["h"][1] == found["BLOCK"]
 
 
 def model() -> Graph:
@@ -90,11 +96,12 @@ def call(x: str, **attributes: Any) -> Data:
 def test_sizes_are_written_as_calls_give_them() -> None:
     graph = model()
     source = bx.generate(graph)
-    assert executed(source)["SHAPES"] == shapes_of(graph)
+    assert shapes_in(executed(source)) == shapes_of(graph)
     text = " ".join(table(source).split())
     wide = '"a": part_shapes(10 * WIDTH), "b": part_shapes(3), "c": part_shapes(7)'
     assert wide in text
-    assert "(DEPTH, WIDTH, WIDTH // 2)" in text
+    assert '"cycle": [part_shapes(2), part_shapes(6)] * 2' in text
+    assert '"deep": (DEPTH, part_shapes(WIDTH // 2))' in text
     assert '"up": {"kernel": (WIDTH, inner), "bias": (inner,)}' in source
 
 
@@ -134,10 +141,10 @@ def test_functions_that_are_called_again_have_a_function_of_shapes() -> None:
     source = bx.generate(graph)
     assert "def layer_shapes(features: int, kernel: int) -> Params:" in source
     assert '"kernel": (kernel, features // 2, features)' in source
-    assert '"copies": [layer_shapes(8, 3) for _ in range(2)],' in source
+    assert '"copies": [layer_shapes(8, 3)] * 2,' in source
     assert '"call_2": layer_shapes(8, 5),' in source
     names = executed(source)
-    assert names["SHAPES"] == shapes_of(graph)
+    assert shapes_in(names) == names["SHAPES"] == shapes_of(graph)
     called: dict[str, Any] = names["layer_shapes"](6, 2)
     assert called["conv"]["kernel"] == (2, 3, 6)
     assert called["dense"]["kernel"] == (6, 4)
@@ -146,3 +153,43 @@ def test_functions_that_are_called_again_have_a_function_of_shapes() -> None:
 def test_a_function_of_shapes_is_written_where_it_saves_lines() -> None:
     assert "layer_shapes" not in bx.generate(layered(1))
     assert "layer_shapes" in bx.generate(layered(2))
+
+
+def test_arrays_that_lie_in_copies_or_twice_have_a_table_of_their_own() -> None:
+    source = bx.generate(layered(1))
+    assert (
+        'LAYER: Params = {\n    "conv": {"kernel": (3, 4, 8), "bias": (8,)},' in source
+    )
+    assert 'SHAPES: Params = {"copies": [LAYER] * 2, "call_0": LAYER}' in source
+
+
+def test_copies_on_an_axis_are_a_number_and_the_shapes_of_one() -> None:
+    """In lists and on axes at one place, and beside an array that has no copies."""
+    gained: Data = {
+        "gain": {"op": "param", "shape": [2]},
+        "y": {"op": "multiply", "a": "x", "b": "gain"},
+    }
+    once: Data = {"op": "map", "function": "gained", "inputs": {"x": "x"}, "count": 1}
+    rows: Data = {
+        "a": {**once, "count": 3},
+        "b": {**once, "count": 4, "params": "."},
+        "y": {"op": "sum", "x": "b", "axis": 0},
+    }
+    nodes: Data = {
+        "rows": {**once, "function": "row", "count": 5},
+        "more": {"op": "param", "shape": [2], "params": "rows.a.more"},
+        "y": {"op": "add", "a": "rows", "b": "more"},
+    }
+    functions = {
+        "gained": function(gained, {"y": "y"}),
+        "row": function(rows, {"y": "y"}),
+    }
+    graph = Graph.parse(
+        spec(nodes, inputs={"x": {"shape": [2], "dtype": "float"}}, functions=functions)
+    )
+    names = executed(bx.generate(graph))
+    assert shapes_in(names) == shapes_of(graph)
+    gain = {"gain": (2,)}
+    assert names["SHAPES"] == {
+        "rows": ((5, {"a": (3, gain)}), {"a": {"more": (2,)}}, (5, (4, gain)))
+    }

@@ -8,16 +8,16 @@ Made by blox of sha256:681df52eed0719eabd121863c5a7a61222a32b5873979efb5f3d2c9cb
 """
 
 import json
-import zlib
-from collections.abc import Callable
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.dtypes import canonicalize_dtype
 from safetensors.numpy import load_file
 
 Params = dict[str, Any]
@@ -102,44 +102,33 @@ def control_flow(
     return {"x": x, "steps": steps, "path": path}
 
 
-# The shape of each array, where it lies in params.
+# The shape of each array, where it lies in params: (n, shapes) are n on a first axis.
 SHAPES: Params = {
     "branch": {"then": {"scale": {"kernel": (WIDTH, WIDTH), "bias": (WIDTH,)}}},
     "path": {"rate": {"kernel": (WIDTH, WIDTH), "bias": (WIDTH,)}},
-    "experts": {"linear": {"kernel": (3, WIDTH, 2), "bias": (3, 2)}},
+    "experts": (3, {"linear": {"kernel": (WIDTH, 2), "bias": (2,)}}),
 }
-# Arrays below begin with an axis of copies; * is its place in a path.
-STACKED = ["experts"]
-# What draws an array, by the last name of its path.
-INIT: dict[str, Callable[..., Array]] = {
+INIT: dict[str, Any] = {
     "kernel": jax.nn.initializers.lecun_normal(),
     "bias": jax.nn.initializers.zeros,
 }
 
 
-def each_array(make: Any, tree: Any, path: str = "") -> Any:
-    """The tree with what make gives for the path and the shape of each array."""
-    if path[:-1] in STACKED:
-        return each_array(make, tree, path + "*.")
-    if isinstance(tree, tuple):
-        return make(path[:-1], tree)
-    return {k: each_array(make, t, f"{path}{k}.") for k, t in tree.items()}
-
-
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    floating = jnp.issubdtype(dtype, jnp.floating)
-    if not floating or dtype != jax.dtypes.canonicalize_dtype(dtype):
+    if not jnp.issubdtype(dtype, jnp.floating) or dtype != canonicalize_dtype(dtype):
         raise ValueError(f"expected a floating dtype (64 bits: x64), found {dtype}")
 
-    def draw(path: str, shape: tuple[int, ...], *copies: Any) -> Any:
-        if "*" in path:
-            copy = partial(draw, path.replace("*.", "", 1), shape[1:], *copies)
-            return jax.vmap(copy)(jnp.arange(shape[0]))
-        own = reduce(jax.random.fold_in, (zlib.crc32(path.encode()), *copies), key)
-        return INIT[path.rpartition(".")[2]](own, shape, dtype)
+    def draw(shapes: Any, path: str = "", *copies: Any) -> Any:
+        if isinstance(shapes, dict):
+            return {k: draw(s, f"{path}{k}.", *copies) for k, s in shapes.items()}
+        if shapes and not isinstance(shapes[-1], int):
+            n, each = shapes
+            return jax.vmap(partial(draw, each, path, *copies))(jnp.arange(n))
+        own = reduce(jax.random.fold_in, (crc32(path[:-1].encode()), *copies), key)
+        return INIT[path.split(".")[-2]](own, shapes, dtype)
 
-    return dict(each_array(draw, SHAPES))
+    return dict(draw(SHAPES))
 
 
 def stored_arrays(path: Path) -> dict[str, Any]:
@@ -151,12 +140,13 @@ def stored_arrays(path: Path) -> dict[str, Any]:
     if here != [index.name]:
         raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {here}")
     try:
-        places = json.loads(index.read_bytes())["weight_map"]
-        names = set(places.values())
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        pairs = json.loads(index.read_bytes(), object_pairs_hook=tuple)
+        [places] = [sorted(part) for key, part in pairs if key == "weight_map"]
+        names = {name for _, name in places}
+    except (RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{index}: expected a weight_map, found {error!r}") from None
     shards = {f.name: load_file(f) for f in path.iterdir() if f.name in names}
-    if places != {key: name for name, shard in shards.items() for key in shard}:
+    if places != sorted((key, name) for name, shard in shards.items() for key in shard):
         raise ValueError(f"{index}: expected the arrays of its files, found others")
     return {key: array for shard in shards.values() for key, array in shard.items()}
 
@@ -167,21 +157,25 @@ def load_params(path: str | Path) -> Params:
     numbered = {n[:i] for n in arrays for i, c in enumerate(n) if c.isdigit()}
     faults: list[str] = []
 
-    def take(path: str, shape: tuple[int, ...]) -> Any:
-        head, copies, end = path.partition("*.")
-        if copies and head in numbered:
-            each = [take(f"{head}{i}.{end}", shape[1:]) for i in range(shape[0])]
-            return np.stack(each)
-        path = head + end
-        x = arrays.pop(path, np.array(None))
+    def read(shapes: Any, path: str = "", *axes: int) -> Any:
+        if isinstance(shapes, dict):
+            return {k: read(s, f"{path}{k}.", *axes) for k, s in shapes.items()}
+        if shapes and not isinstance(shapes[-1], int):
+            n, each = shapes
+            if path not in numbered:
+                return read(each, path, *axes, n)
+            copies = [read(each, f"{path}{i}.", *axes) for i in range(n)]
+            return jax.tree.map(lambda *x: np.stack(x, len(axes)), *copies)
+        name, shape = path[:-1], (*axes, *shapes)
+        x = arrays.pop(name, np.array(None))
         fits = x.shape == shape and jnp.issubdtype(x.dtype, jnp.floating)
-        if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
+        if fits and x.dtype == canonicalize_dtype(x.dtype):
             return x
         found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
-        faults.append(f"{path}: expected float {shape}, found {found}")
+        faults.append(f"{name}: expected float {shape}, found {found}")
         return np.zeros(shape, bool)
 
-    params = each_array(take, SHAPES)
+    params = read(SHAPES)
     faults += [f"{name}: expected no such array" for name in arrays]
     if faults:
         raise ValueError("; ".join(faults[:20]))

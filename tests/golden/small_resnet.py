@@ -9,17 +9,16 @@ Made by blox of sha256:7634df2354b2203713710d0f179fcfe12f2cead565c297951c8290fd3
 """
 
 import json
-import re
-import zlib
-from collections.abc import Callable
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.dtypes import canonicalize_dtype
 from safetensors.numpy import load_file
 
 Params = dict[str, Any]
@@ -105,6 +104,13 @@ def small_resnet(
     return x @ params["head"]["kernel"] + params["head"]["bias"], state
 
 
+def identity_shapes(features: int) -> Params:
+    return {
+        "conv": {"kernel": (3, 3, features, features)},
+        "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (features,)),
+    }
+
+
 def stage_shapes(width_in: int, features: int) -> Params:
     return {
         "first": {
@@ -113,71 +119,46 @@ def stage_shapes(width_in: int, features: int) -> Params:
             "skip": {"kernel": (1, 1, width_in, features)},
             "bn_skip": dict.fromkeys(("scale", "bias", "mean", "var"), (features,)),
         },
-        "rest": {
-            "conv": {"kernel": (2, 3, 3, features, features)},
-            "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (2, features)),
-        },
-        "more": [
-            {
-                "conv": {"kernel": (3, 3, features, features)},
-                "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (features,)),
-            }
-            for _ in range(2)
-        ],
+        "rest": (2, identity_shapes(features)),
+        "more": [identity_shapes(features)] * 2,
     }
 
 
-# The shape of each array, where it lies in params.
+# The shape of each array, where it lies in params: (n, shapes) are n on a first axis.
 SHAPES: Params = {
     "stem": {"kernel": (3, 3, 3, 8)},
     "stage_1": stage_shapes(8, 8),
     "stage_2": stage_shapes(8, 16),
     "head": {"kernel": (16, CLASSES), "bias": (CLASSES,)},
 }
-# Arrays below begin with an axis of copies; * is its place in a path.
-STACKED = ["stage_1.rest", "stage_2.rest"]
-# What draws an array, by the last name of its path.
-INIT: dict[str, Callable[..., Array]] = {
+INIT: dict[str, Any] = {
     "kernel": jax.nn.initializers.lecun_normal(),
     "scale": jax.nn.initializers.ones,
     "bias": jax.nn.initializers.zeros,
     "mean": jax.nn.initializers.zeros,
     "var": jax.nn.initializers.ones,
 }
-DTYPES: dict[str, str] = {"mean": "float32", "var": "float32"}
-
-
-def each_array(make: Any, tree: Any, path: str = "") -> Any:
-    """The tree with what make gives for the path and the shape of each array."""
-    if path[:-1] in STACKED:
-        return each_array(make, tree, path + "*.")
-    if isinstance(tree, tuple):
-        return make(path[:-1], tree)
-    if isinstance(tree, list):
-        # In a path, *0/2 is the first of two copies.
-        n = len(tree)
-        return [each_array(make, t, f"{path}*{i}/{n}.") for i, t in enumerate(tree)]
-    return {k: each_array(make, t, f"{path}{k}.") for k, t in tree.items()}
+DTYPES = {"mean": "float32", "var": "float32"}
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    floating = jnp.issubdtype(dtype, jnp.floating)
-    if not floating or dtype != jax.dtypes.canonicalize_dtype(dtype):
+    if not jnp.issubdtype(dtype, jnp.floating) or dtype != canonicalize_dtype(dtype):
         raise ValueError(f"expected a floating dtype (64 bits: x64), found {dtype}")
 
-    def draw(path: str, shape: tuple[int, ...], *copies: Any) -> Any:
-        if "*" in path:
-            head, i, _, end = re.split("[*]([0-9]*)/?([0-9]*)[.]", path, maxsplit=1)
-            if not i:
-                copy = partial(draw, head + end, shape[1:], *copies)
-                return jax.vmap(copy)(jnp.arange(shape[0]))
-            return draw(head + end, shape, *copies, int(i))
-        name = path.rpartition(".")[2]
-        own = reduce(jax.random.fold_in, (zlib.crc32(path.encode()), *copies), key)
-        return INIT[name](own, shape, DTYPES.get(name, dtype))
+    def draw(shapes: Any, path: str = "", *copies: Any) -> Any:
+        if isinstance(shapes, dict):
+            return {k: draw(s, f"{path}{k}.", *copies) for k, s in shapes.items()}
+        if isinstance(shapes, list):
+            return [draw(s, path, *copies, i) for i, s in enumerate(shapes)]
+        if shapes and not isinstance(shapes[-1], int):
+            n, each = shapes
+            return jax.vmap(partial(draw, each, path, *copies))(jnp.arange(n))
+        name = path.split(".")[-2]
+        own = reduce(jax.random.fold_in, (crc32(path[:-1].encode()), *copies), key)
+        return INIT[name](own, shapes, DTYPES.get(name, dtype))
 
-    return dict(each_array(draw, SHAPES))
+    return dict(draw(SHAPES))
 
 
 def stored_arrays(path: Path) -> dict[str, Any]:
@@ -189,12 +170,13 @@ def stored_arrays(path: Path) -> dict[str, Any]:
     if here != [index.name]:
         raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {here}")
     try:
-        places = json.loads(index.read_bytes())["weight_map"]
-        names = set(places.values())
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        pairs = json.loads(index.read_bytes(), object_pairs_hook=tuple)
+        [places] = [sorted(part) for key, part in pairs if key == "weight_map"]
+        names = {name for _, name in places}
+    except (RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{index}: expected a weight_map, found {error!r}") from None
     shards = {f.name: load_file(f) for f in path.iterdir() if f.name in names}
-    if places != {key: name for name, shard in shards.items() for key in shard}:
+    if places != sorted((key, name) for name, shard in shards.items() for key in shard):
         raise ValueError(f"{index}: expected the arrays of its files, found others")
     return {key: array for shard in shards.values() for key, array in shard.items()}
 
@@ -204,35 +186,36 @@ def load_params(path: str | Path) -> Params:
     arrays = stored_arrays(Path(path))
     numbered = {n[:i] for n in arrays for i, c in enumerate(n) if c.isdigit()}
     faults: list[str] = []
-    read: list[str] = []
 
-    def take(path: str, shape: tuple[int, ...], axis: int = 0) -> Any:
-        if "*" in path:
-            head, i, n, end = re.split("[*]([0-9]*)/?([0-9]*)[.]", path, maxsplit=1)
-            if i and head in numbered:
-                return take(f"{head}{i}.{end}", shape, axis)
-            if i:
-                shape = (*shape[:axis], int(n), *shape[axis:])
-                return np.take(take(head + end, shape, axis + 1), int(i), axis)
-            if head in numbered:
-                each = [f"{head}{i}.{end}" for i in range(shape[axis])]
-                shape = shape[:axis] + shape[axis + 1 :]
-                return np.stack([take(name, shape, axis) for name in each], axis)
-            return take(head + end, shape, axis + 1)
-        read.append(path)
-        x = arrays.get(path, np.array(None))
-        kind = DTYPES.get(path.rpartition(".")[2], "float")
+    def read(shapes: Any, path: str = "", *axes: int) -> Any:
+        if isinstance(shapes, dict):
+            return {k: read(s, f"{path}{k}.", *axes) for k, s in shapes.items()}
+        if isinstance(shapes, list):
+            n = len(shapes)
+            if path in numbered:
+                return [read(s, f"{path}{i}.", *axes) for i, s in enumerate(shapes)]
+            copies = read(shapes[0], path, *axes, n)
+            takes = [partial(np.take, indices=i, axis=len(axes)) for i in range(n)]
+            return [jax.tree.map(take, copies) for take in takes]
+        if shapes and not isinstance(shapes[-1], int):
+            n, each = shapes
+            if path not in numbered:
+                return read(each, path, *axes, n)
+            copies = [read(each, f"{path}{i}.", *axes) for i in range(n)]
+            return jax.tree.map(lambda *x: np.stack(x, len(axes)), *copies)
+        name, shape = path[:-1], (*axes, *shapes)
+        x = arrays.pop(name, np.array(None))
+        kind = DTYPES.get(name.rpartition(".")[2], "float")
         wanted = jnp.floating if kind == "float" else kind
         fits = x.shape == shape and jnp.issubdtype(x.dtype, wanted)
-        if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
+        if fits and x.dtype == canonicalize_dtype(x.dtype):
             return x
         found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
-        faults.append(f"{path}: expected {kind} {shape}, found {found}")
+        faults.append(f"{name}: expected {kind} {shape}, found {found}")
         return np.zeros(shape, bool)
 
-    params = each_array(take, SHAPES)
-    left = sorted(arrays.keys() - read)
-    faults += [f"{name}: expected no such array" for name in left]
+    params = read(SHAPES)
+    faults += [f"{name}: expected no such array" for name in arrays]
     if faults:
-        raise ValueError("; ".join([*dict.fromkeys(faults)][:20]))
+        raise ValueError("; ".join(faults[:20]))
     return dict(jax.tree.map(jnp.asarray, params))

@@ -8,15 +8,15 @@ Made by blox of sha256:bd888ad9823ae235f0f25b3a33e6c75ba0327f3fa9ebb03d6830d6b6f
 """
 
 import json
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.dtypes import canonicalize_dtype
 from safetensors.numpy import load_file
 
 Params = dict[str, Any]
@@ -101,8 +101,7 @@ SHAPES: Params = {
         "bn": dict.fromkeys(("scale", "bias", "mean", "var"), (FEATURES,)),
     }
 }
-# What draws an array, by the last name of its path.
-INIT: dict[str, Callable[..., Array]] = {
+INIT: dict[str, Any] = {
     "raw": jax.nn.initializers.normal(stddev=0.02),
     "gain": jax.nn.initializers.ones,
     "bias": jax.nn.initializers.zeros,
@@ -110,28 +109,22 @@ INIT: dict[str, Callable[..., Array]] = {
     "mean": jax.nn.initializers.zeros,
     "var": jax.nn.initializers.ones,
 }
-DTYPES: dict[str, str] = {"mean": "float32", "var": "float32"}
-
-
-def each_array(make: Any, tree: Any, path: str = "") -> Any:
-    """The tree with what make gives for the path and the shape of each array."""
-    if isinstance(tree, tuple):
-        return make(path[:-1], tree)
-    return {k: each_array(make, t, f"{path}{k}.") for k, t in tree.items()}
+DTYPES = {"mean": "float32", "var": "float32"}
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     """New parameters; each array has a key of its own, folded by path and copy."""
-    floating = jnp.issubdtype(dtype, jnp.floating)
-    if not floating or dtype != jax.dtypes.canonicalize_dtype(dtype):
+    if not jnp.issubdtype(dtype, jnp.floating) or dtype != canonicalize_dtype(dtype):
         raise ValueError(f"expected a floating dtype (64 bits: x64), found {dtype}")
 
-    def draw(path: str, shape: tuple[int, ...]) -> Any:
-        name = path.rpartition(".")[2]
-        own = jax.random.fold_in(key, zlib.crc32(path.encode()))
-        return INIT[name](own, shape, DTYPES.get(name, dtype))
+    def draw(shapes: Any, path: str = "") -> Any:
+        if isinstance(shapes, dict):
+            return {k: draw(s, f"{path}{k}.") for k, s in shapes.items()}
+        name = path.split(".")[-2]
+        own = jax.random.fold_in(key, crc32(path[:-1].encode()))
+        return INIT[name](own, shapes, DTYPES.get(name, dtype))
 
-    return dict(each_array(draw, SHAPES))
+    return dict(draw(SHAPES))
 
 
 def stored_arrays(path: Path) -> dict[str, Any]:
@@ -143,12 +136,13 @@ def stored_arrays(path: Path) -> dict[str, Any]:
     if here != [index.name]:
         raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {here}")
     try:
-        places = json.loads(index.read_bytes())["weight_map"]
-        names = set(places.values())
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        pairs = json.loads(index.read_bytes(), object_pairs_hook=tuple)
+        [places] = [sorted(part) for key, part in pairs if key == "weight_map"]
+        names = {name for _, name in places}
+    except (RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{index}: expected a weight_map, found {error!r}") from None
     shards = {f.name: load_file(f) for f in path.iterdir() if f.name in names}
-    if places != {key: name for name, shard in shards.items() for key in shard}:
+    if places != sorted((key, name) for name, shard in shards.items() for key in shard):
         raise ValueError(f"{index}: expected the arrays of its files, found others")
     return {key: array for shard in shards.values() for key, array in shard.items()}
 
@@ -158,18 +152,21 @@ def load_params(path: str | Path) -> Params:
     arrays = stored_arrays(Path(path))
     faults: list[str] = []
 
-    def take(path: str, shape: tuple[int, ...]) -> Any:
-        x = arrays.pop(path, np.array(None))
-        kind = DTYPES.get(path.rpartition(".")[2], "float")
+    def read(shapes: Any, path: str = "") -> Any:
+        if isinstance(shapes, dict):
+            return {k: read(s, f"{path}{k}.") for k, s in shapes.items()}
+        name, shape = path[:-1], (*shapes,)
+        x = arrays.pop(name, np.array(None))
+        kind = DTYPES.get(name.rpartition(".")[2], "float")
         wanted = jnp.floating if kind == "float" else kind
         fits = x.shape == shape and jnp.issubdtype(x.dtype, wanted)
-        if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
+        if fits and x.dtype == canonicalize_dtype(x.dtype):
             return x
         found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
-        faults.append(f"{path}: expected {kind} {shape}, found {found}")
+        faults.append(f"{name}: expected {kind} {shape}, found {found}")
         return np.zeros(shape, bool)
 
-    params = each_array(take, SHAPES)
+    params = read(SHAPES)
     faults += [f"{name}: expected no such array" for name in arrays]
     if faults:
         raise ValueError("; ".join(faults[:20]))
