@@ -135,10 +135,10 @@ def _is_beside(groups: Sequence[Group]) -> bool:
             axes = tuple(n for n, below in pairs if below == len(path) - cut)
             beside |= places.setdefault(path[:cut], axes) != axes
             for end in range(cut, len(path)):
-                if path[end] != "#" or lists.setdefault((cut, path[:end]), axes) == axes:
-                    continue
-                wanted = "expected copies in lists that are stacked as one"
-                raise GenerationError.one("generate", ".".join(path), wanted)
+                known = lists.setdefault((cut, path[:end]), axes)
+                if path[end] == "#" and known != axes:
+                    wanted = "expected copies in lists that are stacked as one"
+                    raise GenerationError.one("generate", ".".join(path), wanted)
     return beside
 
 
