@@ -4,7 +4,7 @@
 
 A row is a shape of model: blocks of functions that are called in a Python loop, one
 repeat over them, and ops without functions. It has the seconds of tracing and of
-`b.graph()`, of a second model in this process, so that JAX is warm.
+`b.graph()`, the least of some rounds in this process, as the first one warms JAX.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import blox as bx
 
+ROUNDS = 5
 TINY = Path(__file__).parents[1] / "tests" / "hf" / "tiny_bert"
 
 
@@ -66,15 +67,17 @@ def seconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     for name, (function, nodes) in SHAPES.items():
-        for _ in range(2):
+        rounds = []
+        for _ in range(ROUNDS):
             b = bx.GraphBuilder("model", width=64)
             inputs = {"x": bx.Input(["batch", "seq", b.width])}
             tracing = seconds(lambda: b.entry(function, **inputs))  # noqa: B023
-            writing = seconds(b.graph)
-        per = 1000 / nodes
-        print(f"{name:10}{tracing * per:8.3f} tracing{writing * per:8.3f} b.graph()")
-    for _ in range(2):
-        taken = seconds(lambda: bx.from_hf(TINY))
+            rounds.append((tracing, seconds(b.graph)))
+        tracing, writing = (
+            min(taken) * 1000 / nodes for taken in zip(*rounds, strict=True)
+        )
+        print(f"{name:10}{tracing:8.3f} tracing{writing:8.3f} b.graph()")
+    taken = min(seconds(lambda: bx.from_hf(TINY)) for _ in range(ROUNDS))
     print(f"{'from_hf':10}{taken:8.3f} tiny BERT")
 
 
