@@ -18,7 +18,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from blox.shapes.symbolic import Symbols, is_symbolic, variables
+from blox.shapes.symbolic import Symbols, is_symbolic, terms, variables
 from blox.show.count import UNKNOWN, Count, largest, total
 
 _MOVES = frozenset(
@@ -81,6 +81,8 @@ _OPAQUE = frozenset(
     )
 )
 """Which take more than one operation for each element, and no more is said of them."""
+_MANY = 256
+"""Terms of a size that is not looked into."""
 _REDUCTIONS = ("reduce", "arg", "cum")
 
 
@@ -114,7 +116,8 @@ class Equations:
         return reduce(mul, map(self.size, sizes), Count.of(1))
 
     def _parsed(self, size: Any, text: str) -> Count:
-        if not variables(size).isdisjoint(self._symbols.unknown):
+        lost = not variables(size).isdisjoint(self._symbols.unknown)
+        if lost or terms(size) > _MANY:
             return UNKNOWN
         return self._tree(ast.parse(text.replace("^", "**"), mode="eval").body)
 

@@ -429,6 +429,14 @@ def test_polynomials_add_and_multiply_as_their_values_do() -> None:
     assert not x * Count.of(0)
 
 
+def test_a_size_of_many_terms_is_not_looked_into() -> None:
+    names = [f"n{i}" for i in range(400)]
+    dims = jax.export.symbolic_shape(", ".join(names))
+    equations = Equations(NONE)
+    assert str(equations.size(sum(dims[:100], 1))).endswith(" + ?")
+    assert str(equations.size(sum(dims, 1))) == "?"
+
+
 def test_polynomials_stay_short() -> None:
     many = sum((Count.size(f"n{i}") for i in range(100)), start=Count.of(3))
     product = many * many * many
