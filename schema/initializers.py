@@ -54,41 +54,67 @@ class Constant(Start):
     DRAWS: ClassVar[bool] = False
 
     name: Literal["constant"] = "constant"
-    value: float
+    value: Annotated[float, Field(description="The number.")]
 
 
 class Normal(Start):
-    """Normal with mean 0 and standard deviation `stddev`."""
+    """Normal with mean 0: `stddev * z`, z being standard normal."""
 
     name: Literal["normal"] = "normal"
-    stddev: float = 0.01
+    stddev: Annotated[float, Field(description="The standard deviation.")] = 0.01
 
 
 class TruncatedNormal(Start):
-    """Normal cut off at `lower` and `upper` standard deviations, then scaled."""
+    """Normal, cut off: `stddev * z`, z being standard normal between `lower` and `upper`.
+
+    The array varies less than `stddev` says, with the defaults 0.88 times as much; of
+    `variance_scaling` it has the variance that is asked for.
+    """
 
     name: Literal["truncated_normal"] = "truncated_normal"
-    stddev: float = 0.01
-    lower: float = -2.0
-    upper: float = 2.0
+    stddev: Annotated[
+        float, Field(description="The standard deviation before the cut.")
+    ] = 0.01
+    lower: Annotated[
+        float, Field(description="The least z, in standard deviations.")
+    ] = -2.0
+    upper: Annotated[
+        float, Field(description="The greatest z, in standard deviations.")
+    ] = 2.0
 
 
 class Uniform(Start):
-    """Uniform on [0, scale)."""
+    """Uniform on [0, scale): not around 0, as JAX has it."""
 
     name: Literal["uniform"] = "uniform"
-    scale: float = 0.01
+    scale: Annotated[float, Field(description="The upper end, itself not drawn.")] = (
+        0.01
+    )
 
 
 class VarianceScaling(Start):
-    """Variance `scale / n`, n being the fan in, the fan out or their mean."""
+    """Mean 0 and variance `scale / n`, n being counted from the array's shape.
+
+    n is the fan in (the size of `in_axis` times those of all axes but the two), the fan
+    out (that of `out_axis` times the same), their mean or their geometric mean. `uniform`
+    lies within the square root of `3 * scale / n` of 0; `truncated_normal` is cut off at 2
+    standard deviations, then widened to the
+    variance. For arrays of two axes or more. LeCun et al. 1998, Efficient BackProp;
+    Glorot and Bengio 2010 (`fan_avg`); He et al., arXiv:1502.01852 (`scale` 2).
+    """
 
     name: Literal["variance_scaling"] = "variance_scaling"
-    scale: float
-    mode: Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
-    distribution: Literal["normal", "truncated_normal", "uniform"]
-    in_axis: int = -2
-    out_axis: int = -1
+    scale: Annotated[float, Field(description="The variance times n, above 0.")]
+    mode: Annotated[
+        Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"],
+        Field(description="What n is."),
+    ]
+    distribution: Annotated[
+        Literal["normal", "truncated_normal", "uniform"],
+        Field(description="What is drawn from."),
+    ]
+    in_axis: Annotated[int, Field(description="The axis of the inputs.")] = -2
+    out_axis: Annotated[int, Field(description="The axis of the outputs.")] = -1
 
     def fits(self, rank: int) -> bool:
         axes = (self.in_axis, self.out_axis)
@@ -96,26 +122,34 @@ class VarianceScaling(Start):
 
 
 class Orthogonal(Start):
-    """Orthogonal along `column_axis`, times `scale`."""
+    """`scale` times a random matrix with orthonormal rows or columns, whichever are fewer.
+
+    Columns are counted by `column_axis`, rows by all other axes together. For arrays of
+    two axes or more. Saxe et al., arXiv:1312.6120.
+    """
 
     WIDE: ClassVar[bool] = True  # there is no decomposition in 16 bits
 
     name: Literal["orthogonal"] = "orthogonal"
-    scale: float = 1.0
-    column_axis: int = -1
+    scale: Annotated[float, Field(description="The factor.")] = 1.0
+    column_axis: Annotated[int, Field(description="The axis of the columns.")] = -1
 
     def fits(self, rank: int) -> bool:
         return rank >= 2 and -rank <= self.column_axis < rank
 
 
 class DeltaOrthogonal(Start):
-    """A convolution kernel that is orthogonal at its centre and zero elsewhere."""
+    """A convolution kernel that is `orthogonal` at its centre and zero elsewhere.
+
+    For 1 to 3 spatial axes, then those of inputs and outputs, where outputs are at least
+    as many as inputs. Xiao et al., arXiv:1806.05393.
+    """
 
     WIDE: ClassVar[bool] = True
 
     name: Literal["delta_orthogonal"] = "delta_orthogonal"
-    scale: float = 1.0
-    column_axis: int = -1
+    scale: Annotated[float, Field(description="The factor.")] = 1.0
+    column_axis: Annotated[int, Field(description="The axis of the columns.")] = -1
 
     def fits(self, rank: int) -> bool:
         return 3 <= rank <= 5 and -rank <= self.column_axis < rank

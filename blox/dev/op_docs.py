@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 import json
-import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
 
 from blox.ops.symbolic import flags, symbolic
-from blox.schema.initializers import KeyData
+from blox.schema.initializers import KeyData, Start
 from blox.schema.op import Op, ScopeOp
 from blox.schema.ops.index import FAMILIES
 from blox.schema.parameters import Leaf
@@ -20,6 +19,7 @@ from blox.schema.registry import definition, op_class
 from blox.schema.release import lock
 
 from . import callee_docs
+from .markdown import prose
 
 HEAD = """# The ops
 
@@ -55,7 +55,6 @@ In shapes, `...` stands for any axes; dtypes are kept unless it is said otherwis
 *Elsewhere* names what other libraries call the op.
 """
 
-_SPAN = re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)")
 _WIDTH = 88
 
 
@@ -78,27 +77,6 @@ def family_text(family: str) -> str:
 
 def _anchor(key: str) -> str:
     return key.replace("@", "")
-
-
-def prose(doc: str) -> str:
-    """A docstring as Markdown: a paragraph a line, all but its inline code escaped."""
-    joined = (" ".join(p.split()) for p in doc.split("\n\n") if p.strip())
-    return "".join(f"{_escaped(p)}\n\n" for p in joined).removesuffix("\n")
-
-
-def _escaped(paragraph: str) -> str:
-    result, at = "", 0
-    for span in _SPAN.finditer(paragraph):
-        result += _plain(paragraph[at : span.start()]) + span[0]
-        at = span.end()
-    result += _plain(paragraph[at:])
-    return re.sub(r"^([-+>#=]|\d+(?=[.)]))", r"\\\1", result)
-
-
-def _plain(words: str) -> str:
-    """Text without meaning for Markdown; `_` inside of a word has none anyway."""
-    words = re.sub(r"[\\`*\[\]<~&|]", r"\\\g<0>", words)
-    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", words)
 
 
 def _op(family: str, name: str) -> str:
@@ -154,23 +132,39 @@ def _parameters(name: str) -> Iterator[str]:
     leaves = op.parameters()
     if not leaves:
         return
-    yield "| array | shape | dtype | kind | starts as |"
+    yield "| array | shape | dtype | kind | [starts as](../initializers.md) |"
     yield "|---|---|---|---|---|"
     deciding = flags(op)
     for array, leaf in leaves.items():
-        label = f"`{array}`" if array else "the node itself"
+        label = f"`{array}`" if array else "the node itself, `value` in `init`"
         for flag, arrays in deciding.items():
             if array in arrays:
                 label += f", if `{flag}`"
-        cells = (label, f"`{shape(leaf)}`", f"`{leaf.dtype}`", leaf.kind, _start(leaf))
+        start = _start(op, array)
+        cells = (label, f"`{shape(leaf)}`", f"`{leaf.dtype}`", leaf.kind, start)
         yield f"| {' | '.join(cells)} |"
 
 
-def _start(leaf: Leaf) -> str:
-    """The initialiser as `init` would say it."""
-    if isinstance(leaf.init, KeyData):
+def _start(op: Op, array: str) -> str:
+    """The initialiser as `init` would say it; both where floats start otherwise."""
+    chosen = op.fields().dtypes
+    starts = {
+        dtype: op.unchecked_copy(**dict.fromkeys(chosen, dtype))
+        .parameters()[array]
+        .init
+        for dtype in ("float", "int32")
+    }
+    text = _initializer(starts["float"])
+    if starts["float"] == starts["int32"]:
+        return text
+    names = " and ".join(f"`{name}`" for name in sorted(chosen))
+    return f"{text}; {_initializer(starts['int32'])} where {names} is no float"
+
+
+def _initializer(start: Start) -> str:
+    if isinstance(start, KeyData):
         return "data of a key of its own"
-    data = {"name": leaf.init.name, **leaf.init.model_dump(exclude_defaults=True)}
+    data = {"name": start.name, **start.model_dump(exclude_defaults=True)}
     return f"`{json.dumps(data)}`"
 
 

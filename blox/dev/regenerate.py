@@ -56,7 +56,7 @@ def golden(spec: Path) -> Callable[[], str]:
 
 def generated() -> Iterator[tuple[str, Callable[[], str]]]:
     """The rows of `GENERATED`."""
-    from blox.dev import builder_methods, diagnostic_docs, op_docs
+    from blox.dev import builder_methods, diagnostic_docs, initializer_docs, op_docs
     from blox.schema.ops.index import FAMILIES
     from blox.schema.registry import families
     from blox.schema.release import json_schema, lock
@@ -74,6 +74,7 @@ def generated() -> Iterator[tuple[str, Callable[[], str]]]:
     for family in FAMILIES:
         yield f"docs/ops/{family}.md", partial(op_docs.family_text, family)
     yield "docs/diagnostics.md", diagnostic_docs.text
+    yield "docs/initializers.md", initializer_docs.text
     for spec in sorted((ROOT / "tests" / "models").glob("*.json")):
         yield f"tests/golden/{spec.stem}.py", golden(spec)
 

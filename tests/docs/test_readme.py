@@ -16,7 +16,14 @@ RUN = [
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("builder", "cli", "custom_ops", "generate", "running")
+        for name in (
+            "builder",
+            "cli",
+            "custom_ops",
+            "generate",
+            "initializers",
+            "running",
+        )
     ),
 ]
 CHECKPOINT = "all-MiniLM-L6-v2"
