@@ -28,8 +28,8 @@ b = bx.GraphBuilder("small", width=8)
 
 @b.entry(x=bx.Input(["batch", b.width]))
 def main(f: bx.F, x: bx.Value) -> bx.Value:
-    he = {"name": "variance_scaling", "scale": 2.0, "mode": "fan_in", "distribution": "normal"}
-    x = f.relu(f.linear("up", x, 4 * b.width, init={"kernel": he}))
+    small = {"name": "normal", "stddev": 0.002}
+    x = f.relu(f.linear("up", x, 4 * b.width, init={"kernel": small}))
     gain = f.param("gain", [4 * b.width], init={"value": {"name": "ones"}})
     return x * gain
 
