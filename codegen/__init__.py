@@ -1,5 +1,6 @@
 """Graph to Python source: one standalone, readable file per model."""
 
+from .classes.generate import TARGETS, generate_classes
 from .generate import generate
 
-__all__ = ["generate"]
+__all__ = ["TARGETS", "generate", "generate_classes"]

@@ -64,6 +64,7 @@ BASE = Allowed(
 
 _INITIALISERS = "jax.nn.initializers."
 _AT_IMPORT = ("partial", "range", "min", "max", "dict.fromkeys")
+_IN_CLASSES = ("TypeVar", "eqx.field")
 """What tables and defaults of a file call beside initialisers."""
 
 
@@ -71,12 +72,13 @@ class GenerationError(BloxError):
     """The generator would have written what no generated file may hold."""
 
 
-def check(source: str, ops: Allowed) -> None:
+def check(source: str, ops: Allowed, *, classes: bool = False) -> None:
     """Parses a generated file and holds it to the allow-list.
 
     Args:
         source: the file.
         ops: what the sources of its ops speak of, and what its loops are made of.
+        classes: whether it may define classes, whose methods set parts of `self`.
 
     Raises:
         GenerationError: naming the line and what stands there.
@@ -87,7 +89,7 @@ def check(source: str, ops: Allowed) -> None:
         raise GenerationError.one(
             "generate", "", f"the file doesn't parse: {error}"
         ) from None
-    for line, problem in _Check(tree, ops).problems():
+    for line, problem in _Check(tree, ops, classes=classes).problems():
         raise GenerationError.one(
             "generate", f"line {line}", f"expected model code, found {problem}"
         )
@@ -110,8 +112,19 @@ def unwritable(function: ast.FunctionDef) -> str:
 class _Check:
     """One look at a file."""
 
-    def __init__(self, tree: ast.Module, ops: Allowed) -> None:
+    def __init__(
+        self, tree: ast.Module, ops: Allowed, *, classes: bool = False
+    ) -> None:
         allowed = BASE | ops
+        self.classes = classes
+        self.fields = {
+            id(statement.target)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)
+            for statement in node.body
+            if isinstance(statement, ast.AnnAssign)
+        }
+        """What classes say of their attributes: names that hide nothing."""
         self.tree = tree
         self.nodes = walk(tree)
         self.lines = set(allowed.imports.values())
@@ -133,9 +146,13 @@ class _Check:
         plain: set[str] = set()
         for statement in self.tree.body:
             for call in _called_at_import(statement, plain):
+                if self.classes and ast.unparse(call.func) in _IN_CLASSES:
+                    continue
                 yield call.lineno, f"a call at import of {ast.unparse(call.func)}"
 
     def _problem(self, node: ast.AST) -> str:
+        if self.classes and self._of_class(node):
+            return ""
         match node:
             case ast.Constant() | ast.Call() | ast.keyword() | ast.Tuple() | ast.Dict():
                 return ""  # most of a file
@@ -174,9 +191,26 @@ class _Check:
                 return f"{{{ast.unparse(value)}}} in an f-string"
         return "" if isinstance(node, _NODES) else type(node).__name__
 
+    def _of_class(self, node: ast.AST) -> bool:
+        """True of what classes are made of, and functions are not."""
+        match node:
+            case ast.ClassDef(decorator_list=[], keywords=[]) | ast.Pass():
+                return True
+            case ast.FunctionDef(name="__init__" | "__call__", decorator_list=[]):
+                return True
+            case ast.Attribute(value=ast.Name(id="self"), ctx=ast.Store()):
+                return True
+            case ast.Expr(value=ast.Call(func=func)):
+                return ast.unparse(func) in self.paths
+            case ast.Name():
+                return id(node) in self.fields
+        return False
+
     def _attributes(self, root: str, parts: list[str]) -> str:
         """What is wrong with `root.part.part`."""
         path = ".".join([root, *parts])
+        if self.classes and parts[-1] == "__call__":
+            parts = parts[:-1]
         if any(part.startswith("_") for part in parts):
             return path
         if root in self.imported:
@@ -212,6 +246,8 @@ def _bound(nodes: Iterable[ast.AST]) -> Iterator[str]:
             case ast.alias(name=name, asname=other):
                 yield other or name
             case ast.FunctionDef(name=name) | ast.arg(arg=name):
+                yield name
+            case ast.ClassDef(name=name):
                 yield name
             case ast.ExceptHandler(name=str(name)):
                 yield name

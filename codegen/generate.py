@@ -22,6 +22,7 @@ from .emit.uses import plan_uses
 from .library.allowed import Allowed, ImportClash, import_block
 from .library.source import assigned
 from .library.sources import Library, Reader
+from .names import names_of
 from .nodes import assign, dotted, names_in
 from .parts import Constants as ConstantsPart
 from .parts import File, Function
@@ -49,8 +50,8 @@ def generate(
         SpecError: the Graph is not sound.
     """
     program = graph.program()
-    constants = Constants.of(graph, _taken(graph))
-    library = Library(read, _taken(graph) | constants.titles)
+    constants = Constants.of(graph, names_of(graph))
+    library = Library(read, names_of(graph) | constants.titles)
     module = Module.of(program, library, constants, shapes)
     write_attributes(module)
     uses = plan_uses(module)
@@ -117,11 +118,3 @@ def _imports(used: Set[str], ops: Allowed) -> str:
     known = (BASE | ops).imports
     lines = [line for name, line in known.items() if name in {*used, "Any", "Array"}]
     return import_block(lines)
-
-
-def _taken(graph: Graph) -> set[str]:
-    """The names of the user that stand in a file as they are."""
-    names = {graph.name, *graph.attributes}
-    for title, function in graph.functions.items():
-        names |= {title, *function.inputs, *function.attributes}
-    return names

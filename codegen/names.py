@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, field
 
+from ..schema.content import Content
+
 LAYER = ("layer", "p")
 """What the parameters of one copy are called."""
 AMBIGUOUS = frozenset("lIO")
@@ -41,3 +43,11 @@ class Names:
     def inside(self, used: Set[str]) -> Names:
         """The names of a function within this one: they may hide all but `used`."""
         return Names({*self.kept, *used})
+
+
+def names_of(graph: Content) -> set[str]:
+    """The names of the user that stand in a file as they are."""
+    names = {graph.name, *graph.attributes}
+    for title, function in graph.functions.items():
+        names |= {title, *function.inputs, *function.attributes}
+    return names

@@ -114,6 +114,9 @@ class Module:
     """What `emit.onward` knows of the functions that are written, by name."""
     globals: frozenset[str] = frozenset()
     """What no local of a function may hide."""
+    layers: bool = False
+    """Whether ops that own arrays stay calls, and what is regular is not rolled up: the
+    functions become methods of classes."""
 
     @classmethod
     def of(
@@ -122,6 +125,8 @@ class Module:
         library: Library,
         constants: Constants,
         shapes: Shapes = dict,
+        *,
+        layers: bool = False,
     ) -> Module:
         graph = program.graph
         groups: dict[str, list[Instance]] = {}
@@ -153,7 +158,8 @@ class Module:
                 is_entry=name in graph.entries,
             )
             returned[name] = plans[name].python
-        return cls(program, library, plans, Carried(library), constants, shapes)
+        carried = Carried(library)
+        return cls(program, library, plans, carried, constants, shapes, layers=layers)
 
     @cached_property
     def known(self) -> Table:

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
@@ -16,6 +16,7 @@ from blox.cli.validate import HUB
 from blox.cli.writing import write_atomically
 from blox.show.printable import printable
 
+Target: TypeAlias = Literal["equinox", "nnx"]
 MAX_DIFF = 200
 """Lines of a diff that are shown."""
 
@@ -51,6 +52,13 @@ def codegen(
             "--no-init", help="Leave out init_params: what only new parameters need."
         ),
     ] = False,
+    target: Annotated[
+        Target | None,
+        typer.Option(
+            "--target",
+            help="Classes of a library (Flax NNX, Equinox) in place of functions.",
+        ),
+    ] = None,
 ) -> None:
     """Writes a model as one file of Python that needs JAX, and no blox.
 
@@ -58,19 +66,25 @@ def codegen(
     a file that you have edited is your own. So a FILE that holds anything else than
     what would be written is replaced only with --force; --check shows how they differ.
 
+    With --target it has the classes of a library instead, whose paths are those of the
+    weights, and `load` in place of `load_params`.
+
     Examples:
         blox codegen model -o model.py
         blox codegen model -o model.py --check
         blox codegen model --no-init | less
+        blox codegen model --target nnx -o model.py
     """
     if output == "-" and (check or force):
         usage("expected --output FILE along with --check or --force")
+    if target is not None and no_init:
+        usage("expected no --no-init with --target: constructors draw arrays")
     import blox as bx
     from blox.io.spec import read_graph
 
     if not model.startswith(HUB):
         existing(model)
-    source = bx.generate(read_graph(model), init=not no_init)
+    source = bx.generate(read_graph(model), init=not no_init, target=target)
     if output == "-":
         sys.stdout.write(source)
         return
@@ -86,6 +100,7 @@ def codegen(
         say(_diff(old, source, output))
         hint = "" if old is None else " --force"
         options = ["--no-init"] if no_init else []
+        options += [] if target is None else ["--target", target]
         command = shlex.join(["blox", "codegen", model, "-o", output, *options])
         fail(f"{output}: stale; write it with: {command}{hint}")
     elif old is not None and not force:

@@ -42,20 +42,21 @@ def op_index() -> str:
     )
 
 
-def golden(spec: Path) -> Callable[[], str]:
+def golden(spec: Path, target: Any = None) -> Callable[[], str]:
     """`tests/golden/*.py`: what the generator writes for a model of the tests."""
 
     def text() -> str:
         from blox.io.generate import generate
         from blox.schema import from_bytes
 
-        return generate(from_bytes(spec.read_bytes()))
+        return generate(from_bytes(spec.read_bytes()), target=target)
 
     return text
 
 
 def generated() -> Iterator[tuple[str, Callable[[], str]]]:
     """The rows of `GENERATED`."""
+    from blox.codegen import TARGETS
     from blox.dev import builder_methods, diagnostic_docs, initializer_docs, op_docs
     from blox.schema.ops.index import FAMILIES
     from blox.schema.registry import families
@@ -77,6 +78,8 @@ def generated() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "docs/initializers.md", initializer_docs.text
     for spec in sorted((ROOT / "tests" / "models").glob("*.json")):
         yield f"tests/golden/{spec.stem}.py", golden(spec)
+        for target in TARGETS:
+            yield f"tests/golden/{target}/{spec.stem}.py", golden(spec, target)
 
 
 def _json(data: Callable[[], Any]) -> str:

@@ -90,7 +90,7 @@ class FunctionWriter:
                 body, untyped_names(names, self.untyped, {*self.locals.arguments})
             )
         taken = {*self.names.kept, *self.plan.arguments}
-        body = rolled(body, taken)
+        body = body if self.module.layers else rolled(body, taken)
         return function(plan.title, *signature(plan), body)
 
     # Names and values

@@ -69,7 +69,8 @@ def _expression(
             lambda p: leading_sizes(writer.module, writer.plan, args[p]),
         )
     carried = writer.module.carried
-    template = carried.template(source.name)
+    is_layer = writer.module.layers and bool(stored) and not source.inline
+    template = None if is_layer else carried.template(source.name)
     if template is not None and not any(a.kind == "key" for a in use.arguments()):
         return put_in(template, values, {**stored, **use.attributes})
     cut = carried.cut(source.name)

@@ -13,7 +13,7 @@ from ...schema.op import Op
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Called, Instance, Program, Step
 from ..constants import Constants
-from ..nodes import Known, known, literal
+from ..nodes import Keyword, Known, known, literal
 from ..walk import walk
 
 Sizes = dict[str, "Sizes"] | list["Sizes"] | tuple[Any, ...]
@@ -43,8 +43,8 @@ class Sized(int):
 
 
 def sized(number: int, node: ast.expr) -> int:
-    """`number` as `node` writes it, if that speaks of a constant."""
-    if not any(isinstance(n, Known) for n in walk(node)):
+    """`number` as `node` writes it, if that speaks of a constant or an argument."""
+    if not any(isinstance(n, Known | Keyword) for n in walk(node)):
         return number
     result = Sized(number)
     result.node = node

@@ -72,7 +72,7 @@ def tables(
     initialisers = _by_name(
         groups,
         lambda leaf: f"{type(leaf.init).__name__} {vars(leaf.init)}",
-        lambda leaf: _initialiser(leaf.init),
+        lambda leaf: initialiser(leaf.init),
     )
     own = _by_name(
         groups,
@@ -174,7 +174,13 @@ def _dict(rows: dict[str, ast.expr]) -> ast.Dict:
     return ast.Dict([literal(key) for key in rows], list(rows.values()))
 
 
-def _initialiser(init: Start) -> ast.expr:
+def initialiser(init: Start) -> ast.expr:
+    """The function of `jax.nn.initializers`, where that calculates in enough bits."""
+    made = jax_initialiser(init)
+    return call("partial", [dotted(IN_FLOAT32), made]) if init.WIDE else made
+
+
+def jax_initialiser(init: Start) -> ast.expr:
     """The function of `jax.nn.initializers`, by the short name where it has one."""
     if init.name == "key_data":
         return dotted("jax.random.bits")
@@ -186,5 +192,4 @@ def _initialiser(init: Start) -> ast.expr:
     arguments = init.model_dump(exclude={"name"})
     defaults = {k: f.default for k, f in type(init).model_fields.items()}
     given = {k: v for k, v in arguments.items() if v != defaults[k]}
-    made = call(value, [], {k: literal(v) for k, v in given.items()})
-    return call("partial", [dotted(IN_FLOAT32), made]) if init.WIDE else made
+    return call(value, [], {k: literal(v) for k, v in given.items()})

@@ -16,6 +16,7 @@ from .table import IN_FLOAT32, Tables
 
 HOME = "tail"
 INIT, LOAD = "init_params", "load_params"
+STORED = "stored_arrays"
 COPIES = ("copies", "axes")
 """What functions get of the copies that an array is one of."""
 BEFORE = (IN_FLOAT32, "joined")
@@ -72,6 +73,13 @@ def _cut(
     drop_aliases(node)
     _drop_unread(node)
     return node
+
+
+def loader_functions(library: Library) -> dict[str, ast.FunctionDef]:
+    """The functions that read the arrays of a file or folder, by name."""
+    source = library.module(HOME)[STORED].function
+    assert source is not None
+    return {STORED: source}
 
 
 def _drop_unread(function: ast.FunctionDef) -> None:

@@ -86,7 +86,8 @@ def _op_use(module: Module, plan: Plan, numbers: Numbers, step: Step) -> OpUse:
         stored,
         _attributes(plan, numbers, step, source),
     )
-    if source.function is not None and _is_inlined(use, owns):
+    is_layer = module.layers and bool(stored) and not source.inline
+    if source.function is not None and not is_layer and _is_inlined(use, owns):
         return replace(use, is_inlined=True)
     if source.function is not None:
         given = {

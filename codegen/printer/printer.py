@@ -8,8 +8,8 @@ quotes), also where a name of 64 characters leaves no good place to break.
 Supported is what generated files use. Expressions: Name, Attribute, Subscript, Slice,
 Call, Tuple, List, Dict, BinOp, UnaryOp, BoolOp, Compare, IfExp, Lambda, Constant (not
 bytes, not complex), Starred and comprehensions. Statements: Assign to one
-target, AnnAssign, AugAssign, Return, Expr, If, For, FunctionDef, Raise, Pass. Anything
-else, and a name that is no identifier, is a ValueError. Negative constants are written
+target, AnnAssign, AugAssign, Return, Expr, If, For, FunctionDef, ClassDef, Raise, Pass.
+Anything else, and a name that is no identifier, is a ValueError. Negative constants are written
 as a sign and a number.
 
 Known differences: an annotation that is itself a `lambda` may be laid out otherwise.
@@ -27,7 +27,15 @@ from .expressions import expression_doc
 from .layout import INDENT, LINE_WIDTH, lines_of
 from .literals import docstring
 from .remarks import remarks
-from .statements import for_target, function_head, simple_statement, value_doc
+from .statements import (
+    class_head,
+    for_target,
+    function_head,
+    simple_statement,
+    value_doc,
+)
+
+_DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 
 
 def render(
@@ -66,7 +74,7 @@ class _Statements:
         lines: list[str] = []
         before: ast.stmt | None = None
         for index, node in enumerate(nodes):
-            function = isinstance(node, ast.FunctionDef)
+            function = isinstance(node, _DEFINITIONS)
             if before is None:
                 empty = int(block and function)
             elif function or _ends_in_function(before):
@@ -89,6 +97,12 @@ class _Statements:
                     *lines_of(function_head(node), indent, self.width),
                     *self.body(nodes, indent + 1),
                 ]
+            case ast.ClassDef(body=nodes):
+                lines = lines_of(class_head(node), indent, self.width)
+                if len(nodes) > 1 and _is_docstring(nodes[0]):
+                    lines += [*self.body(nodes[:1], indent + 1), ""]
+                    nodes = nodes[1:]
+                return lines + self.body(nodes, indent + 1)
             case ast.If():
                 return self._if(node, indent, "if ")
             case ast.For(target, iterable, nodes, []):
@@ -134,7 +148,7 @@ def _ends_in_function(node: ast.stmt) -> bool:
         case ast.If() | ast.For():
             return _ends_in_function((node.orelse or node.body)[-1])
         case _:
-            return isinstance(node, ast.FunctionDef)
+            return isinstance(node, _DEFINITIONS)
 
 
 def _is_docstring(node: ast.stmt) -> bool:

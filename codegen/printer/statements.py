@@ -161,7 +161,18 @@ def _prefers_broken_target(value: ast.expr) -> bool:
             return needs_parentheses(value) is Needs.PARENTHESES_IF_THEY_HELP
 
 
-# Functions
+# Functions and classes
+
+
+def class_head(node: ast.ClassDef) -> Doc:
+    """`class Name(Base):`."""
+    if node.decorator_list or node.keywords or getattr(node, "type_params", None):
+        raise ValueError("no layout for a decorator, keywords or type parameters")
+    bases: list[Doc] = [expression_doc(base, None) for base in node.bases]
+    listed: Doc = ""
+    if bases:
+        listed = Group(("(", soft_block(comma_separated(bases)), ")"))
+    return ("class ", identifier(node.name), listed, ":")
 
 
 def function_head(node: ast.FunctionDef) -> Doc:

@@ -133,3 +133,16 @@ def test_without_init(
     file.write_text("")
     run = blox("codegen", digits, "-o", file, "--no-init", "--check")
     assert run.err.endswith("--no-init --force\n")
+
+
+def test_target(blox: Callable[..., Any], digits: Path, tmp_path: Path) -> None:
+    file = tmp_path / "digits.py"
+    assert blox("codegen", digits, "--target", "nnx", "-o", file).code == 0
+    graph = bx.load(digits)[0]
+    assert file.read_text() == bx.generate(graph, target="nnx")
+    run = blox("codegen", digits, "--target", "equinox", "-o", file, "--check")
+    assert run.code == 1
+    assert f"-o {file} --target equinox --force" in run.err
+    run = blox("codegen", digits, "--target", "nnx", "--no-init")
+    assert (run.code, run.out) == (2, "")
+    assert "expected no --no-init with --target: constructors draw arrays" in run.err

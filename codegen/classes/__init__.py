@@ -1,0 +1,1 @@
+"""A Graph as classes of a library: Equinox or Flax NNX."""

@@ -1,0 +1,49 @@
+"""What classes can't say of a Graph as a whole: places and names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+
+from ...schema.graph import Graph
+from ...schema.resolve.program import Program
+from .members import Blueprint, paths_of, refused
+
+LIBRARIES = frozenset({"eqx", "nnx"})
+DEFINED = frozenset({"load", "stored_arrays"})
+
+
+def check_names(graph: Graph) -> None:
+    """Refuses names of a Graph that a file of classes needs itself.
+
+    Raises:
+        GenerationError: naming the function and the name.
+    """
+    for title, function in graph.functions.items():
+        names = {*function.inputs, *function.attributes}
+        for n in sorted((names & LIBRARIES) | ({title} & (LIBRARIES | DEFINED))):
+            raise refused(title, "a name that the file does not need itself", repr(n))
+
+
+def check_paths(
+    program: Program, every: Sequence[Blueprint], module: str, taken: Set[str]
+) -> None:
+    """Refuses arrays that lie in no class, and names that modules can't have.
+
+    Args:
+        program: the Program.
+        every: the classes, that of the model last.
+        module: the base of the classes.
+        taken: the names of its methods.
+
+    Raises:
+        GenerationError: naming the path.
+    """
+    parts = (path.split(".") for path in program.leaves())
+    wanted = {".".join(p for p in path if not p.isdigit()) for path in parts}
+    for path in sorted(wanted ^ {*paths_of(every[-1].members)}):
+        raise refused(path, "arrays of one node at each place", "those of several")
+    for of in every:
+        methods = {plan.title for plan in of.plans}
+        for n in sorted(of.members.keys() & (taken | methods)):
+            wanted_name = f"a name that is no method of {module} or of the model"
+            raise refused(n, wanted_name, repr(n))

@@ -1,0 +1,243 @@
+"""Methods of Flax NNX: they update state in place."""
+
+from __future__ import annotations
+
+import ast
+
+from ..nodes import annotated, call, dotted, name, names_in
+from ..plan import Plan
+from ..printer import Remarks, remarks, set_remarks
+from .known import Classes
+from .members import Blueprint, Layer
+from .methods import Methods
+from .nnx_layers import UNTYPED, library_layer, may_be_none
+
+STATE = "state"
+
+
+def read(node: ast.expr) -> ast.expr:
+    """The array of a variable."""
+    return ast.Subscript(node, ast.Constant(...))
+
+
+class NnxMethods(Methods):
+    """Methods that update what they are of; in the loops of JAX state is handed on."""
+
+    STATE = "Any"
+
+    def __init__(self, classes: Classes, plan: Plan) -> None:
+        super().__init__(classes, plan)
+        self.untyped: set[int] = set()
+        """The calls, by id, of which Flax says no type."""
+        self.pragma = ""
+        """What type checkers are told of the statement."""
+        self.taken: set[str] = set()
+        self.gone: set[str] = set()
+        """Locals that would hold state which is where it belongs."""
+        self.copies: list[ast.expr] = []
+        """The module of each loop over copies around a statement."""
+
+    def write(self, function: ast.FunctionDef) -> ast.FunctionDef:
+        arguments = {n.arg for n in ast.walk(function) if isinstance(n, ast.arg)}
+        self.taken = names_in(function) | arguments
+        return super().write(function)
+
+    def block(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        result: list[ast.stmt] = []
+        for statement in body:
+            self.pragma = ""
+            new = super().block([statement])
+            if self.pragma and new:
+                said = Remarks(pragma=f"# type: ignore[{self.pragma}]")
+                set_remarks(new[0], remarks(new[0]) | said)
+            result += new
+        self.pragma = ""
+        return result
+
+    def array(self, node: ast.expr, layer: Layer | None) -> ast.expr:
+        if layer is not None and may_be_none(layer, node):
+            self.pragma = "index"
+        return read(node)
+
+    def dtype(self, node: ast.Attribute, layer: Layer | None) -> ast.expr:
+        if layer is not None and may_be_none(layer, node.value):
+            self.pragma = "union-attr"
+        return node
+
+    def merged(self, module: ast.expr, state: ast.expr) -> ast.expr:
+        if isinstance(state, ast.Subscript) and _root(state) == STATE:
+            return module  # it has been updated
+        return call("_with_arrays", [module, state])
+
+    def kept(self, module: ast.expr, node: ast.Call) -> ast.expr:
+        return call("nnx.state", [module, dotted("nnx.BatchStat")])
+
+    def value(self, plan: Plan, of: Blueprint) -> ast.expr:
+        return name("_with_state") if plan.stateful else super().value(plan, of)
+
+    def call(self, plan: Plan, module: ast.expr, node: ast.Call) -> ast.expr:
+        if plan.stateful and self.depth:
+            return call_with(name("_with_state"), [module, *node.args[1:]], node)
+        return super().call(plan, module, node)
+
+    def layer(self, layer: Layer, node: ast.Call) -> ast.Call:
+        if library_layer(layer) is None:
+            return node
+        if layer.step.op.op in UNTYPED:
+            self.untyped.add(id(node))
+        for keyword in node.keywords:
+            if keyword.arg == "train":
+                keyword.arg = "use_running_average"
+                keyword.value = ast.UnaryOp(ast.Not(), keyword.value)
+        return node
+
+    # State
+
+    def returned(self, annotation: ast.expr | None) -> ast.expr | None:
+        if self.plan.stateful and isinstance(annotation, ast.Subscript):
+            assert isinstance(annotation.slice, ast.Tuple)
+            annotation = annotation.slice.elts[0]
+        return super().returned(annotation)
+
+    def _returns(self, value: ast.expr) -> list[ast.stmt]:
+        """A `return`, of a local with a type where Flax says none."""
+        if not self._is_untyped(value):
+            return [ast.Return(value)]
+        text = "out"
+        while text in self.taken:
+            text += "_"
+        return [annotated(text, "Array", value), ast.Return(name(text))]
+
+    def _is_untyped(self, node: ast.expr) -> bool:
+        match node:
+            case ast.Call() if id(node) in self.untyped:
+                return True
+            case ast.BinOp(left=inner) | ast.Subscript(value=inner):
+                return self._is_untyped(inner)
+            case ast.Call(func=ast.Attribute(value=inner)) | ast.Attribute(value=inner):
+                return self._is_untyped(inner)
+        return False
+
+    def statement(self, node: ast.stmt) -> list[ast.stmt]:
+        if isinstance(node, ast.Return) and not (self.depth or self.plan.stateful):
+            assert node.value is not None
+            return self._returns(self.visit(node.value))
+        if self.depth or not self.plan.stateful:
+            return super().statement(node)
+        match node:
+            case ast.AnnAssign(target=ast.Name(id="state")):
+                return []
+            case ast.AnnAssign(target=ast.Name(id=text), value=ast.List(elts=[])) if (
+                "Params" in ast.unparse(node.annotation)
+            ):
+                self.gone.add(text)
+                return []
+            case ast.Assign(targets=[ast.Name(id="state")], value=ast.Call(args=args)):
+                return self._update(ast.Name("params"), args[1])
+            case ast.Assign(targets=[ast.Subscript() as target], value=value) if (
+                _root(target) == STATE
+            ):
+                return self._update(_as_params(target), value)
+            case ast.Assign(targets=[ast.Tuple() as target], value=value):
+                return self._unpacked(target, value, node)
+            case ast.Expr(
+                value=ast.Call(func=ast.Attribute(attr="append"), args=[item])
+            ):
+                return self._appended(node, item)
+            case ast.Return(value=ast.Tuple(elts=[value, ast.Name(id="state")])):
+                return self._returns(self.visit(value))
+            case ast.For(target=target):
+                copies = target.elts[-1] if isinstance(target, ast.Tuple) else target
+                self.copies.append(copies)
+                new = super().statement(node)
+                self.copies.pop()
+                return new
+        return super().statement(node)
+
+    def _appended(self, node: ast.Expr, item: ast.expr) -> list[ast.stmt]:
+        """A copy's state that goes into a list of them."""
+        assert isinstance(node.value, ast.Call)
+        assert isinstance(node.value.func, ast.Attribute)
+        holder = node.value.func.value
+        if _root(holder) != STATE and _root(holder) not in self.gone:
+            return super().statement(node)
+        if isinstance(item, ast.Name) and item.id in self.gone:
+            return []
+        return [_updated(self.copies[-1], item)]
+
+    def _unpacked(
+        self, target: ast.Tuple, value: ast.expr, node: ast.Assign
+    ) -> list[ast.stmt]:
+        """Outputs and state of a call: state is updated in place, or handed on."""
+        if self._is_direct(value):
+            out, state = target.elts
+            if isinstance(state, ast.Name):
+                self.gone.add(state.id)
+            return [ast.Assign([out], self.visit(value))]
+        after: list[ast.stmt] = []
+        new = self._named(target, after)
+        return [ast.Assign([new], self.visit(value)), *after]
+
+    def _named(self, node: ast.expr, after: list[ast.stmt]) -> ast.expr:
+        """A target with locals for state, which goes where it belongs afterwards."""
+        if isinstance(node, ast.Tuple):
+            return ast.Tuple([self._named(e, after) for e in node.elts])
+        if isinstance(node, ast.Subscript) and _root(node) == STATE:
+            assert isinstance(node.slice, ast.Constant)
+            local = name(f"{node.slice.value!s}_state")
+            after += self._update(_as_params(node), local)
+            return local
+        return node
+
+    def _update(self, place: ast.expr, value: ast.expr) -> list[ast.stmt]:
+        """New state of what lies at a place of `params`."""
+        match value:
+            case ast.List(elts=[]):
+                return []
+            case ast.Dict(keys=keys, values=values):
+                found: list[ast.stmt] = []
+                for key, part in zip(keys, values, strict=True):
+                    assert key is not None
+                    found += self._update(ast.Subscript(place, key), part)
+                return found
+            case ast.Name(id=text) if text in self.gone:
+                return []
+        module = self.place(place)
+        assert module is not None
+        return [_updated(module.node, self.visit(value))]
+
+    def _is_direct(self, value: ast.expr) -> bool:
+        """True of a call of a module or layer, and not of a loop over one."""
+        if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Name):
+            return False
+        title = value.func.id
+        if title in self.classes.plans:
+            plan = self.classes.plans[title]
+            return plan.stateful and self.classes.blueprint(plan) is not None
+        found = [self.place(k.value) for k in value.keywords if k.arg is None]
+        if not found or found[0] is None or not isinstance(found[0].kind, Layer):
+            return False
+        return bool(found[0].kind.step.stateful)
+
+
+def _updated(module: ast.expr, state: ast.expr) -> ast.stmt:
+    return ast.Expr(call("nnx.update", [module, state]))
+
+
+def call_with(function: ast.expr, args: list[ast.expr], node: ast.Call) -> ast.Call:
+    """A call of another function, with the keywords of a call."""
+    return ast.Call(function, args, node.keywords)
+
+
+def _root(node: ast.expr) -> str:
+    """The name of which an expression is a part."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _as_params(node: ast.expr) -> ast.expr:
+    """`state["a"]["b"]` as `params["a"]["b"]`."""
+    if isinstance(node, ast.Subscript):
+        return ast.Subscript(_as_params(node.value), node.slice)
+    return name("params")

@@ -1,0 +1,136 @@
+"""Files of classes against the loaded model: numbers, paths, state, gradients."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from generated_files import SIZES, inputs_of
+
+import blox as bx
+from blox.schema import Graph
+
+TARGETS = ("equinox", "nnx")
+
+
+def module_of(source: str, name: str = "generated_classes") -> types.ModuleType:
+    """A file as a module, which classes want to be of."""
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    exec(compile(source, name, "exec", dont_inherit=True), module.__dict__)
+    return module
+
+
+def model_class(module: types.ModuleType) -> Any:
+    """The class of the model in its file."""
+    return module.load.__annotations__["return"]
+
+
+def params_of(graph: Graph, seed: int = 0) -> Any:
+    """New parameters, of which none is all zeros or ones."""
+    leaves, tree = jax.tree.flatten(bx.init(graph, jax.random.key(seed)))
+    random = np.random.default_rng(seed)
+
+    def moved(x: Any) -> Any:
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            return x
+        noise = random.uniform(0.01, 0.2, x.shape)
+        return jnp.asarray(np.asarray(x) + noise, x.dtype)
+
+    return jax.tree.unflatten(tree, [moved(x) for x in leaves])
+
+
+def arguments_of(graph: Graph, entry: str, *, optional: bool) -> list[Any]:
+    """Arrays for the inputs of an entry."""
+    random = np.random.default_rng(7)
+    instance = graph.program().entries[entry]
+    found: list[Any] = []
+    for given in inputs_of(instance, optional=optional, sizes=SIZES | {"time": 4}):
+        if jnp.issubdtype(given.dtype, jax.dtypes.prng_key):
+            found.append(jax.random.key(3))
+        elif jnp.issubdtype(given.dtype, jnp.floating):
+            found.append(jnp.asarray(random.normal(size=given.shape), given.dtype))
+        else:
+            found.append(jnp.asarray(random.integers(0, 2, given.shape), given.dtype))
+    return found
+
+
+def called(
+    graph: Graph, target: str, model: Any, entry: str, args: list[Any], train: bool
+) -> tuple[Any, Any]:
+    """The outputs of an entry under `jit`, and the model afterwards."""
+    instance = graph.program().entries[entry]
+    title = graph.name if entry == "main" else entry
+    name = "__call__" if entry == graph.entries[0] else title
+    keywords = {"train": train} if instance.uses_train else {}
+    function = getattr(type(model), name)
+    if target == "equinox":
+        import equinox as eqx
+
+        out = eqx.filter_jit(lambda m, *a: function(m, *a, **keywords))(model, *args)
+        return out if instance.stateful else (out, model)
+    from flax import nnx
+
+    return nnx.jit(lambda m, *a: function(m, *a, **keywords))(model, *args), model
+
+
+def flat_arrays(target: str, model: Any) -> dict[str, Any]:
+    """The arrays of a model by their path, as its library has it."""
+    return dict(_flat(target, model))
+
+
+def _flat(target: str, model: Any) -> Iterator[tuple[str, Any]]:
+    if target == "nnx":
+        from flax import nnx
+
+        for path, variable in nnx.to_flat_state(nnx.state(model)):
+            yield ".".join(map(str, path)), variable[...]
+        return
+    for path, leaf in jax.tree_util.tree_leaves_with_path(model):
+        yield jax.tree_util.keystr(path, simple=True, separator="."), leaf
+
+
+def flat_params(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The arrays of Params by their path."""
+    if isinstance(tree, dict | list):
+        items = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for name, part in items:
+            yield from flat_params(part, f"{path}.{name}" if path else str(name))
+    else:
+        yield path, tree
+
+
+def assert_close(ours: Any, theirs: Any, what: str, tolerance: float = 1e-5) -> None:
+    """Two arrays differ by no more than that share of the largest number."""
+    a, b = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    assert a.shape == b.shape, what
+    scale = 1 + np.max(np.abs(a), initial=0)
+    assert np.max(np.abs(a - b), initial=0) <= tolerance * scale, what
+
+
+def tagger() -> Graph:
+    """Tags of words: an LSTM as a scan over time."""
+    b = bx.GraphBuilder("tagger", vocab=50, width=8, hidden=6, tags=4)
+
+    def cell(f: bx.F, h: bx.Value, c: bx.Value, x: bx.Value) -> dict[str, bx.Value]:
+        size = 4 * h.features
+        gates = f.linear("input", x, size, use_bias=False)
+        gates = gates + f.linear("recurrent", h, size)
+        i, forget, g, o = f.split(gates, 4, axis=-1)
+        c = f.sigmoid(forget) * c + f.sigmoid(i) * f.tanh(g)
+        h = f.sigmoid(o) * f.tanh(c)
+        return {"h": h, "c": c, "y": h}
+
+    @b.entry(words=bx.Input(["batch", "time"], "int32"))
+    def main(f: bx.F, words: bx.Value) -> bx.Value:
+        x = f.embed("embed", words, b.vocab, b.width)
+        start = f.zeros([words.shape[0], b.hidden])
+        y = f.scan("lstm", cell, axis=1)(start, start, bx.slices(x))["y"]
+        return f.linear("tags", y, b.tags)
+
+    return b.graph()

@@ -1,0 +1,196 @@
+"""control_flow: cond, while_loop, scan, map; optional inputs and literal carries.
+
+70 parameters in 6 arrays.
+Made by blox of sha256:681df52eed0719eabd121863c5a7a61222a32b5873979efb5f3d2c9cb12d9f20
+
+    model = load("folder of params.safetensors")
+    outputs = eqx.filter_jit(model)(x)
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from safetensors.numpy import load_file
+
+WIDTH = 4
+
+
+def default(x: Array | None, default: Array) -> Array:
+    """x, or the default where x is absent."""
+    return default if x is None else x
+
+
+class Linear(eqx.Module):
+    """x @ kernel + bias: (..., in) -> (..., out)."""
+
+    kernel: Array
+    bias: Array
+
+    def __init__(self, in_features: int, out_features: int, *, key: Array) -> None:
+        self.kernel = jax.nn.initializers.lecun_normal()(
+            key, (in_features, out_features)
+        )
+        self.bias = jnp.zeros((out_features,))
+
+    def __call__(self, x: Array) -> Array:
+        return x @ self.kernel + self.bias
+
+
+def cold(x: Array) -> Array:
+    return -x
+
+
+def small(x: Array, steps: Array, step: float) -> Array:
+    return jnp.sum(jnp.square(x)) < 100.0
+
+
+def grow(x: Array, steps: Array, step: float) -> tuple[Array, Array]:
+    return x + step, steps + 1
+
+
+def lane(row: Array, scale: float) -> Array:
+    return row * scale
+
+
+class Warm(eqx.Module):
+    scale: Linear
+
+    def __init__(self, *, key: Array) -> None:
+        self.scale = Linear(WIDTH, WIDTH, key=key)
+
+    def __call__(self, x: Array) -> Array:
+        return self.scale(x)
+
+
+class Euler(eqx.Module):
+    rate: Linear
+
+    def __init__(self, *, key: Array) -> None:
+        self.rate = Linear(WIDTH, WIDTH, key=key)
+
+    def __call__(self, x: Array, i: Array) -> tuple[Array, Array]:
+        x = x + self.rate(x) * 0.1 * i
+        return x, jnp.mean(x, axis=(-1,))
+
+
+class Expert(eqx.Module):
+    linear: Linear
+
+    def __init__(self, *, key: Array) -> None:
+        self.linear = Linear(WIDTH, 2, key=key)
+
+    def __call__(self, x: Array) -> Array:
+        return self.linear(x)
+
+
+class ControlFlow(eqx.Module):
+    branch: dict[str, Warm]
+    path: Euler
+    experts: Expert
+
+    def __init__(self, *, key: Array) -> None:
+        keys = jax.random.split(key, 3)
+        self.branch = {"then": Warm(key=keys[0])}
+        self.path = Euler(key=keys[1])
+        self.experts = eqx.filter_vmap(lambda key: Expert(key=key))(
+            jax.random.split(keys[2], 3)
+        )
+
+    def __call__(self, x: Array, bias: Array | None = None) -> dict[str, Array]:
+        """x, bias (batch, width) -> x (3, batch, 2); steps; path (5, batch)."""
+        dtype = self.branch["then"].scale.kernel.dtype
+        x = x.astype(dtype)
+        if bias is not None:
+            bias = bias.astype(dtype)
+        x = x + default(bias, jnp.zeros_like(x))
+        positive = jnp.sum(x) > 0
+        x = jax.lax.cond(positive, lambda: self.branch["then"](x), lambda: cold(x))
+
+        def loop_cond(carry: tuple[tuple[Array, Array], Array]) -> Array:
+            (x, steps), i = carry
+            return small(x, steps, 0.5) & (i < 20)
+
+        def loop_body(
+            carry: tuple[tuple[Array, Array], Array],
+        ) -> tuple[tuple[Array, Array], Array]:
+            (x, steps), i = carry
+            x, steps = grow(x, steps, 0.5)
+            return (x, steps), i + 1
+
+        (x, steps), _ = jax.lax.while_loop(
+            loop_cond,
+            loop_body,
+            ((x, jnp.asarray(0, jnp.int32)), jnp.asarray(0, jnp.int32)),
+        )
+        x, path = jax.lax.scan(
+            lambda x, i: self.path(x, i), x, jnp.arange(5, dtype=jnp.int32)
+        )
+        lanes = jax.vmap(lane, in_axes=(0, None))(x, 2.0)
+        x = jax.vmap(Expert.__call__, in_axes=(0, None))(self.experts, lanes)
+        return {"x": x, "steps": steps, "path": path}
+
+
+# Below these, copies on an axis may lie one by one in a file.
+STACKED = ("experts",)
+
+
+def stored_arrays(path: Path) -> dict[str, Any]:
+    """The arrays of a file, or of params.safetensors or its shards in a folder."""
+    file, index = path / "params.safetensors", path / "params.safetensors.index.json"
+    here = [f.name for f in (file, index, path / ".blox-commit.json") if f.exists()]
+    if path.is_file() or here == [file.name]:
+        return load_file(file if here else path)
+    if here != [index.name]:
+        raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {here}")
+    try:
+        pairs = json.loads(index.read_bytes(), object_pairs_hook=tuple)
+        [places] = [sorted(part) for key, part in pairs if key == "weight_map"]
+        names = {name for _, name in places}
+    except (RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"{index}: expected a weight_map, found {error!r}") from None
+    shards = {f.name: load_file(f) for f in path.iterdir() if f.name in names}
+    if places != sorted((key, name) for name, shard in shards.items() for key in shard):
+        raise ValueError(f"{index}: expected the arrays of its files, found others")
+    return {key: array for shard in shards.values() for key, array in shard.items()}
+
+
+def _taken(arrays: dict[str, Any], path: str, like: Any, faults: list[str]) -> Any:
+    """An array by its path, out of arrays; where it doesn't fit, one more fault."""
+    x = arrays.pop(path, np.array(None))
+    for head in STACKED:
+        if x.dtype == object and path.startswith(f"{head}."):
+            rest = path.removeprefix(head)
+            names = [f"{head}.{i}{rest}" for i in range(like.shape[0])]
+            copies = [arrays.pop(name) for name in names if name in arrays]
+            if len({x.shape for x in copies}) == 1:
+                x = np.stack(copies)
+    kind = jnp.floating if jnp.issubdtype(like.dtype, jnp.floating) else like.dtype
+    fits = x.shape == like.shape and jnp.issubdtype(x.dtype, kind)
+    if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
+        return jnp.asarray(x)
+    found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
+    faults.append(f"{path}: expected {like.dtype} {like.shape}, found {found}")
+    return like
+
+
+def load(path: str | Path) -> ControlFlow:
+    """The model with the arrays of a folder with params*.safetensors, or of one file."""
+    arrays = stored_arrays(Path(path))
+    faults: list[str] = []
+    like = eqx.filter_eval_shape(ControlFlow, key=jax.random.key(0))
+    leaves, tree = jax.tree_util.tree_flatten_with_path(like)
+    names = [jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in leaves]
+    found = [
+        _taken(arrays, n, x, faults) for n, (_, x) in zip(names, leaves, strict=True)
+    ]
+    faults += [f"{name}: expected no such array" for name in arrays]
+    if faults:
+        raise ValueError("; ".join(faults[:20]))
+    model: ControlFlow = jax.tree_util.tree_unflatten(tree, found)
+    return model

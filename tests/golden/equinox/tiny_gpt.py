@@ -1,0 +1,246 @@
+"""tiny_gpt: A GPT with two entries over the same arrays: scoring is stepping with an
+empty cache.
+
+40,736 parameters in 16 arrays. License: MIT.
+Made by blox of sha256:d0ae8020f209338e4ac7a4c7135f839f935b6927fa435ea7dcab202bedeac0bd
+
+    model = load("folder of params.safetensors")
+    logits = eqx.filter_jit(model)(tokens)
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from safetensors.numpy import load_file
+
+VOCAB, WIDTH, DEPTH, HEADS, CONTEXT = 64, 32, 3, 4, 16
+
+
+class Linear(eqx.Module):
+    """x @ kernel + bias: (..., in) -> (..., out)."""
+
+    kernel: Array
+    bias: Array
+
+    def __init__(self, in_features: int, out_features: int, *, key: Array) -> None:
+        self.kernel = jax.nn.initializers.lecun_normal()(
+            key, (in_features, out_features)
+        )
+        self.bias = jnp.zeros((out_features,))
+
+    def __call__(self, x: Array) -> Array:
+        return x @ self.kernel + self.bias
+
+
+class LayerNorm(eqx.Module):
+    """(x - mean) / sqrt(var + eps) * scale + bias over the last axis, in float32."""
+
+    scale: Array
+    bias: Array
+    eps: float = eqx.field(static=True)
+
+    def __init__(self, features: int, *, eps: float = 1e-05) -> None:
+        self.eps = eps
+        self.scale = jnp.ones((features,))
+        self.bias = jnp.zeros((features,))
+
+    def __call__(self, x: Array) -> Array:
+        # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
+        y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
+        y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
+        y = y - jnp.mean(y, axis=-1, keepdims=True)
+        y = y * jax.lax.rsqrt(
+            jnp.mean(jnp.square(y), axis=-1, keepdims=True) + self.eps
+        )
+        return (y * self.scale + self.bias).astype(x.dtype)
+
+
+class Embed(eqx.Module):
+    """Rows of the table: (...) -> (..., features)."""
+
+    embedding: Array
+
+    def __init__(self, num_embeddings: int, features: int, *, key: Array) -> None:
+        self.embedding = jax.nn.initializers.normal(stddev=0.02)(
+            key, (num_embeddings, features)
+        )
+
+    def __call__(self, ids: Array) -> Array:
+        return jnp.take(self.embedding, ids, axis=0, mode="clip")
+
+
+class Attention(eqx.Module):
+    qkv: Linear
+    proj: Linear
+
+    def __init__(self, *, key: Array) -> None:
+        keys = jax.random.split(key, 2)
+        self.qkv = Linear(WIDTH, 3 * WIDTH, key=keys[0])
+        self.proj = Linear(WIDTH, WIDTH, key=keys[1])
+
+    def __call__(
+        self, x: Array, k: Array, v: Array, position: Array | int, mask: Array
+    ) -> tuple[Array, Array, Array]:
+        batch, seq, _ = x.shape
+        q, k_new, v_new = jnp.split(self.qkv(x), 3, axis=-1)
+        q = q.reshape(batch, seq, HEADS, WIDTH // HEADS)
+        k_new = k_new.reshape(batch, seq, HEADS, WIDTH // HEADS)
+        v_new = v_new.reshape(batch, seq, HEADS, WIDTH // HEADS)
+        k = jax.lax.dynamic_update_slice_in_dim(k, k_new, position, axis=1)
+        v = jax.lax.dynamic_update_slice_in_dim(v, v_new, position, axis=1)
+        mixed = jax.nn.dot_product_attention(q, k, v, mask=mask)
+        return self.proj(mixed.reshape(batch, seq, WIDTH)), k_new, v_new
+
+
+class Mlp(eqx.Module):
+    up: Linear
+    down: Linear
+
+    def __init__(self, *, key: Array) -> None:
+        keys = jax.random.split(key, 2)
+        self.up = Linear(WIDTH, 4 * WIDTH, key=keys[0])
+        self.down = Linear(4 * WIDTH, WIDTH, key=keys[1])
+
+    def __call__(self, x: Array) -> Array:
+        x = jax.nn.gelu(self.up(x), approximate=True)
+        return self.down(x)
+
+
+class Block(eqx.Module):
+    ln_1: LayerNorm
+    attn: Attention
+    ln_2: LayerNorm
+    mlp: Mlp
+
+    def __init__(self, *, key: Array) -> None:
+        keys = jax.random.split(key, 2)
+        self.ln_1 = LayerNorm(WIDTH)
+        self.attn = Attention(key=keys[0])
+        self.ln_2 = LayerNorm(WIDTH)
+        self.mlp = Mlp(key=keys[1])
+
+    def __call__(
+        self, x: Array, k: Array, v: Array, position: Array | int, mask: Array
+    ) -> tuple[Array, Array, Array]:
+        ln_1 = self.ln_1(x)
+        attn, k_new, v_new = self.attn(ln_1, k, v, position, mask)
+        x = x + attn
+        x = x + self.mlp(self.ln_2(x))
+        return x, k_new, v_new
+
+
+class TinyGpt(eqx.Module):
+    wte: Embed
+    wpe: Embed
+    h: Block
+    ln_f: LayerNorm
+
+    def __init__(self, *, key: Array) -> None:
+        keys = jax.random.split(key, 3)
+        self.wte = Embed(VOCAB, WIDTH, key=keys[0])
+        self.wpe = Embed(CONTEXT, WIDTH, key=keys[1])
+        self.h = eqx.filter_vmap(lambda key: Block(key=key))(
+            jax.random.split(keys[2], DEPTH)
+        )
+        self.ln_f = LayerNorm(WIDTH)
+
+    def __call__(self, tokens: Array) -> Array:
+        """tokens (batch, seq) -> logits (batch, seq, vocab)."""
+        dtype = self.wte.embedding.dtype
+        empty = jnp.zeros((DEPTH, *tokens.shape, HEADS, WIDTH // HEADS), dtype)
+        return self.step(tokens, 0, empty, empty)["logits"]
+
+    def step(
+        self, tokens: Array, position: Array | int, k: Array, v: Array
+    ) -> dict[str, Array]:
+        """tokens (batch, seq); k, v (depth, batch, cached, heads, width // heads)
+        -> logits (batch, seq, vocab); k, v.
+        """
+        seq, cached = tokens.shape[1], k.shape[2]
+        if not seq <= cached <= CONTEXT:
+            raise ValueError(f"expected {seq=} <= {cached=} <= {CONTEXT}")
+        dtype = self.wte.embedding.dtype
+        k, v = k.astype(dtype), v.astype(dtype)
+        positions = position + jnp.arange(seq, dtype=jnp.int32)
+        slots = jnp.arange(cached, dtype=jnp.int32)
+        mask = (positions[:, None] - slots[None] >= 0)[None]
+        x = self.wte(tokens) + self.wpe(positions)
+
+        def h_step(
+            x: Array, xs: tuple[Block, Array, Array]
+        ) -> tuple[Array, tuple[Array, Array]]:
+            layer, k, v = xs
+            x, k_new, v_new = layer(x, k, v, position, mask)
+            return x, (k_new, v_new)
+
+        x, (k_new, v_new) = jax.lax.scan(h_step, x, (self.h, k, v))
+        logits = self.ln_f(x) @ self.wte.embedding.T
+        k = jax.lax.dynamic_update_slice_in_dim(k, k_new, position, axis=2)
+        v = jax.lax.dynamic_update_slice_in_dim(v, v_new, position, axis=2)
+        return {"logits": logits, "k": k, "v": v}
+
+
+# Below these, copies on an axis may lie one by one in a file.
+STACKED = ("h",)
+
+
+def stored_arrays(path: Path) -> dict[str, Any]:
+    """The arrays of a file, or of params.safetensors or its shards in a folder."""
+    file, index = path / "params.safetensors", path / "params.safetensors.index.json"
+    here = [f.name for f in (file, index, path / ".blox-commit.json") if f.exists()]
+    if path.is_file() or here == [file.name]:
+        return load_file(file if here else path)
+    if here != [index.name]:
+        raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {here}")
+    try:
+        pairs = json.loads(index.read_bytes(), object_pairs_hook=tuple)
+        [places] = [sorted(part) for key, part in pairs if key == "weight_map"]
+        names = {name for _, name in places}
+    except (RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"{index}: expected a weight_map, found {error!r}") from None
+    shards = {f.name: load_file(f) for f in path.iterdir() if f.name in names}
+    if places != sorted((key, name) for name, shard in shards.items() for key in shard):
+        raise ValueError(f"{index}: expected the arrays of its files, found others")
+    return {key: array for shard in shards.values() for key, array in shard.items()}
+
+
+def _taken(arrays: dict[str, Any], path: str, like: Any, faults: list[str]) -> Any:
+    """An array by its path, out of arrays; where it doesn't fit, one more fault."""
+    x = arrays.pop(path, np.array(None))
+    for head in STACKED:
+        if x.dtype == object and path.startswith(f"{head}."):
+            rest = path.removeprefix(head)
+            names = [f"{head}.{i}{rest}" for i in range(like.shape[0])]
+            copies = [arrays.pop(name) for name in names if name in arrays]
+            if len({x.shape for x in copies}) == 1:
+                x = np.stack(copies)
+    kind = jnp.floating if jnp.issubdtype(like.dtype, jnp.floating) else like.dtype
+    fits = x.shape == like.shape and jnp.issubdtype(x.dtype, kind)
+    if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
+        return jnp.asarray(x)
+    found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
+    faults.append(f"{path}: expected {like.dtype} {like.shape}, found {found}")
+    return like
+
+
+def load(path: str | Path) -> TinyGpt:
+    """The model with the arrays of a folder with params*.safetensors, or of one file."""
+    arrays = stored_arrays(Path(path))
+    faults: list[str] = []
+    like = eqx.filter_eval_shape(TinyGpt, key=jax.random.key(0))
+    leaves, tree = jax.tree_util.tree_flatten_with_path(like)
+    names = [jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in leaves]
+    found = [
+        _taken(arrays, n, x, faults) for n, (_, x) in zip(names, leaves, strict=True)
+    ]
+    faults += [f"{name}: expected no such array" for name in arrays]
+    if faults:
+        raise ValueError("; ".join(faults[:20]))
+    model: TinyGpt = jax.tree_util.tree_unflatten(tree, found)
+    return model

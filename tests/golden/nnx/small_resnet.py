@@ -1,0 +1,169 @@
+"""small_resnet: A residual network: a function with attributes called twice, state in
+scan and unrolled.
+
+14,402 parameters in 53 arrays.
+Made by blox of sha256:7634df2354b2203713710d0f179fcfe12f2cead565c297951c8290fd33b2ea34
+
+    model = load("folder of params.safetensors")
+    logits = nnx.jit(SmallResnet.__call__, static_argnames="train")(model, image, train=True)
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import Array
+from safetensors.numpy import load_file
+
+M = TypeVar("M", bound=nnx.Module)
+
+CLASSES = 10
+
+
+def _stacked(make: Callable[[nnx.Rngs], M], count: int, rngs: nnx.Rngs) -> M:
+    """So many modules as one, whose arrays begin with an axis of them."""
+    keys = jax.random.split(rngs.params(), count)
+    modules: M = nnx.vmap(lambda key: make(nnx.Rngs(key)))(keys)
+    return modules
+
+
+def _with_state(module: Any, *args: Any, **keywords: Any) -> tuple[Any, Any]:
+    """What a copy of a module gives, and its state then: loops of JAX hand it on."""
+    module = nnx.clone(module)
+    outputs = module(*args, **keywords)
+    return outputs, nnx.state(module, nnx.BatchStat)
+
+
+class Project(nnx.Module):
+    def __init__(self, *, features: int, strides: int, rngs: nnx.Rngs) -> None:
+        self.conv = nnx.Conv(
+            8, features, (3, 3), strides=strides, use_bias=False, rngs=rngs
+        )
+        self.bn = nnx.BatchNorm(
+            features, momentum=0.9, epsilon=1e-05, use_fast_variance=False, rngs=rngs
+        )
+        self.skip = nnx.Conv(
+            8, features, (1, 1), strides=strides, use_bias=False, rngs=rngs
+        )
+        self.bn_skip = nnx.BatchNorm(
+            features, momentum=0.9, epsilon=1e-05, use_fast_variance=False, rngs=rngs
+        )
+
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        y = self.conv(x)
+        y = self.bn(y, use_running_average=not train)
+        skip = self.skip(x)
+        skip = self.bn_skip(skip, use_running_average=not train)
+        return jax.nn.relu(y + skip)
+
+
+class Identity(nnx.Module):
+    def __init__(self, *, features: int, rngs: nnx.Rngs) -> None:
+        self.conv = nnx.Conv(features, features, (3, 3), use_bias=False, rngs=rngs)
+        self.bn = nnx.BatchNorm(
+            features, momentum=0.9, epsilon=1e-05, use_fast_variance=False, rngs=rngs
+        )
+
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        y = self.conv(x)
+        y = self.bn(y, use_running_average=not train)
+        return jax.nn.relu(x + y)
+
+
+class Stage(nnx.Module):
+    def __init__(self, *, features: int, strides: int, rngs: nnx.Rngs) -> None:
+        self.first = Project(features=features, strides=strides, rngs=rngs)
+        self.rest = _stacked(
+            lambda rngs: Identity(features=features, rngs=rngs), 2, rngs
+        )
+        self.more = nnx.List([Identity(features=features, rngs=rngs) for _ in range(2)])
+
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        x = self.first(x, train=train)
+        x, rest_state = jax.lax.scan(
+            lambda x, layer: _with_state(layer, x, train=train), x, self.rest
+        )
+        nnx.update(self.rest, rest_state)
+        for layer in self.more:
+            x = layer(x, train=train)
+        return x
+
+
+class SmallResnet(nnx.Module):
+    def __init__(self, *, rngs: nnx.Rngs) -> None:
+        self.stem = nnx.Conv(3, 8, (3, 3), use_bias=False, rngs=rngs)
+        self.stage_1 = Stage(features=8, strides=1, rngs=rngs)
+        self.stage_2 = Stage(features=16, strides=2, rngs=rngs)
+        self.head = nnx.Linear(16, CLASSES, rngs=rngs)
+
+    def __call__(self, image: Array, *, train: bool = False) -> Array:
+        """image (batch, height, width, 3) -> logits (batch, classes)."""
+        image = image.astype(self.stem.kernel.dtype)
+        x = self.stem(image)
+        x = self.stage_1(x, train=train)
+        x = self.stage_2(x, train=train)
+        return self.head(jnp.mean(x, axis=(-3, -2)))
+
+
+# Below these, copies on an axis may lie one by one in a file.
+STACKED = ("stage_1.rest", "stage_2.rest")
+
+
+def stored_arrays(path: Path) -> dict[str, Any]:
+    """The arrays of a file, or of params.safetensors or its shards in a folder."""
+    file, index = path / "params.safetensors", path / "params.safetensors.index.json"
+    here = [f.name for f in (file, index, path / ".blox-commit.json") if f.exists()]
+    if path.is_file() or here == [file.name]:
+        return load_file(file if here else path)
+    if here != [index.name]:
+        raise FileNotFoundError(f"{path}: expected {file.name} or shards, found {here}")
+    try:
+        pairs = json.loads(index.read_bytes(), object_pairs_hook=tuple)
+        [places] = [sorted(part) for key, part in pairs if key == "weight_map"]
+        names = {name for _, name in places}
+    except (RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"{index}: expected a weight_map, found {error!r}") from None
+    shards = {f.name: load_file(f) for f in path.iterdir() if f.name in names}
+    if places != sorted((key, name) for name, shard in shards.items() for key in shard):
+        raise ValueError(f"{index}: expected the arrays of its files, found others")
+    return {key: array for shard in shards.values() for key, array in shard.items()}
+
+
+def _taken(arrays: dict[str, Any], path: str, like: Any, faults: list[str]) -> Any:
+    """An array by its path, out of arrays; where it doesn't fit, one more fault."""
+    x = arrays.pop(path, np.array(None))
+    for head in STACKED:
+        if x.dtype == object and path.startswith(f"{head}."):
+            rest = path.removeprefix(head)
+            names = [f"{head}.{i}{rest}" for i in range(like.shape[0])]
+            copies = [arrays.pop(name) for name in names if name in arrays]
+            if len({x.shape for x in copies}) == 1:
+                x = np.stack(copies)
+    kind = jnp.floating if jnp.issubdtype(like.dtype, jnp.floating) else like.dtype
+    fits = x.shape == like.shape and jnp.issubdtype(x.dtype, kind)
+    if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
+        return jnp.asarray(x)
+    found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
+    faults.append(f"{path}: expected {like.dtype} {like.shape}, found {found}")
+    return like
+
+
+def load(path: str | Path) -> SmallResnet:
+    """The model with the arrays of a folder with params*.safetensors, or of one file."""
+    arrays = stored_arrays(Path(path))
+    faults: list[str] = []
+    like = nnx.eval_shape(lambda: SmallResnet(rngs=nnx.Rngs(0)))
+    graph, state = nnx.split(like)
+    leaves = {
+        place: leaf.replace(_taken(arrays, ".".join(map(str, place)), leaf, faults))
+        for place, leaf in nnx.to_flat_state(state)
+    }
+    faults += [f"{name}: expected no such array" for name in arrays]
+    if faults:
+        raise ValueError("; ".join(faults[:20]))
+    return nnx.merge(graph, nnx.from_flat_state(leaves))

@@ -1,0 +1,106 @@
+"""Classes of Equinox and Flax NNX against the loaded model: numbers, paths, state."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import pytest
+from class_files import (
+    TARGETS,
+    arguments_of,
+    assert_close,
+    called,
+    flat_arrays,
+    flat_params,
+    model_class,
+    module_of,
+    params_of,
+    tagger,
+)
+from class_specs import WRITTEN, graph
+from generated_files import ways
+
+import blox as bx
+from blox.schema import Graph, from_bytes
+
+pytestmark = pytest.mark.parity
+
+MODELS = Path(__file__).parents[2] / "models"
+NAMES = [
+    *sorted({p.stem for p in MODELS.glob("*.json")} - {"minilm"}),
+    "tagger",
+    *WRITTEN,
+]
+"""minilm is held to its real weights, in `test_minilm.py`."""
+
+
+@cache
+def graph_of(name: str) -> Graph:
+    if name == "tagger":
+        return tagger()
+    if name in WRITTEN:
+        return graph(WRITTEN[name])
+    return from_bytes((MODELS / f"{name}.json").read_bytes())
+
+
+@cache
+def file_of(name: str, target: Any) -> Any:
+    return module_of(bx.generate(graph_of(name), target=target), f"{name}_{target}")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The folder and the parameters of a model, by its name."""
+
+    @cache
+    def folder(name: str) -> tuple[Path, Any]:
+        path = tmp_path_factory.mktemp("saved") / "model"
+        bx.save(path, graph_of(name), params_of(graph_of(name)))
+        return path, bx.load(path)[1]
+
+    return folder
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_paths_and_state(name: str, target: str, saved: Any) -> None:
+    own = graph_of(name)
+    path, params = saved(name)
+    for entry, train, optional in ways(own):
+        model = file_of(name, target).load(path)
+        before = flat_arrays(target, model)
+        assert before.keys() == dict(flat_params(params)).keys()
+        args = arguments_of(own, entry, optional=optional)
+        function = bx.build(own, entry, train=train)
+        outputs, state = jax.jit(function)(params, *args)
+        found, model = called(own, target, model, entry, args, train)
+        ours, theirs = jax.tree.leaves(outputs), jax.tree.leaves(found)
+        for a, b in zip(ours, theirs, strict=True):
+            assert_close(a, b, f"{entry} {train=} {optional=}")
+        expected = {**dict(flat_params(params)), **dict(flat_params(state))}
+        for at, array in flat_arrays(target, model).items():
+            assert_close(expected[at], array, f"{at} after {entry} {train=}")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", ["small_resnet", "tiny_gpt", "tagger"])
+def test_new_arrays_are_drawn_alike(name: str, target: str) -> None:
+    """Shapes and dtypes are those of `bx.init`, the distribution by its deviation."""
+    made = model_class(file_of(name, target))
+    if target == "equinox":
+        model = made(key=jax.random.key(0))
+    else:
+        from flax import nnx
+
+        model = made(rngs=nnx.Rngs(0))
+    ours = dict(flat_params(bx.init(graph_of(name), jax.random.key(1))))
+    for path, array in flat_arrays(target, model).items():
+        assert (array.shape, array.dtype) == (ours[path].shape, ours[path].dtype), path
+        spread = float(ours[path].std())
+        if spread == 0:
+            assert (array == ours[path]).all(), path
+        elif array.size > 500:
+            assert abs(float(array.std()) - spread) < 0.2 * spread, path
