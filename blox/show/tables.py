@@ -46,7 +46,7 @@ def table(
 
 def _cells(tag: str, texts: Sequence[str], depth: int) -> Iterator[str]:
     for i, text in enumerate(texts):
-        style = "text-align:right" if i >= FIRST_NUMBER else "text-align:left"
-        if i == 0 and depth:
-            style += f";padding-left:{0.5 + 1.5 * depth:g}em"
+        side = "right" if i >= FIRST_NUMBER else "left"
+        inset = 0.6 + 1.5 * depth if i == 0 else 0.6
+        style = f"text-align:{side};padding:0 .6em 0 {inset:g}em"
         yield f'<{tag} style="{style}">{escape(text)}</{tag}>'
