@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 
 from blox.schema import Graph, ModelError, Report
 from blox.schema.diagnostics import Diagnostic, listing, quote
+from blox.schema.dtypes import NEEDS_X64
 from blox.schema.frozen import EMPTY
 from blox.schema.known import Table
 from blox.schema.op import ScopeOp
@@ -116,7 +119,8 @@ def measure(
     checker = Checker(program, Report())
     equations = Equations(checker.symbols)
     checker.engine.ops.inference.cost = equations
-    with tracing(program):
+    wide = jax.enable_x64(True) if floats in NEEDS_X64 else nullcontext()
+    with wide, tracing(program):
         found = checker.infer(Lane(dtype=jnp.dtype(floats)), keys=False, dims=dims)
     costs = _Costs(equations)
     unknown = Cost(UNKNOWN, {})

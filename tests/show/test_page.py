@@ -246,16 +246,25 @@ def test_code_of_a_large_model_is_left_out_and_the_page_says_so() -> None:
     assert len(data["parts"][0]["nodes"]) == 2_100
 
 
-def test_types_are_those_of_the_weights() -> None:
+@pytest.mark.parametrize(
+    ("dtype", "size"), [("bfloat16", 2), ("float32", 4), ("float64", 8)]
+)
+def test_types_are_those_of_the_weights(dtype: str, size: int) -> None:
     graph = model("demo")
     leaves = graph.program().leaves()
-    data = Parsed(page(graph, dict.fromkeys(leaves, "bfloat16"))).data
-    assert data["floats"] == "bfloat16"
+    data = Parsed(page(graph, dict.fromkeys(leaves, dtype))).data
+    assert data["floats"] == dtype
     totals = data["totals"]  # its state is float32 in any model
-    assert data["bytes"] == 2 * totals["parameters"] + 4 * totals["state"]
+    assert data["bytes"] == size * totals["parameters"] + 4 * totals["state"]
     (main,) = [p for p in data["parts"] if p["name"] == "main"]
     types = {n["name"]: n["gives"][0][1] for n in main["nodes"]}
-    assert types["stem"] == "bfloat16[batch, 8, 8, 16]"
+    assert types["stem"] == f"{dtype}[batch, 8, 8, 16]"
+
+
+def test_a_type_that_no_model_has_is_none_of_its() -> None:
+    graph = model("demo")
+    wrong = dict.fromkeys(graph.program().leaves(), "complex64")
+    assert Parsed(page(graph, wrong)).data["floats"] == "float32"
 
 
 def test_notebooks_show_the_page_in_a_frame_that_reaches_nothing() -> None:

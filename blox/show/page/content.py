@@ -12,8 +12,9 @@ from blox.schema.version import __version__
 from blox.show.flops import measure
 
 from .code import code_of
-from .parts import Parts, dtype_of_model, lines, text_of
+from .parts import Parts, dtype_of_model
 from .spec import spec_of
+from .texts import lines, text_of
 
 
 def content(

@@ -8,7 +8,7 @@ import html
 import json
 import re
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -54,7 +54,6 @@ def is_page(data: bytes) -> bool:
     return MARK.encode() in data[:512]
 
 
-@lru_cache(maxsize=8)
 def notebook_html(graph: Graph) -> str:
     """A Graph in a notebook: a line, and the page in a frame that reaches nothing else."""
     line = f"<p>{html.escape(repr(graph))}</p>"

@@ -8,21 +8,19 @@ from typing import Any
 
 from blox.schema import Leaf
 from blox.schema.content import Input, Output, type_text
+from blox.schema.dtypes import FLOATS
 from blox.schema.known import Known
 from blox.schema.op import Op, ScopeOp
 from blox.schema.resolve.program import Arg, Called, Instance, Program, Step
 from blox.schema.resolve.trees import flatten, nest
 from blox.show.flops import Measured
-from blox.show.printable import printable
 from blox.show.rows import copy_runs
 from blox.weights.dtypes import nbytes_of
 
 from .costs import Costs
+from .texts import initial, lines, literal, text_of, type_of
 
 Data = dict[str, Any]
-
-LONGEST = 2_000
-"""Characters of one text of the file, such as a doc."""
 
 
 class Parts:
@@ -223,51 +221,7 @@ def _attributes(op: Op) -> Iterator[list[str]]:
             yield [name, text_of(value)]
 
 
-def initial(init: Any) -> str:
-    """`normal(stddev=0.02)`"""
-    if init is None or not hasattr(init, "model_dump"):
-        return text_of(init) if init else ""
-    data = init.model_dump(mode="json", exclude_defaults=True)
-    name = data.pop("name", getattr(init, "name", ""))
-    given = ", ".join(f"{key}={text_of(value)}" for key, value in data.items())
-    return printable(f"{name}({given})" if given else str(name), LONGEST)
-
-
-def literal(arg: Arg) -> str:
-    """A number among the operands, and the expression that it comes from."""
-    value = text_of(arg.value)
-    return value if arg.text is None else f"{value} = {printable(arg.text, 80)}"
-
-
-def type_of(known: Known) -> str:
-    """`float32[batch, 8]`; `?` for what differs between calls."""
-    if known.shape is None:
-        return printable(f"{known.dtype or '?'}[...]", LONGEST)
-    sizes = ", ".join("?" if size is None else str(size) for size in known.shape)
-    return printable(f"{known.dtype or '?'}[{sizes}]", LONGEST)
-
-
-def text_of(value: Any) -> str:
-    """A value of the file on one line."""
-    if isinstance(value, (list, tuple)):
-        return printable(f"[{', '.join(map(text_of, value))}]", LONGEST)
-    if isinstance(value, dict):
-        pairs = (f"{key}: {text_of(part)}" for key, part in value.items())
-        return printable(", ".join(pairs), LONGEST)
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "true", False: "false"}[value]
-    return printable(str(value), LONGEST)
-
-
-def lines(text: str) -> str:
-    """A text of several lines, each of them inert."""
-    shown = "\n".join(printable(line) for line in text[:LONGEST].split("\n"))
-    return shown + " ..." if len(text) > LONGEST else shown
-
-
 def dtype_of_model(leaves: Mapping[str, Leaf], dtypes: Mapping[str, str]) -> str:
     """The model's floating type, as its weights have it; float32 without them."""
-    floats = (
-        dtypes[p] for p, a in leaves.items() if a.dtype == "float" and p in dtypes
-    )
-    return printable(next(floats, "float32"), 20)
+    found = (dtypes.get(path) for path, a in leaves.items() if a.dtype == "float")
+    return next((dtype for dtype in found if dtype in FLOATS), "float32")

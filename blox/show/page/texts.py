@@ -1,0 +1,52 @@
+"""Texts about the parts of a model: types, values, docs, each of them inert."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blox.schema.initializers import Start
+from blox.schema.known import Known
+from blox.schema.resolve.program import Arg
+from blox.show.printable import printable
+
+LONGEST = 2_000
+"""Characters of one text of the file, such as a doc."""
+
+
+def initial(init: Start) -> str:
+    """`normal(stddev=0.02)`"""
+    data = init.model_dump(mode="json")
+    given = ", ".join(f"{k}={text_of(v)}" for k, v in data.items() if k != "name")
+    return printable(f"{init.name}({given})" if given else str(init.name), LONGEST)
+
+
+def literal(arg: Arg) -> str:
+    """A number among the operands, and the expression that it comes from."""
+    value = text_of(arg.value)
+    return value if arg.text is None else f"{value} = {printable(arg.text, 80)}"
+
+
+def type_of(known: Known) -> str:
+    """`float32[batch, 8]`; `?` for what differs between calls."""
+    if known.shape is None:
+        return printable(f"{known.dtype or '?'}[...]", LONGEST)
+    sizes = ", ".join("?" if size is None else str(size) for size in known.shape)
+    return printable(f"{known.dtype or '?'}[{sizes}]", LONGEST)
+
+
+def text_of(value: Any) -> str:
+    """A value of the file on one line."""
+    if isinstance(value, (list, tuple)):
+        return printable(f"[{', '.join(map(text_of, value))}]", LONGEST)
+    if isinstance(value, dict):
+        pairs = (f"{key}: {text_of(part)}" for key, part in value.items())
+        return printable(", ".join(pairs), LONGEST)
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "true", False: "false"}[value]
+    return printable(str(value), LONGEST)
+
+
+def lines(text: str) -> str:
+    """A text of several lines, each of them inert."""
+    shown = "\n".join(printable(line) for line in text[:LONGEST].split("\n"))
+    return shown + " ..." if len(text) > LONGEST else shown
