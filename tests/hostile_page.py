@@ -24,10 +24,11 @@ def hostile() -> Graph:
     evil = EVIL.replace("\ud800", "")
     depth = 16
     functions: dict[str, Any] = {
-        "f0": _function({"relu": {"op": "relu", "x": "x"}}, "relu", evil)
+        "constructor": _function({"relu": {"op": "relu", "x": "x"}}, "relu", evil)
     }
     for i in range(1, depth):
-        call = {"op": "call", "function": f"f{i - 1}", "inputs": {"x": "x"}}
+        below = "constructor" if i == 1 else f"f{i - 1}"
+        call = {"op": "call", "function": below, "inputs": {"x": "x"}}
         functions[f"f{i}"] = _function({"constructor": call}, "constructor", LONG)
     main = _function(
         {

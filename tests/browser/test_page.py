@@ -146,10 +146,12 @@ def test_details_json_and_code_of_a_node(show: Show) -> None:
     opened = show(graph)
     opened.press("/")
     opened.page.keyboard.type("wide")
-    opened.press("Enter")
+    opened.press("Enter", "ArrowRight")  # open or not, it is the node
+    assert not opened.closed
     panel = opened.page.locator("#panel")
     assert "float32[3, 3, 16, 32]" in panel.inner_text()
     assert "4,608" in panel.inner_text()
+    assert "of the model\n24 %" in panel.inner_text()
     opened.page.locator("#tab-about").focus()
     opened.press("ArrowRight")
     text = json.loads(f"{{{panel.inner_text()}}}")

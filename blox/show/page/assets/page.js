@@ -107,12 +107,12 @@
   function* calleeRows(of, call) {
     const found = data.parts[call.part];
     if (call.role) {
-      yield row(of, "role", call.role, { ...sized(found), nodes: call.part, label: found.name, times: call.times ? `× ${call.times}` : "", scope: joined(of.own, call.role), path: joined(of.path, call.role) });
+      yield row(of, "role", call.role, { ...sized(found), part: of.part, nodes: call.part, label: found.name, times: call.times ? `× ${call.times}` : "", scope: joined(of.own, call.role), path: joined(of.path, call.role) });
       return;
     }
     for (const [first, last, part] of call.copies ?? [[0, 0, call.part]]) {
       const name = first === last ? String(first) : `${first}–${last}`;
-      yield row(of, "copies", name, { ...sized(data.parts[part]), nodes: part, label: data.parts[part].name, times: last > first ? `× ${last - first + 1}` : "", scope: joined(of.own, String(first)), path: joined(of.path, String(first)) });
+      yield row(of, "copies", name, { ...sized(data.parts[part]), part: of.part, nodes: part, label: data.parts[part].name, times: last > first ? `× ${last - first + 1}` : "", scope: joined(of.own, String(first)), path: joined(of.path, String(first)) });
     }
   }
 
@@ -157,6 +157,7 @@
     const twist = element("span", { class: "twist", "aria-hidden": "true" });
     const count = element("span", { class: "count" });
     count.append(amount(of));
+    if (measure === "flops") count.title = amount(of);
     count.style.setProperty("--share", share(of));
     const item = element("div", {
       id: `row-${of.at}`, role: "treeitem", class: `row ${of.kind} ${of.node?.unused ? "unused" : ""}`,
@@ -208,9 +209,9 @@
   }
 
   /** Selects a row: opens what it lies in, and shows its picture and details. */
-  function choose(of, within = of.kind !== "node") {
+  function choose(of, within = of.kind !== "node") { // within: what it runs, if it runs something
     chosen = of;
-    inside = within;
+    inside = within && (of.nodes !== undefined || Boolean(of.node?.calls));
     let folded = false;
     for (let up = of.parent; up; up = up.parent) { folded ||= !up.open; up.open = true; }
     if (folded || shown[of.at] !== of) unfold();
@@ -252,7 +253,7 @@
     if (chosen.kind === "model") return children(root)[0];
     let of = chosen;
     if (!(inside && of.nodes !== undefined)) {
-      if (inside && of.node?.calls && hasChildren(of)) return children(of)[0];
+      if (inside) return children(of)[0]; // of several functions the first
       of = of.parent;
       while (of.nodes === undefined) of = of.parent;
     }
@@ -360,13 +361,15 @@
     return layout;
   }
 
-  let drawn = null; // what the picture shows: {of, layout, groups, scale}
+  let drawn = null; // what the picture shows: its row, layout, elements, scale
+  const graphs = new Map(); // by part
 
   function drawPicture() {
     const of = frame();
     const part = data.parts[of.nodes];
     const target = focus(of);
-    const whole = graphOf(part);
+    if (!graphs.has(of.nodes)) graphs.set(of.nodes, graphOf(part));
+    const whole = graphs.get(of.nodes);
     const large = whole.boxes.size > LARGEST;
     const start = target?.node ? `node ${part.nodes.indexOf(target.node)}` : whole.boxes.keys().next().value;
     if (drawn?.of !== of || (large && !drawn.groups.has(start))) {
@@ -376,6 +379,7 @@
       byId("note").textContent = large ? `${number(graph.boxes.size)} of ${number(whole.boxes.size)} boxes: those around ${whole.boxes.get(start).title}. Choose another node to move on.` : "";
       byId("picture").replaceChildren(painted(of, drawn.layout));
       byId("picture").setAttribute("aria-label", `Picture of ${part.name}: ${number(part.nodes?.length ?? 0)} nodes`);
+      byId("picture").scrollTo(0, 0);
       zoom();
     }
     mark(target ? start : null);
@@ -407,8 +411,7 @@
       label.textContent = edge.label;
       made.append(label);
     }
-    drawn?.edges.push([edge, made]);
-    edge.made = made;
+    drawn.edges.push([edge, made]);
     return made;
   }
 
@@ -425,18 +428,16 @@
     const row = () => (box.node ? children(of).find((kid) => kid.node === box.node) : of);
     made.addEventListener("click", () => choose(row(), !box.node));
     made.addEventListener("dblclick", () => { if (box.node?.calls) toggle(row(), true); });
-    drawn?.groups.set(id, made);
-    box.made = made;
+    drawn.groups.set(id, made);
     return made;
   }
 
   /** Shows which box is chosen, with its lines, and brings it into sight. */
   function mark(id) {
-    drawn.groups = new Map(drawn.layout.nodes().map((n) => [n, drawn.layout.node(n).box.made]));
     for (const [other, made] of drawn.groups) made.classList.toggle("chosen", other === id);
-    for (const at of drawn.layout.edges()) drawn.layout.edge(at).edge.made.classList.toggle("near", at.v === id || at.w === id);
+    for (const [edge, made] of drawn.edges) made.classList.toggle("near", edge.from === id || edge.to === id);
     const pane = byId("picture");
-    if (id === null || !drawn.layout.hasNode(id)) { return; }
+    if (!drawn.groups.has(id)) return;
     const { x, y } = drawn.layout.node(id);
     const left = x * drawn.scale, top = y * drawn.scale;
     if (left < pane.scrollLeft + 20 || left > pane.scrollLeft + pane.clientWidth - 20) pane.scrollLeft = left - pane.clientWidth / 2;
@@ -506,11 +507,17 @@
     return list.children.length ? list : null;
   }
 
-  const amounts = (of) => facts([
+  /** True for what there are several of, as a row around it has copies or steps. */
+  function several(of) {
+    for (let up = of.parent; up; up = up.parent) if (up.times) return true;
+    return false;
+  }
+
+  const amounts = (of, alone) => facts([
     ["parameters", of.count ? number(of.count) : ""],
     ["bytes", of.bytes ? bytes(of.bytes) : ""],
     ["FLOPs", power(of.flops ?? ""), (of.flops ?? "").length > 24 ? "long" : ""],
-    ["of the model", of.count && root.count && of.kind !== "model" && !of.each ? percent(of.count / root.count) : ""],
+    ["of the model", alone && root.count ? percent(of.count / root.count) : ""],
   ]);
   const percent = (part) => (part < 0.001 ? "" : `${(100 * part).toFixed(part < 0.1 ? 1 : 0)} %`);
 
@@ -528,7 +535,7 @@
 
   function about(of) {
     if (of.kind === "model") return aboutModel();
-    if (of.kind === "array") return [...heading(of.name, of.scope), amounts(of), ...arrayTable([of.array])];
+    if (of.kind === "array") return [...heading(of.name, of.scope), amounts(of, !several(of)), ...arrayTable([of.array])];
     if (of.kind === "node" && !(inside && of.nodes !== undefined)) return aboutNode(of);
     return aboutFunction(of);
   }
@@ -555,7 +562,7 @@
       ...heading(part.name === of.name ? of.name : `${of.name}: ${part.name}`, of.path),
       part.doc ? element("p", { class: "doc" }, part.doc) : null,
       of.times ? element("p", { class: "soft" }, `${of.times}; what is below is one of them.`) : null,
-      amounts(part === undefined ? of : { ...part, kind: of.kind, each: Boolean(of.times) }),
+      amounts(part, !of.times && !several(of)),
       ...table("Inputs", (part.inputs ?? []).map((given) => [given.name, [(given.type ?? "") + (given.optional ? ", optional" : ""), "type"], [given.doc ?? "", "soft"]])),
       ...table("Outputs", (part.outputs ?? []).map((given) => [given.name, [outputType(part, given), "type"], [given.next ? `next ${given.next}` : given.doc ?? "", "soft"]])),
       ...table("Attributes", (part.values ?? []).map(([name, value]) => [`$${name}`, [value, "type"]])),
@@ -583,7 +590,7 @@
     return [
       ...heading(of.name, of.path),
       element("p", { class: "soft" }, [node.op, node.shared ? "arrays that an earlier node has too" : "", node.unused ? "nothing uses it" : ""].filter(Boolean).join(", ")),
-      amounts(of),
+      amounts(of, !several(of)),
       ...table("Takes", takes),
       ...table("Gives", outputs),
       ...table("Runs", runs),
@@ -604,12 +611,13 @@
     if (of.kind === "array") return spec(of.parent);
     if (of.kind === "node" && !inside) {
       const { functions } = data.spec;
-      const text = functions[data.parts[of.part].name]?.nodes[of.node.name];
+      const { name } = data.parts[of.part];
+      const text = Object.hasOwn(functions, name) ? functions[name].nodes[of.node.name] : undefined;
       return text === undefined ? [] : [listing(`"${of.node.name}": ${outdented(text, 4)}`, JSON_WORDS)];
     }
     const part = data.parts[of.nodes ?? of.node?.calls?.[0].part];
-    const found = part && data.spec.functions[part.name];
-    if (!found) return [element("p", { class: "soft" }, "This function stands in an op of the Graph.")];
+    const found = data.spec.functions[part.name];
+    if (!Object.hasOwn(data.spec.functions, part.name)) return [element("p", { class: "soft" }, "This function stands in an op of the Graph.")];
     const nodes = Object.entries(found.nodes).map(([name, text]) => `    "${name}": ${text}`);
     const members = [...found.before.map(([k, t]) => `  "${k}": ${t}`), `  "nodes": {\n${nodes.join(",\n")}\n  }`, ...found.after.map(([k, t]) => `  "${k}": ${t}`)];
     return [listing(`{\n${members.join(",\n")}\n}`, JSON_WORDS)];
@@ -624,11 +632,11 @@
     if (of.kind === "model") return [listing(data.code.text, PYTHON_WORDS)];
     if (of.kind === "array") return code(of.parent);
     const names = new Set();
-    if (of.kind === "node" && !of.node.calls) [data.parts[of.part].name, of.node.op, `${of.node.op}_`].forEach((n) => names.add(n));
+    if (of.kind === "node" && !of.node.calls) [data.parts[of.part].name, helper(of.node.op)].forEach((n) => names.add(n));
     else if (of.nodes !== undefined) names.add(data.parts[of.nodes].name);
     else for (const call of of.node.calls) names.add(data.parts[call.part].name);
     const lines = data.code.text.split("\n");
-    const found = [...names].filter((name) => name in data.code.functions);
+    const found = [...names].filter((name) => Object.hasOwn(data.code.functions, name));
     if (!found.length) return [element("p", { class: "soft" }, "The file has no function of its own for it.")];
     const word = of.kind === "node" && !of.node.calls ? new RegExp(`\\b${of.node.name}\\b`) : null;
     return found.map((name, i) => {
@@ -636,6 +644,9 @@
       return listing(lines.slice(first - 1, last).join("\n"), PYTHON_WORDS, i ? null : word);
     });
   }
+
+  /** The function of an op in the file; one of the model may have its name. */
+  const helper = (op) => (Object.hasOwn(data.code.functions, `${op}_`) ? `${op}_` : op);
 
   // Groups: remarks, texts, words of the language, numbers; what is matched beside them is plain.
   const PYTHON_WORDS = /(#.*$)|("""(?:(?!""").)*(?:"""|$)|"(?:[^"\\]|\\.)*")|\b(def|return|if|else|elif|for|in|import|from|as|lambda|with|None|True|False|and|or|not|is|raise|while|class)\b|\b(\d[\d_.]*(?:e[+-]?\d+)?)\b/g;
