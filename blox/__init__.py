@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from blox.builder.attributes import check_attributes as check_attributes
     from blox.builder.function import F as F
     from blox.builder.graph import GraphBuilder as GraphBuilder
+    from blox.builder.original import Node as Node
     from blox.builder.sizes import max as max
     from blox.builder.sizes import min as min
     from blox.builder.values import Input as Input
@@ -61,6 +62,7 @@ _HOME = {
     "GraphBuilder": "blox.builder.graph",
     "Input": "blox.builder.values",
     "ModelError": "blox.schema",
+    "Node": "blox.builder.original",
     "Operand": "blox.builder.values",
     "Report": "blox.schema",
     "SpecError": "blox.schema",

@@ -21,7 +21,7 @@ from .trace import Trace
 from .values import Value, Values
 
 
-class Original:
+class Node:
     """A node of an included function before it is written.
 
     `node()` writes it and gives its output, `node(x=y)` with another operand or

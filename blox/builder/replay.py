@@ -17,7 +17,7 @@ from blox.schema.fields import is_expression
 from blox.schema.resolve.dims import is_dim_name
 from blox.shapes.binding import bound
 
-from .original import Original
+from .original import Node
 from .sizes import plain, tree_of_number
 from .source import Source
 from .trace import Trace
@@ -129,7 +129,7 @@ class Replay:
         for name, op in self.function.nodes.items():
             given = dict(self.source.plain[self.name]["nodes"][name])
             given.pop("op")
-            node = Original(self.source, self.trace, self.values, name, op, given)
+            node = Node(self.source, self.trace, self.values, name, op, given)
             change = self.source.changes.get((self.name, name))
             self._keep(name, node() if change is None else change(self.trace.f, node))
         found = {}

@@ -476,7 +476,7 @@ def test_several_outputs_have_names() -> None:
 def test_nodes_are_written_around() -> None:
     graph = graph_of("minilm").replace_attributes(vocab=9, width=8, heads=2, hidden=8)
 
-    def lora(f: bx.F, node: Any) -> bx.Value:
+    def lora(f: bx.F, node: bx.Node) -> bx.Value:
         low = f.linear(f"{node.name}_down", node.x, 2, use_bias=False)
         zero = {"kernel": {"name": "zeros"}}
         size = node.out_features
@@ -484,7 +484,7 @@ def test_nodes_are_written_around() -> None:
         made: bx.Value = node() + high
         return made
 
-    def double(f: bx.F, node: Any) -> bx.Value:
+    def double(f: bx.F, node: bx.Node) -> bx.Value:
         made: bx.Value = node(x=2 * node.x)
         return made
 

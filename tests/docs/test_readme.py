@@ -18,6 +18,7 @@ RUN = [
         ROOT / "docs" / f"{name}.md"
         for name in (
             "builder",
+            "change",
             "cli",
             "custom_ops",
             "generate",
