@@ -44,10 +44,9 @@ def main() -> None:
         digits, weights = bx.load(folder, mmap=False)
     graph = even_or_odd(digits)
     del weights["head"]
-    params = bx.merge(bx.init(graph, jax.random.key(0)), {"digits": weights})
-    frozen = [f"digits.{path}" for path in digits.program().leaves()]
-    known = [path for path in frozen if path in graph.program().leaves()]
-    trainable, rest = bx.split(graph, params, freeze=known)
+    params = bx.init(graph, jax.random.key(0), given={"digits": weights})
+    freeze = [f"digits.{name}" for name in weights]
+    trainable, rest = bx.split(graph, params, freeze=freeze)
 
     images, labels = load_digits(return_X_y=True)
     x = jnp.asarray(images, "float32").reshape(-1, 8, 8)
@@ -56,7 +55,8 @@ def main() -> None:
 
     def loss(trainable: Any, rest: Any, x: jax.Array, y: jax.Array) -> jax.Array:
         logits, _ = model(bx.merge(trainable, rest), x)
-        return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, y)
+        return jnp.mean(losses)
 
     @jax.jit
     def step(trainable: Any, state: Any, *given: Any) -> tuple[Any, Any, jax.Array]:

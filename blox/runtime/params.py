@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -38,7 +39,13 @@ def initializer(init: Any) -> Callable[..., Array]:
     return partial(tail.in_float32, made) if init.WIDE else made
 
 
-def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
+def init(
+    graph: Graph,
+    key: Array,
+    *,
+    dtype: Any = "float32",
+    given: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """New Params, by the initialisers of the Graph. Pure: jit and eval_shape apply.
 
     The key of an array is `fold_in(key, crc32(path))`, then the number of the copy folded
@@ -49,18 +56,22 @@ def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
         graph: the Graph.
         key: `jax.random.key(seed)`.
         dtype: the model's floating type.
+        given: arrays that there are already, nested as Params are: `{"encoder": weights}`.
+            They stay what they are, and only the others are made.
 
     Returns:
         A nested dict of arrays by graph path; a list where an unrolled repeat lies.
 
     Raises:
-        SpecError: the Graph is not sound. ModelError: dtype is no floating one.
+        SpecError: the Graph is not sound. ModelError: dtype is no floating one, or arrays
+            that are given do not fit the Graph.
     """
     expect_graph(graph)
     if not hasattr(key, "dtype"):
         found = type(key).__name__
         raise TypeError(f"expected a key, such as jax.random.key(0), found {found}")
     floating = floating_dtype(dtype)
+    there = dict(_flat(given or {}))
 
     def array(leaf: Leaf, parts: tuple[str | int, ...]) -> Array:
         path = ".".join(p for p in parts if isinstance(p, str))
@@ -79,12 +90,43 @@ def init(graph: Graph, key: Array, *, dtype: Any = "float32") -> dict[str, Any]:
             return {n: grow(t, (*parts, n)) for n, t in tree.items()}
         if isinstance(tree, list):
             return [grow(t, (*parts, i)) for i, t in enumerate(tree)]
-        return array(tree, parts)
+        known = there.get(".".join(map(str, parts)))
+        return array(tree, parts) if known is None else known
 
     program = graph.program()
     _refuse_wide(program, floating)
+    _refuse_given(program, there)
     params: dict[str, Any] = grow(program.tree, ())
     return params
+
+
+def _flat(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """(path, array) of nested dicts and lists; None is no array."""
+    if isinstance(tree, (Mapping, list)):
+        items = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
+        for name, part in items:
+            yield from _flat(part, f"{path}.{name}" if path else str(name))
+    elif tree is not None:
+        yield path, tree
+
+
+def _refuse_given(program: Program, given: Mapping[str, Any]) -> None:
+    leaves = program.leaves()
+    faults: list[Diagnostic] = []
+    for path, array in given.items():
+        leaf = leaves.get(path)
+        if leaf is None:
+            few = len(faults) < 3 and len(leaves) < 5_000
+            near = difflib.get_close_matches(path, leaves, 1) if few else []
+            hint = f"did you mean {near[0]}?" if near else ""
+            text = "expected an array of the Graph, found one that it lacks"
+            faults.append(Diagnostic("params", path, text, hint))
+        elif jnp.shape(array) != tuple(leaf.full_shape):
+            shapes = [list(s) for s in (leaf.full_shape, jnp.shape(array))]
+            text = "expected shape {}, found {}".format(*shapes)
+            faults.append(Diagnostic("params", path, text))
+    if faults:
+        raise ModelError(faults)
 
 
 def _refuse_wide(program: Program, floating: Any) -> None:

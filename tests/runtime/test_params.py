@@ -297,3 +297,38 @@ def test_raw_keys_are_as_good() -> None:
     model = graph({"a": linear()})
     raw = bx.init(model, jax.random.key_data(KEY))
     same(raw, bx.init(model, KEY))
+
+
+# Arrays that are there ---------------------------------------------------------------
+
+
+def test_only_what_is_not_given_is_made() -> None:
+    for scan in (True, False):
+        model = graph(
+            {"h": repeat("block", 2, scan=scan), "b": linear("h")},
+            functions={"block": fn({"up": linear()}, outputs={"x": "up"})},
+        )
+        drawn = bx.init(model, KEY)
+        kept = jax.tree.map(lambda a: a + 1, drawn["h"])
+        params = bx.init(model, KEY, given={"h": kept})
+        assert structure(params) == structure(drawn)
+        assert all(map(jnp.array_equal, *map(jax.tree.leaves, (params["h"], kept))))
+        same(params["b"]["kernel"], drawn["b"]["kernel"])
+        same(params["b"]["bias"], drawn["b"]["bias"])
+    all_there = bx.init(model, KEY, given=drawn)
+    assert all(
+        a is b for a, b in zip(*map(jax.tree.leaves, (all_there, drawn)), strict=True)
+    )
+
+
+def test_arrays_that_do_not_fit_are_named_together() -> None:
+    model = graph({"b": linear("x"), "c": linear("b")})
+    given = {"b": {"kernel": ones(4, 5), "bais": ones(4)}, "d": [ones(1)]}
+    with pytest.raises(bx.ModelError) as caught:
+        bx.init(model, KEY, given=given)
+    assert [str(d) for d in caught.value.diagnostics] == [
+        "b.kernel: expected shape [4, 4], found [4, 5]",
+        "b.bais: expected an array of the Graph, found one that it lacks; "
+        "did you mean b.bias?",
+        "d.0: expected an array of the Graph, found one that it lacks",
+    ]
