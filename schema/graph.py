@@ -96,7 +96,8 @@ class Graph(Content):
         A node that runs one function stands for that function, `h[3]` for one copy of a
         repeat, `pick.then` for a branch; a repeat without a number, or a node of several
         functions, for the node as a whole. Attributes have the values of that call;
-        inputs have the shapes that are known, and bounds of their dims stay.
+        inputs have the shapes that are known, and bounds of their dims stay. Who has
+        imported `blox.schema` alone, without JAX, gets inputs of any shape.
 
             part = graph.extract("h[3]")
             outputs, state = bx.build(part.graph)(part.params(params), x)

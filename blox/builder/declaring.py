@@ -10,7 +10,7 @@ from blox.schema import Graph
 from blox.schema.content import FORMAT
 from blox.schema.diagnostics import listing, quote
 from blox.schema.graph import expect_graph
-from blox.schema.names import is_name, name_of
+from blox.schema.names import MAX_NAME, RESERVED, is_name, name_of
 from blox.shapes.op_engine import OpEngine
 
 from .declarations import fail, written_bound
@@ -161,9 +161,12 @@ class Declaring:
             if isinstance(value, (Size, Real)):
                 found[name] = value
                 continue
-            own = name_of(f"{called}_{name}")
-            while own in self.attributes:
-                own = name_of(f"{own}_2")
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                fail(f"include.{called}.{name}", f"expected a number, found {quote(value)}")
+            own, count = name_of(f"{called}_{name}"), 1
+            while own in self.attributes or own in RESERVED:
+                count += 1
+                own = name_of(f"{f'{called}_{name}'[: MAX_NAME - 8]}_{count}")
             self._values[own] = value
             found[name] = self.attributes[own] = attribute(own, value)
             self.attribute_symbols[own] = found[name].tree

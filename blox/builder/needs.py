@@ -120,15 +120,18 @@ class Needs:
         said: str,
         bound: tuple[str, str, Tree] = ("", "", 0),
     ) -> None:
-        a, b = value_of(left), value_of(right)
         if "=" in sign and text_of(left) == text_of(right):
             return
+        try:
+            a, b = value_of(left), value_of(right)
+        except Exception:  # of JAX, over a fraction or a root of a dim
+            a = b = None
         if is_number(a) and is_number(b):
             if not COMPARISONS[sign](a, b):
                 dims.fault(by, said, text_of(left))
             if not any(symbols(left)):
                 return  # a number stays one when the Graph is resized
-        elif _proven(COMPARISONS[sign], a, b):
+        elif a is not None and _proven(COMPARISONS[sign], a, b):
             return
         dim, name, value = bound
         text = f"{text_of(left)} {sign} {text_of(right)}"

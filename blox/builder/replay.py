@@ -19,7 +19,7 @@ from blox.shapes.binding import bound
 
 from .original import Node
 from .sizes import plain, tree_of_number
-from .source import Source
+from .source import Change, Source
 from .trace import Trace
 from .trees import Symbol, Tree, tree_of
 from .values import Described, Value, Values
@@ -131,7 +131,10 @@ class Replay:
             given.pop("op")
             node = Node(self.source, self.trace, self.values, name, op, given)
             change = self.source.changes.get((self.name, name))
-            self._keep(name, node() if change is None else change(self.trace.f, node))
+            if change is None:
+                self._keep(name, node())
+            else:
+                self._keep(name, self._changed(node, change))
         found = {}
         for name, said in self.function.outputs.items():
             found[name] = self.values[said.value]
@@ -141,6 +144,32 @@ class Replay:
                     found[name], shape, said.dtype, said.next, said.doc
                 )
         return found
+
+    def _changed(self, node: Node, change: Change) -> Any:
+        """What a user's function gives in place of a node, checked to be all of it."""
+        result = change(self.trace.f, node)
+        names = self._outputs_of(node)
+        given: Any = result
+        if isinstance(result, Values):
+            given = dict(zip(result.names, result, strict=True))
+        elif isinstance(result, Value):
+            given = {names[0]: result}
+        fits = isinstance(given, dict) and list(given) == names
+        if not fits or not all(isinstance(value, Value) for value in given.values()):
+            self.trace.fault(
+                node.name,
+                f"expected {getattr(change, '__name__', 'around')} to give what the node "
+                f"does ({', '.join(names)}), found {type(result).__name__}",
+                "return node() + ..., or a dict of its outputs",
+            )
+        return given
+
+    def _outputs_of(self, node: Node) -> list[str]:
+        op = self.function.nodes[node.name]
+        callees, bodies = op.callees(), self.source.graph.ops
+        name = callees[-1].function if callees else bodies.get(op.op, "")
+        run = self.source.graph.functions.get(name)
+        return list(op.outputs() if run is None else run.outputs)
 
     def _keep(self, name: str, result: Any) -> None:
         if isinstance(result, dict):
