@@ -162,7 +162,10 @@ class Declaring:
                 found[name] = value
                 continue
             if isinstance(value, bool) or not isinstance(value, (int, float)):
-                fail(f"include.{called}.{name}", f"expected a number, found {quote(value)}")
+                fail(
+                    f"include.{called}.{name}",
+                    f"expected a number, found {quote(value)}",
+                )
             own, count = name_of(f"{called}_{name}"), 1
             while own in self.attributes or own in RESERVED:
                 count += 1
