@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ...schema.content import Bounds, split_constraint
 from ...schema.expressions import names, parse
 from ...schema.fields import is_expression
-from ..nodes import Known, Size, call, is_same, literal, name
+from ..nodes import Known, Size, call, literal, name
 from ..plan import Module, Plan
 from ..printer import render
 from ..walk import walk
@@ -27,6 +28,16 @@ class Relation:
     left: ast.expr
     sign: str
     right: ast.expr
+
+    @cached_property
+    def begin(self) -> str:
+        """The left side as it is written: sides are the same where these are."""
+        return render(self.left)
+
+    @cached_property
+    def end(self) -> str:
+        """The right side as it is written."""
+        return render(self.right)
 
 
 def checks(module: Module, plan: Plan, numbers: Numbers) -> list[ast.stmt]:
@@ -108,22 +119,24 @@ def _without_implied(relations: list[Relation]) -> list[Relation]:
     kept = list(relations)
     for relation in relations:
         others = [r for r in kept if r is not relation]
-        if relation.sign == "<=" and _leads(relation.left, relation.right, others):
+        if relation.sign == "<=" and _leads(relation, others):
             kept = others
     return kept
 
 
-def _leads(start: ast.expr, end: ast.expr, relations: list[Relation]) -> bool:
-    """True where a way of `<=` and `<` goes from one size to another."""
-    reached, todo = [start], [start]
+def _leads(wanted: Relation, relations: list[Relation]) -> bool:
+    """True where a way of `<=` and `<` goes from one side of a relation to the other."""
+    ways: dict[str, list[str]] = {}
+    for relation in relations:
+        if relation.sign != "==":
+            ways.setdefault(relation.begin, []).append(relation.end)
+    reached, todo = {wanted.begin}, [wanted.begin]
     while todo:
-        place = todo.pop()
-        for relation in relations:
-            ordered = relation.sign != "==" and is_same(relation.left, place)
-            if ordered and not any(is_same(relation.right, r) for r in reached):
-                reached.append(relation.right)
-                todo.append(relation.right)
-    return any(is_same(end, r) for r in reached[1:])
+        for end in ways.get(todo.pop(), ()):
+            if end not in reached:
+                reached.add(end)
+                todo.append(end)
+    return wanted.end in reached - {wanted.begin}
 
 
 def _chains(relations: list[Relation]) -> Iterator[list[Relation]]:
@@ -145,7 +158,7 @@ def _follows_any(relation: Relation, others: Iterable[Relation]) -> bool:
 
 def _follows(relation: Relation, before: Relation) -> bool:
     ordered = relation.sign != "==" and before.sign != "=="
-    return ordered and is_same(relation.left, before.right)
+    return ordered and relation.begin == before.end
 
 
 def _checked(chain: list[Relation]) -> ast.stmt:

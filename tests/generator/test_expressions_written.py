@@ -15,8 +15,10 @@ from generated_files import (
     assert_same_program,
     executed,
 )
+from hostile_specs import SPECS
 from jax import export
 from sample_specs import Data, function, spec
+from work import counted
 
 import blox as bx
 from blox.schema import Graph, Report
@@ -204,3 +206,13 @@ def test_a_default_of_a_helper() -> None:
     source = bx.generate(graph)
     assert_same_program(graph, source)
     assert "eps: float = max(LIMIT, 1) % 4 / 1000" in source
+
+
+def test_many_constraints_are_each_written_once() -> None:
+    """Of 300 that overlap, every side is made a text once, however many there are."""
+    made = Graph.parse(SPECS["relations"])
+    made.program()
+    with counted() as work:
+        text = bx.generate(made)
+    assert work.calls < 5_000_000
+    assert text.count("raise ValueError") > 100
