@@ -25,6 +25,13 @@ def call(title: str, x: str = "x", **more: object) -> Data:
 FUNCTIONS: Data = {
     "block": function({"up": linear()}, {"x": "up"}),
     "other": function({"up": linear(), "down": linear("up")}, {"x": "down"}),
+    "normed": function(
+        {
+            "norm": {"op": "batch_norm", "x": "x", "features": WIDTH},
+            "up": linear("norm"),
+        },
+        {"x": "up"},
+    ),
     "scaled": function(
         {
             "up": {**linear(), "out_features": "$width"},
@@ -86,6 +93,47 @@ WRITTEN: dict[str, Data] = {
         },
         "a": call("scaled", "h", attributes={"width": 5, "by": 0.5}),
     },
+    "state below checkpoints": {
+        "a": call("normed", remat="nothing_saveable"),
+        "h": {**repeat(True, remat="dots_saveable"), "function": "normed"},
+        "g": {**repeat(False, remat="nothing_saveable"), "function": "normed"},
+    },
+    "branches of different kinds": {
+        "test": {"op": "greater", "a": "x", "b": 0.0},
+        "any": {"op": "any", "x": "test"},
+        "a": {
+            "op": "cond", "predicate": "any", "inputs": {"x": "x"},
+            "then": "block", "else": "other",
+        },
+        "b": linear("a", params="up.one"), "c": norm("rms_norm", "b", params="up.two"),
+    },
+    "state in branches": {
+        "sum": {"op": "sum", "x": "x"},
+        "test": {"op": "greater", "a": "sum", "b": 0.0},
+        "a": {
+            "op": "cond", "predicate": "test", "inputs": {"x": "x"},
+            "then": "normed", "else": "block",
+        },
+        "i": {"op": "astype", "x": "test", "dtype": "int32"},
+        "b": {
+            "op": "switch", "index": "i", "inputs": {"x": "a"},
+            "branches": ["block", "normed", "normed"],
+        },
+    },
+    "state of a shared path": {
+        "a": call("normed"), "b": call("normed", "a", params="a"),
+        "c": linear("b"),
+    },
+    "arrays that nothing uses": {
+        "c": linear(),
+        "p": {"op": "param", "shape": [WIDTH, 2]},
+        "a": linear(),
+    },
+    "lists of different kinds": {
+        "h": repeat(False),
+        "g": {**repeat(False), "function": "other", "carry": {"x": "h"}},
+        "s": {**repeat(True), "function": "normed", "carry": {"x": "g"}},
+    },
     "stacked and listed": {
         "h": repeat(True), "g": {**repeat(False), "carry": {"x": "h"}}
     },
@@ -114,9 +162,9 @@ REFUSED: dict[str, tuple[Data, str]] = {
     "an array among those of a call": (
         {"a": call("block"), "b": linear("a", params="a.extra")}, f"main.b: {WITHIN}",
     ),
-    "arrays that nothing uses": (
-        {"c": linear(), "a": linear()},
-        "main.c: expected arrays that something uses, found a node that nothing uses",
+    "a function that does not run": (
+        {"c": call("block"), "a": linear()},
+        "main.c: expected functions that run, found one that does not",
     ),
 }  # fmt: skip
 """Nodes of `main`, and the beginning of the error."""

@@ -16,7 +16,7 @@ class LocalModules:
     def __init__(self, classes: Classes) -> None:
         self.classes = classes
 
-    def of(self, node: ast.FunctionDef) -> dict[str, Blueprint]:
+    def of(self, node: ast.stmt) -> dict[str, Blueprint]:
         """Locals that are given to functions as their parameters."""
         found: dict[str, Blueprint] = {}
         for part in ast.walk(node):

@@ -111,14 +111,12 @@ def _place(
             for role, part in member.items():
                 add(blueprint.members, (role,), part, path)
         return
-    if step.name not in uses[name]:
-        raise refused(path, "arrays that something uses", "a node that nothing uses")
     own = _leaves(plan, step)
-    layer = Layer(step, uses[name][step.name], plan, own)
-    if step.scope and not isinstance(step.tree, Leaf):
-        add(blueprint.members, step.scope, layer, path)
+    use = uses[name].get(step.name)
+    if use is not None and step.scope and not isinstance(step.tree, Leaf):
+        add(blueprint.members, step.scope, Layer(step, use, plan, own), path)
         return
-    shapes = stored_shapes(layer)
+    shapes = stored_shapes(plan, step, own)
     for n, leaf in own.items():
         scope = (*step.scope, n) if n else step.scope
         add(blueprint.members, scope, Stored(leaf, shapes[n]), path)

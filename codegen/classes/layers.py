@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ...schema.initializers import Ones, Start, Zeros
 from ...schema.parameters import Leaf
 from ..emit.table import jax_initialiser
 from ..library.specialize import Carried
 from ..library.use import Cut
-from ..nodes import call, clone, dotted, is_same, name
+from ..nodes import call, clone, is_same, name
+from ..plan import dtype_node
 from .keys import Keys
 from .members import Layer
 from .sizes import filled, given_sizes, shapes_by_attributes, sizes_in
@@ -20,7 +22,7 @@ from .sizes import filled, given_sizes, shapes_by_attributes, sizes_in
 @dataclass(eq=False)
 class LayerClass:
     """A class of the file for the nodes of one op, of which each gives the same arrays
-    as operands.
+    as operands. Nothing is asked of it before it has all its layers.
     """
 
     title: str
@@ -28,16 +30,16 @@ class LayerClass:
     cut: Cut
     layers: list[Layer] = field(default_factory=list)
 
-    @property
+    @cached_property
     def leaves(self) -> dict[str, Leaf]:
         """The arrays of its nodes, which some may be without."""
         return {n: leaf for layer in self.layers for n, leaf in layer.leaves.items()}
 
-    @property
+    @cached_property
     def optional(self) -> set[str]:
         return {n for n in self.leaves if any(n not in x.leaves for x in self.layers)}
 
-    @property
+    @cached_property
     def shapes(self) -> dict[str, ast.expr]:
         """The shapes of its arrays, by the arguments of the constructor."""
         found: dict[str, ast.expr] = {}
@@ -57,18 +59,18 @@ class LayerClass:
             if f.default is not None and len({repr(getattr(op, n)) for op in ops}) == 1
         ]
 
-    @property
+    @cached_property
     def sizes(self) -> list[str]:
         """The arguments that are sizes."""
         return sizes_in(self.shapes, self.layers[0].step.op)
 
-    @property
+    @cached_property
     def attributes(self) -> list[str]:
         """The attributes of the op that its function still takes."""
         kinds = {a.arg for a in self.function.args.kwonlyargs}
         return [n for n in attributes_of(self.layers[0]) if n in kinds]
 
-    @property
+    @cached_property
     def kinds(self) -> dict[str, str]:
         """The types of these."""
         arguments = self.function.args.kwonlyargs
@@ -78,7 +80,7 @@ class LayerClass:
             for n in self.attributes
         }
 
-    @property
+    @cached_property
     def starts(self) -> dict[str, Start]:
         """How its arrays start, most of them."""
         found: dict[str, list[Start]] = {}
@@ -87,7 +89,7 @@ class LayerClass:
                 found.setdefault(n, []).append(leaf.init)
         return {n: max(inits, key=inits.count) for n, inits in found.items()}
 
-    @property
+    @cached_property
     def varied(self) -> list[str]:
         """The arrays whose initialiser the constructor takes."""
         return [
@@ -96,7 +98,7 @@ class LayerClass:
             if any(n in x.leaves and x.leaves[n].init != start for x in self.layers)
         ]
 
-    @property
+    @cached_property
     def draws(self) -> bool:
         """True where an array is drawn from a key."""
         starts = self.starts.items()
@@ -141,7 +143,7 @@ def drawn(
     leaf: Leaf, shape: ast.expr, keys: Keys, init: ast.expr | None = None
 ) -> ast.expr:
     """A new array: zeros, ones, or drawn from a key."""
-    dtype = [] if leaf.dtype == "float" else [dotted(f"jnp.{leaf.dtype}")]
+    dtype = [] if leaf.dtype == "float" else [dtype_node(leaf.dtype)]
     if init is None and is_plain(leaf.init):
         return call(f"jnp.{leaf.init.name}", [shape, *dtype])
     start = jax_initialiser(leaf.init) if init is None else init

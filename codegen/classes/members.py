@@ -160,3 +160,17 @@ def layers_in(of: Blueprint) -> Iterator[Layer]:
                 yield member
             elif isinstance(member, dict):
                 todo.append(member)
+
+
+def is_mixed(group: Group) -> bool:
+    """True of members of several kinds."""
+    return len({*map(_kind_of, group.values())}) > 1
+
+
+def _kind_of(member: Member) -> tuple[object, ...]:
+    match member:
+        case Part(of=of, layout=layout):
+            return (of, layout == "listed")
+        case Layer(step=step):
+            return (step.op.op,)
+    return (type(member),)

@@ -7,22 +7,25 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from ..allowlist import GenerationError
-from ..nodes import clone, name, names_in
+from ..nodes import clone, name, renamed
 from ..plan import Plan
 from .annotations import Annotations, LocalModules
+from .heads import put_self
 from .known import Classes
 from .layers import attributes_of
 from .members import Blueprint, Layer
 from .places import Place, place_of
+from .typed import TypedReturns, given_names
 
 
-class Methods(ast.NodeTransformer):
+class Methods(TypedReturns):
     """One function as a method of its class, or as it is where it takes no `params`."""
 
     STATE: ClassVar[str] = "State"
     """The type of state."""
 
     def __init__(self, classes: Classes, plan: Plan) -> None:
+        super().__init__()
         self.classes = classes
         self.plan = plan
         self.own = classes.blueprint(plan)
@@ -31,6 +34,8 @@ class Methods(ast.NodeTransformer):
         self.depth = 0
         self.modules: dict[str, Blueprint] = {}
         """Locals that are modules."""
+        self.loops: dict[str, Blueprint] = {}
+        """The class of the modules that a variable of a `for` is, by its name."""
         self.hidden: list[set[str]] = []
         """The names that functions within the function give something of their own."""
         self.inner: dict[int, dict[str, Blueprint]] = {}
@@ -39,9 +44,10 @@ class Methods(ast.NodeTransformer):
     def write(self, function: ast.FunctionDef) -> ast.FunctionDef:
         """The method; its name is that of the function."""
         node = clone(function)
+        self.start(node)
         self.modules = LocalModules(self.classes).of(node)
         if self.own is not None:
-            self._head(node)
+            put_self(node, self.plan.varying)
         node.body = self.block(node.body)
         annotations = Annotations(self.inner, self.STATE)
         for part in (node.args, *node.body):
@@ -59,8 +65,10 @@ class Methods(ast.NodeTransformer):
     def statement(self, node: ast.stmt) -> list[ast.stmt]:
         if isinstance(node, ast.For):
             return [self._loop(node)]
-        new = self.visit(node)
-        return [new]
+        if isinstance(node, ast.Return) and not (self.depth or self.plan.stateful):
+            assert node.value is not None
+            return self.returns(self.visit(node.value))
+        return [self.visit(node)]
 
     def returned(self, annotation: ast.expr | None) -> ast.expr | None:
         if annotation is None:
@@ -131,12 +139,17 @@ class Methods(ast.NodeTransformer):
             return ast.Attribute(name("self"), node.id)
         if node.id == "params" and self.own is not None:
             return name("self")
-        plan = self.classes.plans.get(node.id)
+        plan = self._function(node.id)
         if plan is not None and (of := self.classes.blueprint(plan)) is not None:
             return self.value(plan, of)
         return node
 
     visit_Keyword = visit_Name
+
+    def _function(self, text: str) -> Plan | None:
+        """The function of a name, which no argument hides."""
+        own = text in self.arguments or any(text in hidden for hidden in self.hidden)
+        return None if own else self.classes.plans.get(text)
 
     def _is_field(self, text: str) -> bool:
         """True of an attribute of the function, unless something inside has its name."""
@@ -148,12 +161,14 @@ class Methods(ast.NodeTransformer):
         if found is None:
             self.generic_visit(node)
             return node
-        return self.array(found.node, found.layer) if found.is_array else found.node
+        layer = None if found.loose else found.layer
+        return self.array(found.node, layer) if found.is_array else found.node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         found = self.place(node.value)
         if found is not None and node.attr in ("dtype", "shape"):
-            return self.dtype(ast.Attribute(found.node, node.attr), found.layer)
+            layer = None if found.loose else found.layer
+            return self.dtype(ast.Attribute(found.node, node.attr), layer)
         self.generic_visit(node)
         return node
 
@@ -162,7 +177,7 @@ class Methods(ast.NodeTransformer):
             self.generic_visit(node)
             return node
         title = node.func.id
-        plan = self.classes.plans.get(title)
+        plan = self._function(title)
         if plan is not None and (of := self.classes.blueprint(plan)) is not None:
             return self._call(plan, of, node)
         if title == "partial" and isinstance(node.args[0], ast.Name):
@@ -183,12 +198,14 @@ class Methods(ast.NodeTransformer):
             wanted = "expected a function to have arrays at every call, or at none"
             raise GenerationError.one("generate", plan.first.name, wanted)
         method = self.method(plan, of)
-        if found.kind is of:
-            node.keywords = self._without_fields(plan, node.keywords)
+        node.keywords = self._without_fields(plan, node.keywords)
         node.args = [node.args[0], *map(self.visit, node.args[1:])]
         node.keywords = [self.visit(k) for k in node.keywords]
         module = ast.Attribute(found.node, method) if method else found.node
-        return self.call(plan, module, node)
+        made = self.call(plan, module, node)
+        if found.loose:
+            self.untyped.add(id(made))
+        return made
 
     def _without_fields(
         self, plan: Plan, keywords: list[ast.keyword]
@@ -198,7 +215,7 @@ class Methods(ast.NodeTransformer):
     def _partial(self, node: ast.Call) -> ast.expr:
         """`partial` of a function: what its module knows is not given."""
         assert isinstance(node.args[0], ast.Name)
-        plan = self.classes.plans.get(node.args[0].id)
+        plan = self._function(node.args[0].id)
         if plan is not None and self.classes.blueprint(plan) is not None:
             node.keywords = self._without_fields(plan, node.keywords)
         self.generic_visit(node)
@@ -213,6 +230,8 @@ class Methods(ast.NodeTransformer):
             gone = attributes_of(layer)
             node.keywords = [self.visit(k) for k in rest if k.arg not in gone]
             node.func = found.node
+            if found.loose:
+                self.untyped.add(id(node))
             return self.layer(layer, node)
         function = self.classes.module.carried.cut(op).function
         taken = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
@@ -234,7 +253,7 @@ class Methods(ast.NodeTransformer):
         outer, self.modules = self.modules, LocalModules(self.classes).of(node)
         self.inner[id(node)] = self.modules
         self.depth += 1
-        self.hidden.append(_given(node))
+        self.hidden.append(given_names(node))
         node.body = self.block(node.body)
         self.hidden.pop()
         self.depth -= 1
@@ -243,7 +262,7 @@ class Methods(ast.NodeTransformer):
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
         self.depth += 1
-        self.hidden.append(_given(node))
+        self.hidden.append(given_names(node))
         self.generic_visit(node)
         self.hidden.pop()
         self.depth -= 1
@@ -251,6 +270,12 @@ class Methods(ast.NodeTransformer):
 
     def _loop(self, node: ast.For) -> ast.stmt:
         """A loop over copies, which counts them where it has to."""
+        own = LocalModules(self.classes).of(node)
+        for text, of in own.items():
+            if self.loops.setdefault(text, of) is not of:  # a local has one type
+                other = self.fresh(of.plans[0].title)
+                node = renamed(node, {text: other})
+                self.modules[other] = self.loops[other] = of
         node.iter = self.visit(node.iter)
         node.body = self.block(node.body)
         match node:
@@ -260,25 +285,6 @@ class Methods(ast.NodeTransformer):
             ) if not any(_speaks_of(s, i) for s in node.body):
                 node.target, node.iter = module, copies
         return node
-
-    def _head(self, node: ast.FunctionDef) -> None:
-        """`self` in place of `params`; attributes that modules know are not given."""
-        arguments = node.args
-        rest = [a for a in arguments.args if a.arg != "params"]
-        arguments.args = [ast.arg("self"), *rest]
-        pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-        kept = [(a, d) for a, d in pairs if a.arg not in self.plan.varying]
-        arguments.kwonlyargs = [a for a, _ in kept]
-        arguments.kw_defaults = [d for _, d in kept]
-
-
-def _given(node: ast.FunctionDef | ast.Lambda) -> set[str]:
-    """The names that a function gives a value to: its arguments, and targets."""
-    found = {n.arg for n in ast.walk(node.args) if isinstance(n, ast.arg)}
-    for part in ast.walk(node):
-        if isinstance(part, ast.Assign):
-            found |= names_in(part.targets[0])
-    return found
 
 
 def _is_name(node: ast.expr, text: str) -> bool:

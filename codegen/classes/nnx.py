@@ -10,7 +10,7 @@ from ...schema.parameters import Leaf
 from ...schema.resolve.program import Instance
 from ..about import result_of
 from ..library.allowed import Allowed
-from ..nodes import call, lambda_of, name, names_in
+from ..nodes import annotation_of, call, lambda_of, name, names_in
 from .in_place import InPlace, is_pair
 from .keys import Keys, Streams
 from .members import Layer
@@ -82,6 +82,10 @@ class Nnx(Target):
 
     def group(self, members: Mapping[str, ast.expr]) -> ast.expr:
         return call("nnx.Dict", [super().group(members)])
+
+    def mixed(self, n: str, value: ast.expr) -> ast.stmt:
+        target = ast.Attribute(name("self"), n)
+        return ast.AnnAssign(target, annotation_of("nnx.Dict[Any]"), value, simple=0)
 
     def stacked(
         self, title: str, given: Mapping[str, ast.expr], count: ast.expr, keys: Keys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from ..nodes import annotated, call, dotted, name, names_in
+from ..nodes import call, dotted, name, names_in
 from ..plan import Plan
 from ..printer import Remarks, remarks, set_remarks
 from .known import Classes
@@ -27,20 +27,12 @@ class NnxMethods(Methods):
 
     def __init__(self, classes: Classes, plan: Plan) -> None:
         super().__init__(classes, plan)
-        self.untyped: set[int] = set()
-        """The calls, by id, of which Flax says no type."""
         self.pragma = ""
         """What type checkers are told of the statement."""
-        self.taken: set[str] = set()
         self.gone: set[str] = set()
         """Locals that would hold state which is where it belongs."""
         self.copies: list[ast.expr] = []
         """The module of each loop over copies around a statement."""
-
-    def write(self, function: ast.FunctionDef) -> ast.FunctionDef:
-        arguments = {n.arg for n in ast.walk(function) if isinstance(n, ast.arg)}
-        self.taken = names_in(function) | arguments
-        return super().write(function)
 
     def block(self, body: list[ast.stmt]) -> list[ast.stmt]:
         result: list[ast.stmt] = []
@@ -99,29 +91,7 @@ class NnxMethods(Methods):
             annotation = annotation.slice.elts[0]
         return super().returned(annotation)
 
-    def _returns(self, value: ast.expr) -> list[ast.stmt]:
-        """A `return`, of a local with a type where Flax says none."""
-        if not self._is_untyped(value):
-            return [ast.Return(value)]
-        text = "out"
-        while text in self.taken:
-            text += "_"
-        return [annotated(text, "Array", value), ast.Return(name(text))]
-
-    def _is_untyped(self, node: ast.expr) -> bool:
-        match node:
-            case ast.Call() if id(node) in self.untyped:
-                return True
-            case ast.BinOp(left=inner) | ast.Subscript(value=inner):
-                return self._is_untyped(inner)
-            case ast.Call(func=ast.Attribute(value=inner)) | ast.Attribute(value=inner):
-                return self._is_untyped(inner)
-        return False
-
     def statement(self, node: ast.stmt) -> list[ast.stmt]:
-        if isinstance(node, ast.Return) and not (self.depth or self.plan.stateful):
-            assert node.value is not None
-            return self._returns(self.visit(node.value))
         if self.depth or not self.plan.stateful:
             return super().statement(node)
         match node:
@@ -145,7 +115,7 @@ class NnxMethods(Methods):
             ):
                 return self._appended(node, item)
             case ast.Return(value=ast.Tuple(elts=[value, ast.Name(id="state")])):
-                return self._returns(self.visit(value))
+                return self.returns(self.visit(value))
             case ast.For(target=target):
                 copies = target.elts[-1] if isinstance(target, ast.Tuple) else target
                 self.copies.append(copies)
@@ -176,6 +146,7 @@ class NnxMethods(Methods):
             return [ast.Assign([out], self.visit(value))]
         after: list[ast.stmt] = []
         new = self._named(target, after)
+        self.loose |= names_in(target.elts[0]) - self.arguments
         return [ast.Assign([new], self.visit(value)), *after]
 
     def _named(self, node: ast.expr, after: list[ast.stmt]) -> ast.expr:

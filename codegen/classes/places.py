@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..nodes import name
-from .members import Blueprint, Group, Layer, Part, Stored
+from .members import Blueprint, Group, Layer, Part, Stored, is_mixed
 
 Kind: TypeAlias = "Blueprint | Layer | Stored | Part | Group"
 """What lies at a place: of a `Part` its copies, in a list."""
@@ -22,6 +22,8 @@ class Place:
     kind: Kind
     layer: Layer | None = None
     """That of an array that is one of a layer's."""
+    loose: bool = False
+    """True below modules of several kinds, of which type checkers know nothing."""
 
     @property
     def is_array(self) -> bool:
@@ -51,20 +53,23 @@ def place_of(
 
 def _within(outer: Place, key: str | int) -> Place:
     member: Kind
+    loose = outer.loose
     match outer.kind:
         case Blueprint(members=members):
             member = members[str(key)]
         case Layer(leaves=leaves) as layer:
             array = Stored(leaves[str(key)], outer.node)
-            return Place(ast.Attribute(outer.node, str(key)), array, layer)
+            node = ast.Attribute(outer.node, str(key))
+            return Place(node, array, layer, loose)
         case dict() as group:
             item = ast.Subscript(outer.node, ast.Constant(key))
-            return Place(item, _kind(group[str(key)]))
+            return Place(item, _kind(group[str(key)]), None, loose or is_mixed(group))
         case Part(of=of):
-            return Place(ast.Subscript(outer.node, ast.Constant(key)), of)
+            item = ast.Subscript(outer.node, ast.Constant(key))
+            return Place(item, of, None, loose)
         case _:
             raise ValueError(f"no part {key!r} of an array")
-    return Place(ast.Attribute(outer.node, str(key)), _kind(member))
+    return Place(ast.Attribute(outer.node, str(key)), _kind(member), None, loose)
 
 
 def _kind(member: Kind) -> Kind:

@@ -8,9 +8,11 @@ from typing import Any
 
 from ...schema.op import Op
 from ...schema.parameters import Leaf
+from ...schema.resolve.program import Step
 from ..emit.sized import Sized, written
 from ..emit.sizes import Numbers
 from ..nodes import known, literal, names_in, subscript
+from ..plan import Plan
 from .members import Layer
 
 
@@ -90,12 +92,14 @@ def given_sizes(layer: Layer, names: Sequence[str]) -> dict[str, ast.expr]:
     return found
 
 
-def stored_shapes(layer: Layer) -> dict[str, ast.expr]:
-    """The shapes of a node's arrays, in the constructor of its class."""
-    numbers = Numbers(layer.plan)
-    node = layer.plan.first.function.nodes[layer.step.name]
+def stored_shapes(
+    plan: Plan, step: Step, own: Mapping[str, Leaf]
+) -> dict[str, ast.expr]:
+    """The shapes of a node's own arrays, in the constructor of its class."""
+    numbers = Numbers(plan)
+    node = plan.first.function.nodes[step.name]
     changes: dict[str, Any] = {}
-    op = filled(layer.step.op, layer.leaves)
+    op = filled(step.op, own)
     for text in op.fields().minima:
         value, source = getattr(op, text), getattr(node, text)
         if isinstance(value, int) and isinstance(source, str):

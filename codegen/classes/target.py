@@ -16,7 +16,7 @@ from ..plan import Plan
 from .keys import Keys
 from .known import Classes
 from .layers import LayerClass, body_of, drawn
-from .members import Blueprint, Layer, Member, Part, Stored
+from .members import Blueprint, Layer, Member, Part, Stored, is_mixed
 from .methods import Methods
 from .parts import Helper
 
@@ -75,6 +75,10 @@ class Target(ABC):
     def group(self, members: Mapping[str, ast.expr]) -> ast.expr:
         """Modules by names that are no attributes."""
         return ast.Dict([literal(n) for n in members], [*members.values()])
+
+    def mixed(self, n: str, value: ast.expr) -> ast.stmt:
+        """An attribute that is a group of modules of several kinds."""
+        return set_self(n, value)
 
     @abstractmethod
     def stacked(
@@ -137,7 +141,9 @@ class Target(ABC):
         keys = self.KEYS()
         body: list[ast.stmt] = [set_self(n, name(n)) for n in of.kept]
         for n, member in of.members.items():
-            body.append(set_self(n, self._member(member, keys)))
+            value = self._member(member, keys)
+            mixed = isinstance(member, dict) and is_mixed(member)
+            body.append(self.mixed(n, value) if mixed else set_self(n, value))
         init = constructor([], [*keywords, (*self.KEY, None)], keys.finish(body))
         kinds = {n: self._kind(member) for n, member in of.members.items()}
         fields = self.fields(kinds, {n: numbers[n] for n in of.kept})

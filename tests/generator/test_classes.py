@@ -14,6 +14,7 @@ import pytest
 from class_files import TARGETS, tagger
 from class_specs import REFUSED, WRITTEN, graph, linear
 from generated_files import assert_tidy
+from random_programs import program
 
 import blox as bx
 from blox.codegen.allowlist import BASE, GenerationError, check
@@ -57,7 +58,12 @@ class Paths:
         arguments = {a.arg for a in (*init.args.args, *init.args.kwonlyargs)}
         for statement in init.body:
             match statement:
-                case ast.Assign(targets=[ast.Attribute(attr=attr)], value=value):
+                case (
+                    ast.Assign(targets=[ast.Attribute(attr=attr)], value=value)
+                    | ast.AnnAssign(
+                        target=ast.Attribute(attr=attr), value=ast.expr() as value
+                    )
+                ):
                     if ast.unparse(value) in arguments:
                         continue  # an attribute of the function
                     match value:
@@ -123,6 +129,23 @@ def test_shared_paths_and_attributes(target: Any, tmp_path: Path) -> None:
         assert source == bx.generate(model, target=target)
         assert_paths(model, source)
         sources[name.replace(" ", "_")] = source
+    assert_tidy(sources, tmp_path)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", MODELS)
+def test_golden_file_is_what_the_generator_writes(name: str, target: Any) -> None:
+    model = from_bytes((TESTS / "models" / f"{name}.json").read_bytes())
+    assert bx.generate(model, target=target) == golden(name, target)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_random_programs(target: Any, tmp_path: Path) -> None:
+    sources = {}
+    for seed in range(8):
+        model = program(seed)()
+        sources[f"program_{seed}"] = bx.generate(model, target=target)
+        assert_paths(model, sources[f"program_{seed}"])
     assert_tidy(sources, tmp_path)
 
 

@@ -22,6 +22,7 @@ from class_files import (
 )
 from class_specs import WRITTEN, graph
 from generated_files import ways
+from random_programs import program
 
 import blox as bx
 from blox.schema import Graph, from_bytes
@@ -33,14 +34,20 @@ NAMES = [
     *sorted({p.stem for p in MODELS.glob("*.json")} - {"minilm"}),
     "tagger",
     *WRITTEN,
+    *("0", "2", "5"),
 ]
-"""minilm is held to its real weights, in `test_minilm.py`."""
+"""Models of the tests, small specs, seeds of random programs.
+
+minilm is held to its real weights, in `test_minilm.py`.
+"""
 
 
 @cache
 def graph_of(name: str) -> Graph:
     if name == "tagger":
         return tagger()
+    if name.isdigit():
+        return program(int(name))()
     if name in WRITTEN:
         return graph(WRITTEN[name])
     return from_bytes((MODELS / f"{name}.json").read_bytes())
