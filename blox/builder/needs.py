@@ -128,7 +128,9 @@ class Needs:
             a = b = None
         if is_number(a) and is_number(b):
             if not COMPARISONS[sign](a, b):
-                dims.fault(by, said, text_of(left))
+                size = text_of(left)
+                found = size if bound[1] else f"{size} and {text_of(right)}"
+                dims.fault(by, said, found)
             if not any(symbols(left)):
                 return  # a number stays one when the Graph is resized
         elif a is not None and _proven(COMPARISONS[sign], a, b):

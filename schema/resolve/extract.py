@@ -8,6 +8,9 @@ from typing import Any
 from ..content import Content
 from ..known import Known, Values
 from ..names import RESERVED, is_name, name_of
+from ..op import ParamOp
+from ..parameters import Leaf
+from ..sizes import Unknown
 from ..write.canonical import plain
 from .bounds import Relation
 from .part import Paths
@@ -110,6 +113,8 @@ class _Cut:
         """The function that a call runs, its inputs as that gives them."""
         function = {**self.whole["functions"][self.instance.name]}
         function.pop("attributes", None)
+        nodes = function.get("nodes", {})
+        function["nodes"] = {n: {**node, **self._sizes(n)} for n, node in nodes.items()}
         inputs = self.instance.function.inputs
         function["inputs"] = {
             name: self._input(
@@ -118,6 +123,22 @@ class _Cut:
             for name, given in inputs.items()
         }
         return function
+
+    def _sizes(self, name: str) -> Data:
+        """The sizes of a node that others decide at the path of its arrays."""
+        op = self.instance.function.nodes[name]
+        found: Data = {}
+        if not isinstance(op, ParamOp) or not op.lacking():
+            return found
+        for array, leaf in op.with_unknown().parameters().items():
+            path = (*self.place.prefix, *op.scope(name), array)
+            there = _leaf(self.program.tree, path)
+            for size, known in zip(
+                leaf.shape, there.shape if there else (), strict=False
+            ):
+                if isinstance(size, Unknown) and size.text in op.lacking() and known:
+                    found[size.text] = known
+        return found
 
     def _node(self) -> Data:
         """A function of nothing but the node, whose inputs are what that gets."""
@@ -252,3 +273,13 @@ class _Cut:
             renamed(text, self.dims, always=True) for text in self.graph.constraints
         ]
         return [t for t in texts if known.issuperset(Relation.parse(t).names)]
+
+
+def _leaf(tree: Any, path: tuple[str | int, ...]) -> Leaf | None:
+    """The leaf at a path, None where there is none."""
+    for name in path:
+        if isinstance(tree, Leaf):
+            return None
+        inside = name in tree if isinstance(tree, dict) else True
+        tree = tree[name] if inside else {}
+    return tree if isinstance(tree, Leaf) else None

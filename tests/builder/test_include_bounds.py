@@ -12,6 +12,7 @@ from builder.including import (
     called,
     gpt_with,
     graph_of,
+    lambda_named,
     shapes_of,
 )
 
@@ -69,6 +70,19 @@ def test_a_size_that_does_not_fit_is_refused_at_the_call() -> None:
         match=r"main.model: expected seq at most gpt_context, as gpt.main says, found 17$",
     ):
         gpt_with(called, ["batch", 17])
+
+
+def test_a_constraint_that_does_not_hold_is_refused_at_the_call() -> None:
+    inner = {**BOUNDED, "dims": {}, "constraints": ["batch >= n"]}
+    b = bx.GraphBuilder("outer")
+    base = b.include(Graph.parse(inner), name="inner")
+    with pytest.raises(
+        bx.SpecError,
+        match=r"main.c: expected batch >= n, as inner.main says, found 2 and 3$",
+    ):
+        b.entry(
+            lambda_named(lambda f, x: f.call("c", base.main)(x)), x=bx.Input([2, 3])
+        )
 
 
 def test_bounds_that_conflict_are_named() -> None:

@@ -211,6 +211,23 @@ def test_dims_keep_the_names_that_nodes_use() -> None:
     assert part["constraints"] == ["rows <= cols"]
 
 
+def test_sizes_that_others_decide_are_written() -> None:
+    tied = function({"u": {"op": "unembed", "x": "x", "params": "e"}}, "u")
+    graph = Graph.parse(
+        spec(
+            {"e": {"op": "embed", "ids": "i", "num_embeddings": "$n", "features": 8},
+             "c": {"op": "call", "function": "h", "inputs": {"x": "e"}, "params": "."}},
+            "c",
+            inputs={"i": {"shape": ["seq"], "dtype": "int32"}},
+            functions={"h": tied},
+            attributes={"n": 5},
+        )
+    )  # fmt: skip
+    part = graph.extract("c")
+    assert part.graph.program().leaves()["e.embedding"].full_shape == (5, 8)
+    assert part.paths == {"e.embedding": ("e.embedding", ())}
+
+
 def test_bodies_of_ops_come_along() -> None:
     cap = function({"t": {"op": "tanh", "x": "x"}}, "t")
     inner = function({"c": {"op": "acme:cap", "x": "x"}}, "c")
