@@ -610,14 +610,11 @@
     if (of.kind === "model") return [element("p", { class: "soft" }, "The head of the file; functions and nodes have their own."), listing(data.spec.head, JSON_WORDS)];
     if (of.kind === "array") return spec(of.parent);
     if (of.kind === "node" && !inside) {
-      const { functions } = data.spec;
-      const { name } = data.parts[of.part];
-      const text = Object.hasOwn(functions, name) ? functions[name].nodes[of.node.name] : undefined;
-      return text === undefined ? [] : [listing(`"${of.node.name}": ${outdented(text, 4)}`, JSON_WORDS)];
+      const text = data.spec.functions[data.parts[of.part].name].nodes[of.node.name];
+      return [listing(`"${of.node.name}": ${outdented(text, 4)}`, JSON_WORDS)];
     }
     const part = data.parts[of.nodes ?? of.node?.calls?.[0].part];
     const found = data.spec.functions[part.name];
-    if (!Object.hasOwn(data.spec.functions, part.name)) return [element("p", { class: "soft" }, "This function stands in an op of the Graph.")];
     const nodes = Object.entries(found.nodes).map(([name, text]) => `    "${name}": ${text}`);
     const members = [...found.before.map(([k, t]) => `  "${k}": ${t}`), `  "nodes": {\n${nodes.join(",\n")}\n  }`, ...found.after.map(([k, t]) => `  "${k}": ${t}`)];
     return [listing(`{\n${members.join(",\n")}\n}`, JSON_WORDS)];
