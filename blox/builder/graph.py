@@ -135,10 +135,12 @@ class GraphBuilder(Declaring):
         given = self.declared[trace.function]
         for name, declared in given.items():
             trace.declared[name] = declaration(trace, name, declared)
-        first = next(iter(given), None)
+        # A file has no function without an output: of one without inputs that is a node.
+        node = {"op": "constant", "value": 0, "dtype": "int32"}
         function = {
             "inputs": trace.declared,
-            "outputs": {} if first is None else {"x": first},
+            "nodes": {} if given else {"none": node},
+            "outputs": {"x": next(iter(given), "none")},
         }
         graph = self._parsed({trace.name: function}, entries=[trace.name])
         if self._engine is None:

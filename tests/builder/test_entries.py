@@ -129,3 +129,13 @@ def test_errors_of_the_user_pass_as_they_are() -> None:
     assert found.value is error
     b.entry(axis_by_number, **TWO)
     assert list(b.graph().entries) == ["axis_by_number"]
+
+
+def test_an_entry_without_inputs() -> None:
+    b = bx.GraphBuilder("table")
+
+    @b.entry
+    def main(f: bx.F) -> bx.Value:
+        return f.arange(3)
+
+    assert list(bx.build(b.graph())({})[0]) == [0, 1, 2]

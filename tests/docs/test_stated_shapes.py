@@ -83,12 +83,13 @@ def case(name: str) -> tuple[dict[str, Any], list[tuple[list[int], str]]] | None
     many = len(operands) == 1 and fields.operands[operands[0]].many == "list"
     if len(given) != len(operands) and not many:
         return None
-    node: dict[str, Any] = {"op": name, **ROWS[name].attributes}
+    row = ROWS[name][0]
+    node: dict[str, Any] = {"op": name, **row.attributes}
     said = set(re.findall(r"\w+", stated[0]))
     node |= {f: _Sizes(SIZES)[f] for f in fields.minima if f in said and f != "sizes"}
     node |= {"sizes": LEAD} if "sizes..." in stated[0] else {}
     node |= {f: v for f, v in AXES.items() if f in fields.attributes}
-    kinds = [_dtype(o) for of in ROWS[name].operands for o in _each(of)]
+    kinds = [_dtype(o) for of in row.operands for o in _each(of)]
     kinds += kinds[-1:] * len(given)
     inputs = {}
     for i, (text, dtype) in enumerate(given):

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from generated_files import assert_tidy, assert_typed
 from generator import (
+    op_cases,
     test_attributes,
     test_constants,
     test_expressions_written,
@@ -19,12 +20,12 @@ from generator import (
     test_kinds,
     test_mixtures,
     test_names,
-    test_ops,
     test_output_objects,
     test_reads,
 )
 
 MODULES = (
+    op_cases,
     test_attributes,
     test_constants,
     test_expressions_written,
@@ -33,7 +34,6 @@ MODULES = (
     test_kinds,
     test_mixtures,
     test_names,
-    test_ops,
     test_output_objects,
     test_reads,
 )
@@ -51,7 +51,7 @@ def test_generated_files_are_tidy_and_typed(tmp_path: Path) -> None:
 def test_no_module_is_left_out() -> None:
     having = {
         path.stem
-        for path in Path(__file__).parent.glob("test_*.py")
+        for path in Path(__file__).parent.glob("*.py")
         if "\ndef files()" in path.read_text(encoding="utf-8")
     }
     assert having == {*map(_title, MODULES)}

@@ -1,4 +1,4 @@
-"""The contract of every op: a row per op, and a missing row fails."""
+"""The contract of all ops: every row of every op keeps it, and an op without one fails."""
 
 from __future__ import annotations
 
@@ -9,58 +9,53 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ops.calling import NODE, call, node
-from ops.rows import ROWS, TORCH, Row
+from generated_files import assert_same_program
+from generator.op_cases import graph_of
+from ops.building import built
+from ops.calling import NODE
+from ops.calls import Called, arrays_of_floats, cast, is_array, is_float
+from ops.rows import FAMILIES, ROWS
 
+import blox as bx
 from blox.dev.op_check import missing, not_carried
-from blox.schema import Op, op_class, op_names
+from blox.schema import Graph, op_class, op_names
+from blox.schema.expressions import evaluate
 from blox.schema.nodes import dump_node
-from blox.schema.op import ScopeOp
+from blox.schema.op import Op, ScopeOp
+from blox.schema.registry import definition, versions
+from blox.schema.release.lock import FOLDER, locked
+from blox.shapes.table import shape_table
 
-NAMES = sorted(ROWS)
-WITH_ARRAYS = [n for n in NAMES if jax.tree.leaves(ROWS[n].operands)]
-
-
-def spec_of(name: str) -> Op:
-    return node(name, ROWS[name].attributes, ROWS[name].operands)
-
-
-def outputs(op: Op, row: Row, operands: Any, params: Any, **how: Any) -> Any:
-    """The outputs alone, keys as their data."""
-    found = call(op, operands, params, **how)
-    found = found[0] if op.STATEFUL else found
-    return jax.random.key_data(found) if op.OUTPUT_KIND == "key" else found
-
-
-def jitted(op: Op, row: Row, **how: Any) -> Any:
-    return jax.jit(lambda operands, params: outputs(op, row, operands, params, **how))
+CALLS = [
+    pytest.param(Called(name, row), id=name if i == 0 else f"{name}-{i}")
+    for name, rows in ROWS.items()
+    for i, row in enumerate(rows)
+]
+COMPUTED = [n for n in op_names() if not issubclass(op_class(n) or Op, ScopeOp)]
+NEAR = 2e-5
+ROUGH = 2.0**-5
+"""Of bfloat16, by the largest number."""
 
 
-def as_arrays(tree: Any) -> Any:
-    return jax.tree.map(jnp.asarray, tree)
+@pytest.mark.parametrize("name", COMPUTED)
+def test_has_a_row(name: str) -> None:
+    found = definition(name)
+    assert found is not None
+    file = f"tests/ops/rows/{found.home}.py"
+    assert name in FAMILIES.get(found.home, {}), f"{file}: expected a row of {name}"
+    first = ROWS[name][0]
+    assert first.reference is not None, (
+        f"{file}: the first row of {name} has no reference"
+    )
+    stored = Called(name, first).op.stored()
+    assert {*first.params} == {*stored}, (
+        f"{file}: the first row of {name} lacks parameters"
+    )
 
 
-def is_float(x: Any) -> bool:
-    return bool(jnp.issubdtype(jnp.result_type(x), jnp.floating))
-
-
-def is_key(x: Any) -> bool:
-    return bool(jnp.issubdtype(jnp.result_type(x), jax.dtypes.prng_key))
-
-
-def assert_close(found: Any, wanted: Any, tolerance: float = 2e-5) -> None:
-    found, wanted = jax.tree.leaves(found), jax.tree.leaves(wanted)
-    assert len(found) == len(wanted)
-    for a, b in zip(found, wanted, strict=True):
-        assert jnp.shape(a) == jnp.shape(b)
-        np.testing.assert_allclose(
-            np.asarray(a, np.float64), np.asarray(b, np.float64), tolerance, tolerance
-        )
-
-
-def test_every_op_has_a_row() -> None:
-    calls = {n for n in op_names() if issubclass(op_class(n) or Op, ScopeOp)}
-    assert set(op_names()) - calls == set(ROWS)
+def test_rows_are_of_ops() -> None:
+    assert {*ROWS} == {*COMPUTED}
+    assert sum(map(len, FAMILIES.values())) == len(ROWS)
 
 
 def test_classes_and_functions_agree() -> None:
@@ -81,98 +76,168 @@ def f(x):
     ]
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if ROWS[n].reference != TORCH])
-def test_reference(name: str) -> None:
-    row, op = ROWS[name], spec_of(name)
-    assert not isinstance(row.reference, str)
-    found = jitted(op, row)(as_arrays(row.operands), as_arrays(row.params))
-    exact = jax.tree.map(
-        lambda x: np.asarray(x, np.float64) if not is_key(x) and is_float(x) else x,
-        (row.operands, row.params),
-    )
-    wanted = row.reference(*exact[0], **{n or "value": p for n, p in exact[1].items()})
-    wanted = [np.asarray(w) for w in wanted] if isinstance(wanted, tuple) else wanted
-    if isinstance(wanted, list) and not isinstance(found, (tuple, list)):
-        wanted = np.asarray(wanted)
-    assert_close(found, wanted)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_spec_is_kept_in_json(name: str) -> None:
-    op = spec_of(name)
+@pytest.mark.parametrize("called", CALLS)
+def test_spec(called: Called) -> None:
+    """Sound, kept in JSON, written by the builder, and in the lock with its defaults."""
+    op = called.op
     assert list(op.problems()) == []
     assert list(op.resolve({}).problems()) == []
     again = NODE.validate_python(json.loads(json.dumps(dump_node(op))))
     assert again == op
     assert type(again) is type(op)
+    found = definition(called.name)
+    assert found is not None
+    lock = json.loads((FOLDER / f"{found.home}.json").read_text(encoding="utf-8"))
+    assert lock[called.name] == locked(called.name)
+    if found.version == versions(found.name)[-1]:
+        graph = graph_of(called.name, called.row)
+        assert (
+            built(graph).plain()["functions"]["main"]["nodes"]
+            == (graph.plain()["functions"]["main"]["nodes"])
+        )
 
 
-@pytest.mark.parametrize("name", WITH_ARRAYS)
-def test_jit_and_vmap(name: str) -> None:
-    """Under jit, vmap gives what single calls give, and so do leading dims."""
-    row, op = ROWS[name], spec_of(name)
-    one = row.operands
-    two = jax.tree.map(lambda x: x[::-1] if np.ndim(x) else x, one)
+@pytest.mark.parametrize("called", CALLS)
+def test_graph(called: Called) -> None:
+    """Its parameters, its shapes for any batch, and its generated file."""
+    graph = graph_of(called.name, called.row, lead=["batch"])
+    params = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
+    given = {n: np.asarray(p) for n, p in called.params.items()}
+    found = params.get("node", {})
+    found = found if isinstance(found, dict) else {"": found}
+    kinds = {n: (p.shape, p.dtype) for n, p in given.items()}
+    assert {n: (p.shape, p.dtype) for n, p in found.items()} == kinds
+    if called.op.OUTPUT_KIND == "tensor":
+        assert_shapes(graph, called)
+    assert_same_program(graph, bx.generate(graph))
 
-    def function(*operands: Any) -> Any:
-        return outputs(op, row, operands, row.params)
+
+def assert_shapes(graph: Graph, called: Called) -> None:
+    """A batch of 2 or 5 has the shapes that the engine finds for one of any size."""
+    table = shape_table(graph)[graph.program().entries["main"]]["node"]
+    for size in (2, 5):
+        wanted = jax.eval_shape(called, sized(called, size), called.params)
+        for known, y in zip(table, wanted, strict=True):
+            assert known is not None
+            assert known.shape is not None
+            sizes = tuple(evaluate(f"${s}", {"batch": size}) for s in known.shape)
+            assert (sizes, known.dtype) == (y.shape, y.dtype)
+
+
+def sized(called: Called, batch: int) -> Any:
+    """The operands, with a batch before those that take leading dims."""
+
+    def one(x: Any) -> Any:
+        if not hasattr(x, "dtype"):
+            return x
+        return jax.ShapeDtypeStruct((batch, *x.shape), x.dtype)
+
+    operands = called.row.operands
+    if not called.row.lead:
+        return operands
+    return called.batch(operands, lambda x: jax.tree.map(one, x))
+
+
+@pytest.mark.parametrize("called", CALLS)
+def test_numbers(called: Called) -> None:
+    """Reference, `jit`, `vmap`, leading dims, gradient, bfloat16 and integers."""
+    found = computed(called)
+    if callable(called.row.reference):
+        assert_close("reference", found["single"], reference(called))
+    assert_batches(found)
+    assert_narrow(called, found)
+    if "integers" in found:
+        assert_integers(found["integers"], found["as floats"])
+    if called.differentiable:
+        assert_slopes(called, found["slopes"])
+
+
+def computed(called: Called) -> dict[str, Any]:
+    """All ways of a call, in one function that is compiled once."""
+    leaves, tree = jax.tree.flatten(called.row.operands)
 
     @jax.jit
-    def all_ways(one: Any, two: Any) -> tuple[Any, Any, Any]:
-        batch = jax.tree.map(lambda *x: jnp.stack(x), one, two)
-        found = jax.tree.map(lambda *x: jnp.stack(x), function(*one), function(*two))
-        lead = function(*batch) if row.lead else found
-        return found, jax.vmap(function)(*batch), lead
+    def everything(arrays: list[Any], params: Any) -> dict[str, Any]:
+        rest = iter(arrays)
+        given = [next(rest) if is_array(x) else x for x in leaves]
+        operands = jax.tree.unflatten(tree, given)
+        found = called.transformed(operands, params) | called.narrow(operands, params)
+        return found | called.integers(params) | called.slopes(operands, params)
 
-    found, mapped, lead = all_ways(one, two)
-    assert_close(mapped, found)
-    assert_close(lead, found)
-
-
-def floats_of(row: Row) -> list[int]:
-    """Which leaves of operands and parameters have a gradient."""
-    leaves = jax.tree.leaves((row.operands, row.params))
-    return [i for i, x in enumerate(leaves) if not is_key(x) and is_float(x)]
+    return everything([x for x in leaves if is_array(x)], called.params)  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in NAMES if ROWS[n].grad and floats_of(ROWS[n])]
-)
-def test_gradient_is_finite(name: str) -> None:
-    row, op = ROWS[name], spec_of(name)
-    leaves, tree = jax.tree.flatten(as_arrays((row.operands, row.params)))
-    floats = floats_of(row)
-
-    def loss(inexact: list[jax.Array]) -> jax.Array:
-        values = list(leaves)
-        for i, value in zip(floats, inexact, strict=True):
-            values[i] = value
-        operands, params = jax.tree.unflatten(tree, values)
-        found = jax.tree.leaves(outputs(op, row, operands, params))
-        return sum((jnp.sum(y**2) for y in found if is_float(y)), jnp.zeros(()))
-
-    gradients = jax.jit(jax.grad(loss))([leaves[i] for i in floats])
-    for gradient, i in zip(gradients, floats, strict=True):
-        assert gradient.shape == leaves[i].shape
-        assert bool(jnp.isfinite(gradient).all())
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_bfloat16_is_kept(name: str) -> None:
-    row, op = ROWS[name], spec_of(name)
-
-    def halved(x: Any) -> Any:
-        x = jnp.asarray(x)
-        return x.astype(jnp.bfloat16) if not is_key(x) and is_float(x) else x
-
-    operands, params = jax.tree.map(halved, (row.operands, row.params))
-    found = jitted(op, row, dtype=jnp.bfloat16)(operands, params)
-    exact = jax.eval_shape(
-        jitted(op, row), as_arrays(row.operands), as_arrays(row.params)
+def reference(called: Called) -> list[Any]:
+    """What the formula of the row gives in float64."""
+    operands, params = cast((called.row.operands, called.params), np.float64)
+    assert callable(called.row.reference)
+    wanted = called.row.reference(
+        *operands, **{n or "value": p for n, p in params.items()}
     )
-    for half, full in zip(jax.tree.leaves(found), jax.tree.leaves(exact), strict=True):
-        assert half.shape == full.shape
-        if is_float(full):
-            assert half.dtype == (jnp.bfloat16 if row.keeps else jnp.float32)
-        else:
-            assert half.dtype == full.dtype
+    return (
+        [np.asarray(y) for y in wanted]
+        if isinstance(wanted, tuple)
+        else [np.asarray(wanted)]
+    )
+
+
+def assert_close(what: str, found: Any, wanted: Any, near: float = NEAR) -> None:
+    for a, b in zip(found, wanted, strict=True):
+        assert jnp.shape(a) == jnp.shape(b), what
+        kind = complex if jnp.iscomplexobj(b) else float
+        a, b = np.asarray(a, kind), np.asarray(b, kind)
+        np.testing.assert_allclose(a, b, near, near, err_msg=what)
+
+
+def assert_batches(found: dict[str, Any]) -> None:
+    if "vmap" in found:
+        assert_close("vmap", found["vmap"], found["calls"])
+    if "one dim" in found:
+        assert_close("a leading dim", found["one dim"], found["calls"])
+        column = [y[:, None] for y in found["calls"]]
+        assert_close("two leading dims", found["two dims"], column)
+        for none, y in zip(found["empty"], found["single"], strict=True):
+            assert (none.shape, none.dtype) == ((0, *y.shape), y.dtype), "empty batch"
+
+
+def assert_narrow(called: Called, found: dict[str, Any]) -> None:
+    """Floats stay bfloat16, where any come in or the model has a dtype."""
+    op, params = called.op, called.params
+    named = [getattr(op, n) for n in op.fields().dtypes]
+    given = (called.row.operands, {n: params[n] for n in called.trained})
+    narrow = bool(arrays_of_floats(given)) or (op.needs_float() and not params)
+    for half, full, y in zip(
+        found["bfloat16"], found["rounded"], found["single"], strict=True
+    ):
+        assert half.shape == y.shape
+        stays = not is_float(y) or str(y.dtype) in named or not narrow
+        assert half.dtype == (y.dtype if stays else jnp.bfloat16)
+        if arrays_of_floats(given) or not called.keyed:  # else other numbers are drawn
+            assert_near("bfloat16", half, full, ROUGH)
+
+
+def assert_integers(found: Any, wanted: Any) -> None:
+    for a, b in zip(found, wanted, strict=True):
+        assert a.shape == b.shape
+        finite = np.isfinite(b)
+        assert_near("integers", np.where(finite, a, 0), np.where(finite, b, 0), NEAR)
+
+
+def assert_near(what: str, found: Any, wanted: Any, near: float) -> None:
+    """As far apart as a share of the largest number."""
+    a, b = np.asarray(found, float), np.asarray(wanted, float)
+    largest = np.max(np.abs(b), initial=1.0, where=np.isfinite(b))
+    np.testing.assert_allclose(a, b, 0, near * largest, err_msg=what)
+
+
+def assert_slopes(called: Called, slopes: Any) -> None:
+    """Along a random direction the gradient is what differences are."""
+    random = np.random.default_rng(2)
+    steps = [random.normal(size=np.shape(s)).astype(np.float32) for s in slopes]
+    found = sum(float(np.vdot(s, g)) for s, g in zip(steps, slopes, strict=True))
+    parts = sum(
+        float(np.sum(np.abs(s * g))) for s, g in zip(steps, slopes, strict=True)
+    )
+    wanted = called.difference(steps)
+    tolerance = 1e-2 if called.keyed else 1e-4
+    assert abs(found - wanted) <= tolerance * (1 + parts), "gradient"

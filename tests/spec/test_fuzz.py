@@ -23,7 +23,7 @@ VALUES: list[Any] = [
 
 def spec_of(name: str) -> Data:
     """A graph of one node with the operands and attributes of the op's test row."""
-    row, cls = ROWS[name], op_class(name)
+    row, cls = ROWS[name][0], op_class(name)
     assert cls is not None
     node: Data = {"op": name, **row.attributes}
     for (field, mark), value in zip(

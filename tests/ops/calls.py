@@ -1,0 +1,234 @@
+"""The ways in which the contract calls an op, all of them in one compiled function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ops.calling import call, node
+from ops.row import Row
+
+from blox.schema import Op
+
+STEP = 1e-6
+"""Of differences in float64."""
+WIDE_STEP = 1e-2
+"""Of those in float32, where what is drawn depends on the dtype."""
+
+
+def is_key(x: Any) -> bool:
+    return bool(jnp.issubdtype(jnp.result_type(x), jax.dtypes.prng_key))
+
+
+def is_float(x: Any) -> bool:
+    return not is_key(x) and bool(jnp.issubdtype(jnp.result_type(x), jnp.inexact))
+
+
+def is_wide(y: Any) -> bool:
+    """True of floats of at least 32 bits."""
+    return is_float(y) and jnp.dtype(y.dtype).itemsize >= 4
+
+
+def is_array(x: Any) -> bool:
+    """False of the numbers that stand in a file."""
+    return hasattr(x, "dtype")
+
+
+def arrays_of_floats(tree: Any) -> list[Any]:
+    return [x for x in jax.tree.leaves(tree) if is_array(x) and is_float(x)]
+
+
+def cast(tree: Any, dtype: Any) -> Any:
+    """The arrays of floats as `dtype`."""
+
+    def one(x: Any) -> Any:
+        return x.astype(dtype) if is_array(x) and is_float(x) else x
+
+    return jax.tree.map(one, tree)
+
+
+def like(x: Any, old: Any) -> Any:
+    """x in the dtype of `old`; numbers of a file stay what they are."""
+    return x.astype(old.dtype) if is_array(x) and not is_key(x) else x
+
+
+def stacked(*trees: Any) -> Any:
+    return jax.tree.map(lambda *x: jnp.stack(x), *trees)
+
+
+def turned(tree: Any) -> Any:
+    """Other numbers of the same shapes."""
+    return jax.tree.map(lambda x: x[::-1] if np.ndim(x) else x, tree)
+
+
+@dataclass(frozen=True)
+class Called:
+    """The row of an op, as functions of its operands and parameters."""
+
+    name: str
+    row: Row
+
+    @cached_property
+    def op(self) -> Op:
+        return node(self.name, self.row.attributes, self.row.operands)
+
+    @cached_property
+    def params(self) -> dict[str, Any]:
+        """Those of the row, or positive random ones of the declared shapes."""
+        if self.row.params:
+            return dict(self.row.params)
+        random = np.random.default_rng(1)
+        return {
+            name: np.abs(random.normal(size=leaf.shape)).astype(np.float32) + 0.5
+            for name, leaf in self.op.stored().items()
+        }
+
+    @cached_property
+    def trained(self) -> set[str]:
+        """The parameters that are cast to the dtype of the model."""
+        leaves = self.op.stored().items()
+        return {
+            n for n, leaf in leaves if leaf.kind == "param" and leaf.dtype == "float"
+        }
+
+    @property
+    def keyed(self) -> bool:
+        return any(map(is_key, jax.tree.leaves(self.row.operands)))
+
+    @cached_property
+    def mapped(self) -> tuple[bool, ...]:
+        """Which operands have an axis of batches."""
+        lead, count = self.row.lead, len(self.row.operands)
+        places = lead if isinstance(lead, tuple) else range(count)
+        return tuple(i in places for i in range(count))
+
+    def __call__(
+        self, operands: Any, params: Any, dtype: Any = jnp.float32
+    ) -> list[Any]:
+        """The outputs, keys as their data."""
+        found = call(self.op, operands, params, dtype=dtype)
+        found = found[0] if self.op.STATEFUL else found
+        found = jax.tree.leaves(found)
+        return [jax.random.key_data(y) if is_key(y) else y for y in found]
+
+    def cast(self, operands: Any, params: Any, dtype: Any) -> Any:
+        """Operands and parameters as a model of `dtype` has them."""
+        cast_ = {
+            n: cast(p, dtype) if n in self.trained else p for n, p in params.items()
+        }
+        return cast(operands, dtype), cast_
+
+    def batch(self, operands: Sequence[Any], of: Callable[..., Any]) -> tuple[Any, ...]:
+        """The operands, with `of` in place of those that have an axis of batches."""
+        return tuple(
+            of(x) if m else x for x, m in zip(operands, self.mapped, strict=True)
+        )
+
+    def transformed(self, operands: Any, params: Any) -> dict[str, Any]:
+        """What single calls, `vmap` and leading dims give; traced once."""
+        one, two = operands, self.batch(operands, turned)
+        found = {"single": self(one, params)}
+        if not any(self.mapped) or not jax.tree.leaves(operands):
+            return found
+        both = self.batch(one, lambda x: stacked(x, turned(x)))
+        found["calls"] = stacked(found["single"], self(two, params))
+        axes = tuple(0 if m else None for m in self.mapped)
+        found["vmap"] = jax.vmap(lambda *x: self(x, params), axes)(*both)
+        if self.row.lead:
+            column = self.batch(both, lambda x: jax.tree.map(lambda x: x[:, None], x))
+            none = self.batch(both, lambda x: jax.tree.map(lambda x: x[:0], x))
+            found["one dim"] = self(both, params)
+            found["two dims"] = self(column, params)
+            found["empty"] = self(none, params)
+        return found
+
+    def narrow(self, operands: Any, params: Any) -> dict[str, Any]:
+        """What bfloat16 gives, and float32 for the same numbers."""
+        operands, params = self.cast(operands, params, jnp.bfloat16)
+        half = self(operands, params, jnp.bfloat16)
+        operands, params = self.cast(operands, params, jnp.float32)
+        return {"bfloat16": half, "rounded": self(operands, params)}
+
+    @cached_property
+    def whole(self) -> tuple[Any, ...] | None:
+        """Operands of integers in place of floats, None where the op refuses them."""
+
+        def rounded(x: Any) -> Any:
+            return (
+                np.round(3 * x).astype(np.int32) if is_array(x) and is_float(x) else x
+            )
+
+        given = arrays_of_floats(self.row.operands)
+        if not (
+            self.row.integers and given and all(np.isfinite(x).all() for x in given)
+        ):
+            return None
+        operands: tuple[Any, ...] = jax.tree.map(rounded, self.row.operands)
+        try:
+            jax.eval_shape(lambda: self(operands, self.params))
+        except (TypeError, ValueError):
+            return None
+        return operands
+
+    def integers(self, params: Any) -> dict[str, Any]:
+        """What integers give, and float32 for the same numbers."""
+        if self.whole is None:
+            return {}
+        pairs = zip(self.whole, self.row.operands, strict=True)
+        floats = tuple(jax.tree.map(like, whole, old) for whole, old in pairs)
+        return {"integers": self(self.whole, params), "as floats": self(floats, params)}
+
+    def loss(
+        self, arrays: Sequence[Any], operands: Any, params: Any, dtype: Any
+    ) -> Any:
+        """A number that every float of 32 bits in the outputs has its own part in.
+
+        `arrays` stand in place of the floats among the operands and parameters.
+        """
+        leaves, tree = jax.tree.flatten((operands, params))
+        rest = iter(arrays)
+        leaves = [next(rest) if is_array(x) and is_float(x) else x for x in leaves]
+        total = jnp.zeros((), dtype)
+        operands, params = jax.tree.unflatten(tree, leaves)
+        for y in self(operands, params, dtype):
+            if is_wide(y):
+                weights = jnp.cos(jnp.arange(y.size, dtype=y.real.dtype)).reshape(
+                    y.shape
+                )
+                total += jnp.sum(y.real * weights)
+                if jnp.iscomplexobj(y):
+                    total += jnp.sum(y.imag * weights[::-1])
+        return total
+
+    @cached_property
+    def differentiable(self) -> bool:
+        """Floats go in, floats of 32 bits come out, and nothing says otherwise."""
+        outputs = jax.eval_shape(lambda: self(self.row.operands, self.params))
+        given = arrays_of_floats((self.row.operands, self.params))
+        return self.row.grad and bool(given) and any(map(is_wide, outputs))
+
+    def slopes(self, operands: Any, params: Any) -> dict[str, Any]:
+        """The gradient of `loss`."""
+        if not self.differentiable:
+            return {}
+        arrays = arrays_of_floats((operands, params))
+        return {"slopes": jax.grad(self.loss)(arrays, operands, params, jnp.float32)}
+
+    def difference(self, steps: Sequence[Any]) -> float:
+        """The slope of `loss` along `steps`, by central differences in float64."""
+        wide = not self.keyed
+        dtype, step = (jnp.float64, STEP) if wide else (jnp.float32, WIDE_STEP)
+        with jax.enable_x64(wide):
+            operands, params = cast((self.row.operands, self.params), dtype)
+            arrays = arrays_of_floats((operands, params))
+            at = jax.jit(lambda arrays: self.loss(arrays, operands, params, dtype))
+            ends = [
+                float(at([a + h * s for a, s in zip(arrays, steps, strict=True)]))
+                for h in (step, -step)
+            ]
+        return (ends[0] - ends[1]) / (2 * step)

@@ -1,0 +1,30 @@
+"""Rows of the ops of `schema/ops/creation.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+from ops.row import (
+    Row,
+    Rows,
+    floats,
+    unary,
+)
+
+ROWS: Rows = {
+    "zeros": [
+        Row({"shape": [2, 3], "dtype": "float"}, reference=lambda: np.zeros((2, 3))),
+        Row({"shape": [], "dtype": "bool"}, reference=lambda: False),
+    ],
+    "ones": Row({"shape": [2, 3], "dtype": "float"}, reference=lambda: np.ones((2, 3))),
+    "full": Row(
+        {"shape": [2], "fill_value": 7, "dtype": "int32"}, reference=lambda: [7, 7]
+    ),
+    "zeros_like": unary(lambda x: 0 * x),
+    "ones_like": unary(lambda x: 0 * x + 1),
+    "full_like": floats(unary(lambda x: 0 * x + 2.5, fill_value=2.5)),
+    "arange": [
+        Row({"stop": 9, "start": 2, "step": 3}, reference=lambda: np.arange(2, 9, 3)),
+        Row({"stop": 4}, reference=lambda: np.arange(4)),
+        Row({"stop": 4, "dtype": "float"}, reference=lambda: np.arange(4.0)),
+    ],
+}

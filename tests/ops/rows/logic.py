@@ -1,0 +1,35 @@
+"""Rows of the ops of `schema/ops/logic.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+from ops.row import (
+    BOOLS,
+    INTS,
+    Row,
+    Rows,
+    X,
+    Y,
+    binary,
+    unary,
+)
+
+ROWS: Rows = {
+    "logical_not": unary(np.logical_not, BOOLS),
+    "isfinite": unary(np.isfinite, np.array([1, np.inf, np.nan], np.float32)),
+    "isinf": unary(np.isinf, np.array([1, np.inf, np.nan], np.float32)),
+    "isnan": unary(np.isnan, np.array([1, np.inf, np.nan], np.float32)),
+    "equal": binary(np.equal, INTS, INTS[::-1]),
+    "not_equal": binary(np.not_equal, INTS, INTS[::-1]),
+    "less": binary(np.less),
+    "less_equal": binary(np.less_equal, INTS, INTS[::-1]),
+    "greater": binary(np.greater),
+    "greater_equal": binary(np.greater_equal, INTS, INTS[::-1]),
+    "logical_and": binary(np.logical_and, BOOLS, BOOLS[::-1]),
+    "logical_or": binary(np.logical_or, BOOLS, BOOLS[::-1]),
+    "where": [
+        Row({}, (BOOLS, X, Y), reference=np.where),
+        Row({}, (INTS > 1, 0.5, X), reference=np.where, lead=(0, 2)),
+    ],
+    "default": binary(lambda x, default: x),
+}
