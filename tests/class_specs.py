@@ -41,14 +41,47 @@ FUNCTIONS: Data = {
         {"x": "times"},
         attributes=["width", "by"],
     ),
+    "counted": function(
+        {
+            "h": {
+                "op": "repeat",
+                "function": "indexed",
+                "count": 2,
+                "scan": False,
+                "carry": {"x": "x"},
+                "attributes": {"i": [3, "$i"], "k": "$k"},
+            }
+        },
+        {"x": "h"},
+        attributes=["i", "k"],
+    ),
+    "indexed": function(
+        {
+            "up": {**linear(), "out_features": "$i"},
+            "down": {**linear("up"), "in_features": "$i"},
+            "times": {"op": "multiply", "a": "down", "b": "$k"},
+        },
+        {"x": "times"},
+        attributes=["i", "k"],
+    ),
 }
 
 
+def to_data(nodes: Data) -> Data:
+    """A spec of these nodes in `main`, and of the functions that they call."""
+    used: Data = {}
+    while more := {
+        title: function
+        for title, function in FUNCTIONS.items()
+        if f'"{title}"' in json.dumps([nodes, used]) and title not in used
+    }:
+        used |= more
+    return spec(nodes, inputs=X, functions=used)
+
+
 def graph(nodes: Data) -> Graph:
-    """A Graph of these nodes in `main`, and of the functions that they call."""
-    used = {k: v for k, v in FUNCTIONS.items() if f'"{k}"' in json.dumps(nodes)}
-    data = spec(nodes, inputs=X, functions=used)
-    return from_bytes(json.dumps(data).encode())
+    """The Graph of `to_data`."""
+    return from_bytes(json.dumps(to_data(nodes)).encode())
 
 
 def norm(op: str, x: str, **more: object) -> Data:
@@ -133,6 +166,10 @@ WRITTEN: dict[str, Data] = {
         "h": repeat(False),
         "g": {**repeat(False), "function": "other", "carry": {"x": "h"}},
         "s": {**repeat(True), "function": "normed", "carry": {"x": "g"}},
+    },
+    "attributes named as variables": {
+        "a": call("counted", attributes={"i": 4, "k": 0.5}),
+        "b": call("counted", "a", attributes={"i": 5, "k": 2.0}),
     },
     "stacked and listed": {
         "h": repeat(True), "g": {**repeat(False), "carry": {"x": "h"}}

@@ -9,6 +9,7 @@ from ...schema.resolve.program import Program
 from .members import Blueprint, paths_of, refused
 
 LIBRARIES = frozenset({"eqx", "nnx"})
+KEYS = frozenset({"key", "keys", "rngs"})
 DEFINED = frozenset({"load", "stored_arrays"})
 
 
@@ -20,7 +21,8 @@ def check_names(graph: Graph) -> None:
     """
     for title, function in graph.functions.items():
         names = {*function.inputs, *function.attributes}
-        for n in sorted((names & LIBRARIES) | ({title} & (LIBRARIES | DEFINED))):
+        taken = names & LIBRARIES | {*function.attributes} & KEYS
+        for n in sorted(taken | ({title} & (LIBRARIES | DEFINED))):
             raise refused(title, "a name that the file does not need itself", repr(n))
 
 

@@ -124,12 +124,20 @@ class Equinox(Target):
         return call(call("eqx.filter_vmap", [one]), [split])
 
     def listed(
-        self, title: str, given: Mapping[str, ast.expr], count: ast.expr, keys: Keys
+        self,
+        title: str,
+        given: Mapping[str, ast.expr],
+        count: ast.expr,
+        keys: Keys,
+        i: ast.Name | None,
     ) -> ast.expr:
         split: ast.expr = call("jax.random.split", [keys.module(), count])
-        target: ast.expr = name("k")
-        if any("i" in names_in(value) for value in given.values()):
-            target = ast.Tuple([name("i"), target])
+        key = "k"
+        while key in set().union(*map(names_in, given.values())):
+            key += "_"
+        target: ast.expr = name(key)
+        if i is not None:
+            target = ast.Tuple([i, target])
             split = call("enumerate", [split])
-        made = call(title, [], {**given, "key": name("k")})
+        made = call(title, [], {**given, "key": name(key)})
         return ast.ListComp(made, [ast.comprehension(target, split, [], 0)])

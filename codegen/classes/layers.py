@@ -44,11 +44,14 @@ class LayerClass:
         """The shapes of its arrays, by the arguments of the constructor."""
         found: dict[str, ast.expr] = {}
         for layer in self.layers:
+            if layer.leaves.keys() <= found.keys():
+                continue
             op = filled(layer.step.op, layer.leaves)
-            shapes = shapes_by_attributes(op, self._fixed())
+            shapes = shapes_by_attributes(op, self._fixed)
             found |= {n: shapes[n] for n in layer.leaves if n not in found}
         return found
 
+    @cached_property
     def _fixed(self) -> list[str]:
         """Attributes that are sizes, of one value that nobody has to give."""
         fields = type(self.layers[0].step.op).model_fields

@@ -10,7 +10,7 @@ from ...schema.parameters import Leaf
 from ...schema.resolve.program import Instance
 from ..about import result_of
 from ..library.allowed import Allowed
-from ..nodes import annotation_of, call, lambda_of, name, names_in
+from ..nodes import annotation_of, call, lambda_of, name
 from .in_place import InPlace, is_pair
 from .keys import Keys, Streams
 from .members import Layer
@@ -94,12 +94,15 @@ class Nnx(Target):
         return call("_stacked", [one, count, keys.module()])
 
     def listed(
-        self, title: str, given: Mapping[str, ast.expr], count: ast.expr, keys: Keys
+        self,
+        title: str,
+        given: Mapping[str, ast.expr],
+        count: ast.expr,
+        keys: Keys,
+        i: ast.Name | None,
     ) -> ast.expr:
         made = call(title, [], {**given, "rngs": keys.module()})
-        counted = any("i" in names_in(value) for value in given.values())
-        target = name("i" if counted else "_")
-        each = ast.comprehension(target, call("range", [count]), [], 0)
+        each = ast.comprehension(i or name("_"), call("range", [count]), [], 0)
         return call("nnx.List", [ast.ListComp(made, [each])])
 
     def op_method(self, method: ast.FunctionDef) -> ast.FunctionDef:

@@ -88,9 +88,14 @@ class Target(ABC):
 
     @abstractmethod
     def listed(
-        self, title: str, given: Mapping[str, ast.expr], count: ast.expr, keys: Keys
+        self,
+        title: str,
+        given: Mapping[str, ast.expr],
+        count: ast.expr,
+        keys: Keys,
+        i: ast.Name | None,
     ) -> ast.expr:
-        """Several modules in a list; `given` may speak of the number `i` of one."""
+        """Several modules in a list; `given` speaks of the number of one as `i`."""
 
     # Classes of ops
 
@@ -190,17 +195,20 @@ class Target(ABC):
         key, _ = self.KEY
         numbers = Numbers(part.plan)
         given: dict[str, ast.expr] = {}
+        i = name("i_" if "i" in part.plan.varying else "i")
         for n in part.of.arguments:
             value = part.attributes[n]
             given[n] = numbers.value(value)
             if isinstance(value, list):
-                turn = ast.BinOp(name("i"), ast.Mod(), literal(len(value)))
+                turn = ast.BinOp(i, ast.Mod(), literal(len(value)))
                 given[n] = ast.Subscript(given[n], turn)
         if part.layout is None:
             return call(part.of.title, [], {**given, key: keys.module()})
         count = numbers.value(part.count, "int")
-        several = self.stacked if part.layout == "stacked" else self.listed
-        return several(part.of.title, given, count, keys)
+        if part.layout == "stacked":
+            return self.stacked(part.of.title, given, count, keys)
+        counted = any(isinstance(part.attributes[n], list) for n in part.of.arguments)
+        return self.listed(part.of.title, given, count, keys, i if counted else None)
 
 
 def set_self(n: str, value: ast.expr) -> ast.stmt:

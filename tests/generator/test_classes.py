@@ -6,15 +6,17 @@ That they compute the same is held by `tests/parity/classes`.
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from class_files import TARGETS, tagger
-from class_specs import REFUSED, WRITTEN, graph, linear
+from class_specs import REFUSED, WRITTEN, X, call, graph, linear, to_data
 from generated_files import assert_tidy
 from random_programs import program
+from sample_specs import spec
 
 import blox as bx
 from blox.codegen.allowlist import BASE, GenerationError, check
@@ -220,3 +222,37 @@ def test_the_last_look_at_a_file(source: str, found: str) -> None:
     assert found in str(caught.value)
     with pytest.raises(GenerationError):
         check("from flax import nnx\nclass A(nnx.Module):\n    pass\n", ops)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("block", "load", "load"),
+        ("block", "eqx", "eqx"),
+        ("width", "key", "scaled"),
+        ("width", "rngs", "scaled"),
+        ("up", "by", "by"),
+    ],
+)
+def test_names_that_the_file_needs_are_refused(old: str, new: str, path: str) -> None:
+    given = {"width": 3, "by": 0.5}
+    nodes = {
+        "a": call("block"),
+        "b": call("scaled", "a", attributes=given),
+        "c": call("scaled", "b", attributes={name: 2 * n for name, n in given.items()}),
+    }
+    text = json.dumps(to_data(nodes)).replace(f'"{old}"', f'"{new}"')
+    model = from_bytes(text.replace(f'"${old}"', f'"${new}"').encode())
+    assert bx.generate(model)
+    for target in TARGETS:
+        with pytest.raises(GenerationError, match=f"^{path}: expected") as caught:
+            bx.generate(model, target=target)
+        assert "blox codegen without --target" in str(caught.value)
+
+
+def test_an_input_named_as_a_library_is_refused() -> None:
+    data = spec({"a": linear("nnx")}, inputs={"nnx": X["x"]})
+    model = from_bytes(json.dumps(data).encode())
+    for target in TARGETS:
+        with pytest.raises(GenerationError, match=r"^main: expected a name .* 'nnx'"):
+            bx.generate(model, target=target)
