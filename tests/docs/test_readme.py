@@ -11,6 +11,8 @@ import pytest
 from docs.pages import ROOT
 from docs.running import run_page
 
+from docs import torch_tagger
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUN = [
     ROOT / "README.md",
@@ -20,6 +22,7 @@ RUN = [
             "builder",
             "change",
             "cli",
+            "convert",
             "custom_ops",
             "generate",
             "initializers",
@@ -35,6 +38,7 @@ def provide_files(folder: Path) -> None:
     """What pages take as being there, whatever the checkpoint."""
     shutil.copytree(TINY, folder / "checkpoint")
     shutil.copy(ROOT / "examples" / "acme_ops.py", folder)
+    torch_tagger.write_files(folder)
 
 
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
