@@ -49,8 +49,9 @@ ELSEWHERE_HEAD = """
 ## Elsewhere
 
 Names that other libraries have, and what to write for them. Those of JAX and Keras are for
-kernels as ours are, those of PyTorch for its `weight`. Biases of its layers start uniform
-around 0, for which there is no initialiser here.
+kernels as ours are, those of PyTorch for its `weight`, which has [its axes in another
+order](convert.md#layouts). Biases of its layers start uniform around 0, for which there is no
+initialiser here.
 
 | there | here |
 |---|---|

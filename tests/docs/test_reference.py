@@ -9,6 +9,7 @@ import pytest
 from docs.pages import ROOT, blocks, prose
 from pydantic import TypeAdapter
 
+from blox.dev import markdown
 from blox.dev import op_docs as reference
 from blox.ops.symbolic import symbolic
 from blox.schema import op_class, op_names
@@ -81,7 +82,7 @@ def test_shapes_of_symbols_are_the_shapes_of_numbers(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("doc", "markdown"),
+    ("doc", "shown"),
     [
         ("a * b, `a * b`", "a \\* b, `a * b`\n"),
         ("_x_ and in_features", "\\_x\\_ and in_features\n"),
@@ -92,8 +93,8 @@ def test_shapes_of_symbols_are_the_shapes_of_numbers(name: str) -> None:
         ("``a`b`` c*", "``a`b`` c\\*\n"),
     ],
 )
-def test_text_is_escaped_outside_of_code(doc: str, markdown: str) -> None:
-    assert reference.prose(doc) == markdown
+def test_text_is_escaped_outside_of_code(doc: str, shown: str) -> None:
+    assert markdown.prose(doc) == shown
 
 
 def test_no_html_comes_through() -> None:

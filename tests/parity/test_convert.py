@@ -59,7 +59,8 @@ def scanned(cell: Any, carries: int, arrays: dict[str, Any]) -> Any:
     @b.entry(x=bx.Input(["batch", "time", 3]))
     def main(f: bx.F, x: bx.Value) -> bx.Value:
         start = [f.zeros([x.shape[0], b.units])] * carries
-        return f.scan("cell", cell, axis=1)(*start, bx.slices(x))["y"]
+        y: bx.Value = f.scan("cell", cell, axis=1)(*start, bx.slices(x))["y"]
+        return y
 
     graph = b.graph()
     params: dict[str, Any] = {"cell": {"input": {}, "recurrent": {}}}
@@ -151,7 +152,8 @@ def ours(op: str, params: dict[str, Any], x: Any, **attributes: Any) -> Any:
     b = bx.GraphBuilder("layer")
 
     def main(f: bx.F, x: bx.Value) -> bx.Value:
-        return getattr(f, op)("layer", x, **attributes)
+        y: bx.Value = getattr(f, op)("layer", x, **attributes)
+        return y
 
     b.entry(main, x=bx.Input([*x.shape]))
     return bx.build(b.graph())({"layer": params}, x)[0]
@@ -234,23 +236,26 @@ def test_rotary_layouts_of_transformers() -> None:
 
 
 def test_fused_projections_of_transformers(page: dict[str, Any]) -> None:
-    """`by_head` is what GPT-NeoX does with its own."""
+    """`by_head` parts what GPT-NeoX joins: attention by parts is the module's."""
     from transformers import GPTNeoXConfig
     from transformers.models.gpt_neox.modeling_gpt_neox import GPTNeoXAttention
 
     config = GPTNeoXConfig(hidden_size=12, num_attention_heads=3)
-    module = GPTNeoXAttention(config, layer_idx=0)
-    weight = module.query_key_value.weight.detach().numpy()
-    x = np.random.default_rng(2).normal(size=(1, 2, 12)).astype(np.float32)
+    config._attn_implementation = "eager"
+    module = GPTNeoXAttention(config, layer_idx=0).eval()
+    state = {n: a.numpy() for n, a in module.state_dict().items()}
+    x = np.random.default_rng(2).normal(size=(1, 5, 12)).astype(np.float32)
+    still = torch.ones(1, 5, 2), torch.zeros(1, 5, 2)  # no rotation
     with torch.no_grad():
-        fused = (
-            module.query_key_value(torch.from_numpy(x)) - module.query_key_value.bias
-        )
-        split = fused.view(1, 2, 3, 3 * 4).chunk(3, dim=-1)
-    for kernel, wanted in zip(
-        page["by_head"](page["kernel"](weight), 3), split, strict=True
-    ):
-        close((x @ kernel).reshape(1, 2, 3, 4), wanted.numpy())
+        wanted = module(torch.from_numpy(x), None, position_embeddings=still)[0].numpy()
+    kernels = page["by_head"](page["kernel"](state["query_key_value.weight"]), 3)
+    biases = page["by_head"](state["query_key_value.bias"], 3)
+    q, k, v = (
+        (x @ kernel + bias).reshape(1, 5, 3, 4)
+        for kernel, bias in zip(kernels, biases, strict=True)
+    )
+    y = np.asarray(jax.nn.dot_product_attention(q, k, v)).reshape(1, 5, 12)
+    close(y @ page["kernel"](state["dense.weight"]) + state["dense.bias"], wanted)
 
 
 def test_files_are_where_the_page_writes_them(page: dict[str, Any]) -> None:
