@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from blox.builder.arguments import index as index
     from blox.builder.arguments import slices as slices
     from blox.builder.attributes import check_attributes as check_attributes
+    from blox.builder.change import change as change
     from blox.builder.function import F as F
     from blox.builder.graph import GraphBuilder as GraphBuilder
     from blox.builder.original import Node as Node
@@ -69,6 +70,7 @@ _HOME = {
     "Value": "blox.builder.values",
     "WeightsError": "blox.schema",
     "build": "blox.runtime.build",
+    "change": "blox.builder.change",
     "check_attributes": "blox.builder.attributes",
     "each": "blox.builder.arguments",
     "from_hf": "blox.importers.hf",

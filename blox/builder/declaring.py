@@ -142,6 +142,13 @@ class Declaring:
         self._notes |= notes_of(graph, called)
         return made
 
+    def rewritten(self, graph: Graph, around: Mapping[str, Change]) -> Included:
+        """The functions of a Graph that is written anew as this one."""
+        numbers = self.attributes
+        made = included(graph, graph.name, numbers, None, around, self.declared)
+        self._included[graph.name] = made
+        return made
+
     def _numbers(
         self, graph: Graph, called: str, given: Mapping[str, Any]
     ) -> dict[str, Any]:

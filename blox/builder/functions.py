@@ -83,7 +83,7 @@ class _Writing:
         shapes = {
             name: self._stated([t.described[name].shape for t in self.traces])
             for name, said in trace.described.items()
-            if said.shape is not None and not self.is_entry
+            if said.shape is not None and trace.is_recorded
         }
         return {
             name: described(trace, name, value.reference, shapes.get(name))

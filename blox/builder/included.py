@@ -38,6 +38,10 @@ class Included:
             for name in source.graph.functions
         }
 
+    def entries(self) -> Iterator[Callable[..., Any]]:
+        """Its entries, as functions that its own functions call."""
+        return (self._source.functions[name] for name in self._source.graph.entries)
+
     @property
     def attributes(self) -> Mapping[str, Any]:
         """Its hyper-parameters by the names that it has for them."""
@@ -144,7 +148,7 @@ def included(
     graph: Graph,
     name: str,
     numbers: Mapping[str, Any],
-    needs: Needs,
+    needs: Needs | None,
     around: Mapping[str, Change],
     declared: dict[Callable[..., Any], Any],
 ) -> Included:
@@ -154,13 +158,15 @@ def included(
         graph: the other Graph.
         name: what its functions are called after.
         numbers: its attributes, in the words of the Graph that is being written.
-        needs: gets what bounds of its entries ask of the dims of callers.
+        needs: gets what bounds of its entries ask of the dims of callers; None where the
+            model stays as it is, its entries and all names.
         around: what takes the place of nodes, by globs.
         declared: gets the declared inputs of its functions.
     """
     graph.program()
     changes = changes_of(graph, name, around)
-    source = Source(graph, name, dict(numbers), needs, changes, declared)
+    prefix = "" if needs is None else f"{name}_"
+    source = Source(graph, name, prefix, dict(numbers), needs, changes, declared)
     made = Included(source)
     source.functions = {
         n: Recorded(source, n, returns_named=True) for n in graph.functions

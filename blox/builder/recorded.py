@@ -29,7 +29,7 @@ class Recorded:
         self.source, self.own_name = source, name
         function = source.graph.functions[name]
         self.returns_named = returns_named
-        self.__name__ = name_of(f"{source.name}_{name}"[:MAX_NAME])
+        self.__name__ = name_of(f"{source.prefix}{name}"[:MAX_NAME])
         self.doc = function.doc
         self.__signature__ = _signature(function)
         source.declared[self] = {n: _declared(i) for n, i in function.inputs.items()}

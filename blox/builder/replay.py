@@ -40,10 +40,13 @@ class Replay:
         for name in function.attributes:
             self.trees[name] = tree_of_number(arguments[name])
         self.sizes = self._dims()
-        self._check()
+        is_entry = trace.parent is None
+        if not is_entry:
+            self._check()
         self.trees |= {name: tree_of_number(size) for name, size in self.sizes.items()}
         trace.names = self.trees
-        trace.declared = {n: self._stated(i) for n, i in function.inputs.items()}
+        if not is_entry:
+            trace.declared = {n: self._stated(i) for n, i in function.inputs.items()}
 
     # Inputs ------------------------------------------------------------------------
 
@@ -89,10 +92,9 @@ class Replay:
                 )
                 for name, text in found
             )
-        if self.name in self.source.graph.entries:
-            self.source.needs.check(
-                self.source.graph, by, trace, self.sizes, self.source.numbers
-            )
+        needs = self.source.needs
+        if needs is not None and self.name in self.source.graph.entries:
+            needs.check(self.source.graph, by, trace, self.sizes, self.source.numbers)
 
     def _stated(self, given: Content) -> dict[str, Any]:
         """What the function declares of an input, sizes as trees."""

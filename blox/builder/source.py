@@ -19,9 +19,10 @@ class Source:
     """A Graph that is included in another.
 
     Args:
-        name: what its functions are called after.
+        name: what it is called in errors.
+        prefix: what stands before the names of its functions.
         numbers: its attributes, in the words of the other.
-        needs: gets what its entries ask of dims.
+        needs: gets what its entries ask of dims; None where they stay entries.
         changes: what takes the place of nodes, by function and node.
         declared: gets the declared inputs of its functions.
         functions: as the nodes of its own functions call them.
@@ -29,8 +30,9 @@ class Source:
 
     graph: Graph
     name: str
+    prefix: str
     numbers: dict[str, Any]
-    needs: Needs
+    needs: Needs | None
     changes: Mapping[tuple[str, str], Change]
     declared: dict[Callable[..., Any], Any]
     functions: dict[str, Callable[..., Any]] = field(default_factory=dict)

@@ -1,0 +1,127 @@
+"""The same model with something else in place of nodes: all else stays as it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from builder.including import graph_of
+from random_programs import program
+from sample_specs import function, spec
+
+import blox as bx
+from blox.schema import Graph
+
+# Of the one that is left, a list of numbers for copies becomes an attribute of these.
+SAME = [
+    "control_flow",
+    "dropout_net",
+    "minilm",
+    "small_resnet",
+    "tiny_gpt",
+    "weight_norm",
+]
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_nothing_in_place_of_nothing_is_the_same_model(name: str) -> None:
+    graph = graph_of(name)
+    assert bx.change(graph, {}) == graph
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_models_stay_what_they_are(seed: int) -> None:
+    graph = program(seed)()
+    assert bx.change(graph, {}) == graph
+
+
+def test_loops_of_every_kind_keep_their_arrays() -> None:
+    graph = graph_of("state_everywhere")
+    changed = bx.change(graph, {})
+    assert dict(changed.program().leaves()) == dict(graph.program().leaves())
+
+
+def lora(f: bx.F, node: bx.Node) -> bx.Value:
+    low = f.linear(f"{node.name}_down", node.x, 2, use_bias=False)
+    changed: bx.Value = node() + f.linear(f"{node.name}_up", low, node.out_features)
+    return changed
+
+
+def test_what_there_was_keeps_its_place() -> None:
+    graph = graph_of("tiny_gpt")
+    tuned = bx.change(graph, {"attention.qkv": lora})
+    plain, before = tuned.plain(), graph.plain()
+    assert {k: v for k, v in plain.items() if k != "functions"} == {
+        k: v for k, v in before.items() if k != "functions"
+    }
+    for name, own in plain["functions"].items():
+        if name != "attention":
+            assert own == before["functions"][name]
+    old, new = graph.program().leaves(), tuned.program().leaves()
+    assert {p: new[p] for p in old} == dict(old)
+    added = {p: leaf.full_shape for p, leaf in new.items() if p not in old}
+    width = graph.attributes["width"]
+    assert added == {
+        "h.attn.qkv_down.kernel": (3, width, 2),
+        "h.attn.qkv_up.kernel": (3, 2, 3 * width),
+        "h.attn.qkv_up.bias": (3, 3 * width),
+    }
+    wider = tuned.replace_attributes(width=64).program().leaves()
+    assert wider["h.attn.qkv_up.kernel"].full_shape == (3, 2, 192)
+
+
+def test_a_node_is_left_out_or_given_another_operand() -> None:
+    graph = Graph.parse(
+        spec(
+            {"a": {"op": "tanh", "x": "x"}, "b": {"op": "multiply", "a": "a", "b": 2.0},
+             "c": {"op": "acme:cap", "x": "b", "cap": 3.0}},
+            functions={"cap_of": function(
+                {"m": {"op": "minimum", "a": "x", "b": "$cap"}}, "m", attributes=["cap"])},
+            ops={"acme:cap": "cap_of"},
+            metadata={"license": "MIT", "authors": ["A"]},
+        )
+    )  # fmt: skip
+
+    def without(f: bx.F, node: bx.Node) -> Any:
+        return node.x
+
+    def negative(f: bx.F, node: bx.Node) -> Any:
+        return node(a=-node.a)
+
+    changed = bx.change(graph, {"main.a": without, "main.b": negative})
+    assert changed.metadata == graph.metadata
+    assert changed.ops == graph.ops
+    assert list(changed.functions["main"].nodes) == ["negative_1", "b", "c"]
+    x = jnp.array([[1.0, -2.0] * 4])
+    assert jnp.array_equal(bx.build(changed)({}, x)[0], [[-2.0, 3.0] * 4])
+
+
+def test_faults_are_those_of_the_place() -> None:
+    def wide(f: bx.F, node: bx.Node) -> Any:
+        return f.concatenate([node(), node.x], axis=-1)
+
+    with pytest.raises(bx.ModelError, match=r"main\.model\.h\.attn"):
+        bx.change(graph_of("tiny_gpt"), {"attention.qkv": wide})
+    with pytest.raises(
+        bx.SpecError, match=r"found 'attn.qkv'; did you mean attention.qkv"
+    ):
+        bx.change(graph_of("tiny_gpt"), {"attn.qkv": wide})
+    with pytest.raises(TypeError, match="expected a Graph, found a path"):
+        bx.change("model", {})  # type: ignore[arg-type]
+
+
+def test_weights_are_given_as_they_are() -> None:
+    graph = graph_of("tiny_gpt").replace_attributes(vocab=8, width=8, heads=2, depth=1)
+    weights = bx.init(graph, jax.random.key(0))
+    tuned = bx.change(graph, {"attention.qkv": lora})
+    params = bx.init(tuned, jax.random.key(1), given=weights)
+    assert all(
+        a is b
+        for a, b in zip(
+            jax.tree.leaves(bx.merge(params, weights)),
+            jax.tree.leaves(params),
+            strict=True,
+        )
+    )
