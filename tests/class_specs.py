@@ -84,6 +84,17 @@ def graph(nodes: Data) -> Graph:
     return from_bytes(json.dumps(to_data(nodes)).encode())
 
 
+def two_entries(title: str) -> Graph:
+    """`main`, which calls a function, and `twice`, which calls main two times."""
+    main = function({"a": call(title)}, {"y": "a"}, X)
+    own = {"function": "main", "params": "."}
+    nodes = {"m": {**call("", "x"), **own}, "n": {**call("", "m"), **own}}
+    data = to_data({"a": call(title)})
+    data["entries"] = ["main", "twice"]
+    data["functions"] |= {"main": main, "twice": function(nodes, {"y": "n"}, X)}
+    return from_bytes(json.dumps(data).encode())
+
+
 def norm(op: str, x: str, **more: object) -> Data:
     return {"op": op, "x": x, "features": WIDTH, **more}
 
@@ -111,6 +122,10 @@ WRITTEN: dict[str, Data] = {
     "frozen and buffers": {
         "a": linear(frozen=["kernel"]), "b": linear("a"),
         "w": {"op": "buffer", "shape": [WIDTH]}, "y": {"op": "add", "a": "b", "b": "w"},
+    },
+    "a frozen table read twice": {
+        "a": norm("layer_norm", "x", params="n", frozen=["scale"]),
+        "b": norm("rms_norm", "a", params="n"),
     },
     "other initialisers": {
         "a": linear(init={"kernel": {"name": "orthogonal"}}), "b": linear("a")

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from ...schema.dtypes import FLOATS
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Instance
 from ..about import result_of
@@ -13,14 +14,24 @@ from ..library.allowed import Allowed
 from ..nodes import annotation_of, call, lambda_of, literal, name, names_in
 from ..plan import Plan
 from .keys import Keys, Split
-from .members import refused
+from .members import Stored, refused
 from .methods import Methods
 from .parts import EquinoxKept, EquinoxLoad, EquinoxUpdated
+from .places import Place
 from .target import Target
+
+
+def read(node: ast.expr, leaf: Leaf) -> ast.expr:
+    """An array, as a constant where it is not trained: Equinox has no kinds of them."""
+    fixed = leaf.kind != "state" and not leaf.trainable and leaf.dtype in FLOATS
+    return call("jax.lax.stop_gradient", [node]) if fixed else node
 
 
 class EquinoxMethods(Methods):
     """Methods return new state, as functions do; entries return a new module."""
+
+    def array(self, node: ast.expr, found: Place) -> ast.expr:
+        return read(node, found.kind.leaf) if isinstance(found.kind, Stored) else node
 
     def merged(self, module: ast.expr, state: ast.expr) -> ast.expr:
         return call("_updated", [module, state])
@@ -80,6 +91,7 @@ class Equinox(Target):
             {
                 "eqx.Module", "eqx.field", "eqx.filter_vmap", "eqx.tree_at",
                 "eqx.filter_eval_shape", "jax.random.split", "jax.random.key",
+                "jax.lax.stop_gradient",
                 "jax.tree_util.tree_leaves_with_path", "jax.tree_util.keystr",
                 "jax.tree_util.tree_flatten_with_path", "jax.tree_util.tree_unflatten",
                 "jnp.zeros", "jnp.ones", "jnp.issubdtype", "jnp.floating",
@@ -101,8 +113,8 @@ class Equinox(Target):
     def array(self, leaf: Leaf, value: ast.expr) -> ast.expr:
         return value
 
-    def read(self, n: str) -> ast.expr:
-        return ast.Attribute(name("self"), n)
+    def read(self, n: str, leaf: Leaf) -> ast.expr:
+        return read(ast.Attribute(name("self"), n), leaf)
 
     def fields(
         self, kinds: Mapping[str, str], static: Mapping[str, str]

@@ -78,8 +78,8 @@ class Methods(TypedReturns):
 
     # What libraries differ in
 
-    def array(self, node: ast.expr, layer: Layer | None) -> ast.expr:
-        """How an array is read, of a layer or of a class itself."""
+    def array(self, node: ast.expr, found: Place) -> ast.expr:
+        """How the array of a place is read."""
         return node
 
     def dtype(self, node: ast.Attribute, layer: Layer | None) -> ast.expr:
@@ -161,8 +161,7 @@ class Methods(TypedReturns):
         if found is None:
             self.generic_visit(node)
             return node
-        layer = None if found.loose else found.layer
-        return self.array(found.node, layer) if found.is_array else found.node
+        return self.array(found.node, found) if found.is_array else found.node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         found = self.place(node.value)
@@ -236,13 +235,13 @@ class Methods(TypedReturns):
         function = self.classes.module.carried.cut(op).function
         taken = {a.arg for a in (*function.args.args, *function.args.kwonlyargs)}
         members: Iterable[str] = ()
-        of = layer if isinstance(layer, Layer) else None
         if isinstance(layer, Layer):
             members = layer.leaves
         elif isinstance(layer, Blueprint):
             members = layer.members
+        own = next(k.value for k in node.keywords if k.arg is None)
         given = [
-            ast.keyword(n, self.array(ast.Attribute(found.node, n), of))
+            ast.keyword(n, self.visit(ast.Subscript(own, ast.Constant(n))))
             for n in members
             if n in taken
         ]

@@ -77,7 +77,7 @@ class Nnx(Target):
         fixed = leaf.kind == "param" and not leaf.trainable
         return call("Buffer" if fixed else VARIABLES[leaf.kind], [value])
 
-    def read(self, n: str) -> ast.expr:
+    def read(self, n: str, leaf: Leaf) -> ast.expr:
         return read(ast.Attribute(name("self"), n))
 
     def group(self, members: Mapping[str, ast.expr]) -> ast.expr:

@@ -11,6 +11,7 @@ from .known import Classes
 from .members import Blueprint, Layer
 from .methods import Methods
 from .nnx_layers import UNTYPED, library_layer, may_be_none
+from .places import Place
 
 STATE = "state"
 
@@ -46,7 +47,8 @@ class NnxMethods(Methods):
         self.pragma = ""
         return result
 
-    def array(self, node: ast.expr, layer: Layer | None) -> ast.expr:
+    def array(self, node: ast.expr, found: Place) -> ast.expr:
+        layer = None if found.loose else found.layer
         if layer is not None and may_be_none(layer, node):
             self.pragma = "index"
         return read(node)
@@ -57,7 +59,7 @@ class NnxMethods(Methods):
         return node
 
     def merged(self, module: ast.expr, state: ast.expr) -> ast.expr:
-        if isinstance(state, ast.Subscript) and _root(state) == STATE:
+        if _root(state) == STATE:
             return module  # it has been updated
         return call("_with_arrays", [module, state])
 

@@ -59,7 +59,7 @@ class Target(ABC):
         """What is assigned to an attribute that is an array."""
 
     @abstractmethod
-    def read(self, n: str) -> ast.expr:
+    def read(self, n: str, leaf: Leaf) -> ast.expr:
         """How a method reads an array of its class."""
 
     def op_method(self, method: ast.FunctionDef) -> ast.FunctionDef:
@@ -101,7 +101,7 @@ class Target(ABC):
 
     def layer_class(self, of: LayerClass) -> ast.ClassDef:
         """The class of an op."""
-        stored = {n: self.read(n) for n in of.leaves}
+        stored = {n: self.read(n, leaf) for n, leaf in of.leaves.items()}
         titles = self.classes.module.carried.titles
         method = self.op_method(body_of(of, stored, titles))
         docstring = [s for s in method.body[:1] if _is_text(s)]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from class_files import TARGETS, tagger
-from class_specs import REFUSED, WRITTEN, X, call, graph, linear, to_data
+from class_specs import REFUSED, WRITTEN, X, call, graph, linear, to_data, two_entries
 from generated_files import assert_tidy
 from random_programs import program
 from sample_specs import spec
@@ -168,6 +168,20 @@ def test_what_classes_cannot_say(what: str, target: Any) -> None:
     assert str(caught.value).endswith(
         "; generate functions (blox codegen without --target), or change the Graph"
     )
+
+
+def test_entries_that_call_each_other() -> None:
+    for target in TARGETS:
+        assert "return self(self(x))" in bx.generate(
+            two_entries("block"), target=target
+        )
+    assert "x = self(x, train=train)" in bx.generate(
+        two_entries("normed"), target="nnx"
+    )
+    with pytest.raises(
+        GenerationError, match=r"^main: expected an entry with state that"
+    ):
+        bx.generate(two_entries("normed"), target="equinox")
 
 
 def test_names_of_methods_are_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from class_files import (
     params_of,
     tagger,
 )
-from class_specs import WRITTEN, graph
+from class_specs import WRITTEN, graph, two_entries
 from generated_files import ways
 from random_programs import program
 
@@ -35,8 +36,9 @@ NAMES = [
     "tagger",
     *WRITTEN,
     *("0", "2", "5"),
+    "block",
 ]
-"""Models of the tests, small specs, seeds of random programs.
+"""Models of the tests, small specs, seeds of random programs, one with two entries.
 
 minilm is held to its real weights, in `test_minilm.py`.
 """
@@ -48,6 +50,8 @@ def graph_of(name: str) -> Graph:
         return tagger()
     if name.isdigit():
         return program(int(name))()
+    if name in ("block", "normed"):
+        return two_entries(name)
     if name in WRITTEN:
         return graph(WRITTEN[name])
     return from_bytes((MODELS / f"{name}.json").read_bytes())
@@ -71,8 +75,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return folder
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "target"), [*product(NAMES, TARGETS), ("normed", "nnx")]
+)
 def test_numbers_paths_and_state(name: str, target: str, saved: Any) -> None:
     own = graph_of(name)
     path, params = saved(name)

@@ -19,6 +19,8 @@ from class_files import (
     params_of,
     tagger,
 )
+from class_specs import WRITTEN
+from class_specs import graph as small
 
 import blox as bx
 from blox.schema import Graph, from_bytes
@@ -113,3 +115,25 @@ def test_gradient_with_batch_statistics(target: Any, tmp_path: Path) -> None:
     assert len(paths) > 20
     for path, array in paths.items():
         assert_close(ours[path], array, path)
+
+
+def test_what_is_frozen_is_not_trained(tmp_path: Path) -> None:
+    """By its type in NNX, by its gradient in Equinox."""
+    import equinox as eqx
+    from flax import nnx
+
+    graph = small(WRITTEN["frozen and buffers"])
+    bx.save(tmp_path / "model", graph, params_of(graph))
+    args = arguments_of(graph, "main", optional=False)
+    fixed = {"a.kernel", "w"}
+    found = {}
+    for target in TARGETS:
+        module = module_of(bx.generate(graph, target=target), f"frozen_{target}")
+        found[target] = module.load(tmp_path / "model")
+    flat = nnx.to_flat_state(nnx.state(found["nnx"], nnx.Param))
+    assert {".".join(map(str, path)) for path, _ in flat} == {
+        *flat_arrays("nnx", found["nnx"])
+    } - fixed
+    grads = eqx.filter_grad(lambda model: loss_of(model(*args)))(found["equinox"])
+    still = {path for path, g in flat_arrays("equinox", grads).items() if not g.any()}
+    assert still == fixed
