@@ -13,9 +13,10 @@ import numpy as np
 from generated_files import SIZES, inputs_of
 
 import blox as bx
+from blox.io.generate import Target
 from blox.schema import Graph
 
-TARGETS = ("equinox", "nnx")
+TARGETS: tuple[Target, ...] = ("equinox", "nnx")
 
 
 def module_of(source: str, name: str = "generated_classes") -> types.ModuleType:

@@ -53,8 +53,8 @@ def test_copies_one_by_one_and_shards(written: tuple[str, Any], model: Path) -> 
     save_file(single, model / "single.safetensors")
     bx.save(model.parent / "shards", GRAPH, params_of(GRAPH), max_shard_size=20_000)
     assert len([*(model.parent / "shards").glob("params-*")]) > 1
-    for path in (model, model / "single.safetensors", model.parent / "shards"):
-        arrays = flat_arrays(target, module.load(path))
+    for folder in (model, model / "single.safetensors", model.parent / "shards"):
+        arrays = flat_arrays(target, module.load(folder))
         assert arrays.keys() == stacked.keys()
         for name, array in arrays.items():
             assert_close(stacked[name], array, name, 0.0)

@@ -47,23 +47,18 @@ def stepped(target: str, model: Any, args: list[Any], rate: float) -> Any:
     if target == "equinox":
         import equinox as eqx
 
-        @eqx.filter_jit
-        @eqx.filter_grad
-        def gradient(model: Any) -> jax.Array:
-            return loss_of(model(*args))
-
+        gradient = eqx.filter_jit(eqx.filter_grad(lambda m: loss_of(m(*args))))
         optimiser = optax.sgd(rate)
         state = optimiser.init(eqx.filter(model, eqx.is_inexact_array))
         updates, _ = optimiser.update(gradient(model), state)
         return eqx.apply_updates(model, updates)
     from flax import nnx
 
-    @nnx.jit
     def step(model: Any, optimiser: Any) -> None:
         grads = nnx.grad(lambda model: loss_of(model(*args)))(model)
         optimiser.update(model, grads)
 
-    step(model, nnx.Optimizer(model, optax.sgd(rate), wrt=nnx.Param))
+    nnx.jit(step)(model, nnx.Optimizer(model, optax.sgd(rate), wrt=nnx.Param))
     return model
 
 
