@@ -94,6 +94,7 @@ def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
         kind = DTYPES.get(name, dtype)
         if EXACT_DTYPES:
             kind = DTYPES.get(path[:-1], kind)
+            kind = dtype if kind == "float" else kind
         if WIDE and kind != canonicalize_dtype(kind):
             name = path[:-1]
             raise ValueError(f"{name}: expected at most 32 bits a value, found {kind}")

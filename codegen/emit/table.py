@@ -78,6 +78,7 @@ def tables(
         groups,
         lambda leaf: "" if leaf.dtype == "float" else leaf.dtype,
         lambda leaf: literal(leaf.dtype),
+        literal("float"),
     )
     arrays = Arrays(program.tree, sizes, names)
     stacked = any(group.leaf.stack for group in groups)
@@ -146,12 +147,14 @@ def _by_name(
     groups: Sequence[Group],
     key: Callable[[Leaf], str],
     value: Callable[[Leaf], ast.expr],
+    usual_value: ast.expr | None = None,
 ) -> dict[str, ast.expr]:
     """Rows by the last name of a path, by the path where that doesn't decide.
 
-    Arrays of one key have one value; those whose key is empty have none.
+    Arrays of one key have one value; those whose key is empty have the usual one, and
+    no row but where others of their name have one.
     """
-    nodes: dict[str, ast.expr] = {"": ast.Constant(None)}
+    nodes = {} if usual_value is None else {"": usual_value}
     names: dict[str, Counter[str]] = {}
     paths: dict[str, str] = {}
     for group in groups:
@@ -163,6 +166,8 @@ def _by_name(
             wanted = "expected copies that start alike and have one dtype"
             raise GenerationError.one("generate", group.named, wanted)
     usual = {name: count.most_common(1)[0][0] for name, count in names.items()}
+    # The path of an array at the root is a name.
+    usual |= {named: text for named, text in paths.items() if "." not in named}
     rows = {name: nodes[text] for name, text in usual.items() if text}
     for named, text in paths.items():
         if text != usual[named.rpartition(".")[2]]:

@@ -106,6 +106,26 @@ def drawing() -> Data:
     return spec({"a": linear(init=orthogonal), "b": linear("a", init={})}, inputs=X)
 
 
+def at_the_root() -> Data:
+    """Arrays whose path is the last name of others, which start otherwise or have
+    another dtype."""
+    norm: Data = {"op": "layer_norm", "features": 4}
+    state: Data = {"op": "batch_norm", "x": "b", "features": 4}
+    value: Data = {"op": "param", "shape": [4], "init": {"value": {"name": "normal"}}}
+    nodes = {
+        "scale": value,
+        "mean": value,
+        "bias": value | {"dtype": "float16"},
+        "a": norm | {"x": "x"},
+        "b": norm | {"x": "a"},
+        "c": state,
+        "fixed": value | {"dtype": "float16", "params": "d.v"},
+        "free": value | {"params": "e.v"},
+        "again": value | {"dtype": "float16", "params": "f.v"},
+    }
+    return spec(nodes, inputs=X)
+
+
 def beside() -> Data:
     """An array below a scanned repeat that is none of its copies."""
     nodes = {
@@ -139,6 +159,7 @@ CASES: dict[str, Callable[[], Data]] = {
     "whole_1": partial(whole, True),
     "mixed": mixed,
     "drawing": drawing,
+    "at_the_root": at_the_root,
     "beside": beside,
     "beside_lists": beside_lists,
     "nothing": lambda: spec({"y": {"op": "relu", "x": "x"}}, inputs=X),
@@ -164,7 +185,11 @@ def assert_equal(ours: Any, theirs: Any) -> None:
 
 @pytest.mark.parametrize(
     ("case", "dtype"),
-    [*((c, "float32") for c in CASES), ("drawing", "bfloat16"), ("drawing", "float16")],
+    [
+        *((c, "float32") for c in CASES),
+        *(("drawing", dtype) for dtype in ("bfloat16", "float16")),
+        ("at_the_root", "bfloat16"),
+    ],
 )
 def test_new_parameters_are_those_of_init(case: str, dtype: str) -> None:
     graph, names = graph_of(case), file_of(case)
