@@ -261,8 +261,8 @@ class Checker:
 
 
 def _keeps_types(instance: Instance, seen: set[int] | None = None) -> bool:
-    """True where some loop below carries values, whose types must stay, or where the type
-    of an output is promised."""
+    """True where some loop below carries values, whose types must stay, where branches
+    must give the same types, or where the type of an output is promised."""
     seen = set() if seen is None else seen
     if id(instance) in seen:
         return False
@@ -272,6 +272,9 @@ def _keeps_types(instance: Instance, seen: set[int] | None = None) -> bool:
     for step in instance.steps:
         if not isinstance(step.op, ScopeOp):
             continue
-        if step.group("carry") or any(_keeps_types(i, seen) for i in step.instances):
+        alike = any(called.declared.returns == "the same" for called in step.callees)
+        if alike or step.group("carry"):
+            return True
+        if any(_keeps_types(i, seen) for i in step.instances):
             return True
     return False

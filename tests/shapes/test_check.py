@@ -286,6 +286,31 @@ def test_a_constant_that_breaks_a_carry_of_a_narrow_float() -> None:
     assert found(data) == []
 
 
+@pytest.mark.parametrize("op", ["cond", "switch"])
+def test_branches_that_differ_with_a_narrow_float(op: str) -> None:
+    """They give the same where the model's float is float32, and only there."""
+    wide = function(
+        {"y": {"op": "astype", "x": "x", "dtype": "float32"}}, {"x": "y"}, {"x": {}}
+    )
+    same = function({"y": {"op": "relu", "x": "x"}}, {"x": "y"}, {"x": {}})
+    nodes: Data = {
+        "cond": {"op": "cond", "predicate": "go", "then": "wide", "else": "same"},
+        "switch": {"op": "switch", "index": "i", "branches": ["same", "wide"]},
+    }
+    total: Data = {"op": "sum", "x": "x", "axis": None}
+    given: Data = {"sum": total, "go": {"op": "greater", "a": "sum", "b": 0}}
+    if op == "switch":
+        given["i"] = {"op": "astype", "x": "go", "dtype": "int32"}
+    given["s"] = nodes[op] | {"inputs": {"x": "x"}}
+    data = spec(given, "s", functions={"wide": wide, "same": same})
+    error = only(data)
+    assert error.path == "main.s"
+    assert "all branches to give the same x" in error.message
+    assert error.message.endswith("where the model's float is bfloat16")
+    wide["nodes"]["y"]["dtype"] = "float"
+    assert found(data) == []
+
+
 def test_messages_speak_of_dims() -> None:
     """By their names, or as small sizes; JAX's own text on one line."""
     nodes: Data = {"y": linear() | {"in_features": 7}}
