@@ -23,12 +23,15 @@ from .stated import (
     Written,
     explains,
     fill,
+    is_bounded,
     is_constant,
+    is_empty,
     is_rooted,
     keep_leading,
     mapped,
     near,
     numbers_in,
+    shorter,
 )
 from .trace import Trace
 from .trees import Symbol, Tree, is_number, tree_of_size, value_of
@@ -42,7 +45,7 @@ class Origins:
         self._attributes = attributes
         self._variables: dict[str, tuple[str, Any]] = {}
         self._samples = [scaled(attributes, shift) for shift in (0, 5)]
-        self._moved = [moved(attributes, step) for step in (1, 2)]
+        self._moved = [moved(attributes, step) for step in range(4)]
 
     def sizes(self, node: Written, outputs: Sequence[Known | None]) -> list[Any]:
         """The sizes of each output, with their expressions; None where unknown."""
@@ -91,10 +94,16 @@ class Origins:
         for number in (self._symbol, self._attribute_symbol):
             trees: dict[str, Tree] = {}
             outputs = self._traced(node, number, trees)
-            if outputs is not None:
-                for sizes, known in zip(found, outputs, strict=True):
-                    self._read(node.trace, sizes, known, trees)
-                return
+            if outputs is None:
+                continue
+            exact = [None if sizes is None else [*sizes] for sizes in found]
+            for sizes, known in zip(exact, outputs, strict=True):
+                self._read(node.trace, sizes, known, trees)
+            for sizes, others in zip(found, exact, strict=True):
+                for axis, size in enumerate(others or ()):
+                    if sizes is not None and type(sizes[axis]) is int:
+                        sizes[axis] = shorter(node, size) if is_bounded(size) else size
+            return
         self._try(node, found)
 
     # Symbols -----------------------------------------------------------------------
@@ -193,7 +202,7 @@ class Origins:
                 if any(isinstance(n, Size) for n in numbers_in(node.fields.get(name)))
                 and not isinstance(node.fields[name], At)
             }
-            op = node.op.model_copy(update=changes)
+            op = node.op.unchecked_copy(**changes)
             leaves = {
                 name: leaf
                 if None not in leaf.shape
@@ -214,14 +223,11 @@ class Origins:
 
     def _try(self, node: Written, found: list[list[Any] | None]) -> None:
         """Expressions that explain what comes of other attributes."""
-        candidates = {
-            str(n.tree): n.tree for n in node.numbers() if isinstance(n, Size)
-        }
         tried = []
         for sample in (*self._samples, *self._moved):
             number = sampled(sample)
             outputs = self._traced(node, number, {})
-            if outputs is not None:
+            if outputs is not None and not is_empty(outputs):
                 tried.append((number, outputs))
         for i, sizes in enumerate(found):
             for axis, size in enumerate(sizes or ()):
@@ -229,7 +235,7 @@ class Origins:
                     continue
                 if is_constant(size, tried, i, axis):
                     continue
-                for tree in near([*candidates.values()], size):
+                for tree in near(node, size):
                     if explains(tree, tried, i, axis):
                         sizes[axis] = numbered(size, tree)
                         break

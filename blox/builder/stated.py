@@ -11,14 +11,16 @@ from blox.schema import Op
 from blox.shapes.values import Value as Known
 
 from .array_methods import At
-from .samples import Number
-from .sizes import Dim, Size
+from .samples import Number, freely
+from .sizes import Dim, Size, numbered
 from .trace import Stored, Trace
 from .trees import Tree, made, symbols, value_of
 from .values import Value
 
 _MANY = 8
-"""Expressions of one node of which pairs are tried."""
+"""Expressions of one node of which pairs and triples are tried."""
+_SAMPLES = 48
+"""Choices of numbers for which two expressions are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,13 @@ class Written:
             yield from stored.sizes
 
 
-def near(trees: Sequence[Tree], size: int) -> Iterator[Tree]:
+def near(node: Written, size: int) -> Iterator[Tree]:
     """The expressions that are a size, then parts and multiples of one, then two of them as
-    a convolution, a pooling or a reshape joins sizes: `image // patch`."""
+    a convolution, a pooling or a reshape joins sizes: `image // patch`; then two and a
+    number, `8 * image ** 2`, and three, `(image - kernel) // stride + 1`."""
+    given = {str(n.tree): n.tree for n in node.numbers() if isinstance(n, Size)}
+    numbers = sorted({n for n in numbers_in(node.fields) if type(n) is int and n > 0})
+    trees = [*given.values()]
     values = [(tree, value_of(tree)) for tree in trees]
     yield from (tree for tree, value in values if value == size)
     for tree, value in values:
@@ -57,8 +63,16 @@ def near(trees: Sequence[Tree], size: int) -> Iterator[Tree]:
             yield made("//", tree, value // size)
         elif 0 < value < size and size % value == 0:
             yield made("*", size // value, tree)
-    for a, b in product(trees[:_MANY], repeat=2):
+    others = [*trees, *numbers][:_MANY]
+    for a, b in product(trees[:_MANY], others):
         yield from (tree for tree in _joined(a, b) if value_of(tree) == size)
+    for a, b in product(trees[:_MANY], repeat=2):
+        area = made("**", a, 2) if a is b else made("*", a, b)
+        if 0 < value_of(area) < size and size % value_of(area) == 0:
+            yield made("*", size // value_of(area), area)
+    for a, b, c in product(trees[:_MANY], others, others):
+        if value_of(c) > 1 and (value_of(a) - value_of(b)) // value_of(c) + 1 == size:
+            yield made("+", made("//", made("-", a, b), c), 1)
 
 
 def _joined(a: Tree, b: Tree) -> Iterator[Tree]:
@@ -70,6 +84,27 @@ def _joined(a: Tree, b: Tree) -> Iterator[Tree]:
     if value_of(b) != 0:
         yield made("//", a, b)
         yield made("neg", made("//", made("neg", a), b))
+
+
+def shorter(node: Written, size: Size) -> Any:
+    """A size by a plainer expression than JAX's own, which bounds each step of a
+    convolution by 0; as it is where there is none."""
+    samples = [freely(seed) for seed in range(_SAMPLES)]
+    wanted = [value_of(size.tree, number) for number in samples]
+    pairs = [(n, w) for n, w in zip(samples, wanted, strict=True) if w > 0]
+    if len(pairs) < _MANY:
+        return size
+    for tree in near(node, int(size)):
+        if all(_gives(tree, number, wanted) for number, wanted in pairs):
+            return numbered(int(size), tree)
+    return size
+
+
+def _gives(tree: Tree, number: Number, wanted: Any) -> bool:
+    try:
+        return bool(value_of(tree, number) == wanted)
+    except ZeroDivisionError:
+        return False
 
 
 def explains(
@@ -90,6 +125,11 @@ def explains(
         except ZeroDivisionError:
             return False
     return bool(tried)
+
+
+def is_empty(outputs: Sequence[Known | None]) -> bool:
+    """True of a sample that says nothing: a kernel that is larger than its image."""
+    return any(0 in (known.shape or ()) for known in outputs if known is not None)
 
 
 def is_constant(
@@ -139,6 +179,17 @@ def is_rooted(tree: Tree) -> bool:
     return any(
         s.trace is None or (not s.is_dim and is_rooted(s.trace.bindings[s]))
         for s in symbols(tree)
+    )
+
+
+def is_bounded(size: Any) -> bool:
+    """True of a size whose expression has a maximum."""
+    return isinstance(size, Size) and _has(size.tree, "max")
+
+
+def _has(tree: Tree, name: str) -> bool:
+    return isinstance(tree, tuple) and (
+        tree[0] == name or any(_has(part, name) for part in tree[1:])
     )
 
 

@@ -223,6 +223,64 @@ def test_sizes_follow_through_convolutions(act: Any, written: str, image: int) -
     bx.check_attributes(make, image=29, k=5)
 
 
+@pytest.mark.parametrize(
+    ("act", "written"),
+    [
+        (
+            lambda b, f, x: f.conv(
+                "c", x, 4, [b.k, b.k], strides=[b.s, b.s], padding="VALID"
+            ),
+            "(image - k) // s + 1",
+        ),
+        (
+            lambda b, f, x: f.conv("c", x, 4, [b.k, b.k], strides=[b.s, b.s]),
+            "-(-image // s)",
+        ),
+        (
+            lambda b, f, x: f.max_pool(x, [b.k, b.k], strides=[b.s, b.s]),
+            "(image - k) // s + 1",
+        ),
+        (
+            lambda b, f, x: f.max_pool(x, [b.k, b.k], strides=[2, 2], padding="SAME"),
+            "-(-image // 2)",
+        ),
+        (
+            lambda b, f, x: f.avg_pool(x, [3, 3], strides=[b.s, b.s]),
+            "(image - 3) // s + 1",
+        ),
+        (
+            lambda b, f, x: f.max_pool(x, [b.k, b.k], strides=[2, 2]),
+            "(image - k) // 2 + 1",
+        ),
+    ],
+)
+@pytest.mark.parametrize("start", [(37, 3, 2), (32, 4, 4), (32, 3, 3)])
+def test_kernels_and_strides_are_told_apart(
+    act: Any, written: str, start: tuple[int, int, int]
+) -> None:
+    """Where `image // s` has the same value, and has it a little above too."""
+
+    def make(image: int, k: int, s: int) -> bx.Graph:
+        b = bx.GraphBuilder("m", image=image, k=k, s=s)
+
+        @b.entry(x=bx.Input(["batch", b.image, b.image, 3]))
+        def main(f: bx.F, x: bx.Value) -> bx.Value:
+            y = act(b, f, x)
+            assert text(y.shape[1]) == written
+            rows = y.reshape(y.shape[0], y.shape[1], -1)
+            return f.linear("out", rows, 2).sum(1) + f.linear(
+                "flat", f.flatten(y, 1), 2
+            )
+
+        return b.graph()
+
+    def of_start(image: int = start[0], k: int = start[1], s: int = start[2]) -> Any:
+        return make(image, k, s)
+
+    bx.check_attributes(of_start, image=start[0] + 1)
+    bx.check_attributes(of_start, image=29, k=5, s=4)
+
+
 def test_sizes_follow_through_calls_and_loops() -> None:
     def up(f: bx.F, x: bx.Value, *, times: int) -> bx.Value:
         return f.linear("l", x, times * x.features)
