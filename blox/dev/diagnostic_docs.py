@@ -13,6 +13,8 @@ Every finding of blox, in reports and in errors, has a **code** for scripts, a g
 message (what was expected, what was found) and a hint (what to do):
 
 ```python
+import blox as bx
+
 report = bx.validate("model")
 for finding in report:
     print(finding.severity, finding.code, finding.path, finding.message, finding.hint)

@@ -7,6 +7,7 @@ A fenced block may have marks, comments of HTML on the lines before it:
     <!-- copy: FILE | NEW -->        before that, NEW is a copy of FILE
     <!-- sort: FILE | NEW -->        the same, with the keys of its JSON sorted
     <!-- checkpoint: NAME -->        the block reads a checkpoint in the folder NAME
+    <!-- hub: NAME -->              the block is not run, as it reads the Hub
     <!-- torch: FILES -->           the block needs PyTorch, and writes FILES
     <!-- append: FILE -->            the recipe: the block goes to the end of FILE
     <!-- insert: FILE | LINE -->     the recipe: the block goes behind LINE

@@ -42,7 +42,7 @@ def run_page(
             change(Path(name), old, new)
         if files := block.marked("excerpt"):
             faults += [f"{where}: {f}" for f in files if not _taken_from(block, f)]
-        elif block.kind == "python" and (exact or not block.marked("torch")):
+        elif block.kind == "python" and _can_run(block, exact):
             printed = _printed(block, where, names)
             compare = exact or not block.marked("checkpoint")
         elif block.kind == "output":
@@ -51,6 +51,10 @@ def run_page(
         elif block.kind == "console":
             faults += [f"{where}: {fault}" for fault in _console(block.text)]
     return faults
+
+
+def _can_run(block: Block, exact: bool) -> bool:
+    return not block.marked("hub") and (exact or not block.marked("torch"))
 
 
 def _printed(block: Block, where: str, names: dict[str, Any]) -> str:

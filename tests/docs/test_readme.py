@@ -24,9 +24,13 @@ RUN = [
             "cli",
             "convert",
             "custom_ops",
+            "diagnostics",
             "generate",
+            "huggingface",
             "initializers",
             "running",
+            "show",
+            "weights",
         )
     ),
 ]
