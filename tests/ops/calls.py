@@ -39,6 +39,11 @@ def is_array(x: Any) -> bool:
     return hasattr(x, "dtype")
 
 
+def in_jax(x: Any) -> Any:
+    """x with the methods of JAX's arrays, such as `at`."""
+    return jnp.asarray(x) if is_array(x) else x
+
+
 def arrays_of_floats(tree: Any) -> list[Any]:
     return [x for x in jax.tree.leaves(tree) if is_array(x) and is_float(x)]
 
@@ -111,6 +116,7 @@ class Called:
         self, operands: Any, params: Any, dtype: Any = jnp.float32
     ) -> list[Any]:
         """The outputs, keys as their data."""
+        operands, params = jax.tree.map(in_jax, (operands, params))
         found = call(self.op, operands, params, dtype=dtype)
         found = found[0] if self.op.STATEFUL else found
         found = jax.tree.leaves(found)

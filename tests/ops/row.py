@@ -27,8 +27,7 @@ class Row:
             one that is absent; a number stands in the file itself.
         params: the parameters by name, `""` for a node that is one itself. Only rows
             behind the first one of an op may leave them out: they are drawn then.
-        reference: of operands and parameters, in float64; `TORCH`; or None for rows
-            behind the first one: they are held to all but numbers of others.
+        reference: of operands and parameters, in float64; or `TORCH`.
         lead: any leading dims are as good as a vmap: of all operands (True), of those
             at these places, or of none (False), as where an axis counts from the front.
         grad: the gradient is that of differences. False where it is not by design.
@@ -39,7 +38,7 @@ class Row:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     operands: tuple[Any, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
-    reference: Callable[..., Any] | str | None = TORCH
+    reference: Callable[..., Any] | str = TORCH
     lead: bool | tuple[int, ...] = True
     grad: bool = True
     integers: bool = True

@@ -34,7 +34,7 @@ ROWS: Rows = {
     "floor_divide": binary(np.floor_divide, INTS - 2, INTS + 2),
     "remainder": binary(np.remainder, INTS - 2, INTS + 2),
     "power": [
-        binary(np.power, POSITIVE),
+        binary(np.power, POSITIVE, integers=False),
         Row({}, (X, 2), reference=np.power, lead=(0,)),
         Row(
             {},

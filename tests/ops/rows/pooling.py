@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 from ops.row import (
     IMAGE,
     TORCH,
@@ -11,10 +14,30 @@ from ops.row import (
     unary,
 )
 
+
+def _pooled(
+    of: Any,
+    x: Any,
+    window: tuple[int, int],
+    strides: tuple[int, int] | None = None,
+    pads: Any = ((0, 0), (0, 0)),
+) -> Any:
+    """Window by window: x (height, width, features)."""
+    x = np.pad(x, (*pads, (0, 0)), constant_values=-np.inf)
+    down, right = strides or window
+    windows = np.lib.stride_tricks.sliding_window_view(x, window, (0, 1))
+    return of(windows[::down, ::right], (-2, -1))
+
+
 ROWS: Rows = {
     "max_pool": [
         unary(TORCH, IMAGE, window=[3, 2], strides=2, padding=[[1, 1], [0, 1]]),
-        Row({"window": [2, 2], "padding": "SAME"}, (IMAGE,), reference=None),
+        unary(
+            lambda x: _pooled(np.max, x, (2, 2), pads=((0, 1), (0, 0))),
+            IMAGE,
+            window=[2, 2],
+            padding="SAME",
+        ),
     ],
     "min_pool": unary(TORCH, IMAGE, window=[3, 2], padding="SAME", ceil_mode=True),
     "avg_pool": [
@@ -22,13 +45,13 @@ ROWS: Rows = {
         Row(
             {"window": [2, 2], "strides": [1, 2], "count_include_pad": True},
             (IMAGE,),
-            reference=None,
+            reference=lambda x: _pooled(np.mean, x, (2, 2), strides=(1, 2)),
             integers=False,
         ),
         Row(
             {"window": [3, 2], "strides": 2, "ceil_mode": True},
             (IMAGE,),
-            reference=None,
+            reference=lambda x: _pooled(np.mean, x, (3, 2), strides=(2, 2)),
             integers=False,
         ),
     ],

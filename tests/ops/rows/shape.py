@@ -17,6 +17,7 @@ ROWS: Rows = {
     "reshape": [
         unary(lambda x: x.reshape(3, 2, 2), shape=["...", 2, 2]),
         Row(
+            # -1 could be any size in an empty batch, hence no leading dims.
             {"shape": ["...", 2, -1]},
             (X,),
             reference=lambda x: x.reshape(3, 2, 2),
