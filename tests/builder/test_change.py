@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import pytest
 from builder.including import graph_of
@@ -111,18 +110,3 @@ def test_faults_are_those_of_the_place() -> None:
         bx.change(graph_of("tiny_gpt"), {"attn.qkv": wide})
     with pytest.raises(TypeError, match="expected a Graph, found a path"):
         bx.change("model", {})  # type: ignore[arg-type]
-
-
-def test_weights_are_given_as_they_are() -> None:
-    graph = graph_of("tiny_gpt").replace_attributes(vocab=8, width=8, heads=2, depth=1)
-    weights = bx.init(graph, jax.random.key(0))
-    tuned = bx.change(graph, {"attention.qkv": lora})
-    params = bx.init(tuned, jax.random.key(1), given=weights)
-    assert all(
-        a is b
-        for a, b in zip(
-            jax.tree.leaves(bx.merge(params, weights)),
-            jax.tree.leaves(params),
-            strict=True,
-        )
-    )
