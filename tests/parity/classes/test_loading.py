@@ -9,13 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from class_files import (
-    TARGETS,
-    assert_close,
-    flat_arrays,
-    module_of,
-    params_of,
-)
+from class_files import TARGETS, assert_close, module_of, params_of
+from parity.classes.calls import flat_arrays
 from safetensors.numpy import load_file, save_file
 
 import blox as bx

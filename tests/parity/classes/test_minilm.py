@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from class_files import TARGETS, assert_close, called, flat_arrays, module_of
+from class_files import TARGETS, assert_close, module_of
+from parity.classes.calls import called, flat_arrays
 from safetensors import safe_open
 
 import blox as bx

@@ -13,8 +13,6 @@ from class_files import (
     TARGETS,
     arguments_of,
     assert_close,
-    called,
-    flat_arrays,
     flat_params,
     model_class,
     module_of,
@@ -23,6 +21,7 @@ from class_files import (
 )
 from class_specs import WRITTEN, graph, two_entries
 from generated_files import ways
+from parity.classes.calls import called, flat_arrays
 from random_programs import program
 
 import blox as bx

@@ -13,7 +13,6 @@ from class_files import (
     TARGETS,
     arguments_of,
     assert_close,
-    flat_arrays,
     flat_params,
     module_of,
     params_of,
@@ -21,6 +20,7 @@ from class_files import (
 )
 from class_specs import WRITTEN
 from class_specs import graph as small
+from parity.classes.calls import flat_arrays
 
 import blox as bx
 from blox.schema import Graph, from_bytes
