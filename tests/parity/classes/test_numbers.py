@@ -102,7 +102,9 @@ def test_new_arrays_are_drawn_alike(name: str, target: str) -> None:
     """Shapes and dtypes are those of `bx.init`, the distribution by its deviation."""
     made = model_class(file_of(name, target))
     if target == "equinox":
-        model = made(key=jax.random.key(0))
+        import equinox as eqx
+
+        model = eqx.filter_jit(made)(key=jax.random.key(0))
     else:
         from flax import nnx
 
