@@ -34,6 +34,8 @@ RUN = [
         )
     ),
 ]
+OF_OTHERS = [ROOT / "docs" / "classes.md"]
+"""Pages that need libraries of the extra `parity`."""
 CHECKPOINT = "all-MiniLM-L6-v2"
 TINY = ROOT / "tests" / "hf" / "tiny_bert"
 
@@ -58,7 +60,7 @@ def test_the_page_is_true(
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*RUN, *OF_OTHERS], ids=lambda page: page.name)
 def test_the_page_is_true_of_minilm(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
