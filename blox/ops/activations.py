@@ -35,19 +35,21 @@ glu = jax.nn.glu
 def softmax(x: Array, *, axis: int | tuple[int, ...]) -> Array:
     """exp(x) / sum(exp(x)) along axis, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return jax.nn.softmax(y, axis=axis).astype(x.dtype)
+    return jax.nn.softmax(y, axis=axis).astype(jnp.result_type(x, float))
 
 
 def log_softmax(x: Array, *, axis: int | tuple[int, ...]) -> Array:
     """x - log(sum(exp(x))) along axis, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return jax.nn.log_softmax(y, axis=axis).astype(x.dtype)
+    return jax.nn.log_softmax(y, axis=axis).astype(jnp.result_type(x, float))
 
 
 def logsumexp(x: Array, *, axis: int | Sequence[int] | None, keepdims: bool) -> Array:
     """log(sum(exp(x))) over axis, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return jax.nn.logsumexp(y, axis=axis, keepdims=keepdims).astype(x.dtype)
+    return jax.nn.logsumexp(y, axis=axis, keepdims=keepdims).astype(
+        jnp.result_type(x, float)
+    )
 
 
 def standardize(x: Array, *, axis: int | Sequence[int], eps: float) -> Array:
@@ -55,7 +57,7 @@ def standardize(x: Array, *, axis: int | Sequence[int], eps: float) -> Array:
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = y - jnp.mean(y, axis=axis, keepdims=True)
     y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=axis, keepdims=True) + eps)
-    return y.astype(x.dtype)
+    return y.astype(jnp.result_type(x, float))
 
 
 @inline

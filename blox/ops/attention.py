@@ -64,7 +64,7 @@ def dot_product_attention(
         and value.shape[:-3] == query.shape[:-3]
         and value.shape[-1] == query.shape[-1]
         and key.dtype == query.dtype
-        and value.dtype == query.dtype
+        and value.dtype == query.dtype == jnp.result_type(query, float)
         and _joins(query, mask)
         and _joins(query, bias)
     ):
@@ -79,7 +79,7 @@ def dot_product_attention(
         y = y * (query.shape[-1] ** -0.5 if scale is None else scale)
         y = y if bias is None else y + bias
         y = y if mask is None else jnp.where(mask, y, -1e30)
-        y = jax.nn.softmax(y, axis=-1).astype(value.dtype)
+        y = jax.nn.softmax(y, axis=-1).astype(jnp.result_type(value, float))
         return jnp.einsum("...hqk,...khd->...qhd", y, value)
     *batch, time, heads, dim = query.shape
     dtype = jnp.promote_types(query.dtype, jnp.float32)
@@ -90,7 +90,7 @@ def dot_product_attention(
     y = y.reshape(*shape[:-4], heads, *shape[-2:])
     y = y if bias is None else y + bias
     y = y if mask is None else jnp.where(mask, y, -1e30)
-    y = jax.nn.softmax(y, axis=-1).astype(value.dtype)
+    y = jax.nn.softmax(y, axis=-1).astype(jnp.result_type(value, float))
     y = y.reshape(*y.shape[:-3], *shape[-4:])
     y = jnp.einsum("...hgqk,...khd->...qhgd", y, value)
     return y.reshape(*y.shape[:-3], heads, y.shape[-1])

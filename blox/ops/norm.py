@@ -18,7 +18,7 @@ def layer_norm(
     y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
     y = y if scale is None else y * scale
     y = y if bias is None else y + bias
-    return y.astype(x.dtype)
+    return y.astype(jnp.result_type(x, float))
 
 
 def rms_norm(x: Array, scale: Array, *, eps: float) -> Array:
@@ -27,7 +27,7 @@ def rms_norm(x: Array, scale: Array, *, eps: float) -> Array:
     y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
-    return (y * scale).astype(x.dtype)
+    return (y * scale).astype(jnp.result_type(x, float))
 
 
 def batch_norm(
@@ -63,4 +63,4 @@ def batch_norm(
     y = (y - mean) * jax.lax.rsqrt(var + eps)
     y = y if scale is None else y * scale
     y = y if bias is None else y + bias
-    return y.astype(x.dtype), state
+    return y.astype(jnp.result_type(x, float)), state

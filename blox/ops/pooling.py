@@ -111,7 +111,7 @@ def avg_pool(
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     total: Array = jax.lax.reduce_window(y, 0.0, jax.lax.add, every, by, pads)
     if (count_include_pad or padding == "VALID") and not ceil_mode:
-        return (total / math.prod(window)).astype(x.dtype)
+        return (total / math.prod(window)).astype(jnp.result_type(x, float))
     ones = jnp.ones((*[1] * (x.ndim - len(window) - 1), *sizes, 1), y.dtype)
     if count_include_pad:
         given: Sequence[tuple[int, int]] = (
@@ -124,7 +124,7 @@ def avg_pool(
         over = [(0, b - d) for (_, b), (_, d) in zip(room, given, strict=True)]
         pads = _all_pads(x, window, over)
     counts: Array = jax.lax.reduce_window(ones, 0.0, jax.lax.add, every, by, pads)
-    return (total / counts).astype(x.dtype)
+    return (total / counts).astype(jnp.result_type(x, float))
 
 
 def _adaptive_pool(x: Array, sizes: Sequence[int], pool: Callable[..., Array]) -> Array:
@@ -141,7 +141,7 @@ def _adaptive_pool(x: Array, sizes: Sequence[int], pool: Callable[..., Array]) -
 def adaptive_avg_pool(x: Array, *, sizes: Sequence[int]) -> Array:
     """The mean of n parts of each spatial axis, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return _adaptive_pool(y, sizes, jnp.mean).astype(x.dtype)
+    return _adaptive_pool(y, sizes, jnp.mean).astype(jnp.result_type(x, float))
 
 
 def adaptive_max_pool(x: Array, *, sizes: Sequence[int]) -> Array:

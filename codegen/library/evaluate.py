@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
 from ..nodes import Known, Open
-from .abstract import PRESENT, Each, Opaque, Symbol, Unknown, lift, plain
+from .abstract import PRESENT, DType, Each, Opaque, Symbol, Unknown, lift, plain
 
 _LONGEST = 64
 """Items that a list may get here: files may ask for any number."""
@@ -36,6 +36,17 @@ def is_counted(node: ast.expr) -> TypeGuard[ast.Tuple | ast.List]:
     if not isinstance(node, ast.Tuple | ast.List):
         return False
     return not any(isinstance(e, ast.Starred) for e in node.elts)
+
+
+def floating(node: ast.Call) -> str | None:
+    """The operand in `jnp.result_type(x, float)`: the dtype of x, if that is of floats."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(attr="result_type"),
+            args=[ast.Name(id=text), ast.Name(id="float")],
+        ):
+            return text
+    return None
 
 
 class Evaluator:
@@ -132,6 +143,10 @@ class Evaluator:
                     return lift(lambda v: isinstance(v, _TYPES[kind.id]), found)
             case ast.Call(func=ast.Name(id="len"), args=[value]) if is_counted(value):
                 return len(value.elts)
+            case ast.Call() if (
+                text := floating(node)
+            ) and f"{text}.dtype" in self.facts:
+                return lift(_inexact, self.facts[f"{text}.dtype"])
             case ast.Call(func=func, args=args, keywords=keywords):
                 called = _CALLS.get(ast.unparse(func))
                 if called is not None and all(k.arg == "strict" for k in keywords):
@@ -218,6 +233,13 @@ def _compared(op: ast.cmpop) -> Callable[[Any, Any], Any]:
         return _COMPARE[type(op)](a, b)
 
     return compare
+
+
+def _inexact(dtype: DType) -> DType:
+    """The dtype, where it is one of floats or complex numbers."""
+    if not dtype.name.startswith(("float", "bfloat", "complex")):
+        raise Unknown
+    return dtype
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:

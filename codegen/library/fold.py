@@ -8,7 +8,7 @@ from typing import Any
 
 from ..nodes import clone, is_stored
 from .abstract import Unknown
-from .evaluate import Evaluator, is_counted
+from .evaluate import Evaluator, floating, is_counted
 
 
 class Folder(Evaluator, ast.NodeTransformer):
@@ -33,9 +33,18 @@ class Folder(Evaluator, ast.NodeTransformer):
         return clone(value) if value is not None else node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
+        if floating(node) and self._is_float(node):
+            return ast.Attribute(self.visit(node.args[0]), "dtype")
         self.generic_visit(node)
         node.args = _spread(node.args)
         return node
+
+    def _is_float(self, dtype: ast.Call) -> bool:
+        try:
+            self.attempt(dtype)
+        except Unknown:
+            return False
+        return True
 
     def visit_Tuple(self, node: ast.Tuple) -> ast.expr:
         self.generic_visit(node)

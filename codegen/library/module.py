@@ -13,6 +13,7 @@ from ..nodes import names_in
 from ..walk import walk
 from .allowed import Allowed, imports_of
 from .comments import attach_comments
+from .evaluate import floating
 from .source import OpSource, assigned
 
 
@@ -118,6 +119,8 @@ def asked(tree: ast.AST) -> set[str]:
             case ast.Compare() | ast.ListComp():
                 parts = (n for n in walk(node) if isinstance(n, ast.Attribute))
                 found |= {p.attr for p in parts} & {"shape", "dtype"}
+            case ast.Call() if floating(node):
+                found.add("dtype")
     return found
 
 

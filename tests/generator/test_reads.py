@@ -313,3 +313,23 @@ def test_sizes_that_differ_from_call_to_call_are_read_off_the_value() -> None:
     source = bx.generate(graph)
     assert ".reshape(*y.shape[:-1], 2, 2)" in source
     assert_same_program(graph, source)
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "expected"),
+    [
+        (["float"], "astype(x.dtype)"),
+        (["int32"], "astype(jnp.result_type(x, float))"),
+        (["float", "int32"], "astype(jnp.result_type(x, float))"),
+    ],
+)
+def test_the_float_of_a_result_is_that_of_the_operand_where_it_has_one(
+    dtypes: list[str], expected: str
+) -> None:
+    inputs = {f"x{i}": {"shape": [3, 4], "dtype": d} for i, d in enumerate(dtypes)}
+    nodes = {f"y{i}": {"op": "softmax", "x": f"x{i}"} for i in range(len(dtypes))}
+    sums = {"op": "add", "a": "y0", "b": f"y{len(dtypes) - 1}"}
+    graph = Graph.parse(spec({**nodes, "z": sums}, inputs=inputs))
+    source = bx.generate(graph)
+    assert expected in source
+    assert_same_program(graph, source)

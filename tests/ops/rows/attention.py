@@ -37,6 +37,5 @@ ROWS: Rows = {
     "dot_product_attention": Row(
         {"heads_per_kv": 2},
         (normal(3, 4, 6), normal(5, 2, 6), normal(5, 2, 7), normal(4, 3, 5) > -0.5),
-        integers=False,
     ),
 }

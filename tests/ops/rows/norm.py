@@ -30,19 +30,16 @@ ROWS: Rows = {
             (X,),
             _affine,
             lambda x, scale, bias: standardized(x, 1e-5) * scale + bias,
-            integers=False,
         ),
         Row(
             {"features": 4, "use_scale": False, "use_bias": False},
             (X,),
             reference=lambda x: standardized(x, 1e-5),
-            integers=False,
         ),
         Row(
             {"features": 4, "use_bias": False},
             (X,),
             reference=lambda x, scale: standardized(x, 1e-5) * scale,
-            integers=False,
         ),
     ],
     "rms_norm": Row(
@@ -50,7 +47,6 @@ ROWS: Rows = {
         (X,),
         {"scale": normal(4)},
         lambda x, scale: x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-6) * scale,
-        integers=False,
     ),
     "batch_norm": [
         Row(
@@ -58,21 +54,18 @@ ROWS: Rows = {
             (IMAGE,),
             _affine | {"mean": np.zeros(4, np.float32), "var": np.ones(4, np.float32)},
             lead=False,
-            integers=False,
         ),
         Row(
             {"features": 4, "unbiased": True, "use_bias": False},
             (IMAGE,),
             reference=lambda x, scale, mean, var: _batch_standardized(x) * scale,
             lead=False,
-            integers=False,
         ),
         Row(
             {"features": 4, "use_scale": False},
             (IMAGE,),
             reference=lambda x, bias, mean, var: _batch_standardized(x) + bias,
             lead=False,
-            integers=False,
         ),
     ],
 }

@@ -10,7 +10,6 @@ from ops.row import (
     TORCH,
     Row,
     Rows,
-    floats,
     unary,
 )
 
@@ -41,20 +40,18 @@ ROWS: Rows = {
     ],
     "min_pool": unary(TORCH, IMAGE, window=[3, 2], padding="SAME", ceil_mode=True),
     "avg_pool": [
-        floats(unary(TORCH, IMAGE, window=[3, 3], padding=[[1, 1], [1, 0]])),
+        unary(TORCH, IMAGE, window=[3, 3], padding=[[1, 1], [1, 0]]),
         Row(
             {"window": [2, 2], "strides": [1, 2], "count_include_pad": True},
             (IMAGE,),
             reference=lambda x: _pooled(np.mean, x, (2, 2), strides=(1, 2)),
-            integers=False,
         ),
         Row(
             {"window": [3, 2], "strides": 2, "ceil_mode": True},
             (IMAGE,),
             reference=lambda x: _pooled(np.mean, x, (3, 2), strides=(2, 2)),
-            integers=False,
         ),
     ],
-    "adaptive_avg_pool": floats(unary(TORCH, IMAGE, sizes=[2, 4])),
+    "adaptive_avg_pool": unary(TORCH, IMAGE, sizes=[2, 4]),
     "adaptive_max_pool": unary(TORCH, IMAGE, sizes=[2, 4]),
 }
