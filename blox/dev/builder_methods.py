@@ -96,12 +96,18 @@ def _method(key: str) -> str:
     fields, model = cls.fields(), cls.model_fields
     named = needs_name(cls)
     main = _main(cls)
-    keys = [n for n, m in fields.operands.items() if m.kind == "key" and m.optional]
-    positional = [_operand(n, model[n]) for n in fields.operands if n not in keys]
+    must = any(n not in fields.filled and "=" not in _attribute(n, cls) for n in main)
+    named_only = [
+        n
+        for n, mark in fields.operands.items()
+        if mark.optional
+        and (mark.kind == "key" or (must and not model[n].is_required()))
+    ]
+    positional = [_operand(n, model[n]) for n in fields.operands if n not in named_only]
     at = next((i for i, n in enumerate(main) if n in fields.filled), len(main))
     main, behind = main[: at + 1], main[at + 1 :]
     positional += [_attribute(n, cls) for n in main]
-    keyword = [_operand(n, model[n]) for n in keys]
+    keyword = [_operand(n, model[n]) for n in named_only]
     keyword += [f"{n}: Value | None = None" for n in fields.slots]
     keyword += [_attribute(n, cls) for n in behind]  # Python asks for it
     keyword += ["names: Sequence[str] | None = None"] if "names" in model else []

@@ -29,6 +29,9 @@ hard_silu = jax.nn.hard_silu
 hard_tanh = jax.nn.hard_tanh
 tanh = jnp.tanh
 squareplus = jax.nn.squareplus
+sparse_plus = jax.nn.sparse_plus
+sparse_sigmoid = jax.nn.sparse_sigmoid
+log1mexp = jax.nn.log1mexp
 glu = jax.nn.glu
 
 
@@ -50,6 +53,13 @@ def logsumexp(x: Array, *, axis: int | Sequence[int] | None, keepdims: bool) -> 
     return jax.nn.logsumexp(y, axis=axis, keepdims=keepdims).astype(
         jnp.result_type(x, float)
     )
+
+
+def logmeanexp(x: Array, *, axis: int | Sequence[int] | None, keepdims: bool) -> Array:
+    """log(mean(exp(x))) over axis, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    y = jax.nn.logmeanexp(y, axis=axis, keepdims=keepdims)
+    return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def standardize(x: Array, *, axis: int | Sequence[int], eps: float) -> Array:

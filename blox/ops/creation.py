@@ -36,3 +36,15 @@ def arange(*, start: int, stop: int, step: int, dtype: Any) -> Array:
     if step == 1:
         return jnp.arange(start, stop, dtype=dtype)
     return jnp.arange(start, stop, step, dtype)
+
+
+def eye(*, rows: int, columns: int | None, k: int, dtype: Any) -> Array:
+    """1 on diagonal k, 0 beside it."""
+    return jnp.eye(rows, columns, k, dtype)
+
+
+def linspace(
+    start: Array, stop: Array, *, num: int, endpoint: bool, dtype: Any
+) -> Array:
+    """num numbers at equal distances from start to stop, on a new last axis."""
+    return jnp.linspace(start, stop, num, endpoint=endpoint, dtype=dtype, axis=-1)

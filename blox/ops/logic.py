@@ -9,10 +9,15 @@ from .inline import inline
 
 logical_and = jnp.logical_and
 logical_or = jnp.logical_or
+logical_xor = jnp.logical_xor
 logical_not = jnp.logical_not
 isfinite = jnp.isfinite
 isinf = jnp.isinf
+isposinf = jnp.isposinf
+isneginf = jnp.isneginf
 isnan = jnp.isnan
+signbit = jnp.signbit
+isclose = jnp.isclose
 where = jnp.where
 
 

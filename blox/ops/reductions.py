@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
+from jax import Array
 
 sum_ = jnp.sum
 mean = jnp.mean
@@ -18,3 +20,20 @@ argmax = jnp.argmax
 argmin = jnp.argmin
 cumsum = jnp.cumsum
 cumprod = jnp.cumprod
+
+
+def cummax(x: Array, *, axis: int) -> Array:
+    """The greatest value so far along axis."""
+    return jax.lax.cummax(x, axis=axis % x.ndim)
+
+
+def cummin(x: Array, *, axis: int) -> Array:
+    """The least value so far along axis."""
+    return jax.lax.cummin(x, axis=axis % x.ndim)
+
+
+def cumlogsumexp(x: Array, *, axis: int) -> Array:
+    """log(cumsum(exp(x))) along axis, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    y = jax.lax.cumlogsumexp(y, axis=axis % x.ndim)
+    return y.astype(jnp.result_type(x.dtype, 0.0))

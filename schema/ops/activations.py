@@ -155,6 +155,29 @@ class Squareplus(Activation):
     b: Float = 4.0
 
 
+class SparsePlus(Activation):
+    """0 where x <= -1, `(x + 1) ** 2 / 4` between, x where x >= 1. (...) -> (...). Stephan
+    et al., arXiv:2406.15527.
+    """
+
+    op: Literal["sparse_plus"] = "sparse_plus"
+
+
+class SparseSigmoid(Activation):
+    """`min(max((x + 1) / 2, 0), 1)`, the slope of `sparse_plus`. (...) -> (...)."""
+
+    op: Literal["sparse_sigmoid"] = "sparse_sigmoid"
+
+
+class Log1mExp(Activation):
+    """`log(1 - exp(-x))` for x > 0, exact near 0 and far from it. (...) -> (...).
+
+    Machler, "Accurately computing log(1 - exp(-|a|))", 2012.
+    """
+
+    op: Literal["log1mexp"] = "log1mexp"
+
+
 class Glu(Activation):
     """`a * sigmoid(b)`, a and b being the halves of x along `axis`.
 
@@ -186,6 +209,17 @@ class LogSumExp(Activation):
     """
 
     op: Literal["logsumexp"] = "logsumexp"
+    axis: Int | list[Int] | None = None
+    keepdims: bool = False
+
+
+class LogMeanExp(Activation):
+    """`log(mean(exp(x)))` over `axis` (all axes if null), in float32.
+
+    (..., n) -> (...), or (..., 1) with `keepdims`, at axis -1.
+    """
+
+    op: Literal["logmeanexp"] = "logmeanexp"
     axis: Int | list[Int] | None = None
     keepdims: bool = False
 

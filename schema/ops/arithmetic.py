@@ -94,6 +94,120 @@ class Minimum(Binary):
     op: Literal["minimum"] = "minimum"
 
 
+class Fmax(Binary):
+    """The greater of a and b; where one is NaN, the other. (...), (...) -> (...)."""
+
+    op: Literal["fmax"] = "fmax"
+
+
+class Fmin(Binary):
+    """The lesser of a and b; where one is NaN, the other. (...), (...) -> (...)."""
+
+    op: Literal["fmin"] = "fmin"
+
+
+class TruncDivide(Binary):
+    """`a / b`, rounded towards 0, of the common dtype. (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+
+    op: Literal["trunc_divide"] = "trunc_divide"
+
+
+class Fmod(Binary):
+    """What `trunc_divide` leaves, with the sign of a. (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+    ALSO: ClassVar[tuple[str, ...]] = ("rem",)
+
+    op: Literal["fmod"] = "fmod"
+
+
+class FloatPower(Binary):
+    """`a ** b` in floats, integers too. (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+
+    op: Literal["float_power"] = "float_power"
+
+
+class Atan2(Binary):
+    """The angle of the point (b, a), from -pi to pi. (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+    ALSO: ClassVar[tuple[str, ...]] = ("arctan2",)
+
+    op: Literal["atan2"] = "atan2"
+
+
+class Hypot(Binary):
+    """`sqrt(a ** 2 + b ** 2)`, without overflow between. (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["hypot"] = "hypot"
+
+
+class LogAddExp(Binary):
+    """`log(exp(a) + exp(b))`. (...), (...) -> (...)."""
+
+    op: Literal["logaddexp"] = "logaddexp"
+
+
+class LogAddExp2(Binary):
+    """`log2(2 ** a + 2 ** b)`. (...), (...) -> (...)."""
+
+    op: Literal["logaddexp2"] = "logaddexp2"
+
+
+class CopySign(Binary):
+    """`|a|` with the sign of b. (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+
+    op: Literal["copysign"] = "copysign"
+
+
+class NextAfter(Binary):
+    """The number next to a towards b; it has no gradient. (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+
+    op: Literal["nextafter"] = "nextafter"
+
+
+class Heaviside(Binary):
+    """0 where a < 0, 1 where a > 0, b where a is 0. (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["heaviside"] = "heaviside"
+
+
+class Ldexp(Binary):
+    """`a * 2 ** b`, b being integers. (...), (...) integer -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+
+    op: Literal["ldexp"] = "ldexp"
+
+
+class Gcd(Binary):
+    """The greatest common divisor of integers. (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["gcd"] = "gcd"
+
+
+class Lcm(Binary):
+    """The least common multiple of integers. (...), (...) -> (...)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["lcm"] = "lcm"
+
+
 class Negative(Op):
     """`-x`. (...) -> (...)."""
 

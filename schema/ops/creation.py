@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from ..deferred import Op
 from ..dtypes import DType
-from ..fields import Count, Int, Scalar, ShapeOf, Tensor
+from ..fields import Count, Int, OptionalSize, Scalar, ShapeOf, Size, SizeOf, Tensor
 from ..problems import Problem, too_many
 
 
@@ -86,3 +86,37 @@ class Arange(Op):
             case (int(start), int(stop), int(step)):
                 # Not `len(range(...))`, which a count beyond 2**63 raises from.
                 yield from too_many("stop", [max(0, -((start - stop) // step))])
+
+
+class Eye(Op):
+    """1 on diagonal `k`, 0 beside it: () -> (rows, columns), square without `columns`."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("identity_matrix",)
+
+    op: Literal["eye"] = "eye"
+    rows: Annotated[Size, SizeOf("out", axis=0)]
+    columns: Annotated[OptionalSize, SizeOf("out", axis=1)] = None
+    k: Int = 0
+    dtype: DType = "float"
+
+    def problems(self) -> Iterator[Problem]:
+        columns = self.rows if self.columns is None else self.columns
+        yield from too_many("rows", [self.rows, columns])
+
+
+class Linspace(Op):
+    """`num` numbers at equal distances from start to stop, without the last one where
+    `endpoint` is false. (...), (...) -> (..., num).
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["linspace"] = "linspace"
+    start: Tensor
+    stop: Tensor
+    num: Annotated[Size, SizeOf("out")]
+    endpoint: bool = True
+    dtype: DType = "float"
+
+    def problems(self) -> Iterator[Problem]:
+        yield from too_many("num", [self.num])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from ..deferred import Op
-from ..fields import Tensor
+from ..fields import Float, Tensor
 
 
 class Elementary(Op):
@@ -107,3 +107,165 @@ class Round(Elementary):
     """The nearest integer, halves to even, of x's dtype. (...) -> (...)."""
 
     op: Literal["round"] = "round"
+
+
+class Exp2(Elementary):
+    """`2 ** x`. (...) -> (...)."""
+
+    op: Literal["exp2"] = "exp2"
+
+
+class Log2(Elementary):
+    """The logarithm to base 2. (...) -> (...)."""
+
+    op: Literal["log2"] = "log2"
+
+
+class Log10(Elementary):
+    """The logarithm to base 10. (...) -> (...)."""
+
+    op: Literal["log10"] = "log10"
+
+
+class Cbrt(Elementary):
+    """The cube root, negative for negative x. (...) -> (...)."""
+
+    op: Literal["cbrt"] = "cbrt"
+
+
+class Reciprocal(Elementary):
+    """`1 / x`. (...) -> (...)."""
+
+    op: Literal["reciprocal"] = "reciprocal"
+
+
+class Tan(Elementary):
+    """The tangent of x in radians. (...) -> (...)."""
+
+    op: Literal["tan"] = "tan"
+
+
+class Asin(Elementary):
+    """The angle from -pi / 2 to pi / 2 whose sine is x. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("arcsin",)
+
+    op: Literal["asin"] = "asin"
+
+
+class Acos(Elementary):
+    """The angle from 0 to pi whose cosine is x. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("arccos",)
+
+    op: Literal["acos"] = "acos"
+
+
+class Atan(Elementary):
+    """The angle from -pi / 2 to pi / 2 whose tangent is x. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("arctan",)
+
+    op: Literal["atan"] = "atan"
+
+
+class Sinh(Elementary):
+    """The hyperbolic sine, `(exp(x) - exp(-x)) / 2`. (...) -> (...)."""
+
+    op: Literal["sinh"] = "sinh"
+
+
+class Cosh(Elementary):
+    """The hyperbolic cosine, `(exp(x) + exp(-x)) / 2`. (...) -> (...)."""
+
+    op: Literal["cosh"] = "cosh"
+
+
+class Asinh(Elementary):
+    """The number whose hyperbolic sine is x. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("arcsinh",)
+
+    op: Literal["asinh"] = "asinh"
+
+
+class Acosh(Elementary):
+    """The number of at least 0 whose hyperbolic cosine is x, NaN for x < 1.
+
+    (...) -> (...).
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("arccosh",)
+
+    op: Literal["acosh"] = "acosh"
+
+
+class Atanh(Elementary):
+    """The number whose hyperbolic tangent is x. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("arctanh",)
+
+    op: Literal["atanh"] = "atanh"
+
+
+class Sinc(Elementary):
+    """`sin(pi * x) / (pi * x)`, 1 at 0. (...) -> (...)."""
+
+    op: Literal["sinc"] = "sinc"
+
+
+class Deg2Rad(Elementary):
+    """`x * pi / 180`. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("radians",)
+
+    op: Literal["deg2rad"] = "deg2rad"
+
+
+class Rad2Deg(Elementary):
+    """`x * 180 / pi`. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("degrees",)
+
+    op: Literal["rad2deg"] = "rad2deg"
+
+
+class Trunc(Elementary):
+    """The integer next to x towards 0, of x's dtype. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("fix",)
+
+    op: Literal["trunc"] = "trunc"
+
+
+class Modf(Elementary):
+    """The part of x behind the point and that before it, both with the sign of x.
+
+    (...) -> (...), (...).
+    """
+
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("fraction", "integer")
+
+    op: Literal["modf"] = "modf"
+
+
+class Frexp(Elementary):
+    """`mantissa * 2 ** exponent == x`, 0.5 <= |mantissa| < 1 or both 0.
+
+    (...) -> (...), (...) integer.
+    """
+
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("mantissa", "exponent")
+
+    op: Literal["frexp"] = "frexp"
+
+
+class NanToNum(Elementary):
+    """x with `nan` for NaN, `posinf` and `neginf` for the infinities; null being the
+    greatest and the least number of x's dtype. (...) -> (...).
+    """
+
+    op: Literal["nan_to_num"] = "nan_to_num"
+    nan: Float = 0.0
+    posinf: Float | None = None
+    neginf: Float | None = None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from ..deferred import Op
-from ..fields import OptionalTensor, Tensor
+from ..fields import Float, OptionalTensor, Tensor
 
 
 class Pair(Op):
@@ -88,6 +88,14 @@ class LogicalOr(Pair):
     op: Literal["logical_or"] = "logical_or"
 
 
+class LogicalXor(Pair):
+    """True where one is not 0 and the other is. (...), (...) -> (...) bool."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a", "b")
+
+    op: Literal["logical_xor"] = "logical_xor"
+
+
 class LogicalNot(Single):
     """True where x is 0. (...) -> (...) bool."""
 
@@ -106,10 +114,40 @@ class IsInf(Single):
     op: Literal["isinf"] = "isinf"
 
 
+class IsPosInf(Single):
+    """True where x is infinite and above 0. (...) -> (...) bool."""
+
+    op: Literal["isposinf"] = "isposinf"
+
+
+class IsNegInf(Single):
+    """True where x is infinite and below 0. (...) -> (...) bool."""
+
+    op: Literal["isneginf"] = "isneginf"
+
+
 class IsNan(Single):
     """True where x is NaN. (...) -> (...) bool."""
 
     op: Literal["isnan"] = "isnan"
+
+
+class SignBit(Single):
+    """True where x has a minus, as -0.0 does too. (...) -> (...) bool."""
+
+    op: Literal["signbit"] = "signbit"
+
+
+class IsClose(Pair):
+    """`|a - b| <= atol + rtol * |b|`. (...), (...) -> (...) bool.
+
+    NaN is close to nothing, or with `equal_nan` to NaN.
+    """
+
+    op: Literal["isclose"] = "isclose"
+    rtol: Float = 1e-5
+    atol: Float = 1e-8
+    equal_nan: bool = False
 
 
 class Where(Op):

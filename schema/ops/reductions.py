@@ -153,3 +153,29 @@ class CumProd(Op):
     op: Literal["cumprod"] = "cumprod"
     x: Tensor
     axis: Int
+
+
+class CumMax(Op):
+    """The greatest value so far along `axis`. (...) -> (...)."""
+
+    op: Literal["cummax"] = "cummax"
+    x: Tensor
+    axis: Int
+
+
+class CumMin(Op):
+    """The least value so far along `axis`. (...) -> (...)."""
+
+    op: Literal["cummin"] = "cummin"
+    x: Tensor
+    axis: Int
+
+
+class CumLogSumExp(Op):
+    """`log(cumsum(exp(x)))` along `axis`, in float32. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("logcumsumexp",)
+
+    op: Literal["cumlogsumexp"] = "cumlogsumexp"
+    x: Tensor
+    axis: Int

@@ -106,6 +106,23 @@ class ActivationsMethods(NodeMethods):
         """`(x + sqrt(x ** 2 + b)) / 2`. (...) -> (...). Barron, arXiv:2112.11687."""
         return self._node(name, "squareplus", x=x, b=b)[0]
 
+    def sparse_plus(self, x: Operand, *, name: str | None = None) -> Value:
+        """0 where x <= -1, `(x + 1) ** 2 / 4` between, x where x >= 1. (...) -> (...).
+        Stephan et al., arXiv:2406.15527.
+        """
+        return self._node(name, "sparse_plus", x=x)[0]
+
+    def sparse_sigmoid(self, x: Operand, *, name: str | None = None) -> Value:
+        """`min(max((x + 1) / 2, 0), 1)`, the slope of `sparse_plus`. (...) -> (...)."""
+        return self._node(name, "sparse_sigmoid", x=x)[0]
+
+    def log1mexp(self, x: Operand, *, name: str | None = None) -> Value:
+        """`log(1 - exp(-x))` for x > 0, exact near 0 and far from it. (...) -> (...).
+
+        Machler, "Accurately computing log(1 - exp(-|a|))", 2012.
+        """
+        return self._node(name, "log1mexp", x=x)[0]
+
     def glu(
         self, x: Operand, axis: int | str = -1, *, name: str | None = None
     ) -> Value:
@@ -149,6 +166,20 @@ class ActivationsMethods(NodeMethods):
         (..., n) -> (...), or (..., 1) with `keepdims`, at axis -1.
         """
         return self._node(name, "logsumexp", x=x, axis=axis, keepdims=keepdims)[0]
+
+    def logmeanexp(
+        self,
+        x: Operand,
+        axis: int | str | Sequence[int | str] | None = None,
+        *,
+        keepdims: bool = False,
+        name: str | None = None,
+    ) -> Value:
+        """`log(mean(exp(x)))` over `axis` (all axes if null), in float32.
+
+        (..., n) -> (...), or (..., 1) with `keepdims`, at axis -1.
+        """
+        return self._node(name, "logmeanexp", x=x, axis=axis, keepdims=keepdims)[0]
 
     def standardize(
         self,

@@ -45,6 +45,68 @@ class ArithmeticMethods(NodeMethods):
         """The lesser of a and b; NaN where either is. (...), (...) -> (...)."""
         return self._node(name, "minimum", a=a, b=b)[0]
 
+    def fmax(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """The greater of a and b; where one is NaN, the other. (...), (...) ->
+        (...).
+        """
+        return self._node(name, "fmax", a=a, b=b)[0]
+
+    def fmin(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """The lesser of a and b; where one is NaN, the other. (...), (...) -> (...)."""
+        return self._node(name, "fmin", a=a, b=b)[0]
+
+    def trunc_divide(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """`a / b`, rounded towards 0, of the common dtype. (...), (...) -> (...)."""
+        return self._node(name, "trunc_divide", a=a, b=b)[0]
+
+    def fmod(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """What `trunc_divide` leaves, with the sign of a. (...), (...) -> (...)."""
+        return self._node(name, "fmod", a=a, b=b)[0]
+
+    def float_power(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """`a ** b` in floats, integers too. (...), (...) -> (...)."""
+        return self._node(name, "float_power", a=a, b=b)[0]
+
+    def atan2(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """The angle of the point (b, a), from -pi to pi. (...), (...) -> (...)."""
+        return self._node(name, "atan2", a=a, b=b)[0]
+
+    def hypot(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """`sqrt(a ** 2 + b ** 2)`, without overflow between. (...), (...) -> (...)."""
+        return self._node(name, "hypot", a=a, b=b)[0]
+
+    def logaddexp(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """`log(exp(a) + exp(b))`. (...), (...) -> (...)."""
+        return self._node(name, "logaddexp", a=a, b=b)[0]
+
+    def logaddexp2(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """`log2(2 ** a + 2 ** b)`. (...), (...) -> (...)."""
+        return self._node(name, "logaddexp2", a=a, b=b)[0]
+
+    def copysign(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """`|a|` with the sign of b. (...), (...) -> (...)."""
+        return self._node(name, "copysign", a=a, b=b)[0]
+
+    def nextafter(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """The number next to a towards b; it has no gradient. (...), (...) -> (...)."""
+        return self._node(name, "nextafter", a=a, b=b)[0]
+
+    def heaviside(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """0 where a < 0, 1 where a > 0, b where a is 0. (...), (...) -> (...)."""
+        return self._node(name, "heaviside", a=a, b=b)[0]
+
+    def ldexp(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """`a * 2 ** b`, b being integers. (...), (...) integer -> (...)."""
+        return self._node(name, "ldexp", a=a, b=b)[0]
+
+    def gcd(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """The greatest common divisor of integers. (...), (...) -> (...)."""
+        return self._node(name, "gcd", a=a, b=b)[0]
+
+    def lcm(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """The least common multiple of integers. (...), (...) -> (...)."""
+        return self._node(name, "lcm", a=a, b=b)[0]
+
     def negative(self, x: Operand, *, name: str | None = None) -> Value:
         """`-x`. (...) -> (...)."""
         return self._node(name, "negative", x=x)[0]

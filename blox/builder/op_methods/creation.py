@@ -71,3 +71,40 @@ class CreationMethods(NodeMethods):
         return self._node(
             name, "arange", stop=stop, start=start, step=step, dtype=dtype
         )[0]
+
+    def eye(
+        self,
+        rows: int | str,
+        columns: int | str | None = None,
+        *,
+        k: int | str = 0,
+        dtype: DType = "float",
+        name: str | None = None,
+    ) -> Value:
+        """1 on diagonal `k`, 0 beside it: () -> (rows, columns), square without
+        `columns`.
+        """
+        return self._node(name, "eye", rows=rows, columns=columns, k=k, dtype=dtype)[0]
+
+    def linspace(
+        self,
+        start: Operand,
+        stop: Operand,
+        num: int | str,
+        *,
+        endpoint: bool = True,
+        dtype: DType = "float",
+        name: str | None = None,
+    ) -> Value:
+        """`num` numbers at equal distances from start to stop, without the last one
+        where `endpoint` is false. (...), (...) -> (..., num).
+        """
+        return self._node(
+            name,
+            "linspace",
+            start=start,
+            stop=stop,
+            num=num,
+            endpoint=endpoint,
+            dtype=dtype,
+        )[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..values import Operand, Value
+from ..values import Operand, Value, Values
 from .base import NodeMethods
 
 
@@ -69,3 +69,108 @@ class ElementaryMethods(NodeMethods):
     def round(self, x: Operand, *, name: str | None = None) -> Value:
         """The nearest integer, halves to even, of x's dtype. (...) -> (...)."""
         return self._node(name, "round", x=x)[0]
+
+    def exp2(self, x: Operand, *, name: str | None = None) -> Value:
+        """`2 ** x`. (...) -> (...)."""
+        return self._node(name, "exp2", x=x)[0]
+
+    def log2(self, x: Operand, *, name: str | None = None) -> Value:
+        """The logarithm to base 2. (...) -> (...)."""
+        return self._node(name, "log2", x=x)[0]
+
+    def log10(self, x: Operand, *, name: str | None = None) -> Value:
+        """The logarithm to base 10. (...) -> (...)."""
+        return self._node(name, "log10", x=x)[0]
+
+    def cbrt(self, x: Operand, *, name: str | None = None) -> Value:
+        """The cube root, negative for negative x. (...) -> (...)."""
+        return self._node(name, "cbrt", x=x)[0]
+
+    def reciprocal(self, x: Operand, *, name: str | None = None) -> Value:
+        """`1 / x`. (...) -> (...)."""
+        return self._node(name, "reciprocal", x=x)[0]
+
+    def tan(self, x: Operand, *, name: str | None = None) -> Value:
+        """The tangent of x in radians. (...) -> (...)."""
+        return self._node(name, "tan", x=x)[0]
+
+    def asin(self, x: Operand, *, name: str | None = None) -> Value:
+        """The angle from -pi / 2 to pi / 2 whose sine is x. (...) -> (...)."""
+        return self._node(name, "asin", x=x)[0]
+
+    def acos(self, x: Operand, *, name: str | None = None) -> Value:
+        """The angle from 0 to pi whose cosine is x. (...) -> (...)."""
+        return self._node(name, "acos", x=x)[0]
+
+    def atan(self, x: Operand, *, name: str | None = None) -> Value:
+        """The angle from -pi / 2 to pi / 2 whose tangent is x. (...) -> (...)."""
+        return self._node(name, "atan", x=x)[0]
+
+    def sinh(self, x: Operand, *, name: str | None = None) -> Value:
+        """The hyperbolic sine, `(exp(x) - exp(-x)) / 2`. (...) -> (...)."""
+        return self._node(name, "sinh", x=x)[0]
+
+    def cosh(self, x: Operand, *, name: str | None = None) -> Value:
+        """The hyperbolic cosine, `(exp(x) + exp(-x)) / 2`. (...) -> (...)."""
+        return self._node(name, "cosh", x=x)[0]
+
+    def asinh(self, x: Operand, *, name: str | None = None) -> Value:
+        """The number whose hyperbolic sine is x. (...) -> (...)."""
+        return self._node(name, "asinh", x=x)[0]
+
+    def acosh(self, x: Operand, *, name: str | None = None) -> Value:
+        """The number of at least 0 whose hyperbolic cosine is x, NaN for x < 1.
+
+        (...) -> (...).
+        """
+        return self._node(name, "acosh", x=x)[0]
+
+    def atanh(self, x: Operand, *, name: str | None = None) -> Value:
+        """The number whose hyperbolic tangent is x. (...) -> (...)."""
+        return self._node(name, "atanh", x=x)[0]
+
+    def sinc(self, x: Operand, *, name: str | None = None) -> Value:
+        """`sin(pi * x) / (pi * x)`, 1 at 0. (...) -> (...)."""
+        return self._node(name, "sinc", x=x)[0]
+
+    def deg2rad(self, x: Operand, *, name: str | None = None) -> Value:
+        """`x * pi / 180`. (...) -> (...)."""
+        return self._node(name, "deg2rad", x=x)[0]
+
+    def rad2deg(self, x: Operand, *, name: str | None = None) -> Value:
+        """`x * 180 / pi`. (...) -> (...)."""
+        return self._node(name, "rad2deg", x=x)[0]
+
+    def trunc(self, x: Operand, *, name: str | None = None) -> Value:
+        """The integer next to x towards 0, of x's dtype. (...) -> (...)."""
+        return self._node(name, "trunc", x=x)[0]
+
+    def modf(self, x: Operand, *, name: str | None = None) -> Values:
+        """The part of x behind the point and that before it, both with the sign of x.
+
+        (...) -> (...), (...).
+        """
+        return Values(("fraction", "integer"), self._node(name, "modf", x=x))
+
+    def frexp(self, x: Operand, *, name: str | None = None) -> Values:
+        """`mantissa * 2 ** exponent == x`, 0.5 <= |mantissa| < 1 or both 0.
+
+        (...) -> (...), (...) integer.
+        """
+        return Values(("mantissa", "exponent"), self._node(name, "frexp", x=x))
+
+    def nan_to_num(
+        self,
+        x: Operand,
+        posinf: float | str | None = None,
+        neginf: float | str | None = None,
+        *,
+        nan: float | str = 0.0,
+        name: str | None = None,
+    ) -> Value:
+        """x with `nan` for NaN, `posinf` and `neginf` for the infinities; null being
+        the greatest and the least number of x's dtype. (...) -> (...).
+        """
+        return self._node(
+            name, "nan_to_num", x=x, nan=nan, posinf=posinf, neginf=neginf
+        )[0]

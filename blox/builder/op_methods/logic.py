@@ -41,6 +41,10 @@ class LogicMethods(NodeMethods):
         """True where either is not 0. (...), (...) -> (...) bool."""
         return self._node(name, "logical_or", a=a, b=b)[0]
 
+    def logical_xor(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """True where one is not 0 and the other is. (...), (...) -> (...) bool."""
+        return self._node(name, "logical_xor", a=a, b=b)[0]
+
     def logical_not(self, x: Operand, *, name: str | None = None) -> Value:
         """True where x is 0. (...) -> (...) bool."""
         return self._node(name, "logical_not", x=x)[0]
@@ -53,9 +57,39 @@ class LogicMethods(NodeMethods):
         """True where x is infinite. (...) -> (...) bool."""
         return self._node(name, "isinf", x=x)[0]
 
+    def isposinf(self, x: Operand, *, name: str | None = None) -> Value:
+        """True where x is infinite and above 0. (...) -> (...) bool."""
+        return self._node(name, "isposinf", x=x)[0]
+
+    def isneginf(self, x: Operand, *, name: str | None = None) -> Value:
+        """True where x is infinite and below 0. (...) -> (...) bool."""
+        return self._node(name, "isneginf", x=x)[0]
+
     def isnan(self, x: Operand, *, name: str | None = None) -> Value:
         """True where x is NaN. (...) -> (...) bool."""
         return self._node(name, "isnan", x=x)[0]
+
+    def signbit(self, x: Operand, *, name: str | None = None) -> Value:
+        """True where x has a minus, as -0.0 does too. (...) -> (...) bool."""
+        return self._node(name, "signbit", x=x)[0]
+
+    def isclose(
+        self,
+        a: Operand,
+        b: Operand,
+        rtol: float | str = 1e-05,
+        *,
+        atol: float | str = 1e-08,
+        equal_nan: bool = False,
+        name: str | None = None,
+    ) -> Value:
+        """`|a - b| <= atol + rtol * |b|`. (...), (...) -> (...) bool.
+
+        NaN is close to nothing, or with `equal_nan` to NaN.
+        """
+        return self._node(
+            name, "isclose", a=a, b=b, rtol=rtol, atol=atol, equal_nan=equal_nan
+        )[0]
 
     def where(
         self, condition: Operand, a: Operand, b: Operand, *, name: str | None = None

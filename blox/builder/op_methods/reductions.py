@@ -159,3 +159,17 @@ class ReductionsMethods(NodeMethods):
     def cumprod(self, x: Operand, axis: int | str, *, name: str | None = None) -> Value:
         """The running product along `axis`. (...) -> (...)."""
         return self._node(name, "cumprod", x=x, axis=axis)[0]
+
+    def cummax(self, x: Operand, axis: int | str, *, name: str | None = None) -> Value:
+        """The greatest value so far along `axis`. (...) -> (...)."""
+        return self._node(name, "cummax", x=x, axis=axis)[0]
+
+    def cummin(self, x: Operand, axis: int | str, *, name: str | None = None) -> Value:
+        """The least value so far along `axis`. (...) -> (...)."""
+        return self._node(name, "cummin", x=x, axis=axis)[0]
+
+    def cumlogsumexp(
+        self, x: Operand, axis: int | str, *, name: str | None = None
+    ) -> Value:
+        """`log(cumsum(exp(x)))` along `axis`, in float32. (...) -> (...)."""
+        return self._node(name, "cumlogsumexp", x=x, axis=axis)[0]

@@ -1,0 +1,27 @@
+"""Gamma, beta, zeta and their kin: those of `jax.scipy.special`."""
+
+from __future__ import annotations
+
+from jax import Array
+from jax.scipy import special
+
+from .inline import inline
+
+gamma = special.gamma
+gammaln = special.gammaln
+digamma = special.digamma
+factorial = special.factorial
+beta = special.beta
+betaln = special.betaln
+gammainc = special.gammainc
+gammaincc = special.gammaincc
+zeta = special.zeta
+polygamma = special.polygamma
+poch = special.poch
+betainc = special.betainc
+hyp1f1 = special.hyp1f1
+
+
+@inline
+def multigammaln(x: Array, *, d: int) -> Array:
+    return special.multigammaln(x, d)

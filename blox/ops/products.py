@@ -1,0 +1,41 @@
+"""Products of vectors and matrices, and parts of matrices."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+
+from .inline import inline
+
+vecdot = jnp.vecdot
+cross = jnp.linalg.cross
+tril = jnp.tril
+triu = jnp.triu
+diff = jnp.diff
+
+
+@inline
+def outer(a: Array, b: Array) -> Array:
+    return a[..., :, None] * b[..., None, :]
+
+
+def kron(a: Array, b: Array) -> Array:
+    """Blocks a[i, j] * b."""
+    blocks = a[..., :, None, :, None] * b[..., None, :, None, :]
+    (n, k), (m, q) = blocks.shape[-4:-2], blocks.shape[-2:]
+    return blocks.reshape(*blocks.shape[:-4], n * k, m * q)
+
+
+def diag(x: Array) -> Array:
+    """x on the diagonal of a matrix, 0 beside it."""
+    return jnp.where(jnp.eye(x.shape[-1], dtype=bool), x[..., None], 0)
+
+
+@inline
+def diagonal(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
+    return jnp.diagonal(x, offset, axis1, axis2)
+
+
+@inline
+def trace(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
+    return jnp.trace(x, offset, axis1, axis2)

@@ -1,0 +1,53 @@
+"""Special functions of `jax.scipy.special`: erf, integrals, Bessel's, of probabilities."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+from jax.scipy import special
+
+erf_inv = special.erfinv
+erfc = special.erfc
+erfcx = special.erfcx
+dawsn = special.dawsn
+i0 = special.i0
+i0e = special.i0e
+i1 = special.i1
+i1e = special.i1e
+expi = special.expi
+exp1 = special.exp1
+entr = special.entr
+logit = special.logit
+expn = special.expn
+xlogy = special.xlogy
+xlog1py = special.xlog1py
+boxcox = special.boxcox
+boxcox1p = special.boxcox1p
+rel_entr = special.rel_entr
+kl_div = special.kl_div
+fresnel = special.fresnel
+sici = special.sici
+
+
+def spence(x: Array) -> Array:
+    """The integral of log(t) / (1 - t) over 1 to x, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return special.spence(y).astype(jnp.result_type(x.dtype, 0.0))
+
+
+def ndtr(x: Array) -> Array:
+    """The normal distribution function, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return special.ndtr(y).astype(jnp.result_type(x.dtype, 0.0))
+
+
+def ndtri(x: Array) -> Array:
+    """The number whose ndtr is x, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return special.ndtri(y).astype(jnp.result_type(x.dtype, 0.0))
+
+
+def log_ndtr(x: Array) -> Array:
+    """log(ndtr(x)), in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return special.log_ndtr(y).astype(jnp.result_type(x.dtype, 0.0))

@@ -1,0 +1,201 @@
+"""Linear algebra of the last two axes, those of `jax.numpy.linalg`, in float32 at least.
+
+Matrices (..., n, n) have any leading dims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from ..deferred import Op
+from ..fields import Float, Int, Tensor
+from ..problems import Problem
+
+
+class Matrix(Op):
+    """The base of functions of one matrix."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    x: Tensor
+
+
+class Solve(Op):
+    """The x of `a @ x = b`. (..., n, n), (..., n, m) -> (..., n, m).
+
+    A vector b of shape (n,) gives one for each a.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("b",)
+
+    op: Literal["solve"] = "solve"
+    a: Tensor
+    b: Tensor
+
+
+class SolveTriangular(Op):
+    """The x of `a @ x = b` where a is 0 above the diagonal, or below it without `lower`.
+
+    (..., n, n), (..., n, m) -> (..., n, m). The other half of a isn't read, with
+    `unit_diagonal` neither the diagonal, which is 1. With `transpose` a is transposed,
+    after it was read.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("b",)
+    ALSO: ClassVar[tuple[str, ...]] = ("triangular_solve",)
+
+    op: Literal["solve_triangular"] = "solve_triangular"
+    a: Tensor
+    b: Tensor
+    lower: bool
+    transpose: bool = False
+    unit_diagonal: bool = False
+
+
+class Lstsq(Op):
+    """The x of least norm of those for which that of `a @ x - b` is least.
+
+    (..., n, m), (..., n, k) -> (..., m, k). Singular values below float's eps times the
+    greater of n and m times the greatest of them are 0.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["lstsq"] = "lstsq"
+    a: Tensor
+    b: Tensor
+
+
+class Inv(Matrix):
+    """The inverse. (..., n, n) -> (..., n, n)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("inverse", "matrix_inverse")
+
+    op: Literal["inv"] = "inv"
+
+
+class Pinv(Matrix):
+    """Moore and Penrose's inverse. (..., n, m) -> (..., m, n).
+
+    Singular values of at most `rtol` times the greatest are 0; null being 10 times
+    float's eps times the greater of n and m.
+    """
+
+    op: Literal["pinv"] = "pinv"
+    rtol: Float | None = None
+
+
+class Det(Matrix):
+    """The determinant. (..., n, n) -> (...)."""
+
+    op: Literal["det"] = "det"
+
+
+class Slogdet(Matrix):
+    """The sign of the determinant and the logarithm of its absolute value.
+
+    (..., n, n) -> (...), (...).
+    """
+
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("sign", "logabsdet")
+
+    op: Literal["slogdet"] = "slogdet"
+
+
+class Cholesky(Matrix):
+    """The l with `l @ l.T = x`, 0 above the diagonal; with `upper`, the u = l.T.
+
+    (..., n, n) -> (..., n, n). x is made symmetric before, `(x + x.T) / 2`; NaN where that
+    isn't positive definite.
+    """
+
+    op: Literal["cholesky"] = "cholesky"
+    upper: bool = False
+
+
+class Qr(Matrix):
+    """`q @ r = x`, the columns of q being orthonormal, r being 0 below the diagonal.
+
+    (..., n, m) -> (..., n, k), (..., k, m), k being the less of n and m, or with mode
+    `complete` n.
+    """
+
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("q", "r")
+
+    op: Literal["qr"] = "qr"
+    mode: Literal["reduced", "complete"] = "reduced"
+
+
+class Svd(Matrix):
+    """`u * s @ vh = x`: singular values s from the greatest down, u and vh orthonormal.
+
+    (..., n, m) -> (..., n, k), (..., k), (..., k, m), k being the less of n and m; with
+    `full_matrices` u and vh are square.
+    """
+
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("u", "s", "vh")
+
+    op: Literal["svd"] = "svd"
+    full_matrices: bool = True
+
+
+class SvdVals(Matrix):
+    """The singular values, from the greatest down. (..., n, n) -> (..., n)."""
+
+    op: Literal["svdvals"] = "svdvals"
+
+
+class Eigh(Matrix):
+    """`v * w @ v.T = x` of a symmetric x: eigenvalues w from the least up, eigenvectors as
+    columns of v. (..., n, n) -> (..., n), (..., n, n).
+
+    x is made symmetric before, `(x + x.T) / 2`.
+    """
+
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("eigenvalues", "eigenvectors")
+
+    op: Literal["eigh"] = "eigh"
+
+
+class Eigvalsh(Matrix):
+    """The eigenvalues of a symmetric matrix, from the least up. (..., n, n) -> (..., n)."""
+
+    op: Literal["eigvalsh"] = "eigvalsh"
+
+
+class MatrixPower(Matrix):
+    """The product of `n` times x, of the inverse where n < 0; |n| is at most 1024.
+
+    (..., k, k) -> (..., k, k).
+    """
+
+    op: Literal["matrix_power"] = "matrix_power"
+    n: Int
+
+    def problems(self) -> Iterator[Problem]:
+        if isinstance(self.n, int) and abs(self.n) > 1024:
+            yield Problem.expected("n", "-1024 to 1024", self.n)
+
+
+class Expm(Matrix):
+    """The sum of `x ** k / k!` over k = 0, 1, ..., products being of matrices.
+
+    (..., n, n) -> (..., n, n). It is scaled by at most 2 ** -16 and squared as often. Higham,
+    "The scaling and squaring method for the matrix exponential revisited", 2005.
+    """
+
+    op: Literal["expm"] = "expm"
+
+
+class MatrixNorm(Matrix):
+    """A norm of matrices. (..., n, m) -> (...), or (..., 1, 1) with `keepdims`.
+
+    `ord` is `fro`, `sqrt(sum(x ** 2))`; `nuc`, the sum of the singular values; 2 or -2, the
+    greatest or the least of these; 1 or -1, the greatest or the least sum of absolute
+    values of a column.
+    """
+
+    op: Literal["matrix_norm"] = "matrix_norm"
+    ord: Literal["fro", "nuc", 1, -1, 2, -2] = "fro"
+    keepdims: bool = False

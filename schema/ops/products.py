@@ -1,0 +1,112 @@
+"""Products of vectors and matrices, and parts of matrices, over any leading dims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from ..deferred import Op
+from ..fields import Int, Size, Tensor
+from ..problems import Problem
+
+
+class Product(Op):
+    """The base of products of two operands."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    a: Tensor
+    b: Tensor
+
+
+class Vecdot(Product):
+    """`sum(a * b)` along `axis`. (..., n), (..., n) -> (...) at axis -1."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("vdot", "inner")
+
+    op: Literal["vecdot"] = "vecdot"
+    axis: Int = -1
+
+
+class Outer(Product):
+    """`a[i] * b[j]`. (..., n), (..., m) -> (..., n, m)."""
+
+    op: Literal["outer"] = "outer"
+
+
+class Cross(Product):
+    """The vector product along `axis`. (..., 3), (..., 3) -> (..., 3) at axis -1."""
+
+    op: Literal["cross"] = "cross"
+    axis: Int = -1
+
+
+class Kron(Product):
+    """Kronecker's product: blocks `a[i, j] * b`.
+
+    (..., n, m), (..., k, q) -> (..., n * k, m * q).
+    """
+
+    op: Literal["kron"] = "kron"
+
+
+class Diag(Op):
+    """x on the diagonal of a matrix, 0 beside it. (..., n) -> (..., n, n)."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+    ALSO: ClassVar[tuple[str, ...]] = ("diag_embed", "diagflat")
+
+    op: Literal["diag"] = "diag"
+    x: Tensor
+
+
+class Diagonal(Op):
+    """`x[i, i + offset]` for all i. (..., n, n) -> (..., n) for axes -2, -1, offset 0."""
+
+    op: Literal["diagonal"] = "diagonal"
+    x: Tensor
+    offset: Int = 0
+    axis1: Int = -2
+    axis2: Int = -1
+
+
+class Trace(Op):
+    """The sum of `diagonal`. (..., n, m) -> (...) for axes -2, -1."""
+
+    op: Literal["trace"] = "trace"
+    x: Tensor
+    offset: Int = 0
+    axis1: Int = -2
+    axis2: Int = -1
+
+
+class Tril(Op):
+    """x with 0 above diagonal `k` of its last two axes. (..., n, m) -> (..., n, m)."""
+
+    op: Literal["tril"] = "tril"
+    x: Tensor
+    k: Int = 0
+
+
+class Triu(Op):
+    """x with 0 below diagonal `k` of its last two axes. (..., n, m) -> (..., n, m)."""
+
+    op: Literal["triu"] = "triu"
+    x: Tensor
+    k: Int = 0
+
+
+class Diff(Op):
+    """`x[i + 1] - x[i]` along `axis`, `n` times, at most 64.
+
+    (..., k) -> (..., k - 1) for n 1 and axis -1.
+    """
+
+    op: Literal["diff"] = "diff"
+    x: Tensor
+    n: Size = 1
+    axis: Int = -1
+
+    def problems(self) -> Iterator[Problem]:
+        if isinstance(self.n, int) and self.n > 64:
+            yield Problem.expected("n", "at most 64", self.n)
