@@ -15,13 +15,15 @@ def searchsorted(edges: Array, x: Array, *, side: str) -> Array:
 
 
 def interp(x: Array, xp: Array, fp: Array, *, extrapolate: bool) -> Array:
-    """The line through the points (xp, fp) at x."""
-    beyond = "extrapolate" if extrapolate else None
-    line = partial(jnp.interp, left=beyond, right=beyond)
-    return jnp.vectorize(line, signature="(m),(n),(n)->(m)")(x, xp, fp)
+    """The line through the points (xp, fp) at x, in float32."""
+    kind = jnp.result_type(x, xp, fp, 0.0)
+    wide = [y.astype(jnp.promote_types(kind, jnp.float32)) for y in (x, xp, fp)]
+    beyond = partial(jnp.interp, left="extrapolate", right="extrapolate")
+    line = beyond if extrapolate else jnp.interp
+    return jnp.vectorize(line, signature="(m),(n),(n)->(m)")(*wide).astype(kind)
 
 
-def bincount(x: Array, weights: Array | None, *, length: int) -> Array:
+def bincount(x: Array, weights: Array | None = None, *, length: int) -> Array:
     """How often each of 0, ..., length - 1 is in x."""
     count = partial(jnp.bincount, length=length)
     if weights is None:
@@ -31,7 +33,7 @@ def bincount(x: Array, weights: Array | None, *, length: int) -> Array:
 
 def histogram(
     x: Array,
-    weights: Array | None,
+    weights: Array | None = None,
     *,
     bins: int,
     low: float,
@@ -40,9 +42,9 @@ def histogram(
 ) -> Array:
     """How many of x lie in each of equal parts of low to high, counted in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    weights = jnp.ones_like(y) if weights is None else weights.astype(y.dtype)
-    counts = jnp.vectorize(
-        lambda a, w: jnp.histogram(a, bins, (low, high), w, density)[0],
+    weighted = jnp.ones_like(y) if weights is None else weights.astype(y.dtype)
+    count = jnp.vectorize(
+        lambda x, w: jnp.histogram(x, bins, (low, high), w, density=density)[0],
         signature="(n),(n)->(k)",
-    )(y, weights)
-    return counts.astype(jnp.result_type(x.dtype, 0.0))
+    )
+    return count(y, weighted).astype(jnp.result_type(x.dtype, 0.0))

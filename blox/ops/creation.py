@@ -40,11 +40,15 @@ def arange(*, start: int, stop: int, step: int, dtype: Any) -> Array:
 
 def eye(*, rows: int, columns: int | None, k: int, dtype: Any) -> Array:
     """1 on diagonal k, 0 beside it."""
+    if k == 0:
+        return jnp.eye(rows, columns, dtype=dtype)
     return jnp.eye(rows, columns, k, dtype)
 
 
 def linspace(
-    start: Array, stop: Array, *, num: int, endpoint: bool, dtype: Any
+    *, start: float, stop: float, num: int, endpoint: bool, dtype: Any
 ) -> Array:
-    """num numbers at equal distances from start to stop, on a new last axis."""
-    return jnp.linspace(start, stop, num, endpoint=endpoint, dtype=dtype, axis=-1)
+    """num numbers at equal distances from start to stop."""
+    if endpoint:
+        return jnp.linspace(start, stop, num, dtype=dtype)
+    return jnp.linspace(start, stop, num, endpoint=False, dtype=dtype)

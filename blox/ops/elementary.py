@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 exp = jnp.exp
 expm1 = jnp.expm1
@@ -40,4 +41,10 @@ rad2deg = jnp.rad2deg
 trunc = jnp.trunc
 modf = jnp.modf
 frexp = jnp.frexp
-nan_to_num = jnp.nan_to_num
+
+
+def nan_to_num(
+    x: Array, *, nan: float, posinf: float | None, neginf: float | None
+) -> Array:
+    """x with numbers for NaN and the infinities."""
+    return jnp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)

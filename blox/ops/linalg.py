@@ -7,103 +7,119 @@ from jax import Array
 from jax.scipy import linalg
 
 
-def wide(x: Array) -> Array:
-    """x in float32 at least."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
-def narrow(y: Array, x: Array) -> Array:
-    """y in the floating type of x."""
-    return y.astype(jnp.result_type(x.dtype, 0.0))
-
-
 def solve(a: Array, b: Array) -> Array:
-    """The x of a @ x = b."""
-    return narrow(jnp.linalg.solve(wide(a), wide(b)), b)
+    """The x of a @ x = b, in float32."""
+    kind = jnp.result_type(a, b, 0.0)
+    wide = jnp.promote_types(kind, jnp.float32)
+    return jnp.linalg.solve(a.astype(wide), b.astype(wide)).astype(kind)
 
 
 def solve_triangular(
     a: Array, b: Array, *, lower: bool, transpose: bool, unit_diagonal: bool
 ) -> Array:
-    """The x of a @ x = b, half of a being 0."""
+    """The x of a @ x = b, half of a being 0, in float32."""
+    kind = jnp.result_type(a, b, 0.0)
+    wide = jnp.promote_types(kind, jnp.float32)
     x = linalg.solve_triangular(
-        wide(a), wide(b), transpose, lower=lower, unit_diagonal=unit_diagonal
+        a.astype(wide),
+        b.astype(wide),
+        trans=transpose,
+        lower=lower,
+        unit_diagonal=unit_diagonal,
     )
-    return narrow(x, b)
+    return x.astype(kind)
 
 
 def lstsq(a: Array, b: Array) -> Array:
-    """The x for which the norm of a @ x - b is least."""
+    """The x for which the norm of a @ x - b is least, in float32."""
+    kind = jnp.result_type(a, b, 0.0)
+    wide = jnp.promote_types(kind, jnp.float32)
     solved = jnp.vectorize(
         lambda a, b: jnp.linalg.lstsq(a, b)[0], signature="(n,m),(n,k)->(m,k)"
     )
-    return narrow(solved(wide(a), wide(b)), b)
+    return solved(a.astype(wide), b.astype(wide)).astype(kind)
 
 
 def inv(x: Array) -> Array:
-    """The inverse."""
-    return narrow(jnp.linalg.inv(wide(x)), x)
+    """The inverse, in float32."""
+    y = jnp.linalg.inv(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def pinv(x: Array, *, rtol: float | None) -> Array:
-    """The inverse of Moore and Penrose."""
-    return narrow(jnp.linalg.pinv(wide(x), rtol=rtol), x)
+    """The inverse of Moore and Penrose, in float32."""
+    y = jnp.linalg.pinv(x.astype(jnp.promote_types(x.dtype, jnp.float32)), rtol=rtol)
+    return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def det(x: Array) -> Array:
-    """The determinant."""
-    return narrow(jnp.linalg.det(wide(x)), x)
+    """The determinant, in float32."""
+    y = jnp.linalg.det(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def slogdet(x: Array) -> tuple[Array, Array]:
-    """The sign of the determinant and the logarithm of its absolute value."""
-    sign, logarithm = jnp.linalg.slogdet(wide(x))
-    return narrow(sign, x), narrow(logarithm, x)
+    """The sign of the determinant and the logarithm of its absolute value, in float32."""
+    kind = jnp.result_type(x.dtype, 0.0)
+    sign, size = jnp.linalg.slogdet(x.astype(jnp.promote_types(kind, jnp.float32)))
+    return sign.astype(kind), size.astype(kind)
 
 
 def cholesky(x: Array, *, upper: bool) -> Array:
-    """The l with l @ l.T = x, or l.T."""
-    return narrow(jnp.linalg.cholesky(wide(x), upper=upper), x)
+    """The l with l @ l.T = x, or l.T, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    y = jnp.linalg.cholesky(y, upper=upper)
+    return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def qr(x: Array, *, mode: str) -> tuple[Array, Array]:
-    """q @ r = x."""
-    q, r = jnp.linalg.qr(wide(x), mode=mode)
-    return narrow(q, x), narrow(r, x)
+    """q @ r = x, in float32."""
+    kind = jnp.result_type(x.dtype, 0.0)
+    q, r = jnp.linalg.qr(x.astype(jnp.promote_types(kind, jnp.float32)), mode=mode)
+    return q.astype(kind), r.astype(kind)
 
 
 def svd(x: Array, *, full_matrices: bool) -> tuple[Array, Array, Array]:
-    """u * s @ vh = x."""
-    u, s, vh = jnp.linalg.svd(wide(x), full_matrices=full_matrices)
-    return narrow(u, x), narrow(s, x), narrow(vh, x)
+    """u * s @ vh = x, in float32."""
+    kind = jnp.result_type(x.dtype, 0.0)
+    y = x.astype(jnp.promote_types(kind, jnp.float32))
+    u, s, vh = jnp.linalg.svd(y, full_matrices=full_matrices)
+    return u.astype(kind), s.astype(kind), vh.astype(kind)
 
 
 def svdvals(x: Array) -> Array:
-    """The singular values."""
-    return narrow(jnp.linalg.svdvals(wide(x)), x)
+    """The singular values, in float32."""
+    y = jnp.linalg.svdvals(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def eigh(x: Array) -> tuple[Array, Array]:
-    """Eigenvalues and eigenvectors of a symmetric x."""
-    values, vectors = jnp.linalg.eigh(wide(x))
-    return narrow(values, x), narrow(vectors, x)
+    """Eigenvalues and eigenvectors of a symmetric x, in float32."""
+    kind = jnp.result_type(x.dtype, 0.0)
+    values, vectors = jnp.linalg.eigh(x.astype(jnp.promote_types(kind, jnp.float32)))
+    return values.astype(kind), vectors.astype(kind)
 
 
 def eigvalsh(x: Array) -> Array:
-    """The eigenvalues of a symmetric x."""
-    return narrow(jnp.linalg.eigvalsh(wide(x)), x)
+    """The eigenvalues of a symmetric x, in float32."""
+    y = jnp.linalg.eigvalsh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def matrix_power(x: Array, *, n: int) -> Array:
-    """The product of n times x."""
-    return narrow(jnp.linalg.matrix_power(wide(x), n), x)
+    """The product of n times x, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return jnp.linalg.matrix_power(y, n).astype(jnp.result_type(x.dtype, 0.0))
 
 
 def expm(x: Array) -> Array:
-    """The exponential of a matrix."""
-    return narrow(linalg.expm(wide(x)), x)
+    """The exponential of a matrix, in float32."""
+    y = linalg.expm(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def matrix_norm(x: Array, *, ord: str | int, keepdims: bool) -> Array:
-    """A norm of matrices."""
-    return narrow(jnp.linalg.matrix_norm(wide(x), ord=ord, keepdims=keepdims), x)
+    """A norm of matrices, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    y = jnp.linalg.matrix_norm(y, ord=ord, keepdims=keepdims)
+    return y.astype(jnp.result_type(x.dtype, 0.0))

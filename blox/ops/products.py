@@ -33,9 +33,9 @@ def diag(x: Array) -> Array:
 
 @inline
 def diagonal(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
-    return jnp.diagonal(x, offset, axis1, axis2)
+    return jnp.diagonal(x, offset=offset, axis1=axis1, axis2=axis2)
 
 
 @inline
 def trace(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
-    return jnp.trace(x, offset, axis1, axis2)
+    return jnp.trace(x, offset=offset, axis1=axis1, axis2=axis2)

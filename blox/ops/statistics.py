@@ -16,8 +16,6 @@ nanprod = jnp.nanprod
 nanmean = jnp.nanmean
 nanmax = jnp.nanmax
 nanmin = jnp.nanmin
-nanvar = jnp.nanvar
-nanstd = jnp.nanstd
 nanmedian = jnp.nanmedian
 nanquantile = jnp.nanquantile
 
@@ -28,3 +26,17 @@ def average(
     """sum(weights * x) / sum(weights) over axis."""
     weights = jnp.broadcast_to(weights, x.shape)
     return jnp.average(x, axis=axis, weights=weights, keepdims=keepdims)
+
+
+def nanvar(
+    x: Array, *, axis: int | Sequence[int] | None, keepdims: bool, ddof: int
+) -> Array:
+    """The variance of what is not NaN over axis."""
+    return jnp.nanvar(x, axis=axis, keepdims=keepdims, ddof=ddof)
+
+
+def nanstd(
+    x: Array, *, axis: int | Sequence[int] | None, keepdims: bool, ddof: int
+) -> Array:
+    """sqrt(nanvar(x)) over axis."""
+    return jnp.nanstd(x, axis=axis, keepdims=keepdims, ddof=ddof)

@@ -7,7 +7,17 @@ from typing import Annotated, ClassVar, Literal
 
 from ..deferred import Op
 from ..dtypes import DType
-from ..fields import Count, Int, OptionalSize, Scalar, ShapeOf, Size, SizeOf, Tensor
+from ..fields import (
+    Count,
+    Float,
+    Int,
+    OptionalSize,
+    Scalar,
+    ShapeOf,
+    Size,
+    SizeOf,
+    Tensor,
+)
 from ..problems import Problem, too_many
 
 
@@ -105,15 +115,13 @@ class Eye(Op):
 
 
 class Linspace(Op):
-    """`num` numbers at equal distances from start to stop, without the last one where
-    `endpoint` is false. (...), (...) -> (..., num).
+    """`num` numbers at equal distances from `start` to `stop`, without the last one where
+    `endpoint` is false: () -> (num,).
     """
 
-    CONTINUES: ClassVar[tuple[str, ...]] = ()
-
     op: Literal["linspace"] = "linspace"
-    start: Tensor
-    stop: Tensor
+    start: Float
+    stop: Float
     num: Annotated[Size, SizeOf("out")]
     endpoint: bool = True
     dtype: DType = "float"

@@ -117,8 +117,8 @@ class Cholesky(Matrix):
 class Qr(Matrix):
     """`q @ r = x`, the columns of q being orthonormal, r being 0 below the diagonal.
 
-    (..., n, m) -> (..., n, k), (..., k, m), k being the less of n and m, or with mode
-    `complete` n.
+    (..., n, n) -> (..., n, n), (..., n, n). Of n rows and m columns q has as many columns,
+    and r as many rows, as the less of n and m, or n with mode `complete`.
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("q", "r")
@@ -130,8 +130,9 @@ class Qr(Matrix):
 class Svd(Matrix):
     """`u * s @ vh = x`: singular values s from the greatest down, u and vh orthonormal.
 
-    (..., n, m) -> (..., n, k), (..., k), (..., k, m), k being the less of n and m; with
-    `full_matrices` u and vh are square.
+    (..., n, n) -> (..., n, n), (..., n), (..., n, n). Of n rows and m columns s has the less
+    of n and m; without `full_matrices` u has as many columns and vh as many rows, else
+    both are square.
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("u", "s", "vh")

@@ -78,21 +78,6 @@ class I1e(Special):
     op: Literal["i1e"] = "i1e"
 
 
-class Expi(Special):
-    """The exponential integral, `integral of exp(t) / t` over -infinity to x.
-
-    (...) -> (...).
-    """
-
-    op: Literal["expi"] = "expi"
-
-
-class Exp1(Special):
-    """`integral of exp(-t) / t` over x to infinity. (...) -> (...)."""
-
-    op: Literal["exp1"] = "exp1"
-
-
 class Spence(Special):
     """Spence's function, `integral of log(t) / (1 - t)` over 1 to x, in float32.
 
@@ -137,19 +122,6 @@ class LogNdtr(Special):
     """`log(ndtr(x))`, exact far below 0, in float32. (...) -> (...)."""
 
     op: Literal["log_ndtr"] = "log_ndtr"
-
-
-class Expn(Op):
-    """`integral of exp(-x * t) / t ** n` over 1 to infinity; n has no gradient.
-
-    (...) integer, (...) -> (...).
-    """
-
-    CONTINUES: ClassVar[tuple[str, ...]] = ()
-
-    op: Literal["expn"] = "expn"
-    n: Tensor
-    x: Tensor
 
 
 class XLogY(Op):

@@ -45,7 +45,7 @@ assert leaves["cell.input_kernel"].shape == (8, 24)
 data = json.loads(to_json(graph))
 old = {"op": "relu", "x": "act"}
 data["functions"]["main"]["nodes"]["old"] = old
-data["functions"]["main"]["nodes"]["special"] = {"op": "erf_inv", "x": "x"}
+data["functions"]["main"]["nodes"]["special"] = {"op": "gammasgn", "x": "x"}
 data["functions"]["main"]["outputs"]["old"] = "old"
 data["functions"]["main"]["outputs"]["special"] = "special"
 both = Graph.parse(data)

@@ -16,7 +16,7 @@ PARTS = ("blox", "codegen", "docs", "schema", "tests", "pyproject.toml")
 ADDED = {
     "hard_shrink": "activations",
     "relu@2": "activations",
-    "erf_inv": "elementary",
+    "gammasgn": "elementary",
     "scatter_add": "indexing",
     "lora": "linear",
     "lstm_cell": "linear",

@@ -99,7 +99,7 @@ def case(name: str) -> tuple[dict[str, Any], list[tuple[list[int], str]]] | None
     node = {**node, **dict(taken), **FIXED.get(name, {})}
     node = {k: v for k, v in node.items() if v is not None}
     outputs = [(sizes(s), t) for s, t in re.findall(GROUP, stated[6])]
-    given_out = node.get("names")
+    given_out = node.get("names") or (cls.OUTPUTS if len(cls.OUTPUTS) > 1 else None)
     read = {n: f"node.{n}" for n in given_out} if given_out else {"y": "node"}
     return spec({"node": node}, read, inputs), outputs
 

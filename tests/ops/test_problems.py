@@ -64,6 +64,12 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
         | {"axis": [1, 1]},
         "axis: expected each axis once, found [1, 1]",
     ),
+    ({"op": "eye", "rows": 2**16, "columns": 2**16}, "rows: expected at most 2**31"),
+    ({"op": "eye", "rows": 2**16}, "rows: expected at most 2**31"),
+    (
+        {"op": "linspace", "start": 0.0, "stop": 1.0, "num": 2**32},
+        "num: expected at most 2**31 elements, found 4294967296",
+    ),
     ({"op": "arange", "stop": 2**40}, "stop: expected at most 2**31 elements"),
     (
         {"op": "arange", "start": -(2**63), "stop": 2**63 - 1},
@@ -129,6 +135,35 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     (
         {"op": "celu", "x": "x", "alpha": 0.0},
         "alpha: expected a number other than 0, found 0",
+    ),
+    (
+        {"op": "median", "x": "x", "axis": [0, 0]},
+        "axis: expected each axis once, found [0, 0]",
+    ),
+    (
+        {"op": "quantile", "x": "x", "q": 1.5},
+        "q: expected a number from 0 to 1, found 1.5",
+    ),
+    (
+        {"op": "multigammaln", "x": "x", "d": 2000},
+        "d: expected at most 1024, found 2000",
+    ),
+    ({"op": "diff", "x": "x", "n": 65}, "n: expected at most 64, found 65"),
+    (
+        {"op": "matrix_power", "x": "x", "n": -1025},
+        "n: expected -1024 to 1024, found -1025",
+    ),
+    (
+        {"op": "bincount", "x": "x", "length": 2**32},
+        "length: expected at most 2**31 elements, found 4294967296",
+    ),
+    (
+        {"op": "histogram", "x": "x", "bins": 2**32, "low": 0.0, "high": 1.0},
+        "bins: expected at most 2**31 elements, found 4294967296",
+    ),
+    (
+        {"op": "histogram", "x": "x", "bins": 4, "low": 1.0, "high": 1.0},
+        "high: expected a number above low, 1.0, found 1.0",
     ),
     ({"op": "index", "x": "x", "at": "::0"}, "at: expected a step other than 0"),
     (

@@ -88,16 +88,16 @@ class CreationMethods(NodeMethods):
 
     def linspace(
         self,
-        start: Operand,
-        stop: Operand,
+        start: float | str,
+        stop: float | str,
         num: int | str,
         *,
         endpoint: bool = True,
         dtype: DType = "float",
         name: str | None = None,
     ) -> Value:
-        """`num` numbers at equal distances from start to stop, without the last one
-        where `endpoint` is false. (...), (...) -> (..., num).
+        """`num` numbers at equal distances from `start` to `stop`, without the last one
+        where `endpoint` is false: () -> (num,).
         """
         return self._node(
             name,

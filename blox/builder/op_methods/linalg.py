@@ -96,8 +96,8 @@ class LinalgMethods(NodeMethods):
         """`q @ r = x`, the columns of q being orthonormal, r being 0 below the
         diagonal.
 
-        (..., n, m) -> (..., n, k), (..., k, m), k being the less of n and m, or with
-        mode `complete` n.
+        (..., n, n) -> (..., n, n), (..., n, n). Of n rows and m columns q has as many
+        columns, and r as many rows, as the less of n and m, or n with mode `complete`.
         """
         return Values(("q", "r"), self._node(name, "qr", x=x, mode=mode))
 
@@ -107,8 +107,9 @@ class LinalgMethods(NodeMethods):
         """`u * s @ vh = x`: singular values s from the greatest down, u and vh
         orthonormal.
 
-        (..., n, m) -> (..., n, k), (..., k), (..., k, m), k being the less of n and m;
-        with `full_matrices` u and vh are square.
+        (..., n, n) -> (..., n, n), (..., n), (..., n, n). Of n rows and m columns s has
+        the less of n and m; without `full_matrices` u has as many columns and vh as
+        many rows, else both are square.
         """
         return Values(
             ("u", "s", "vh"), self._node(name, "svd", x=x, full_matrices=full_matrices)

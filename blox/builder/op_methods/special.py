@@ -46,17 +46,6 @@ class SpecialMethods(NodeMethods):
         """`exp(-|x|) * i1(x)`. (...) -> (...)."""
         return self._node(name, "i1e", x=x)[0]
 
-    def expi(self, x: Operand, *, name: str | None = None) -> Value:
-        """The exponential integral, `integral of exp(t) / t` over -infinity to x.
-
-        (...) -> (...).
-        """
-        return self._node(name, "expi", x=x)[0]
-
-    def exp1(self, x: Operand, *, name: str | None = None) -> Value:
-        """`integral of exp(-t) / t` over x to infinity. (...) -> (...)."""
-        return self._node(name, "exp1", x=x)[0]
-
     def spence(self, x: Operand, *, name: str | None = None) -> Value:
         """Spence's function, `integral of log(t) / (1 - t)` over 1 to x, in float32.
 
@@ -86,13 +75,6 @@ class SpecialMethods(NodeMethods):
     def log_ndtr(self, x: Operand, *, name: str | None = None) -> Value:
         """`log(ndtr(x))`, exact far below 0, in float32. (...) -> (...)."""
         return self._node(name, "log_ndtr", x=x)[0]
-
-    def expn(self, n: Operand, x: Operand, *, name: str | None = None) -> Value:
-        """`integral of exp(-x * t) / t ** n` over 1 to infinity; n has no gradient.
-
-        (...) integer, (...) -> (...).
-        """
-        return self._node(name, "expn", n=n, x=x)[0]
 
     def xlogy(self, x: Operand, y: Operand, *, name: str | None = None) -> Value:
         """`x * log(y)`, 0 where x is 0. (...), (...) -> (...)."""

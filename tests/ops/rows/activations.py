@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from ops.row import (
-    INTS,
-    TORCH,
-    Row,
-    Rows,
-    X,
-    standardized,
-    unary,
-)
+from ops.row import INTS, POSITIVE, TORCH, Row, Rows, X, standardized, unary
 
 ROWS: Rows = {
     "relu": unary(TORCH),
@@ -54,6 +46,20 @@ ROWS: Rows = {
             {"num_classes": 4, "axis": 0, "dtype": "int32"},
             (INTS,),
             reference=lambda x: np.eye(4)[:, x],
+            lead=False,
+        ),
+    ],
+    "sparse_plus": unary(
+        lambda x: np.where(x >= 1, x, np.where(x <= -1, 0, (x + 1) ** 2 / 4))
+    ),
+    "sparse_sigmoid": unary(lambda x: np.clip((x + 1) / 2, 0, 1)),
+    "log1mexp": unary(lambda x: np.log(-np.expm1(-x)), POSITIVE),
+    "logmeanexp": [
+        unary(lambda x: np.log(np.exp(x).mean(-1)), axis=-1),
+        Row(
+            {"axis": None, "keepdims": True},
+            (X,),
+            reference=lambda x: np.log(np.exp(x).mean(keepdims=True)),
             lead=False,
         ),
     ],

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from ops.row import (
-    INTS,
-    POSITIVE,
-    Row,
-    Rows,
-    X,
-    binary,
-    numbers,
-    unary,
-)
+from ops.row import INTS, POSITIVE, Row, Rows, X, Y, binary, numbers, unary
 
 normal = numbers(2)
 
@@ -60,4 +51,35 @@ ROWS: Rows = {
         ((X, normal(4, 5)),),
         reference=lambda xs: (xs[0] @ xs[1]).T,
     ),
+    "fmax": binary(np.fmax),
+    "fmin": binary(np.fmin, np.array([2, np.nan], np.float32), np.ones(2, np.float32)),
+    "trunc_divide": [
+        binary(lambda a, b: np.trunc(a / b), 3 * INTS - 4, INTS + 2),
+        binary(lambda a, b: np.trunc(a / b), 3 * X, POSITIVE),
+        Row({}, (INTS - 2, 2), reference=lambda a, b: np.trunc(a / b), lead=(0,)),
+    ],
+    "fmod": [
+        binary(np.fmod, 3 * INTS - 4, INTS + 2),
+        binary(np.fmod, 3 * X, POSITIVE),
+    ],
+    "float_power": [
+        binary(np.float_power, INTS + 1, INTS - 2),
+        binary(np.float_power, POSITIVE),
+    ],
+    "atan2": binary(np.arctan2),
+    "hypot": [binary(np.hypot), Row({}, (X, 2), reference=np.hypot, lead=(0,))],
+    "logaddexp": binary(np.logaddexp),
+    "logaddexp2": binary(np.logaddexp2),
+    "copysign": binary(np.copysign),
+    "nextafter": Row(
+        {},
+        (X, Y),
+        reference=lambda a, b: np.nextafter(a.astype("f"), b.astype("f")),
+        grad=False,
+        integers=False,
+    ),
+    "heaviside": binary(np.heaviside),
+    "ldexp": binary(lambda a, b: a * 2.0**b, X, INTS - 2),
+    "gcd": binary(np.gcd, 6 * INTS, 4 * INTS[::-1]),
+    "lcm": binary(np.lcm, 6 * INTS, 4 * INTS[::-1]),
 }

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from ops.row import (
-    Row,
-    Rows,
-    floats,
-    unary,
-)
+from ops.row import Row, Rows, floats, unary
 
 ROWS: Rows = {
     "zeros": [
@@ -26,5 +21,29 @@ ROWS: Rows = {
         Row({"stop": 9, "start": 2, "step": 3}, reference=lambda: np.arange(2, 9, 3)),
         Row({"stop": 4}, reference=lambda: np.arange(4)),
         Row({"stop": 4, "dtype": "float"}, reference=lambda: np.arange(4.0)),
+    ],
+    "eye": [
+        Row({"rows": 3}, reference=lambda: np.eye(3)),
+        Row({"rows": 3, "columns": 2}, reference=lambda: np.eye(3, 2)),
+        Row(
+            {"rows": 3, "columns": 4, "k": -1, "dtype": "int32"},
+            reference=lambda: np.eye(3, 4, -1),
+        ),
+    ],
+    "linspace": [
+        Row(
+            {"start": -1.0, "stop": 2.0, "num": 5},
+            reference=lambda: np.linspace(-1, 2, 5),
+        ),
+        Row(
+            {
+                "start": 0.0,
+                "stop": 3.0,
+                "num": 4,
+                "endpoint": False,
+                "dtype": "float32",
+            },
+            reference=lambda: np.linspace(0, 3, 4, endpoint=False),
+        ),
     ],
 }

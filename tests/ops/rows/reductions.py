@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from ops.row import (
-    BOOLS,
-    Row,
-    Rows,
-    X,
-    reduction,
-    unary,
-)
+from ops.row import BOOLS, Row, Rows, X, reduction, unary
 
 ROWS: Rows = {
     "sum": [
@@ -34,4 +27,7 @@ ROWS: Rows = {
     "argmin": reduction(np.argmin),
     "cumsum": unary(lambda x: np.cumsum(x, -1), axis=-1),
     "cumprod": unary(lambda x: np.cumprod(x, -1), axis=-1),
+    "cummax": unary(lambda x: np.maximum.accumulate(x, -1), axis=-1),
+    "cummin": unary(lambda x: np.minimum.accumulate(x, -2), axis=-2),
+    "cumlogsumexp": unary(lambda x: np.logaddexp.accumulate(x, -1), axis=-1),
 }

@@ -1,0 +1,32 @@
+"""Rows of the ops of `schema/ops/gamma.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+from ops.row import INTS, POSITIVE, Row, Rows, X, Y, binary, unary
+from scipy import special
+
+OTHER = POSITIVE[::-1].copy()
+PART = (special.expit(X)).astype(np.float32)
+
+ROWS: Rows = {
+    "gamma": unary(special.gamma, POSITIVE),
+    "gammaln": unary(special.gammaln, 3 * POSITIVE),
+    "digamma": unary(special.digamma, POSITIVE),
+    "factorial": unary(special.factorial, POSITIVE),
+    "beta": binary(special.beta, POSITIVE, OTHER),
+    "betaln": binary(special.betaln, POSITIVE, OTHER),
+    "gammainc": binary(special.gammainc, POSITIVE, OTHER),
+    "gammaincc": binary(special.gammaincc, POSITIVE, OTHER),
+    "zeta": binary(special.zeta, 1 + POSITIVE, OTHER, grad=False),
+    "polygamma": [
+        binary(special.polygamma, INTS, POSITIVE),
+        Row({}, (1, POSITIVE), reference=special.polygamma, lead=(1,)),
+    ],
+    "poch": binary(special.poch, POSITIVE, OTHER),
+    "betainc": Row({}, (POSITIVE, OTHER, PART), reference=special.betainc, grad=False),
+    "hyp1f1": Row({}, (POSITIVE, OTHER, Y), reference=special.hyp1f1),
+    "multigammaln": unary(
+        np.vectorize(lambda x: special.multigammaln(x, 3)), 2 + POSITIVE, d=3
+    ),
+}

@@ -1,0 +1,84 @@
+"""Rows of the ops of `schema/ops/linalg.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+from ops.row import Row, Rows, numbers, unary
+from scipy import linalg
+
+normal = numbers(22)
+A = normal(3, 3) + 2 * np.eye(3, dtype=np.float32)
+B = normal(3, 2)
+TALL = normal(4, 3)
+SYMMETRIC = (A + A.T) / 2
+DEFINITE = A @ A.T + np.eye(3, dtype=np.float32)
+
+ROWS: Rows = {
+    "solve": [
+        Row({}, (A, B), reference=np.linalg.solve),
+        Row({}, (A, B[:, 0]), reference=np.linalg.solve, lead=(0,)),
+    ],
+    "solve_triangular": [
+        Row(
+            {"lower": True},
+            (A, B),
+            reference=lambda a, b: linalg.solve_triangular(a, b, lower=True),
+        ),
+        Row(
+            {"lower": False, "transpose": True, "unit_diagonal": True},
+            (A, B),
+            reference=lambda a, b: linalg.solve_triangular(
+                a, b, trans=1, unit_diagonal=True
+            ),
+        ),
+    ],
+    "lstsq": Row(
+        {}, (TALL, normal(4, 2)), reference=lambda a, b: np.linalg.lstsq(a, b)[0]
+    ),
+    "inv": unary(np.linalg.inv, A),
+    "pinv": [
+        unary(np.linalg.pinv, TALL),
+        unary(lambda x: np.linalg.pinv(x, 0.4), TALL, rtol=0.4),
+    ],
+    "det": unary(np.linalg.det, A),
+    "slogdet": unary(np.linalg.slogdet, -A),
+    "cholesky": [
+        unary(np.linalg.cholesky, DEFINITE),
+        unary(lambda x: np.linalg.cholesky(x).T, DEFINITE, upper=True),
+    ],
+    "qr": [
+        unary(np.linalg.qr, TALL),
+        Row(
+            {"mode": "complete"},
+            (TALL,),
+            reference=lambda x: np.linalg.qr(x, "complete"),
+            grad=False,
+        ),
+    ],
+    "svd": [
+        Row({}, (TALL,), reference=np.linalg.svd, grad=False),
+        unary(
+            lambda x: np.linalg.svd(x, full_matrices=False), TALL, full_matrices=False
+        ),
+    ],
+    "svdvals": unary(np.linalg.svdvals, A),
+    "eigh": unary(np.linalg.eigh, SYMMETRIC),
+    "eigvalsh": unary(np.linalg.eigvalsh, SYMMETRIC),
+    "matrix_power": [
+        unary(lambda x: x @ x @ x, A, n=3),
+        unary(lambda x: np.linalg.inv(x @ x), A, n=-2),
+    ],
+    "expm": unary(linalg.expm, A),
+    "matrix_norm": [
+        unary(np.linalg.norm, A),
+        *(
+            unary(
+                lambda x, o=o: np.linalg.matrix_norm(x, ord=o, keepdims=True),
+                TALL,
+                ord=o,
+                keepdims=True,
+            )
+            for o in ("nuc", 1, -1, 2, -2)
+        ),
+    ],
+}
