@@ -26,12 +26,6 @@ fresnel = special.fresnel
 sici = special.sici
 
 
-def spence(x: Array) -> Array:
-    """The integral of log(t) / (1 - t) over 1 to x, in float32."""
-    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return special.spence(y).astype(jnp.result_type(x.dtype, 0.0))
-
-
 def ndtr(x: Array) -> Array:
     """The normal distribution function, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))

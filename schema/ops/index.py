@@ -295,7 +295,6 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "i0e",
         "i1",
         "i1e",
-        "spence",
         "entr",
         "logit",
         "ndtr",

@@ -78,17 +78,6 @@ class I1e(Special):
     op: Literal["i1e"] = "i1e"
 
 
-class Spence(Special):
-    """Spence's function, `integral of log(t) / (1 - t)` over 1 to x, in float32.
-
-    (...) -> (...).
-    """
-
-    ALSO: ClassVar[tuple[str, ...]] = ("dilogarithm",)
-
-    op: Literal["spence"] = "spence"
-
-
 class Entr(Special):
     """`-x * log(x)`, 0 at 0, -infinity below. (...) -> (...)."""
 

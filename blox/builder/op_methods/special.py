@@ -46,13 +46,6 @@ class SpecialMethods(NodeMethods):
         """`exp(-|x|) * i1(x)`. (...) -> (...)."""
         return self._node(name, "i1e", x=x)[0]
 
-    def spence(self, x: Operand, *, name: str | None = None) -> Value:
-        """Spence's function, `integral of log(t) / (1 - t)` over 1 to x, in float32.
-
-        (...) -> (...).
-        """
-        return self._node(name, "spence", x=x)[0]
-
     def entr(self, x: Operand, *, name: str | None = None) -> Value:
         """`-x * log(x)`, 0 at 0, -infinity below. (...) -> (...)."""
         return self._node(name, "entr", x=x)[0]

@@ -17,8 +17,10 @@ ROWS: Rows = {
     "i0e": unary(special.i0e, 3 * X),
     "i1": unary(special.i1, 3 * X),
     "i1e": unary(special.i1e, 3 * X),
-    "spence": unary(special.spence, POSITIVE),
-    "entr": [unary(special.entr, POSITIVE), unary(special.entr, X)],
+    "entr": [
+        unary(special.entr, POSITIVE),
+        Row({}, (X,), reference=special.entr, grad=False),
+    ],
     "logit": unary(special.logit, PART),
     "ndtr": unary(special.ndtr, 2 * X),
     "ndtri": unary(special.ndtri, PART),
