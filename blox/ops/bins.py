@@ -11,7 +11,8 @@ from jax import Array
 def searchsorted(edges: Array, x: Array, *, side: str) -> Array:
     """How many of the ascending numbers are below each of x."""
     search = partial(jnp.searchsorted, side=side)
-    return jnp.vectorize(search, signature="(n),(m)->(m)")(edges, x)
+    found: Array = jnp.vectorize(search, signature="(n),(m)->(m)")(edges, x)
+    return found
 
 
 def interp(x: Array, xp: Array, fp: Array, *, extrapolate: bool) -> Array:
@@ -20,15 +21,18 @@ def interp(x: Array, xp: Array, fp: Array, *, extrapolate: bool) -> Array:
     wide = [y.astype(jnp.promote_types(kind, jnp.float32)) for y in (x, xp, fp)]
     beyond = partial(jnp.interp, left="extrapolate", right="extrapolate")
     line = beyond if extrapolate else jnp.interp
-    return jnp.vectorize(line, signature="(m),(n),(n)->(m)")(*wide).astype(kind)
+    y: Array = jnp.vectorize(line, signature="(m),(n),(n)->(m)")(*wide)
+    return y.astype(kind)
 
 
 def bincount(x: Array, weights: Array | None = None, *, length: int) -> Array:
     """How often each of 0, ..., length - 1 is in x."""
     count = partial(jnp.bincount, length=length)
     if weights is None:
-        return jnp.vectorize(count, signature="(n)->(k)")(x)
-    return jnp.vectorize(count, signature="(n),(n)->(k)")(x, weights)
+        counts: Array = jnp.vectorize(count, signature="(n)->(k)")(x)
+        return counts
+    sums: Array = jnp.vectorize(count, signature="(n),(n)->(k)")(x, weights)
+    return sums
 
 
 def histogram(
@@ -47,4 +51,5 @@ def histogram(
         lambda x, w: jnp.histogram(x, bins, (low, high), w, density=density)[0],
         signature="(n),(n)->(k)",
     )
-    return count(y, weighted).astype(jnp.result_type(x.dtype, 0.0))
+    counts: Array = count(y, weighted)
+    return counts.astype(jnp.result_type(x.dtype, 0.0))

@@ -19,9 +19,14 @@ zeta = special.zeta
 polygamma = special.polygamma
 poch = special.poch
 betainc = special.betainc
-hyp1f1 = special.hyp1f1
 
 
 @inline
 def multigammaln(x: Array, *, d: int) -> Array:
     return special.multigammaln(x, d)
+
+
+def hyp1f1(a: Array, b: Array, x: Array) -> Array:
+    """Kummer's function."""
+    y: Array = special.hyp1f1(a, b, x)
+    return y

@@ -11,7 +11,8 @@ def solve(a: Array, b: Array) -> Array:
     """The x of a @ x = b, in float32."""
     kind = jnp.result_type(a, b, 0.0)
     wide = jnp.promote_types(kind, jnp.float32)
-    return jnp.linalg.solve(a.astype(wide), b.astype(wide)).astype(kind)
+    x: Array = jnp.linalg.solve(a.astype(wide), b.astype(wide))
+    return x.astype(kind)
 
 
 def solve_triangular(
@@ -20,7 +21,7 @@ def solve_triangular(
     """The x of a @ x = b, half of a being 0, in float32."""
     kind = jnp.result_type(a, b, 0.0)
     wide = jnp.promote_types(kind, jnp.float32)
-    x = linalg.solve_triangular(
+    x: Array = linalg.solve_triangular(
         a.astype(wide),
         b.astype(wide),
         trans=transpose,
@@ -37,24 +38,27 @@ def lstsq(a: Array, b: Array) -> Array:
     solved = jnp.vectorize(
         lambda a, b: jnp.linalg.lstsq(a, b)[0], signature="(n,m),(n,k)->(m,k)"
     )
-    return solved(a.astype(wide), b.astype(wide)).astype(kind)
+    x: Array = solved(a.astype(wide), b.astype(wide))
+    return x.astype(kind)
 
 
 def inv(x: Array) -> Array:
     """The inverse, in float32."""
-    y = jnp.linalg.inv(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    y: Array = jnp.linalg.inv(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
     return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def pinv(x: Array, *, rtol: float | None) -> Array:
     """The inverse of Moore and Penrose, in float32."""
-    y = jnp.linalg.pinv(x.astype(jnp.promote_types(x.dtype, jnp.float32)), rtol=rtol)
+    y: Array = jnp.linalg.pinv(
+        x.astype(jnp.promote_types(x.dtype, jnp.float32)), rtol=rtol
+    )
     return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def det(x: Array) -> Array:
     """The determinant, in float32."""
-    y = jnp.linalg.det(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    y: Array = jnp.linalg.det(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
     return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
@@ -68,8 +72,8 @@ def slogdet(x: Array) -> tuple[Array, Array]:
 def cholesky(x: Array, *, upper: bool) -> Array:
     """The l with l @ l.T = x, or l.T, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    y = jnp.linalg.cholesky(y, upper=upper)
-    return y.astype(jnp.result_type(x.dtype, 0.0))
+    factor: Array = jnp.linalg.cholesky(y, upper=upper)
+    return factor.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def qr(x: Array, *, mode: str) -> tuple[Array, Array]:
@@ -89,7 +93,7 @@ def svd(x: Array, *, full_matrices: bool) -> tuple[Array, Array, Array]:
 
 def svdvals(x: Array) -> Array:
     """The singular values, in float32."""
-    y = jnp.linalg.svdvals(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    y: Array = jnp.linalg.svdvals(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
     return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
@@ -102,24 +106,25 @@ def eigh(x: Array) -> tuple[Array, Array]:
 
 def eigvalsh(x: Array) -> Array:
     """The eigenvalues of a symmetric x, in float32."""
-    y = jnp.linalg.eigvalsh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    y: Array = jnp.linalg.eigvalsh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
     return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def matrix_power(x: Array, *, n: int) -> Array:
     """The product of n times x, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return jnp.linalg.matrix_power(y, n).astype(jnp.result_type(x.dtype, 0.0))
+    power: Array = jnp.linalg.matrix_power(y, n)
+    return power.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def expm(x: Array) -> Array:
     """The exponential of a matrix, in float32."""
-    y = linalg.expm(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    y: Array = linalg.expm(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
     return y.astype(jnp.result_type(x.dtype, 0.0))
 
 
 def matrix_norm(x: Array, *, ord: str | int, keepdims: bool) -> Array:
     """A norm of matrices, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    y = jnp.linalg.matrix_norm(y, ord=ord, keepdims=keepdims)
-    return y.astype(jnp.result_type(x.dtype, 0.0))
+    norm: Array = jnp.linalg.matrix_norm(y, ord=ord, keepdims=keepdims)
+    return norm.astype(jnp.result_type(x.dtype, 0.0))

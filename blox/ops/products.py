@@ -8,10 +8,15 @@ from jax import Array
 from .inline import inline
 
 vecdot = jnp.vecdot
-cross = jnp.linalg.cross
 tril = jnp.tril
 triu = jnp.triu
 diff = jnp.diff
+
+
+def cross(a: Array, b: Array, *, axis: int) -> Array:
+    """The vector product along axis."""
+    y: Array = jnp.linalg.cross(a, b, axis=axis)
+    return y
 
 
 @inline
@@ -31,9 +36,10 @@ def diag(x: Array) -> Array:
     return jnp.where(jnp.eye(x.shape[-1], dtype=bool), x[..., None], 0)
 
 
-@inline
 def diagonal(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
-    return jnp.diagonal(x, offset=offset, axis1=axis1, axis2=axis2)
+    """x[i, i + offset] for all i."""
+    y: Array = jnp.diagonal(x, offset=offset, axis1=axis1, axis2=axis2)
+    return y
 
 
 @inline

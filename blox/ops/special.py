@@ -23,7 +23,6 @@ boxcox1p = special.boxcox1p
 rel_entr = special.rel_entr
 kl_div = special.kl_div
 fresnel = special.fresnel
-sici = special.sici
 
 
 def ndtr(x: Array) -> Array:
@@ -42,3 +41,9 @@ def log_ndtr(x: Array) -> Array:
     """log(ndtr(x)), in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     return special.log_ndtr(y).astype(jnp.result_type(x.dtype, 0.0))
+
+
+def sici(x: Array) -> tuple[Array, Array]:
+    """The integrals of sin(t) / t over 0 to x and of cos(t) / t over infinity to x."""
+    both: tuple[Array, Array] = special.sici(x)
+    return both

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from ops.row import POSITIVE, Rows, X, Y, binary, unary
+from ops.row import POSITIVE, Row, Rows, X, Y, binary, unary
 from scipy import special
 
 PART = (special.expit(X)).astype(np.float32)
