@@ -80,7 +80,7 @@ def einsum(xs: Sequence[Array], *, equation: str) -> Array:
     return jnp.einsum(equation, *xs)
 
 
-def trunc_divide(a: Array, b: Array) -> Array:
+def trunc_divide(a: Array | float, b: Array | float) -> Array:
     """a / b, rounded towards 0, of the common dtype."""
     kind = jnp.result_type(a, b)
     a, b = jnp.broadcast_arrays(jnp.asarray(a, kind), jnp.asarray(b, kind))

@@ -44,7 +44,7 @@ def right_shift(a: Array, b: Array) -> Array:
     return a >> b
 
 
-def right_shift_logical(a: Array, b: Array) -> Array:
+def right_shift_logical(a: Array | int, b: Array | int) -> Array:
     """a with its bits moved down by b, zeros above them."""
     kind = jnp.result_type(a, b)
     a, b = jnp.broadcast_arrays(jnp.asarray(a, kind), jnp.asarray(b, kind))
