@@ -59,7 +59,7 @@ def logmeanexp(x: Array, *, axis: int | Sequence[int] | None, keepdims: bool) ->
     """log(mean(exp(x))) over axis, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = jax.nn.logmeanexp(y, axis=axis, keepdims=keepdims)
-    return y.astype(jnp.result_type(x.dtype, 0.0))
+    return y.astype(jnp.result_type(x, float))
 
 
 def standardize(x: Array, *, axis: int | Sequence[int], eps: float) -> Array:

@@ -17,7 +17,7 @@ def searchsorted(edges: Array, x: Array, *, side: str) -> Array:
 
 def interp(x: Array, xp: Array, fp: Array, *, extrapolate: bool) -> Array:
     """The line through the points (xp, fp) at x, in float32."""
-    kind = jnp.result_type(x, xp, fp, 0.0)
+    kind = jnp.result_type(x, xp, fp, float)
     wide = [y.astype(jnp.promote_types(kind, jnp.float32)) for y in (x, xp, fp)]
     beyond = partial(jnp.interp, left="extrapolate", right="extrapolate")
     line = beyond if extrapolate else jnp.interp
@@ -52,4 +52,4 @@ def histogram(
         signature="(n),(n)->(k)",
     )
     counts: Array = count(y, weighted)
-    return counts.astype(jnp.result_type(x.dtype, 0.0))
+    return counts.astype(jnp.result_type(x, float))

@@ -9,7 +9,7 @@ from jax.scipy import linalg
 
 def solve(a: Array, b: Array) -> Array:
     """The x of a @ x = b, in float32."""
-    kind = jnp.result_type(a, b, 0.0)
+    kind = jnp.result_type(a, b, float)
     wide = jnp.promote_types(kind, jnp.float32)
     x: Array = jnp.linalg.solve(a.astype(wide), b.astype(wide))
     return x.astype(kind)
@@ -19,7 +19,7 @@ def solve_triangular(
     a: Array, b: Array, *, lower: bool, transpose: bool, unit_diagonal: bool
 ) -> Array:
     """The x of a @ x = b, half of a being 0, in float32."""
-    kind = jnp.result_type(a, b, 0.0)
+    kind = jnp.result_type(a, b, float)
     wide = jnp.promote_types(kind, jnp.float32)
     x: Array = linalg.solve_triangular(
         a.astype(wide),
@@ -33,7 +33,7 @@ def solve_triangular(
 
 def lstsq(a: Array, b: Array) -> Array:
     """The x for which the norm of a @ x - b is least, in float32."""
-    kind = jnp.result_type(a, b, 0.0)
+    kind = jnp.result_type(a, b, float)
     wide = jnp.promote_types(kind, jnp.float32)
     solved = jnp.vectorize(
         lambda a, b: jnp.linalg.lstsq(a, b)[0], signature="(n,m),(n,k)->(m,k)"
@@ -45,7 +45,7 @@ def lstsq(a: Array, b: Array) -> Array:
 def inv(x: Array) -> Array:
     """The inverse, in float32."""
     y: Array = jnp.linalg.inv(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
-    return y.astype(jnp.result_type(x.dtype, 0.0))
+    return y.astype(jnp.result_type(x, float))
 
 
 def pinv(x: Array, *, rtol: float | None) -> Array:
@@ -53,18 +53,18 @@ def pinv(x: Array, *, rtol: float | None) -> Array:
     y: Array = jnp.linalg.pinv(
         x.astype(jnp.promote_types(x.dtype, jnp.float32)), rtol=rtol
     )
-    return y.astype(jnp.result_type(x.dtype, 0.0))
+    return y.astype(jnp.result_type(x, float))
 
 
 def det(x: Array) -> Array:
     """The determinant, in float32."""
     y: Array = jnp.linalg.det(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
-    return y.astype(jnp.result_type(x.dtype, 0.0))
+    return y.astype(jnp.result_type(x, float))
 
 
 def slogdet(x: Array) -> tuple[Array, Array]:
     """The sign of the determinant and the logarithm of its absolute value, in float32."""
-    kind = jnp.result_type(x.dtype, 0.0)
+    kind = jnp.result_type(x, float)
     sign, size = jnp.linalg.slogdet(x.astype(jnp.promote_types(kind, jnp.float32)))
     return sign.astype(kind), size.astype(kind)
 
@@ -73,19 +73,19 @@ def cholesky(x: Array, *, upper: bool) -> Array:
     """The l with l @ l.T = x, or l.T, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     factor: Array = jnp.linalg.cholesky(y, upper=upper)
-    return factor.astype(jnp.result_type(x.dtype, 0.0))
+    return factor.astype(jnp.result_type(x, float))
 
 
 def qr(x: Array, *, mode: str) -> tuple[Array, Array]:
     """q @ r = x, in float32."""
-    kind = jnp.result_type(x.dtype, 0.0)
+    kind = jnp.result_type(x, float)
     q, r = jnp.linalg.qr(x.astype(jnp.promote_types(kind, jnp.float32)), mode=mode)
     return q.astype(kind), r.astype(kind)
 
 
 def svd(x: Array, *, full_matrices: bool) -> tuple[Array, Array, Array]:
     """u * s @ vh = x, in float32."""
-    kind = jnp.result_type(x.dtype, 0.0)
+    kind = jnp.result_type(x, float)
     y = x.astype(jnp.promote_types(kind, jnp.float32))
     u, s, vh = jnp.linalg.svd(y, full_matrices=full_matrices)
     return u.astype(kind), s.astype(kind), vh.astype(kind)
@@ -94,12 +94,12 @@ def svd(x: Array, *, full_matrices: bool) -> tuple[Array, Array, Array]:
 def svdvals(x: Array) -> Array:
     """The singular values, in float32."""
     y: Array = jnp.linalg.svdvals(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
-    return y.astype(jnp.result_type(x.dtype, 0.0))
+    return y.astype(jnp.result_type(x, float))
 
 
 def eigh(x: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of a symmetric x, in float32."""
-    kind = jnp.result_type(x.dtype, 0.0)
+    kind = jnp.result_type(x, float)
     values, vectors = jnp.linalg.eigh(x.astype(jnp.promote_types(kind, jnp.float32)))
     return values.astype(kind), vectors.astype(kind)
 
@@ -107,24 +107,24 @@ def eigh(x: Array) -> tuple[Array, Array]:
 def eigvalsh(x: Array) -> Array:
     """The eigenvalues of a symmetric x, in float32."""
     y: Array = jnp.linalg.eigvalsh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
-    return y.astype(jnp.result_type(x.dtype, 0.0))
+    return y.astype(jnp.result_type(x, float))
 
 
 def matrix_power(x: Array, *, n: int) -> Array:
     """The product of n times x, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     power: Array = jnp.linalg.matrix_power(y, n)
-    return power.astype(jnp.result_type(x.dtype, 0.0))
+    return power.astype(jnp.result_type(x, float))
 
 
 def expm(x: Array) -> Array:
     """The exponential of a matrix, in float32."""
     y: Array = linalg.expm(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
-    return y.astype(jnp.result_type(x.dtype, 0.0))
+    return y.astype(jnp.result_type(x, float))
 
 
 def matrix_norm(x: Array, *, ord: str | int, keepdims: bool) -> Array:
     """A norm of matrices, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     norm: Array = jnp.linalg.matrix_norm(y, ord=ord, keepdims=keepdims)
-    return norm.astype(jnp.result_type(x.dtype, 0.0))
+    return norm.astype(jnp.result_type(x, float))

@@ -36,4 +36,4 @@ def cumlogsumexp(x: Array, *, axis: int) -> Array:
     """log(cumsum(exp(x))) along axis, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = jax.lax.cumlogsumexp(y, axis=axis % x.ndim)
-    return y.astype(jnp.result_type(x.dtype, 0.0))
+    return y.astype(jnp.result_type(x, float))

@@ -28,19 +28,19 @@ fresnel = special.fresnel
 def ndtr(x: Array) -> Array:
     """The normal distribution function, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return special.ndtr(y).astype(jnp.result_type(x.dtype, 0.0))
+    return special.ndtr(y).astype(jnp.result_type(x, float))
 
 
 def ndtri(x: Array) -> Array:
     """The number whose ndtr is x, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return special.ndtri(y).astype(jnp.result_type(x.dtype, 0.0))
+    return special.ndtri(y).astype(jnp.result_type(x, float))
 
 
 def log_ndtr(x: Array) -> Array:
     """log(ndtr(x)), in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return special.log_ndtr(y).astype(jnp.result_type(x.dtype, 0.0))
+    return special.log_ndtr(y).astype(jnp.result_type(x, float))
 
 
 def sici(x: Array) -> tuple[Array, Array]:
