@@ -19,6 +19,21 @@ def _window_steps(
     return [strides] * len(window) if isinstance(strides, int) else strides
 
 
+def _reach(window: Sequence[int], dilation: int | Sequence[int]) -> Sequence[int]:
+    """The elements from the first of a window to its last."""
+    if isinstance(dilation, int):
+        return [dilation * (size - 1) + 1 for size in window]
+    return [rate * (size - 1) + 1 for size, rate in zip(window, dilation, strict=True)]
+
+
+def _all_rates(x: Array, dilation: int | Sequence[int], n: int) -> Sequence[int] | None:
+    """Dilation of the n spatial axes, and 1 for the others."""
+    if dilation == 1:
+        return None
+    rates = [dilation] * n if isinstance(dilation, int) else dilation
+    return [*[1] * (x.ndim - n - 1), *rates, 1]
+
+
 def _ceil_pads(
     sizes: Sequence[int],
     window: Sequence[int],
@@ -48,12 +63,38 @@ def _all_pads(
     return [*[(0, 0)] * (x.ndim - len(window) - 1), *pads, (0, 0)]
 
 
+def _dilated_pool(
+    x: Array,
+    window: Sequence[int],
+    steps: Sequence[int],
+    pads: str | Sequence[tuple[int, int]],
+    dilation: int | Sequence[int],
+    pool: Callable[..., Array],
+    fill: float,
+) -> Array:
+    """Axis by axis: JAX has no gradient of maxima over dilated windows."""
+    first = x.ndim - 1 - len(window)
+    rates = [dilation] * len(window) if isinstance(dilation, int) else dilation
+    if isinstance(pads, str):
+        sizes, reach = x.shape[first:-1], _reach(window, dilation)
+        pads = _all_pads(x, window, jax.lax.padtype_to_pads(sizes, reach, steps, pads))
+    y = jnp.pad(x, pads, constant_values=fill)
+    for axis, (size, step, rate) in enumerate(
+        zip(window, steps, rates, strict=True), first
+    ):
+        count = (y.shape[axis] - rate * (size - 1) - 1) // step + 1
+        places = step * jnp.arange(count)[:, None] + rate * jnp.arange(size)
+        y = pool(jnp.take(y, places, axis, mode="clip"), axis=axis + 1)
+    return y
+
+
 def max_pool(
     x: Array,
     *,
     window: Sequence[int],
     strides: int | Sequence[int] | None,
     padding: str | Sequence[tuple[int, int]],
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool,
 ) -> Array:
     """The greatest value of each window."""
@@ -61,8 +102,10 @@ def max_pool(
     pads = padding if isinstance(padding, str) else _all_pads(x, window, padding)
     if ceil_mode:
         sizes = x.shape[-len(window) - 1 : -1]
-        room = _ceil_pads(sizes, window, steps, padding)
+        room = _ceil_pads(sizes, _reach(window, dilation), steps, padding)
         pads = _all_pads(x, window, room)
+    if dilation != 1:
+        return _dilated_pool(x, window, steps, pads, dilation, jnp.max, -jnp.inf)
     every = _all_sizes(x, window)
     by = _all_sizes(x, steps)
     y: Array = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, every, by, pads)
@@ -75,6 +118,7 @@ def min_pool(
     window: Sequence[int],
     strides: int | Sequence[int] | None,
     padding: str | Sequence[tuple[int, int]],
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool,
 ) -> Array:
     """The least value of each window."""
@@ -82,8 +126,10 @@ def min_pool(
     pads = padding if isinstance(padding, str) else _all_pads(x, window, padding)
     if ceil_mode:
         sizes = x.shape[-len(window) - 1 : -1]
-        room = _ceil_pads(sizes, window, steps, padding)
+        room = _ceil_pads(sizes, _reach(window, dilation), steps, padding)
         pads = _all_pads(x, window, room)
+    if dilation != 1:
+        return _dilated_pool(x, window, steps, pads, dilation, jnp.min, jnp.inf)
     every = _all_sizes(x, window)
     by = _all_sizes(x, steps)
     y: Array = jax.lax.reduce_window(x, jnp.inf, jax.lax.min, every, by, pads)
@@ -96,6 +142,7 @@ def avg_pool(
     window: Sequence[int],
     strides: int | Sequence[int] | None,
     padding: str | Sequence[tuple[int, int]],
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool,
     count_include_pad: bool,
 ) -> Array:
@@ -104,27 +151,61 @@ def avg_pool(
     sizes = x.shape[-len(window) - 1 : -1]
     pads = padding if isinstance(padding, str) else _all_pads(x, window, padding)
     if ceil_mode:
-        room = _ceil_pads(sizes, window, steps, padding)
+        room = _ceil_pads(sizes, _reach(window, dilation), steps, padding)
         pads = _all_pads(x, window, room)
     every = _all_sizes(x, window)
     by = _all_sizes(x, steps)
+    rates = _all_rates(x, dilation, len(window))
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    total: Array = jax.lax.reduce_window(y, 0.0, jax.lax.add, every, by, pads)
+    total: Array = jax.lax.reduce_window(
+        y, 0.0, jax.lax.add, every, by, pads, window_dilation=rates
+    )
     if (count_include_pad or padding == "VALID") and not ceil_mode:
         return (total / math.prod(window)).astype(jnp.result_type(x, float))
     ones = jnp.ones((*[1] * (x.ndim - len(window) - 1), *sizes, 1), y.dtype)
     if count_include_pad:
         given: Sequence[tuple[int, int]] = (
-            jax.lax.padtype_to_pads(sizes, window, steps, padding)
+            jax.lax.padtype_to_pads(sizes, _reach(window, dilation), steps, padding)
             if isinstance(padding, str)
             else padding
         )
         ones = jnp.pad(ones, _all_pads(x, window, given), constant_values=1)
-        room = _ceil_pads(sizes, window, steps, padding)
+        room = _ceil_pads(sizes, _reach(window, dilation), steps, padding)
         over = [(0, b - d) for (_, b), (_, d) in zip(room, given, strict=True)]
         pads = _all_pads(x, window, over)
-    counts: Array = jax.lax.reduce_window(ones, 0.0, jax.lax.add, every, by, pads)
+    counts: Array = jax.lax.reduce_window(
+        ones, 0.0, jax.lax.add, every, by, pads, window_dilation=rates
+    )
     return (total / counts).astype(jnp.result_type(x, float))
+
+
+def lp_pool(
+    x: Array,
+    *,
+    window: Sequence[int],
+    strides: int | Sequence[int] | None,
+    padding: str | Sequence[tuple[int, int]],
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool,
+    power: float,
+) -> Array:
+    """The norm of each window, in float32."""
+    steps = _window_steps(window, strides)
+    pads = padding if isinstance(padding, str) else _all_pads(x, window, padding)
+    if ceil_mode:
+        sizes = x.shape[-len(window) - 1 : -1]
+        room = _ceil_pads(sizes, _reach(window, dilation), steps, padding)
+        pads = _all_pads(x, window, room)
+    every = _all_sizes(x, window)
+    by = _all_sizes(x, steps)
+    rates = _all_rates(x, dilation, len(window))
+    y = jnp.abs(x.astype(jnp.promote_types(x.dtype, jnp.float32))) ** power
+    total: Array = jax.lax.reduce_window(
+        y, 0.0, jax.lax.add, every, by, pads, window_dilation=rates
+    )
+    # The root has no slope at 0.
+    some = jnp.where(total > 0, total, 1)
+    return jnp.where(total > 0, some ** (1 / power), 0).astype(x.dtype)
 
 
 def _adaptive_pool(x: Array, sizes: Sequence[int], pool: Callable[..., Array]) -> Array:

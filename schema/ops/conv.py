@@ -46,34 +46,10 @@ class Conv(ParamOp):
     use_bias: bool = True
 
     def parameters(self) -> dict[str, Leaf]:
-        spatial = self.kernel_size or []
-        shape = (*spatial, self.in_features // self.groups, self.out_features)
-        leaves = {"kernel": Leaf(shape, LECUN_NORMAL)}
-        if self.use_bias:
-            leaves["bias"] = Leaf((self.out_features,), ZEROS)
-        return leaves
+        return kernel_and_bias(self)
 
     def problems(self) -> Iterator[Problem]:
-        if self.kernel_size is None:
-            if self.kernel is None:
-                yield Problem(
-                    "kernel_size", "expected a size for each spatial axis, found none"
-                )
-        elif not 1 <= len(self.kernel_size) <= 3:
-            yield Problem.expected("kernel_size", "1 to 3 sizes", len(self.kernel_size))
-        else:
-            rank = len(self.kernel_size)
-            for name in ("strides", "dilation", "padding"):
-                value = getattr(self, name)
-                if isinstance(value, list) and len(value) != rank:
-                    yield Problem.expected(name, f"{rank}, one a spatial axis", value)
-        yield from pairs_only(self.padding)
-        for name in ("in_features", "out_features"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or not isinstance(self.groups, int):
-                continue
-            if value % self.groups:
-                yield Problem.expected(name, f"a multiple of {self.groups}", value)
+        yield from kernel_problems(self, ("strides", "dilation", "padding"))
 
     def operand_problems(
         self, shapes: Mapping[str, Sequence[Any]]
@@ -90,6 +66,83 @@ class Conv(ParamOp):
             pads = [[r * (k - 1)] for r, k in zip(rates, kernel, strict=False)]
         axes = shapes["x"][len(shapes["x"]) - rank - 1 : -1]
         yield from mirrored_too_far("padding", pads, axes)
+
+
+class ConvTranspose(ParamOp):
+    """The transpose of a convolution, which undoes what its strides do to sizes.
+
+    x (..., spatial..., in_features) -> (..., spatial..., out_features) with 1 to 3
+    spatial axes; kernel (spatial..., in_features / groups, out_features), laid out as
+    that of `conv`. Element i of x adds `x[i] @ kernel[k]` to element
+    `strides * i + dilation * k - before` of the result.
+
+    `padding` is what is cut off: a list of [before, after], as the padding of the `conv`
+    that this is the transpose of; `VALID` nothing, which leaves strides * (size - 1) +
+    dilation * (kernel_size - 1) + 1; `SAME` such that strides * size are left, the odd
+    element behind. `output_padding` is what is left more behind. With `flip_kernel`
+    false the kernel is read in reverse along its spatial axes: that is the layout of
+    `jax.lax.conv_transpose`, Flax and Equinox; true that of PyTorch, Keras and ONNX,
+    whose axes stand in another order. Dumoulin and Visin, arXiv:1603.07285.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("deconvolution", "transposed_convolution")
+
+    op: Literal["conv_transpose"] = "conv_transpose"
+    x: Tensor
+    kernel: ParamSlot = None
+    bias: ParamSlot = None
+    in_features: Annotated[OptionalSize, SizeOf("x")] = None
+    out_features: Annotated[OptionalSize, SizeOf("out")] = None
+    kernel_size: list[Size] | None = None
+    strides: Size | list[Size] = 1
+    padding: Literal["SAME", "VALID"] | list[list[Count]] = "SAME"
+    dilation: Size | list[Size] = 1
+    groups: Size = 1
+    output_padding: Count | list[Count] = 0
+    flip_kernel: bool = True
+    use_bias: bool = True
+
+    def parameters(self) -> dict[str, Leaf]:
+        return kernel_and_bias(self)
+
+    def problems(self) -> Iterator[Problem]:
+        yield from kernel_problems(
+            self, ("strides", "dilation", "padding", "output_padding")
+        )
+
+
+def kernel_and_bias(op: Any) -> dict[str, Leaf]:
+    """The parameters of a convolution; the fan in is all that one output is made of."""
+    spatial = op.kernel_size or []
+    shape = (*spatial, op.in_features // op.groups, op.out_features)
+    leaves = {"kernel": Leaf(shape, LECUN_NORMAL)}
+    if op.use_bias:
+        leaves["bias"] = Leaf((op.out_features,), ZEROS)
+    return leaves
+
+
+def kernel_problems(op: Any, per_axis: Sequence[str]) -> Iterator[Problem]:
+    """Problems of the attributes of a convolution; `per_axis` may be lists."""
+    if op.kernel_size is None:
+        if op.kernel is None:
+            yield Problem(
+                "kernel_size", "expected a size for each spatial axis, found none"
+            )
+    elif not 1 <= len(op.kernel_size) <= 3:
+        yield Problem.expected("kernel_size", "1 to 3 sizes", len(op.kernel_size))
+    else:
+        rank = len(op.kernel_size)
+        for name in per_axis:
+            value = getattr(op, name)
+            if isinstance(value, list) and len(value) != rank:
+                yield Problem.expected(name, f"{rank}, one a spatial axis", value)
+    yield from pairs_only(op.padding)
+    for name in ("in_features", "out_features"):
+        value = getattr(op, name)
+        if not isinstance(value, int) or not isinstance(op.groups, int):
+            continue
+        if value % op.groups:
+            yield Problem.expected(name, f"a multiple of {op.groups}", value)
 
 
 def pairs_only(padding: Any) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from ..deferred import Op
-from ..fields import Count, Size, Tensor
+from ..fields import Count, Float, Size, Tensor
 from ..problems import Problem
 
 
@@ -15,21 +15,23 @@ class Pool(Op):
 
     x (..., spatial..., features) -> as x with other spatial sizes; there are as many
     spatial axes as `window` has sizes. `strides` null is the window's sizes. `padding`:
-    `VALID` none, `SAME` as in `conv`, or a list of [before, after]. With `ceil_mode` a
-    last window that reaches beyond the end counts too, if it starts before it.
+    `VALID` none, `SAME` as in `conv`, or a list of [before, after]. Elements of a window
+    stand `dilation` apart. With `ceil_mode` a last window that reaches beyond the end
+    counts too, if it starts before it.
     """
 
     x: Tensor
     window: list[Size]
     strides: Size | list[Size] | None = None
     padding: Literal["SAME", "SAME_LOWER", "VALID"] | list[list[Count]] = "VALID"
+    dilation: Size | list[Size] = 1
     ceil_mode: bool = False
 
     def problems(self) -> Iterator[Problem]:
         rank = len(self.window)
         if rank == 0:
             yield Problem("window", "expected a size for each spatial axis, found none")
-        for name in ("strides", "padding"):
+        for name in ("strides", "padding", "dilation"):
             value = getattr(self, name)
             if isinstance(value, list) and len(value) != rank:
                 yield Problem.expected(name, f"{rank}, one a spatial axis", value)
@@ -75,6 +77,23 @@ class AvgPool(Pool):
 
     op: Literal["avg_pool"] = "avg_pool"
     count_include_pad: bool = True
+
+
+class LpPool(Pool):
+    """The norm of each window: the root of the sum of |x| ** `power`, of that degree.
+
+    Padding adds nothing to it, nor does what `ceil_mode` reaches beyond the end; a window
+    of zeros has the gradient 0. (..., spatial..., features) -> (..., spatial...,
+    features).
+    """
+
+    op: Literal["lp_pool"] = "lp_pool"
+    power: Float = 2.0
+
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
+        if isinstance(self.power, (int, float)) and self.power < 1:
+            yield Problem.expected("power", "a number of at least 1", self.power)
 
 
 class Adaptive(Op):

@@ -66,3 +66,63 @@ class ConvMethods(NodeMethods):
             axes=axes,
             frozen=frozen,
         )[0]
+
+    def conv_transpose(
+        self,
+        name: str,
+        x: Operand,
+        out_features: int | str | None = None,
+        kernel_size: Sequence[int | str] | None = None,
+        *,
+        kernel: Value | None = None,
+        bias: Value | None = None,
+        in_features: int | str | None = None,
+        strides: int | str | Sequence[int | str] = 1,
+        padding: Literal["SAME", "VALID"] | Sequence[Sequence[int | str]] = "SAME",
+        dilation: int | str | Sequence[int | str] = 1,
+        groups: int | str = 1,
+        output_padding: int | str | Sequence[int | str] = 0,
+        flip_kernel: bool = True,
+        use_bias: bool = True,
+        params: str | None = None,
+        init: Mapping[str, Init] | None = None,
+        axes: Mapping[str, Axes] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> Value:
+        """The transpose of a convolution, which undoes what its strides do to sizes.
+
+        x (..., spatial..., in_features) -> (..., spatial..., out_features) with 1 to 3
+        spatial axes; kernel (spatial..., in_features / groups, out_features), laid out
+        as that of `conv`. Element i of x adds `x[i] @ kernel[k]` to element `strides *
+        i + dilation * k - before` of the result.
+
+        `padding` is what is cut off: a list of [before, after], as the padding of the
+        `conv` that this is the transpose of; `VALID` nothing, which leaves strides *
+        (size - 1) + dilation * (kernel_size - 1) + 1; `SAME` such that strides * size
+        are left, the odd element behind. `output_padding` is what is left more behind.
+        With `flip_kernel` false the kernel is read in reverse along its spatial axes:
+        that is the layout of `jax.lax.conv_transpose`, Flax and Equinox; true that of
+        PyTorch, Keras and ONNX, whose axes stand in another order. Dumoulin and Visin,
+        arXiv:1603.07285.
+        """
+        return self._node(
+            name,
+            "conv_transpose",
+            x=x,
+            kernel=kernel,
+            bias=bias,
+            in_features=in_features,
+            out_features=out_features,
+            kernel_size=kernel_size,
+            strides=strides,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            output_padding=output_padding,
+            flip_kernel=flip_kernel,
+            use_bias=use_bias,
+            params=params,
+            init=init,
+            axes=axes,
+            frozen=frozen,
+        )[0]

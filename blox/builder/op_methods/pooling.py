@@ -18,6 +18,7 @@ class PoolingMethods(NodeMethods):
         *,
         padding: Literal["SAME", "SAME_LOWER", "VALID"]
         | Sequence[Sequence[int | str]] = "VALID",
+        dilation: int | str | Sequence[int | str] = 1,
         ceil_mode: bool = False,
         name: str | None = None,
     ) -> Value:
@@ -32,6 +33,7 @@ class PoolingMethods(NodeMethods):
             window=window,
             strides=strides,
             padding=padding,
+            dilation=dilation,
             ceil_mode=ceil_mode,
         )[0]
 
@@ -43,6 +45,7 @@ class PoolingMethods(NodeMethods):
         *,
         padding: Literal["SAME", "SAME_LOWER", "VALID"]
         | Sequence[Sequence[int | str]] = "VALID",
+        dilation: int | str | Sequence[int | str] = 1,
         ceil_mode: bool = False,
         name: str | None = None,
     ) -> Value:
@@ -57,6 +60,7 @@ class PoolingMethods(NodeMethods):
             window=window,
             strides=strides,
             padding=padding,
+            dilation=dilation,
             ceil_mode=ceil_mode,
         )[0]
 
@@ -68,6 +72,7 @@ class PoolingMethods(NodeMethods):
         *,
         padding: Literal["SAME", "SAME_LOWER", "VALID"]
         | Sequence[Sequence[int | str]] = "VALID",
+        dilation: int | str | Sequence[int | str] = 1,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         name: str | None = None,
@@ -85,8 +90,41 @@ class PoolingMethods(NodeMethods):
             window=window,
             strides=strides,
             padding=padding,
+            dilation=dilation,
             ceil_mode=ceil_mode,
             count_include_pad=count_include_pad,
+        )[0]
+
+    def lp_pool(
+        self,
+        x: Operand,
+        window: Sequence[int | str],
+        strides: int | str | Sequence[int | str] | None = None,
+        *,
+        padding: Literal["SAME", "SAME_LOWER", "VALID"]
+        | Sequence[Sequence[int | str]] = "VALID",
+        dilation: int | str | Sequence[int | str] = 1,
+        ceil_mode: bool = False,
+        power: float | str = 2.0,
+        name: str | None = None,
+    ) -> Value:
+        """The norm of each window: the root of the sum of |x| ** `power`, of that
+        degree.
+
+        Padding adds nothing to it, nor does what `ceil_mode` reaches beyond the end; a
+        window of zeros has the gradient 0. (..., spatial..., features) -> (...,
+        spatial..., features).
+        """
+        return self._node(
+            name,
+            "lp_pool",
+            x=x,
+            window=window,
+            strides=strides,
+            padding=padding,
+            dilation=dilation,
+            ceil_mode=ceil_mode,
+            power=power,
         )[0]
 
     def adaptive_avg_pool(

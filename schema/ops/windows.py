@@ -1,0 +1,238 @@
+"""Windows and blocks of images: patches, pooling with places, depth for space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from ..deferred import Op
+from ..fields import Count, Size, Tensor
+from ..problems import Problem, too_many
+
+Order = Literal["DCR", "CRD"]
+
+
+class Windowed(Op):
+    """The base of ops on moving windows, placed as those of `conv`.
+
+    There are as many spatial axes as `window` has sizes. `strides` and `dilation` are one
+    number for all or a list; `padding` is `VALID` none, `SAME` as in `conv`, or a list of
+    [before, after].
+    """
+
+    x: Tensor
+    window: list[Size]
+    strides: Size | list[Size] | None = 1
+    padding: Literal["SAME", "SAME_LOWER", "VALID"] | list[list[Count]] = "VALID"
+    dilation: Size | list[Size] = 1
+
+    def problems(self) -> Iterator[Problem]:
+        rank = len(self.window)
+        if rank == 0:
+            yield Problem("window", "expected a size for each spatial axis, found none")
+        for name in ("strides", "padding", "dilation"):
+            value = getattr(self, name)
+            if isinstance(value, list) and len(value) != rank:
+                yield Problem.expected(name, f"{rank}, one a spatial axis", value)
+        if isinstance(self.padding, list) and any(len(p) != 2 for p in self.padding):
+            yield Problem.expected("padding", "pairs [before, after]", self.padding)
+        yield from too_many("window", self.window)
+
+
+class Im2Col(Windowed):
+    """Every window as a vector, in the order of a `conv` kernel: `im2col(x) @
+    kernel.reshape(-1, out_features)` is the convolution.
+
+    (..., spatial..., features) -> (..., places..., window... * features), where what is
+    padded is 0. With one spatial axis it cuts a signal into frames.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "unfold",
+        "extract_patches",
+        "conv_general_dilated_patches",
+        "frame",
+    )
+
+    op: Literal["im2col"] = "im2col"
+    strides: Size | list[Size] = 1
+
+
+class Col2Im(Windowed):
+    """The transpose of `im2col`: windows at their places in an image of `sizes`, and the
+    sum where they overlap.
+
+    (..., places..., window... * features) -> (..., sizes..., features); places are as many
+    as `im2col` makes of such an image. With one spatial axis it is overlap and add.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("fold", "overlap_and_add")
+
+    op: Literal["col2im"] = "col2im"
+    sizes: list[Size]
+    strides: Size | list[Size] = 1
+
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
+        if len(self.sizes) != len(self.window):
+            wanted = f"{len(self.window)}, one a spatial axis"
+            yield Problem.expected("sizes", wanted, self.sizes)
+        yield from too_many("sizes", self.sizes)
+
+
+class MaxPoolWithIndices(Windowed):
+    """`max_pool`, and where each value stands: `node.values`, `node.indices`.
+
+    (..., spatial..., features) -> (..., places..., features), (..., places...,
+    features), the indices counting the elements of an image in order, rows first, for
+    each feature by itself, as in PyTorch; of equal values the first one. `strides` null
+    is the window's sizes. `max_unpool` puts values back.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("max_pool_with_argmax",)
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("values", "indices")
+
+    op: Literal["max_pool_with_indices"] = "max_pool_with_indices"
+    strides: Size | list[Size] | None = None
+
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
+        if isinstance(self.padding, list):
+            for size, pair in zip(self.window, self.padding, strict=False):
+                if isinstance(size, int) and any(
+                    isinstance(n, int) and n >= size for n in pair
+                ):
+                    yield Problem.expected("padding", "less than the window", pair)
+
+
+class MaxUnpool(Op):
+    """Values where `max_pool_with_indices` found them, zeros elsewhere.
+
+    (..., places..., features), (..., places..., features) -> (..., sizes..., features).
+    What `indices` has twice should be one value; what lies outside is dropped.
+    """
+
+    op: Literal["max_unpool"] = "max_unpool"
+    x: Tensor
+    indices: Tensor
+    sizes: list[Size]
+
+    def problems(self) -> Iterator[Problem]:
+        if not self.sizes:
+            yield Problem("sizes", "expected a size for each spatial axis, found none")
+        yield from too_many("sizes", self.sizes)
+
+
+class DepthToSpace(Op):
+    """Features that become blocks of the image, `block` elements along each spatial axis.
+
+    x (..., spatial..., block... * features) -> (..., spatial * block..., features).
+    `order` is that of the features of x, by ONNX's names: `DCR` the place in the block
+    first, then features (TensorFlow); `CRD` features first (PyTorch's pixel shuffle;
+    Shi et al., arXiv:1609.05158).
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("pixel_shuffle",)
+
+    op: Literal["depth_to_space"] = "depth_to_space"
+    x: Tensor
+    block: list[Size]
+    order: Order
+
+    def problems(self) -> Iterator[Problem]:
+        yield from some_sizes("block", self.block)
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        count = 1
+        for size in self.block:
+            count *= size
+        yield from not_divided("block", shapes["x"][-1:], [count], "the features")
+
+
+class SpaceToDepth(Op):
+    """Blocks of the image that become features: the inverse of `depth_to_space`.
+
+    x (..., spatial * block..., features) -> (..., spatial..., block... * features).
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("pixel_unshuffle",)
+
+    op: Literal["space_to_depth"] = "space_to_depth"
+    x: Tensor
+    block: list[Size]
+    order: Order
+
+    def problems(self) -> Iterator[Problem]:
+        yield from some_sizes("block", self.block)
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        axes = shapes["x"][len(shapes["x"]) - 1 - len(self.block) : -1]
+        yield from not_divided("block", axes, self.block, "the spatial axes")
+
+
+class WindowPartition(Op):
+    """Windows side by side, in order, rows of them first.
+
+    x (..., spatial..., features) -> (..., windows, elements, features) with as many
+    elements as `window` has; spatial sizes are multiples of its sizes. Liu et al.,
+    arXiv:2103.14030.
+    """
+
+    op: Literal["window_partition"] = "window_partition"
+    x: Tensor
+    window: list[Size]
+
+    def problems(self) -> Iterator[Problem]:
+        yield from some_sizes("window", self.window)
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        axes = shapes["x"][len(shapes["x"]) - 1 - len(self.window) : -1]
+        yield from not_divided("window", axes, self.window, "the spatial axes")
+
+
+class WindowMerge(Op):
+    """The image of `sizes` that `window_partition` made windows of.
+
+    x (..., windows, elements, features) -> (..., sizes..., features).
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("window_reverse",)
+
+    op: Literal["window_merge"] = "window_merge"
+    x: Tensor
+    sizes: list[Size]
+    window: list[Size]
+
+    def problems(self) -> Iterator[Problem]:
+        yield from some_sizes("window", self.window)
+        if len(self.sizes) != len(self.window):
+            wanted = f"{len(self.window)}, one a spatial axis"
+            yield Problem.expected("sizes", wanted, self.sizes)
+        yield from not_divided("sizes", self.sizes, self.window, "sizes")
+
+
+def some_sizes(field: str, sizes: Sequence[Any]) -> Iterator[Problem]:
+    """A problem where there are no sizes, or their product is beyond reason."""
+    if not sizes:
+        yield Problem(field, "expected a size for each spatial axis, found none")
+    yield from too_many(field, sizes)
+
+
+def not_divided(
+    field: str, sizes: Sequence[Any], parts: Sequence[Any], what: str
+) -> Iterator[Problem]:
+    """A problem where sizes that are known are no multiples of the parts."""
+    known = [
+        (size, part)
+        for size, part in zip(sizes, parts, strict=False)
+        if isinstance(size, int) and isinstance(part, int)
+    ]
+    if any(size % part for size, part in known):
+        found = f"{[size for size, _ in known]} and {[part for _, part in known]}"
+        yield Problem(field, f"expected to divide {what}, found {found}")
