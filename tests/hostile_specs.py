@@ -34,6 +34,24 @@ def _ops() -> Iterator[tuple[str, Data]]:
             node = {**conv, "padding_mode": mode, name: value}
             node.setdefault("padding", "CAUSAL")
             yield f"conv {mode} {name}", chain(node, inputs=image)
+    up = {**conv, "op": "conv_transpose"}
+    for name in ("strides", "dilation", "output_padding"):
+        yield f"conv_transpose {name}", chain({**up, name: HUGE}, inputs=image)
+    for node in (
+        {"op": "max_pool", "window": [3, 3], "dilation": HUGE},
+        {"op": "lp_pool", "window": [HUGE, 2], "dilation": [2, HUGE]},
+        {"op": "im2col", "window": [HUGE, 1], "padding": "SAME"},
+        {"op": "im2col", "window": ["$h * 1000000", 2], "padding": [[HUGE, 0]] * 2},
+        {"op": "im2col", "window": [1] * 3000},
+        {"op": "resize", "sizes": [HUGE, 1], "method": "nearest", "antialias": False},
+        {"op": "resize", "sizes": ["$h * 1000000", 5], "method": "cubic_edge"}
+        | {"antialias": False},
+        {"op": "resize", "sizes": [2] * 3000, "method": "linear", "antialias": True},
+        {"op": "local_response_norm", "size": HUGE},
+        {"op": "depth_to_space", "block": [HUGE, 1], "order": "DCR"},
+        {"op": "window_partition", "window": ["$h", "$w", 1, 1, 1, 1]},
+    ):
+        yield f"{node['op']} {list(node.values())[1:]}"[:60], chain(node, inputs=image)
     for kind in ("max_pool", "avg_pool"):
         for ceil in (False, True):
             node = {"op": kind, "window": [HUGE, HUGE], "ceil_mode": ceil}

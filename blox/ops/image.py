@@ -34,18 +34,18 @@ def resize(
     for axis, size in enumerate(sizes, first):
         n = x.shape[axis]
         if coordinates == "align_corners":
-            at = jnp.arange(size) * ((n - 1) / max(size - 1, 1))
+            at = jnp.arange(size) * ((n - 1) / jnp.maximum(size - 1, 1))
         elif coordinates == "asymmetric":
             at = jnp.arange(size) * (n / size)
         else:
             at = (jnp.arange(size) + 0.5) * (n / size) - 0.5
         low = jnp.floor(at).astype(jnp.int32)
-        w = at - low
         if method == "nearest":
             y = jnp.take(y, low, axis, mode="clip")
         elif method == "linear":
-            y = _mixed(y, low, [1 - w, w], axis)
+            y = _mixed(y, low, [1 - (at - low), at - low], axis)
         else:
+            w = at - low
             far = [-0.75 * ((t - 5) * t + 8) * t + 3 for t in (1 + w, 2 - w)]
             near = [(1.25 * t - 2.25) * t * t + 1 for t in (w, 1 - w)]
             y = _mixed(y, low - 1, [far[0], *near, far[1]], axis)
@@ -92,7 +92,8 @@ def grid_sample(
         unit = (units[..., n - 1 - i] + 1) / 2
         place = unit * (size - 1) if align_corners else unit * size - 0.5
         if padding_mode == "reflection":
-            low, span = (0, max(size - 1, 1)) if align_corners else (-0.5, size)
+            low = 0 if align_corners else -0.5
+            span = jnp.maximum(size - 1, 1) if align_corners else size
             turn = jnp.abs(place - low) % (2 * span)
             place = jnp.minimum(turn, 2 * span - turn) + low
         if method == "nearest":
@@ -115,12 +116,13 @@ def affine_grid(theta: Array, *, sizes: Sequence[int], align_corners: bool) -> A
     """theta (..., n, n + 1) -> grid (..., sizes..., n)."""
     axes = []
     for size in sizes:
-        most = max(size - 1, 1) if align_corners else size
+        most = jnp.maximum(size - 1, 1) if align_corners else size
         axes.append((2 * jnp.arange(size) + 1 - size) / most)
     places = jnp.meshgrid(*axes, indexing="ij")
     ones = jnp.ones(tuple(sizes))
-    known = jnp.stack([*places[::-1], ones], -1).astype(theta.dtype)
+    known = jnp.stack([*places[::-1], ones], -1)
     rows = known.reshape(math.prod(sizes), len(sizes) + 1)
+    rows = rows.astype(jnp.result_type(theta.dtype, float))
     grid = jnp.matmul(rows, theta.swapaxes(-1, -2), precision="highest")
     return grid.reshape(*theta.shape[:-2], *sizes, len(sizes))
 
@@ -159,7 +161,7 @@ def roi_align(
     height, width = sizes
     parts = (height, sampling_ratio, width, sampling_ratio, x.shape[-1])
     y = y.reshape(*boxes.shape[:-1], *parts)
-    return y.mean((-4, -2)).astype(x.dtype)
+    return y.mean((-4, -2)).astype(jnp.result_type(x.dtype, float))
 
 
 def local_response_norm(
@@ -172,4 +174,5 @@ def local_response_norm(
     total = jax.lax.reduce_window(
         jnp.square(y), 0.0, jax.lax.add, [*ones, size], [*ones, 1], pads
     )
-    return (y * (k + alpha / size * total) ** -beta).astype(x.dtype)
+    y = y * (k + alpha / size * total) ** -beta
+    return y.astype(jnp.result_type(x.dtype, float))

@@ -21,9 +21,8 @@ def _window_steps(
 
 def _reach(window: Sequence[int], dilation: int | Sequence[int]) -> Sequence[int]:
     """The elements from the first of a window to its last."""
-    if isinstance(dilation, int):
-        return [dilation * (size - 1) + 1 for size in window]
-    return [rate * (size - 1) + 1 for size, rate in zip(window, dilation, strict=True)]
+    rates = [dilation] * len(window) if isinstance(dilation, int) else dilation
+    return [rate * (size - 1) + 1 for size, rate in zip(window, rates, strict=True)]
 
 
 def _all_rates(x: Array, dilation: int | Sequence[int], n: int) -> Sequence[int] | None:
@@ -205,7 +204,8 @@ def lp_pool(
     )
     # The root has no slope at 0.
     some = jnp.where(total > 0, total, 1)
-    return jnp.where(total > 0, some ** (1 / power), 0).astype(x.dtype)
+    root = jnp.where(total > 0, some ** (1 / power), 0)
+    return root.astype(jnp.result_type(x.dtype, float))
 
 
 def _adaptive_pool(x: Array, sizes: Sequence[int], pool: Callable[..., Array]) -> Array:

@@ -91,9 +91,10 @@ def max_pool_with_indices(
     best = y.argmax(-2, keepdims=True)
     all_places = jnp.arange(math.prod(sizes)).reshape(*sizes, 1)
     places = _windows(all_places, window, steps, padding, dilation, 0)
-    places = places.reshape(*[1] * (x.ndim - n - 1), *y.shape[-n - 2 : -1], 1)
-    indices = jnp.take_along_axis(places, best, -2)
-    return jnp.take_along_axis(y, best, -2).squeeze(-2), indices.squeeze(-2)
+    places = places.reshape(*y.shape[-n - 2 : -1], 1)
+    chosen = jnp.arange(math.prod(window))[:, None] == best
+    values = jnp.where(chosen, y, 0).sum(-2)
+    return values, jnp.where(chosen, places, 0).sum(-2)
 
 
 def max_unpool(x: Array, indices: Array, *, sizes: Sequence[int]) -> Array:

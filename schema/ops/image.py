@@ -54,7 +54,7 @@ class GridSample(Op):
     """An image at the places of a `grid`: between elements along each axis, or the
     nearest one.
 
-    x (..., spatial..., features), grid (..., places..., n) -> (..., places...,
+    x (..., spatial..., features) and grid (..., places..., n) give (..., places...,
     features), n being the number of spatial axes, 1 to 3, and the last of them first in
     the grid: (x, y). -1 and 1 are the centres of the outermost elements with
     `align_corners`, else their outer edges. Outside of the image there are zeros, the
@@ -80,14 +80,14 @@ class GridSample(Op):
         if not isinstance(n, int) or not 1 <= n <= 3:
             yield Problem.expected("grid", "a last axis of 1 to 3 coordinates", n)
         elif len(x) <= n or len(grid) < len(x) - n:
-            found = f"{len(x)} and {len(grid)} axes"
+            found = f"axes {len(x)} and {len(grid)}"
             yield Problem("grid", f"expected the leading dims of x, found {found}")
 
 
 class AffineGrid(Op):
     """The grid of `grid_sample` that an affine map makes of an image of `sizes`.
 
-    theta (..., n, n + 1) -> (..., sizes..., n): the map of a place (x, y) of the result
+    theta (..., n, n + 1) gives (..., sizes..., n): it maps a place (x, y) of the result
     to one of the image. -1 and 1 are the centres of the outermost elements with
     `align_corners`, else their outer edges.
     """
@@ -106,8 +106,8 @@ class AffineGrid(Op):
 class RoiAlign(Op):
     """The part of an image in each of k boxes, as an image of `sizes`.
 
-    x (..., height, width, features), boxes (..., k, 4) as x1, y1, x2, y2 ->
-    (..., k, sizes..., features). A cell is the mean of `sampling_ratio` by
+    x (..., height, width, features) and boxes (..., k, 4), each of them x1, y1, x2, y2,
+    give (..., k, sizes..., features). A cell is the mean of `sampling_ratio` by
     `sampling_ratio` samples, evenly spaced, linear between elements, 0 more than 1
     outside of the image. Boxes are multiplied by `spatial_scale`; with `aligned` an
     element lies at its centre, half a pixel further, without it a box is at least 1 wide

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from ..deferred import Op
+from ..diagnostics import quote
 from ..fields import Count, Size, Tensor
 from ..problems import Problem, too_many
 
@@ -43,8 +45,9 @@ class Im2Col(Windowed):
     """Every window as a vector, in the order of a `conv` kernel: `im2col(x) @
     kernel.reshape(-1, out_features)` is the convolution.
 
-    (..., spatial..., features) -> (..., places..., window... * features), where what is
-    padded is 0. With one spatial axis it cuts a signal into frames.
+    (..., spatial..., features) -> (..., places..., elements * features), with as many
+    elements as a window has, and 0 for what is padded. With one spatial axis it cuts a
+    signal into frames.
     """
 
     ALSO: ClassVar[tuple[str, ...]] = (
@@ -59,11 +62,12 @@ class Im2Col(Windowed):
 
 
 class Col2Im(Windowed):
-    """The transpose of `im2col`: windows at their places in an image of `sizes`, and the
-    sum where they overlap.
+    """The transpose of `im2col`: windows at their places in an image, summed where they
+    overlap.
 
-    (..., places..., window... * features) -> (..., sizes..., features); places are as many
-    as `im2col` makes of such an image. With one spatial axis it is overlap and add.
+    (..., places..., elements * features) -> (..., spatial..., features), the spatial
+    axes being of `sizes`; places are as many as `im2col` makes of such an image. With one
+    spatial axis it is overlap and add.
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("fold", "overlap_and_add")
@@ -126,7 +130,7 @@ class MaxUnpool(Op):
 class DepthToSpace(Op):
     """Features that become blocks of the image, `block` elements along each spatial axis.
 
-    x (..., spatial..., block... * features) -> (..., spatial * block..., features).
+    (..., h, w, a * b * features) -> (..., h * a, w * b, features) for a block [a, b].
     `order` is that of the features of x, by ONNX's names: `DCR` the place in the block
     first, then features (TensorFlow); `CRD` features first (PyTorch's pixel shuffle;
     Shi et al., arXiv:1609.05158).
@@ -145,16 +149,17 @@ class DepthToSpace(Op):
     def operand_problems(
         self, shapes: Mapping[str, Sequence[Any]]
     ) -> Iterator[Problem]:
-        count = 1
-        for size in self.block:
-            count *= size
-        yield from not_divided("block", shapes["x"][-1:], [count], "the features")
+        count = math.prod(size for size in self.block if isinstance(size, int))
+        features = shapes["x"][-1] if shapes["x"] else 0
+        if isinstance(features, int) and features % count:
+            wanted = f"to divide the features ({features})"
+            yield Problem.expected("block", wanted, count)
 
 
 class SpaceToDepth(Op):
     """Blocks of the image that become features: the inverse of `depth_to_space`.
 
-    x (..., spatial * block..., features) -> (..., spatial..., block... * features).
+    (..., h * a, w * b, features) -> (..., h, w, a * b * features) for a block [a, b].
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("pixel_unshuffle",)
@@ -171,15 +176,14 @@ class SpaceToDepth(Op):
         self, shapes: Mapping[str, Sequence[Any]]
     ) -> Iterator[Problem]:
         axes = shapes["x"][len(shapes["x"]) - 1 - len(self.block) : -1]
-        yield from not_divided("block", axes, self.block, "the spatial axes")
+        yield from not_divided("block", "the spatial axes", axes, self.block)
 
 
 class WindowPartition(Op):
     """Windows side by side, in order, rows of them first.
 
-    x (..., spatial..., features) -> (..., windows, elements, features) with as many
-    elements as `window` has; spatial sizes are multiples of its sizes. Liu et al.,
-    arXiv:2103.14030.
+    (..., h * a, w * b, features) -> (..., h * w, a * b, features) for a window [a, b];
+    there are as many spatial axes as `window` has sizes. Liu et al., arXiv:2103.14030.
     """
 
     op: Literal["window_partition"] = "window_partition"
@@ -193,13 +197,13 @@ class WindowPartition(Op):
         self, shapes: Mapping[str, Sequence[Any]]
     ) -> Iterator[Problem]:
         axes = shapes["x"][len(shapes["x"]) - 1 - len(self.window) : -1]
-        yield from not_divided("window", axes, self.window, "the spatial axes")
+        yield from not_divided("window", "the spatial axes", axes, self.window)
 
 
 class WindowMerge(Op):
     """The image of `sizes` that `window_partition` made windows of.
 
-    x (..., windows, elements, features) -> (..., sizes..., features).
+    (..., h * w, a * b, features) -> (..., h * a, w * b, features) for a window [a, b].
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("window_reverse",)
@@ -214,7 +218,13 @@ class WindowMerge(Op):
         if len(self.sizes) != len(self.window):
             wanted = f"{len(self.window)}, one a spatial axis"
             yield Problem.expected("sizes", wanted, self.sizes)
-        yield from not_divided("sizes", self.sizes, self.window, "sizes")
+        elif any(
+            a % b
+            for a, b in zip(self.sizes, self.window, strict=True)
+            if isinstance(a, int) and isinstance(b, int)
+        ):
+            wanted = f"to be divided by {list(self.window)}"
+            yield Problem.expected("sizes", wanted, self.sizes)
 
 
 def some_sizes(field: str, sizes: Sequence[Any]) -> Iterator[Problem]:
@@ -225,14 +235,10 @@ def some_sizes(field: str, sizes: Sequence[Any]) -> Iterator[Problem]:
 
 
 def not_divided(
-    field: str, sizes: Sequence[Any], parts: Sequence[Any], what: str
+    field: str, what: str, sizes: Sequence[Any], parts: Sequence[Any]
 ) -> Iterator[Problem]:
-    """A problem where sizes that are known are no multiples of the parts."""
-    known = [
-        (size, part)
-        for size, part in zip(sizes, parts, strict=False)
-        if isinstance(size, int) and isinstance(part, int)
-    ]
-    if any(size % part for size, part in known):
-        found = f"{[size for size, _ in known]} and {[part for _, part in known]}"
-        yield Problem(field, f"expected to divide {what}, found {found}")
+    """A problem where one of the sizes is known to be no multiple of its part."""
+    pairs = zip(sizes, parts, strict=False)
+    if any(a % b for a, b in pairs if isinstance(a, int) and isinstance(b, int)):
+        found = ", ".join(quote(size) for size in sizes)
+        yield Problem.expected(field, f"to divide {what} ({found})", list(parts))

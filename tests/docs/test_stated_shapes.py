@@ -35,6 +35,15 @@ FIXED: dict[str, dict[str, Any]] = {
     "max_pool": {"strides": 1, "padding": "SAME"},
     "min_pool": {"strides": 1, "padding": "SAME"},
     "avg_pool": {"strides": 1, "padding": "SAME"},
+    "lp_pool": {"strides": 1, "padding": "SAME"},
+    "max_pool_with_indices": {"strides": 1, "padding": "SAME"},
+    "conv_transpose": {"strides": 1},
+    "im2col": {"window": [6], "padding": "SAME"},
+    "col2im": {"window": [6], "padding": "SAME", "sizes": [13]},
+    "depth_to_space": {"block": [2, 3]},
+    "space_to_depth": {"block": [2, 3]},
+    "window_partition": {"window": [2, 3]},
+    "window_merge": {"window": [2, 3], "sizes": [12, 18]},
     "split": {"names": ["u", "v", "w"], "sections": None},
 }
 
@@ -53,8 +62,8 @@ def sizes(text: str) -> list[Any]:
     found: list[Any] = []
     for part in text.split(","):
         part = part.strip()
-        if part in ("...", "i...", "spatial...", "sizes..."):
-            found += [13] if part == "spatial..." else LEAD
+        if part in ("...", "i...", "spatial...", "places...", "sizes..."):
+            found += [13] if part in ("spatial...", "places...") else LEAD
         elif part:
             found.append(int(eval(part, {"__builtins__": {}}, _Sizes(SIZES))))
     return found

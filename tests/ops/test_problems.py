@@ -13,6 +13,13 @@ from blox.schema.ops.indexing import Index, index_parts
 
 CONV = {"op": "conv", "x": "x", "in_features": 4, "out_features": 8}
 POOL = {"op": "max_pool", "x": "x", "window": [2, 2]}
+RESIZE = {
+    "op": "resize",
+    "x": "x",
+    "sizes": [2],
+    "method": "linear",
+    "antialias": False,
+}
 FAULTS: list[tuple[dict[str, Any], str]] = [
     (CONV, "kernel_size: expected a size for each spatial axis, found none"),
     (CONV | {"kernel_size": [1] * 4}, "kernel_size: expected 1 to 3 sizes, found 4"),
@@ -30,6 +37,64 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     (
         {"op": "adaptive_avg_pool", "x": "x", "sizes": [2**20]},
         "sizes: expected at most 256 in all, found [1048576]",
+    ),
+    (POOL | {"dilation": [2]}, "dilation: expected 2, one a spatial axis, found [2]"),
+    (
+        POOL | {"op": "lp_pool", "power": 0.5},
+        "power: expected a number of at least 1, found 0.5",
+    ),
+    (
+        CONV | {"op": "conv_transpose", "kernel_size": [3], "output_padding": [1, 1]},
+        "output_padding: expected 1, one a spatial axis, found [1, 1]",
+    ),
+    (
+        RESIZE | {"antialias": True, "method": "nearest"},
+        "antialias: expected false for nearest and half_pixel, found True",
+    ),
+    (
+        RESIZE | {"method": "lanczos3", "coordinates": "align_corners"},
+        "coordinates: expected half_pixel for lanczos3, found 'align_corners'",
+    ),
+    (
+        RESIZE | {"sizes": []},
+        "sizes: expected a size for each spatial axis, found none",
+    ),
+    (
+        {"op": "affine_grid", "theta": "t", "sizes": [2] * 4, "align_corners": False},
+        "sizes: expected 1 to 3 sizes, found 4",
+    ),
+    (
+        {"op": "roi_align", "x": "x", "boxes": "b", "sizes": [2]},
+        "sizes: expected a height and a width, found [2]",
+    ),
+    (
+        {"op": "roi_align", "x": "x", "boxes": "b", "sizes": [2, 2]}
+        | {"sampling_ratio": 65},
+        "sampling_ratio: expected at most 64, found 65",
+    ),
+    (
+        {"op": "local_response_norm", "x": "x", "size": 3, "k": 0.0},
+        "k: expected a number above 0, found 0",
+    ),
+    (
+        {"op": "im2col", "x": "x", "window": [2], "padding": [[1]]},
+        "padding: expected pairs [before, after], found [[1]]",
+    ),
+    (
+        {"op": "col2im", "x": "x", "window": [2], "sizes": [2, 2]},
+        "sizes: expected 1, one a spatial axis, found [2, 2]",
+    ),
+    (
+        {"op": "max_pool_with_indices", "x": "x", "window": [2], "padding": [[0, 2]]},
+        "padding: expected less than the window, found [0, 2]",
+    ),
+    (
+        {"op": "window_merge", "x": "x", "window": [2, 2], "sizes": [4, 5]},
+        "sizes: expected to be divided by [2, 2], found [4, 5]",
+    ),
+    (
+        {"op": "depth_to_space", "x": "x", "block": [], "order": "DCR"},
+        "block: expected",
     ),
     (
         {"op": "dropout", "x": "x", "rate": 1.0},
@@ -285,3 +350,40 @@ def test_split_takes_its_parts_from_names() -> None:
     op = NODE.validate_python(data)
     assert op.outputs() == ("q", "k", "v")
     assert op == NODE.validate_python(data | {"sections": 3})
+
+
+@pytest.mark.parametrize(
+    ("data", "shapes", "problem"),
+    [
+        (
+            {"op": "depth_to_space", "x": "x", "block": [2, 2], "order": "DCR"},
+            {"x": (3, 5, 6)},
+            "block: expected to divide the features (6), found 4",
+        ),
+        (
+            {"op": "window_partition", "x": "x", "window": [2, 3]},
+            {"x": ("batch", 6, 8, 4)},
+            "window: expected to divide the spatial axes (6, 8), found [2, 3]",
+        ),
+        (
+            {"op": "space_to_depth", "x": "x", "block": [2, 4], "order": "CRD"},
+            {"x": ("h", 6, 4)},
+            "block: expected to divide the spatial axes ('h', 6), found [2, 4]",
+        ),
+        (
+            {"op": "grid_sample", "x": "x", "grid": "g", "align_corners": True},
+            {"x": (5, 5, 1), "grid": (3, 4)},
+            "grid: expected a last axis of 1 to 3 coordinates, found 4",
+        ),
+        (
+            {"op": "grid_sample", "x": "x", "grid": "g", "align_corners": True},
+            {"x": (7, 5, 5, 1), "grid": (2,)},
+            "grid: expected the leading dims of x, found axes 4 and 1",
+        ),
+    ],
+)
+def test_operands_that_do_not_fit(
+    data: dict[str, Any], shapes: dict[str, Any], problem: str
+) -> None:
+    (found,) = NODE.validate_python(data).operand_problems(shapes)
+    assert str(found) == problem

@@ -1,4 +1,7 @@
-"""Every case of torch_reference.safetensors; torch_reference.py writes them."""
+"""Every case of torch_*.safetensors; the scripts of these names in tests/parity write them.
+
+Where a case has gradients, they are of the sum of its outputs times cosines.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ops.calling import NODE, call
@@ -16,12 +20,12 @@ from safetensors import safe_open
 
 from blox.schema import op_class
 
-FILE = Path(__file__).with_name("torch_reference.safetensors")
+FILES = sorted(Path(__file__).parent.glob("torch_*.safetensors"))
 
 
-def cases() -> list[Any]:
+def cases(path: Path) -> list[Any]:
     result = []
-    with safe_open(FILE, framework="numpy") as file:
+    with safe_open(path, framework="numpy") as file:
         names = sorted(file.keys())
         for number, text in sorted(file.metadata().items(), key=lambda i: int(i[0])):
             case = json.loads(text)
@@ -29,13 +33,21 @@ def cases() -> list[Any]:
             outputs = [
                 file.get_tensor(n) for n in names if n.startswith(f"{number}.out")
             ]
+            slopes = {
+                n: file.get_tensor(f"{number}.slope.{n}")
+                for n in case["given"]
+                if f"{number}.slope.{n}" in names
+            }
             spec = case["spec"]
             title = f"{number}-{spec['op']}"
-            result.append(pytest.param(spec, arrays, outputs, id=title))
+            marks = [pytest.mark.slow] if case.get("slow") else []
+            result.append(
+                pytest.param(spec, arrays, outputs, slopes, id=title, marks=marks)
+            )
     return result
 
 
-CASES = cases()
+CASES = [case for path in FILES for case in cases(path)]
 
 
 def test_rows_without_a_formula_have_cases() -> None:
@@ -44,9 +56,12 @@ def test_rows_without_a_formula_have_cases() -> None:
     assert wanted <= covered
 
 
-@pytest.mark.parametrize(("spec", "arrays", "wanted"), CASES)
+@pytest.mark.parametrize(("spec", "arrays", "wanted", "slopes"), CASES)
 def test_as_torch(
-    spec: dict[str, Any], arrays: dict[str, np.ndarray], wanted: list[np.ndarray]
+    spec: dict[str, Any],
+    arrays: dict[str, np.ndarray],
+    wanted: list[np.ndarray],
+    slopes: dict[str, np.ndarray],
 ) -> None:
     spec = dict(spec)
     train = spec.pop("train", True)
@@ -55,13 +70,32 @@ def test_as_torch(
     names = cls.fields().operands
     op = NODE.validate_python(spec | {n: n for n in names if n in arrays})
     assert list(op.problems()) == []
-    operands = [arrays.get(n) for n in names]
-    params = {n: a for n, a in arrays.items() if n not in names}
-    found = jax.tree.leaves(
-        jax.jit(lambda *given: call(op, *given, train=train))(operands, params)
-    )
+
+    def outputs(arrays: dict[str, Any]) -> list[Any]:
+        operands = [arrays.get(n) for n in names]
+        params = {n: a for n, a in arrays.items() if n not in names}
+        return jax.tree.leaves(call(op, operands, params, train=train))
+
+    def loss(inexact: dict[str, Any], arrays: dict[str, Any]) -> Any:
+        found = outputs(arrays | inexact)
+        weighted = [
+            (y * jnp.cos(jnp.arange(y.size)).reshape(y.shape)).sum()
+            for y in found
+            if jnp.issubdtype(y.dtype, jnp.floating)
+        ]
+        return sum(weighted), found
+
+    inexact = {n: arrays[n] for n in slopes}
+    found, gradients = jax.jit(
+        lambda *given: jax.grad(loss, has_aux=True)(*given)[::-1]
+    )(inexact, arrays)
     assert len(found) == len(wanted)
     for ours, theirs in zip(found, wanted, strict=True):
         assert ours.shape == theirs.shape
         assert ours.dtype == theirs.dtype
         np.testing.assert_allclose(ours, theirs, 2e-5, 1e-5)
+    for name, theirs in slopes.items():
+        scale = max(1.0, float(np.abs(theirs).max()))
+        np.testing.assert_allclose(
+            gradients[name], theirs, 1e-5, 1e-5 * scale, err_msg=name
+        )

@@ -5,19 +5,26 @@ from __future__ import annotations
 from .activations import ActivationsMethods
 from .arithmetic import ArithmeticMethods
 from .attention import AttentionMethods
+from .bins import BinsMethods
+from .bits import BitsMethods
 from .conv import ConvMethods
 from .creation import CreationMethods
 from .elementary import ElementaryMethods
+from .gamma import GammaMethods
 from .image import ImageMethods
 from .indexing import IndexingMethods
+from .linalg import LinalgMethods
 from .linear import LinearMethods
 from .logic import LogicMethods
 from .norm import NormMethods
 from .pooling import PoolingMethods
 from .position import PositionMethods
+from .products import ProductsMethods
 from .random import RandomMethods
 from .reductions import ReductionsMethods
 from .shape import ShapeMethods
+from .special import SpecialMethods
+from .statistics import StatisticsMethods
 from .variables import VariablesMethods
 from .windows import WindowsMethods
 
@@ -26,19 +33,26 @@ class OpMethods(
     ActivationsMethods,
     ArithmeticMethods,
     AttentionMethods,
+    BinsMethods,
+    BitsMethods,
     ConvMethods,
     CreationMethods,
     ElementaryMethods,
+    GammaMethods,
     ImageMethods,
     IndexingMethods,
+    LinalgMethods,
     LinearMethods,
     LogicMethods,
     NormMethods,
     PoolingMethods,
     PositionMethods,
+    ProductsMethods,
     RandomMethods,
     ReductionsMethods,
     ShapeMethods,
+    SpecialMethods,
+    StatisticsMethods,
     VariablesMethods,
     WindowsMethods,
 ):

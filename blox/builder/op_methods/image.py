@@ -59,7 +59,7 @@ class ImageMethods(NodeMethods):
         """An image at the places of a `grid`: between elements along each axis, or the
         nearest one.
 
-        x (..., spatial..., features), grid (..., places..., n) -> (..., places...,
+        x (..., spatial..., features) and grid (..., places..., n) give (..., places...,
         features), n being the number of spatial axes, 1 to 3, and the last of them
         first in the grid: (x, y). -1 and 1 are the centres of the outermost elements
         with `align_corners`, else their outer edges. Outside of the image there are
@@ -87,7 +87,7 @@ class ImageMethods(NodeMethods):
     ) -> Value:
         """The grid of `grid_sample` that an affine map makes of an image of `sizes`.
 
-        theta (..., n, n + 1) -> (..., sizes..., n): the map of a place (x, y) of the
+        theta (..., n, n + 1) gives (..., sizes..., n): it maps a place (x, y) of the
         result to one of the image. -1 and 1 are the centres of the outermost elements
         with `align_corners`, else their outer edges.
         """
@@ -108,8 +108,8 @@ class ImageMethods(NodeMethods):
     ) -> Value:
         """The part of an image in each of k boxes, as an image of `sizes`.
 
-        x (..., height, width, features), boxes (..., k, 4) as x1, y1, x2, y2 -> (...,
-        k, sizes..., features). A cell is the mean of `sampling_ratio` by
+        x (..., height, width, features) and boxes (..., k, 4), each of them x1, y1, x2,
+        y2, give (..., k, sizes..., features). A cell is the mean of `sampling_ratio` by
         `sampling_ratio` samples, evenly spaced, linear between elements, 0 more than 1
         outside of the image. Boxes are multiplied by `spatial_scale`; with `aligned` an
         element lies at its centre, half a pixel further, without it a box is at least 1

@@ -24,8 +24,9 @@ class WindowsMethods(NodeMethods):
         """Every window as a vector, in the order of a `conv` kernel: `im2col(x) @
         kernel.reshape(-1, out_features)` is the convolution.
 
-        (..., spatial..., features) -> (..., places..., window... * features), where
-        what is padded is 0. With one spatial axis it cuts a signal into frames.
+        (..., spatial..., features) -> (..., places..., elements * features), with as
+        many elements as a window has, and 0 for what is padded. With one spatial axis
+        it cuts a signal into frames.
         """
         return self._node(
             name,
@@ -49,12 +50,12 @@ class WindowsMethods(NodeMethods):
         dilation: int | str | Sequence[int | str] = 1,
         name: str | None = None,
     ) -> Value:
-        """The transpose of `im2col`: windows at their places in an image of `sizes`,
-        and the sum where they overlap.
+        """The transpose of `im2col`: windows at their places in an image, summed where
+        they overlap.
 
-        (..., places..., window... * features) -> (..., sizes..., features); places are
-        as many as `im2col` makes of such an image. With one spatial axis it is overlap
-        and add.
+        (..., places..., elements * features) -> (..., spatial..., features), the
+        spatial axes being of `sizes`; places are as many as `im2col` makes of such an
+        image. With one spatial axis it is overlap and add.
         """
         return self._node(
             name,
@@ -125,10 +126,10 @@ class WindowsMethods(NodeMethods):
         """Features that become blocks of the image, `block` elements along each spatial
         axis.
 
-        x (..., spatial..., block... * features) -> (..., spatial * block..., features).
-        `order` is that of the features of x, by ONNX's names: `DCR` the place in the
-        block first, then features (TensorFlow); `CRD` features first (PyTorch's pixel
-        shuffle; Shi et al., arXiv:1609.05158).
+        (..., h, w, a * b * features) -> (..., h * a, w * b, features) for a block [a,
+        b]. `order` is that of the features of x, by ONNX's names: `DCR` the place in
+        the block first, then features (TensorFlow); `CRD` features first (PyTorch's
+        pixel shuffle; Shi et al., arXiv:1609.05158).
         """
         return self._node(name, "depth_to_space", x=x, block=block, order=order)[0]
 
@@ -142,7 +143,8 @@ class WindowsMethods(NodeMethods):
     ) -> Value:
         """Blocks of the image that become features: the inverse of `depth_to_space`.
 
-        x (..., spatial * block..., features) -> (..., spatial..., block... * features).
+        (..., h * a, w * b, features) -> (..., h, w, a * b * features) for a block [a,
+        b].
         """
         return self._node(name, "space_to_depth", x=x, block=block, order=order)[0]
 
@@ -151,8 +153,8 @@ class WindowsMethods(NodeMethods):
     ) -> Value:
         """Windows side by side, in order, rows of them first.
 
-        x (..., spatial..., features) -> (..., windows, elements, features) with as many
-        elements as `window` has; spatial sizes are multiples of its sizes. Liu et al.,
+        (..., h * a, w * b, features) -> (..., h * w, a * b, features) for a window [a,
+        b]; there are as many spatial axes as `window` has sizes. Liu et al.,
         arXiv:2103.14030.
         """
         return self._node(name, "window_partition", x=x, window=window)[0]
@@ -167,6 +169,7 @@ class WindowsMethods(NodeMethods):
     ) -> Value:
         """The image of `sizes` that `window_partition` made windows of.
 
-        x (..., windows, elements, features) -> (..., sizes..., features).
+        (..., h * w, a * b, features) -> (..., h * a, w * b, features) for a window [a,
+        b].
         """
         return self._node(name, "window_merge", x=x, sizes=sizes, window=window)[0]

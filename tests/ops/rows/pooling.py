@@ -37,6 +37,20 @@ ROWS: Rows = {
             window=[2, 2],
             padding="SAME",
         ),
+        unary(
+            lambda x: _pooled(
+                lambda y, axes: y[..., ::1, ::2].max(axes),
+                x,
+                (2, 3),
+                strides=(1, 1),
+                pads=((0, 1), (1, 1)),
+            ),
+            IMAGE,
+            window=[2, 2],
+            padding="SAME",
+            dilation=[1, 2],
+            strides=1,
+        ),
     ],
     "min_pool": unary(TORCH, IMAGE, window=[3, 2], padding="SAME", ceil_mode=True),
     "avg_pool": [
@@ -50,6 +64,19 @@ ROWS: Rows = {
             {"window": [3, 2], "strides": 2, "ceil_mode": True},
             (IMAGE,),
             reference=lambda x: _pooled(np.mean, x, (3, 2), strides=(2, 2)),
+        ),
+    ],
+    "lp_pool": [
+        unary(TORCH, IMAGE, window=[3, 2]),
+        unary(
+            lambda x: np.cbrt(
+                np.abs(x[[0, 2, 4]]) ** 3 + np.abs([*x[[2, 4]], 0 * x[0]]) ** 3
+            ),
+            IMAGE[0],
+            window=[2],
+            power=3.0,
+            dilation=2,
+            ceil_mode=True,
         ),
     ],
     "adaptive_avg_pool": unary(TORCH, IMAGE, sizes=[2, 4]),

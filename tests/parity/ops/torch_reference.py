@@ -2,8 +2,9 @@
 
     python tests/parity/ops/torch_reference.py     (extra `parity`)
 
-A case is a node's attributes, its operands and parameters in our layout, and the
-outputs. Nothing of blox is imported, so that layouts are turned by this file alone.
+A case is a node's attributes, its operands and parameters in our layout, the outputs,
+and the gradients of operands that ask for one. Nothing of blox is imported, so that
+layouts are turned by this file alone.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from torch import Tensor
 
 FILE = Path(__file__).parents[2] / "ops" / "torch_reference.safetensors"
 CASES: list[tuple[dict[str, Any], dict[str, Tensor], list[Tensor]]] = []
+"""What a file says of each case, the arrays that are given, and the outputs."""
 torch.manual_seed(0)
 torch.set_default_dtype(torch.float64)
 
 
 def exact32(x: Tensor) -> np.ndarray:
     """As NumPy, floats in float32."""
+    x = x.detach()
     return np.ascontiguousarray((x.float() if x.is_floating_point() else x).numpy())
 
 
@@ -35,9 +38,28 @@ def randn(*shape: int) -> Tensor:
 
 
 def case(
-    op: str, arrays: dict[str, Tensor], *outputs: Tensor, **attributes: Any
+    op: str,
+    arrays: dict[str, Tensor],
+    *outputs: Tensor,
+    slow: bool = False,
+    **attributes: Any,
 ) -> None:
-    CASES.append(({"op": op, **attributes}, arrays, list(outputs)))
+    about = {"spec": {"op": op, **attributes}, "given": list(arrays)}
+    if slow:
+        about["slow"] = True
+    CASES.append((about, arrays, list(outputs)))
+
+
+def slopes(arrays: dict[str, Tensor], outputs: list[Tensor]) -> dict[str, Tensor]:
+    """Gradients of the sum of all outputs times cosines."""
+    asked = {n: x for n, x in arrays.items() if x.requires_grad}
+    if not asked:
+        return {}
+    floats = [y for y in outputs if y.is_floating_point()]
+    total = sum(
+        (y * torch.arange(y.numel()).cos().reshape(y.shape)).sum() for y in floats
+    )
+    return dict(zip(asked, torch.autograd.grad(total, [*asked.values()]), strict=True))
 
 
 def first(x: Tensor, spatial: int) -> Tensor:
@@ -234,6 +256,23 @@ def shapes() -> None:
     case("take_along_axis", {"x": x, "indices": ids.int()}, y, axis=1)
 
 
+def arrays_of(cases: Any) -> dict[str, np.ndarray]:
+    """All arrays of the cases, by their names in a file."""
+    arrays: dict[str, np.ndarray] = {}
+    for i, (_, given, outputs) in enumerate(cases):
+        named = given | {f"out{j}": y for j, y in enumerate(outputs)}
+        named |= {f"slope.{n}": x for n, x in slopes(given, outputs).items()}
+        arrays |= {f"{i}.{name}": exact32(x) for name, x in named.items()}
+    return arrays
+
+
+def save(file: Path) -> None:
+    """Writes the cases so far."""
+    about = {str(i): json.dumps(about) for i, (about, _, _) in enumerate(CASES)}
+    save_file(arrays_of(CASES), file, about)
+    print(f"{len(CASES)} cases, {file.stat().st_size} bytes")
+
+
 if __name__ == "__main__":
     with torch.no_grad():
         for family in (
@@ -246,13 +285,4 @@ if __name__ == "__main__":
             shapes,
         ):
             family()
-    arrays: dict[str, np.ndarray] = {}
-    specs = {}
-    for i, (attributes, given, outputs) in enumerate(CASES):
-        specs[str(i)] = json.dumps({"spec": attributes, "given": list(given)})
-        for name, value in given.items():
-            arrays[f"{i}.{name}"] = exact32(value)
-        for j, value in enumerate(outputs):
-            arrays[f"{i}.out{j}"] = exact32(value)
-    save_file(arrays, FILE, specs)
-    print(f"{len(CASES)} cases, {FILE.stat().st_size} bytes")
+    save(FILE)
