@@ -79,15 +79,14 @@ def conv_transpose(
     rates = [dilation] * n if isinstance(dilation, int) else dilation
     more = [output_padding] * n if isinstance(output_padding, int) else output_padding
     ends = [r * (k - 1) for r, k in zip(rates, kernel.shape, strict=False)]
-    cut: str | Sequence[tuple[int, int]] = padding
-    if padding == "VALID":
-        cut = [(0, 0)] * n
     if padding == "SAME":
         over = [end + 1 - step for end, step in zip(ends, steps, strict=True)]
         cut = [(max(o, 0) // 2, o - max(o, 0) // 2) for o in over]
+    else:
+        cut = [(0, 0)] * n if isinstance(padding, str) else [*padding]
     pads = [
-        (end - before, end - after + extra)
-        for end, (before, after), extra in zip(ends, cut, more, strict=True)
+        (end - pair[0], end - pair[1] + extra)
+        for end, pair, extra in zip(ends, cut, more, strict=True)
     ]
     weights = jnp.flip(kernel, range(n)) if flip_kernel else kernel
     rows = x

@@ -27,7 +27,8 @@ def resize(
     first = x.ndim - 1 - len(sizes)
     if coordinates == "half_pixel" and method != "cubic_edge":
         shape = (*x.shape[:first], *sizes, x.shape[-1])
-        return jax.image.resize(x, shape, method, antialias=antialias)
+        resized: Array = jax.image.resize(x, shape, method, antialias=antialias)
+        return resized
     y = x
     if method != "nearest":
         y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
@@ -171,7 +172,7 @@ def local_response_norm(
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     ones = [1] * (x.ndim - 1)
     pads = [*[(0, 0)] * (x.ndim - 1), (size // 2, (size - 1) // 2)]
-    total = jax.lax.reduce_window(
+    total: Array = jax.lax.reduce_window(
         jnp.square(y), 0.0, jax.lax.add, [*ones, size], [*ones, 1], pads
     )
     y = y * (k + alpha / size * total) ** -beta

@@ -190,7 +190,9 @@ def lp_pool(
 ) -> Array:
     """The norm of each window, in float32."""
     steps = _window_steps(window, strides)
-    pads = padding if isinstance(padding, str) else _all_pads(x, window, padding)
+    pads: str | Sequence[tuple[int, int]] = (
+        padding if isinstance(padding, str) else _all_pads(x, window, padding)
+    )
     if ceil_mode:
         sizes = x.shape[-len(window) - 1 : -1]
         room = _ceil_pads(sizes, _reach(window, dilation), steps, padding)

@@ -67,7 +67,7 @@ def col2im(
     shape = (*x.shape[: -len(window) - 1], *sizes, features)
     spread = jax.linear_transpose(
         lambda image: _windows(image, window, strides, padding, dilation, 0),
-        jax.ShapeDtypeStruct(shape, x.dtype),
+        jax.eval_shape(lambda: jnp.zeros(shape, x.dtype)),
     )
     image: Array
     (image,) = spread(x.reshape(*x.shape[:-1], *window, features))
