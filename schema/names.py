@@ -48,7 +48,7 @@ GENERATED = frozenset(
     Params State annotations partial reduce json load_file safe_open init_params
     load_params merge max_dim min_dim
     fold_in params state train dtype self blox nest listed kept SHAPES STACKED INIT
-    DTYPES ARRAYS
+    DTYPES ARRAYS crc32 canonicalize_dtype
     """.split()  # noqa: SIM905
 )
 RESERVED = BUILTINS | GENERATED

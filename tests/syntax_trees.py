@@ -242,7 +242,10 @@ class Trees:
         nodes = self.block(depth, blocks)
         if self.random.random() < 0.2:
             nodes.insert(0, ast.Expr(ast.Constant("One line.")))
-        return ast.FunctionDef(self.name(), arguments, nodes, [], returns)
+        [found] = ast.parse(f"def {self.name()}(): pass").body
+        assert isinstance(found, ast.FunctionDef)
+        found.args, found.body, found.returns = arguments, nodes, returns
+        return found
 
 
 KINDS = [

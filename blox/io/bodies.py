@@ -15,6 +15,7 @@ from blox.schema.resolve.custom import custom_ops, with_bodies
 from blox.weights.loading import x64_enabled
 
 from .contract import difference
+from .examples import exact_products
 
 TOLERANCE = 1e-4
 MAX_ELEMENTS = 1 << 22
@@ -49,8 +50,9 @@ def compare_bodies(graph: Graph, params: Any) -> Iterator[Diagnostic]:
                 "warning",
             )
             continue
-        found, _ = jax.jit(build(graph, entry))(params, **inputs)
-        wanted, _ = jax.jit(build(other, entry))(params, **inputs)
+        with exact_products():
+            found, _ = jax.jit(build(graph, entry))(params, **inputs)
+            wanted, _ = jax.jit(build(other, entry))(params, **inputs)
         names = instance.function.outputs
         if not isinstance(found, dict):
             found, wanted = ({next(iter(names)): x} for x in (found, wanted))

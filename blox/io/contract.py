@@ -10,7 +10,7 @@ from blox.schema import BloxError, Graph, WeightsError
 from blox.schema.diagnostics import Diagnostic
 from blox.weights import Headers
 
-from .examples import Stored
+from .examples import Stored, exact_products
 
 
 def run_examples(
@@ -33,7 +33,8 @@ def run_examples(
             for name, spec in graph.functions[example.entry].inputs.items():
                 if spec.dtype == "key" and name in inputs:
                     inputs[name] = _key(name, inputs[name])
-            outputs, _ = models[example.entry](params, **inputs)
+            with exact_products():
+                outputs, _ = models[example.entry](params, **inputs)
         except BloxError as error:
             findings += [
                 Diagnostic(d.code, _path(path, d.path), d.message, d.hint)

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -116,6 +117,13 @@ def _refuse(path: str, message: str) -> NoReturn:
     raise ModelError(Diagnostic("example", where, message))
 
 
+def exact_products() -> AbstractContextManager[Any]:
+    """Products of float32 in float32: accelerators round their factors by default."""
+    import jax
+
+    return jax.default_matmul_precision("highest")
+
+
 def _complete(
     graph: Graph, params: Mapping[str, Any], example: Example, entry: str, number: int
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -142,7 +150,8 @@ def _complete(
     outputs = example.outputs
     if outputs is None:
         try:
-            outputs, _ = jax.jit(model)(params, **arrays)
+            with exact_products():
+                outputs, _ = jax.jit(model)(params, **arrays)
         except ModelError as error:
             raise ModelError(
                 Diagnostic(d.code, f"examples.{number}.{d.path}", d.message, d.hint)

@@ -17,7 +17,7 @@ from blox.schema.parameters import Leaf
 from blox.schema.resolve.program import Arg, Args, Step, flat
 
 from .faults import Fault
-from .values import Value
+from .values import Value, canonical
 
 FLOAT = jnp.dtype("float32")
 
@@ -81,7 +81,7 @@ class Kind:
 
         def abstract(leaf: Leaf) -> Any:
             own = dtype if leaf.dtype == "float" else leaf.dtype
-            return jax.ShapeDtypeStruct(leaf.full_shape, own)
+            return jax.ShapeDtypeStruct(leaf.full_shape, canonical(own))
 
         if isinstance(self.leaves, Leaf):
             return abstract(self.leaves)

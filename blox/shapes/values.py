@@ -15,6 +15,11 @@ Shape = tuple[Any, ...]
 """Sizes: integers, and JAX's symbolic dimensions where a call decides."""
 
 
+def canonical(dtype: Any) -> Any:
+    """The dtype that an array gets: of 32 bits, where JAX's mode of 64 is off."""
+    return jax.dtypes.canonicalize_dtype(dtype, allow_extended_dtype=True)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Value:
     """An array, or a number of the file. Equal ones are one object of a `Values`.
@@ -47,7 +52,9 @@ class Value:
         """What `jax.make_jaxpr` takes in place of it."""
         if self.literal is not None:
             return self.literal
-        return jax.ShapeDtypeStruct(self.shape, self.dtype, weak_type=self.weak)
+        return jax.ShapeDtypeStruct(
+            self.shape, canonical(self.dtype), weak_type=self.weak
+        )
 
 
 class Values:

@@ -52,8 +52,10 @@ def assert_same_functions(found: str, expected: str) -> None:
 
 
 def function(name: str, nodes: list[ast.stmt]) -> ast.stmt:
-    nothing = ast.arguments([], [], None, [], [], None, [])
-    return ast.FunctionDef(name, nothing, nodes, [], None)
+    [found] = ast.parse(f"def {name}(): pass").body
+    assert isinstance(found, ast.FunctionDef)
+    found.body = nodes
+    return found
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,27 @@ def test_outputs_are_computed_or_given(tmp_path: Path) -> None:
     assert codes(tmp_path) == [("examples-none", "")]
 
 
+def test_examples_run_with_exact_products(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On accelerators JAX rounds the factors of a product unless it is told not to."""
+    traced: list[str | None] = []
+    jit = jax.jit
+
+    def watched(function: Any) -> Any:
+        def traced_function(*args: Any, **kwargs: Any) -> Any:
+            traced.append(jax.config.jax_default_matmul_precision)
+            return function(*args, **kwargs)
+
+        return jit(traced_function)
+
+    monkeypatch.setattr(jax, "jit", watched)
+    graph = layered(scan=True)
+    bx.save(tmp_path, graph, init(graph), examples=[{"x": X}])
+    assert codes(tmp_path) == []
+    assert traced == ["highest", "highest"]
+
+
 def test_another_models_numbers_are_found(tmp_path: Path) -> None:
     graph = layered(scan=True)
     params = init(graph)

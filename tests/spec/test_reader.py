@@ -173,7 +173,7 @@ def test_refused_at_once(data: bytes, code: str, why: str) -> None:
     assert message.isascii()
     assert message.isprintable()  # one line, and nothing that a terminal obeys
     assert work.calls < 2 * len(data) + 1000
-    assert peak < 4 * len(data) + 2**18
+    assert peak < 4 * len(data) + 2**20
 
 
 @given(st.binary(max_size=60))
