@@ -36,8 +36,11 @@ def test_every_op_has_a_method_with_its_fields(name: str) -> None:
     if not control:
         wanted = {*cls.model_fields, "name", "self"} - {"op"}
         assert set(taken) == wanted
-        for field, mark in cls.fields().operands.items():
-            by_name = mark.kind == "key" and mark.optional
+        fields, model = cls.fields(), cls.model_fields
+        must = any(model[n].is_required() for n in fields.attributes)
+        for field, mark in fields.operands.items():
+            late = mark.kind == "key" or (must and not model[field].is_required())
+            by_name = mark.optional and late
             kind = inspect.Parameter.KEYWORD_ONLY if by_name else POSITIONAL
             assert taken[field].kind is kind
 

@@ -17,6 +17,7 @@ from saved_models import linear, repeat
 
 import blox as bx
 from blox.schema import Graph, ModelError
+from blox.schema.ops.index import FAMILIES
 from blox.shapes.binding import input_dtype
 from blox.shapes.declared import Declared
 from blox.shapes.samples import Sizes
@@ -172,14 +173,13 @@ def test_resnet_18_is_as_published() -> None:
 
 
 def test_every_op_is_counted() -> None:
+    """But for solvers, and a series that goes on as long as its numbers say."""
     main = new_main()
     for i, case in enumerate(CASES):
         add_node(main, f"n{i}", case)
     found = measure(parsed(main, "every_op")).entries["main"].nodes
-    unknown = [
-        c[:2] for i, c in enumerate(CASES) if found[f"n{i}"].flops.number is None
-    ]
-    assert unknown == []
+    unknown = {c[0] for i, c in enumerate(CASES) if found[f"n{i}"].flops.number is None}
+    assert unknown == {*FAMILIES["linalg"], "hyp1f1"} - {"det"}
 
 
 def test_nodes_together_are_the_whole_model() -> None:
