@@ -65,6 +65,18 @@ def _ops() -> Iterator[tuple[str, Data]]:
     yield "roll far", chain({"op": "roll", "shift": 2**62, "axis": 0})
     many = {"op": "roll", "shift": [1] * 1000, "axis": [0] * 1000}
     yield "roll often", chain(many)
+    for kind, much in (
+        ("tril", {"k": 2**62}),
+        ("trace", {"offset": -(2**62)}),
+        ("cummax", {"axis": 2**62}),
+        ("diff", {"n": "$batch * 1000000"}),
+        ("matrix_power", {"n": "$-(batch * 1000000)"}),
+        ("multigammaln", {"d": "$batch * 1000000"}),
+        ("histogram", {"bins": 2**24, "low": 0.0, "high": 1e-9}),
+        ("nanvar", {"ddof": 2**62}),
+        ("quantile", {"q": 0.5, "axis": HUGE}),
+    ):
+        yield kind, chain({"op": kind, **much})
     yield "tile", chain({"op": "tile", "reps": [2**31]})
     yield "tile ranks", chain({"op": "tile", "reps": [1] * 3000})
     yield "repeat", chain({"op": "repeat_elements", "repeats": 2**31, "axis": 0})

@@ -78,7 +78,8 @@ class Histogram(Op):
     density: bool = False
 
     def problems(self) -> Iterator[Problem]:
-        yield from too_many("bins", [self.bins])
+        if isinstance(self.bins, int) and self.bins > 2**24:
+            yield Problem.expected("bins", "at most 2**24", self.bins)
         low, high = self.low, self.high
         if not isinstance(low, str) and not isinstance(high, str) and low >= high:
             yield Problem.expected("high", f"a number above low, {low}", high)

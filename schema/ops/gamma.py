@@ -5,8 +5,8 @@ Elementwise; operands broadcast.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from ..deferred import Op
 from ..fields import Size, Tensor
@@ -169,3 +169,8 @@ class MultiGammaLn(OfGamma):
     def problems(self) -> Iterator[Problem]:
         if isinstance(self.d, int) and self.d > 1024:
             yield Problem.expected("d", "at most 1024", self.d)
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        return self.problems()  # of a number that a dim decides

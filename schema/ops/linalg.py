@@ -5,8 +5,8 @@ Matrices (..., n, n) have any leading dims.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from ..deferred import Op
 from ..fields import Float, Int, Tensor
@@ -177,6 +177,11 @@ class MatrixPower(Matrix):
     def problems(self) -> Iterator[Problem]:
         if isinstance(self.n, int) and abs(self.n) > 1024:
             yield Problem.expected("n", "-1024 to 1024", self.n)
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        return self.problems()  # of a number that a dim decides
 
 
 class Expm(Matrix):

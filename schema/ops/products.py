@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from ..deferred import Op
 from ..fields import Int, Size, Tensor
@@ -110,3 +110,8 @@ class Diff(Op):
     def problems(self) -> Iterator[Problem]:
         if isinstance(self.n, int) and self.n > 64:
             yield Problem.expected("n", "at most 64", self.n)
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        return self.problems()  # of a number that a dim decides

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import typing
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
 from ..deferred import Op
@@ -155,27 +156,35 @@ class CumProd(Op):
     axis: Int
 
 
-class CumMax(Op):
+class Cumulative(Op):
+    """The base of running values of which JAX takes axes from 0 up."""
+
+    x: Tensor
+    axis: Int
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[typing.Any]]
+    ) -> Iterator[Problem]:
+        rank = len(shapes["x"])
+        if isinstance(self.axis, int) and not -rank <= self.axis < rank:
+            yield Problem.expected("axis", f"one of {rank} axes", self.axis)
+
+
+class CumMax(Cumulative):
     """The greatest value so far along `axis`. (...) -> (...)."""
 
     op: Literal["cummax"] = "cummax"
-    x: Tensor
-    axis: Int
 
 
-class CumMin(Op):
+class CumMin(Cumulative):
     """The least value so far along `axis`. (...) -> (...)."""
 
     op: Literal["cummin"] = "cummin"
-    x: Tensor
-    axis: Int
 
 
-class CumLogSumExp(Op):
+class CumLogSumExp(Cumulative):
     """`log(cumsum(exp(x)))` along `axis`, in float32. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("logcumsumexp",)
 
     op: Literal["cumlogsumexp"] = "cumlogsumexp"
-    x: Tensor
-    axis: Int

@@ -59,6 +59,10 @@ LONG = {
 """Each of these takes more of a processor than thirty others."""
 CODES = {
     "pad reflect 1000000": {"attribute"},
+    "cummax": {"attribute"},
+    "diff": {"attribute", "shape-undecided"},
+    "matrix_power": {"attribute", "shape-undecided"},
+    "multigammaln": {"attribute", "shape-undecided"},
     "conv circular padding": {"attribute", "shape-undecided"},
     "copies alike": set(),
     "copies counted": set(),
