@@ -131,8 +131,8 @@ class Take(Op):
     """The elements `indices` of x along `axis`.
 
     x (..., n) and indices (i...) -> (..., i...) for axis -1. An index out of range is
-    clamped (`clip`), gives NaN or the least integer (`fill`), or counts on from the
-    other end (`wrap`).
+    clamped, one below 0 to 0 (`clip`); gives NaN or the least integer, -1 being the last
+    element (`fill`); or counts on from the other end (`wrap`). `jnp.take`.
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("gather", "index_select")
@@ -147,8 +147,8 @@ class Take(Op):
 class TakeAlongAxis(Op):
     """`y[..., i, ...] = x[..., indices[..., i, ...], ...]` along `axis`.
 
-    x (..., n), indices (..., m) -> (..., m) for axis -1. An index out of range is
-    clamped (`clip`), or gives NaN or the least integer (`fill`).
+    x (..., n), indices (..., m) -> (..., m) for axis -1. -1 is the last element; an index
+    out of range is clamped (`clip`), or gives NaN or the least integer (`fill`).
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("gather", "take_along_dim")
@@ -158,6 +158,22 @@ class TakeAlongAxis(Op):
     indices: Tensor
     axis: Int
     mode: Literal["clip", "fill"] = "clip"
+
+
+class Choose(Op):
+    """Element by element the one of `choices` that `which` says: 0 is the first.
+
+    which (...) integer, choices of (...) -> (...); all broadcast. A number out of range is
+    clamped (`clip`), or counts on from the other end (`wrap`). `jnp.choose`.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+    ALSO: ClassVar[tuple[str, ...]] = ("select_n",)
+
+    op: Literal["choose"] = "choose"
+    which: Tensor
+    choices: Tensors
+    mode: Literal["clip", "wrap"] = "clip"
 
 
 class DynamicSlice(Op):
@@ -175,12 +191,12 @@ class DynamicSlice(Op):
     axis: list[Int]
 
     def problems(self) -> Iterator[Problem]:
-        yield from _one_an_axis(self.axis, start=self.start, size=self.size)
+        yield from one_an_axis(self.axis, start=self.start, size=self.size)
 
     def operand_problems(
         self, shapes: Mapping[str, Sequence[Any]]
     ) -> Iterator[Problem]:
-        yield from _axes_of(len(shapes["x"]), self.axis)
+        yield from axes_of(len(shapes["x"]), self.axis)
 
 
 class DynamicUpdateSlice(Op):
@@ -200,13 +216,13 @@ class DynamicUpdateSlice(Op):
     axis: list[Int]
 
     def problems(self) -> Iterator[Problem]:
-        yield from _one_an_axis(self.axis, start=self.start)
+        yield from one_an_axis(self.axis, start=self.start)
 
     def operand_problems(
         self, shapes: Mapping[str, Sequence[Any]]
     ) -> Iterator[Problem]:
         x, update = shapes["x"], shapes["update"]
-        yield from _axes_of(len(x), self.axis)
+        yield from axes_of(len(x), self.axis)
         if len(update) != len(x):
             yield Problem("update", f"expected {len(x)} axes, found {len(update)}")
             return
@@ -219,7 +235,7 @@ class DynamicUpdateSlice(Op):
                 )
 
 
-def _one_an_axis(axes: Sequence[Any], **lists: Sequence[Any]) -> Iterator[Problem]:
+def one_an_axis(axes: Sequence[Any], **lists: Sequence[Any]) -> Iterator[Problem]:
     """Problems of lists that have an item for each axis."""
     for field, items in lists.items():
         if len(items) != len(axes):
@@ -230,7 +246,7 @@ def _one_an_axis(axes: Sequence[Any], **lists: Sequence[Any]) -> Iterator[Proble
         yield Problem.expected("axis", "each axis once", list(axes))
 
 
-def _axes_of(rank: int, axes: Sequence[Any]) -> Iterator[Problem]:
+def axes_of(rank: int, axes: Sequence[Any]) -> Iterator[Problem]:
     """Problems of axes that x doesn't have, or that are one and the same."""
     known = [a for a in axes if isinstance(a, int)]
     if outside := [a for a in known if not -rank <= a < rank]:

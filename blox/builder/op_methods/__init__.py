@@ -22,7 +22,9 @@ from .position import PositionMethods
 from .products import ProductsMethods
 from .random import RandomMethods
 from .reductions import ReductionsMethods
+from .scatter import ScatterMethods
 from .shape import ShapeMethods
+from .sorting import SortingMethods
 from .special import SpecialMethods
 from .statistics import StatisticsMethods
 from .variables import VariablesMethods
@@ -50,7 +52,9 @@ class OpMethods(
     ProductsMethods,
     RandomMethods,
     ReductionsMethods,
+    ScatterMethods,
     ShapeMethods,
+    SortingMethods,
     SpecialMethods,
     StatisticsMethods,
     VariablesMethods,

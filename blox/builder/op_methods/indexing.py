@@ -31,8 +31,8 @@ class IndexingMethods(NodeMethods):
         """The elements `indices` of x along `axis`.
 
         x (..., n) and indices (i...) -> (..., i...) for axis -1. An index out of range
-        is clamped (`clip`), gives NaN or the least integer (`fill`), or counts on from
-        the other end (`wrap`).
+        is clamped, one below 0 to 0 (`clip`); gives NaN or the least integer, -1 being
+        the last element (`fill`); or counts on from the other end (`wrap`). `jnp.take`.
         """
         return self._node(name, "take", x=x, indices=indices, axis=axis, mode=mode)[0]
 
@@ -47,12 +47,29 @@ class IndexingMethods(NodeMethods):
     ) -> Value:
         """`y[..., i, ...] = x[..., indices[..., i, ...], ...]` along `axis`.
 
-        x (..., n), indices (..., m) -> (..., m) for axis -1. An index out of range is
-        clamped (`clip`), or gives NaN or the least integer (`fill`).
+        x (..., n), indices (..., m) -> (..., m) for axis -1. -1 is the last element; an
+        index out of range is clamped (`clip`), or gives NaN or the least integer
+        (`fill`).
         """
         return self._node(
             name, "take_along_axis", x=x, indices=indices, axis=axis, mode=mode
         )[0]
+
+    def choose(
+        self,
+        which: Operand,
+        choices: Sequence[Operand],
+        mode: Literal["clip", "wrap"] = "clip",
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """Element by element the one of `choices` that `which` says: 0 is the first.
+
+        which (...) integer, choices of (...) -> (...); all broadcast. A number out of
+        range is clamped (`clip`), or counts on from the other end (`wrap`).
+        `jnp.choose`.
+        """
+        return self._node(name, "choose", which=which, choices=choices, mode=mode)[0]
 
     def dynamic_slice(
         self,

@@ -41,6 +41,18 @@ ROWS: Rows = {
     "take_along_axis": Row(
         {"axis": -1}, (X, INTS), reference=lambda x, i: np.take_along_axis(x, i, -1)
     ),
+    "choose": [
+        Row(
+            {},
+            (INTS - 1, [X, Y]),
+            reference=lambda i, c: np.where(i < 1, c[0], c[1]),
+        ),
+        Row(
+            {"mode": "wrap"},
+            (INTS - 1, [X, Y]),
+            reference=lambda i, c: np.where(i % 2, c[1], c[0]),
+        ),
+    ],
     "dynamic_slice": [
         Row(
             {"size": [2], "axis": [-1]},
