@@ -13,6 +13,8 @@ from blox.schema.ops.indexing import Index, index_parts
 
 CONV = {"op": "conv", "x": "x", "in_features": 4, "out_features": 8}
 POOL = {"op": "max_pool", "x": "x", "window": [2, 2]}
+MEL = {"op": "mel_filter_bank", "num_frequencies": 1025, "num_mels": 80}
+MEL |= {"sample_rate": 8e3, "high": 4e3, "scale": "htk", "norm": "none"}
 RESIZE = {
     "op": "resize",
     "x": "x",
@@ -95,6 +97,14 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
     (
         {"op": "depth_to_space", "x": "x", "block": [], "order": "DCR"},
         "block: expected",
+    ),
+    (MEL | {"num_mels": 2**14}, "num_mels: expected at most 2**23 weights, found 16"),
+    (MEL | {"low": 4000.0}, "high: expected a number above low, 4000.0, found 4000.0"),
+    (MEL | {"low": -1.0}, "low: expected a number of at least 0, found -1.0"),
+    (MEL | {"sample_rate": 0.0}, "sample_rate: expected a number above 0, found 0"),
+    (
+        {"op": "hanning", "size": 2**32, "periodic": True},
+        "size: expected at most 2**31 elements, found 4294967296",
     ),
     (
         {"op": "dropout", "x": "x", "rate": 1.0},

@@ -22,9 +22,8 @@ from .position import PositionMethods
 from .products import ProductsMethods
 from .random import RandomMethods
 from .reductions import ReductionsMethods
-from .scatter import ScatterMethods
 from .shape import ShapeMethods
-from .sorting import SortingMethods
+from .signal import SignalMethods
 from .special import SpecialMethods
 from .statistics import StatisticsMethods
 from .variables import VariablesMethods
@@ -52,9 +51,8 @@ class OpMethods(
     ProductsMethods,
     RandomMethods,
     ReductionsMethods,
-    ScatterMethods,
     ShapeMethods,
-    SortingMethods,
+    SignalMethods,
     SpecialMethods,
     StatisticsMethods,
     VariablesMethods,

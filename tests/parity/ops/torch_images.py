@@ -1,4 +1,4 @@
-"""Writes torch_images.safetensors: convolutions, pools and images as PyTorch has them.
+"""Writes torch_images.safetensors: convolutions, pools, images, windows as in PyTorch.
 
     python tests/parity/ops/torch_images.py     (extra `parity`)
 
@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch_reference import FILE as REFERENCE
 from torch_reference import case, first, last, randn, same, save
+from transformers.audio_utils import mel_filter_bank
 
 FILE = REFERENCE.with_name("torch_images.safetensors")
 CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -264,6 +265,28 @@ def patches() -> None:
     case("space_to_depth", {"x": x}, last(y, 2), block=[2, 2], order="CRD")
 
 
+def signals() -> None:
+    makers = {
+        "hanning": torch.hann_window, "hamming": torch.hamming_window,
+        "blackman": torch.blackman_window,
+    }  # fmt: skip
+    for (op, maker), periodic, size in product(
+        makers.items(), (True, False), (1, 2, 9, 100)
+    ):
+        case(op, {}, maker(size, periodic), size=size, periodic=periodic, slow=slow(op))
+    for scale, norm, low, mels in product(
+        ("slaney", "htk"), ("none", "slaney"), (50.0, 0.0), (5, 12)
+    ):
+        bank = mel_filter_bank(
+            65, mels, low, 7000.0, 16000, norm if norm == "slaney" else None, scale
+        )
+        case(
+            "mel_filter_bank", {}, torch.tensor(bank), num_frequencies=65,
+            num_mels=mels, sample_rate=16000.0, low=low, high=7000.0, scale=scale,
+            norm=norm, slow=slow("mel_filter_bank"),
+        )  # fmt: skip
+
+
 def make() -> None:
     """All cases, in order."""
     torch.manual_seed(1)
@@ -274,6 +297,7 @@ def make() -> None:
         sizes,
         samples,
         patches,
+        signals,
     ):
         family()
 
