@@ -50,7 +50,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "resize", "grid_sample", "affine_grid", "roi_align", "local_response_norm",
     ),
     "indexing": (
-        "index", "take", "take_along_axis", "dynamic_slice", "dynamic_update_slice",
+        "index", "take", "take_along_axis", "choose", "dynamic_slice",
+        "dynamic_update_slice",
     ),
     "linalg": (
         "solve", "solve_triangular", "lstsq", "inv", "pinv", "det", "slogdet",
@@ -89,6 +90,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "sum", "mean", "prod", "max", "min", "any", "all", "var", "std", "norm",
         "argmax", "argmin", "cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp",
     ),
+    "scatter": (
+        "gather", "gather_nd", "scatter", "scatter_nd", "put_along_axis", "segment_sum",
+        "segment_mean", "segment_max", "segment_min", "segment_prod", "segment_softmax",
+    ),
     "shape": (
         "reshape", "flatten", "transpose", "swapaxes", "expand_dims", "squeeze",
         "broadcast_to", "concatenate", "stack", "split", "flip", "roll", "tile",
@@ -96,6 +101,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "signal": (
         "hanning", "hamming", "blackman", "mel_filter_bank",
+    ),
+    "sorting": (
+        "sort", "argsort", "top_k", "unique", "nonzero",
     ),
     "special": (
         "erf_inv", "erfc", "erfcx", "dawsn", "i0", "i0e", "i1", "i1e", "entr", "logit",

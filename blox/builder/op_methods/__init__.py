@@ -22,8 +22,10 @@ from .position import PositionMethods
 from .products import ProductsMethods
 from .random import RandomMethods
 from .reductions import ReductionsMethods
+from .scatter import ScatterMethods
 from .shape import ShapeMethods
 from .signal import SignalMethods
+from .sorting import SortingMethods
 from .special import SpecialMethods
 from .statistics import StatisticsMethods
 from .variables import VariablesMethods
@@ -51,8 +53,10 @@ class OpMethods(
     ProductsMethods,
     RandomMethods,
     ReductionsMethods,
+    ScatterMethods,
     ShapeMethods,
     SignalMethods,
+    SortingMethods,
     SpecialMethods,
     StatisticsMethods,
     VariablesMethods,
