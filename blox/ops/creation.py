@@ -52,3 +52,17 @@ def linspace(
     if endpoint:
         return jnp.linspace(start, stop, num, dtype=dtype)
     return jnp.linspace(start, stop, num, endpoint=False, dtype=dtype)
+
+
+def logspace(
+    *, start: float, stop: float, num: int, base: float, endpoint: bool, dtype: Any
+) -> Array:
+    """base ** linspace(start, stop, num)."""
+    return jnp.logspace(start, stop, num, endpoint=endpoint, base=base, dtype=dtype)
+
+
+def geomspace(
+    *, start: float, stop: float, num: int, endpoint: bool, dtype: Any
+) -> Array:
+    """num numbers from start to stop, each the one before times the same factor."""
+    return jnp.geomspace(start, stop, num, endpoint=endpoint, dtype=dtype)

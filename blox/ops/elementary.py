@@ -41,6 +41,7 @@ rad2deg = jnp.rad2deg
 trunc = jnp.trunc
 modf = jnp.modf
 frexp = jnp.frexp
+reduce_precision = jax.lax.reduce_precision
 
 
 def nan_to_num(

@@ -128,3 +128,34 @@ def matrix_norm(x: Array, *, ord: str | int, keepdims: bool) -> Array:
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     norm: Array = jnp.linalg.matrix_norm(y, ord=ord, keepdims=keepdims)
     return norm.astype(jnp.result_type(x, float))
+
+
+def lu(x: Array) -> tuple[Array, Array, Array]:
+    """p @ l @ u = x, in float32."""
+    kind = jnp.result_type(x, float)
+    y = x.astype(jnp.promote_types(kind, jnp.float32))
+    factors = jnp.vectorize(linalg.lu, signature="(n,m)->(n,n),(n,k),(k,m)")
+    order, lower, upper = factors(y)
+    return order.astype(kind), lower.astype(kind), upper.astype(kind)
+
+
+def cho_solve(factor: Array, b: Array, *, upper: bool) -> Array:
+    """The x of a @ x = b, given the factor of Cholesky, in float32."""
+    kind = jnp.result_type(factor, b, float)
+    wide = jnp.promote_types(kind, jnp.float32)
+    solved = jnp.vectorize(
+        lambda c, b: linalg.cho_solve((c, not upper), b),
+        signature="(n,n),(n,m)->(n,m)",
+    )
+    x: Array = solved(factor.astype(wide), b.astype(wide))
+    return x.astype(kind)
+
+
+def matrix_rank(x: Array, *, rtol: float | None) -> Array:
+    """The number of singular values that are not 0, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    if rtol is None:
+        rank: Array = jnp.linalg.matrix_rank(y)
+        return rank
+    s = jnp.linalg.svdvals(y)  # `matrix_rank` of JAX takes its rtol for absolute
+    return jnp.sum(s > rtol * s[..., :1], axis=-1)

@@ -11,6 +11,7 @@ vecdot = jnp.vecdot
 tril = jnp.tril
 triu = jnp.triu
 diff = jnp.diff
+polyval = jnp.polyval
 
 
 def cross(a: Array, b: Array, *, axis: int) -> Array:
@@ -45,3 +46,8 @@ def diagonal(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
 @inline
 def trace(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
     return jnp.trace(x, offset=offset, axis1=axis1, axis2=axis2)
+
+
+def trapezoid(x: Array, *, dx: float, axis: int) -> Array:
+    """The integral of x along axis by trapezoids."""
+    return jnp.trapezoid(x, dx=dx, axis=axis)

@@ -18,6 +18,10 @@ nanmax = jnp.nanmax
 nanmin = jnp.nanmin
 nanmedian = jnp.nanmedian
 nanquantile = jnp.nanquantile
+nanargmax = jnp.nanargmax
+nanargmin = jnp.nanargmin
+nancumsum = jnp.nancumsum
+nancumprod = jnp.nancumprod
 
 
 def average(
@@ -40,3 +44,16 @@ def nanstd(
 ) -> Array:
     """sqrt(nanvar(x)) over axis."""
     return jnp.nanstd(x, axis=axis, keepdims=keepdims, ddof=ddof)
+
+
+def cov(x: Array, *, ddof: int) -> Array:
+    """How much rows of x vary together."""
+    y = x - jnp.mean(x, axis=-1, keepdims=True)
+    return y @ y.mT / (x.shape[-1] - ddof)
+
+
+def corrcoef(x: Array) -> Array:
+    """The covariance of rows, divided by their standard deviations."""
+    y = x - jnp.mean(x, axis=-1, keepdims=True)
+    y = y / jnp.linalg.vector_norm(y, axis=-1, keepdims=True)
+    return jnp.clip(y @ y.mT, -1, 1)

@@ -128,3 +128,37 @@ class Linspace(Op):
 
     def problems(self) -> Iterator[Problem]:
         yield from too_many("num", [self.num])
+
+
+class Logspace(Op):
+    """`base ** linspace(start, stop, num)`: () -> (num,)."""
+
+    op: Literal["logspace"] = "logspace"
+    start: Float
+    stop: Float
+    num: Annotated[Size, SizeOf("out")]
+    base: Float = 10.0
+    endpoint: bool = True
+    dtype: DType = "float"
+
+    def problems(self) -> Iterator[Problem]:
+        yield from too_many("num", [self.num])
+
+
+class Geomspace(Op):
+    """`num` numbers from `start` to `stop`, each the one before times the same factor:
+    () -> (num,).
+    """
+
+    op: Literal["geomspace"] = "geomspace"
+    start: Float
+    stop: Float
+    num: Annotated[Size, SizeOf("out")]
+    endpoint: bool = True
+    dtype: DType = "float"
+
+    def problems(self) -> Iterator[Problem]:
+        yield from too_many("num", [self.num])
+        known = [n for n in (self.start, self.stop) if not isinstance(n, str)]
+        if len(known) == 2 and known[0] * known[1] <= 0:
+            yield Problem.expected("stop", "a number of the sign of start", self.stop)

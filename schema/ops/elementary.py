@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from ..deferred import Op
-from ..fields import Float, Tensor
+from ..fields import Count, Float, Size, Tensor
+from ..problems import Problem
 
 
 class Elementary(Op):
@@ -269,3 +271,20 @@ class NanToNum(Elementary):
     nan: Float = 0.0
     posinf: Float | None = None
     neginf: Float | None = None
+
+
+class ReducePrecision(Elementary):
+    """x as a float of so many bits of exponent and of mantissa has it, of x's dtype.
+
+    (...) -> (...).
+    """
+
+    op: Literal["reduce_precision"] = "reduce_precision"
+    exponent_bits: Size
+    mantissa_bits: Count
+
+    def problems(self) -> Iterator[Problem]:
+        if isinstance(self.exponent_bits, int) and self.exponent_bits > 11:
+            yield Problem.expected("exponent_bits", "at most 11", self.exponent_bits)
+        if isinstance(self.mantissa_bits, int) and self.mantissa_bits > 52:
+            yield Problem.expected("mantissa_bits", "at most 52", self.mantissa_bits)

@@ -34,13 +34,14 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "creation": (
         "zeros", "ones", "full", "zeros_like", "ones_like", "full_like", "arange",
-        "eye", "linspace",
+        "eye", "linspace", "logspace", "geomspace",
     ),
     "elementary": (
         "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "sin", "cos", "erf",
         "abs", "sign", "floor", "ceil", "round", "exp2", "log2", "log10", "cbrt",
         "reciprocal", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh",
         "atanh", "sinc", "deg2rad", "rad2deg", "trunc", "modf", "frexp", "nan_to_num",
+        "reduce_precision",
     ),
     "gamma": (
         "gamma", "gammaln", "digamma", "factorial", "beta", "betaln", "gammainc",
@@ -56,7 +57,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "linalg": (
         "solve", "solve_triangular", "lstsq", "inv", "pinv", "det", "slogdet",
         "cholesky", "qr", "svd", "svdvals", "eigh", "eigvalsh", "matrix_power", "expm",
-        "matrix_norm",
+        "matrix_norm", "lu", "cho_solve", "matrix_rank",
     ),
     "linear": (
         "linear", "embed", "unembed",
@@ -81,7 +82,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "products": (
         "vecdot", "outer", "cross", "kron", "diag", "diagonal", "trace", "tril", "triu",
-        "diff",
+        "diff", "trapezoid", "polyval",
     ),
     "random": (
         "rng", "dropout", "random_normal", "random_uniform", "bernoulli",
@@ -113,6 +114,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "statistics": (
         "count_nonzero", "ptp", "average", "median", "quantile", "nansum", "nanprod",
         "nanmean", "nanmax", "nanmin", "nanvar", "nanstd", "nanmedian", "nanquantile",
+        "nanargmax", "nanargmin", "nancumsum", "nancumprod", "cov", "corrcoef",
     ),
     "variables": (
         "param", "buffer", "constant",

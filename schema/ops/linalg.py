@@ -205,3 +205,41 @@ class MatrixNorm(Matrix):
     op: Literal["matrix_norm"] = "matrix_norm"
     ord: Literal["fro", "nuc", 1, -1, 2, -2] = "fro"
     keepdims: bool = False
+
+
+class Lu(Matrix):
+    """`p @ l @ u = x` by elimination: p has rows of the identity in another order, l is 0
+    above the diagonal and 1 on it, u is 0 below.
+
+    (..., n, n) -> (..., n, n), (..., n, n), (..., n, n).
+    """
+
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("p", "l", "u")
+
+    op: Literal["lu"] = "lu"
+
+
+class ChoSolve(Op):
+    """The x of `a @ x = b`, given `cholesky(a)`, or with `upper` that with `upper`.
+
+    (..., n, n), (..., n, m) -> (..., n, m).
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("b",)
+    ALSO: ClassVar[tuple[str, ...]] = ("cholesky_solve",)
+
+    op: Literal["cho_solve"] = "cho_solve"
+    factor: Tensor
+    b: Tensor
+    upper: bool = False
+
+
+class MatrixRank(Matrix):
+    """The number of singular values above `rtol` times the greatest. (..., n, m) -> (...)
+    integer.
+
+    Null is float's eps times the greater of n and m.
+    """
+
+    op: Literal["matrix_rank"] = "matrix_rank"
+    rtol: Float | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from ..deferred import Op
-from ..fields import Int, Size, Tensor
+from ..fields import Float, Int, Size, Tensor
 from ..problems import Problem
 
 
@@ -115,3 +115,29 @@ class Diff(Op):
         self, shapes: Mapping[str, Sequence[Any]]
     ) -> Iterator[Problem]:
         return self.problems()  # of a number that a dim decides
+
+
+class Trapezoid(Op):
+    """The integral of x along `axis` by trapezoids, values being `dx` apart.
+
+    (..., n) -> (...) at axis -1.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("trapz",)
+
+    op: Literal["trapezoid"] = "trapezoid"
+    x: Tensor
+    dx: Float = 1.0
+    axis: Int = -1
+
+
+class PolyVal(Op):
+    """`sum(p[..., k] * x ** (n - 1 - k))` for a polynomial p of n coefficients, the
+    highest power first. p (n,), x (...) -> (...).
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["polyval"] = "polyval"
+    p: Tensor
+    x: Tensor

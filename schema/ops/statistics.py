@@ -140,3 +140,70 @@ class NanQuantile(Quantile):
     ALSO: ClassVar[tuple[str, ...]] = ("nanpercentile",)
 
     op: Literal["nanquantile"] = "nanquantile"  # type: ignore[assignment]
+
+
+class NanArgMax(Op):
+    """The index of the first greatest value that is not NaN along `axis` (of the flat x if
+    null), -1 where all are. (..., n) -> (...) integer.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["nanargmax"] = "nanargmax"
+    x: Tensor
+    axis: Int | None = None
+    keepdims: bool = False
+
+
+class NanArgMin(Op):
+    """The index of the first least value that is not NaN along `axis` (of the flat x if
+    null), -1 where all are. (..., n) -> (...) integer.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["nanargmin"] = "nanargmin"
+    x: Tensor
+    axis: Int | None = None
+    keepdims: bool = False
+
+
+class NanCumSum(Op):
+    """The running sum of what is not NaN along `axis`. (...) -> (...)."""
+
+    op: Literal["nancumsum"] = "nancumsum"
+    x: Tensor
+    axis: Int
+
+
+class NanCumProd(Op):
+    """The running product of what is not NaN along `axis`. (...) -> (...)."""
+
+    op: Literal["nancumprod"] = "nancumprod"
+    x: Tensor
+    axis: Int
+
+
+class Cov(Op):
+    """`y @ y.T / (n - ddof)` for `y = x - mean(x)`: how much rows of x vary together.
+
+    (..., m, n) -> (..., m, m) for n samples of m variables.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["cov"] = "cov"
+    x: Tensor
+    ddof: Count = 1
+
+
+class CorrCoef(Op):
+    """`cov` divided by the standard deviations of both rows, -1 to 1.
+
+    (..., m, n) -> (..., m, m) for n samples of m variables.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["corrcoef"] = "corrcoef"
+    x: Tensor

@@ -108,3 +108,49 @@ class CreationMethods(NodeMethods):
             endpoint=endpoint,
             dtype=dtype,
         )[0]
+
+    def logspace(
+        self,
+        start: float | str,
+        stop: float | str,
+        num: int | str,
+        *,
+        base: float | str = 10.0,
+        endpoint: bool = True,
+        dtype: DType = "float",
+        name: str | None = None,
+    ) -> Value:
+        """`base ** linspace(start, stop, num)`: () -> (num,)."""
+        return self._node(
+            name,
+            "logspace",
+            start=start,
+            stop=stop,
+            num=num,
+            base=base,
+            endpoint=endpoint,
+            dtype=dtype,
+        )[0]
+
+    def geomspace(
+        self,
+        start: float | str,
+        stop: float | str,
+        num: int | str,
+        *,
+        endpoint: bool = True,
+        dtype: DType = "float",
+        name: str | None = None,
+    ) -> Value:
+        """`num` numbers from `start` to `stop`, each the one before times the same
+        factor: () -> (num,).
+        """
+        return self._node(
+            name,
+            "geomspace",
+            start=start,
+            stop=stop,
+            num=num,
+            endpoint=endpoint,
+            dtype=dtype,
+        )[0]

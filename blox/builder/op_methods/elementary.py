@@ -174,3 +174,24 @@ class ElementaryMethods(NodeMethods):
         return self._node(
             name, "nan_to_num", x=x, nan=nan, posinf=posinf, neginf=neginf
         )[0]
+
+    def reduce_precision(
+        self,
+        x: Operand,
+        exponent_bits: int | str,
+        mantissa_bits: int | str,
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """x as a float of so many bits of exponent and of mantissa has it, of x's
+        dtype.
+
+        (...) -> (...).
+        """
+        return self._node(
+            name,
+            "reduce_precision",
+            x=x,
+            exponent_bits=exponent_bits,
+            mantissa_bits=mantissa_bits,
+        )[0]

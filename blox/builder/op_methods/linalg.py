@@ -166,3 +166,35 @@ class LinalgMethods(NodeMethods):
         of absolute values of a column.
         """
         return self._node(name, "matrix_norm", x=x, ord=ord, keepdims=keepdims)[0]
+
+    def lu(self, x: Operand, *, name: str | None = None) -> Values:
+        """`p @ l @ u = x` by elimination: p has rows of the identity in another order,
+        l is 0 above the diagonal and 1 on it, u is 0 below.
+
+        (..., n, n) -> (..., n, n), (..., n, n), (..., n, n).
+        """
+        return Values(("p", "l", "u"), self._node(name, "lu", x=x))
+
+    def cho_solve(
+        self,
+        factor: Operand,
+        b: Operand,
+        *,
+        upper: bool = False,
+        name: str | None = None,
+    ) -> Value:
+        """The x of `a @ x = b`, given `cholesky(a)`, or with `upper` that with `upper`.
+
+        (..., n, n), (..., n, m) -> (..., n, m).
+        """
+        return self._node(name, "cho_solve", factor=factor, b=b, upper=upper)[0]
+
+    def matrix_rank(
+        self, x: Operand, rtol: float | str | None = None, *, name: str | None = None
+    ) -> Value:
+        """The number of singular values above `rtol` times the greatest. (..., n, m) ->
+        (...) integer.
+
+        Null is float's eps times the greater of n and m.
+        """
+        return self._node(name, "matrix_rank", x=x, rtol=rtol)[0]

@@ -91,3 +91,23 @@ class ProductsMethods(NodeMethods):
         (..., k) -> (..., k - 1) for n 1 and axis -1.
         """
         return self._node(name, "diff", x=x, n=n, axis=axis)[0]
+
+    def trapezoid(
+        self,
+        x: Operand,
+        dx: float | str = 1.0,
+        *,
+        axis: int | str = -1,
+        name: str | None = None,
+    ) -> Value:
+        """The integral of x along `axis` by trapezoids, values being `dx` apart.
+
+        (..., n) -> (...) at axis -1.
+        """
+        return self._node(name, "trapezoid", x=x, dx=dx, axis=axis)[0]
+
+    def polyval(self, p: Operand, x: Operand, *, name: str | None = None) -> Value:
+        """`sum(p[..., k] * x ** (n - 1 - k))` for a polynomial p of n coefficients, the
+        highest power first. p (n,), x (...) -> (...).
+        """
+        return self._node(name, "polyval", p=p, x=x)[0]

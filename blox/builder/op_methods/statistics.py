@@ -194,3 +194,56 @@ class StatisticsMethods(NodeMethods):
         return self._node(
             name, "nanquantile", x=x, axis=axis, keepdims=keepdims, q=q, method=method
         )[0]
+
+    def nanargmax(
+        self,
+        x: Operand,
+        axis: int | str | None = None,
+        *,
+        keepdims: bool = False,
+        name: str | None = None,
+    ) -> Value:
+        """The index of the first greatest value that is not NaN along `axis` (of the
+        flat x if null), -1 where all are. (..., n) -> (...) integer.
+        """
+        return self._node(name, "nanargmax", x=x, axis=axis, keepdims=keepdims)[0]
+
+    def nanargmin(
+        self,
+        x: Operand,
+        axis: int | str | None = None,
+        *,
+        keepdims: bool = False,
+        name: str | None = None,
+    ) -> Value:
+        """The index of the first least value that is not NaN along `axis` (of the flat
+        x if null), -1 where all are. (..., n) -> (...) integer.
+        """
+        return self._node(name, "nanargmin", x=x, axis=axis, keepdims=keepdims)[0]
+
+    def nancumsum(
+        self, x: Operand, axis: int | str, *, name: str | None = None
+    ) -> Value:
+        """The running sum of what is not NaN along `axis`. (...) -> (...)."""
+        return self._node(name, "nancumsum", x=x, axis=axis)[0]
+
+    def nancumprod(
+        self, x: Operand, axis: int | str, *, name: str | None = None
+    ) -> Value:
+        """The running product of what is not NaN along `axis`. (...) -> (...)."""
+        return self._node(name, "nancumprod", x=x, axis=axis)[0]
+
+    def cov(self, x: Operand, ddof: int | str = 1, *, name: str | None = None) -> Value:
+        """`y @ y.T / (n - ddof)` for `y = x - mean(x)`: how much rows of x vary
+        together.
+
+        (..., m, n) -> (..., m, m) for n samples of m variables.
+        """
+        return self._node(name, "cov", x=x, ddof=ddof)[0]
+
+    def corrcoef(self, x: Operand, *, name: str | None = None) -> Value:
+        """`cov` divided by the standard deviations of both rows, -1 to 1.
+
+        (..., m, n) -> (..., m, m) for n samples of m variables.
+        """
+        return self._node(name, "corrcoef", x=x)[0]

@@ -46,4 +46,12 @@ ROWS: Rows = {
             reference=lambda: np.linspace(0, 3, 4, endpoint=False),
         ),
     ],
+    "logspace": Row(
+        {"start": -1.0, "stop": 2.0, "num": 5, "base": 2.0},
+        reference=lambda: np.logspace(-1, 2, 5, base=2),
+    ),
+    "geomspace": Row(
+        {"start": 1.0, "stop": 16.0, "num": 4, "endpoint": False},
+        reference=lambda: np.geomspace(1, 16, 4, endpoint=False),
+    ),
 }

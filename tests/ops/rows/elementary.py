@@ -50,4 +50,11 @@ ROWS: Rows = {
         ),
         unary(lambda x: x),
     ],
+    "reduce_precision": Row(
+        {"exponent_bits": 5, "mantissa_bits": 10},
+        (X,),
+        reference=lambda x: x.astype(np.float16),
+        grad=False,
+        integers=False,
+    ),
 }

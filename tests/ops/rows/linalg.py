@@ -81,4 +81,21 @@ ROWS: Rows = {
             for o in ("nuc", 1, -1, 2, -2)
         ),
     ],
+    "lu": unary(linalg.lu, A),
+    "cho_solve": [
+        Row(
+            {},
+            (np.linalg.cholesky(DEFINITE), B),
+            reference=lambda c, b: np.linalg.solve(np.tril(c) @ np.tril(c).T, b),
+        ),
+        Row(
+            {"upper": True},
+            (A, B),
+            reference=lambda c, b: np.linalg.solve(np.triu(c).T @ np.triu(c), b),
+        ),
+    ],
+    "matrix_rank": [
+        unary(np.linalg.matrix_rank, np.array([[1, 2], [2, 4]], np.float32)),
+        unary(lambda x: np.linalg.matrix_rank(x, rtol=0.9), A, rtol=0.9),
+    ],
 }

@@ -28,4 +28,9 @@ ROWS: Rows = {
     "tril": [unary(np.tril), unary(lambda x: np.tril(x, -1), CUBE, k=-1)],
     "triu": [unary(np.triu), unary(lambda x: np.triu(x, 2), CUBE, k=2)],
     "diff": [unary(np.diff), unary(lambda x: np.diff(x, 2, -2), n=2, axis=-2)],
+    "trapezoid": [
+        unary(np.trapezoid),
+        unary(lambda x: np.trapezoid(x, dx=0.5, axis=-2), dx=0.5, axis=-2),
+    ],
+    "polyval": Row({}, (X[0], Y), reference=np.polyval, lead=(1,)),
 }

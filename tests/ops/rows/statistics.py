@@ -52,4 +52,18 @@ ROWS: Rows = {
     "nanstd": reduction(np.nanstd, GAPS),
     "nanmedian": reduction(np.nanmedian, GAPS),
     "nanquantile": reduction(np.nanquantile, GAPS, q=0.3),
+    "nanargmax": [
+        reduction(np.nanargmax, GAPS),
+        Row(
+            {},
+            (np.full((2, 2), np.nan, np.float32),),
+            reference=lambda x: -1,
+            lead=False,
+        ),
+    ],
+    "nanargmin": reduction(np.nanargmin, GAPS),
+    "nancumsum": unary(lambda x: np.nancumsum(x, -1), GAPS, axis=-1),
+    "nancumprod": unary(lambda x: np.nancumprod(x, -2), GAPS, axis=-2),
+    "cov": [unary(np.cov), unary(lambda x: np.cov(x, ddof=0), ddof=0)],
+    "corrcoef": unary(np.corrcoef),
 }
