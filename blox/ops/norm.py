@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -63,4 +65,82 @@ def batch_norm(
     y = (y - mean) * jax.lax.rsqrt(var + eps)
     y = y if scale is None else y * scale
     y = y if bias is None else y + bias
+    return y.astype(jnp.result_type(x, float)), state
+
+
+def group_norm(
+    x: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    *,
+    spatial_axes: int,
+    eps: float,
+    groups: int,
+) -> Array:
+    """Normalises groups of features over the spatial axes, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    y = y.reshape(*x.shape[:-1], groups, x.shape[-1] // groups)
+    axes = (*tuple(range(-2 - spatial_axes, -2)), -1)
+    y = y - jnp.mean(y, axis=axes, keepdims=True)
+    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=axes, keepdims=True) + eps)
+    y = y.reshape(x.shape)
+    y = y if scale is None else y * scale
+    y = y if bias is None else y + bias
+    return y.astype(jnp.result_type(x, float))
+
+
+def instance_norm(
+    x: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    *,
+    spatial_axes: int,
+    eps: float,
+) -> Array:
+    """Normalises each feature over the spatial axes, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    axes = tuple(range(-1 - spatial_axes, -1))
+    y = y - jnp.mean(y, axis=axes, keepdims=True)
+    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=axes, keepdims=True) + eps)
+    y = y if scale is None else y * scale
+    y = y if bias is None else y + bias
+    return y.astype(jnp.result_type(x, float))
+
+
+def l2_normalize(x: Array, *, axis: int | Sequence[int], eps: float) -> Array:
+    """x / max(norm, eps) along axis, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    square = jnp.sum(jnp.square(y), axis=axis, keepdims=True)
+    y = y * jax.lax.rsqrt(jnp.maximum(square, eps**2))
+    return y.astype(jnp.result_type(x, float))
+
+
+def weight_norm(x: Array, scale: Array, *, eps: float) -> Array:
+    """scale * x / norm, the norm over all axes but the last, in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    square = jnp.sum(jnp.square(y), axis=tuple(range(x.ndim - 1)))
+    y = y * jax.lax.rsqrt(square + eps) * scale
+    return y.astype(jnp.result_type(x, float))
+
+
+def _unit(x: Array, eps: float) -> Array:
+    """x of length 1."""
+    return x / jnp.maximum(jnp.linalg.norm(x), eps)
+
+
+def spectral_norm(
+    x: Array, *, u: Array, iterations: int, eps: float, train: bool
+) -> tuple[Array, dict[str, Array]]:
+    """x over its greatest singular value; returns (y, the direction u)."""
+    w = x.reshape(-1, x.shape[-1]).astype(jnp.promote_types(x.dtype, jnp.float32))
+    state: dict[str, Array] = {}
+    fixed = jax.lax.stop_gradient(w)
+    u = _unit(u, eps)
+    v = _unit(fixed @ u, eps)
+    if train:
+        for _ in range(iterations):
+            u = _unit(v @ fixed, eps)
+            v = _unit(fixed @ u, eps)
+        state["u"] = u
+    y = x / (v @ w @ u)
     return y.astype(jnp.result_type(x, float)), state

@@ -60,7 +60,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "matrix_norm", "lu", "cho_solve", "matrix_rank",
     ),
     "linear": (
-        "linear", "embed", "unembed",
+        "linear", "embed", "unembed", "bilinear", "lora", "prelu",
     ),
     "logic": (
         "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
@@ -71,7 +71,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "repeat", "scan", "map", "while_loop",
     ),
     "norm": (
-        "layer_norm", "rms_norm", "batch_norm",
+        "layer_norm", "rms_norm", "batch_norm", "group_norm", "instance_norm",
+        "l2_normalize", "weight_norm", "spectral_norm",
     ),
     "pooling": (
         "max_pool", "min_pool", "avg_pool", "lp_pool", "adaptive_avg_pool",
@@ -86,6 +87,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "random": (
         "rng", "dropout", "random_normal", "random_uniform", "bernoulli",
+    ),
+    "recurrent": (
+        "lstm_cell", "gru_cell", "rnn_cell",
     ),
     "reductions": (
         "sum", "mean", "prod", "max", "min", "any", "all", "var", "std", "norm",

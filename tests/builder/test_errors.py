@@ -40,7 +40,7 @@ NO_OP = "bx.recipes has what takes several ops, bx.register adds your own"
     ("name", "hint"),
     [
         ("topk", NO_OP),
-        ("group_norm", NO_OP),
+        ("pooler", NO_OP),
         ("soft_max", "did you mean f.softmax?"),
         ("layernorm", "did you mean f.layer_norm?"),
         ("addd", "did you mean f.add?"),

@@ -22,8 +22,8 @@ b = bx.GraphBuilder("adapted", width=4, units=6)
 @b.entry(x=bx.Input(["batch", b.width]), h=bx.Input(["batch", b.units]))
 def main(f: bx.F, x: bx.Value, h: bx.Value) -> dict[str, bx.Value]:
     y = f.linear("base", x, 2 * b.width)
-    y = f.lora("adapter", x, y, rank=2)  # type: ignore[attr-defined]
-    cell = f.lstm_cell("cell", y, h, h)  # type: ignore[attr-defined]
+    y = f.low_rank("adapter", x, y, rank=2)  # type: ignore[attr-defined]
+    cell = f.memory_cell("cell", y, h, h)  # type: ignore[attr-defined]
     out = f.linear("out", f.relu(cell.c, name="act"), b.width)
     return {"h": cell.h, "out": out}
 

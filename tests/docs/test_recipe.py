@@ -18,8 +18,8 @@ ADDED = {
     "relu@2": "activations",
     "gammasgn": "elementary",
     "scatter_add": "indexing",
-    "lora": "linear",
-    "lstm_cell": "linear",
+    "low_rank": "linear",
+    "memory_cell": "linear",
     "resize": "pooling",
 }
 ABOUT = " or ".join(["row", "agree", "fresh", *(n.split("@")[0] for n in ADDED)])

@@ -21,6 +21,7 @@ from .pooling import PoolingMethods
 from .position import PositionMethods
 from .products import ProductsMethods
 from .random import RandomMethods
+from .recurrent import RecurrentMethods
 from .reductions import ReductionsMethods
 from .scatter import ScatterMethods
 from .shape import ShapeMethods
@@ -52,6 +53,7 @@ class OpMethods(
     PositionMethods,
     ProductsMethods,
     RandomMethods,
+    RecurrentMethods,
     ReductionsMethods,
     ScatterMethods,
     ShapeMethods,

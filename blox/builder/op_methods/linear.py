@@ -105,3 +105,114 @@ class LinearMethods(NodeMethods):
             axes=axes,
             frozen=frozen,
         )[0]
+
+    def bilinear(
+        self,
+        name: str,
+        x: Operand,
+        other: Operand,
+        out_features: int | str | None = None,
+        *,
+        kernel: Value | None = None,
+        bias: Value | None = None,
+        in_features: int | str | None = None,
+        other_features: int | str | None = None,
+        use_bias: bool = True,
+        params: str | None = None,
+        init: Mapping[str, Init] | None = None,
+        axes: Mapping[str, Axes] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> Value:
+        """A bilinear map of two arrays, `y[k] = sum(x[i] * other[j] * kernel[i, j,
+        k])`.
+
+        x (..., in_features), other (..., other_features) -> (..., out_features); kernel
+        (in_features, other_features, out_features), PyTorch's with the last axis in
+        front; then plus bias.
+        """
+        return self._node(
+            name,
+            "bilinear",
+            x=x,
+            other=other,
+            kernel=kernel,
+            bias=bias,
+            in_features=in_features,
+            other_features=other_features,
+            out_features=out_features,
+            use_bias=use_bias,
+            params=params,
+            init=init,
+            axes=axes,
+            frozen=frozen,
+        )[0]
+
+    def lora(
+        self,
+        name: str,
+        y: Operand,
+        x: Operand,
+        rank: int | str,
+        alpha: float | str,
+        *,
+        a: Value | None = None,
+        b: Value | None = None,
+        in_features: int | str | None = None,
+        out_features: int | str | None = None,
+        params: str | None = None,
+        init: Mapping[str, Init] | None = None,
+        axes: Mapping[str, Axes] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> Value:
+        """A linear map and a change of low rank, `y + (x @ a) @ b * (alpha / rank)`.
+
+        y (..., out_features), what the map gives for x (..., in_features) -> (...,
+        out_features); a (in_features, rank), b (rank, out_features), which starts with
+        zeros. The kernel of both in one is `kernel + a @ b * (alpha / rank)`. Hu et
+        al., arXiv:2106.09685.
+        """
+        return self._node(
+            name,
+            "lora",
+            y=y,
+            x=x,
+            a=a,
+            b=b,
+            in_features=in_features,
+            out_features=out_features,
+            rank=rank,
+            alpha=alpha,
+            params=params,
+            init=init,
+            axes=axes,
+            frozen=frozen,
+        )[0]
+
+    def prelu(
+        self,
+        name: str,
+        x: Operand,
+        *,
+        slope: Value | None = None,
+        features: int | str = 1,
+        params: str | None = None,
+        init: Mapping[str, Init] | None = None,
+        axes: Mapping[str, Axes] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> Value:
+        """`x` where x >= 0, else `slope * x`, with a slope that is trained.
+
+        (..., n) -> (..., n). `features` is 1, one slope for all, or n, one for each
+        feature of the last axis. He et al., arXiv:1502.01852.
+        """
+        return self._node(
+            name,
+            "prelu",
+            x=x,
+            slope=slope,
+            features=features,
+            params=params,
+            init=init,
+            axes=axes,
+            frozen=frozen,
+        )[0]

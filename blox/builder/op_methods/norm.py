@@ -119,3 +119,170 @@ class NormMethods(NodeMethods):
             axes=axes,
             frozen=frozen,
         )[0]
+
+    def group_norm(
+        self,
+        name: str,
+        x: Operand,
+        spatial_axes: int | str,
+        groups: int | str,
+        *,
+        scale: Value | None = None,
+        bias: Value | None = None,
+        features: int | str | None = None,
+        eps: float | str = 1e-05,
+        use_scale: bool = True,
+        use_bias: bool = True,
+        params: str | None = None,
+        init: Mapping[str, Init] | None = None,
+        axes: Mapping[str, Axes] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> Value:
+        """`(x - mean) / sqrt(var + eps) * scale + bias`, by groups of neighbouring
+        features.
+
+        (..., spatial..., features) -> (..., spatial..., features). Mean and variance
+        are those of a group of features / `groups` features over `spatial_axes` axes
+        before them, of each item by itself; scale and bias are per feature. Wu and He,
+        arXiv:1803.08494.
+        """
+        return self._node(
+            name,
+            "group_norm",
+            x=x,
+            scale=scale,
+            bias=bias,
+            features=features,
+            spatial_axes=spatial_axes,
+            eps=eps,
+            use_scale=use_scale,
+            use_bias=use_bias,
+            groups=groups,
+            params=params,
+            init=init,
+            axes=axes,
+            frozen=frozen,
+        )[0]
+
+    def instance_norm(
+        self,
+        name: str,
+        x: Operand,
+        spatial_axes: int | str,
+        *,
+        scale: Value | None = None,
+        bias: Value | None = None,
+        features: int | str | None = None,
+        eps: float | str = 1e-05,
+        use_scale: bool = True,
+        use_bias: bool = True,
+        params: str | None = None,
+        init: Mapping[str, Init] | None = None,
+        axes: Mapping[str, Axes] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> Value:
+        """`(x - mean) / sqrt(var + eps) * scale + bias`, each feature by itself.
+
+        (..., spatial..., features) -> (..., spatial..., features). Mean and variance
+        are those of a feature over `spatial_axes` axes before the last, of each item by
+        itself. PyTorch has no scale and bias by default. Ulyanov et al.,
+        arXiv:1607.08022.
+        """
+        return self._node(
+            name,
+            "instance_norm",
+            x=x,
+            scale=scale,
+            bias=bias,
+            features=features,
+            spatial_axes=spatial_axes,
+            eps=eps,
+            use_scale=use_scale,
+            use_bias=use_bias,
+            params=params,
+            init=init,
+            axes=axes,
+            frozen=frozen,
+        )[0]
+
+    def l2_normalize(
+        self,
+        x: Operand,
+        axis: int | str | Sequence[int | str] = -1,
+        *,
+        eps: float | str = 1e-12,
+        name: str | None = None,
+    ) -> Value:
+        """`x / max(norm, eps)`, norm being the Euclidean one along `axis`. (...) ->
+        (...).
+
+        The gradient where x is 0 is that of `x / eps`.
+        """
+        return self._node(name, "l2_normalize", x=x, axis=axis, eps=eps)[0]
+
+    def weight_norm(
+        self,
+        name: str,
+        x: Operand,
+        *,
+        scale: Value | None = None,
+        features: int | str | None = None,
+        eps: float | str = 1e-12,
+        params: str | None = None,
+        init: Mapping[str, Init] | None = None,
+        axes: Mapping[str, Axes] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> Value:
+        """A kernel whose norms are parameters: `scale * x / norm`, for each output.
+
+        x (..., features), the kernel as it is stored -> (..., features), the one to
+        use. The norm is that over all axes but the last, `sqrt(sum(x ** 2) + eps)`;
+        PyTorch has no eps and starts with scale = norm. Salimans and Kingma,
+        arXiv:1602.07868.
+        """
+        return self._node(
+            name,
+            "weight_norm",
+            x=x,
+            scale=scale,
+            features=features,
+            eps=eps,
+            params=params,
+            init=init,
+            axes=axes,
+            frozen=frozen,
+        )[0]
+
+    def spectral_norm(
+        self,
+        name: str,
+        x: Operand,
+        *,
+        features: int | str | None = None,
+        iterations: int | str = 1,
+        eps: float | str = 1e-12,
+        params: str | None = None,
+        init: Mapping[str, Init] | None = None,
+        axes: Mapping[str, Axes] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> Value:
+        """A kernel divided by its greatest singular value, which is estimated.
+
+        x (..., features), the kernel as it is stored -> (..., features), the one to
+        use. The matrix W has the last axis of x as columns and all others as rows. With
+        `v = W u / |W u|` the estimate is `v W u`; when training, u is first replaced by
+        `v W / |v W|`, `iterations` times, and kept as state. No gradient goes through u
+        and v. Norms are at least `eps`. Miyato et al., arXiv:1802.05957.
+        """
+        return self._node(
+            name,
+            "spectral_norm",
+            x=x,
+            features=features,
+            iterations=iterations,
+            eps=eps,
+            params=params,
+            init=init,
+            axes=axes,
+            frozen=frozen,
+        )[0]

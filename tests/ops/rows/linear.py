@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from ops.row import (
     INTS,
     Row,
@@ -38,4 +39,46 @@ ROWS: Rows = {
         {"embedding": normal(5, 4)},
         lambda x, embedding: x @ embedding.T,
     ),
+    "bilinear": [
+        Row(
+            {"in_features": 4, "other_features": 2, "out_features": 5},
+            (X, normal(3, 2)),
+            {"kernel": normal(4, 2, 5), "bias": normal(5)},
+            lambda x, other, kernel, bias: (
+                (x[:, :, None] * other[:, None]).reshape(3, 8) @ kernel.reshape(8, 5)
+                + bias
+            ),
+        ),
+        Row(
+            {
+                "in_features": 4,
+                "other_features": 4,
+                "out_features": 5,
+                "use_bias": False,
+            },
+            (X, X),
+            reference=lambda x, other, kernel: (
+                (x[:, :, None] * x[:, None]).reshape(3, 16) @ kernel.reshape(16, 5)
+            ),
+        ),
+    ],
+    "lora": Row(
+        {"in_features": 4, "out_features": 5, "rank": 2, "alpha": 3.0},
+        (normal(3, 5), X),
+        {"a": normal(4, 2), "b": normal(2, 5)},
+        lambda y, x, a, b: y + x @ (a @ b * 1.5),
+    ),
+    "prelu": [
+        Row(
+            {"features": 4},
+            (X,),
+            {"slope": normal(4)},
+            lambda x, slope: np.maximum(x, 0) + slope * np.minimum(x, 0),
+        ),
+        Row(
+            {},
+            (X,),
+            reference=lambda x, slope: np.maximum(x, 0) + slope * np.minimum(x, 0),
+        ),
+    ],
 }

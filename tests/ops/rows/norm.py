@@ -12,6 +12,7 @@ from ops.row import (
     X,
     numbers,
     standardized,
+    unary,
 )
 
 normal = numbers(5)
@@ -21,6 +22,24 @@ _affine = {"scale": normal(4), "bias": normal(4)}
 def _batch_standardized(x: Any) -> Any:
     mean, var = x.mean((0, 1)), x.var((0, 1))
     return (x - mean) / np.sqrt(var + 1e-5)
+
+
+def _over(x: Any, axes: tuple[int, ...]) -> Any:
+    mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
+    return (x - mean) / np.sqrt(var + 1e-5)
+
+
+def _by_groups(x: Any, groups: int, axes: tuple[int, ...]) -> Any:
+    return _over(x.reshape(*x.shape[:-1], groups, -1), axes).reshape(x.shape)
+
+
+def _spectral(x: Any, u: Any, iterations: int) -> Any:
+    w = x.reshape(-1, x.shape[-1])
+    for _ in range(iterations):
+        v = w @ u / np.linalg.norm(w @ u)
+        u = v @ w / np.linalg.norm(v @ w)
+    v = w @ u / np.linalg.norm(w @ u)
+    return x / (v @ w @ u)
 
 
 ROWS: Rows = {
@@ -68,4 +87,50 @@ ROWS: Rows = {
             lead=False,
         ),
     ],
+    "group_norm": [
+        Row(
+            {"features": 4, "groups": 2, "spatial_axes": 2},
+            (IMAGE,),
+            _affine,
+            lambda x, scale, bias: _by_groups(x, 2, (0, 1, -1)) * scale + bias,
+        ),
+        Row(
+            {"features": 4, "groups": 2, "spatial_axes": 0, "use_bias": False},
+            (IMAGE,),
+            reference=lambda x, scale: _by_groups(x, 2, (-1,)) * scale,
+        ),
+    ],
+    "instance_norm": [
+        Row(
+            {"features": 4, "spatial_axes": 2},
+            (IMAGE,),
+            _affine,
+            lambda x, scale, bias: _over(x, (0, 1)) * scale + bias,
+        ),
+        Row(
+            {"features": 4, "spatial_axes": 1, "use_scale": False, "use_bias": False},
+            (IMAGE,),
+            reference=lambda x: _over(x, (1,)),
+        ),
+    ],
+    "l2_normalize": [
+        unary(lambda x: x / np.linalg.norm(x, axis=-1, keepdims=True)),
+        unary(lambda x: x / np.linalg.norm(x), axis=[-1, -2]),
+        unary(lambda x: x / 100, eps=100.0),
+    ],
+    "weight_norm": Row(
+        {"features": 4},
+        (IMAGE,),
+        {"scale": normal(4)},
+        lambda x, scale: scale * x / np.sqrt((x**2).sum((0, 1))),
+        lead=False,
+    ),
+    "spectral_norm": Row(
+        {"features": 4, "iterations": 2},
+        (IMAGE,),
+        {"u": normal(4)},
+        lambda x, u: _spectral(x, u, 2),
+        lead=False,
+        grad=False,  # none goes through u and v
+    ),
 }
