@@ -28,10 +28,10 @@ def rope(x: Array, cos: Array, sin: Array, *, layout: str) -> Array:
     if layout == "interleaved":
         a, b = x[..., ::2], x[..., 1::2]
         y = jnp.stack([a * cos - b * sin, b * cos + a * sin], axis=-1)
-        return y.reshape(x.shape).astype(x.dtype)
+        return y.reshape(x.shape).astype(jnp.result_type(x, float))
     a, b = jnp.split(x, 2, axis=-1)
     y = jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
-    return y.astype(x.dtype)
+    return y.astype(jnp.result_type(x, float))
 
 
 def sinusoidal(positions: Array, *, dim: int, theta: float, layout: str) -> Array:
