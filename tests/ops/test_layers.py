@@ -11,7 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
+from sample_specs import spec
 
+import blox as bx
 from blox.ops.activations import softmax
 from blox.ops.attention import attention_mask, dot_product_attention
 from blox.ops.conv import conv
@@ -20,6 +22,7 @@ from blox.ops.pooling import avg_pool
 from blox.ops.position import rope, rope_table
 from blox.ops.random import dropout
 from blox.ops.shape import reshape
+from blox.schema import Graph
 
 
 def normal(seed: int, *shape: int) -> jax.Array:
@@ -194,6 +197,17 @@ def test_conv_promotes_and_takes_any_batch_dims() -> None:
     assert y.shape == (2, 3, 9, 6)
     np.testing.assert_allclose(same(x[0, 0], kernel), y[0, 0], 1e-5, 1e-5)
     assert same(x[:0], kernel).shape == (0, 3, 9, 6)
+
+
+def test_transposed_convolution_starts_with_variance_one() -> None:
+    """The fan in is what one output is made of, of one group, as in `conv`."""
+    size = {"in_features": 64, "out_features": 32, "groups": 2, "kernel_size": [3, 3]}
+    node = {"op": "conv_transpose", "x": "x", **size}
+    inputs = {"x": {"shape": [5, 5, 64], "dtype": "float"}}
+    graph = Graph.parse(spec({"up": node}, {"y": "up"}, inputs))
+    kernel = bx.init(graph, jax.random.key(0))["up"]["kernel"]
+    assert kernel.shape == (3, 3, 32, 32)
+    np.testing.assert_allclose(kernel.var() * 3 * 3 * 32, 1, 0.05)
 
 
 def test_average_without_padding_counts_what_is_there() -> None:
