@@ -25,6 +25,8 @@ SIZES = {"in_features": 4, "features": 6, "out_features": 10, "num_embeddings": 
          "q": 11, "r": 2, "i": 3, "time": 3, "heads": 2, "head_dim": 8, "kv_heads": 2,
          "groups": 1, "value_dim": 6, "size": 3, "repeats": 2, "before": 1,
          "after": 2}  # fmt: skip
+SEVERAL = ("...", "i...", "spatial...", "places...", "sizes...")
+"""Axes, any number of them; a text that has others is read by people alone."""
 AXES = {"keepdims": False, "axis": -1, "start": -3, "axis1": -2, "axis2": -1}
 """Those of the statements: "for axis -1", "with start -3"."""
 FIXED: dict[str, dict[str, Any]] = {
@@ -62,7 +64,7 @@ def sizes(text: str) -> list[Any]:
     found: list[Any] = []
     for part in text.split(","):
         part = part.strip()
-        if part in ("...", "i...", "spatial...", "places...", "sizes..."):
+        if part in SEVERAL:
             found += [13] if part in ("spatial...", "places...") else LEAD
         elif part:
             found.append(int(eval(part, {"__builtins__": {}}, _Sizes(SIZES))))
@@ -85,6 +87,8 @@ def case(name: str) -> tuple[dict[str, Any], list[tuple[list[int], str]]] | None
     assert cls is not None
     stated = STATED.search(docs(name))  # groups 1 and 6: what goes in, what comes out
     if issubclass(cls, ScopeOp) or stated is None or name not in ROWS:
+        return None
+    if not {*re.findall(r"\w*\.\.\.", stated[0])} <= {*SEVERAL}:
         return None
     given = re.findall(GROUP, stated[1])
     fields = cls.fields()
