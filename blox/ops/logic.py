@@ -18,6 +18,7 @@ isneginf = jnp.isneginf
 isnan = jnp.isnan
 signbit = jnp.signbit
 isclose = jnp.isclose
+isin = jnp.isin
 where = jnp.where
 
 

@@ -8,7 +8,6 @@ from jax.scipy import special
 
 erf_inv = special.erfinv
 erfc = special.erfc
-erfcx = special.erfcx
 dawsn = special.dawsn
 i0 = special.i0
 i0e = special.i0e

@@ -77,7 +77,7 @@ class Power(Binary):
     """`a ** b`. (...), (...) -> (...)."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
-    ALSO: ClassVar[tuple[str, ...]] = ("pow",)
+    ALSO: ClassVar[tuple[str, ...]] = ("pow", "integer_pow")
 
     op: Literal["power"] = "power"
 
@@ -235,7 +235,7 @@ class Matmul(Binary):
     """`a @ b`: (..., n, k), (..., k, m) -> (..., n, m); vectors as in `jnp.matmul`."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
-    ALSO: ClassVar[tuple[str, ...]] = ("dot", "mm", "bmm")
+    ALSO: ClassVar[tuple[str, ...]] = ("dot", "mm", "bmm", "batch_matmul")
 
     op: Literal["matmul"] = "matmul"
 
@@ -245,6 +245,14 @@ class Einsum(Op):
 
     `equation` is explicit, with `->`: `...qhd,...khd->...hqk`.
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "tensordot",
+        "multi_dot",
+        "dot_general",
+        "matvec",
+        "vecmat",
+    )
 
     op: Literal["einsum"] = "einsum"
     xs: Tensors

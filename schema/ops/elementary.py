@@ -82,7 +82,7 @@ class Erf(Elementary):
 class Abs(Elementary):
     """`|x|`. (...) -> (...)."""
 
-    ALSO: ClassVar[tuple[str, ...]] = ("absolute",)
+    ALSO: ClassVar[tuple[str, ...]] = ("absolute", "fabs")
 
     op: Literal["abs"] = "abs"
 
@@ -107,6 +107,8 @@ class Ceil(Elementary):
 
 class Round(Elementary):
     """The nearest integer, halves to even, of x's dtype. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("around", "rint")
 
     op: Literal["round"] = "round"
 

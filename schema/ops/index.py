@@ -65,7 +65,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "logic": (
         "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
         "logical_and", "logical_or", "logical_xor", "logical_not", "isfinite", "isinf",
-        "isposinf", "isneginf", "isnan", "signbit", "isclose", "where", "default",
+        "isposinf", "isneginf", "isnan", "signbit", "isclose", "isin", "where",
+        "default",
     ),
     "loops": (
         "repeat", "scan", "map", "while_loop",
@@ -111,9 +112,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "sort", "argsort", "top_k", "unique", "nonzero",
     ),
     "special": (
-        "erf_inv", "erfc", "erfcx", "dawsn", "i0", "i0e", "i1", "i1e", "entr", "logit",
-        "ndtr", "ndtri", "log_ndtr", "xlogy", "xlog1py", "boxcox", "boxcox1p",
-        "rel_entr", "kl_div", "fresnel", "sici",
+        "erf_inv", "erfc", "dawsn", "i0", "i0e", "i1", "i1e", "entr", "logit", "ndtr",
+        "ndtri", "log_ndtr", "xlogy", "xlog1py", "boxcox", "boxcox1p", "rel_entr",
+        "kl_div", "fresnel", "sici",
     ),
     "statistics": (
         "count_nonzero", "ptp", "average", "median", "quantile", "nansum", "nanprod",

@@ -150,6 +150,16 @@ class IsClose(Pair):
     equal_nan: bool = False
 
 
+class IsIn(Op):
+    """True where x is one of `values`. (...), (n,) -> (...) bool."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["isin"] = "isin"
+    x: Tensor
+    values: Tensor
+
+
 class Where(Op):
     """`a` where `condition` holds, else `b`. (...) bool, (...), (...) -> (...)."""
 

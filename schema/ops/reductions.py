@@ -71,6 +71,8 @@ class Any(Reduction):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
 
+    ALSO: ClassVar[tuple[str, ...]] = ("reduce_or",)
+
     op: Literal["any"] = "any"
 
 
@@ -78,6 +80,8 @@ class All(Reduction):
     """True where no value over `axis` is 0. (..., n) -> (...) bool."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    ALSO: ClassVar[tuple[str, ...]] = ("reduce_and",)
 
     op: Literal["all"] = "all"
 
@@ -143,6 +147,8 @@ class ArgMin(Op):
 class CumSum(Op):
     """The running sum along `axis`. (...) -> (...)."""
 
+    ALSO: ClassVar[tuple[str, ...]] = ("cumulative_sum",)
+
     op: Literal["cumsum"] = "cumsum"
     x: Tensor
     axis: Int
@@ -150,6 +156,8 @@ class CumSum(Op):
 
 class CumProd(Op):
     """The running product along `axis`. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("cumulative_prod",)
 
     op: Literal["cumprod"] = "cumprod"
     x: Tensor

@@ -31,12 +31,6 @@ class Erfc(Special):
     op: Literal["erfc"] = "erfc"
 
 
-class Erfcx(Special):
-    """`exp(x ** 2) * erfc(x)`. (...) -> (...)."""
-
-    op: Literal["erfcx"] = "erfcx"
-
-
 class Dawsn(Special):
     """Dawson's integral, `exp(-x ** 2) * integral of exp(t ** 2)` over 0 to x.
 

@@ -91,6 +91,10 @@ class LogicMethods(NodeMethods):
             name, "isclose", a=a, b=b, rtol=rtol, atol=atol, equal_nan=equal_nan
         )[0]
 
+    def isin(self, x: Operand, values: Operand, *, name: str | None = None) -> Value:
+        """True where x is one of `values`. (...), (n,) -> (...) bool."""
+        return self._node(name, "isin", x=x, values=values)[0]
+
     def where(
         self, condition: Operand, a: Operand, b: Operand, *, name: str | None = None
     ) -> Value:

@@ -15,10 +15,6 @@ class SpecialMethods(NodeMethods):
         """`1 - erf(x)`, exact far above 0. (...) -> (...)."""
         return self._node(name, "erfc", x=x)[0]
 
-    def erfcx(self, x: Operand, *, name: str | None = None) -> Value:
-        """`exp(x ** 2) * erfc(x)`. (...) -> (...)."""
-        return self._node(name, "erfcx", x=x)[0]
-
     def dawsn(self, x: Operand, *, name: str | None = None) -> Value:
         """Dawson's integral, `exp(-x ** 2) * integral of exp(t ** 2)` over 0 to x.
 

@@ -38,4 +38,5 @@ ROWS: Rows = {
             reference=lambda a, b: [True, True, False],
         ),
     ],
+    "isin": Row({}, (INTS, np.array([0, 3, 7])), reference=np.isin, lead=(0,)),
 }

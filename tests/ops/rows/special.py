@@ -11,7 +11,6 @@ PART = (special.expit(X)).astype(np.float32)
 ROWS: Rows = {
     "erf_inv": unary(special.erfinv, X / 4),
     "erfc": unary(special.erfc, 2 * X),
-    "erfcx": unary(special.erfcx),
     "dawsn": unary(special.dawsn, 3 * X),
     "i0": unary(special.i0, 3 * X),
     "i0e": unary(special.i0e, 3 * X),
