@@ -87,7 +87,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "diff", "trapezoid", "polyval",
     ),
     "random": (
-        "rng", "dropout", "random_normal", "random_uniform", "bernoulli",
+        "rng", "dropout", "stochastic_depth", "categorical", "permutation",
+        "random_normal", "random_uniform", "truncated_normal", "randint", "gumbel",
+        "bernoulli",
+    ),
+    "recurrences": (
+        "linear_recurrence",
     ),
     "recurrent": (
         "lstm_cell", "gru_cell", "rnn_cell",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import Op, ParamOp
 from ..dtypes import DType
@@ -11,6 +11,7 @@ from ..fields import Count, Float, Int, Key, OptionalKey, ShapeOf, Tensor
 from ..initializers import ZEROS, KeyData
 from ..parameters import Leaf
 from ..problems import Problem, too_many
+from .indexing import axes_of
 
 
 class Rng(ParamOp):
@@ -51,6 +52,64 @@ class Dropout(Op):
             yield Problem.expected("rate", "at least 0 and below 1", self.rate)
 
 
+class StochasticDepth(Op):
+    """Drops x as a whole with probability `rate`, else scales it by 1 / (1 - rate).
+
+    x (...), a scalar rate below 1 -> (...). There is one decision for each index of the
+    axes `axis`: [0] for each example of a batch, none for all of x. Without a key it is the
+    identity. In a residual branch: `x + stochastic_depth(f(x))`. Huang et al.,
+    arXiv:1603.09382.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("drop_path",)
+
+    op: Literal["stochastic_depth"] = "stochastic_depth"
+    x: Tensor
+    rate: Tensor
+    key: OptionalKey = None
+    axis: list[Int] = [0]
+
+    def problems(self) -> Iterator[Problem]:
+        if isinstance(self.rate, (int, float)) and not 0 <= self.rate < 1:
+            yield Problem.expected("rate", "at least 0 and below 1", self.rate)
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        yield from axes_of(len(shapes["x"]), self.axis)
+
+
+class Categorical(Op):
+    """An index along `axis` with probability `softmax(logits)` each: one for each row.
+
+    logits (..., n) -> (...) int32 for axis -1. -inf is never drawn. Drawn in float32 at
+    least. `jax.random.categorical`.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["categorical"] = "categorical"
+    key: Key
+    logits: Tensor
+    axis: Int = -1
+
+
+class Permutation(Op):
+    """x in a random order along `axis`, all rows the same, or each its own.
+
+    (...) -> (...). `independent`: another order for each index of the other axes.
+    `jax.random.permutation`.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("shuffle",)
+
+    op: Literal["permutation"] = "permutation"
+    key: Key
+    x: Tensor
+    axis: Int = 0
+    independent: bool = False
+
+
 class Drawn(Op):
     """The base of arrays of random numbers."""
 
@@ -79,6 +138,52 @@ class RandomUniform(Drawn):
     dtype: DType
     minval: Float = 0.0
     maxval: Float = 1.0
+
+
+class TruncatedNormal(Drawn):
+    """Numbers of the normal distribution that lie between `lower` and `upper`.
+
+    key -> shape. Their variance is below 1. `jax.random.truncated_normal`.
+    """
+
+    op: Literal["truncated_normal"] = "truncated_normal"
+    dtype: DType
+    lower: Float
+    upper: Float
+
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
+        yield from _below(self.lower, "upper", self.upper)
+
+
+class RandInt(Drawn):
+    """Integers from `minval` up to but without `maxval`: key -> shape."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("random_integers",)
+
+    op: Literal["randint"] = "randint"
+    minval: Int
+    maxval: Int
+    dtype: DType = "int32"
+
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
+        yield from _below(self.minval, "maxval", self.maxval)
+
+
+class Gumbel(Drawn):
+    """Numbers of the Gumbel distribution, `-log(-log(u))` of uniform ones: key -> shape.
+
+    `argmax(logits + gumbel)` is `categorical`, and its softmax is arXiv:1611.01144.
+    """
+
+    op: Literal["gumbel"] = "gumbel"
+    dtype: DType
+
+
+def _below(low: object, field: str, high: object) -> Iterator[Problem]:
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low >= high:
+        yield Problem.expected(field, f"a number above {low}", high)
 
 
 class Bernoulli(Drawn):

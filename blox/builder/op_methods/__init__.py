@@ -21,6 +21,7 @@ from .pooling import PoolingMethods
 from .position import PositionMethods
 from .products import ProductsMethods
 from .random import RandomMethods
+from .recurrences import RecurrencesMethods
 from .recurrent import RecurrentMethods
 from .reductions import ReductionsMethods
 from .scatter import ScatterMethods
@@ -53,6 +54,7 @@ class OpMethods(
     PositionMethods,
     ProductsMethods,
     RandomMethods,
+    RecurrencesMethods,
     RecurrentMethods,
     ReductionsMethods,
     ScatterMethods,

@@ -49,6 +49,55 @@ class RandomMethods(NodeMethods):
             name, "dropout", x=x, key=key, rate=rate, broadcast_dims=broadcast_dims
         )[0]
 
+    def stochastic_depth(
+        self,
+        name: str,
+        x: Operand,
+        rate: Operand,
+        axis: Sequence[int | str] = [0],
+        *,
+        key: Value | None = None,
+    ) -> Value:
+        """Drops x as a whole with probability `rate`, else scales it by 1 / (1 - rate).
+
+        x (...), a scalar rate below 1 -> (...). There is one decision for each index of
+        the axes `axis`: [0] for each example of a batch, none for all of x. Without a
+        key it is the identity. In a residual branch: `x + stochastic_depth(f(x))`.
+        Huang et al., arXiv:1603.09382.
+        """
+        return self._node(name, "stochastic_depth", x=x, rate=rate, key=key, axis=axis)[
+            0
+        ]
+
+    def categorical(
+        self, name: str, key: Value, logits: Operand, axis: int | str = -1
+    ) -> Value:
+        """An index along `axis` with probability `softmax(logits)` each: one for each
+        row.
+
+        logits (..., n) -> (...) int32 for axis -1. -inf is never drawn. Drawn in
+        float32 at least. `jax.random.categorical`.
+        """
+        return self._node(name, "categorical", key=key, logits=logits, axis=axis)[0]
+
+    def permutation(
+        self,
+        name: str,
+        key: Value,
+        x: Operand,
+        axis: int | str = 0,
+        *,
+        independent: bool = False,
+    ) -> Value:
+        """x in a random order along `axis`, all rows the same, or each its own.
+
+        (...) -> (...). `independent`: another order for each index of the other axes.
+        `jax.random.permutation`.
+        """
+        return self._node(
+            name, "permutation", key=key, x=x, axis=axis, independent=independent
+        )[0]
+
     def random_normal(
         self, name: str, key: Value, shape: Sequence[int | str], dtype: DType = "float"
     ) -> Value:
@@ -75,6 +124,60 @@ class RandomMethods(NodeMethods):
             minval=minval,
             maxval=maxval,
         )[0]
+
+    def truncated_normal(
+        self,
+        name: str,
+        key: Value,
+        shape: Sequence[int | str],
+        lower: float | str,
+        upper: float | str,
+        dtype: DType = "float",
+    ) -> Value:
+        """Numbers of the normal distribution that lie between `lower` and `upper`.
+
+        key -> shape. Their variance is below 1. `jax.random.truncated_normal`.
+        """
+        return self._node(
+            name,
+            "truncated_normal",
+            key=key,
+            shape=shape,
+            dtype=dtype,
+            lower=lower,
+            upper=upper,
+        )[0]
+
+    def randint(
+        self,
+        name: str,
+        key: Value,
+        shape: Sequence[int | str],
+        minval: int | str,
+        maxval: int | str,
+        *,
+        dtype: DType = "int32",
+    ) -> Value:
+        """Integers from `minval` up to but without `maxval`: key -> shape."""
+        return self._node(
+            name,
+            "randint",
+            key=key,
+            shape=shape,
+            minval=minval,
+            maxval=maxval,
+            dtype=dtype,
+        )[0]
+
+    def gumbel(
+        self, name: str, key: Value, shape: Sequence[int | str], dtype: DType = "float"
+    ) -> Value:
+        """Numbers of the Gumbel distribution, `-log(-log(u))` of uniform ones: key ->
+        shape.
+
+        `argmax(logits + gumbel)` is `categorical`, and its softmax is arXiv:1611.01144.
+        """
+        return self._node(name, "gumbel", key=key, shape=shape, dtype=dtype)[0]
 
     def bernoulli(
         self, name: str, key: Value, shape: Sequence[int | str], *, p: float | str = 0.5

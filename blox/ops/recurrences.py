@@ -1,0 +1,39 @@
+"""Recurrences that are linear."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+
+def _step(y: Array, ab: tuple[Array, Array]) -> tuple[Array, Array]:
+    """One step of y = a * y + b, as a carry and as an output."""
+    y = ab[0] * y + ab[1]
+    return y, y
+
+
+def _steps(one: tuple[Array, Array], two: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Two steps, or runs of them, as one: y -> a * y + b."""
+    return one[0] * two[0], two[0] * one[1] + two[1]
+
+
+def linear_recurrence(
+    a: Array, b: Array, initial: Array | None = None, *, axis: int, reverse: bool
+) -> Array:
+    """y[t] = a[t] * y[t - 1] + b[t] along an axis, in float32 at least."""
+    kind = jnp.result_type(a, b) if initial is None else jnp.result_type(a, b, initial)
+    wide = jnp.promote_types(kind, jnp.float32)
+    a, b = jnp.broadcast_arrays(jnp.asarray(a, wide), jnp.asarray(b, wide))
+    axis = axis % b.ndim
+    if initial is not None:
+        initial = jnp.broadcast_to(initial, (*b.shape[:axis], *b.shape[axis + 1 :]))
+    if jax.export.is_symbolic_dim(b.shape[axis]):
+        a, b = jnp.moveaxis(a, axis, 0), jnp.moveaxis(b, axis, 0)
+        y = jnp.zeros(b.shape[1:], wide) if initial is None else initial.astype(wide)
+        _, b = jax.lax.scan(_step, y, (a, b), reverse=reverse)
+        return jnp.moveaxis(b, 0, axis).astype(kind)
+    a, b = jax.lax.associative_scan(_steps, (a, b), reverse=reverse, axis=axis)
+    if initial is not None:
+        b = b + a * jnp.expand_dims(initial, axis)
+    return b.astype(kind)
