@@ -88,10 +88,16 @@ def changes_of(
         f"{f}.{n}": (f, n) for f, own in graph.functions.items() for n in own.nodes
     }
     found: dict[tuple[str, str], Change] = {}
+    if not isinstance(around, Mapping):
+        fail(
+            f"{name}.around",
+            f"expected a dict of functions by globs, found {quote(around)}",
+            '{"attention.query": lora}',
+        )
     for glob, change in around.items():
-        hits = [n for n in nodes if fnmatch.fnmatchcase(n, glob)]
+        hits = [n for n in nodes if fnmatch.fnmatchcase(n, str(glob))]
         if not hits:
-            near = difflib.get_close_matches(glob, nodes, 1, 0.5)
+            near = difflib.get_close_matches(str(glob), nodes, 1, 0.5)
             fail(
                 f"{name}.around",
                 f"expected a glob over function.node that matches one of {name}, found "

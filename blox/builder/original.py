@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from blox.schema import Op, op_class
+from blox.schema.content import Function
 from blox.schema.diagnostics import quote
 from blox.schema.fields import is_expression
 from blox.schema.ops.indexing import index_parts
@@ -18,14 +19,18 @@ from .running import Running
 from .sizes import plain
 from .source import Source
 from .trace import Trace
-from .values import Value, Values
+from .values import Outputs, Value, Values
+
+_GROUPS = ("carry", "xs", "inputs", "attributes")
+"""Fields of what flows into functions, by the names of their inputs and attributes."""
 
 
 class Node:
     """A node of an included function before it is written.
 
-    `node()` writes it and gives its output, `node(x=y)` with another operand or
-    attribute; `node.x` and `node.out_features` are those that it has.
+    `node()` writes it and gives its output, or its outputs by name; `node(x=y)` does with
+    another operand, attribute or parameter option, `node(inputs={**node.inputs, "x": y})`
+    where it runs functions; `node.x` and `node.out_features` are those that it has.
 
     Args:
         source: the Graph that it comes from.
@@ -60,14 +65,8 @@ class Node:
     def __call__(self, **changes: Any) -> Any:
         """Writes the node; what it gives."""
         trace = self._trace
-        for name in changes:
-            if name not in self._given:
-                have = ", ".join(self._given) or "none"
-                trace.fault(
-                    f"{self.name}.{name}",
-                    f"expected a field that the node has ({have}), found {name}",
-                )
-        if CUSTOM.fullmatch(self.op) and self.op in self._source.graph.ops:
+        self._check(changes)
+        if self._has_body:
             return self._run_body(changes)
         if self._op.callees():
             return self._run(changes)
@@ -82,13 +81,45 @@ class Node:
         names = fields.get("names") or self._op.outputs()
         return values[0] if len(values) == 1 else Values(names, values)
 
+    @property
+    def _has_body(self) -> bool:
+        return bool(CUSTOM.fullmatch(self.op)) and self.op in self._source.graph.ops
+
+    @property
+    def _body(self) -> Function:
+        return self._source.graph.functions[self._source.graph.ops[self.op]]
+
     # Fields ------------------------------------------------------------------------
+
+    def _check(self, changes: Mapping[str, Any]) -> None:
+        """Refuses fields that the node can't have, and those that make it another node."""
+        if self._has_body:
+            may = [*self._body.inputs, *self._body.attributes, "params"]
+        else:
+            may = [*dict.fromkeys([*self._given, *type(self._op).model_fields])]
+        fixed = {"op", *(c.field.partition(".")[0] for c in self._op.callees())}
+        fixed |= {"index", "names"} if self._op.callees() else {"names"}
+        known = [name for name in may if name not in fixed]
+        for name in changes:
+            if name not in may:
+                self._trace.fault(
+                    f"{self.name}.{name}",
+                    f"expected a field that the node has ({', '.join(known)}), "
+                    f"found {name}",
+                )
+            if name in fixed:
+                self._trace.fault(
+                    f"{self.name}.{name}",
+                    f"expected another field, found {name}, which stays",
+                    "write a node of your own instead of node()",
+                )
 
     def _field(self, name: str) -> Any:
         value = self._given[name]
         cls = op_class(self.op)
         if cls is None:
-            return self._number(name, value)
+            flows = self._has_body and name in self._body.inputs
+            return self._operand(name, value) if flows else self._number(name, value)
         fields = cls.fields()
         if name in fields.operands or name in fields.slots:
             return self._operand(name, value)
@@ -115,14 +146,16 @@ class Node:
         callees = op.callees()
         fields = {c.field.partition(".")[0] for c in callees}
         inputs = list(self._source.graph.functions[callees[-1].function].inputs)
-        arguments, carry = self._arguments(inputs)
+        groups = {**given, **{n: v for n, v in changes.items() if n in _GROUPS}}
+        arguments, carry = self._arguments(inputs, groups)
         index = callees[-1].index
         if index is not None:
             arguments[index] = Index()
-        skipped = {*fields, "inputs", "carry", "xs", "attributes"}
+        skipped = {*fields, *_GROUPS}
         skipped |= {"index"} if index is not None else set()
         options = {n: self._field(n) for n in given if n not in skipped}
-        options = {n: v for n, v in (options | changes).items() if v is not None}
+        options |= {n: v for n, v in changes.items() if n not in skipped}
+        options = {n: v for n, v in options.items() if v is not None}
         per_copy = [v for v in arguments.values() if isinstance(v, Each)]
         if per_copy:  # lists per copy have a length
             options["count"] = plain(options["count"])
@@ -130,19 +163,18 @@ class Node:
         running = Running(
             self._trace, self.name, self.op, dict(functions), options, carry
         )
-        return running.run((), arguments)
+        return _outputs(running.run((), arguments))
 
-    def _arguments(self, inputs: list[str]) -> tuple[dict[str, Any], list[str]]:
+    def _arguments(
+        self, inputs: list[str], groups: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], list[str]]:
         """What the functions get, by name; the names of what is carried."""
         found: dict[str, Any] = {}
-        taken = (
-            {self._given["index"]}
-            if isinstance(self._given.get("index"), str)
-            else set()
-        )
+        index = self._given.get("index")
+        taken = {index} if isinstance(index, str) else set()
         carry: list[str] = []
         for group in ("carry", "xs", "inputs"):
-            given = self._given.get(group, {})
+            given = groups.get(group, {})
             if isinstance(given, list):
                 free = [n for n in inputs if n not in taken]
                 given = dict(zip(free, given, strict=False))
@@ -151,7 +183,7 @@ class Node:
                 found[name] = self._argument(group, value)
             if group == "carry":
                 carry = list(given)
-        for name, value in self._given.get("attributes", {}).items():
+        for name, value in groups.get("attributes", {}).items():
             number = self._number(f"attributes.{name}", value)
             found[name] = Each(tuple(number)) if isinstance(number, list) else number
         return found, carry
@@ -159,29 +191,35 @@ class Node:
     def _argument(self, group: str, value: Any) -> Any:
         if isinstance(value, list):  # numbers, one a copy
             return Each(tuple(self._number(group, value)))
-        given = self._operand(group, value)
+        given = value if isinstance(value, Value) else self._operand(group, value)
         return Slices(given) if group == "xs" and isinstance(given, Value) else given
 
     def _run_body(self, changes: dict[str, Any]) -> Any:
         """A node of an op that its Graph says by a function: a call of that."""
-        source = self._source
-        body = source.graph.ops[self.op]
-        function = source.graph.functions[body]
+        source, function = self._source, self._body
         arguments: dict[str, Any] = {}
         for name, value in self._given.items():
             if name in function.inputs:
                 arguments[name] = self._operand(name, value)
             elif name in function.attributes:
                 arguments[name] = self._number(name, value)
-        options = {"params": self._given["params"]} if "params" in self._given else {}
+        changes = dict(changes)
+        params = changes.pop("params", self._given.get("params"))
+        options = {} if params is None else {"params": params}
         running = Running(
             self._trace,
             self.name,
             "call",
-            {"function": source.functions[body]},
+            {"function": source.functions[source.graph.ops[self.op]]},
             options,
         )
-        return running.run((), arguments | changes)
+        return _outputs(running.run((), arguments | changes))
+
+
+def _outputs(named: Mapping[str, Value]) -> Any:
+    """What a node gives: its one output, or its outputs by name."""
+    values = list(named.values())
+    return values[0] if len(values) == 1 else Outputs(named, values)
 
 
 def _at(part: Any) -> Any:

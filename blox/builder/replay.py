@@ -134,7 +134,7 @@ class Replay:
             node = Node(self.source, self.trace, self.values, name, op, given)
             change = self.source.changes.get((self.name, name))
             if change is None:
-                self._keep(name, node())
+                self._keep(name, self._named(node, node()))
             else:
                 self._keep(name, self._changed(node, change))
         found = {}
@@ -151,11 +151,7 @@ class Replay:
         """What a user's function gives in place of a node, checked to be all of it."""
         result = change(self.trace.f, node)
         names = self._outputs_of(node)
-        given: Any = result
-        if isinstance(result, Values):
-            given = dict(zip(result.names, result, strict=True))
-        elif isinstance(result, Value):
-            given = {names[0]: result}
+        given = self._named(node, result)
         fits = isinstance(given, dict) and list(given) == names
         if not fits or not all(isinstance(value, Value) for value in given.values()):
             self.trace.fault(
@@ -166,6 +162,14 @@ class Replay:
             )
         return given
 
+    def _named(self, node: Node, result: Any) -> Any:
+        """Outputs of a node by name; anything else as it is."""
+        if isinstance(result, Values):
+            return dict(zip(result.names, result, strict=True))
+        return (
+            {self._outputs_of(node)[0]: result} if isinstance(result, Value) else result
+        )
+
     def _outputs_of(self, node: Node) -> list[str]:
         op = self.function.nodes[node.name]
         callees, bodies = op.callees(), self.source.graph.ops
@@ -173,13 +177,7 @@ class Replay:
         run = self.source.graph.functions.get(name)
         return list(op.outputs() if run is None else run.outputs)
 
-    def _keep(self, name: str, result: Any) -> None:
-        if isinstance(result, dict):
-            parts = result
-        elif isinstance(result, Values):
-            parts = dict(zip(result.names, result, strict=True))
-        else:
-            parts = {"out": result}
+    def _keep(self, name: str, parts: Mapping[str, Value]) -> None:
         self.values |= {f"{name}.{part}": value for part, value in parts.items()}
         if len(parts) == 1:
             self.values[name] = next(iter(parts.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,7 +59,8 @@ def show(
         typer.Option(
             "--html",
             metavar="FILE",
-            help="Write a page for browsers instead: tree, pictures, JSON, code.",
+            help="Write a page for browsers instead: tree, pictures, JSON, code; - is "
+            "stdout.",
             show_default=False,
         ),
     ] = None,
@@ -120,9 +122,11 @@ def _sizes(given: list[str]) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for text in given:
         name, sign, size = text.partition("=")
-        if not sign or not size.isdecimal() or len(size) > 10 or name in sizes:
+        if not sign or not size.isdecimal() or len(size) > 10:
             found = printable(text, 40)
-            usage(f"expected each dim once, as --dim batch=1, found --dim {found}")
+            usage(f"expected a dim and its size, as --dim batch=1, found --dim {found}")
+        if name in sizes:
+            usage(f"expected each dim once, found {printable(name, 40)} twice")
         sizes[name] = int(size)
     return sizes
 
@@ -138,6 +142,9 @@ def _write_page(
     """Writes the page of a model; what is no such page is replaced only with `force`."""
     from blox.show.page.html import is_page, page
 
+    if name == "-":
+        sys.stdout.write(page(graph, dtypes, dims))
+        return
     file = place(name)
     if file.exists() and not file.is_file():
         found = "a folder" if file.is_dir() else "something else"

@@ -7,6 +7,7 @@ import fnmatch
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+from types import NoneType
 from typing import Any
 
 import jax
@@ -71,6 +72,9 @@ def init(
         found = type(key).__name__
         raise TypeError(f"expected a key, such as jax.random.key(0), found {found}")
     floating = floating_dtype(dtype)
+    if not isinstance(given, (Mapping, NoneType)):
+        found = type(given).__name__
+        raise TypeError(f"expected given= to be a dict, as Params are, found {found}")
     there = dict(_flat(given or {}))
 
     def array(leaf: Leaf, parts: tuple[str | int, ...]) -> Array:
@@ -125,8 +129,21 @@ def _refuse_given(program: Program, given: Mapping[str, Any]) -> None:
             shapes = [list(s) for s in (leaf.full_shape, jnp.shape(array))]
             text = "expected shape {}, found {}".format(*shapes)
             faults.append(Diagnostic("params", path, text))
+        elif not _is_of(array, leaf.dtype):
+            text = f"expected dtype {leaf.dtype}, found {_dtype_of(array)}"
+            faults.append(Diagnostic("params", path, text))
     if faults:
         raise ModelError(faults)
+
+
+def _dtype_of(array: Any) -> Any:
+    return getattr(array, "dtype", None) or np.asarray(array).dtype
+
+
+def _is_of(array: Any, wanted: str) -> bool:
+    dtype = _dtype_of(array)
+    floating: bool = jnp.issubdtype(dtype, jnp.floating)
+    return floating if wanted == "float" else str(dtype) == wanted
 
 
 def _refuse_wide(program: Program, floating: Any) -> None:

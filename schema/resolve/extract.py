@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..content import Content
+from ..content import Content, Input
 from ..known import Known, Values
 from ..names import RESERVED, is_name, name_of
-from ..op import ParamOp
+from ..op import Op, ParamOp
 from ..parameters import Leaf
 from ..sizes import Unknown
 from ..write.canonical import plain
+from .absent import without
 from .bounds import Relation
 from .part import Paths
 from .places import Place, Route, entry_of, place_of
@@ -114,8 +115,13 @@ class _Cut:
         function = {**self.whole["functions"][self.instance.name]}
         function.pop("attributes", None)
         nodes = function.get("nodes", {})
-        function["nodes"] = {n: {**node, **self._sizes(n)} for n, node in nodes.items()}
         inputs = self.instance.function.inputs
+        absent = {n for n, given in inputs.items() if self._is_untyped(n, given)}
+        function["nodes"] = {
+            n: {**without(node, self._op(n), absent), **self._sizes(n)}
+            for n, node in nodes.items()
+        }
+        inputs = {n: given for n, given in inputs.items() if n not in absent}
         function["inputs"] = {
             name: self._input(
                 given.model_dump(exclude_defaults=True), self._of(name, 0)
@@ -124,9 +130,17 @@ class _Cut:
         }
         return function
 
+    def _is_untyped(self, name: str, given: Input) -> bool:
+        """True for what this call leaves out, and of which nothing says the type."""
+        untyped = given.optional and given.dtype is None
+        return untyped and bool(self.known) and self._of(name, 0) is None
+
+    def _op(self, name: str) -> Op:
+        return self.instance.function.nodes[name]
+
     def _sizes(self, name: str) -> Data:
         """The sizes of a node that others decide at the path of its arrays."""
-        op = self.instance.function.nodes[name]
+        op = self._op(name)
         found: Data = {}
         if not isinstance(op, ParamOp) or not op.lacking():
             return found

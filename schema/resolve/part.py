@@ -40,7 +40,7 @@ class Part(Generic[G]):
             for name in old.split("."):
                 try:
                     array = array[int(name) if isinstance(array, list) else name]
-                except (KeyError, IndexError, TypeError):
+                except (KeyError, IndexError, TypeError, ValueError):
                     raise SpecError.one(
                         "params",
                         old,

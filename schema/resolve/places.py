@@ -47,7 +47,7 @@ def place_of(entry: Instance, path: str) -> Place:
     Raises:
         SpecError: it names none.
     """
-    parts = path.split(".") if path else []
+    parts = path.split(".") if path and isinstance(path, str) else []
     if not parts:
         _fault(path, "expected a path of nodes that run functions, such as h[0].attn")
     place = Place(entry, None, (), ())

@@ -110,3 +110,90 @@ def test_faults_are_those_of_the_place() -> None:
         bx.change(graph_of("tiny_gpt"), {"attn.qkv": wide})
     with pytest.raises(TypeError, match="expected a Graph, found a path"):
         bx.change("model", {})  # type: ignore[arg-type]
+
+
+def stack() -> Graph:
+    b = bx.GraphBuilder("stack", width=4)
+
+    def block(f: bx.F, x: bx.Value, by: bx.Value) -> bx.Value:
+        return f.linear("up", x, b.width) * by
+
+    @b.entry(x=bx.Input(["batch", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.repeat("h", block, count=3)(x, f.sigmoid(x))
+
+    return b.graph()
+
+
+def test_a_node_that_runs_functions_gives_its_value_and_gets_others() -> None:
+    def around(f: bx.F, node: bx.Node) -> Any:
+        once = {**node.inputs, "by": f.relu(node.inputs["by"])}
+        return node(inputs=once, count=2) + node.carry["x"]
+
+    graph = bx.change(stack(), {"main.h": around})
+    nodes = graph.plain()["functions"]["main"]["nodes"]
+    assert nodes["h"]["inputs"] == {"by": "relu_1"}
+    assert nodes["h"]["carry"] == {"x": "x"}
+    assert nodes["h"]["count"] == 2
+    assert nodes["add_1"] == {"op": "add", "a": "h", "b": "x"}
+    assert graph.functions["main"].outputs["out"].value == "add_1"
+
+
+def test_a_carry_is_given_anew() -> None:
+    def around(f: bx.F, node: bx.Node) -> Any:
+        return node(carry={"x": f.relu(node.carry["x"])})
+
+    nodes = bx.change(stack(), {"main.h": around}).plain()["functions"]["main"]["nodes"]
+    assert nodes["h"]["carry"] == {"x": "relu_1"}
+
+
+def test_a_node_gets_options_that_it_had_not() -> None:
+    def around(f: bx.F, node: bx.Node) -> Any:
+        return node(frozen=["kernel"], init={"bias": {"name": "ones"}})
+
+    graph = bx.change(stack(), {"block.up": around})
+    leaves = graph.program().leaves()
+    assert leaves["h.up.kernel"].frozen
+    assert leaves["h.up.bias"].init.name == "ones"
+
+
+def test_an_op_with_a_body_is_a_value_too() -> None:
+    graph = Graph.parse(
+        spec(
+            {"c": {"op": "acme:cap", "x": "x", "cap": 3.0}},
+            functions={"cap_of": function(
+                {"m": {"op": "minimum", "a": "x", "b": "$cap"}}, "m", attributes=["cap"])},
+            ops={"acme:cap": "cap_of"},
+        )
+    )  # fmt: skip
+
+    def twice(f: bx.F, node: bx.Node) -> Any:
+        return node(cap=2.0, x=-node.x) + node.x
+
+    changed = bx.change(graph, {"main.c": twice})
+    x = jnp.array([[1.0, -5.0] * 4])
+    assert jnp.array_equal(bx.build(changed)({}, x)[0], jnp.minimum(-x, 2.0) + x)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"y": 1}, "main.h.y: expected a field that the node has (count, carry, inputs"),
+        ({"function": "g"}, "main.h.function: expected another field, found function, "
+                            "which stays; write a node of your own instead of node()"),
+        ({"index": "i"}, "expected another field, found index"),
+    ],
+)  # fmt: skip
+def test_what_makes_it_another_node_is_refused(
+    changes: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(bx.SpecError) as caught:
+        bx.change(stack(), {"main.h": lambda f, node: node(**changes)})
+    assert text in str(caught.value)
+
+
+def test_around_is_a_dict() -> None:
+    with pytest.raises(bx.SpecError, match="expected a dict of functions by globs"):
+        bx.change(stack(), [len])  # type: ignore[arg-type]
+    with pytest.raises(bx.SpecError, match="expected a glob over"):
+        bx.change(stack(), {3: len})  # type: ignore[dict-item]

@@ -267,10 +267,14 @@ def test_sizes_of_dims_are_counted_at(
 @pytest.mark.parametrize(
     ("dims", "code", "text"),
     [
-        (["batch"], 2, "expected each dim once, as --dim batch=1, found --dim batch"),
+        (
+            ["batch"],
+            2,
+            "expected a dim and its size, as --dim batch=1, found --dim batch",
+        ),
         (["batch=x\x1b"], 2, r"found --dim batch=x\x1b"),
         (["batch=-1"], 2, "found --dim batch=-1"),
-        (["batch=1", "batch=2"], 2, "found --dim batch=2"),
+        (["batch=1", "batch=2"], 2, "expected each dim once, found batch twice"),
         (["batch=" + "9" * 5000], 2, "found --dim batch=99"),
         (
             ["bath=1"],

@@ -37,6 +37,12 @@ def test_another_page_is_replaced(blox: Blox, digits: Path, tmp_path: Path) -> N
     assert file.read_bytes() != old
 
 
+def test_a_page_goes_to_stdout(blox: Blox, digits: Path, tmp_path: Path) -> None:
+    run = blox("show", digits, "--html", "-")
+    blox("show", digits, "--html", tmp_path / "x.html")
+    assert run.out == (tmp_path / "x.html").read_text(encoding="utf-8")
+
+
 def test_what_is_no_page_is_left_alone(
     blox: Blox, digits: Path, tmp_path: Path
 ) -> None:

@@ -321,14 +321,24 @@ def test_only_what_is_not_given_is_made() -> None:
     )
 
 
+def test_what_is_given_is_nested_as_params_are() -> None:
+    with pytest.raises(TypeError, match="expected given= to be a dict, as Params are"):
+        bx.init(graph({"b": linear("x")}), KEY, given="model")  # type: ignore[arg-type]
+
+
 def test_arrays_that_do_not_fit_are_named_together() -> None:
     model = graph({"b": linear("x"), "c": linear("b")})
-    given = {"b": {"kernel": ones(4, 5), "bais": ones(4)}, "d": [ones(1)]}
+    whole = jnp.ones(4, "int32")
+    given = {
+        "b": {"kernel": ones(4, 5), "bais": ones(4), "bias": whole},
+        "d": [ones(1)],
+    }
     with pytest.raises(bx.ModelError) as caught:
         bx.init(model, KEY, given=given)
     assert [str(d) for d in caught.value.diagnostics] == [
         "b.kernel: expected shape [4, 4], found [4, 5]",
         "b.bais: expected an array of the Graph, found one that it lacks; "
         "did you mean b.bias?",
+        "b.bias: expected dtype float, found int32",
         "d.0: expected an array of the Graph, found one that it lacks",
     ]

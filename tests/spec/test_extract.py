@@ -261,6 +261,7 @@ def test_a_part_without_jax_takes_any_shape() -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
+        (3, "expected a path of nodes that run functions"),
         ("", "expected a path of nodes that run functions, such as h[0].attn"),
         ("bdoy", "expected a node of main that runs a function (body), found 'bdoy'; did "
                  "you mean body?"),
@@ -308,3 +309,37 @@ def test_arrays_that_are_not_there_are_named() -> None:
     part = stack(True).extract("body.h[1]")
     with pytest.raises(bx.SpecError, match=r"body\.h\.up\.kernel: expected an array"):
         part.params({"body": {}})
+    with pytest.raises(bx.SpecError, match=r"body\.h\.up\.kernel: expected an array"):
+        part.params([])  # type: ignore[arg-type]
+
+
+def test_what_a_call_leaves_out_and_nobody_types_is_no_input() -> None:
+    """An absent mask would be a float without anything that says otherwise."""
+    given = {"x": {}, "m": {"optional": True}, "k": {"optional": True}}
+    nodes = {
+        "d": {"op": "default", "x": "k", "default": "x"},
+        "a": {"op": "dot_product_attention", "query": "d", "key": "d", "value": "d",
+              "mask": "m"},
+        "c": {"op": "call", "function": "g", "inputs": {"x": "a", "m": "m"}},
+    }  # fmt: skip
+    inner = {"a": {**nodes["a"], "query": "x", "key": "x", "value": "x"}}
+    graph = Graph.parse(
+        spec(
+            {"c": {"op": "call", "function": "f", "inputs": {"x": "x"}}},
+            "c",
+            inputs={"x": {"shape": ["batch", "seq", 2, 4], "dtype": "float"}},
+            functions={
+                "f": {"inputs": given, "nodes": nodes, "outputs": {"y": "c"}},
+                "g": {
+                    "inputs": {"x": {}, "m": {"optional": True}},
+                    "nodes": inner,
+                    "outputs": {"y": "a"},
+                },
+            },
+        )
+    )
+    part = graph.extract("c").graph
+    assert list(part.functions["main"].inputs) == ["x"]
+    assert bx.validate(part).ok
+    x = jnp.arange(24.0).reshape(1, 3, 2, 4)
+    assert jnp.array_equal(bx.build(part)({}, x)[0], bx.build(graph)({}, x)[0])
