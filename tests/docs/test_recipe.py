@@ -20,7 +20,7 @@ ADDED = {
     "scatter_add": "indexing",
     "low_rank": "linear",
     "memory_cell": "linear",
-    "resize": "pooling",
+    "upscale": "pooling",
 }
 ABOUT = " or ".join(["row", "agree", "fresh", *(n.split("@")[0] for n in ADDED)])
 TESTS = ("tests/ops/test_contract.py",)
