@@ -11,6 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from .recurrent_recipes import gru as gru
+from .recurrent_recipes import lstm as lstm
+from .recurrent_recipes import simple_rnn as simple_rnn
+
 if TYPE_CHECKING:
     from .function import FunctionBuilder
     from .values import Value

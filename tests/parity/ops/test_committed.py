@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +13,30 @@ from safetensors.numpy import load_file
 pytestmark = pytest.mark.parity
 
 
-def test_images(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "make", "file"),
+    [
+        ("torch_images", "make", "FILE"),
+        ("torch_cells", "make", "FILE"),
+        ("torch_cells", "make_layers", "LAYERS"),
+    ],
+)
+def test_is_what_is_there(
+    module: str, make: str, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     import torch
 
     try:
-        import torch_images
+        writer = import_module(module)
         from torch_reference import CASES, arrays_of
 
         CASES.clear()
-        torch_images.seen.clear()
-        torch_images.make()
-        found, wanted = arrays_of(CASES), load_file(torch_images.FILE)
+        getattr(writer, make)()
+        found, wanted = arrays_of(CASES), load_file(getattr(writer, file))
     finally:
         torch.set_default_dtype(torch.float32)
-        for name in ("torch_images", "torch_reference"):
+        for name in (module, "torch_reference"):
             sys.modules.pop(name, None)
     assert found.keys() == wanted.keys()
     for name, array in wanted.items():
