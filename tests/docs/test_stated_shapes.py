@@ -40,6 +40,7 @@ FIXED: dict[str, dict[str, Any]] = {
     "lp_pool": {"strides": 1, "padding": "SAME"},
     "max_pool_with_indices": {"strides": 1, "padding": "SAME"},
     "conv_transpose": {"strides": 1},
+    "prelu": {"features": 12},
     "im2col": {"window": [6], "padding": "SAME"},
     "col2im": {"window": [6], "padding": "SAME", "sizes": [13]},
     "depth_to_space": {"block": [2, 3]},
