@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 from ops.row import Row, Rows, numbers, unary
 from scipy import linalg
@@ -12,6 +15,12 @@ B = normal(3, 2)
 TALL = normal(4, 3)
 SYMMETRIC = (A + A.T) / 2
 DEFINITE = A @ A.T + np.eye(3, dtype=np.float32)
+
+
+def _matrix_norm(order: Any) -> Row:
+    how = {"ord": order, "keepdims": True}
+    return unary(partial(np.linalg.matrix_norm, **how), TALL, **how)
+
 
 ROWS: Rows = {
     "solve": [
@@ -71,15 +80,7 @@ ROWS: Rows = {
     "expm": unary(linalg.expm, A),
     "matrix_norm": [
         unary(np.linalg.norm, A),
-        *(
-            unary(
-                lambda x, o=o: np.linalg.matrix_norm(x, ord=o, keepdims=True),
-                TALL,
-                ord=o,
-                keepdims=True,
-            )
-            for o in ("nuc", 1, -1, 2, -2)
-        ),
+        *map(_matrix_norm, ("nuc", 1, -1, 2, -2)),
     ],
     "lu": unary(linalg.lu, A),
     "cho_solve": [

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 from ops.row import INTS, POSITIVE, Row, Rows, X, reduction, unary
 
 GAPS = np.where(INTS == 1, np.nan, X).astype(np.float32)
+
+
+def _quantile(method: Any) -> Row:
+    how = {"q": 0.6, "axis": -2, "method": method}
+    return unary(partial(np.quantile, **how), **how)
+
 
 ROWS: Rows = {
     "count_nonzero": [
@@ -33,15 +42,7 @@ ROWS: Rows = {
     ],
     "quantile": [
         reduction(np.quantile, q=0.3),
-        *(
-            unary(
-                lambda x, m=m: np.quantile(x, 0.6, -2, method=m),
-                q=0.6,
-                axis=-2,
-                method=m,
-            )
-            for m in ("lower", "higher", "midpoint", "nearest")
-        ),
+        *map(_quantile, ("lower", "higher", "midpoint", "nearest")),
     ],
     "nansum": reduction(np.nansum, GAPS),
     "nanprod": reduction(np.nanprod, GAPS),
