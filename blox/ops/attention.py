@@ -47,19 +47,31 @@ def _joins(query: Array, other: Array | None) -> bool:
     )
 
 
+def _with_sinks(scores: Array, sinks: Array) -> Array:
+    """softmax over the keys and a sink of each head, whose weight goes nowhere."""
+    shape = (*scores.shape[:-1], 1)
+    column = jnp.broadcast_to(sinks[..., :, None, None].astype(scores.dtype), shape)
+    both = jnp.concatenate([scores, column], axis=-1)
+    return jax.nn.softmax(both, axis=-1)[..., :-1]
+
+
 def dot_product_attention(
     query: Array,
     key: Array,
     value: Array,
     mask: Array | None = None,
     bias: Array | None = None,
+    sinks: Array | None = None,
     *,
     scale: float | None,
     heads_per_kv: int,
+    softcap: float | None = None,
 ) -> Array:
     """softmax(query @ key.T * scale + bias) @ value: (..., time, heads, dim)."""
     if (
-        query.ndim in (3, 4)
+        sinks is None
+        and softcap is None
+        and query.ndim in (3, 4)
         and key.shape[:-3] == query.shape[:-3]
         and value.shape[:-3] == query.shape[:-3]
         and value.shape[-1] == query.shape[-1]
@@ -77,9 +89,11 @@ def dot_product_attention(
             "...qhd,...khd->...hqk", query, key, preferred_element_type=dtype
         )
         y = y * (query.shape[-1] ** -0.5 if scale is None else scale)
+        y = y if softcap is None else softcap * jnp.tanh(y / softcap)
         y = y if bias is None else y + bias
         y = y if mask is None else jnp.where(mask, y, -1e30)
-        y = jax.nn.softmax(y, axis=-1).astype(jnp.result_type(value, float))
+        y = jax.nn.softmax(y, axis=-1) if sinks is None else _with_sinks(y, sinks)
+        y = y.astype(jnp.result_type(value, float))
         return jnp.einsum("...hqk,...khd->...qhd", y, value)
     *batch, time, heads, dim = query.shape
     dtype = jnp.promote_types(query.dtype, jnp.float32)
@@ -88,9 +102,11 @@ def dot_product_attention(
     y = y * (dim**-0.5 if scale is None else scale)
     shape = y.shape
     y = y.reshape(*shape[:-4], heads, *shape[-2:])
+    y = y if softcap is None else softcap * jnp.tanh(y / softcap)
     y = y if bias is None else y + bias
     y = y if mask is None else jnp.where(mask, y, -1e30)
-    y = jax.nn.softmax(y, axis=-1).astype(jnp.result_type(value, float))
+    y = jax.nn.softmax(y, axis=-1) if sinks is None else _with_sinks(y, sinks)
+    y = y.astype(jnp.result_type(value, float))
     y = y.reshape(*y.shape[:-3], *shape[-4:])
     y = jnp.einsum("...hgqk,...khd->...qhgd", y, value)
     return y.reshape(*y.shape[:-3], heads, y.shape[-1])

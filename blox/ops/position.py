@@ -1,6 +1,9 @@
-"""Positions: rotary and sinusoidal."""
+"""Positions: rotary, sinusoidal, and biases of attention by distance."""
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 from jax import Array
@@ -42,3 +45,46 @@ def sinusoidal(positions: Array, *, dim: int, theta: float, layout: str) -> Arra
         pairs = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)
         return pairs.reshape(*positions.shape, dim)
     return jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
+
+
+def alibi(query_positions: Array, key_positions: Array, *, heads: int) -> Array:
+    """-slope * |query position - key position|: (..., heads, q, k)."""
+    n = 2 ** int(math.log2(heads))
+    first = jnp.arange(1, n + 1, dtype=jnp.float32) * (8 / n)
+    more = jnp.arange(1, 2 * (heads - n), 2, jnp.float32) * (4 / n)
+    slopes = 2 ** -jnp.concatenate([first, more])
+    distance = jnp.abs(query_positions[..., :, None] - key_positions[..., None, :])
+    return -slopes[:, None, None] * distance[..., None, :, :].astype(jnp.float32)
+
+
+def relative_bias(
+    query_positions: Array,
+    key_positions: Array,
+    embedding: Array,
+    *,
+    num_buckets: int,
+    max_distance: int,
+    bidirectional: bool,
+) -> Array:
+    """Rows of a table by the bucket that the distance is in: (..., heads, q, k)."""
+    count = num_buckets // 2 if bidirectional else num_buckets
+    exact = count // 2
+    ratio = (max_distance / exact) ** (1 / (count - exact))
+    far = [math.ceil(exact * ratio**i - 1e-4) for i in range(1, count - exact)]
+    edges = jnp.array([*range(1, exact + 1), *far])
+    ahead = query_positions[..., :, None] - key_positions[..., None, :]
+    distance = jnp.abs(ahead) if bidirectional else jnp.maximum(ahead, 0)
+    bucket = jnp.searchsorted(edges, distance, side="right")
+    if bidirectional:
+        bucket = bucket + jnp.where(ahead < 0, count, 0)
+    return jnp.moveaxis(jnp.take(embedding, bucket, axis=0, mode="clip"), -1, -3)
+
+
+def window_bias(embedding: Array, *, window: Sequence[int]) -> Array:
+    """Rows of a table by the offset of positions in a window: (heads, n, n)."""
+    axes = jnp.meshgrid(*[jnp.arange(size) for size in window], indexing="ij")
+    row = jnp.zeros((), jnp.int32)
+    for size, at in zip(window, axes, strict=True):
+        offset = at.reshape(-1, 1) - at.reshape(1, -1)
+        row = row * (2 * size - 1) + offset + size - 1
+    return jnp.moveaxis(jnp.take(embedding, row, axis=0, mode="clip"), -1, 0)

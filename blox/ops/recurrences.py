@@ -26,14 +26,14 @@ def linear_recurrence(
     wide = jnp.promote_types(kind, jnp.float32)
     a, b = jnp.broadcast_arrays(jnp.asarray(a, wide), jnp.asarray(b, wide))
     axis = axis % b.ndim
+    start = jnp.zeros((*b.shape[:axis], *b.shape[axis + 1 :]), wide)
     if initial is not None:
-        initial = jnp.broadcast_to(initial, (*b.shape[:axis], *b.shape[axis + 1 :]))
+        start = start + initial
     if jax.export.is_symbolic_dim(b.shape[axis]):
         a, b = jnp.moveaxis(a, axis, 0), jnp.moveaxis(b, axis, 0)
-        y = jnp.zeros(b.shape[1:], wide) if initial is None else initial.astype(wide)
-        _, b = jax.lax.scan(_step, y, (a, b), reverse=reverse)
+        _, b = jax.lax.scan(_step, start, (a, b), reverse=reverse)
         return jnp.moveaxis(b, 0, axis).astype(kind)
     a, b = jax.lax.associative_scan(_steps, (a, b), reverse=reverse, axis=axis)
     if initial is not None:
-        b = b + a * jnp.expand_dims(initial, axis)
+        b = b + a * jnp.expand_dims(start, axis)
     return b.astype(kind)

@@ -80,7 +80,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "adaptive_max_pool",
     ),
     "position": (
-        "rope_table", "rope", "sinusoidal",
+        "rope_table", "rope", "sinusoidal", "alibi", "relative_bias", "window_bias",
     ),
     "products": (
         "vecdot", "outer", "cross", "kron", "diag", "diagonal", "trace", "tril", "triu",

@@ -1,13 +1,30 @@
-"""Positions: rotary and sinusoidal. Tables are float32 and made of positions."""
+"""Positions: rotary, sinusoidal, and biases of attention by distance.
+
+Tables are float32 and made of positions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-from ..deferred import Op
-from ..fields import Float, Size, SizeOf, Tensor
-from ..problems import Problem
+from ..deferred import Op, ParamOp
+from ..fields import (
+    Elsewhere,
+    Float,
+    OptionalSize,
+    ParamSlot,
+    Size,
+    SizeOf,
+    Tensor,
+)
+from ..initializers import EMBEDDING
+from ..parameters import Leaf
+from ..problems import Problem, too_many
+
+MAX_HEADS = 2**20
+MAX_BUCKETS = 2**12
+"""Buckets of distances, whose edges are a list in the file."""
 
 
 def _even(dim: object) -> Iterator[Problem]:
@@ -84,3 +101,89 @@ class Sinusoidal(Op):
         yield from _even(self.dim)
         if isinstance(self.theta, (int, float)) and self.theta <= 0:
             yield Problem.expected("theta", "a number above 0", self.theta)
+
+
+class Alibi(Op):
+    """`-slope * |query position - key position|`, a bias of scores for each head.
+
+    query_positions (..., q), key_positions (..., k) integer -> (..., heads, q, k) float32.
+    Slopes are `2 ** (-8 i / n)`, i = 1..n, for the greatest power of two n <= heads, then
+    every second one of those for 2 n. Press et al., arXiv:2108.12409.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["alibi"] = "alibi"
+    query_positions: Tensor
+    key_positions: Tensor
+    heads: Size
+
+    def problems(self) -> Iterator[Problem]:
+        if isinstance(self.heads, int) and self.heads > MAX_HEADS:
+            yield Problem.expected("heads", f"at most {MAX_HEADS}", self.heads)
+
+
+class RelativeBias(ParamOp):
+    """A bias of scores, of a table with a row for each bucket of distances: T5's.
+
+    query_positions (..., q), key_positions (..., k) integer -> (..., heads, q, k);
+    embedding (num_buckets, heads). The distance is `query - key`, 0 for keys behind the
+    query; with `bidirectional` half of the buckets are for keys behind it. Of n buckets,
+    n // 2 are for the distances 0, 1, ..., the rest grow in equal ratios up to
+    `max_distance`, the last one having all beyond. Raffel et al., arXiv:1910.10683.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+    ALSO: ClassVar[tuple[str, ...]] = ("relative_attention_bias", "t5_bias")
+
+    op: Literal["relative_bias"] = "relative_bias"
+    query_positions: Tensor
+    key_positions: Tensor
+    embedding: Annotated[ParamSlot, Elsewhere("weight")] = None
+    num_buckets: Size = 32
+    heads: OptionalSize = None
+    max_distance: Size = 128
+    bidirectional: bool
+
+    def parameters(self) -> dict[str, Leaf]:
+        return {"embedding": Leaf((self.num_buckets, self.heads), EMBEDDING)}
+
+    def problems(self) -> Iterator[Problem]:
+        buckets, far = self.num_buckets, self.max_distance
+        if not isinstance(buckets, int):
+            return
+        least = 4 if self.bidirectional else 2
+        if not least <= buckets <= MAX_BUCKETS or buckets % (least // 2):
+            even = "an even number" if self.bidirectional else "a number"
+            wanted = f"{even} from {least} to {MAX_BUCKETS}"
+            yield Problem.expected("num_buckets", wanted, buckets)
+        elif isinstance(far, int) and far <= (exact := buckets // least):
+            yield Problem.expected("max_distance", f"a number above {exact}", far)
+
+
+class WindowBias(ParamOp):
+    """A bias of scores within a window, of a table with a row for each offset: Swin's.
+
+    () -> (heads, n, n), n being the product of `window`, whose positions are in row-major
+    order; embedding (product of 2 * window - 1, heads), the offsets `query - key` from
+    the least to the greatest of each axis, in row-major order too. Liu et al.,
+    arXiv:2103.14030.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("relative_position_bias_table", "swin_bias")
+
+    op: Literal["window_bias"] = "window_bias"
+    embedding: Annotated[ParamSlot, Elsewhere("relative_position_bias_table")] = None
+    window: list[Size]
+    heads: OptionalSize = None
+
+    def parameters(self) -> dict[str, Leaf]:
+        rows = 1
+        for size in self.window:
+            rows = rows * (2 * size - 1)
+        return {"embedding": Leaf((rows, self.heads), EMBEDDING)}
+
+    def problems(self) -> Iterator[Problem]:
+        if not 1 <= len(self.window) <= 3:
+            yield Problem.expected("window", "1 to 3 sizes", len(self.window))
+        yield from too_many("window", [*self.window, *self.window])

@@ -1,7 +1,7 @@
 """minilm: 22,713,216 parameters in 23 arrays.
 
 Source: nreimers/MiniLM-L6-H384-uncased.
-Made by blox of sha256:ec7d3b684b76b6ff7f5267360185f46c24c781fa25b214fad60b307d0c5ec5ab
+Made by blox of sha256:97a34d2947add1c2463d12554c2eb237729051f45c85f58576c2d704b9f47952
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(minilm)(params, input_ids)

@@ -2,7 +2,7 @@
 empty cache.
 
 40,736 parameters in 16 arrays. License: MIT.
-Made by blox of sha256:d0ae8020f209338e4ac7a4c7135f839f935b6927fa435ea7dcab202bedeac0bd
+Made by blox of sha256:607580c30b60dc691faf13fb522e388b49211579f65f4acb21867908f9577305
 
     params = load_params("folder of params.safetensors")
     logits = jax.jit(tiny_gpt)(params, tokens)

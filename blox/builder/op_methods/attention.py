@@ -55,7 +55,9 @@ class AttentionMethods(NodeMethods):
         value: Operand,
         mask: Operand | None = None,
         bias: Operand | None = None,
+        sinks: Operand | None = None,
         scale: float | str | None = None,
+        softcap: float | str | None = None,
         *,
         heads_per_kv: int | str = 1,
         name: str | None = None,
@@ -68,12 +70,18 @@ class AttentionMethods(NodeMethods):
         serves `heads_per_kv` adjacent heads (grouped and multi-query attention,
         arXiv:2305.13245). mask bool and bias float: (..., heads or 1, q, k).
 
-        Of query, key and value with the same dtype, features and at most one batch axis
-        it is `jax.nn.dot_product_attention`, which JAX compiles for float16 on GPUs
-        alone; else the same formula over any batch axes. Scores and softmax are in
-        float32, the result has the dtype of value. A `scale` of null is head_dim **
-        -0.5. A query that may attend to nothing gets the plain mean of all values:
-        finite, and to be ignored. Vaswani et al., arXiv:1706.03762.
+        With `softcap` the scaled scores are `softcap * tanh(scores / softcap)`, before
+        bias and mask (Gemma 2, arXiv:2408.00118). `sinks` (..., heads) float is a score
+        of each head beside those of the keys, for a weight that goes to no value
+        (arXiv:2309.17453).
+
+        Of query, key and value with the same dtype, features and at most one batch
+        axis, and without these two, it is `jax.nn.dot_product_attention`, which JAX
+        compiles for float16 on GPUs alone; else the same formula over any batch axes.
+        Scores and softmax are in float32, the result has the dtype of value. A `scale`
+        of null is head_dim ** -0.5. A query that may attend to nothing gets the plain
+        mean of all values, or 0 with sinks: finite, and to be ignored. Vaswani et al.,
+        arXiv:1706.03762.
         """
         return self._node(
             name,
@@ -83,6 +91,8 @@ class AttentionMethods(NodeMethods):
             value=value,
             mask=mask,
             bias=bias,
+            sinks=sinks,
             scale=scale,
             heads_per_kv=heads_per_kv,
+            softcap=softcap,
         )[0]

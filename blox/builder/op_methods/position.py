@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from ..parameter_options import Axes, Init
 from ..values import Operand, Value, Values
 from .base import NodeMethods
 
@@ -75,4 +77,100 @@ class PositionMethods(NodeMethods):
         """
         return self._node(
             name, "sinusoidal", positions=positions, dim=dim, theta=theta, layout=layout
+        )[0]
+
+    def alibi(
+        self,
+        query_positions: Operand,
+        key_positions: Operand,
+        heads: int | str,
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """`-slope * |query position - key position|`, a bias of scores for each head.
+
+        query_positions (..., q), key_positions (..., k) integer -> (..., heads, q, k)
+        float32. Slopes are `2 ** (-8 i / n)`, i = 1..n, for the greatest power of two n
+        <= heads, then every second one of those for 2 n. Press et al.,
+        arXiv:2108.12409.
+        """
+        return self._node(
+            name,
+            "alibi",
+            query_positions=query_positions,
+            key_positions=key_positions,
+            heads=heads,
+        )[0]
+
+    def relative_bias(
+        self,
+        name: str,
+        query_positions: Operand,
+        key_positions: Operand,
+        bidirectional: bool,
+        heads: int | str | None = None,
+        *,
+        embedding: Value | None = None,
+        num_buckets: int | str = 32,
+        max_distance: int | str = 128,
+        params: str | None = None,
+        init: Mapping[str, Init] | None = None,
+        axes: Mapping[str, Axes] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> Value:
+        """A bias of scores, of a table with a row for each bucket of distances: T5's.
+
+        query_positions (..., q), key_positions (..., k) integer -> (..., heads, q, k);
+        embedding (num_buckets, heads). The distance is `query - key`, 0 for keys behind
+        the query; with `bidirectional` half of the buckets are for keys behind it. Of n
+        buckets, n // 2 are for the distances 0, 1, ..., the rest grow in equal ratios
+        up to `max_distance`, the last one having all beyond. Raffel et al.,
+        arXiv:1910.10683.
+        """
+        return self._node(
+            name,
+            "relative_bias",
+            query_positions=query_positions,
+            key_positions=key_positions,
+            embedding=embedding,
+            num_buckets=num_buckets,
+            heads=heads,
+            max_distance=max_distance,
+            bidirectional=bidirectional,
+            params=params,
+            init=init,
+            axes=axes,
+            frozen=frozen,
+        )[0]
+
+    def window_bias(
+        self,
+        name: str,
+        window: Sequence[int | str],
+        heads: int | str | None = None,
+        *,
+        embedding: Value | None = None,
+        params: str | None = None,
+        init: Mapping[str, Init] | None = None,
+        axes: Mapping[str, Axes] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> Value:
+        """A bias of scores within a window, of a table with a row for each offset:
+        Swin's.
+
+        () -> (heads, n, n), n being the product of `window`, whose positions are in
+        row-major order; embedding (product of 2 * window - 1, heads), the offsets
+        `query - key` from the least to the greatest of each axis, in row-major order
+        too. Liu et al., arXiv:2103.14030.
+        """
+        return self._node(
+            name,
+            "window_bias",
+            embedding=embedding,
+            window=window,
+            heads=heads,
+            params=params,
+            init=init,
+            axes=axes,
+            frozen=frozen,
         )[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from ops.row import (
     INTS,
@@ -12,6 +14,34 @@ from ops.row import (
 )
 
 normal = numbers(3)
+_Q, _K, _V = normal(3, 4, 6), normal(5, 2, 6), normal(5, 2, 6)
+_MASK = np.arange(5) <= np.array([[[2], [-1], [4]]])
+"""The query in the middle may attend to nothing."""
+
+
+def _attended(
+    query: Any,
+    key: Any,
+    value: Any,
+    mask: Any = None,
+    bias: Any = 0.0,
+    sinks: Any = None,
+    *,
+    cap: float = 0.5,
+    scale: float = 6**-0.5,
+) -> Any:
+    """Query by query, head by head, with a weight for the sink in the sum."""
+    queries, heads, _ = query.shape
+    result = np.zeros((queries, heads, value.shape[-1]))
+    bias = np.broadcast_to(bias, (heads, queries, len(key)))
+    for i, h in np.ndindex(queries, heads):
+        kv = h * key.shape[1] // heads
+        scores = cap * np.tanh(key[:, kv] @ query[i, h] * scale / cap) + bias[h, i]
+        powers = np.exp(scores) * (1 if mask is None else mask[0, i])
+        total = powers.sum() + (0 if sinks is None else np.exp(sinks[h]))
+        result[i, h] = powers @ value[:, kv] / total
+    return result
+
 
 ROWS: Rows = {
     "attention_mask": [
@@ -34,8 +64,20 @@ ROWS: Rows = {
         ),
     ],
     "padding_mask": unary(lambda p: (p != 0)[:, None, None], INTS),
-    "dot_product_attention": Row(
-        {"heads_per_kv": 2},
-        (normal(3, 4, 6), normal(5, 2, 6), normal(5, 2, 7), normal(4, 3, 5) > -0.5),
-    ),
+    "dot_product_attention": [
+        Row(
+            {"heads_per_kv": 2},
+            (normal(3, 4, 6), normal(5, 2, 6), normal(5, 2, 7), normal(4, 3, 5) > -0.5),
+        ),
+        Row(
+            {"heads_per_kv": 2, "softcap": 0.5},
+            (_Q, _K, _V, _MASK, normal(4, 3, 5), normal(4)),
+            reference=_attended,
+        ),
+        Row(
+            {"softcap": 2.0, "scale": 3.0},
+            (normal(3, 2, 6), _K, _V),
+            reference=lambda q, k, v: _attended(q, k, v, cap=2.0, scale=3.0),
+        ),
+    ],
 }

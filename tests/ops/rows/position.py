@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,52 @@ def _interleaved(x: Any, cos: Any, sin: Any) -> Any:
 _positions = np.array([0, 1, 5, 700], np.int32)
 _cos, _sin = np.cos(_angles(_positions, 6, 1e4)), np.sin(_angles(_positions, 6, 1e4))
 _ROPE = (normal(4, 2, 6), _cos.astype(np.float32), _sin.astype(np.float32))
+
+_AT, _BEHIND = np.array([0, 5, 300], np.int32), np.array([3, 0, 31, 7], np.int32)
+
+
+def _slopes(heads: int) -> list[float]:
+    """As the paper's own code has them."""
+    n = 2 ** int(np.floor(np.log2(heads)))
+    ratio = 2 ** -(2 ** -(np.log2(n) - 3))
+    slopes = [ratio * ratio**i for i in range(n)]
+    return slopes if n == heads else [*slopes, *_slopes(2 * n)[::2][: heads - n]]
+
+
+def _alibi(q: Any, k: Any, heads: int) -> Any:
+    return -np.array(_slopes(heads))[:, None, None] * np.abs(q[:, None] - k)
+
+
+def _bucket(key_less_query: int, n: int, most: int, bidirectional: bool) -> int:
+    """T5's, in logarithms."""
+    behind = 0
+    if bidirectional:
+        n //= 2
+        behind, distance = n * (key_less_query > 0), abs(key_less_query)
+    else:
+        distance = max(-key_less_query, 0)
+    exact = n // 2
+    if distance < exact:
+        return behind + distance
+    share = np.log(distance / exact) / np.log(most / exact) * (n - exact)
+    return behind + min(exact + int(share + 1e-9), n - 1)
+
+
+def _relative(q: Any, k: Any, table: Any, most: int, bidirectional: bool) -> Any:
+    n = len(table)
+    return np.array(
+        [[table[_bucket(j - i, n, most, bidirectional)] for j in k] for i in q]
+    ).transpose(2, 0, 1)
+
+
+def _in_window(table: Any, height: int, width: int) -> Any:
+    """Position by position."""
+    table = table.reshape(2 * height - 1, 2 * width - 1, -1)
+    at = [*np.ndindex(height, width)]
+    return np.array(
+        [[table[a - c + height - 1, b - d + width - 1] for c, d in at] for a, b in at]
+    ).transpose(2, 0, 1)
+
 
 ROWS: Rows = {
     "rope_table": [
@@ -78,4 +125,28 @@ ROWS: Rows = {
             layout="interleaved",
         ),
     ],
+    "alibi": [
+        Row({"heads": n}, (_AT, _BEHIND), reference=partial(_alibi, heads=n))
+        for n in (8, 12)
+    ],
+    "relative_bias": [
+        Row(
+            {"heads": 3, "bidirectional": True},
+            (_AT, np.arange(400)),
+            {"embedding": normal(32, 3)},
+            lambda q, k, embedding: _relative(q, k, embedding, 128, True),
+        ),
+        Row(
+            {"heads": 2, "bidirectional": False, "num_buckets": 10, "max_distance": 50},
+            (_AT, _BEHIND),
+            {"embedding": normal(10, 2)},
+            lambda q, k, embedding: _relative(q, k, embedding, 50, False),
+        ),
+    ],
+    "window_bias": Row(
+        {"heads": 2, "window": [2, 3]},
+        (),
+        {"embedding": normal(15, 2)},
+        lambda embedding: _in_window(embedding, 2, 3),
+    ),
 }
