@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,27 @@ def test_the_tree_folds_by_keyboard(show: Show) -> None:
     assert opened.name == "digits"
     active = opened.page.locator("#tree").get_attribute("aria-activedescendant")
     assert active == opened.chosen.get_attribute("id")
+
+
+def test_an_entry_folds_too(show: Show) -> None:
+    opened = show(model("demo"))
+    opened.page.locator("#tree").focus()
+    opened.press("ArrowDown", "ArrowLeft")
+    assert (opened.name, opened.closed) == ("main", True)
+    assert "stem" in " ".join(opened.boxes)
+    assert opened.page.locator('[role="treeitem"]').count() == 2
+
+
+@pytest.mark.parametrize("name", ["tiny_gpt", "control_flow", "small_resnet"])
+def test_no_order_of_keys_is_a_fault(show: Show, name: str) -> None:
+    """`show` holds that the page said nothing."""
+    opened = show(model(name))
+    opened.page.locator("#tree").focus()
+    drawn = random.Random(name)
+    keys = "ArrowDown ArrowUp ArrowLeft ArrowRight Home End Enter * PageDown Escape Tab"
+    for _ in range(150):
+        opened.press(drawn.choice([*keys.split(), "Shift+Tab", "Space", "/", "a"]))
+    assert opened.boxes
 
 
 def test_everything_is_reached_by_tab_and_seen(show: Show) -> None:

@@ -211,7 +211,7 @@
   /** Selects a row: opens what it lies in, and shows its picture and details. */
   function choose(of, within = of.kind !== "node") { // within: what it runs, if it runs something
     chosen = of;
-    inside = within && (of.nodes !== undefined || Boolean(of.node?.calls));
+    inside = (within || of.kind === "entry") && (of.nodes !== undefined || Boolean(of.node?.calls)); // an entry lies in no function
     let folded = false;
     for (let up = of.parent; up; up = up.parent) { folded ||= !up.open; up.open = true; }
     if (folded || shown[of.at] !== of) unfold();
