@@ -55,7 +55,8 @@ def place_of(entry: Instance, path: str) -> Place:
         found = _PART.fullmatch(parts[0])
         if found is None:
             _fault(path, f"expected a node such as h or h[3], found {quote(parts[0])}")
-        step = _step(path, place.instance, found[1])
+        before = path[: len(path) - len(".".join(parts))]
+        step = _step(path, before, place.instance, found[1])
         copy = None if found[2] is None else int(found[2])
         parts = parts[1:]
         many = len(step.callees) > 1
@@ -68,19 +69,39 @@ def place_of(entry: Instance, path: str) -> Place:
     return place
 
 
-def _step(path: str, instance: Instance, name: str) -> Step:
+def _step(path: str, before: str, instance: Instance, name: str) -> Step:
     running = {step.name: step for step in instance.steps if step.callees}
     if name in running:
         return running[name]
     every = {step.name: step for step in instance.steps}
     near = difflib.get_close_matches(name, running, 1, 0.5)
+    below = "" if name in every else _below(instance, name)
+    meant = f"{before}{below}" if below else near[0] if near else ""
     what = f"{name}, which runs none" if name in every else quote(name)
     _fault(
         path,
         f"expected a node of {instance.name} that runs a function "
         f"({listing(running)}), found {what}",
-        f"did you mean {near[0]}?" if near and name not in every else "",
+        f"did you mean {meant}?" if meant and name not in every else "",
     )
+
+
+def _below(instance: Instance, name: str) -> str:
+    """The path of a node that runs functions, further down than it was looked for."""
+    todo = [("", instance)]
+    seen = {instance}
+    for before, inside in todo:
+        for step in inside.steps:
+            if step.callees and step.name == name and before:
+                return before + name
+            for called in step.callees:
+                copy = "[0]" if _has_copies(called) else ""
+                role = f".{called.declared.role}" if len(step.callees) > 1 else ""
+                if called.cycle and called.instance not in seen:
+                    seen.add(called.instance)
+                    path = f"{before}{step.name}{copy}{role}."
+                    todo.append((path, called.instance))
+    return ""
 
 
 def _has_copies(called: Called) -> bool:

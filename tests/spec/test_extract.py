@@ -265,6 +265,7 @@ def test_a_part_without_jax_takes_any_shape() -> None:
         ("", "expected a path of nodes that run functions, such as h[0].attn"),
         ("bdoy", "expected a node of main that runs a function (body), found 'bdoy'; did "
                  "you mean body?"),
+        ("h[1]", "found 'h'; did you mean body.h?"),
         ("head", "(body), found head, which runs none"),
         ("body.h[3]", "expected a copy, h[0] to h[2], found h[3]"),
         ("body.h.up", "expected a copy, h[0] to h[2], found h"),
@@ -289,6 +290,10 @@ def test_branches_have_names() -> None:
         bx.SpecError, match=r"expected then, else of branch, found 'than'"
     ):
         graph.extract("branch.than")
+    with pytest.raises(
+        bx.SpecError, match=r"found 'attn'; did you mean model.h\[0\].attn"
+    ):
+        graph_of("tiny_gpt").extract("model.attn")
     with pytest.raises(bx.SpecError, match="expected an entry"):
         graph.extract("branch", entry="other")
 
