@@ -10,25 +10,34 @@ from jax import Array
 
 
 def layer_norm(
-    x: Array, scale: Array | None = None, bias: Array | None = None, *, eps: float
+    x: Array,
+    scale: Array | None = None,
+    bias: Array | None = None,
+    *,
+    features: int | tuple[int, ...] | None,
+    eps: float,
 ) -> Array:
     """(x - mean) / sqrt(var + eps) * scale + bias over the last axis, in float32."""
+    axis = tuple(range(-len(features), 0)) if isinstance(features, tuple) else -1
     # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
     y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
-    y = y - jnp.mean(y, axis=-1, keepdims=True)
-    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
+    y = y - jnp.mean(y, axis=axis, keepdims=True)
+    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=axis, keepdims=True) + eps)
     y = y if scale is None else y * scale
     y = y if bias is None else y + bias
     return y.astype(jnp.result_type(x, float))
 
 
-def rms_norm(x: Array, scale: Array, *, eps: float) -> Array:
+def rms_norm(
+    x: Array, scale: Array, *, features: int | tuple[int, ...] | None, eps: float
+) -> Array:
     """x / sqrt(mean(x ** 2) + eps) * scale over the last axis, in float32."""
+    axis = tuple(range(-len(features), 0)) if isinstance(features, tuple) else -1
     # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
     y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
-    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
+    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=axis, keepdims=True) + eps)
     return (y * scale).astype(jnp.result_type(x, float))
 
 

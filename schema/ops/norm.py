@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import Op, ParamOp
@@ -27,10 +27,27 @@ def _positive(eps: Any) -> Iterator[Problem]:
         yield Problem.expected("eps", "a number of at least 0", eps)
 
 
+def _sizes(features: Any) -> tuple[Any, ...]:
+    return tuple(features) if isinstance(features, list) else (features,)
+
+
+def _misfit(features: Any, shape: Sequence[Any]) -> Iterator[Problem]:
+    """A problem where several sizes are not those of the last axes."""
+    if not isinstance(features, (list, tuple)):
+        return
+    wanted, found = list(features), list(shape[-len(features) :])
+    pairs = zip(wanted, found, strict=False)
+    apart = any(isinstance(n, int) and isinstance(m, int) and n != m for n, m in pairs)
+    if len(found) < len(wanted) or apart:
+        yield Problem.expected("features", f"sizes of the last axes, {found}", wanted)
+
+
 class LayerNorm(ParamOp):
     """`(x - mean) / sqrt(var + eps) * scale + bias` over the last axis.
 
-    (..., features) -> (..., features). Ba et al., arXiv:1607.06450.
+    (..., features) -> (..., features). `features` may be a list of sizes, those of the
+    last axes, over which mean and variance are taken together then; scale and bias have
+    all of them. Ba et al., arXiv:1607.06450.
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("layer_normalization",)
@@ -39,7 +56,7 @@ class LayerNorm(ParamOp):
     x: Tensor
     scale: Annotated[ParamSlot, Elsewhere("weight")] = None
     bias: Annotated[ParamSlot, Elsewhere("bias")] = None
-    features: Annotated[OptionalSize, SizeOf("x"), SizeOf("out")] = None
+    features: Annotated[Size | list[Size] | None, SizeOf("x"), SizeOf("out")] = None
     eps: Float = 1e-5
     use_scale: bool = True
     use_bias: bool = True
@@ -47,19 +64,28 @@ class LayerNorm(ParamOp):
     def parameters(self) -> dict[str, Leaf]:
         leaves = {}
         if self.use_scale:
-            leaves["scale"] = Leaf((self.features,), ONES)
+            leaves["scale"] = Leaf(_sizes(self.features), ONES)
         if self.use_bias:
-            leaves["bias"] = Leaf((self.features,), ZEROS)
+            leaves["bias"] = Leaf(_sizes(self.features), ZEROS)
         return leaves
 
     def problems(self) -> Iterator[Problem]:
         yield from _positive(self.eps)
+        if self.features == []:
+            yield Problem("features", "expected at least one size, found none")
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        yield from _misfit(self.features, shapes["x"])
 
 
 class RMSNorm(ParamOp):
     """`x / sqrt(mean(x ** 2) + eps) * scale` over the last axis.
 
-    (..., features) -> (..., features). Zhang and Sennrich, arXiv:1910.07467.
+    (..., features) -> (..., features). `features` may be a list of sizes, those of the
+    last axes, over which the mean is taken together then; scale has all of them. Zhang
+    and Sennrich, arXiv:1910.07467.
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("rms_normalization",)
@@ -67,14 +93,21 @@ class RMSNorm(ParamOp):
     op: Literal["rms_norm"] = "rms_norm"
     x: Tensor
     scale: Annotated[ParamSlot, Elsewhere("weight")] = None
-    features: Annotated[OptionalSize, SizeOf("x"), SizeOf("out")] = None
+    features: Annotated[Size | list[Size] | None, SizeOf("x"), SizeOf("out")] = None
     eps: Float = 1e-6
 
     def parameters(self) -> dict[str, Leaf]:
-        return {"scale": Leaf((self.features,), ONES)}
+        return {"scale": Leaf(_sizes(self.features), ONES)}
 
     def problems(self) -> Iterator[Problem]:
         yield from _positive(self.eps)
+        if self.features == []:
+            yield Problem("features", "expected at least one size, found none")
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        yield from _misfit(self.features, shapes["x"])
 
 
 class BatchNorm(ParamOp):

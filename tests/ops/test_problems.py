@@ -123,6 +123,22 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
         "eps: expected a number of at least 0, found -1.0",
     ),
     (
+        {"op": "rms_norm", "x": "x", "features": []},
+        "features: expected at least one size, found none",
+    ),
+    (
+        {"op": "instance_norm", "x": "x", "spatial_axes": 2**40},
+        "spatial_axes: expected at most 16, found 1099511627776",
+    ),
+    (
+        {"op": "group_norm", "x": "x", "features": 6, "groups": 4, "spatial_axes": 0},
+        "groups: expected a divisor of the 6 features, found 4",
+    ),
+    (
+        {"op": "spectral_norm", "x": "x", "iterations": 2**40},
+        "iterations: expected at most 64, found 1099511627776",
+    ),
+    (
         {"op": "zeros", "shape": [2**20, 2**20], "dtype": "float"},
         "shape: expected at most 2**31 elements, found 1099511627776",
     ),
@@ -379,6 +395,11 @@ def test_split_takes_its_parts_from_names() -> None:
             {"op": "space_to_depth", "x": "x", "block": [2, 4], "order": "CRD"},
             {"x": ("h", 6, 4)},
             "block: expected to divide the spatial axes ('h', 6), found [2, 4]",
+        ),
+        (
+            {"op": "layer_norm", "x": "x", "features": [4, 3]},
+            {"x": ("batch", 1, 3)},
+            "features: expected sizes of the last axes, [1, 3], found [4, 3]",
         ),
         (
             {"op": "grid_sample", "x": "x", "grid": "g", "align_corners": True},

@@ -17,7 +17,7 @@ class NormMethods(NodeMethods):
         *,
         scale: Value | None = None,
         bias: Value | None = None,
-        features: int | str | None = None,
+        features: int | str | Sequence[int | str] | None = None,
         eps: float | str = 1e-05,
         use_scale: bool = True,
         use_bias: bool = True,
@@ -28,7 +28,9 @@ class NormMethods(NodeMethods):
     ) -> Value:
         """`(x - mean) / sqrt(var + eps) * scale + bias` over the last axis.
 
-        (..., features) -> (..., features). Ba et al., arXiv:1607.06450.
+        (..., features) -> (..., features). `features` may be a list of sizes, those of
+        the last axes, over which mean and variance are taken together then; scale and
+        bias have all of them. Ba et al., arXiv:1607.06450.
         """
         return self._node(
             name,
@@ -52,7 +54,7 @@ class NormMethods(NodeMethods):
         x: Operand,
         *,
         scale: Value | None = None,
-        features: int | str | None = None,
+        features: int | str | Sequence[int | str] | None = None,
         eps: float | str = 1e-06,
         params: str | None = None,
         init: Mapping[str, Init] | None = None,
@@ -61,7 +63,9 @@ class NormMethods(NodeMethods):
     ) -> Value:
         """`x / sqrt(mean(x ** 2) + eps) * scale` over the last axis.
 
-        (..., features) -> (..., features). Zhang and Sennrich, arXiv:1910.07467.
+        (..., features) -> (..., features). `features` may be a list of sizes, those of
+        the last axes, over which the mean is taken together then; scale has all of
+        them. Zhang and Sennrich, arXiv:1910.07467.
         """
         return self._node(
             name,

@@ -60,13 +60,27 @@ ROWS: Rows = {
             (X,),
             reference=lambda x, scale: standardized(x, 1e-5) * scale,
         ),
+        Row(
+            {"features": [6, 4], "use_bias": False},
+            (IMAGE,),
+            reference=lambda x, scale: _over(x, (1, 2)) * scale,
+        ),
     ],
-    "rms_norm": Row(
-        {"features": 4, "eps": 1e-6},
-        (X,),
-        {"scale": normal(4)},
-        lambda x, scale: x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-6) * scale,
-    ),
+    "rms_norm": [
+        Row(
+            {"features": 4, "eps": 1e-6},
+            (X,),
+            {"scale": normal(4)},
+            lambda x, scale: x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-6) * scale,
+        ),
+        Row(
+            {"features": [6, 4]},
+            (IMAGE,),
+            reference=lambda x, scale: (
+                x / np.sqrt((x**2).mean((1, 2), keepdims=True) + 1e-6) * scale
+            ),
+        ),
+    ],
     "batch_norm": [
         Row(
             {"features": 4},
