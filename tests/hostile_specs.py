@@ -37,7 +37,7 @@ def _ops() -> Iterator[tuple[str, Data]]:
     up = {**conv, "op": "conv_transpose"}
     for name in ("strides", "dilation", "output_padding"):
         yield f"conv_transpose {name}", chain({**up, name: HUGE}, inputs=image)
-    for node in (
+    images: list[Data] = [
         {"op": "max_pool", "window": [3, 3], "dilation": HUGE},
         {"op": "lp_pool", "window": [HUGE, 2], "dilation": [2, HUGE]},
         {"op": "im2col", "window": [HUGE, 1], "padding": "SAME"},
@@ -50,7 +50,8 @@ def _ops() -> Iterator[tuple[str, Data]]:
         {"op": "local_response_norm", "size": HUGE},
         {"op": "depth_to_space", "block": [HUGE, 1], "order": "DCR"},
         {"op": "window_partition", "window": ["$h", "$w", 1, 1, 1, 1]},
-    ):
+    ]
+    for node in images:
         yield f"{node['op']} {list(node.values())[1:]}"[:60], chain(node, inputs=image)
     for kind in ("max_pool", "avg_pool"):
         for ceil in (False, True):
