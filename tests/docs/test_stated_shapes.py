@@ -95,7 +95,8 @@ def case(name: str) -> tuple[dict[str, Any], list[tuple[list[int], str]]] | None
     fields = cls.fields()
     operands = [f for f, o in fields.operands.items() if o.kind != "key"]
     many = len(operands) == 1 and fields.operands[operands[0]].many == "list"
-    if len(given) != len(operands) and not many:
+    keyed = any(o.kind == "key" and not o.optional for o in fields.operands.values())
+    if keyed or (len(given) != len(operands) and not many):
         return None
     row = ROWS[name][0]
     node: dict[str, Any] = {"op": name, **row.attributes}
