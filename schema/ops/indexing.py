@@ -135,7 +135,7 @@ class Take(Op):
     element (`fill`); or counts on from the other end (`wrap`). `jnp.take`.
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("gather", "index_select")
+    ALSO: ClassVar[tuple[str, ...]] = ("index_select",)
 
     op: Literal["take"] = "take"
     x: Tensor
@@ -151,7 +151,7 @@ class TakeAlongAxis(Op):
     out of range is clamped (`clip`), or gives NaN or the least integer (`fill`).
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("gather", "take_along_dim")
+    ALSO: ClassVar[tuple[str, ...]] = ("take_along_dim", "gather_elements")
 
     op: Literal["take_along_axis"] = "take_along_axis"
     x: Tensor

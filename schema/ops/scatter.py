@@ -29,8 +29,6 @@ class Gather(Op):
     index out of range is clamped (`clip`), or gives NaN or the least integer (`fill`).
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("index_select",)
-
     op: Literal["gather"] = "gather"
     x: Tensor
     indices: Tensors
