@@ -350,3 +350,33 @@ def test_positions_of_two_sequences_are_refused() -> None:
     for function in (wrong, half):
         with pytest.raises(bx.SpecError, match=r"r\.x: expected cos and sin together"):
             bx.GraphBuilder("model").entry(function, x=bx.Input(["batch", 5, 8]))
+
+
+def of_images(function: Callable[..., bx.Value], **options: Any) -> Graph:
+    b = bx.GraphBuilder("model", width=8)
+
+    @b.entry(x=bx.Input(["batch", "rows", "columns", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("r", function)(x, **options)
+
+    return b.graph()
+
+
+def test_squeeze_excitation_is_that_of_numpy() -> None:
+    graph = of_images(recipes.squeeze_excitation, hidden=2)
+    params = random_params(graph)
+    x = np.random.default_rng(1).normal(size=(2, 4, 6, 8)).astype(np.float32)
+    p = params["r"]
+    y = linear(np.maximum(linear(x.mean((1, 2)), p["down"]), 0), p["up"])
+    wanted = x / (1 + np.exp(-y[:, None, None]))
+    np.testing.assert_allclose(bx.build(graph)(params, x)[0], wanted, 1e-5, 1e-5)
+
+
+def test_patch_embedding_is_that_of_numpy() -> None:
+    graph = of_images(recipes.patch_embedding, patch=2, features=5)
+    params = random_params(graph)
+    x = np.random.default_rng(1).normal(size=(2, 4, 7, 8)).astype(np.float32)
+    patches = x[:, :, :6].reshape(2, 2, 2, 3, 2, 8).swapaxes(2, 3).reshape(2, 6, 32)
+    p = params["r"]["proj"]
+    wanted = patches @ p["kernel"].reshape(32, 5) + p["bias"]
+    np.testing.assert_allclose(bx.build(graph)(params, x)[0], wanted, 1e-4, 1e-4)
