@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from blox.schema import Graph
 from blox.schema.diagnostics import listing, quote
@@ -30,6 +30,9 @@ class Included:
     Args:
         source: the Graph, with the numbers that its attributes are here.
     """
+
+    INSTEAD: ClassVar[str] = "call one of its functions, such as base.main"
+    """What to do where it is given for a function."""
 
     def __init__(self, source: Source) -> None:
         self._source = source

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from functools import lru_cache, partial
 from typing import Any
 
+from blox.schema import Graph
 from blox.schema.diagnostics import quote
 from blox.schema.names import is_name
 
@@ -60,6 +61,10 @@ def _no_name(function: Any) -> tuple[str, str]:
     hint = "write it with def; names have letters, digits and inner underscores"
     if isinstance(function, partial):
         hint = "give it the function, and the arguments at the call"
+    elif isinstance(function, Graph):
+        hint = "base = b.include(graph) has functions to call, such as base.main"
+    else:
+        hint = getattr(type(function), "INSTEAD", hint)
     return f"expected a Python function with a name of its own, found {found}", hint
 
 

@@ -37,7 +37,12 @@ class Recorded:
     def __repr__(self) -> str:
         return f"<function {self.own_name} of {self.source.name}>"
 
-    def __call__(self, f: Any, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, f: Any = None, /, *args: Any, **kwargs: Any) -> Any:
+        if not hasattr(f, "_trace"):
+            raise TypeError(
+                f"expected the builder f before the inputs of {self.own_name}, found "
+                f"{type(f).__name__}; call it by f.call(name, base.{self.own_name})(...)"
+            )
         given = self.__signature__.bind(f, *args, **kwargs).arguments
         found = Replay(self.source, self.own_name, f._trace, given).outputs()
         return found if self.returns_named else Outputs(found, found.values())

@@ -224,6 +224,8 @@ def split(
         ModelError: Params has a leaf that the Graph doesn't know, or a glob matches none.
     """
     expect_graph(graph)
+    if isinstance(freeze, str):
+        raise TypeError(f"expected freeze= to be a list of globs; [{freeze!r}] is one")
     leaves = graph.program().leaves()
     unused = set(freeze)
 

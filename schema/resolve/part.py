@@ -15,7 +15,7 @@ Paths = dict[str, tuple[str, tuple[int, ...]]]
 axes there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Part(Generic[G]):
     """A part of a model: `graph`, and where its arrays come from.
 
@@ -27,6 +27,9 @@ class Part(Generic[G]):
 
     graph: G
     paths: Paths
+
+    def __repr__(self) -> str:
+        return f"<Part {self.graph!r}, {len(self.paths)} arrays>"
 
     def params(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The Params of the part, of those of the whole.

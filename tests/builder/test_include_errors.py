@@ -131,3 +131,24 @@ def test_a_run_that_is_given_up_leaves_nothing() -> None:
     graph = b.graph()
     assert next(iter(graph.functions)) == "main"
     assert graph.plain()["dims"] == {"length": {"max": "$gpt_context"}}
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda f, base, x: f.call("c", base)(x),
+         "found 'Included'; call one of its functions, such as base.main"),
+        (lambda f, base, x: f.call("c", two_of_a_name()[0])(x),
+         "found 'Graph'; base = b.include(graph) has functions to call"),
+        (lambda f, base, x: base.main(x), "expected the builder f before the inputs of "
+         "main, found Value; call it by f.call(name, base.main)(...)"),
+        (lambda f, base, x: f.call("c", base.main())(x), "found NoneType; call it by"),
+    ],
+)  # fmt: skip
+def test_how_it_is_called_is_said(call: Any, text: str) -> None:
+    b = bx.GraphBuilder("outer")
+    base = b.include(two_of_a_name()[0])
+    main = lambda_named(lambda f, x: call(f, base, x))
+    with pytest.raises((bx.SpecError, TypeError)) as caught:
+        b.entry(main, x=bx.Input(["batch", "seq", 8]))
+    assert text in str(caught.value)

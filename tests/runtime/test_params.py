@@ -250,6 +250,8 @@ def test_everything_may_be_frozen() -> None:
 
 def test_split_reports_what_is_wrong() -> None:
     params = bx.init(MODEL, KEY)
+    with pytest.raises(TypeError, match=r"list of globs; \['wte'\] is one"):
+        bx.split(MODEL, params, freeze="wte")
     with pytest.raises(bx.ModelError) as error:
         bx.split(MODEL, params, freeze=["wte", "nothing.*"])
     assert str(error.value) == ("expected globs that match a path, found ['nothing.*']")

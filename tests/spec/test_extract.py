@@ -116,6 +116,11 @@ def test_parts_one_after_another_are_the_whole(scan: bool) -> None:
     assert jnp.allclose(run("body.h", x), whole["x"], atol=1e-6)
 
 
+def test_a_part_is_short_to_look_at() -> None:
+    part = stack(True).extract("body.h[1]")
+    assert repr(part) == f"<Part {part.graph!r}, 2 arrays>"
+
+
 def test_what_a_part_says() -> None:
     part = stack(True).extract("body.h[1]")
     assert part.graph.plain() == {
