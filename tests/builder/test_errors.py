@@ -39,7 +39,8 @@ NO_OP = "bx.recipes has what takes several ops, bx.register adds your own"
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("topk", NO_OP),
+        ("topk", "did you mean f.top_k?"),
+        ("group_by", NO_OP),
         ("pooler", NO_OP),
         ("soft_max", "did you mean f.softmax?"),
         ("layernorm", "did you mean f.layer_norm?"),
@@ -48,7 +49,7 @@ NO_OP = "bx.recipes has what takes several ops, bx.register adds your own"
         ("Dense", "did you mean f.linear?"),
         ("conv2d", "did you mean f.conv?"),
         ("BatchNorm2d", "did you mean f.batch_norm?"),
-        ("gather", "did you mean f.take or f.take_along_axis?"),
+        ("view", "did you mean f.bitcast_convert_type or f.reshape?"),
     ],
 )
 def test_an_op_that_is_none(name: str, hint: str) -> None:
