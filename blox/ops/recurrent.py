@@ -36,18 +36,22 @@ def gru_cell(
     """h of the next step: x (..., in), h (..., units)."""
     a = x @ kernel
     a = a if bias is None else a + bias
-    b = h @ recurrent_kernel
-    b = b if recurrent_bias is None else b + recurrent_bias
     a_r, a_z, a_n = jnp.split(a, 3, axis=-1)
-    b_r, b_z, b_n = jnp.split(b, 3, axis=-1)
-    r, z = jax.nn.sigmoid(a_r + b_r), jax.nn.sigmoid(a_z + b_z)
     if variant == "reset_after":
+        b = h @ recurrent_kernel
+        b = b if recurrent_bias is None else b + recurrent_bias
+        b_r, b_z, b_n = jnp.split(b, 3, axis=-1)
+        r, z = jax.nn.sigmoid(a_r + b_r), jax.nn.sigmoid(a_z + b_z)
         n = jnp.tanh(a_n + r * b_n)
-    else:
-        n = (r * h) @ recurrent_kernel[:, -h.shape[-1] :]
-        n = n if recurrent_bias is None else n + recurrent_bias[-h.shape[-1] :]
-        n = jnp.tanh(a_n + n)
-    return (1 - z) * n + z * h
+        return (1 - z) * n + z * h
+    units = h.shape[-1]
+    b = h @ recurrent_kernel[:, :-units]
+    b = b if recurrent_bias is None else b + recurrent_bias[:-units]
+    b_r, b_z = jnp.split(b, 2, axis=-1)
+    r, z = jax.nn.sigmoid(a_r + b_r), jax.nn.sigmoid(a_z + b_z)
+    n = (r * h) @ recurrent_kernel[:, -units:]
+    n = n if recurrent_bias is None else n + recurrent_bias[-units:]
+    return (1 - z) * jnp.tanh(a_n + n) + z * h
 
 
 def rnn_cell(
