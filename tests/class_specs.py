@@ -55,6 +55,7 @@ FUNCTIONS: Data = {
         {"x": "h"},
         attributes=["i", "k"],
     ),
+    "dense": function({"dense": linear()}, {"x": "dense"}),
     "indexed": function(
         {
             "up": {**linear(), "out_features": "$i"},
@@ -108,6 +109,7 @@ def repeat(scan: bool, **more: object) -> Data:
 
 WRITTEN: dict[str, Data] = {
     "a function twice at a path": {"a": call("block"), "b": call("block", "a", params="a")},
+    "a function and its node of one name": {"a": call("dense"), "b": call("dense", "a")},
     "an array within a call": {"a": call("block"), "b": linear("a", params="a.up")},
     "a function at the scope": {"a": call("block", params=".")},
     "an op at the scope": {"a": linear(params=".")},

@@ -45,7 +45,8 @@ def check_paths(
     for path in sorted(wanted ^ {*paths_of(every[-1].members)}):
         raise refused(path, "arrays of one node at each place", "those of several")
     for of in every:
-        methods = {plan.title for plan in of.plans}
+        named = of.plans if of.is_root else of.plans[1:]  # the first is __call__
+        methods = {plan.title for plan in named}
         for n in sorted(of.members.keys() & (taken | methods)):
             wanted_name = f"a name that is no method of {module} or of the model"
             raise refused(n, wanted_name, repr(n))
