@@ -10,6 +10,8 @@ from .members import Blueprint, paths_of, refused
 
 LIBRARIES = frozenset({"eqx", "nnx"})
 KEYS = frozenset({"key", "keys", "rngs"})
+PASSED = frozenset({"cls"})
+"""What the calls of classes of both libraries are passed by position."""
 DEFINED = frozenset({"load", "stored_arrays"})
 
 
@@ -21,7 +23,7 @@ def check_names(graph: Graph) -> None:
     """
     for title, function in graph.functions.items():
         names = {*function.inputs, *function.attributes}
-        taken = names & LIBRARIES | {*function.attributes} & KEYS
+        taken = names & LIBRARIES | {*function.attributes} & (KEYS | PASSED)
         for n in sorted(taken | ({title} & (LIBRARIES | DEFINED))):
             raise refused(title, "a name that the file does not need itself", repr(n))
 

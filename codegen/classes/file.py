@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
+from ...schema.dtypes import FLOATS
 from ...schema.op import ScopeOp
+from ...schema.parameters import Leaf
 from ...schema.resolve.program import Program
 from ...schema.syntax import parsed
 from ..about import about
@@ -19,16 +21,17 @@ from ..plan import Module
 from ..printer import render
 from ..printer.remarks import Remarks, set_remarks
 from .members import Blueprint
-from .parts import ClassFile, Helper, Taken
+from .parts import ClassFile, Filled, Helper
 from .target import Target
 
 OWN = frozenset(
     """
-    eqx nnx load stored_arrays Buffer M Self TypeVar State STACKED keys key rngs vars
+    eqx nnx load stored_arrays Buffer M Self TypeVar State STACKED PINNED keys key rngs vars
     """.split()  # noqa: SIM905
 )
 """What files of classes define or import beside what all files do."""
 STACKED = "Below these, copies on an axis may lie one by one in a file."
+PINNED = "The types of these, by name or last name; of all else, any float will do."
 
 
 def text_of(writer: Target, model: Sequence[ast.stmt], root: Blueprint) -> str:
@@ -43,16 +46,15 @@ def text_of(writer: Target, model: Sequence[ast.stmt], root: Blueprint) -> str:
         GenerationError: it would hold what no generated file may.
     """
     module = writer.classes.module
-    stacked = _stacked(module.program)
+    leaves = module.program.leaves()
+    stacked, pinned = _stacked(leaves), _pinned(leaves)
+    listed = any(part.isdigit() for path in leaves for part in path.split("."))
+    facts = root.title, bool(stacked), listed, bool(pinned)
     used = set().union(*map(_names, model))
     helpers: list[Helper] = [
-        part(root.title, bool(stacked))
-        for n, part in writer.HELPERS.items()
-        if n in used
+        part(*facts) for n, part in writer.HELPERS.items() if n in used
     ]
-    load = [
-        Taken(root.title, bool(stacked)), writer.LOAD(root.title, bool(stacked))
-    ]  # fmt: skip
+    load = [Filled(*facts), writer.LOAD(*facts)]
     stored = loader_functions(module.library)
     carried = module.carried.functions(used)
     texts = [s for part in (*helpers, *load) for s in parsed(str(part)).body]
@@ -70,7 +72,7 @@ def text_of(writer: Target, model: Sequence[ast.stmt], root: Blueprint) -> str:
             *helpers,
             *map(_text, carried.values()),
             *map(_text, model),
-            *([_table(stacked)] if stacked else []),
+            *_tables(stacked, pinned),
             *map(_text, stored.values()),
             *load,
         ],
@@ -152,20 +154,40 @@ def _usage(writer: Target, root: Blueprint) -> list[str]:
     ]
 
 
-def _stacked(program: Program) -> list[str]:
-    """The paths below which the first axis of arrays is one of copies."""
-    found: dict[str, None] = {}
-    for path, leaf in program.leaves().items():
-        if leaf.below:
-            parts = path.split(".")
-            found[".".join(parts[: len(parts) - leaf.below[0]])] = None
-    return [*found]
+def _stacked(leaves: Mapping[str, Leaf]) -> list[str]:
+    """The paths below which an axis of arrays is one of copies, one for each axis."""
+    found: dict[str, int] = {}
+    for path, leaf in leaves.items():
+        parts = path.split(".")
+        heads = [".".join(parts[: len(parts) - below]) for below in leaf.below]
+        for head in heads:
+            found[head] = max(found.get(head, 0), heads.count(head))
+    return [head for head, count in found.items() for _ in range(count)]
 
 
-def _table(stacked: Sequence[str]) -> str:
-    statement = assign("STACKED", literal(tuple(stacked)))
-    set_remarks(statement, Remarks((f"# {STACKED}",)))
-    return render([statement])
+def _pinned(leaves: Mapping[str, Leaf]) -> dict[str, str]:
+    """The floating types that arrays have in every file, by last name where that does."""
+    kinds: dict[str, set[str]] = {}
+    for path, leaf in leaves.items():
+        kinds.setdefault(path.rpartition(".")[2], set()).add(leaf.dtype)
+    found: dict[str, str] = {}
+    for path, leaf in leaves.items():
+        last = path.rpartition(".")[2]
+        if kinds[last] & FLOATS - {"float"}:
+            found[last if len(kinds[last]) == 1 else path] = leaf.dtype
+    return found
+
+
+def _tables(stacked: Sequence[str], pinned: Mapping[str, str]) -> Iterator[str]:
+    """What the loader reads of the places of arrays."""
+    values = {
+        "STACKED": (tuple(stacked), STACKED), "PINNED": ({**pinned}, PINNED)
+    }  # fmt: skip
+    for title, (value, remark) in values.items():
+        if value:
+            statement = assign(title, literal(value))
+            set_remarks(statement, Remarks((f"# {remark}",)))
+            yield render([statement])
 
 
 def _text(node: ast.stmt) -> str | Part:

@@ -19,16 +19,20 @@ class Helper(Part):
     title: str
     """The class of the model."""
     stacked: bool
-    """Whether copies lie on an axis somewhere."""
+    """True where copies lie on an axis somewhere."""
+    listed: bool
+    """True where copies lie in a list somewhere."""
+    pinned: bool
+    """True where arrays have one floating type, whatever the model's is."""
 
     def __str__(self) -> str:
         return render(parsed(super().__str__()).body)
 
 
-class Taken(Helper):
-    """Takes an array out of those of a file."""
+class Filled(Helper):
+    """Reads the arrays that a model wants, with one error for all faults."""
 
-    TEMPLATE = "classes_taken"
+    TEMPLATE = "classes_filled"
 
 
 class EquinoxLoad(Helper):

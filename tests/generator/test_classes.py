@@ -16,7 +16,7 @@ from class_files import TARGETS, tagger
 from class_specs import REFUSED, WRITTEN, X, call, graph, linear, to_data, two_entries
 from generated_files import assert_tidy
 from random_programs import program
-from sample_specs import spec
+from sample_specs import function, spec
 
 import blox as bx
 from blox.codegen.allowlist import BASE, GenerationError, check
@@ -191,6 +191,27 @@ def test_names_of_methods_are_refused() -> None:
         GenerationError, match="train: expected a name that is no method"
     ):
         bx.generate(model, target="nnx")
+
+
+def test_attributes_that_constructors_cannot_take_are_refused() -> None:
+    for name in ("cls", "key", "rngs"):
+        times: dict[str, Any] = {"op": "multiply", "a": "up", "b": f"${name}"}
+        body = function(
+            {"up": linear(), "times": times}, {"x": "times"}, attributes=[name]
+        )
+        node = {**call("own"), "attributes": {name: 2.0}}
+        model = from_bytes(
+            json.dumps(
+                spec(
+                    {"a": node, "b": {**node, "inputs": {"x": "a"}}},
+                    inputs=X,
+                    functions={"own": body},
+                )
+            ).encode()
+        )
+        for target in TARGETS:
+            with pytest.raises(GenerationError, match=f"^own: .* found '{name}'; "):
+                bx.generate(model, target=target)
 
 
 def test_layers_of_the_library_are_used() -> None:

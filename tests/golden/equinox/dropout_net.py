@@ -170,37 +170,80 @@ def stored_arrays(path: Path) -> dict[str, Any]:
     return {key: array for shard in shards.values() for key, array in shard.items()}
 
 
-def _taken(arrays: dict[str, Any], path: str, like: Any, faults: list[str]) -> Any:
-    """An array by its path, out of arrays; where it doesn't fit, one more fault."""
-    x = arrays.pop(path, np.array(None))
-    for head in STACKED:
-        if x.dtype == object and path.startswith(f"{head}."):
-            rest = path.removeprefix(head)
-            names = [f"{head}.{i}{rest}" for i in range(like.shape[0])]
-            copies = [arrays.pop(name) for name in names if name in arrays]
-            if len({x.shape for x in copies}) == 1:
-                x = np.stack(copies)
-    kind = jnp.floating if jnp.issubdtype(like.dtype, jnp.floating) else like.dtype
-    fits = x.shape == like.shape and jnp.issubdtype(x.dtype, kind)
-    if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
-        return jnp.asarray(x)
-    found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
-    faults.append(f"{path}: expected {like.dtype} {like.shape}, found {found}")
-    return like
+def _filled(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+    """The arrays of a file or folder by name: of the shapes and types of those wanted."""
+    arrays = stored_arrays(path)
+    faults: list[str] = []
+    used: dict[str, Any] = {}
+    numbered = {n[:i] for n in arrays for i, c in enumerate(n) if c.isdigit()}
+
+    def taken(name: str, shape: tuple[int, ...], kind: str) -> Any:
+        x = arrays.get(name, np.array(None))
+        used[name] = x
+        like = jnp.floating if kind == "float" else kind
+        fits = x.shape == shape and jnp.issubdtype(x.dtype, like)
+        if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
+            return x
+        found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
+        faults.append(f"{name}: expected {kind} {shape}, found {found}")
+        return np.zeros(shape, bool)
+
+    def alike(head: str) -> int:
+        """How many copies of one kind a list has, or 0."""
+        copies: dict[str, dict[str, Any]] = {}
+        for name in wanted:
+            if name.startswith(head):
+                i, _, rest = name.removeprefix(head).partition(".")
+                copies.setdefault(i, {})[rest] = wanted[name].shape
+        return len(copies) if all(c == copies["0"] for c in copies.values()) else 0
+
+    def read(
+        parts: list[str],
+        shape: tuple[int, ...],
+        kind: str,
+        path: str,
+        head: str,
+        axis: int,
+    ) -> Any:
+        """An array by the rest of its name; `path` is what a file has, `head` the name."""
+        if not parts:
+            return taken(path[:-1], shape, kind)
+        part, *rest = parts
+        if part == "*":
+            if path not in numbered:
+                return read(rest, shape, kind, path, head, axis + 1)
+            one = shape[:axis] + shape[axis + 1 :]
+            paths = [f"{path}{i}." for i in range(shape[axis])]
+            return np.stack([read(rest, one, kind, p, head, axis) for p in paths], axis)
+        below = f"{head}{part}."
+        n = alike(head) if part.isdigit() and path not in numbered else 0
+        if n:
+            every = (*shape[:axis], n, *shape[axis:])
+            return np.take(
+                read(rest, every, kind, path, below, axis + 1), int(part), axis
+            )
+        return read(rest, shape, kind, f"{path}{part}.", below, axis)
+
+    found: dict[str, Any] = {}
+    for name, x in wanted.items():
+        kind = "float" if jnp.issubdtype(x.dtype, jnp.floating) else str(x.dtype)
+        parts = ["*"] * STACKED.count("")
+        for i, part in enumerate(name.split(".")):
+            head = ".".join(name.split(".")[: i + 1])
+            parts += [part, *["*"] * STACKED.count(head)]
+        found[name] = read(parts, x.shape, kind, "", "", 0)
+    faults += [f"{name}: expected no such array" for name in arrays if name not in used]
+    if faults:
+        raise ValueError("; ".join([*dict.fromkeys(faults)][:20]))
+    return {name: jnp.asarray(x) for name, x in found.items()}
 
 
 def load(path: str | Path) -> DropoutNet:
     """The model with the arrays of a folder with params*.safetensors, or of one file."""
-    arrays = stored_arrays(Path(path))
-    faults: list[str] = []
     like = eqx.filter_eval_shape(DropoutNet, key=jax.random.key(0))
     leaves, tree = jax.tree_util.tree_flatten_with_path(like)
     names = [jax.tree_util.keystr(p, simple=True, separator=".") for p, _ in leaves]
-    found = [
-        _taken(arrays, n, x, faults) for n, (_, x) in zip(names, leaves, strict=True)
-    ]
-    faults += [f"{name}: expected no such array" for name in arrays]
-    if faults:
-        raise ValueError("; ".join(faults[:20]))
-    model: DropoutNet = jax.tree_util.tree_unflatten(tree, found)
+    wanted = {name: x for name, (_, x) in zip(names, leaves, strict=True)}
+    found = _filled(Path(path), wanted)
+    model: DropoutNet = jax.tree_util.tree_unflatten(tree, [found[n] for n in names])
     return model

@@ -67,6 +67,10 @@ class WeightNorm(nnx.Module):
         return d_real - d_fake
 
 
+# The types of these, by name or last name; of all else, any float will do.
+PINNED = {"mean": "float32", "var": "float32"}
+
+
 def stored_arrays(path: Path) -> dict[str, Any]:
     """The arrays of a file, or of params.safetensors or its shards in a folder."""
     file, index = path / "params.safetensors", path / "params.safetensors.index.json"
@@ -87,29 +91,39 @@ def stored_arrays(path: Path) -> dict[str, Any]:
     return {key: array for shard in shards.values() for key, array in shard.items()}
 
 
-def _taken(arrays: dict[str, Any], path: str, like: Any, faults: list[str]) -> Any:
-    """An array by its path, out of arrays; where it doesn't fit, one more fault."""
-    x = arrays.pop(path, np.array(None))
-    kind = jnp.floating if jnp.issubdtype(like.dtype, jnp.floating) else like.dtype
-    fits = x.shape == like.shape and jnp.issubdtype(x.dtype, kind)
-    if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
-        return jnp.asarray(x)
-    found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
-    faults.append(f"{path}: expected {like.dtype} {like.shape}, found {found}")
-    return like
+def _filled(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+    """The arrays of a file or folder by name: of the shapes and types of those wanted."""
+    arrays = stored_arrays(path)
+    faults: list[str] = []
+    used: dict[str, Any] = {}
+
+    def taken(name: str, shape: tuple[int, ...], kind: str) -> Any:
+        x = arrays.get(name, np.array(None))
+        used[name] = x
+        like = jnp.floating if kind == "float" else kind
+        fits = x.shape == shape and jnp.issubdtype(x.dtype, like)
+        if fits and x.dtype == jax.dtypes.canonicalize_dtype(x.dtype):
+            return x
+        found = "no array" if x.dtype == object else f"{x.dtype} {x.shape}"
+        faults.append(f"{name}: expected {kind} {shape}, found {found}")
+        return np.zeros(shape, bool)
+
+    found: dict[str, Any] = {}
+    for name, x in wanted.items():
+        kind = "float" if jnp.issubdtype(x.dtype, jnp.floating) else str(x.dtype)
+        kind = PINNED.get(name, PINNED.get(name.rpartition(".")[2], kind))
+        found[name] = taken(name, x.shape, kind)
+    faults += [f"{name}: expected no such array" for name in arrays if name not in used]
+    if faults:
+        raise ValueError("; ".join([*dict.fromkeys(faults)][:20]))
+    return {name: jnp.asarray(x) for name, x in found.items()}
 
 
 def load(path: str | Path) -> WeightNorm:
     """The model with the arrays of a folder with params*.safetensors, or of one file."""
-    arrays = stored_arrays(Path(path))
-    faults: list[str] = []
     like = nnx.eval_shape(lambda: WeightNorm(rngs=nnx.Rngs(0)))
     graph, state = nnx.split(like)
-    leaves = {
-        place: leaf.replace(_taken(arrays, ".".join(map(str, place)), leaf, faults))
-        for place, leaf in nnx.to_flat_state(state)
-    }
-    faults += [f"{name}: expected no such array" for name in arrays]
-    if faults:
-        raise ValueError("; ".join(faults[:20]))
-    return nnx.merge(graph, nnx.from_flat_state(leaves))
+    leaves = {".".join(map(str, p)): (p, leaf) for p, leaf in nnx.to_flat_state(state)}
+    found = _filled(Path(path), {name: leaf for name, (_, leaf) in leaves.items()})
+    flat = {p: leaf.replace(found[name]) for name, (p, leaf) in leaves.items()}
+    return nnx.merge(graph, nnx.from_flat_state(flat))

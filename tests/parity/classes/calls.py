@@ -29,6 +29,15 @@ def called(
     return nnx.jit(lambda m, *a: function(m, *a, **keywords))(model, *args), model
 
 
+def copied(target: str, model: Any) -> Any:
+    """A model that a call may change, with the arrays of another."""
+    if target == "equinox":
+        return model  # a call changes nothing
+    from flax import nnx
+
+    return nnx.clone(model)
+
+
 def flat_arrays(target: str, model: Any) -> dict[str, Any]:
     """The arrays of a model by their path, as its library has it."""
     return dict(_flat(target, model))

@@ -21,7 +21,7 @@ from class_files import (
 )
 from class_specs import WRITTEN, graph, two_entries
 from generated_files import ways
-from parity.classes.calls import called, flat_arrays
+from parity.classes.calls import called, copied, flat_arrays
 from random_programs import program
 
 import blox as bx
@@ -74,20 +74,26 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return folder
 
 
+@cache
+def expected_of(name: str, entry: str, train: bool, optional: bool, saved: Any) -> Any:
+    """What the loaded model gives, once for all targets."""
+    args = arguments_of(graph_of(name), entry, optional=optional)
+    function = bx.build(graph_of(name), entry, train=train)
+    return jax.jit(function)(saved(name)[1], *args)
+
+
 @pytest.mark.parametrize(
     ("name", "target"), [*product(NAMES, TARGETS), ("normed", "nnx")]
 )
 def test_numbers_paths_and_state(name: str, target: str, saved: Any) -> None:
     own = graph_of(name)
     path, params = saved(name)
+    loaded = file_of(name, target).load(path)
+    assert flat_arrays(target, loaded).keys() == dict(flat_params(params)).keys()
     for entry, train, optional in ways(own):
-        model = file_of(name, target).load(path)
-        before = flat_arrays(target, model)
-        assert before.keys() == dict(flat_params(params)).keys()
         args = arguments_of(own, entry, optional=optional)
-        function = bx.build(own, entry, train=train)
-        outputs, state = jax.jit(function)(params, *args)
-        found, model = called(own, target, model, entry, args, train)
+        outputs, state = expected_of(name, entry, train, optional, saved)
+        found, model = called(own, target, copied(target, loaded), entry, args, train)
         ours, theirs = jax.tree.leaves(outputs), jax.tree.leaves(found)
         for a, b in zip(ours, theirs, strict=True):
             assert_close(a, b, f"{entry} {train=} {optional=}")
