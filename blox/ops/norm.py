@@ -132,11 +132,6 @@ def weight_norm(x: Array, scale: Array, *, eps: float) -> Array:
     return y.astype(jnp.result_type(x, float))
 
 
-def _unit(x: Array, eps: float) -> Array:
-    """x of length 1."""
-    return x / jnp.maximum(jnp.linalg.norm(x), eps)
-
-
 def spectral_norm(
     x: Array, *, u: Array, iterations: int, eps: float, train: bool
 ) -> tuple[Array, dict[str, Array]]:
@@ -144,12 +139,14 @@ def spectral_norm(
     w = x.reshape(-1, x.shape[-1]).astype(jnp.promote_types(x.dtype, jnp.float32))
     state: dict[str, Array] = {}
     fixed = jax.lax.stop_gradient(w)
-    u = _unit(u, eps)
-    v = _unit(fixed @ u, eps)
+    u = u / jnp.maximum(jnp.linalg.norm(u), eps)
     if train:
         for _ in range(iterations):
-            u = _unit(v @ fixed, eps)
-            v = _unit(fixed @ u, eps)
+            v = fixed @ u
+            u = v @ fixed / jnp.maximum(jnp.linalg.norm(v), eps)
+            u = u / jnp.maximum(jnp.linalg.norm(u), eps)
         state["u"] = u
+    v = fixed @ u
+    v = v / jnp.maximum(jnp.linalg.norm(v), eps)
     y = x / (v @ w @ u)
     return y.astype(jnp.result_type(x, float)), state
