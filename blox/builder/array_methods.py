@@ -261,7 +261,7 @@ class At:
                         "builder-value",
                         "expected integers, slices, `...` and None between the brackets, "
                         f"found {quote(bound)}",
-                        "f.take and f.dynamic_slice take computed indices",
+                        "f.take, f.gather and f.dynamic_slice take computed indices",
                     )
         return cls(parts)
 

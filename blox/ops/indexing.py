@@ -27,12 +27,12 @@ def take_along_axis(x: Array, indices: Array, *, axis: int, mode: str) -> Array:
     return jnp.take_along_axis(x, indices, axis=axis, mode=mode)
 
 
-def choose(which: Array, choices: Sequence[Array], *, mode: str) -> Array:
+def choose(which: Array, choices: Sequence[Array | float], *, mode: str) -> Array:
     """The element of the one of choices that which says."""
-    which, *choices = jnp.broadcast_arrays(which, *choices)
+    which, *each = jnp.broadcast_arrays(which, *choices)
     count = len(choices)
     which = which % count if mode == "wrap" else jnp.clip(which, 0, count - 1)
-    return jax.lax.select_n(which.astype(jnp.int32), *jnp.stack(choices))
+    return jax.lax.select_n(which.astype(jnp.int32), *jnp.stack(each))
 
 
 def dynamic_slice(

@@ -63,7 +63,11 @@ def dropout(
 
 
 def stochastic_depth(
-    x: Array, rate: Array, key: Array | None = None, *, axis: Sequence[int]
+    x: Array,
+    rate: Array | float,
+    key: Array | None = None,
+    *,
+    axis: Sequence[int],
 ) -> Array:
     """Drops x as a whole with probability rate, scales it otherwise; no key, no change."""
     if key is None:

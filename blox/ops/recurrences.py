@@ -19,21 +19,26 @@ def _steps(one: tuple[Array, Array], two: tuple[Array, Array]) -> tuple[Array, A
 
 
 def linear_recurrence(
-    a: Array, b: Array, initial: Array | None = None, *, axis: int, reverse: bool
+    a: Array | float,
+    b: Array | float,
+    initial: Array | float | None = None,
+    *,
+    axis: int,
+    reverse: bool,
 ) -> Array:
     """y[t] = a[t] * y[t - 1] + b[t] along an axis, in float32 at least."""
     kind = jnp.result_type(a, b) if initial is None else jnp.result_type(a, b, initial)
     wide = jnp.promote_types(kind, jnp.float32)
-    a, b = jnp.broadcast_arrays(jnp.asarray(a, wide), jnp.asarray(b, wide))
-    axis = axis % b.ndim
-    start = jnp.zeros((*b.shape[:axis], *b.shape[axis + 1 :]), wide)
+    rate, y = jnp.broadcast_arrays(jnp.asarray(a, wide), jnp.asarray(b, wide))
+    axis = axis % y.ndim
+    start = jnp.zeros((*y.shape[:axis], *y.shape[axis + 1 :]), wide)
     if initial is not None:
         start = start + initial
-    if jax.export.is_symbolic_dim(b.shape[axis]):
-        a, b = jnp.moveaxis(a, axis, 0), jnp.moveaxis(b, axis, 0)
-        _, b = jax.lax.scan(_step, start, (a, b), reverse=reverse)
-        return jnp.moveaxis(b, 0, axis).astype(kind)
-    a, b = jax.lax.associative_scan(_steps, (a, b), reverse=reverse, axis=axis)
+    if jax.export.is_symbolic_dim(y.shape[axis]):
+        steps = (jnp.moveaxis(rate, axis, 0), jnp.moveaxis(y, axis, 0))
+        _, y = jax.lax.scan(_step, start, steps, reverse=reverse)
+        return jnp.moveaxis(y, 0, axis).astype(kind)
+    rate, y = jax.lax.associative_scan(_steps, (rate, y), reverse=reverse, axis=axis)
     if initial is not None:
-        b = b + a * jnp.expand_dims(start, axis)
-    return b.astype(kind)
+        y = y + rate * jnp.expand_dims(start, axis)
+    return jnp.asarray(y, kind)

@@ -13,7 +13,7 @@ from jax import Array
 
 
 def gather(
-    x: Array, indices: Sequence[Array], *, axis: Sequence[int], mode: str
+    x: Array, indices: Sequence[Array | int], *, axis: Sequence[int], mode: str
 ) -> Array:
     """The elements of x at indices of several axes, which stand where the first was."""
     first = min([a % x.ndim for a in axis])
@@ -58,7 +58,7 @@ def _products(data: Array, segments: Array, num_segments: int) -> Array:
     return ones.at[jnp.where(ends, segments, num_segments)].set(y, mode="drop")
 
 
-def _last(sizes: Sequence[int], indices: Sequence[Array], mode: str) -> Array:
+def _last(sizes: Sequence[int], indices: Sequence[Array | int], mode: str) -> Array:
     """For each update the number of the last one at the same place; -1 outside."""
     shape = jnp.broadcast_shapes(*map(jnp.shape, indices))
     order = jnp.arange(math.prod(shape), dtype=jnp.int32).reshape(shape)
@@ -70,7 +70,11 @@ def _last(sizes: Sequence[int], indices: Sequence[Array], mode: str) -> Array:
 
 
 def _set(
-    x: Array, indices: Sequence[Array], updates: Array, first: int, mode: str
+    x: Array,
+    indices: Sequence[Array | int],
+    updates: Array | float,
+    first: int,
+    mode: str,
 ) -> Array:
     """x with the last of the updates of each place at indices of its axes from first on.
 
@@ -87,7 +91,11 @@ def _set(
 
 
 def _multiply(
-    x: Array, indices: Sequence[Array], updates: Array, first: int, mode: str
+    x: Array,
+    indices: Sequence[Array | int],
+    updates: Array | float,
+    first: int,
+    mode: str,
 ) -> Array:
     """x times all updates of each place at indices of its axes from first on."""
     end = first + len(indices)
@@ -104,23 +112,23 @@ def _multiply(
 
 def _joined(place: Any, updates: Array, reduce: str, mode: str) -> Array:
     """x with updates at a place, whose order is of no matter."""
-    return (  # type: ignore[no-any-return]
-        place.add(updates, mode=mode)
-        if reduce == "add"
-        else place.min(updates, mode=mode)
-        if reduce == "min"
-        else place.max(updates, mode=mode)
-        if reduce == "max"
-        else place.multiply(updates, mode=mode, unique_indices=True)
-        if reduce == "multiply"
-        else place.set(updates, mode=mode, unique_indices=True)
-    )
+    if reduce == "add":
+        y: Array = place.add(updates, mode=mode)
+    elif reduce == "min":
+        y = place.min(updates, mode=mode)
+    elif reduce == "max":
+        y = place.max(updates, mode=mode)
+    elif reduce == "multiply":
+        y = place.multiply(updates, mode=mode, unique_indices=True)
+    else:
+        y = place.set(updates, mode=mode, unique_indices=True)
+    return y
 
 
 def scatter(
     x: Array,
-    indices: Sequence[Array],
-    updates: Array,
+    indices: Sequence[Array | int],
+    updates: Array | float,
     *,
     axis: Sequence[int],
     reduce: str,
@@ -144,7 +152,7 @@ def scatter(
 def _put_nd(
     x: Array,
     indices: Array,
-    updates: Array,
+    updates: Array | float,
     reduce: str,
     mode: str,
     unique_indices: bool,
@@ -155,13 +163,13 @@ def _put_nd(
         return _set(x, at, updates, 0, mode)
     if reduce == "multiply" and not unique_indices:
         return _multiply(x, at, updates, 0, mode)
-    return _joined(x.at[at], updates.astype(x.dtype), reduce, mode)
+    return _joined(x.at[at], jnp.asarray(updates, x.dtype), reduce, mode)
 
 
 def scatter_nd(
     x: Array,
     indices: Array,
-    updates: Array,
+    updates: Array | float,
     *,
     batch_dims: int,
     reduce: str,
@@ -176,7 +184,7 @@ def scatter_nd(
 def put_along_axis(
     x: Array,
     indices: Array,
-    values: Array,
+    values: Array | float,
     *,
     axis: int,
     reduce: str,
@@ -201,7 +209,7 @@ def put_along_axis(
         put = jnp.vectorize(
             lambda x, i, y: _joined(x.at[i], y, reduce, mode), signature=signature
         )
-    y = put(x, indices, values)
+    y: Array = put(x, indices, values)
     return y if axis == -1 else jnp.moveaxis(y, -1, axis)
 
 
