@@ -340,10 +340,10 @@ def _filled(path: Path, wanted: dict[str, Any]) -> dict[str, Any]:
     def alike(head: str) -> int:
         """How many copies of one kind a list has, or 0."""
         copies: dict[str, dict[str, Any]] = {}
-        for name in wanted:
+        for name, x in wanted.items():
             if name.startswith(head):
                 i, _, rest = name.removeprefix(head).partition(".")
-                copies.setdefault(i, {})[rest] = wanted[name].shape
+                copies.setdefault(i, {})[rest] = x.shape
         return len(copies) if all(c == copies["0"] for c in copies.values()) else 0
 
     def read(
