@@ -44,7 +44,7 @@ class Unknown:
         return _joined(self, "*", other)
 
     def __rmul__(self, other: int) -> Unknown:
-        return _joined(other, "*", self)
+        return self if other == 1 else _joined(other, "*", self)
 
     def __floordiv__(self, other: int | Unknown) -> Unknown:
         return _joined(self, "//", other)

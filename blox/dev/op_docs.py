@@ -118,10 +118,16 @@ def _signature(cls: type[Op], name: str) -> str:
 
 def shape(leaf: Leaf) -> str:
     """`(in_features, out_features)`."""
-    sizes = ", ".join(str(size) for size in leaf.shape)
+    sizes = ", ".join(_size(str(size)) for size in leaf.shape)
     return (
         f"({sizes},)" if len(leaf.shape) == 1 and "..." not in sizes else f"({sizes})"
     )
+
+
+def _size(text: str) -> str:
+    """A size as it is; `prod(2 * window - 1)` where it is calculated from a list."""
+    plain = text.replace("...", "")
+    return text if plain.isidentifier() or plain == text else f"prod({plain})"
 
 
 def _parameters(name: str) -> Iterator[str]:

@@ -123,10 +123,10 @@ def expm(x: Array) -> Array:
     return y.astype(jnp.result_type(x, float))
 
 
-def matrix_norm(x: Array, *, ord: str | int, keepdims: bool) -> Array:
+def matrix_norm(x: Array, *, order: str | int, keepdims: bool) -> Array:
     """A norm of matrices, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    norm: Array = jnp.linalg.matrix_norm(y, ord=ord, keepdims=keepdims)
+    norm: Array = jnp.linalg.matrix_norm(y, ord=order, keepdims=keepdims)
     return norm.astype(jnp.result_type(x, float))
 
 

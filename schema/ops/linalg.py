@@ -197,13 +197,13 @@ class Expm(Matrix):
 class MatrixNorm(Matrix):
     """A norm of matrices. (..., n, m) -> (...), or (..., 1, 1) with `keepdims`.
 
-    `ord` is `fro`, `sqrt(sum(x ** 2))`; `nuc`, the sum of the singular values; 2 or -2, the
+    `order` is `fro`, `sqrt(sum(x ** 2))`; `nuc`, the sum of the singular values; 2 or -2, the
     greatest or the least of these; 1 or -1, the greatest or the least sum of absolute
     values of a column.
     """
 
     op: Literal["matrix_norm"] = "matrix_norm"
-    ord: Literal["fro", "nuc", 1, -1, 2, -2] = "fro"
+    order: Literal["fro", "nuc", 1, -1, 2, -2] = "fro"
     keepdims: bool = False
 
 

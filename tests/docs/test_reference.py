@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from docs.pages import ROOT, blocks, prose
 from pydantic import TypeAdapter
@@ -77,7 +78,9 @@ def test_shapes_of_symbols_are_the_shapes_of_numbers(name: str) -> None:
     for array, leaf in shown.items():
         text = reference.shape(leaf)
         code = re.sub(r"(\w+)\.\.\.", r"*\1", text.removesuffix(")") + ",)")
-        found = eval(code.replace(",,", ",").replace("(,)", "()"), {}, dict(sizes))
+        arrays = {n: np.array(size) for n, size in sizes.items()}
+        known = {"prod": np.prod, **arrays}
+        found = eval(code.replace(",,", ",").replace("(,)", "()"), known)
         assert found == real[array].shape, text
 
 

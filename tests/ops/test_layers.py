@@ -73,7 +73,7 @@ def test_batch_norm_momentum_weighs_the_old_statistic() -> None:
 def test_norms_keep_float64() -> None:
     with jax.enable_x64(True):
         x = normal(0, 3, 8).astype(jnp.float64) + 1e6
-        y = layer_norm(x, eps=0.0)
+        y = layer_norm(x, features=None, eps=0.0)
         exact = (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True)
         assert y.dtype == jnp.float64
         np.testing.assert_allclose(y, exact, 1e-9)
@@ -88,13 +88,13 @@ def test_norms_are_two_pass() -> None:
     exact = np.asarray(x, np.float64)
     exact = exact - exact.mean(-1, keepdims=True)
     exact = exact / exact.std(-1, keepdims=True)
-    np.testing.assert_allclose(layer_norm(x, eps=0.0), exact, 0, 0.02)
+    np.testing.assert_allclose(layer_norm(x, features=None, eps=0.0), exact, 0, 0.02)
 
 
 @pytest.mark.parametrize("norm", [layer_norm, rms_norm])
 def test_norms_under_transformations(norm: Callable[..., jax.Array]) -> None:
     """The barrier in them has rules for vmap, grad, checkpoint and scan."""
-    function = jax.jit(partial(norm, scale=jnp.ones(8), eps=1e-5))
+    function = jax.jit(partial(norm, scale=jnp.ones(8), features=8, eps=1e-5))
     x = normal(0, 3, 5, 8)
     np.testing.assert_allclose(jax.vmap(function)(x), function(x), 1e-6, 1e-6)
 

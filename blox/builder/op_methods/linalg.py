@@ -154,18 +154,18 @@ class LinalgMethods(NodeMethods):
     def matrix_norm(
         self,
         x: Operand,
-        ord: Literal["fro", "nuc", 1, -1, 2, -2] = "fro",
+        order: Literal["fro", "nuc", 1, -1, 2, -2] = "fro",
         *,
         keepdims: bool = False,
         name: str | None = None,
     ) -> Value:
         """A norm of matrices. (..., n, m) -> (...), or (..., 1, 1) with `keepdims`.
 
-        `ord` is `fro`, `sqrt(sum(x ** 2))`; `nuc`, the sum of the singular values; 2 or
-        -2, the greatest or the least of these; 1 or -1, the greatest or the least sum
-        of absolute values of a column.
+        `order` is `fro`, `sqrt(sum(x ** 2))`; `nuc`, the sum of the singular values; 2
+        or -2, the greatest or the least of these; 1 or -1, the greatest or the least
+        sum of absolute values of a column.
         """
-        return self._node(name, "matrix_norm", x=x, ord=ord, keepdims=keepdims)[0]
+        return self._node(name, "matrix_norm", x=x, order=order, keepdims=keepdims)[0]
 
     def lu(self, x: Operand, *, name: str | None = None) -> Values:
         """`p @ l @ u = x` by elimination: p has rows of the identity in another order,

@@ -18,8 +18,8 @@ DEFINITE = A @ A.T + np.eye(3, dtype=np.float32)
 
 
 def _matrix_norm(order: Any) -> Row:
-    how = {"ord": order, "keepdims": True}
-    return unary(partial(np.linalg.matrix_norm, **how), TALL, **how)
+    norm = partial(np.linalg.matrix_norm, ord=order, keepdims=True)
+    return unary(norm, TALL, order=order, keepdims=True)
 
 
 ROWS: Rows = {
