@@ -12,8 +12,6 @@ class Body(Nodes):
 
     top = False
     """True where an x has rows: in entries."""
-    second = False
-    """True where another entry has arrays beside these."""
 
     def step(self) -> None:
         if self.second and self.chance(4):

@@ -85,6 +85,9 @@ class Writer:
 class Nodes:
     """Draws the nodes of one function, but for calls."""
 
+    second = False
+    """True where another entry has arrays beside these."""
+
     def __init__(
         self,
         writer: Writer,

@@ -121,7 +121,8 @@ def exact_products() -> AbstractContextManager[Any]:
     """Products of float32 in float32: accelerators round their factors by default."""
     import jax
 
-    return jax.default_matmul_precision("highest")
+    exact: AbstractContextManager[Any] = jax.default_matmul_precision("highest")
+    return exact
 
 
 def _complete(

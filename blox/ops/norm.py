@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import max_dim
 
 
 def layer_norm(
@@ -68,7 +69,7 @@ def batch_norm(
         var = jnp.mean(jnp.square(y - mean), axis=axes)
         if axis_name is not None:
             var = jax.lax.pmean(var, axis_name)
-        new_var = var * (n / jax.core.max_dim(n - 1, 1)) if unbiased else var
+        new_var = var * (n / max_dim(n - 1, 1)) if unbiased else var
         state["mean"] = momentum * old_mean + (1 - momentum) * mean
         state["var"] = momentum * old_var + (1 - momentum) * new_var
     y = (y - mean) * jax.lax.rsqrt(var + eps)

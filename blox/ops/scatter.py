@@ -41,6 +41,14 @@ def _product(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Arr
     return jnp.where(b[1], b[0], a[0] * b[0]), a[1] | b[1]
 
 
+def _onward(
+    a: tuple[Array, Array], b: tuple[Array, Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """The product, to carry on and to keep."""
+    y = _product(a, b)
+    return y, y
+
+
 def _products(data: Array, segments: Array, num_segments: int) -> Array:
     """The product of the rows of each segment: sorted, and scanned from each start on."""
     order = jnp.argsort(segments)
@@ -50,7 +58,7 @@ def _products(data: Array, segments: Array, num_segments: int) -> Array:
     flags = starts.reshape(-1, *[1] * (data.ndim - 1))
     if jax.export.is_symbolic_dim(segments.shape[0]):
         one = (jnp.ones(data.shape[1:], data.dtype), jnp.zeros(flags.shape[1:], bool))
-        y = jax.lax.scan(lambda y, x: (_product(y, x),) * 2, one, (data, flags))[1][0]
+        y = jax.lax.scan(_onward, one, (data, flags))[1][0]
     else:
         y = jax.lax.associative_scan(_product, (data, flags))[0]
     ends = jnp.roll(starts, -1) & (segments >= 0)

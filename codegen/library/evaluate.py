@@ -143,10 +143,8 @@ class Evaluator:
                     return lift(lambda v: isinstance(v, _TYPES[kind.id]), found)
             case ast.Call(func=ast.Name(id="len"), args=[value]) if is_counted(value):
                 return len(value.elts)
-            case ast.Call() if (
-                text := floating(node)
-            ) and f"{text}.dtype" in self.facts:
-                return lift(_inexact, self.facts[f"{text}.dtype"])
+            case ast.Call() if (x := floating(node)) and f"{x}.dtype" in self.facts:
+                return lift(_inexact, self.facts[f"{x}.dtype"])
             case ast.Call(func=func, args=args, keywords=keywords):
                 called = _CALLS.get(ast.unparse(func))
                 if called is not None and all(k.arg == "strict" for k in keywords):

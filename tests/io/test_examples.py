@@ -69,19 +69,20 @@ def test_examples_run_with_exact_products(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On accelerators JAX rounds the factors of a product unless it is told not to."""
+    graph = layered(scan=True)
+    params = init(graph)
     traced: list[str | None] = []
     jit = jax.jit
 
     def watched(function: Any) -> Any:
         def traced_function(*args: Any, **kwargs: Any) -> Any:
-            traced.append(jax.config.jax_default_matmul_precision)
+            traced.append(jax.config.values["jax_default_matmul_precision"])
             return function(*args, **kwargs)
 
         return jit(traced_function)
 
     monkeypatch.setattr(jax, "jit", watched)
-    graph = layered(scan=True)
-    bx.save(tmp_path, graph, init(graph), examples=[{"x": X}])
+    bx.save(tmp_path, graph, params, examples=[{"x": X}])
     assert codes(tmp_path) == []
     assert traced == ["highest", "highest"]
 

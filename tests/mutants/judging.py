@@ -182,7 +182,8 @@ def _run(loaded: Any, generated: Any, drawn: list[Any], args: Any, where: str) -
     def both(params: Any, made: Any, inputs: Any) -> Any:
         return loaded(params, *inputs), generated(made, *inputs)
 
-    _assert_close(*both(*drawn, [_filled(x) for x in args]), where)
+    ours, theirs = both(*drawn, [_filled(x) for x in args])
+    _assert_close(ours, theirs, where)
 
 
 def _filled(x: Any) -> Any:

@@ -326,7 +326,7 @@ def test_arrays_that_are_not_there_are_named() -> None:
 def test_what_a_call_leaves_out_and_nobody_types_is_no_input() -> None:
     """An absent mask would be a float without anything that says otherwise."""
     given = {"x": {}, "m": {"optional": True}, "k": {"optional": True}}
-    nodes = {
+    nodes: dict[str, dict[str, Any]] = {
         "d": {"op": "default", "x": "k", "default": "x"},
         "a": {"op": "dot_product_attention", "query": "d", "key": "d", "value": "d",
               "mask": "m"},

@@ -100,7 +100,8 @@ def one_by_one(graph: Graph, stored: dict[str, np.ndarray]) -> dict[str, np.ndar
     """A file of which every copy lies by its number."""
     found = {}
     for path, leaf in graph.program().leaves().items():
-        parts, rows = path.split("."), {(): stored[path]}
+        parts = path.split(".")
+        rows: dict[tuple[int, ...], np.ndarray] = {(): stored[path]}
         for _ in leaf.below:
             rows = {(*at, i): x for at, y in rows.items() for i, x in enumerate(y)}
         for at, x in rows.items():

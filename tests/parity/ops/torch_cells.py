@@ -102,7 +102,7 @@ def cells() -> None:
         state = {"h": h, "c": leaf(2, 5)} if kind == "lstm" else {"h": h}
         begin = tuple(state.values()) if kind == "lstm" else h
         y = torch.func.functional_call(module, params, (x, begin))
-        named = {} if activation is None else {"activation": activation}
+        named: dict[str, Any] = {} if activation is None else {"activation": activation}
         case(
             f"{kind.removeprefix('simple_')}_cell", {"x": x, **state, **own},
             *(y if kind == "lstm" else [y]), in_features=3, units=5, **named,

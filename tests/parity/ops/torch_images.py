@@ -162,7 +162,7 @@ def pools() -> None:
 
 
 def sizes() -> None:
-    methods = [
+    methods: list[tuple[str, str, bool, dict[str, Any]]] = [
         ("linear", "half_pixel", False, {"mode": "bilinear"}),
         ("linear", "align_corners", False, {"mode": "bilinear", "align_corners": True}),
         ("nearest", "asymmetric", False, {"mode": "nearest"}),
@@ -186,10 +186,10 @@ def sizes() -> None:
     for n, mode in ((1, "linear"), (3, "trilinear")):
         x = leaf(1, *(3, 4, 5)[:n], 2)
         for aligned in (True, False):
-            size = [5, 3, 7][:n]
-            y = F.interpolate(first(x, n), size, mode=mode, align_corners=aligned)
+            volume = [5, 3, 7][:n]
+            y = F.interpolate(first(x, n), volume, mode=mode, align_corners=aligned)
             case(
-                "resize", {"x": x}, last(y, n), sizes=size, method="linear",
+                "resize", {"x": x}, last(y, n), sizes=volume, method="linear",
                 coordinates="align_corners" if aligned else "half_pixel",
                 antialias=False, slow=True,
             )  # fmt: skip

@@ -44,7 +44,7 @@ def case(
     slow: bool = False,
     **attributes: Any,
 ) -> None:
-    about = {"spec": {"op": op, **attributes}, "given": list(arrays)}
+    about: dict[str, Any] = {"spec": {"op": op, **attributes}, "given": list(arrays)}
     if slow:
         about["slow"] = True
     CASES.append((about, arrays, list(outputs)))
@@ -215,7 +215,7 @@ def attention() -> None:
         q, k, v = (a.transpose(1, 2) for a in arrays.values())
         sdpa = F.scaled_dot_product_attention
         y = sdpa(q, k, v, enable_gqa=True).transpose(1, 2)
-        own = {"heads_per_kv": 4 // heads}
+        own: dict[str, Any] = {"heads_per_kv": 4 // heads}
         case("dot_product_attention", arrays, y, **own)
         y = sdpa(q, k, v, mask, scale=0.3, enable_gqa=True).transpose(1, 2)
         case("dot_product_attention", arrays | {"mask": mask}, y, scale=0.3, **own)
