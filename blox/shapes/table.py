@@ -17,23 +17,6 @@ from .symbolic import Symbols, variables
 from .values import Value
 
 
-def shape_table(graph: Graph) -> Table:
-    """What is known of every input and node of every function that entries run.
-
-    A model in float32 with all optional inputs, not in training; sizes are symbolic, so
-    that what stands here holds for all that the bounds of dims allow. Nothing of JAX is
-    in it.
-
-    Raises:
-        SpecError: the Graph is not sound.
-    """
-    program = graph.program()
-    checker = Checker(program, Report())
-    with tracing(program):
-        checker.infer()
-    return tabled(checker.engine.all_inferred(), checker.symbols)
-
-
 def common_table(graph: Graph) -> Table:
     """What holds of every input and node, however the model is called.
 

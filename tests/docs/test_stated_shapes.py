@@ -12,7 +12,7 @@ from sample_specs import spec
 
 from blox.schema import Graph, op_class, op_names
 from blox.schema.op import Op, ScopeOp
-from blox.shapes.table import shape_table
+from blox.show.flops import measure
 
 GROUP = r"\(([^()]*)\)(?: (integer|bool|float32))?"
 STATED = re.compile(
@@ -126,7 +126,7 @@ CASES = {name: found for name in op_names() if (found := case(name)) is not None
 def test_shapes_are_as_stated(name: str) -> None:
     data, stated = CASES[name]
     graph = Graph.parse(data)
-    table = shape_table(graph)
+    table = measure(graph).shapes
     found = table[graph.program().entries["main"]]["node"]
     for known, (shape, dtype) in zip(found, stated, strict=True):
         assert known is not None

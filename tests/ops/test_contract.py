@@ -24,7 +24,7 @@ from blox.schema.nodes import dump_node
 from blox.schema.op import Op, ScopeOp
 from blox.schema.registry import definition, versions
 from blox.schema.release.lock import FOLDER, locked
-from blox.shapes.table import shape_table
+from blox.show.flops import measure
 
 CALLS = [
     pytest.param(Called(name, row), id=name if i == 0 else f"{name}-{i}")
@@ -111,7 +111,7 @@ def test_graph(called: Called) -> None:
 
 def assert_shapes(graph: Graph, called: Called) -> None:
     """A batch of 2 or 5 has the shapes that the engine finds for one of any size."""
-    table = shape_table(graph)[graph.program().entries["main"]]["node"]
+    table = measure(graph).shapes[graph.program().entries["main"]]["node"]
     for size in (2, 5):
         wanted = jax.eval_shape(called, sized(called, size), called.params)
         for known, y in zip(table, wanted, strict=True):

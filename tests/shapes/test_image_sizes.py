@@ -8,7 +8,7 @@ import pytest
 from sample_specs import Data, spec
 
 from blox.schema import Graph
-from blox.shapes.table import shape_table
+from blox.show.flops import measure
 
 RESIZE = {"op": "resize", "antialias": False}
 CASES: list[tuple[Data, str]] = [
@@ -65,7 +65,7 @@ def test_any_size(node: Data, wanted: str) -> None:
     data = spec({"node": {"x": "x", **node}}, read, inputs)
     data["dims"] = {"h": {"min": 8}, "w": {"min": 8}}
     graph = Graph.parse(data)
-    found = shape_table(graph)[graph.program().entries["main"]]["node"][0]
+    found = measure(graph).shapes[graph.program().entries["main"]]["node"][0]
     assert found is not None
     assert found.shape is not None
     assert " ".join(map(str, found.shape)) == f"batch {wanted}"

@@ -13,7 +13,7 @@ from saved_models import linear
 import blox as bx
 from blox.schema import Graph
 from blox.schema.known import Known
-from blox.shapes.table import shape_table
+from blox.show.flops import measure
 
 MODELS = Path(__file__).parents[1] / "models"
 
@@ -40,20 +40,20 @@ def test_what_all_calls_of_a_function_have_in_common() -> None:
             dims={"seq": {"multiple_of": 4}},
         )
     )
-    table = {i.name: known for i, known in shape_table(graph).items()}
+    table = {i.name: known for i, known in measure(graph).shapes.items()}
     assert table["main"]["twice"] == (Known(("batch", "2*seq", 8), "float32"),)
     assert table["main"]["c"] == (Known(("batch",), "int32"),)
     assert table["f"]["y"] == (Known(None, None),)
     del nodes["c"]
     graph = Graph.parse(spec(nodes, {"a": "a", "b": "b"}, inputs, {"f": f}))
-    table = {i.name: known for i, known in shape_table(graph).items()}
+    table = {i.name: known for i, known in measure(graph).shapes.items()}
     assert table["f"]["y"] == (Known(("batch", None, 8), "float32"),)
 
 
 def test_outputs_are_as_the_model_gives_them() -> None:
     graph = Graph.parse(json.loads((MODELS / "minilm.json").read_text()))
     entry = next(iter(graph.program().entries.values()))
-    known = {i.name: t for i, t in shape_table(graph).items()}[entry.name]
+    known = {i.name: t for i, t in measure(graph).shapes.items()}[entry.name]
     params = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
     ids = jax.ShapeDtypeStruct((2, 5), jnp.int32)
     outputs, _ = jax.eval_shape(bx.build(graph), params, ids)
@@ -74,6 +74,6 @@ def test_a_fault_leaves_rank_and_dtype_known() -> None:
         "y": {"op": "relu", "x": "bad"},
         "z": linear(),
     }
-    (known,) = shape_table(Graph.parse(spec(nodes, {"y": "y", "z": "z"}))).values()
+    (known,) = measure(Graph.parse(spec(nodes, {"y": "y", "z": "z"}))).shapes.values()
     assert known["y"] == (Known((None, None, None), "float32"),)
     assert known["z"] == (Known(("batch", 8), "float32"),)
