@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from .arguments import index, slices
+from ..arguments import index, slices
 
 if TYPE_CHECKING:
-    from .function import FunctionBuilder
-    from .values import Value
+    from ..function import FunctionBuilder
+    from ..values import Value
 
 Values = dict[str, "Value"]
 
