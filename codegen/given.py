@@ -57,14 +57,14 @@ class Given:
             inputs = dict(step.group("inputs"))
             kinds = self.kinds.setdefault(called.declared.function, {})
             direct = self.numbers.setdefault(called.declared.function, set())
-            listed = called.declared.layout == "listed"  # every copy is a call
+            unrolled = called.declared.unrolled
             index = {called.declared.index} if called.declared.index else set[str]()
-            if listed:
+            if unrolled:
                 inputs |= step.group("xs")
                 direct |= index
-            arrays = {*step.group("carry"), *({} if listed else step.group("xs"))}
+            arrays = {*step.group("carry"), *({} if unrolled else step.group("xs"))}
             for n in {*arrays, *index}:
-                kind = "int" if n in index and listed else "Array"
+                kind = "int" if n in index and unrolled else "Array"
                 kinds.setdefault(n, set()).add(kind)
             direct |= {n for n, a in inputs.items() if a.source is None}
             for n, arg in inputs.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Layout = Literal["one", "stacked", "listed"]
+Layout = Literal["one", "stacked", "listed", "shared"]
 Returns = Literal["anything", "the carry", "only the carry", "one value", "the same"]
 Group = Literal["inputs", "carry", "xs", "index"]
 
@@ -24,9 +24,10 @@ class Callee:
     role: str | None = None
     """The part of the parameter path below the node's scope; None for the scope itself."""
     copies: int | str | None = None
-    """How many sets of parameters it has: None for one that all runs share."""
+    """How many copies of it there are: None for one that all runs share."""
     layout: Layout = "one"
-    """How copies lie: `stacked` on a leading axis, or `listed`, each a call of its own."""
+    """How the arrays of copies lie: `stacked` on a leading axis, `listed`, or as one set
+    that all copies have, `shared`."""
     runs: int | str | None = 1
     """How often a run of the node visits it, where that is known."""
     takes: tuple[Group, ...] = ("inputs",)
@@ -37,6 +38,11 @@ class Callee:
     """What it must return; `the same` means the outputs of the node's last callee."""
     literals: bool = False
     """True where xs may be a list of numbers, one a copy."""
+
+    @property
+    def unrolled(self) -> bool:
+        """True where each copy is a call of its own."""
+        return self.layout in ("listed", "shared")
 
     @property
     def empty(self) -> bool:

@@ -191,6 +191,9 @@ WRITTEN: dict[str, Data] = {
     "stacked and listed": {
         "h": repeat(True), "g": {**repeat(False), "carry": {"x": "h"}}
     },
+    "copies that share": {
+        "h": repeat(False, shared=True), "b": linear("h", params="h.up")
+    },
 }  # fmt: skip
 """Nodes of `main`, by what is special about them."""
 
@@ -215,6 +218,21 @@ REFUSED: dict[str, tuple[Data, str]] = {
     ),
     "an array among those of a call": (
         {"a": call("block"), "b": linear("a", params="a.extra")}, f"main.b: {WITHIN}",
+    ),
+    "state through copies that share": (
+        {"h": {**repeat(False, shared=True), "function": "normed"}},
+        "main.h: expected copies that share all of a module, found state that goes "
+        "through copies",
+    ),
+    "attributes of copies that share": (
+        {
+            "h": {
+                "op": "repeat", "function": "scaled", "count": 2, "scan": False,
+                "shared": True, "carry": {"x": "x"},
+                "attributes": {"width": 3, "by": [0.5, 2.0]},
+            }
+        },
+        "main.h: expected copies that share all of a module, found attributes of copies",
     ),
     "a function that does not run": (
         {"c": call("block"), "a": linear()},

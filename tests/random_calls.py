@@ -51,6 +51,7 @@ class Body(Nodes):
         inputs = carry | xs | index | fixed
         name, names = self.writer.function(inputs, outputs, self.depth - 1, self.plain)
         data: Data = {"op": "repeat", "function": name, "count": count, "scan": scan}
+        data["shared"] = not scan and self.chance(2)
         first: Data = {n: self.value(k) for n, k in carry.items()}
         if "total" in carry and self.chance(2):
             first["total"] = 0.0

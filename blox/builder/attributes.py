@@ -96,9 +96,7 @@ def _steps(
         if one != other:
             yield _different(f"{path}[{i}]", other, one)
     for one, other in zip(a.callees, b.callees, strict=False):
-        copies = [
-            c.copies if c.declared.layout == "listed" else 1 for c in (one, other)
-        ]
+        copies = [c.copies if c.declared.unrolled else 1 for c in (one, other)]
         if copies[0] != copies[1]:
             yield _different(path, copies[1], copies[0], "copies")
             continue

@@ -52,6 +52,7 @@ class ControlMethods:
         *,
         count: int | str,
         scan: bool = True,
+        shared: bool = False,
         params: str | None = None,
         remat: Remat | None = None,
     ) -> Callable[P, R]:
@@ -61,9 +62,11 @@ class ControlMethods:
         of the first. The node gives the last one, and all other outputs stacked on a
         leading axis. `bx.slices(x)` gives one slice of the leading axis per copy,
         `bx.each([...])` one of its items, `bx.index()` the number of the copy. With
-        `scan` it is one `jax.lax.scan` over stacked parameters, else unrolled.
+        `scan` it is one `jax.lax.scan` over stacked parameters, else unrolled. `shared`,
+        of what is unrolled, is one set of parameters for all copies.
         """
-        options = {"count": count, "scan": scan, "params": params, "remat": remat}
+        options = {"count": count, "scan": scan, "shared": shared}
+        options |= {"params": params, "remat": remat}
         return self._runs(name, "repeat", {"function": function}, **options)
 
     def scan(

@@ -89,7 +89,8 @@ class Running:
         trace.nodes[name] = Node(
             name, self.key, fields, False, tuple(names), user_line(), callees
         )
-        if self.key in ("call", "scan"):  # one set of arrays, as it is inside
+        shared = self.key == "repeat" and self.options["shared"]
+        if self.key in ("call", "scan") or shared:  # one set of arrays, as it is inside
             scope = op.scope(name)
             for path, kept in last.leaves.items():
                 trace.leaves.setdefault((*scope, *path), kept)

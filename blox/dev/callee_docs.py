@@ -47,7 +47,12 @@ def _place(op: ScopeOp, callee: Callee) -> str:
     where = "the node" if callee.role is None else f"`node.{callee.role}`"
     if callee.copies is None:
         return where
-    how = {"one": "", "stacked": ", stacked", "listed": ", a list"}[callee.layout]
+    how = {
+        "one": "",
+        "stacked": ", stacked",
+        "listed": ", a list",
+        "shared": ", one set",
+    }[callee.layout]
     optional = not type(op).model_fields[str(callee.copies)].is_required()
     given = f", where `{callee.copies}` is given" if optional else ""
     return f"{where}: `{callee.copies}` copies{how}{given}"

@@ -22,7 +22,7 @@ class Runs:
     """How a node runs one of its functions.
 
     `times` is how often each call of it runs, None where that is not known. `calls` has
-    one of each listed copy, where the last stands for those that are like it.
+    one of each copy that is a call, where the last stands for those that are like it.
     """
 
     times: Any
@@ -77,8 +77,7 @@ def runs_of(
     for called in step.callees:
         end = first + called.copies
         calls = tuple(ran[i] for i in range(first, end) if i in ran)
-        listed = called.declared.layout == "listed"
-        times = 1 if listed else _times(control, called.declared.runs)
+        times = 1 if called.declared.unrolled else _times(control, called.declared.runs)
         found.append(Runs(times, called.copies, calls))
         first = end
     return found

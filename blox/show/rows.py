@@ -122,12 +122,12 @@ class Walk:
     ) -> None:
         for i, called in enumerate(step.callees):
             role = called.declared.role
-            listed = called.declared.layout == "listed"
+            unrolled = called.declared.unrolled
             deep = self.limit is not None and depth > self.limit
-            if deep and (listed or role is not None):
+            if deep and (unrolled or role is not None):
                 self.counted.update(below)
                 return
-            if listed:
+            if unrolled:
                 for run in copy_runs(called):
                     self._copies(called, scope, depth, run, node.callee(i), times)
                 continue
@@ -151,16 +151,19 @@ class Walk:
         first, last = run
         instance = called.copy(first)
         own = [p for p, _ in flatten(instance.tree)]
-        path = f"{scope}.{first}"
+        numbered = called.declared.layout == "listed"
+
+        def at(copy: int) -> str:
+            return f"{scope}.{copy}" if numbered else scope
+
+        path = at(first)
         paths = [f"{path}.{p}" for p in own]
         cost = costs.copy(first)
         flops = cost.flops * times
         self._row(depth, str(first), instance.name, path, paths, flops=flops)
         self._nodes(instance, path, depth + 1, paths, cost, times)
         if last > first:
-            others = [
-                f"{scope}.{i}.{p}" for i in range(first + 1, last + 1) for p in own
-            ]
+            others = [f"{at(i)}.{p}" for i in range(first + 1, last + 1) for p in own]
             label = f"{first + 1}" if last == first + 1 else f"{first + 1}-{last}"
             flops = costs.copies(first + 1, last) * times
             self._row(depth, label, f"as {first}", scope, others, flops=flops)

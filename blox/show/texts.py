@@ -46,6 +46,6 @@ def kind_text(step: Step) -> str:
     for callee in op.callees()[:1]:
         if callee.copies is not None:
             text += f" x {callee.copies}"
-        if callee.layout == "stacked":
-            text += ", stacked"
+        if callee.layout in ("stacked", "shared"):
+            text += f", {callee.layout}"
     return text if step.live else f"{text}, unused"

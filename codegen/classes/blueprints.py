@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
+from ...schema.callee import Callee, Layout
 from ...schema.op import ScopeOp
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Step
@@ -145,8 +146,7 @@ def _parts(
             raise refused(step.path, "functions that run", "one that does not")
         declared = called.declared
         attributes = getattr(node, "attributes", {})
-        layout = None if declared.layout == "one" else declared.layout
-        count = getattr(node, "count", None)
+        layout, count = _copies(step, declared, node)
         part = Part(found[callee], attributes, plan, layout, count)
         if found[callee].is_root or (not step.scope and declared.role is None):
             return None
@@ -154,6 +154,24 @@ def _parts(
             return part
         roles[declared.role] = part
     return roles or None
+
+
+def _copies(step: Step, declared: Callee, node: Any) -> tuple[Layout | None, Any]:
+    """How the modules of copies lie, and how many there are; None for one module.
+
+    Raises:
+        GenerationError: copies share what a module can't be for all of them.
+    """
+    if declared.layout == "shared":
+        cycles = any(isinstance(v, list) for v in node.attributes.values())
+        if cycles or step.stateful:
+            what = (
+                "attributes of copies" if cycles else "state that goes through copies"
+            )
+            raise refused(step.path, "copies that share all of a module", what)
+    if declared.layout not in ("stacked", "listed"):
+        return None, None
+    return declared.layout, getattr(node, "count", None)
 
 
 def settle_arguments(blueprint: Blueprint, read: Set[str]) -> None:

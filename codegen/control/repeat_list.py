@@ -1,4 +1,4 @@
-"""An unrolled repeat: a `for` over the list of the copies' parameters."""
+"""An unrolled repeat: a `for` over the copies, and what each of them has."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ class Unrolled(Loop[RepeatList]):
         for text in lists.values():
             writer.body.append(annotated(text, "list[Array]", ast.List([])))
         states, after = self._states()
+        if self.node.shared and states is not None:
+            self.own = call("merge", [self.own, states])
         self._loop(targets, xs, lists, states)
         for o, text in lists.items():
             writer.body.append(assign(targets[o], call("jnp.stack", [name(text)])))
@@ -51,11 +53,17 @@ class Unrolled(Loop[RepeatList]):
         self.bind([name(t) for t in targets.values()])
 
     def _states(self) -> tuple[ast.expr | None, list[ast.stmt]]:
-        """The list of the copies' states, and what to do once it is full."""
+        """Where the copies' states go, and what to do after the last one: a list of
+        them, or a local that goes from copy to copy.
+        """
         writer, step = self.writer, self.step
         if not step.stateful:
             return None, []
         target, after = writer.state_target(step)
+        if self.node.shared:
+            local = name(writer.fresh(f"{step.name}_state"))
+            writer.body.append(annotated(local.id, "Params", ast.Dict([], [])))
+            return local, [assign(target, local), *after]
         if isinstance(target, ast.Name):
             writer.body.append(annotated(target.id, "list[Params]", ast.List([])))
         else:
@@ -85,7 +93,8 @@ class Unrolled(Loop[RepeatList]):
         }
         counted = self.uses_index or bool(xs) or bool(cycles)
         i = name(writer.names.variable("i")) if counted else None
-        layer = name(writer.names.variable(*LAYER)) if step.tree else None
+        listed = step.tree and not self.node.shared
+        layer = name(writer.names.variable(*LAYER)) if listed else None
         for n, values in cycles.items():
             assert i is not None
             chosen = ast.BinOp(i, ast.Mod(), literal(len(values)))
@@ -94,7 +103,7 @@ class Unrolled(Loop[RepeatList]):
         for n, value in xs.items():
             assert i is not None
             given[n] = ast.Subscript(value, i)
-        own = layer or ast.Dict([], [])
+        own = layer or (self.own if step.tree else ast.Dict([], []))
         body = self._body(
             self.call(own, given, i, cse=True), targets, given, lists, states
         )
@@ -120,7 +129,9 @@ class Unrolled(Loop[RepeatList]):
         states: ast.expr | None,
     ) -> list[ast.stmt]:
         names = self.writer.names
-        state = name(names.variable("layer_state")) if states is not None else None
+        state = states
+        if states is not None and not self.node.shared:
+            state = name(names.variable("layer_state"))
         fresh = {o: names.fresh(o) if o in lists else "_" for o in self.others}
         if self.plan.returns_dict:
             fresh["out"] = names.variable("out")
@@ -131,6 +142,6 @@ class Unrolled(Loop[RepeatList]):
                 body.append(assign(targets[n], found[n]))
         for o, text in lists.items():
             body.append(ast.Expr(call(f"{text}.append", [found[o]])))
-        if state is not None and states is not None:
+        if state is not None and states is not None and state is not states:
             body.append(ast.Expr(call(ast.Attribute(states, "append"), [state])))
         return body

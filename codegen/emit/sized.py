@@ -177,6 +177,8 @@ class _Writer:
             return parts[0]
         if called.declared.layout == "stacked":
             return _stack(parts[0], _value(count, getattr(node, "count", None), env))
+        if called.declared.layout == "shared":
+            return parts[0]
         rounds, more = divmod(count, len(parts))
         return parts * rounds + parts[:more]
 

@@ -23,7 +23,9 @@ class Repeat(ScopeOp):
     axis (or one item of a literal list) per copy, `index` names the input that gets the
     step.
     With `scan` the parameters are stacked and the loop is `jax.lax.scan`; without it
-    they are a list, the loop is unrolled, and a list in `attributes` cycles.
+    they are a list, the loop is unrolled, and a list in `attributes` cycles. `shared`,
+    of an unrolled loop, is one set of parameters for all copies, and state that goes from
+    copy to copy.
     """
 
     op: Literal["repeat"] = "repeat"
@@ -35,6 +37,7 @@ class Repeat(ScopeOp):
     index: Name | None = None
     attributes: dict[Name, Scalar | list[Scalar]] = {}
     scan: bool = True
+    shared: bool = False
     remat: Remat | None = None
 
     @model_validator(mode="wrap")
@@ -56,6 +59,12 @@ class RepeatScan(Repeat):
         return (_repeated(self, "stacked"),)
 
     def problems(self) -> Iterator[Problem]:
+        if self.shared:
+            yield Problem(
+                "shared",
+                "expected false under scan, found true; the op `scan` with a `length` is "
+                "a loop whose steps share their parameters",
+            )
         for name, value in self.attributes.items():
             if isinstance(value, list):
                 yield Problem(
@@ -66,12 +75,12 @@ class RepeatScan(Repeat):
 
 
 class RepeatList(Repeat):
-    """A `repeat` without `scan`: parameters are a list, the loop is unrolled."""
+    """A `repeat` without `scan`: parameters are a list, or shared, the loop is unrolled."""
 
     CONTROL: ClassVar[str] = "repeat_list"
 
     def callees(self) -> tuple[Callee, ...]:
-        return (_repeated(self, "listed"),)
+        return (_repeated(self, "shared" if self.shared else "listed"),)
 
     def problems(self) -> Iterator[Problem]:
         for name, value in self.attributes.items():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 from ..diagnostics import Report, quote
 from .program import Called, Step
-from .trees import Tree, stack
+from .trees import Tree, TreeConflict, join, stack
 
 
 def call_tree(step: Step, report: Report) -> Tree:
@@ -36,8 +38,23 @@ def _copies(step: Step, called: Called, report: Report) -> Tree:
     if called.declared.layout == "stacked":
         return stack(called.instance.tree, copies)
     trees: list[Tree] = [instance.tree for instance in called.cycle]
+    if called.declared.layout == "shared":
+        return _one_set(step, trees, report)
     rounds, more = divmod(copies, len(trees))
     return trees * rounds + trees[:more]
+
+
+def _one_set(step: Step, trees: list[Tree], report: Report) -> Tree:
+    """The leaves that copies share, as all of them want them."""
+    try:
+        return reduce(join, trees)
+    except TreeConflict as conflict:
+        report.error(
+            "parameter-conflict",
+            f"{step.path}.attributes",
+            f"expected copies that can share {'.'.join(conflict.path)}: {conflict}",
+        )
+        return trees[0]
 
 
 def traced(step: Step) -> int:
@@ -50,7 +67,7 @@ def ran(step: Step) -> int:
     visits = 0
     for called in step.callees:
         runs = called.declared.runs
-        loops = called.declared.layout != "listed" and isinstance(runs, int)
+        loops = not called.declared.unrolled and isinstance(runs, int)
         visits += called.total(lambda i: i.ran) * (
             max(int(runs or 0), 1) if loops else 1
         )

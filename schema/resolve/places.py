@@ -144,6 +144,8 @@ def _inside(
         )
     if declared.layout == "listed":
         return Place(called.copy(copy), None, (*prefix, copy), at.index, route)
+    if declared.layout == "shared":
+        return Place(called.copy(copy), None, prefix, at.index, route)
     return Place(called.instance, None, prefix, (*at.index, copy), route)
 
 

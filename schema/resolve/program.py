@@ -58,7 +58,7 @@ class Called:
 
     declared: Callee
     cycle: tuple[Instance, ...]
-    """One, or where copies are listed those that they take in turn."""
+    """One, or where copies are calls of their own those that they take in turn."""
 
     @property
     def instance(self) -> Instance:
@@ -71,8 +71,8 @@ class Called:
 
     @property
     def copies(self) -> int:
-        """How many calls of its own the step makes of it: one, or one a listed copy."""
-        count = self.declared.copies if self.declared.layout == "listed" else 1
+        """How many calls of its own the step makes of it: one, or one a copy."""
+        count = self.declared.copies if self.declared.unrolled else 1
         return count if isinstance(count, int) and not self.declared.empty else 0
 
     @property

@@ -137,8 +137,13 @@ class Instances:
 
     def _leaf_count(self, step: Step) -> int:
         if step.callees:
-            return sum(c.total(lambda i: self._leaves_of[id(i)]) for c in step.callees)
+            return sum(map(self._leaves_below, step.callees))
         return 1 if isinstance(step.tree, Leaf) else len(step.tree)
+
+    def _leaves_below(self, called: Called) -> int:
+        if called.declared.layout == "shared":
+            return max((self._leaves_of[id(i)] for i in called.instances), default=0)
+        return called.total(lambda i: self._leaves_of[id(i)])
 
     def _depth(self, step: Step) -> int:
         """How many names the longest path of an array of a step has, at most."""
@@ -240,7 +245,7 @@ class Instances:
         self, step: Step, callee: Callee, own: dict[str, Any]
     ) -> tuple[Instance, ...]:
         """The instances that the copies of a function take in turn: lists cycle."""
-        if callee.layout != "listed":
+        if not callee.unrolled:
             return (self.instance(callee.function, own, step.path),)
         if not isinstance(callee.copies, int) or callee.copies > MAX_TRACED:
             self._too_large(
@@ -265,7 +270,7 @@ def _float_literals(step: Step) -> bool:
     """True where a loop has a literal that becomes an array of the floating type."""
     called = step.callees[-1]
     typed = dict(step.group("carry"))
-    if called.declared.layout != "listed":
+    if not called.declared.unrolled:
         typed |= step.group("xs")
     inputs = called.instance.function.inputs
     for name, arg in typed.items():

@@ -1,7 +1,7 @@
 """minilm: 22,713,216 parameters in 23 arrays.
 
 Source: nreimers/MiniLM-L6-H384-uncased.
-Made by blox of sha256:97a34d2947add1c2463d12554c2eb237729051f45c85f58576c2d704b9f47952
+Made by blox of sha256:806c5fb77827763d1c2419706b6005957c5fd98f7882caef38843e16d8a80f0e
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(minilm)(params, input_ids)

@@ -2,7 +2,7 @@
 scan and unrolled.
 
 14,402 parameters in 53 arrays.
-Made by blox of sha256:7634df2354b2203713710d0f179fcfe12f2cead565c297951c8290fd33b2ea34
+Made by blox of sha256:2b741d6af643e891822d1cd3c9ca039e68bead3394566e83fc0d9e7336970744
 
     params = load_params("folder of params.safetensors")
     logits, state = jax.jit(small_resnet)(params, image)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from blox.ops.keys import fold_in
+from blox.ops.state import merge
 from blox.schema.ops.loops import RepeatList
 from blox.schema.resolve.program import Step
 
@@ -32,16 +33,17 @@ def compiled(compiler: Compiler, step: Step, op: RepeatList) -> Act:
     cycle = [runner(compiler, i, op.remat, cse=True) for i in called.cycle]
     carry, xs = typed(step, "carry"), slices_of(step)
     inputs, keys = getters(step), keys_of(step)
-    listed = bool(step.tree)
+    listed = bool(step.tree) and not op.shared
     others = [i for i, name in enumerate(step.outputs) if name not in carry]
     wanted = [i in step.used for i in others]  # what nothing uses is not stacked
 
     def act(params: Params, env: Env, context: Context) -> tuple[Outputs, State]:
-        own: list[Params] = [{}] * count
+        own: list[Params] = [params] * count
         if listed:
             if not isinstance(params, list) or len(params) != count:
                 raise lacking(params, f"a list of {count} copies")
             own = params
+        passed: State = {}
         fixed = {n: get(env) for n, get in inputs.items()}
         sliced = {n: get(env) for n, get in xs.items()}
         check_slices(sliced, count)
@@ -57,7 +59,11 @@ def compiled(compiler: Compiler, step: Step, op: RepeatList) -> Act:
                 given[op.index] = i
             run, arguments = cycle[i % len(cycle)], ordered(called.instance, given)
             with jax.named_scope(str(i)):
-                outputs, state = run(own[i], arguments, context)
+                outputs, state = run(
+                    merge(own[i], passed) if passed else own[i], arguments, context
+                )
+            if op.shared:
+                passed = state
             values, rest = split(step, outputs, carry)
             stacked.append(rest)
             states.append(state)
@@ -65,6 +71,6 @@ def compiled(compiler: Compiler, step: Step, op: RepeatList) -> Act:
             jnp.stack(parts) if seen else None
             for parts, seen in zip(zip(*stacked, strict=True), wanted, strict=True)
         )
-        return joined(step, carry, values, columns), states
+        return joined(step, carry, values, columns), passed if op.shared else states
 
     return act

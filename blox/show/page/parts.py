@@ -146,7 +146,7 @@ class Parts:
     def _callee(self, called: Called) -> Data:
         """The function in one role; `copies` of its own are first, last and part each."""
         declared = called.declared
-        listed = declared.layout == "listed"
+        unrolled = declared.unrolled
         times = declared.runs if declared.copies is None else declared.copies
         return _given(
             role=declared.role,
@@ -157,7 +157,7 @@ class Parts:
                 [first, last, self.place(called.copy(first))]
                 for first, last in copy_runs(called)
             ]
-            if listed
+            if unrolled
             else None,
         )
 

@@ -1,7 +1,7 @@
 """dropout_net: Dropout under remat, keys from one rng.
 
 1,907 parameters in 10 arrays.
-Made by blox of sha256:b085d6291dff50ce92b37bdedb9429e7e563b44f1ccb552cffcb5b610077f306
+Made by blox of sha256:3ad803c950fc2bd0db8941b6404675fb897ef647d39ce8ec3414c7fed492ac5d
 
     model = load("folder of params.safetensors")
     y, model = eqx.filter_jit(model)(x, train=True)

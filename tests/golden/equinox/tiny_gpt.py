@@ -2,7 +2,7 @@
 empty cache.
 
 40,736 parameters in 16 arrays. License: MIT.
-Made by blox of sha256:607580c30b60dc691faf13fb522e388b49211579f65f4acb21867908f9577305
+Made by blox of sha256:b0bc341fa645ca03ef062defc53c875805bb52a12632261928dcaf5696b44683
 
     model = load("folder of params.safetensors")
     logits = eqx.filter_jit(model)(tokens)

@@ -1,7 +1,7 @@
 """state_everywhere: State and keys through every kind of loop and branch.
 
 451 parameters in 62 arrays.
-Made by blox of sha256:6dab719b8d0b9710bcefad384c50673a7cf2c5b556d0a55b4d9f63df4e0c90bf
+Made by blox of sha256:2eeccd8d246f7f686fbd2cbb3318caaef0875fbb57b18f007d7963ea79fe4368
 
     model = load("folder of params.safetensors")
     outputs = nnx.jit(StateEverywhere.__call__, static_argnames="train")(model, x, train=True)
