@@ -16,8 +16,7 @@ from typing import Any, NoReturn
 from ..callee import Callee
 from ..content import Content
 from ..diagnostics import Report, listing, quote
-from ..expressions import BoundError, ExpressionError, evaluate, names
-from ..fields import is_expression
+from ..expressions import BoundError, ExpressionError
 from ..frozen import EMPTY, frozen
 from ..limits import (
     MAX_ARRAYS,
@@ -31,12 +30,12 @@ from ..limits import (
 from ..op import ScopeOp
 from ..parameters import Leaf
 from ..problems import Problem
-from ..undecided import kind_of
 from .call_trees import call_tree, ran, traced
 from .dims import check_shapes
+from .evaluated import with_values
 from .liveness import mark_live, mark_merges
 from .parameters import fill_leaves
-from .program import Arg, Args, Called, Groups, Instance, Step, literal_dtype
+from .program import Args, Called, Groups, Instance, Step, literal_dtype
 from .references import BoundFunction, BoundNode
 from .trees import Tree, TreeConflict, join, nest
 
@@ -161,8 +160,8 @@ class Instances:
     def _step(self, function: str, node: BoundNode, values: Mapping[str, Any]) -> Step:
         try:
             op = node.op.resolve(values, partial=True)
-            args: Args = frozen(_with_values(node.args, values))
-            groups: Groups = _with_values(node.groups, values)
+            args: Args = frozen(with_values(node.args, values))
+            groups: Groups = with_values(node.groups, values)
         except ExpressionError as error:
             code = "attribute" if isinstance(error, BoundError) else "expression"
             found = getattr(node.op, error.field, None)
@@ -281,25 +280,3 @@ def _float_literals(step: Step) -> bool:
         ):
             return True
     return False
-
-
-def _with_values(arg: Any, values: Mapping[str, Any]) -> Any:
-    match arg:
-        case Arg(value=str() as text):
-            return replace(arg, value=_number(text, values), text=text)
-        case Arg(value=tuple() as items):
-            return replace(arg, value=tuple(_number(v, values) for v in items))
-        case list():
-            return [_with_values(a, values) for a in arg]
-        case dict():
-            return {k: _with_values(a, values) for k, a in arg.items()}
-    return arg
-
-
-def _number(value: Any, values: Mapping[str, Any]) -> Any:
-    if not is_expression(value):
-        return value
-    if all(n in values for n in names(value)):
-        return evaluate(value, values, "float")
-    kind_of(value, values)
-    return value
