@@ -20,6 +20,8 @@ pytestmark = pytest.mark.parity
         ("torch_places", "make", "FILE"),
         ("torch_cells", "make", "FILE"),
         ("torch_cells", "make_layers", "LAYERS"),
+        ("torch_sequence_recipes", "make", "FILE"),
+        ("torch_image_recipes", "make", "FILE"),
     ],
 )
 def test_is_what_is_there(
@@ -37,7 +39,7 @@ def test_is_what_is_there(
         found, wanted = arrays_of(CASES), load_file(getattr(writer, file))
     finally:
         torch.set_default_dtype(torch.float32)
-        for name in (module, "torch_reference"):
+        for name in (module, "torch_modules", "torch_reference"):
             sys.modules.pop(name, None)
     assert found.keys() == wanted.keys()
     for name, array in wanted.items():

@@ -1,0 +1,101 @@
+"""Recipes give the numbers and gradients of PyTorch's and transformers' modules.
+
+`tests/parity/ops/torch_sequence_recipes.py` and `torch_image_recipes.py` write the files,
+and the parity run what they have.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from generated_files import assert_same_program
+from safetensors import safe_open
+
+import blox as bx
+from blox.schema import Graph
+
+FILES = ("torch_sequence_recipes", "torch_image_recipes")
+TABLES = ("cos", "sin")
+"""Inputs without a batch."""
+
+
+def cases() -> list[Any]:
+    result = []
+    for name in FILES:
+        path = Path(__file__).with_name(f"{name}.safetensors")
+        with safe_open(path, framework="numpy") as file:
+            for number, text in sorted(
+                file.metadata().items(), key=lambda p: int(p[0])
+            ):
+                keys = [k for k in file.keys() if k.startswith(f"{number}.")]  # noqa: SIM118
+                found = {k.partition(".")[2]: file.get_tensor(k) for k in keys}
+                options = json.loads(text)["spec"]
+                kind = options.pop("op")
+                level = options.get("level")
+                if level is not None:
+                    options["level"] = getattr(bx.recipes, level)
+                result.append(pytest.param(kind, options, found, id=f"{kind}-{number}"))
+    return result
+
+
+def network(kind: str, given: dict[str, Any], options: dict[str, Any]) -> Graph:
+    """A model that is the recipe, of inputs like those that are given."""
+    b = bx.GraphBuilder("model")
+    inputs = {}
+    for name, array in given.items():
+        batch = () if name in TABLES else ("batch",)
+        shape = [*batch, *array.shape[len(batch) :]]
+        inputs[name] = bx.Input(shape, "bool" if array.dtype == bool else "float")
+
+    def main(f: bx.F, *values: bx.Value) -> Any:
+        run = f.call("net", getattr(bx.recipes, kind))
+        return run(**dict(zip(given, values, strict=True)), **options)
+
+    ours = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("f", *given)]
+    main.__signature__ = Signature(ours)  # type: ignore[attr-defined]
+    b.entry(main, **inputs)
+    return b.graph()
+
+
+def nested(arrays: dict[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, array in arrays.items():
+        *folders, name = path.split(".")
+        at = tree
+        for folder in folders:
+            at = at.setdefault(folder, {})
+        at[name] = array
+    return tree
+
+
+@pytest.mark.parametrize(("kind", "options", "found"), cases())
+def test_as_torch(kind: str, options: dict[str, Any], found: dict[str, Any]) -> None:
+    slopes = {n: a for n, a in found.items() if n.startswith("slope.")}
+    given = {n: a for n, a in found.items() if n not in slopes and n != "out0"}
+    inputs = {n: a for n, a in given.items() if "." not in n}
+    graph = network(kind, inputs, options)
+    assert set(graph.program().leaves()) == given.keys() - inputs.keys()
+    model = bx.build(graph)
+    learned = {n: a for n, a in given.items() if f"slope.{n}" in slopes}
+
+    def loss(learned: dict[str, Any]) -> Any:
+        arrays = given | learned
+        params = nested({n: a for n, a in arrays.items() if n not in inputs})
+        y, _ = model(params, **{n: arrays[n] for n in inputs})
+        return (y * jnp.cos(jnp.arange(y.size)).reshape(y.shape)).sum(), y
+
+    ours, y = jax.jit(jax.grad(loss, has_aux=True))(learned)
+    close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
+    close(y, found["out0"])
+    for name, slope in ours.items():
+        close(slope, slopes[f"slope.{name}"], err_msg=name)
+    assert len(ours) == len(slopes)
+    assert_same_program(graph, bx.generate(graph))
