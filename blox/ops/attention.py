@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.core import max_dim, min_dim
 
 from .inline import inline
 
@@ -55,34 +56,19 @@ def _with_sinks(scores: Array, sinks: Array) -> Array:
     return jax.nn.softmax(both, axis=-1)[..., :-1]
 
 
-def dot_product_attention(
+def _attended(
     query: Array,
     key: Array,
     value: Array,
-    mask: Array | None = None,
-    bias: Array | None = None,
-    sinks: Array | None = None,
+    mask: Array | None,
+    bias: Array | None,
+    sinks: Array | None,
     *,
-    scale: float | None,
+    scale: float | None = None,
     heads_per_kv: int,
     softcap: float | None = None,
 ) -> Array:
-    """softmax(query @ key.T * scale + bias) @ value: (..., time, heads, dim)."""
-    if (
-        sinks is None
-        and softcap is None
-        and query.ndim in (3, 4)
-        and key.shape[:-3] == query.shape[:-3]
-        and value.shape[:-3] == query.shape[:-3]
-        and value.shape[-1] == query.shape[-1]
-        and key.dtype == query.dtype
-        and value.dtype == query.dtype == jnp.result_type(query, float)
-        and _joins(query, mask)
-        and _joins(query, bias)
-    ):
-        return jax.nn.dot_product_attention(
-            query, key, value, mask=mask, bias=bias, scale=scale
-        )
+    """The formula, for any batch axes and dtypes."""
     if heads_per_kv == 1:
         dtype = jnp.promote_types(query.dtype, jnp.float32)
         y = jnp.einsum(
@@ -97,8 +83,10 @@ def dot_product_attention(
         return jnp.einsum("...hqk,...khd->...qhd", y, value)
     *batch, time, heads, dim = query.shape
     dtype = jnp.promote_types(query.dtype, jnp.float32)
-    query = query.reshape(*batch, time, heads // heads_per_kv, heads_per_kv, dim)
-    y = jnp.einsum("...qhgd,...khd->...hgqk", query, key, preferred_element_type=dtype)
+    grouped = query.reshape(*batch, time, heads // heads_per_kv, heads_per_kv, dim)
+    y = jnp.einsum(
+        "...qhgd,...khd->...hgqk", grouped, key, preferred_element_type=dtype
+    )
     y = y * (dim**-0.5 if scale is None else scale)
     shape = y.shape
     y = y.reshape(*shape[:-4], heads, *shape[-2:])
@@ -110,3 +98,81 @@ def dot_product_attention(
     y = y.reshape(*y.shape[:-3], *shape[-4:])
     y = jnp.einsum("...hgqk,...khd->...qhgd", y, value)
     return y.reshape(*y.shape[:-3], heads, y.shape[-1])
+
+
+def _rows(x: Array, start: Array, size: int) -> Array:
+    """What a mask or bias holds of some queries."""
+    if x.shape[-2] == 1:
+        return x
+    return jax.lax.dynamic_slice_in_dim(x, start, size, axis=-2)
+
+
+def dot_product_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None = None,
+    bias: Array | None = None,
+    sinks: Array | None = None,
+    *,
+    scale: float | None,
+    heads_per_kv: int,
+    softcap: float | None = None,
+    query_chunk: int | None = None,
+) -> Array:
+    """softmax(query @ key.T * scale + bias) @ value: (..., time, heads, dim)."""
+    if (
+        query_chunk is None
+        and sinks is None
+        and softcap is None
+        and query.ndim in (3, 4)
+        and key.shape[:-3] == query.shape[:-3]
+        and value.shape[:-3] == query.shape[:-3]
+        and value.shape[-1] == query.shape[-1]
+        and key.dtype == query.dtype
+        and value.dtype == query.dtype == jnp.result_type(query, float)
+        and _joins(query, mask)
+        and _joins(query, bias)
+    ):
+        return jax.nn.dot_product_attention(
+            query, key, value, mask=mask, bias=bias, scale=scale
+        )
+    if query_chunk is None:
+        return _attended(
+            query,
+            key,
+            value,
+            mask,
+            bias,
+            sinks,
+            scale=scale,
+            heads_per_kv=heads_per_kv,
+            softcap=softcap,
+        )
+    time = query.shape[-3]
+    size = min_dim(time, query_chunk)
+    steps = -(-time // max_dim(size, 1))
+
+    def attend(start: Array) -> Array:
+        rows = jax.lax.dynamic_slice_in_dim(query, start, size, axis=-3)
+        allowed = None if mask is None else _rows(mask, start, size)
+        added = None if bias is None else _rows(bias, start, size)
+        return _attended(
+            rows,
+            key,
+            value,
+            allowed,
+            added,
+            sinks,
+            scale=scale,
+            heads_per_kv=heads_per_kv,
+            softcap=softcap,
+        )
+
+    # The last chunk ends with the last query. No scores are kept for the gradient.
+    starts = jnp.minimum(jnp.arange(steps) * size, time - size)
+    y = jax.lax.map(jax.checkpoint(attend, prevent_cse=False), starts)
+    y = jnp.moveaxis(y, 0, -4)
+    y = y.reshape(*y.shape[:-4], steps * size, *y.shape[-2:])
+    first, last = y[..., : time - size, :, :], y[..., (steps - 1) * size :, :, :]
+    return jnp.concatenate([first, last], axis=-3)

@@ -16,13 +16,48 @@ def rope_table(
     theta: float,
     scaling: str = "none",
     factor: float = 1.0,
+    original_length: int | None = None,
+    beta_fast: float = 32.0,
+    beta_slow: float = 1.0,
+    truncate: bool = True,
+    attention_factor: float | None = None,
+    low_freq_factor: float = 1.0,
+    high_freq_factor: float = 4.0,
 ) -> tuple[Array, Array]:
     """cos and sin of the rotary angles: (..., time) -> (..., time, dim / 2) each."""
     angles = positions.astype(jnp.float32)[..., None]
+    exponents = jnp.arange(0, dim, 2, jnp.float32) / dim
     if scaling == "linear":
         angles = angles / factor
-    angles = angles / theta ** (jnp.arange(0, dim, 2, jnp.float32) / dim)
+    if scaling == "dynamic" and original_length is not None:
+        length = jnp.max(angles, axis=-2, keepdims=True, initial=original_length - 1)
+        stretch = factor * (length + 1) / original_length - (factor - 1)
+        angles = angles / stretch ** (exponents * dim / (dim - 2))
+    if scaling == "yarn" and original_length is not None:
+        first = _yarn_edge(beta_fast, original_length, dim, theta)
+        last = _yarn_edge(beta_slow, original_length, dim, theta)
+        if truncate:
+            first, last = math.floor(first), math.ceil(last)
+        first, last = max(first, 0), min(last, dim - 1)
+        ramp = (jnp.arange(dim // 2) - first) / max(last - first, 0.001)
+        kept = 1 - jnp.clip(ramp, 0, 1)
+        angles = angles * (kept + (1 - kept) / factor)
+    if scaling == "llama3" and original_length is not None:
+        turns = original_length / (2 * math.pi * theta**exponents)
+        kept = (turns - low_freq_factor) / (high_freq_factor - low_freq_factor)
+        kept = jnp.clip(kept, 0, 1)
+        angles = angles * (kept + (1 - kept) / factor)
+    angles = angles / theta**exponents
+    if scaling == "yarn":
+        scale = 0.1 * math.log(factor) + 1
+        scale = scale if attention_factor is None else attention_factor
+        return scale * jnp.cos(angles), scale * jnp.sin(angles)
     return jnp.cos(angles), jnp.sin(angles)
+
+
+def _yarn_edge(turns: float, length: int, dim: int, theta: float) -> float:
+    """The pair of features that turns so often over a length."""
+    return dim * math.log(length / (turns * 2 * math.pi)) / (2 * math.log(theta))
 
 
 def rope(x: Array, cos: Array, sin: Array, *, layout: str) -> Array:

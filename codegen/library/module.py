@@ -126,6 +126,7 @@ def asked(tree: ast.AST) -> set[str]:
 
 def _sources(tree: ast.Module, *, of_blox: bool) -> dict[str, OpSource]:
     result: dict[str, OpSource] = {}
+    helpers = frozenset(n.name for n in tree.body if isinstance(n, ast.FunctionDef))
     for node in tree.body:
         match node:
             case ast.FunctionDef(name=name, decorator_list=marks):
@@ -137,6 +138,7 @@ def _sources(tree: ast.Module, *, of_blox: bool) -> dict[str, OpSource]:
                     inline=any(inline),
                     decorated=not all(inline),
                     of_blox=of_blox,
+                    helpers=helpers,
                 )
             case ast.Assign(
                 targets=[ast.Name(id=name)], value=ast.Attribute() as value

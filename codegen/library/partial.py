@@ -51,6 +51,8 @@ class Specializer(Folder):
         self.functions = functions or {}
         self.idle = idle
         self.locals: dict[str, ast.expr] = {}
+        self.arrays: set[str] = set()
+        """Locals that are what a helper returns: an array."""
         self.filled: set[str] = set()
         """Lists that get items one by one."""
 
@@ -63,6 +65,8 @@ class Specializer(Folder):
 
     def evaluate(self, node: ast.expr) -> Any:
         match node:
+            case ast.Name(id=text) if text in self.arrays:
+                return PRESENT
             case ast.Name(id=text) if text in self.locals:
                 return self.evaluate(self.locals[text])
             case ast.Attribute(value=ast.Name(id=text)) if text in self.locals:
@@ -77,6 +81,7 @@ class Specializer(Folder):
         return super().visit_Name(node)
 
     def _forget(self, names: set[str]) -> None:
+        self.arrays -= names
         for name in names:
             self.locals.pop(name, None)
             for fact in [f for f in self.facts if f.partition(".")[0] == name]:
@@ -90,6 +95,17 @@ class Specializer(Folder):
         node.value = self.visit(node.value)
         node.targets = [self.visit(target) for target in node.targets]
         self._bind(node.targets[0], node.value)
+        return node
+
+    def visit_Return(self, node: ast.Return) -> Any:
+        """The statements of a helper, in place of a call that a function ends with."""
+        if node.value is not None:
+            node.value = self.visit(node.value)
+        match node.value:
+            case ast.Call(func=ast.Name(id=name)) as call if name in self.functions:
+                uses = [f for f in self.functions.values() if name in names_in(f)]
+                if len(uses) == 1:
+                    return self._written(call, self.functions[name]) or node
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
@@ -113,6 +129,16 @@ class Specializer(Folder):
         fixed = isinstance(target, ast.Name) and target.id not in self.filled
         if isinstance(target, ast.Name) and fixed and not own and is_known(value):
             self.locals[target.id] = value
+        if isinstance(target, ast.Name) and self._is_array(value):
+            self.arrays.add(target.id)
+
+    def _is_array(self, value: ast.expr) -> bool:
+        """True of the call of a helper that says so."""
+        match value:
+            case ast.Call(func=ast.Name(id=name)) if name in self.functions:
+                returns = self.functions[name].returns
+                return isinstance(returns, ast.Name) and returns.id == "Array"
+        return False
 
     def visit_If(self, node: ast.If) -> Any:
         known = self.decide(node.test)
@@ -156,11 +182,13 @@ class Specializer(Folder):
     def _inside(self, hidden: set[str]) -> Iterator[None]:
         """Within a function of its own, which may run when locals have other values."""
         before = self.locals, self.facts, self.values, self.put
+        arrays, self.arrays = self.arrays, set()
         self.locals, self.facts = {}, {}
         self.values = {k: v for k, v in self.values.items() if k not in hidden}
         self.put = {k: v for k, v in self.put.items() if k not in hidden}
         yield
         self.locals, self.facts, self.values, self.put = before
+        self.arrays = arrays
 
     # Expressions
 
@@ -215,13 +243,27 @@ class Specializer(Folder):
 
     def _in_place(self, call: ast.Call, function: ast.FunctionDef) -> ast.expr:
         """What a helper returns, where that is one expression over its arguments."""
+        match self._written(call, function):
+            case [*before, ast.Return(value=ast.expr() as result)]:
+                read = names_in(result)
+                done = all(
+                    isinstance(s, ast.Assign | ast.AnnAssign) and not read & bound([s])
+                    for s in before
+                )
+                return result if done else call
+        return call
+
+    def _written(
+        self, call: ast.Call, function: ast.FunctionDef
+    ) -> list[ast.stmt] | None:
+        """The statements of a helper for the arguments of a call, if they may stand there."""
         given = arguments_of(call, function)
         if given is None:
-            return call
+            return None
         free = frozenset[str]().union(*map(names_in, given.values()))
         body = [s for s in function.body if not is_docstring(s)]
-        if free & bound(body):
-            return call
+        if free & bound(body) or given.keys() & bound(body):
+            return None
         values: dict[str, Any] = {}
         facts: dict[str, Any] = {}
         for name, value in given.items():
@@ -240,18 +282,10 @@ class Specializer(Folder):
         present = [
             n
             for n, v in given.items()
-            if isinstance(v, ast.Name) and v.id in self.present
+            if isinstance(v, ast.Name) and v.id in self.present | self.arrays
         ]
         functions = {k: f for k, f in self.functions.items() if f is not function}
         inner = Specializer(
             values, present, put=given, facts=facts, functions=functions, idle=self.idle
         )
-        match inner.run(body):
-            case [*before, ast.Return(value=ast.expr() as result)]:
-                read = names_in(result)
-                done = all(
-                    isinstance(s, ast.Assign | ast.AnnAssign) and not read & bound([s])
-                    for s in before
-                )
-                return result if done else call
-        return call
+        return inner.run(body)

@@ -8,7 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ..nodes import Known, clone, is_atom, is_read, is_stored, names_in_order
+from ..nodes import (
+    Known,
+    clone,
+    is_atom,
+    is_read,
+    is_stored,
+    names_in,
+    names_in_order,
+)
 from ..walk import dumped, walk
 from .fold import Folder
 
@@ -25,6 +33,8 @@ class OpSource:
     """True of a function with a decorator that changes what it does."""
     of_blox: bool = True
     """False for an op of a third party."""
+    helpers: frozenset[str] = frozenset()
+    """The functions of its module: an expression that calls one can't stand alone."""
     _templates: dict[object, ast.expr | None] = field(default_factory=dict)
 
     @property
@@ -91,7 +101,9 @@ class OpSource:
             body = [s for s in self.function.body if not _is_docstring(s)]
             folder = Folder({**defaults, **held})
             match folder.block(copy.deepcopy(body)):
-                case [ast.Return(value=ast.expr() as value)]:
+                case [ast.Return(value=ast.expr() as value)] if self.helpers.isdisjoint(
+                    names_in(value)
+                ):
                     self._templates[key] = value
                 case _:
                     self._templates[key] = None

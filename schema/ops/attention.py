@@ -62,8 +62,12 @@ class DotProductAttention(Op):
     and mask (Gemma 2, arXiv:2408.00118). `sinks` (..., heads) float is a score of each head
     beside those of the keys, for a weight that goes to no value (arXiv:2309.17453).
 
+    With a `query_chunk` at most so many queries are attended at once, in a loop, and their
+    scores are computed anew for the gradient: the memory of scores is then that of chunk
+    times keys. The numbers are the same, but for rounding.
+
     Of query, key and value with the same dtype, features and at most one batch axis, and
-    without these two, it is `jax.nn.dot_product_attention`, which JAX compiles for float16
+    without these three, it is `jax.nn.dot_product_attention`, which JAX compiles for float16
     on GPUs alone; else the same formula over any batch axes.
     Scores and softmax are in float32, the result has the dtype of value. A `scale` of
     null is head_dim ** -0.5. A query that may attend to nothing gets the plain mean of
@@ -83,7 +87,10 @@ class DotProductAttention(Op):
     scale: Float | None = None
     heads_per_kv: Size = 1
     softcap: Float | None = None
+    query_chunk: Size | None = None
 
     def problems(self) -> Iterator[Problem]:
         if isinstance(self.softcap, (int, float)) and self.softcap <= 0:
             yield Problem.expected("softcap", "a number above 0", self.softcap)
+        if isinstance(self.query_chunk, int) and self.query_chunk < 1:
+            yield Problem.expected("query_chunk", "at least 1", self.query_chunk)

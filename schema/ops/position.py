@@ -35,9 +35,22 @@ def _even(dim: object) -> Iterator[Problem]:
 class RopeTable(Op):
     """`cos` and `sin` of the angles `position * theta ** (-2 i / dim)`, i < dim / 2.
 
-    positions (..., time) -> `node.cos` and `node.sin`, (..., time, dim / 2) float32.
-    `scaling` of `linear` divides positions by `factor` (arXiv:2306.15595). Su et al.,
-    arXiv:2104.09864.
+    positions (..., time) -> `node.cos` and `node.sin`, (..., time, dim / 2) float32. Su et
+    al., arXiv:2104.09864. For longer texts than a model was trained on, `original_length`
+    positions, angles are scaled:
+
+    - `linear`: divided by `factor` (arXiv:2306.15595).
+    - `dynamic`: theta is multiplied by `(factor * length / original_length - factor + 1)
+      ** (dim / (dim - 2))`, length being the greatest position along time plus 1, and
+      `original_length` at least.
+    - `yarn`: divided by `factor` where a pair of features turns less than `beta_slow` times
+      over `original_length`, kept where it turns more than `beta_fast` times, between them
+      by a line over the pairs, whose ends are whole pairs if `truncate`. cos and sin are
+      multiplied by `attention_factor`, null being `0.1 * ln(factor) + 1`
+      (arXiv:2309.00071).
+    - `llama3`: divided where it turns less than `low_freq_factor` times, kept where it
+      turns more than `high_freq_factor` times, between them by a line over the turns
+      (arXiv:2407.21783).
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("cos", "sin")
@@ -46,17 +59,45 @@ class RopeTable(Op):
     positions: Tensor
     dim: Size
     theta: Float = 10000.0
-    scaling: Literal["none", "linear"] = "none"
+    scaling: Literal["none", "linear", "dynamic", "yarn", "llama3"] = "none"
     factor: Float = 1.0
+    original_length: Size | None = None
+    beta_fast: Float = 32.0
+    beta_slow: Float = 1.0
+    truncate: bool = True
+    attention_factor: Float | None = None
+    low_freq_factor: Float = 1.0
+    high_freq_factor: Float = 4.0
 
     def problems(self) -> Iterator[Problem]:
         yield from _even(self.dim)
-        for name in ("theta", "factor"):
+        above: list[tuple[str, float]] = [("theta", 0), ("factor", 0)]
+        if self.scaling == "yarn":
+            above = [("theta", 1), ("factor", 0), ("beta_slow", 0), ("beta_fast", 0)]
+        if self.scaling == "llama3" and isinstance(self.low_freq_factor, (int, float)):
+            above += [("high_freq_factor", self.low_freq_factor)]
+        for name, least in above:
             value = getattr(self, name)
-            if isinstance(value, (int, float)) and value <= 0:
-                yield Problem.expected(name, "a number above 0", value)
+            if isinstance(value, (int, float)) and value <= least:
+                yield Problem.expected(name, f"a number above {least}", value)
         if self.scaling == "none" and self.factor != 1:
             yield Problem.expected("factor", "1.0 where scaling is none", self.factor)
+        yield from self._length_problems()
+
+    def _length_problems(self) -> Iterator[Problem]:
+        needed = self.scaling in ("dynamic", "yarn", "llama3")
+        if needed and self.original_length is None:
+            message = f"expected a size where scaling is {self.scaling}, found none"
+            yield Problem("original_length", message)
+        elif not needed and self.original_length is not None:
+            wanted = f"no size where scaling is {self.scaling}"
+            yield Problem.expected("original_length", wanted, self.original_length)
+        elif isinstance(self.original_length, int) and self.original_length < 1:
+            yield Problem.expected("original_length", "at least 1", 0)
+        if self.scaling == "dynamic" and isinstance(self.dim, int) and self.dim < 4:
+            yield Problem.expected(
+                "dim", "at least 4 where scaling is dynamic", self.dim
+            )
 
 
 class Rope(Op):

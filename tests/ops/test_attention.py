@@ -145,3 +145,74 @@ def test_a_query_that_may_attend_to_nothing_gets_the_mean(rank: int) -> None:
     attend = jax.jit(partial(dot_product_attention, scale=None, heads_per_kv=1))
     y = attend(query, key, value, mask)
     np.testing.assert_allclose(y[..., 1, :, :], value.mean(-3), 1e-5, 1e-6)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_chunks_give_what_all_queries_at_once_give(form: str) -> None:
+    query, key, value = (normal(i, s) for i, s in enumerate(FORMS[form][:3]))
+    masked, biased = FORMS[form][3:]
+    mask: Any = None if masked is None else normal(3, masked) > -1
+    bias: Any = None if biased is None else normal(4, biased)
+    heads_per_kv = query.shape[-2] // key.shape[-2]
+
+    def summed(query: Any, key: Any, bias: Any, chunk: int | None) -> Any:
+        y = dot_product_attention(
+            query, key, value, mask, bias,
+            scale=None, heads_per_kv=heads_per_kv, query_chunk=chunk,
+        )  # fmt: skip
+        return jnp.sum(jnp.sin(y)), y
+
+    arguments = (0, 1) if bias is None else (0, 1, 2)
+    both = jax.jit(jax.grad(summed, arguments, has_aux=True), static_argnums=3)
+    found, wanted = (both(query, key, bias, chunk) for chunk in (2, None))
+    for ours, whole in zip(*map(jax.tree.leaves, (found, wanted)), strict=True):
+        assert ours.shape == whole.shape
+        np.testing.assert_allclose(ours, whole, 2e-5, 2e-6)
+
+
+@pytest.mark.parametrize("chunk", [1, pytest.param(4, marks=pytest.mark.slow), 100])
+def test_chunks_of_a_symbolic_number_of_queries(chunk: int) -> None:
+    attend = partial(
+        dot_product_attention, scale=None, heads_per_kv=2, query_chunk=chunk
+    )
+    n, m = jax.export.symbolic_shape("n, m")
+    kinds = [
+        jax.ShapeDtypeStruct(shape, dtype)
+        for shape, dtype in (
+            ((2, n, 4, 3), jnp.float32),
+            ((2, m, 2, 3), jnp.float32),
+            ((2, m, 2, 3), jnp.float32),
+            ((1, n, m), jnp.bool_),
+        )
+    ]
+    exported = jax.export.export(jax.jit(attend))(*kinds)
+    assert exported.out_avals[0].shape == (2, n, 4, 3)
+    key, value = normal(1, (2, 6, 2, 3)), normal(2, (2, 6, 2, 3))
+    for queries in (1, 4, 7):
+        query, mask = normal(0, (2, queries, 4, 3)), normal(3, (1, queries, 6)) > -1
+        found = exported.call(query, key, value, mask)
+        wanted = formula(query, key, value, mask, None, 2)
+        np.testing.assert_allclose(found, wanted, 2e-5, 2e-5)
+
+
+@pytest.mark.parametrize("differentiated", [False, True])
+def test_scores_of_8192_positions_are_never_there_at_once(differentiated: bool) -> None:
+    """2 GiB they would be, of 8 heads."""
+    time, heads = 8192, 8
+    array = jax.ShapeDtypeStruct((1, time, heads, 16), jnp.float32)
+    mask = jax.ShapeDtypeStruct((1, time, time), jnp.bool_)
+    scores = 4 * heads * time**2
+
+    def temporary(chunk: int | None) -> int:
+        def total(query: Any, key: Any, value: Any, mask: Any) -> Any:
+            return dot_product_attention(
+                query, key, value, mask,
+                scale=None, heads_per_kv=1, softcap=30.0, query_chunk=chunk,
+            ).sum()  # fmt: skip
+
+        call = jax.grad(total, (0, 1, 2)) if differentiated else total
+        compiled = jax.jit(call).lower(array, array, array, mask).compile()
+        return int(compiled.memory_analysis().temp_size_in_bytes)
+
+    assert temporary(None) >= scores
+    assert temporary(256) < scores / 5

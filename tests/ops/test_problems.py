@@ -278,6 +278,29 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
         "factor: expected 1.0 where scaling is none, found 2.0",
     ),
     (
+        {"op": "rope_table", "positions": "p", "dim": 8, "scaling": "yarn"},
+        "original_length: expected a size where scaling is yarn, found none",
+    ),
+    (
+        {"op": "rope_table", "positions": "p", "dim": 8, "original_length": 4},
+        "original_length: expected no size where scaling is none, found 4",
+    ),
+    (
+        {"op": "rope_table", "positions": "p", "dim": 2, "scaling": "dynamic"}
+        | {"original_length": 4},
+        "dim: expected at least 4 where scaling is dynamic, found 2",
+    ),
+    (
+        {"op": "rope_table", "positions": "p", "dim": 8, "scaling": "yarn"}
+        | {"original_length": 4, "theta": 1.0},
+        "theta: expected a number above 1, found 1.0",
+    ),
+    (
+        {"op": "rope_table", "positions": "p", "dim": 8, "scaling": "llama3"}
+        | {"original_length": 4, "high_freq_factor": 1.0},
+        "high_freq_factor: expected a number above 1.0, found 1.0",
+    ),
+    (
         {
             "op": "attention_mask",
             "query_positions": "q",

@@ -58,6 +58,7 @@ class AttentionMethods(NodeMethods):
         sinks: Operand | None = None,
         scale: float | str | None = None,
         softcap: float | str | None = None,
+        query_chunk: int | str | None = None,
         *,
         heads_per_kv: int | str = 1,
         name: str | None = None,
@@ -75,8 +76,12 @@ class AttentionMethods(NodeMethods):
         of each head beside those of the keys, for a weight that goes to no value
         (arXiv:2309.17453).
 
+        With a `query_chunk` at most so many queries are attended at once, in a loop,
+        and their scores are computed anew for the gradient: the memory of scores is
+        then that of chunk times keys. The numbers are the same, but for rounding.
+
         Of query, key and value with the same dtype, features and at most one batch
-        axis, and without these two, it is `jax.nn.dot_product_attention`, which JAX
+        axis, and without these three, it is `jax.nn.dot_product_attention`, which JAX
         compiles for float16 on GPUs alone; else the same formula over any batch axes.
         Scores and softmax are in float32, the result has the dtype of value. A `scale`
         of null is head_dim ** -0.5. A query that may attend to nothing gets the plain
@@ -95,4 +100,5 @@ class AttentionMethods(NodeMethods):
             scale=scale,
             heads_per_kv=heads_per_kv,
             softcap=softcap,
+            query_chunk=query_chunk,
         )[0]

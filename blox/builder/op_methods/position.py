@@ -15,18 +15,37 @@ class PositionMethods(NodeMethods):
         self,
         positions: Operand,
         dim: int | str,
+        original_length: int | str | None = None,
+        attention_factor: float | str | None = None,
         *,
         theta: float | str = 10000.0,
-        scaling: Literal["none", "linear"] = "none",
+        scaling: Literal["none", "linear", "dynamic", "yarn", "llama3"] = "none",
         factor: float | str = 1.0,
+        beta_fast: float | str = 32.0,
+        beta_slow: float | str = 1.0,
+        truncate: bool = True,
+        low_freq_factor: float | str = 1.0,
+        high_freq_factor: float | str = 4.0,
         name: str | None = None,
     ) -> Values:
         """`cos` and `sin` of the angles `position * theta ** (-2 i / dim)`, i < dim /
         2.
 
         positions (..., time) -> `node.cos` and `node.sin`, (..., time, dim / 2)
-        float32. `scaling` of `linear` divides positions by `factor` (arXiv:2306.15595).
-        Su et al., arXiv:2104.09864.
+        float32. Su et al., arXiv:2104.09864. For longer texts than a model was trained
+        on, `original_length` positions, angles are scaled:
+
+        - `linear`: divided by `factor` (arXiv:2306.15595). - `dynamic`: theta is
+        multiplied by `(factor * length / original_length - factor + 1) ** (dim / (dim -
+        2))`, length being the greatest position along time plus 1, and
+        `original_length` at least. - `yarn`: divided by `factor` where a pair of
+        features turns less than `beta_slow` times over `original_length`, kept where it
+        turns more than `beta_fast` times, between them by a line over the pairs, whose
+        ends are whole pairs if `truncate`. cos and sin are multiplied by
+        `attention_factor`, null being `0.1 * ln(factor) + 1` (arXiv:2309.00071). -
+        `llama3`: divided where it turns less than `low_freq_factor` times, kept where
+        it turns more than `high_freq_factor` times, between them by a line over the
+        turns (arXiv:2407.21783).
         """
         return Values(
             ("cos", "sin"),
@@ -38,6 +57,13 @@ class PositionMethods(NodeMethods):
                 theta=theta,
                 scaling=scaling,
                 factor=factor,
+                original_length=original_length,
+                beta_fast=beta_fast,
+                beta_slow=beta_slow,
+                truncate=truncate,
+                attention_factor=attention_factor,
+                low_freq_factor=low_freq_factor,
+                high_freq_factor=high_freq_factor,
             ),
         )
 

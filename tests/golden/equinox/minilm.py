@@ -1,7 +1,7 @@
 """minilm: 22,713,216 parameters in 23 arrays.
 
 Source: nreimers/MiniLM-L6-H384-uncased.
-Made by blox of sha256:806c5fb77827763d1c2419706b6005957c5fd98f7882caef38843e16d8a80f0e
+Made by blox of sha256:db9f993621f0ea1d9e37f8a60ad7d5dbae2da8b559d8692ea9faf74fd00997af
 
     model = load("folder of params.safetensors")
     outputs = eqx.filter_jit(model)(input_ids)

@@ -2,7 +2,7 @@
 empty cache.
 
 40,736 parameters in 16 arrays. License: MIT.
-Made by blox of sha256:b0bc341fa645ca03ef062defc53c875805bb52a12632261928dcaf5696b44683
+Made by blox of sha256:997d8be119d1cebd46390bda75a4ed6cbb0eae3b756c6c547a97ddb505e6869f
 
     model = load("folder of params.safetensors")
     logits = eqx.filter_jit(model)(tokens)

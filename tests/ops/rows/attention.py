@@ -70,6 +70,9 @@ ROWS: Rows = {
             (normal(3, 4, 6), normal(5, 2, 6), normal(5, 2, 7), normal(4, 3, 5) > -0.5),
         ),
         Row(
+            {"heads_per_kv": 2, "query_chunk": 2}, (_Q, _K, _V, _MASK, normal(4, 3, 5))
+        ),
+        Row(
             {"heads_per_kv": 2, "softcap": 0.5},
             (_Q, _K, _V, _MASK, normal(4, 3, 5), normal(4)),
             reference=_attended,

@@ -99,6 +99,17 @@ ROWS: Rows = {
                 np.sin(_angles(p / 2, 6, 1e4)),
             ),
         ),
+        *(
+            Row(
+                {"dim": 8, "factor": 2.0, "original_length": 3, **more}, (np.arange(4),)
+            )
+            for more in (
+                {"scaling": "dynamic"},
+                {"scaling": "yarn"},
+                {"scaling": "yarn", "truncate": False, "attention_factor": 1.0},
+                {"scaling": "llama3"},
+            )
+        ),
     ],
     "rope": [
         Row(

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.parity
     ("module", "make", "file"),
     [
         ("torch_images", "make", "FILE"),
+        ("torch_attention", "make", "FILE"),
         ("torch_places", "make", "FILE"),
         ("torch_cells", "make", "FILE"),
         ("torch_cells", "make_layers", "LAYERS"),
