@@ -1,7 +1,7 @@
 """minilm: 22,713,216 parameters in 23 arrays.
 
 Source: nreimers/MiniLM-L6-H384-uncased.
-Made by blox of sha256:db9f993621f0ea1d9e37f8a60ad7d5dbae2da8b559d8692ea9faf74fd00997af
+Made by blox of sha256:6fe306335fb21fdb2d9e32f8283b7799640a2ec1dd525dfa001f4541bc09b371
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(minilm)(params, input_ids)

@@ -1,7 +1,7 @@
 """albert: ALBERT: a factorised table of words, layers that share their parameters.
 
 1,148 parameters in 26 arrays.
-Made by blox of sha256:8d93cf423cfe0010a00dc82ec1d3458746ee294bbee6fd5682372b0d6f5af874
+Made by blox of sha256:23be87b7f970383efb995f356d65b8fbcceed24117c70d591f94c937ca9ae82b
 
     model = load("folder of params.safetensors")
     outputs = nnx.jit(Albert.__call__)(model, tokens)

@@ -2,7 +2,7 @@
 empty cache.
 
 40,736 parameters in 16 arrays. License: MIT.
-Made by blox of sha256:997d8be119d1cebd46390bda75a4ed6cbb0eae3b756c6c547a97ddb505e6869f
+Made by blox of sha256:a92138ab431d31c5d01011d8b7f0fbe52ba7615f36b89e40910654b07ba1026c
 
     model = load("folder of params.safetensors")
     logits = nnx.jit(TinyGpt.__call__)(model, tokens)
