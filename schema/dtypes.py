@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Literal
 
-DType = Literal[
+RealDType = Literal[
     "float", "float32", "float16", "bfloat16", "float64", "int8", "int16", "int32",
     "int64", "uint8", "uint16", "uint32", "uint64", "bool",
 ]  # fmt: skip
 """`"float"` is the model's floating type; every other name is concrete."""
+
+StoredDType = Literal[
+    "float", "float32", "float16", "bfloat16", "float64", "int8", "int16", "int32",
+    "int64", "uint8", "uint16", "uint32", "uint64", "bool", "complex64",
+]  # fmt: skip
+"""Those that arrays of a model may have: safetensors has no complex numbers of 128 bits."""
+
+DType = Literal[
+    "float", "float32", "float16", "bfloat16", "float64", "int8", "int16", "int32",
+    "int64", "uint8", "uint16", "uint32", "uint64", "bool", "complex64", "complex128",
+]  # fmt: skip
+"""All of them."""
 
 LARGEST = {
     "float": 65504.0,  # as the model may be cast to float16
@@ -16,9 +28,14 @@ LARGEST = {
     "bfloat16": 3.3895313892515355e38,
     "float32": 3.4028234663852886e38,
     "float64": float("inf"),
+    "complex64": 3.4028234663852886e38,
+    "complex128": float("inf"),
 }
-"""The largest number of each floating type."""
+"""The largest number of each floating type, and of each part of a complex one."""
 
-FLOATS = frozenset(LARGEST)
-NEEDS_X64 = frozenset({"int64", "uint64", "float64"})
-"""Types that JAX cuts to 32 bits, unless `jax_enable_x64` is on."""
+COMPLEX = frozenset({"complex64", "complex128"})
+INEXACT = frozenset(LARGEST)
+"""Those that have gradients."""
+FLOATS = INEXACT - COMPLEX
+NEEDS_X64 = frozenset({"int64", "uint64", "float64", "complex128"})
+"""Types that JAX cuts to 32 bits a number, unless `jax_enable_x64` is on."""

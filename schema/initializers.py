@@ -22,6 +22,8 @@ class Start(Strict):
     """True where JAX's function is the initialiser itself, and not what makes one."""
     WIDE: ClassVar[bool] = False
     """True where it calculates in 32 bits at least."""
+    COMPLEX: ClassVar[bool] = True
+    """True where it starts arrays of complex numbers too."""
 
     name: Any  # a Literal in every class
 
@@ -58,7 +60,10 @@ class Constant(Start):
 
 
 class Normal(Start):
-    """Normal with mean 0: `stddev * z`, z being standard normal."""
+    """Normal with mean 0: `stddev * z`, z being standard normal.
+
+    Of complex numbers each part has half of the variance.
+    """
 
     name: Literal["normal"] = "normal"
     stddev: Annotated[float, Field(description="The standard deviation.")] = 0.01
@@ -70,6 +75,8 @@ class TruncatedNormal(Start):
     The array varies less than `stddev` says, with the defaults 0.88 times as much; of
     `variance_scaling` it has the variance that is asked for.
     """
+
+    COMPLEX: ClassVar[bool] = False
 
     name: Literal["truncated_normal"] = "truncated_normal"
     stddev: Annotated[
@@ -85,6 +92,8 @@ class TruncatedNormal(Start):
 
 class Uniform(Start):
     """Uniform on [0, scale): not around 0, as JAX has it."""
+
+    COMPLEX: ClassVar[bool] = False
 
     name: Literal["uniform"] = "uniform"
     scale: Annotated[float, Field(description="The upper end, itself not drawn.")] = (

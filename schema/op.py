@@ -16,7 +16,7 @@ from .initializers import Initializer
 from .names import Name
 from .op_fields import Fields, fields_of
 from .parameters import Leaf
-from .problems import Problem
+from .problems import Problem, not_real
 from .sizes import Unknown
 from .strict import Strict
 from .undecided import kind_of
@@ -45,6 +45,9 @@ class Op(Strict):
     ALSO: ClassVar[tuple[str, ...]] = ()
     """What other libraries call it: for readers, and for hints. Case, underscores and an
     ending such as `2d` make no difference."""
+
+    COMPLEX: ClassVar[bool] = False
+    """True where it takes complex numbers."""
 
     SYMBOLIC: ClassVar[bool] = True
     """False where JAX takes sizes that dims decide without a look at them."""
@@ -143,6 +146,15 @@ class Op(Strict):
                 is no integer.
         """
         return iter(())
+
+    def complex_problems(self, found: Mapping[str, str]) -> Iterator[Problem]:
+        """What is wrong with the operands that are complex.
+
+        Args:
+            found: their dtypes by name.
+        """
+        if not self.COMPLEX:
+            yield from [not_real(name, dtype) for name, dtype in found.items()]
 
     def stored(self, leaves: dict[str, Leaf] | None = None) -> dict[str, Leaf]:
         """`leaves()` less the slots given as references, with the node's options."""

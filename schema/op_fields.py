@@ -9,7 +9,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from .dtypes import DType
+from .dtypes import DType, RealDType, StoredDType
 from .fields import Elsewhere, Filled, Indexing, Minimum, Operand, ShapeOf, SizeOf, Slot
 from .strict import Strict
 
@@ -84,7 +84,7 @@ def fields_of(cls: type[Strict]) -> Fields:
             if _is_list(field.annotation):
                 lists.add(name)
             annotation: Any = field.annotation
-            if annotation == DType:
+            if annotation in (RealDType, StoredDType, DType):
                 dtypes.add(name)
             if any(isinstance(m, Indexing) for m in marks):
                 indices.add(name)

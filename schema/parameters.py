@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from .dtypes import FLOATS
+from .dtypes import INEXACT
 
 Kind = Literal["param", "buffer", "state"]
 
@@ -35,7 +35,7 @@ class Leaf:
 
     @property
     def trainable(self) -> bool:
-        return self.kind == "param" and not self.frozen and self.dtype in FLOATS
+        return self.kind == "param" and not self.frozen and self.dtype in INEXACT
 
     def stacked(self, count: int, below: int) -> Leaf:
         return replace(self, stack=(count, *self.stack), below=(below, *self.below))

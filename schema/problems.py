@@ -37,6 +37,12 @@ class Problem:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
+def not_real(field: str, dtype: str) -> Problem:
+    """The problem of an operand that has to be real."""
+    parts = "`real`, `imag` and `abs` give such"
+    return Problem(field, f"expected real numbers ({parts}), found {dtype}")
+
+
 def too_many(field: str, sizes: Iterable[Any]) -> Iterator[Problem]:
     """A problem where the product of the sizes that are known is beyond reason."""
     count = math.prod(s for s in sizes if isinstance(s, int))

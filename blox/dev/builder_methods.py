@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from blox.builder.fields import needs_name
-from blox.schema.dtypes import DType
+from blox.schema.dtypes import DType, RealDType, StoredDType
 from blox.schema.op import Op, ParamOp
 from blox.schema.ops.index import FAMILIES
 from blox.schema.registry import families, op_class, split_key
@@ -27,7 +27,7 @@ class {name}(NodeMethods):
 '''
 IMPORTS = (
     (("collections.abc", ("Mapping", "Sequence")), ("typing", ("Any", "Literal"))),
-    (("blox.schema.dtypes", ("DType",)),),
+    (("blox.schema.dtypes", ("DType", "RealDType", "StoredDType")),),
     (
         ("..parameter_options", ("Axes", "Init")),
         ("..array_methods", ("At",)),
@@ -46,6 +46,7 @@ from __future__ import annotations
 class OpMethods({names}):
     """The methods of `FunctionBuilder` that write one node each."""
 '''
+_DTYPES = {DType: "DType", RealDType: "RealDType", StoredDType: "StoredDType"}
 PARAMETER_OPTIONS = {
     "params": "str | None = None",
     "init": "Mapping[str, Init] | None = None",
@@ -201,8 +202,8 @@ def _attribute(name: str, cls: type[Op]) -> str:
 
 
 def _type(annotation: Any) -> str:
-    if annotation == DType:
-        return "DType"
+    if annotation in _DTYPES:
+        return _DTYPES[annotation]
     if annotation is Any:
         return "Any"
     if annotation is None or annotation is type(None):

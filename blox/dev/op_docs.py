@@ -44,6 +44,7 @@ builder writes the newest.
 | `int`, `float` | a number of that kind, or an expression |
 | `scalar` | an integer or a float, or an expression |
 | `dtype` | `"float"`, the model's floating type, or the name of a concrete one |
+| `stored dtype`, `real dtype` | the same but for `complex128`, but for complex ones |
 | `name` | a name of the Graph |
 | `literal` | numbers or booleans in nested lists of equal length |
 | `str` | a text that the op describes |
@@ -85,6 +86,8 @@ def _op(family: str, name: str) -> str:
     parts = [f"## {name}\n\n{prose(inspect.getdoc(cls) or '')}"]
     if names := vars(cls).get("ALSO"):
         parts.append(f"Elsewhere: {', '.join(f'`{n}`' for n in names)}.\n")
+    if cls.COMPLEX and cls.fields().operands:
+        parts.append("Takes complex numbers.\n")
     parts.append(f"```text\n{_signature(cls, name)}\n```\n")
     if cls.TRAIN:
         parts.append(

@@ -1,4 +1,4 @@
-"""Signals: windows and filters, made of attributes alone."""
+"""Signals: windows and filters, made of attributes alone; spectra of short windows."""
 
 from __future__ import annotations
 
@@ -63,3 +63,70 @@ def mel_filter_bank(
     if norm == "slaney":
         bank = bank * 2 / (edges[2:] - edges[:-2])
     return jnp.asarray(bank, dtype)
+
+
+def _centered(window: Array, size: int) -> Array:
+    """The window between zeros, in float32 at least."""
+    room = size - window.shape[0]
+    window = window.astype(jnp.promote_types(window.dtype, jnp.float32))
+    return jnp.pad(window, (room // 2, room - room // 2))
+
+
+def _places(count: int, size: int, hop: int) -> Array:
+    """(count, size): where the elements of windows lie in a signal."""
+    return hop * jnp.arange(count)[:, None] + jnp.arange(size)
+
+
+def stft(
+    x: Array,
+    window: Array,
+    *,
+    n_fft: int,
+    hop: int,
+    center: bool,
+    onesided: bool,
+    normalized: bool,
+    pad_mode: str,
+) -> Array:
+    """Spectra of windows of a signal: (..., time) -> (..., frames, frequencies)."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    if center:
+        half = n_fft // 2
+        y = jnp.pad(y, [(0, 0)] * (x.ndim - 1) + [(half, half)], mode=pad_mode)
+    places = _places((y.shape[-1] - n_fft) // hop + 1, n_fft, hop)
+    frames = jnp.take(y, places, axis=-1, mode="clip") * _centered(window, n_fft)
+    norm = "ortho" if normalized else "backward"
+    if onesided:
+        return jnp.fft.rfft(frames, norm=norm)
+    return jnp.fft.fft(frames, norm=norm)
+
+
+def istft(
+    x: Array,
+    window: Array,
+    *,
+    n_fft: int,
+    hop: int,
+    center: bool,
+    onesided: bool,
+    normalized: bool,
+    length: int | None,
+) -> Array:
+    """The signal whose spectra are nearest: (..., frames, frequencies) -> (..., time)."""
+    norm = "ortho" if normalized else "backward"
+    invert = jnp.fft.irfft if onesided else jnp.fft.ifft
+    frames = invert(x, n_fft, norm=norm)
+    window = _centered(window, n_fft)
+    count = x.shape[-2]
+    places = _places(count, n_fft, hop)
+    size = (count - 1) * hop + n_fft
+    y = jnp.zeros((*x.shape[:-2], size), frames.dtype)
+    y = y.at[..., places].add(frames * window)
+    weight = jnp.zeros(size, window.dtype).at[places].add(window**2)
+    seen = weight > 1e-11
+    y = jnp.where(seen, y / jnp.where(seen, weight, 1), 0)
+    half = n_fft // 2 if center else 0
+    if length is None:
+        return y[..., half : size - half]
+    y = y[..., half : half + length]
+    return jnp.pad(y, [(0, 0)] * (y.ndim - 1) + [(0, length - y.shape[-1])])

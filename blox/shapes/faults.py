@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
+
+from blox.schema import ModelError
+from blox.schema.diagnostics import Diagnostic
+from blox.schema.dtypes import COMPLEX
+from blox.schema.op import Op
+from blox.schema.resolve.program import Args
 
 from .symbolic import is_symbolic
 
@@ -56,6 +63,26 @@ def check_count(x: Any, y: Any) -> None:
         raise undecided(f"can't tell that {x.shape} has as many elements as {y.shape}")
     if before != after:
         raise TypeError(f"cannot reshape array of shape {x.shape} into shape {y.shape}")
+
+
+def check_complex(op: Op, args: Args, given: Sequence[Any]) -> None:
+    """Refuses complex numbers where an op is one of real ones.
+
+    Args:
+        op: the op.
+        args: what it takes by name, each source being a number of `given`.
+        given: what flows in.
+    """
+    found: dict[str, str] = {}
+    for name, arg in args.items():
+        for part in arg if isinstance(arg, list) else [arg]:
+            value = None if part.source is None else given[int(part.source)]
+            if value is not None and str(value.dtype) in COMPLEX:
+                found[name] = str(value.dtype)
+    problems = op.complex_problems(found) if found else ()
+    faults = [Diagnostic("dtype", p.field, p.message) for p in problems]
+    if faults:
+        raise ModelError(faults)
 
 
 def undecided(text: str) -> Exception:

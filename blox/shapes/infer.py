@@ -16,6 +16,7 @@ from blox.schema.resolve.program import Arg
 
 from .faults import (
     Fault,
+    check_complex,
     check_count,
     check_state,
     is_decided,
@@ -154,6 +155,7 @@ class Inference:
             for text in kind.texts:
                 if is_dear(text, sizes):
                     raise undecided("expected few terms and divisions in a size")
+        check_complex(kind.op, kind.args, given)
         literals: dict[str, Any] = {}
         arrays: dict[str, Any] = {}
         for i, value in enumerate(given):

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from ...schema.dtypes import FLOATS
+from ...schema.dtypes import INEXACT
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Instance
 from ..about import result_of
@@ -23,7 +23,7 @@ from .target import Target
 
 def read(node: ast.expr, leaf: Leaf) -> ast.expr:
     """An array, as a constant where it is not trained: Equinox has no kinds of them."""
-    fixed = leaf.kind != "state" and not leaf.trainable and leaf.dtype in FLOATS
+    fixed = leaf.kind != "state" and not leaf.trainable and leaf.dtype in INEXACT
     return call("jax.lax.stop_gradient", [node]) if fixed else node
 
 

@@ -14,7 +14,8 @@ GROUPS: dict[str, tuple[Code, ...]] = {
         Code("dims", "sizes of inputs that differ from each other, or lie out of bounds",
              "model(params, jnp.ones((0, 8))), the batch being at least 1"),
         Code("params", "Params that are not those of the Graph", "model({}, x)"),
-        Code("dtype", "a dtype that is none, or not floating",
+        Code("dtype", "a dtype that is none, not floating, or complex where an op takes real "
+             "numbers",
              'bx.build(graph, dtype="int32")'),
         Code("trace", "an op that fails on its operands", "model(params, x), where x has "
              "a shape that an op can't take"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from ..deferred import Op
-from ..dtypes import DType
+from ..dtypes import RealDType
 from ..fields import Float, Int, Size, SizeOf, Tensor
 from ..problems import Problem
 
@@ -84,6 +84,7 @@ class Silu(Activation):
     """`x * sigmoid(x)`, also called swish. (...) -> (...). arXiv:1702.03118."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("swish",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["silu"] = "silu"
 
@@ -110,6 +111,7 @@ class Sigmoid(Activation):
     """`1 / (1 + exp(-x))`. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("logistic", "expit")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["sigmoid"] = "sigmoid"
 
@@ -144,6 +146,8 @@ class HardTanh(Activation):
 
 class Tanh(Activation):
     """`tanh(x)`. (...) -> (...)."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["tanh"] = "tanh"
 
@@ -184,6 +188,8 @@ class Glu(Activation):
     (..., 2 * features) -> (..., features) at axis -1. Dauphin et al., arXiv:1612.08083.
     """
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["glu"] = "glu"
     axis: Int = -1
 
@@ -207,6 +213,8 @@ class LogSumExp(Activation):
 
     (..., n) -> (...), or (..., 1) with `keepdims`, at axis -1.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["logsumexp"] = "logsumexp"
     axis: Int | list[Int] | None = None
@@ -241,7 +249,7 @@ class OneHot(Activation):
     op: Literal["one_hot"] = "one_hot"
     num_classes: Annotated[Size, SizeOf("out", axis="axis")]
     axis: Int = -1
-    dtype: DType = "float"
+    dtype: RealDType = "float"
 
     def problems(self) -> Iterator[Problem]:
         if isinstance(self.num_classes, int) and self.num_classes > 2**31:

@@ -27,6 +27,8 @@ class Binary(Op):
 class Add(Binary):
     """`a + b`. (...), (...) -> (...)."""
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["add"] = "add"
 
 
@@ -35,6 +37,7 @@ class Subtract(Binary):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
     ALSO: ClassVar[tuple[str, ...]] = ("sub",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["subtract"] = "subtract"
 
@@ -43,6 +46,7 @@ class Multiply(Binary):
     """`a * b`. (...), (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("mul",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["multiply"] = "multiply"
 
@@ -52,6 +56,7 @@ class Divide(Binary):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
     ALSO: ClassVar[tuple[str, ...]] = ("div", "true_divide")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["divide"] = "divide"
 
@@ -78,6 +83,7 @@ class Power(Binary):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
     ALSO: ClassVar[tuple[str, ...]] = ("pow", "integer_pow")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["power"] = "power"
 
@@ -127,6 +133,7 @@ class FloatPower(Binary):
     """`a ** b` in floats, integers too. (...), (...) -> (...)."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["float_power"] = "float_power"
 
@@ -212,6 +219,7 @@ class Negative(Op):
     """`-x`. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("neg",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["negative"] = "negative"
     x: Tensor
@@ -236,6 +244,7 @@ class Matmul(Binary):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
     ALSO: ClassVar[tuple[str, ...]] = ("dot", "mm", "bmm", "batch_matmul")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["matmul"] = "matmul"
 
@@ -253,6 +262,7 @@ class Einsum(Op):
         "matvec",
         "vecmat",
     )
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["einsum"] = "einsum"
     xs: Tensors
@@ -284,6 +294,7 @@ class StopGradient(Op):
     """x, through which no gradient flows. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("detach",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["stop_gradient"] = "stop_gradient"
     x: Tensor

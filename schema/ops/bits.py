@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from ..deferred import Op
-from ..dtypes import DType
+from ..dtypes import RealDType
 from ..fields import Tensor
 
 
@@ -108,4 +108,4 @@ class BitcastConvertType(Op):
 
     op: Literal["bitcast_convert_type"] = "bitcast_convert_type"
     x: Tensor
-    dtype: DType
+    dtype: RealDType

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from ..deferred import Op
-from ..dtypes import DType
+from ..dtypes import DType, RealDType
 from ..fields import (
     Count,
     Float,
@@ -33,6 +33,8 @@ class Filled(Op):
 class Zeros(Filled):
     """All zeros: () -> shape."""
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["zeros"] = "zeros"
     dtype: DType
 
@@ -40,12 +42,16 @@ class Zeros(Filled):
 class Ones(Filled):
     """All ones: () -> shape."""
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["ones"] = "ones"
     dtype: DType
 
 
 class Full(Filled):
     """`fill_value` everywhere: () -> shape."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["full"] = "full"
     fill_value: Scalar
@@ -56,6 +62,7 @@ class ZerosLike(Op):
     """Zeros of the shape and dtype of x. (...) -> (...)."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["zeros_like"] = "zeros_like"
     x: Tensor
@@ -65,6 +72,7 @@ class OnesLike(Op):
     """Ones of the shape and dtype of x. (...) -> (...)."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["ones_like"] = "ones_like"
     x: Tensor
@@ -74,6 +82,7 @@ class FullLike(Op):
     """`fill_value` in the shape and dtype of x. (...) -> (...)."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["full_like"] = "full_like"
     x: Tensor
@@ -87,7 +96,7 @@ class Arange(Op):
     stop: Int
     start: Int = 0
     step: Int = 1
-    dtype: DType = "int32"
+    dtype: RealDType = "int32"
 
     def problems(self) -> Iterator[Problem]:
         match self.start, self.stop, self.step:
@@ -102,6 +111,7 @@ class Eye(Op):
     """1 on diagonal `k`, 0 beside it: () -> (rows, columns), square without `columns`."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("identity_matrix",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["eye"] = "eye"
     rows: Annotated[Size, SizeOf("out", axis=0)]
@@ -124,7 +134,7 @@ class Linspace(Op):
     stop: Float
     num: Annotated[Size, SizeOf("out")]
     endpoint: bool = True
-    dtype: DType = "float"
+    dtype: RealDType = "float"
 
     def problems(self) -> Iterator[Problem]:
         yield from too_many("num", [self.num])
@@ -139,7 +149,7 @@ class Logspace(Op):
     num: Annotated[Size, SizeOf("out")]
     base: Float = 10.0
     endpoint: bool = True
-    dtype: DType = "float"
+    dtype: RealDType = "float"
 
     def problems(self) -> Iterator[Problem]:
         yield from too_many("num", [self.num])
@@ -155,7 +165,7 @@ class Geomspace(Op):
     stop: Float
     num: Annotated[Size, SizeOf("out")]
     endpoint: bool = True
-    dtype: DType = "float"
+    dtype: RealDType = "float"
 
     def problems(self) -> Iterator[Problem]:
         yield from too_many("num", [self.num])

@@ -16,55 +16,61 @@ class Elementary(Op):
     x: Tensor
 
 
-class Exp(Elementary):
+class Analytic(Elementary):
+    """The base of functions of complex numbers too."""
+
+    COMPLEX: ClassVar[bool] = True
+
+
+class Exp(Analytic):
     """`e ** x`. (...) -> (...)."""
 
     op: Literal["exp"] = "exp"
 
 
-class Expm1(Elementary):
+class Expm1(Analytic):
     """`e ** x - 1`, exact near 0. (...) -> (...)."""
 
     op: Literal["expm1"] = "expm1"
 
 
-class Log(Elementary):
+class Log(Analytic):
     """The natural logarithm. (...) -> (...)."""
 
     op: Literal["log"] = "log"
 
 
-class Log1p(Elementary):
+class Log1p(Analytic):
     """`log(1 + x)`, exact near 0. (...) -> (...)."""
 
     op: Literal["log1p"] = "log1p"
 
 
-class Sqrt(Elementary):
+class Sqrt(Analytic):
     """The square root. (...) -> (...)."""
 
     op: Literal["sqrt"] = "sqrt"
 
 
-class Rsqrt(Elementary):
+class Rsqrt(Analytic):
     """`1 / sqrt(x)`. (...) -> (...)."""
 
     op: Literal["rsqrt"] = "rsqrt"
 
 
-class Square(Elementary):
+class Square(Analytic):
     """`x * x`. (...) -> (...)."""
 
     op: Literal["square"] = "square"
 
 
-class Sin(Elementary):
+class Sin(Analytic):
     """The sine of x in radians. (...) -> (...)."""
 
     op: Literal["sin"] = "sin"
 
 
-class Cos(Elementary):
+class Cos(Analytic):
     """The cosine of x in radians. (...) -> (...)."""
 
     op: Literal["cos"] = "cos"
@@ -79,7 +85,7 @@ class Erf(Elementary):
     op: Literal["erf"] = "erf"
 
 
-class Abs(Elementary):
+class Abs(Analytic):
     """`|x|`. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("absolute", "fabs")
@@ -113,19 +119,19 @@ class Round(Elementary):
     op: Literal["round"] = "round"
 
 
-class Exp2(Elementary):
+class Exp2(Analytic):
     """`2 ** x`. (...) -> (...)."""
 
     op: Literal["exp2"] = "exp2"
 
 
-class Log2(Elementary):
+class Log2(Analytic):
     """The logarithm to base 2. (...) -> (...)."""
 
     op: Literal["log2"] = "log2"
 
 
-class Log10(Elementary):
+class Log10(Analytic):
     """The logarithm to base 10. (...) -> (...)."""
 
     op: Literal["log10"] = "log10"
@@ -137,19 +143,19 @@ class Cbrt(Elementary):
     op: Literal["cbrt"] = "cbrt"
 
 
-class Reciprocal(Elementary):
+class Reciprocal(Analytic):
     """`1 / x`. (...) -> (...)."""
 
     op: Literal["reciprocal"] = "reciprocal"
 
 
-class Tan(Elementary):
+class Tan(Analytic):
     """The tangent of x in radians. (...) -> (...)."""
 
     op: Literal["tan"] = "tan"
 
 
-class Asin(Elementary):
+class Asin(Analytic):
     """The angle from -pi / 2 to pi / 2 whose sine is x. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("arcsin",)
@@ -157,7 +163,7 @@ class Asin(Elementary):
     op: Literal["asin"] = "asin"
 
 
-class Acos(Elementary):
+class Acos(Analytic):
     """The angle from 0 to pi whose cosine is x. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("arccos",)
@@ -165,7 +171,7 @@ class Acos(Elementary):
     op: Literal["acos"] = "acos"
 
 
-class Atan(Elementary):
+class Atan(Analytic):
     """The angle from -pi / 2 to pi / 2 whose tangent is x. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("arctan",)
@@ -173,19 +179,19 @@ class Atan(Elementary):
     op: Literal["atan"] = "atan"
 
 
-class Sinh(Elementary):
+class Sinh(Analytic):
     """The hyperbolic sine, `(exp(x) - exp(-x)) / 2`. (...) -> (...)."""
 
     op: Literal["sinh"] = "sinh"
 
 
-class Cosh(Elementary):
+class Cosh(Analytic):
     """The hyperbolic cosine, `(exp(x) + exp(-x)) / 2`. (...) -> (...)."""
 
     op: Literal["cosh"] = "cosh"
 
 
-class Asinh(Elementary):
+class Asinh(Analytic):
     """The number whose hyperbolic sine is x. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("arcsinh",)
@@ -193,7 +199,7 @@ class Asinh(Elementary):
     op: Literal["asinh"] = "asinh"
 
 
-class Acosh(Elementary):
+class Acosh(Analytic):
     """The number of at least 0 whose hyperbolic cosine is x, NaN for x < 1.
 
     (...) -> (...).
@@ -204,7 +210,7 @@ class Acosh(Elementary):
     op: Literal["acosh"] = "acosh"
 
 
-class Atanh(Elementary):
+class Atanh(Analytic):
     """The number whose hyperbolic tangent is x. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("arctanh",)
@@ -212,7 +218,7 @@ class Atanh(Elementary):
     op: Literal["atanh"] = "atanh"
 
 
-class Sinc(Elementary):
+class Sinc(Analytic):
     """`sin(pi * x) / (pi * x)`, 1 at 0. (...) -> (...)."""
 
     op: Literal["sinc"] = "sinc"
@@ -264,7 +270,7 @@ class Frexp(Elementary):
     op: Literal["frexp"] = "frexp"
 
 
-class NanToNum(Elementary):
+class NanToNum(Analytic):
     """x with `nan` for NaN, `posinf` and `neginf` for the infinities; null being the
     greatest and the least number of x's dtype. (...) -> (...).
     """

@@ -26,6 +26,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "right_shift", "right_shift_logical", "population_count", "clz",
         "bitcast_convert_type",
     ),
+    "complex": (
+        "real", "imag", "conj", "angle", "complex",
+    ),
     "control": (
         "call", "cond", "switch",
     ),
@@ -42,6 +45,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "reciprocal", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh",
         "atanh", "sinc", "deg2rad", "rad2deg", "trunc", "modf", "frexp", "nan_to_num",
         "reduce_precision",
+    ),
+    "fourier": (
+        "fft", "ifft", "rfft", "irfft", "hfft", "ihfft", "fft2", "ifft2", "rfft2",
+        "irfft2", "fftn", "ifftn", "rfftn", "irfftn", "fftfreq", "rfftfreq", "fftshift",
+        "ifftshift",
     ),
     "gamma": (
         "gamma", "gammaln", "digamma", "factorial", "beta", "betaln", "gammainc",
@@ -111,7 +119,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "repeat_elements", "pad", "astype",
     ),
     "signal": (
-        "hanning", "hamming", "blackman", "mel_filter_bank",
+        "hanning", "hamming", "blackman", "mel_filter_bank", "stft", "istft",
     ),
     "sorting": (
         "sort", "argsort", "top_k", "unique", "nonzero",

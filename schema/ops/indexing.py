@@ -102,6 +102,8 @@ class Index(Op):
     integers: `$n - 1`. (...) -> what the index leaves.
     """
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["index"] = "index"
     x: Tensor
     at: Annotated[At, Indexing()]
@@ -136,6 +138,7 @@ class Take(Op):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("index_select",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["take"] = "take"
     x: Tensor
@@ -152,6 +155,7 @@ class TakeAlongAxis(Op):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("take_along_dim", "gather_elements")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["take_along_axis"] = "take_along_axis"
     x: Tensor
@@ -169,6 +173,7 @@ class Choose(Op):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
     ALSO: ClassVar[tuple[str, ...]] = ("select_n",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["choose"] = "choose"
     which: Tensor
@@ -183,6 +188,8 @@ class DynamicSlice(Op):
     have one item for each axis that is cut; a start is moved so that the slice lies
     within x.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["dynamic_slice"] = "dynamic_slice"
     x: Tensor
@@ -208,6 +215,7 @@ class DynamicUpdateSlice(Op):
     """
 
     REJOINS: ClassVar[bool] = True
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["dynamic_update_slice"] = "dynamic_update_slice"
     x: Tensor

@@ -28,6 +28,7 @@ class Solve(Op):
     """
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("b",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["solve"] = "solve"
     a: Tensor
@@ -44,6 +45,7 @@ class SolveTriangular(Op):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("b",)
     ALSO: ClassVar[tuple[str, ...]] = ("triangular_solve",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["solve_triangular"] = "solve_triangular"
     a: Tensor
@@ -61,6 +63,7 @@ class Lstsq(Op):
     """
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["lstsq"] = "lstsq"
     a: Tensor
@@ -71,6 +74,7 @@ class Inv(Matrix):
     """The inverse. (..., n, n) -> (..., n, n)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("inverse", "matrix_inverse")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["inv"] = "inv"
 
@@ -82,12 +86,16 @@ class Pinv(Matrix):
     float's eps times the greater of n and m.
     """
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["pinv"] = "pinv"
     rtol: Float | None = None
 
 
 class Det(Matrix):
     """The determinant. (..., n, n) -> (...)."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["det"] = "det"
 
@@ -99,6 +107,7 @@ class Slogdet(Matrix):
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("sign", "logabsdet")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["slogdet"] = "slogdet"
 
@@ -109,6 +118,8 @@ class Cholesky(Matrix):
     (..., n, n) -> (..., n, n). x is made symmetric before, `(x + x.T) / 2`; NaN where that
     isn't positive definite.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["cholesky"] = "cholesky"
     upper: bool = False
@@ -122,6 +133,7 @@ class Qr(Matrix):
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("q", "r")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["qr"] = "qr"
     mode: Literal["reduced", "complete"] = "reduced"
@@ -136,6 +148,7 @@ class Svd(Matrix):
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("u", "s", "vh")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["svd"] = "svd"
     full_matrices: bool = True
@@ -143,6 +156,8 @@ class Svd(Matrix):
 
 class SvdVals(Matrix):
     """The singular values, from the greatest down. (..., n, n) -> (..., n)."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["svdvals"] = "svdvals"
 
@@ -155,12 +170,15 @@ class Eigh(Matrix):
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("eigenvalues", "eigenvectors")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["eigh"] = "eigh"
 
 
 class Eigvalsh(Matrix):
     """The eigenvalues of a symmetric matrix, from the least up. (..., n, n) -> (..., n)."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["eigvalsh"] = "eigvalsh"
 
@@ -170,6 +188,8 @@ class MatrixPower(Matrix):
 
     (..., k, k) -> (..., k, k).
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["matrix_power"] = "matrix_power"
     n: Int
@@ -191,6 +211,8 @@ class Expm(Matrix):
     "The scaling and squaring method for the matrix exponential revisited", 2005.
     """
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["expm"] = "expm"
 
 
@@ -201,6 +223,8 @@ class MatrixNorm(Matrix):
     greatest or the least of these; 1 or -1, the greatest or the least sum of absolute
     values of a column.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["matrix_norm"] = "matrix_norm"
     order: Literal["fro", "nuc", 1, -1, 2, -2] = "fro"
@@ -215,6 +239,7 @@ class Lu(Matrix):
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("p", "l", "u")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["lu"] = "lu"
 
@@ -227,6 +252,7 @@ class ChoSolve(Op):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("b",)
     ALSO: ClassVar[tuple[str, ...]] = ("cholesky_solve",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["cho_solve"] = "cho_solve"
     factor: Tensor
@@ -240,6 +266,8 @@ class MatrixRank(Matrix):
 
     Null is float's eps times the greater of n and m.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["matrix_rank"] = "matrix_rank"
     rtol: Float | None = None

@@ -17,6 +17,7 @@ class Linear(ParamOp):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("dense", "fully_connected")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["linear"] = "linear"
     x: Tensor
@@ -61,6 +62,7 @@ class Unembed(ParamOp):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
     ALSO: ClassVar[tuple[str, ...]] = ("attend", "lm_head")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["unembed"] = "unembed"
     x: Tensor
@@ -79,6 +81,8 @@ class Bilinear(ParamOp):
     (in_features, other_features, out_features), PyTorch's with the last axis in front;
     then plus bias.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["bilinear"] = "bilinear"
     x: Tensor
@@ -109,6 +113,7 @@ class Lora(ParamOp):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("y",)
     ALSO: ClassVar[tuple[str, ...]] = ("low_rank_adapter",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["lora"] = "lora"
     y: Tensor

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from ..deferred import Op
 from ..fields import Float, OptionalTensor, Tensor
+from ..problems import Problem, not_real
 
 
 class Pair(Op):
@@ -28,6 +29,7 @@ class Equal(Pair):
     """`a == b`. (...), (...) -> (...) bool."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("eq",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["equal"] = "equal"
 
@@ -36,6 +38,7 @@ class NotEqual(Pair):
     """`a != b`. (...), (...) -> (...) bool."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("ne",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["not_equal"] = "not_equal"
 
@@ -105,11 +108,15 @@ class LogicalNot(Single):
 class IsFinite(Single):
     """True where x is neither infinite nor NaN. (...) -> (...) bool."""
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["isfinite"] = "isfinite"
 
 
 class IsInf(Single):
     """True where x is infinite. (...) -> (...) bool."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["isinf"] = "isinf"
 
@@ -129,6 +136,8 @@ class IsNegInf(Single):
 class IsNan(Single):
     """True where x is NaN. (...) -> (...) bool."""
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["isnan"] = "isnan"
 
 
@@ -143,6 +152,8 @@ class IsClose(Pair):
 
     NaN is close to nothing, or with `equal_nan` to NaN.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["isclose"] = "isclose"
     rtol: Float = 1e-5
@@ -165,11 +176,16 @@ class Where(Op):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a", "b")
     ALSO: ClassVar[tuple[str, ...]] = ("select",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["where"] = "where"
     condition: Tensor
     a: Tensor
     b: Tensor
+
+    def complex_problems(self, found: Mapping[str, str]) -> Iterator[Problem]:
+        if "condition" in found:
+            yield not_real("condition", found["condition"])
 
 
 class Default(Op):
@@ -179,6 +195,7 @@ class Default(Op):
     """
 
     ABSENT: ClassVar[Mapping[str, str]] = {"x": "default"}
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["default"] = "default"
     x: OptionalTensor

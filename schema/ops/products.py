@@ -20,9 +20,10 @@ class Product(Op):
 
 
 class Vecdot(Product):
-    """`sum(a * b)` along `axis`. (..., n), (..., n) -> (...) at axis -1."""
+    """`sum(conj(a) * b)` along `axis`. (..., n), (..., n) -> (...) at axis -1."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("vdot", "inner")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["vecdot"] = "vecdot"
     axis: Int = -1
@@ -31,11 +32,15 @@ class Vecdot(Product):
 class Outer(Product):
     """`a[i] * b[j]`. (..., n), (..., m) -> (..., n, m)."""
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["outer"] = "outer"
 
 
 class Cross(Product):
     """The vector product along `axis`. (..., 3), (..., 3) -> (..., 3) at axis -1."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["cross"] = "cross"
     axis: Int = -1
@@ -47,6 +52,8 @@ class Kron(Product):
     (..., n, m), (..., k, q) -> (..., n * k, m * q).
     """
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["kron"] = "kron"
 
 
@@ -55,6 +62,7 @@ class Diag(Op):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
     ALSO: ClassVar[tuple[str, ...]] = ("diag_embed", "diagflat")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["diag"] = "diag"
     x: Tensor
@@ -62,6 +70,8 @@ class Diag(Op):
 
 class Diagonal(Op):
     """`x[i, i + offset]` for all i. (..., n, n) -> (..., n) for axes -2, -1, offset 0."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["diagonal"] = "diagonal"
     x: Tensor
@@ -73,6 +83,8 @@ class Diagonal(Op):
 class Trace(Op):
     """The sum of `diagonal`. (..., n, m) -> (...) for axes -2, -1."""
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["trace"] = "trace"
     x: Tensor
     offset: Int = 0
@@ -83,6 +95,8 @@ class Trace(Op):
 class Tril(Op):
     """x with 0 above diagonal `k` of its last two axes. (..., n, m) -> (..., n, m)."""
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["tril"] = "tril"
     x: Tensor
     k: Int = 0
@@ -90,6 +104,8 @@ class Tril(Op):
 
 class Triu(Op):
     """x with 0 below diagonal `k` of its last two axes. (..., n, m) -> (..., n, m)."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["triu"] = "triu"
     x: Tensor
@@ -101,6 +117,8 @@ class Diff(Op):
 
     (..., k) -> (..., k - 1) for n 1 and axis -1.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["diff"] = "diff"
     x: Tensor
@@ -124,6 +142,7 @@ class Trapezoid(Op):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("trapz",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["trapezoid"] = "trapezoid"
     x: Tensor
@@ -137,6 +156,7 @@ class PolyVal(Op):
     """
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["polyval"] = "polyval"
     p: Tensor

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import Op, ParamOp
-from ..dtypes import DType
+from ..dtypes import DType, RealDType
 from ..fields import Count, Float, Int, Key, OptionalKey, ShapeOf, Tensor
 from ..initializers import ZEROS, KeyData
 from ..parameters import Leaf
@@ -40,6 +40,8 @@ class Dropout(Op):
     (...) -> (...). Without a key it is the identity. One decision is shared along each
     of `broadcast_dims`. Srivastava et al., JMLR 15, 2014.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["dropout"] = "dropout"
     x: Tensor
@@ -102,6 +104,7 @@ class Permutation(Op):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("shuffle",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["permutation"] = "permutation"
     key: Key
@@ -124,6 +127,7 @@ class RandomNormal(Drawn):
     """Numbers of the normal distribution of mean 0 and variance 1: key -> shape."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("randn", "normal")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["random_normal"] = "random_normal"
     dtype: DType
@@ -135,7 +139,7 @@ class RandomUniform(Drawn):
     ALSO: ClassVar[tuple[str, ...]] = ("rand", "uniform")
 
     op: Literal["random_uniform"] = "random_uniform"
-    dtype: DType
+    dtype: RealDType
     minval: Float = 0.0
     maxval: Float = 1.0
 
@@ -147,7 +151,7 @@ class TruncatedNormal(Drawn):
     """
 
     op: Literal["truncated_normal"] = "truncated_normal"
-    dtype: DType
+    dtype: RealDType
     lower: Float
     upper: Float
 
@@ -164,7 +168,7 @@ class RandInt(Drawn):
     op: Literal["randint"] = "randint"
     minval: Int
     maxval: Int
-    dtype: DType = "int32"
+    dtype: RealDType = "int32"
 
     def problems(self) -> Iterator[Problem]:
         yield from super().problems()
@@ -178,7 +182,7 @@ class Gumbel(Drawn):
     """
 
     op: Literal["gumbel"] = "gumbel"
-    dtype: DType
+    dtype: RealDType
 
 
 def _below(low: object, field: str, high: object) -> Iterator[Problem]:

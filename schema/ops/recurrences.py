@@ -23,6 +23,7 @@ class LinearRecurrence(Op):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("b",)
     ALSO: ClassVar[tuple[str, ...]] = ("associative_scan", "selective_scan")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["linear_recurrence"] = "linear_recurrence"
     a: Tensor

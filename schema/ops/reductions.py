@@ -30,6 +30,7 @@ class Sum(Reduction):
     """The sum over `axis`. (..., n) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("reduce_sum",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["sum"] = "sum"
 
@@ -38,6 +39,7 @@ class Mean(Reduction):
     """The mean over `axis`. (..., n) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("reduce_mean",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["mean"] = "mean"
 
@@ -46,6 +48,7 @@ class Prod(Reduction):
     """The product over `axis`. (..., n) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("reduce_prod",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["prod"] = "prod"
 
@@ -90,6 +93,7 @@ class Var(Reduction):
     """`sum((x - mean) ** 2) / (n - ddof)` over `axis`. (..., n) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("variance",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["var"] = "var"
     ddof: Count = 0
@@ -97,6 +101,8 @@ class Var(Reduction):
 
 class Std(Reduction):
     """`sqrt(var(x))` over `axis`. (..., n) -> (...)."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["std"] = "std"
     ddof: Count = 0
@@ -106,6 +112,7 @@ class Norm(Reduction):
     """The vector norm `sum(|x| ** ord) ** (1 / ord)` over `axis`. (..., n) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("vector_norm",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["norm"] = "norm"
     ord: Scalar = 2
@@ -148,6 +155,7 @@ class CumSum(Op):
     """The running sum along `axis`. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("cumulative_sum",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["cumsum"] = "cumsum"
     x: Tensor
@@ -158,6 +166,7 @@ class CumProd(Op):
     """The running product along `axis`. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("cumulative_prod",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["cumprod"] = "cumprod"
     x: Tensor

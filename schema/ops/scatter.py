@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from ..deferred import Op
 from ..fields import Count, Int, Size, Tensor, Tensors
-from ..problems import Problem, too_many
+from ..problems import Problem, not_real, too_many
 from .indexing import axes_of, one_an_axis
 
 Reduce: TypeAlias = Literal["set", "add", "multiply", "min", "max"]
@@ -28,6 +28,8 @@ class Gather(Op):
     for axis [-2, -1]: the axes of the indices stand where the first of `axis` was. An
     index out of range is clamped (`clip`), or gives NaN or the least integer (`fill`).
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["gather"] = "gather"
     x: Tensor
@@ -52,6 +54,8 @@ class GatherNd(Op):
     integer (`fill`). ONNX GatherND, tf.gather_nd.
     """
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["gather_nd"] = "gather_nd"
     x: Tensor
     indices: Tensor
@@ -67,7 +71,18 @@ class GatherNd(Op):
         yield from _places_in(self.batch_dims, shapes["x"], shapes["indices"])
 
 
-class Scatter(Op):
+class Update(Op):
+    """The base of ops that give x with updates, cast to its dtype."""
+
+    REJOINS: ClassVar[bool] = True
+    COMPLEX: ClassVar[bool] = True
+
+    def complex_problems(self, found: Mapping[str, str]) -> Iterator[Problem]:
+        if "x" not in found or getattr(self, "reduce", "") in ("min", "max"):
+            yield from [not_real(name, dtype) for name, dtype in found.items()]
+
+
+class Scatter(Update):
     """`x[i, j] = updates`, or `+=` and the like: x with updates at indices of some axes.
 
     `indices` has integers for each axis of `axis`, which broadcast to (i...). x (..., n, m),
@@ -82,7 +97,6 @@ class Scatter(Op):
     then. An index out of range is left out (`drop`) or clamped (`clip`).
     """
 
-    REJOINS: ClassVar[bool] = True
     ALSO: ClassVar[tuple[str, ...]] = (
         "scatter_add",
         "scatter_mul",
@@ -111,7 +125,7 @@ class Scatter(Op):
         yield from axes_of(len(shapes["x"]), self.axis)
 
 
-class ScatterNd(Op):
+class ScatterNd(Update):
     """`x[b, *indices[b, i]] = updates[b, i]`, or `+=` and the like.
 
     x (b..., n1, ..., nk, r...), indices (b..., i..., k), updates (b..., i..., r...) -> as
@@ -119,7 +133,6 @@ class ScatterNd(Op):
     `scatter`. ONNX ScatterND, tf.tensor_scatter_nd_update.
     """
 
-    REJOINS: ClassVar[bool] = True
     ALSO: ClassVar[tuple[str, ...]] = ("tensor_scatter_nd_update",)
 
     op: Literal["scatter_nd"] = "scatter_nd"
@@ -140,7 +153,7 @@ class ScatterNd(Op):
         yield from _places_in(self.batch_dims, shapes["x"], shapes["indices"])
 
 
-class PutAlongAxis(Op):
+class PutAlongAxis(Update):
     """`x[..., indices[..., i, ...], ...] = values[..., i, ...]` along `axis`, or `+=`.
 
     x (..., n), indices (..., m), values (..., m) -> (..., n) for axis -1; values broadcast
@@ -149,7 +162,6 @@ class PutAlongAxis(Op):
     `jnp.put_along_axis`, torch.scatter, ONNX ScatterElements.
     """
 
-    REJOINS: ClassVar[bool] = True
     ALSO: ClassVar[tuple[str, ...]] = ("scatter_elements", "scatter_reduce")
 
     op: Literal["put_along_axis"] = "put_along_axis"
@@ -203,6 +215,7 @@ class SegmentSum(Segments):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("unsorted_segment_sum",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["segment_sum"] = "segment_sum"
 
@@ -213,6 +226,8 @@ class SegmentMean(Segments):
     data (..., n, features...), segment_ids (..., n) integer -> (..., num_segments,
     features...). Ids as in `segment_sum`; a segment without rows has 0.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["segment_mean"] = "segment_mean"
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import model_validator
 
 from ..deferred import Op
-from ..dtypes import DType
+from ..dtypes import COMPLEX, DType
 from ..fields import Count, Filled, Int, Scalar, ShapeOf, Size, SizeOf, Tensor, Tensors
 from ..names import Name
-from ..problems import Problem, mirrored_too_far, too_many
+from ..problems import Problem, mirrored_too_far, not_real, too_many
 
 
 class Reshape(Op):
@@ -24,6 +24,7 @@ class Reshape(Op):
 
     SYMBOLIC: ClassVar[bool] = False
     ALSO: ClassVar[tuple[str, ...]] = ("view",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["reshape"] = "reshape"
     x: Tensor
@@ -43,6 +44,8 @@ class Flatten(Op):
     (..., a, b, c) -> (..., a * b * c) with start -3.
     """
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["flatten"] = "flatten"
     x: Tensor
     start: Int
@@ -53,6 +56,7 @@ class Transpose(Op):
     """Axis i of the result is axis `permutation[i]` of x."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("permute", "permute_dims", "moveaxis")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["transpose"] = "transpose"
     x: Tensor
@@ -71,6 +75,7 @@ class SwapAxes(Op):
     """x with two axes interchanged. (..., a, b) -> (..., b, a) for axes -2 and -1."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("swapdims",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["swapaxes"] = "swapaxes"
     x: Tensor
@@ -82,6 +87,7 @@ class ExpandDims(Op):
     """New axes of size 1 at `axis` of the result. (...) -> (..., 1) for axis -1."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("unsqueeze",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["expand_dims"] = "expand_dims"
     x: Tensor
@@ -90,6 +96,8 @@ class ExpandDims(Op):
 
 class Squeeze(Op):
     """Without `axis`, which is of size 1. (..., 1) -> (...) for -1."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["squeeze"] = "squeeze"
     x: Tensor
@@ -100,6 +108,7 @@ class BroadcastTo(Op):
     """x repeated to `shape`, as in `jnp.broadcast_to`."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("expand",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["broadcast_to"] = "broadcast_to"
     x: Tensor
@@ -113,6 +122,7 @@ class Concatenate(Op):
     """The arrays one after another along `axis`. (..., a), (..., b) -> (..., a + b)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("concat", "cat")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["concatenate"] = "concatenate"
     xs: Tensors
@@ -121,6 +131,8 @@ class Concatenate(Op):
 
 class Stack(Op):
     """The arrays along a new `axis`. n of (...) -> (n, ...) for axis 0."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["stack"] = "stack"
     xs: Tensors
@@ -136,6 +148,7 @@ class Split(Op):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("chunk",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["split"] = "split"
     x: Tensor
@@ -169,6 +182,7 @@ class Flip(Op):
     """x in reverse order along `axis`, null being all axes. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("reverse",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["flip"] = "flip"
     x: Tensor
@@ -179,6 +193,8 @@ class Roll(Op):
     """x shifted along `axis`, element i to i + shift; what leaves at one end enters at
     the other. (...) -> (...).
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["roll"] = "roll"
     x: Tensor
@@ -202,6 +218,8 @@ class Tile(Op):
     (n,) -> (r * n,) for reps [r].
     """
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["tile"] = "tile"
     x: Tensor
     reps: list[Size]
@@ -217,6 +235,7 @@ class RepeatElements(Op):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("repeat_interleave",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["repeat_elements"] = "repeat_elements"
     x: Tensor
@@ -233,6 +252,8 @@ class Pad(Op):
     `mode` is what they are, as in `jnp.pad`; `constant_values` is for `constant`.
     (..., n) -> (..., before + n + after) for one pair.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["pad"] = "pad"
     x: Tensor
@@ -259,7 +280,12 @@ class AsType(Op):
     """x in another dtype. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("cast",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["astype"] = "astype"
     x: Tensor
     dtype: DType
+
+    def complex_problems(self, found: Mapping[str, str]) -> Iterator[Problem]:
+        if self.dtype not in {*COMPLEX, "bool"}:
+            yield from [not_real(name, dtype) for name, dtype in found.items()]

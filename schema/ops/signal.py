@@ -1,15 +1,15 @@
-"""Signals: windows and filters, made of attributes alone."""
+"""Signals: windows and filters, made of attributes alone; spectra of short windows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import Op
-from ..dtypes import DType
-from ..fields import Float, Size, SizeOf
-from ..problems import Problem, too_many
+from ..dtypes import RealDType
+from ..fields import Float, OptionalSize, Size, SizeOf, Tensor
+from ..problems import Problem, not_real, too_many
 
 MAX_BANK = 2**23
 """Elements of a bank of filters, which NumPy makes while a model is traced."""
@@ -24,7 +24,7 @@ class WindowFunction(Op):
 
     size: Annotated[Size, SizeOf("out")]
     periodic: bool
-    dtype: DType = "float"
+    dtype: RealDType = "float"
 
     def problems(self) -> Iterator[Problem]:
         yield from too_many("size", [self.size])
@@ -85,7 +85,7 @@ class MelFilterBank(Op):
     high: Float
     scale: Literal["htk", "slaney"]
     norm: Literal["none", "slaney"]
-    dtype: DType = "float"
+    dtype: RealDType = "float"
 
     def problems(self) -> Iterator[Problem]:
         known = (self.num_frequencies, self.num_mels)
@@ -99,3 +99,111 @@ class MelFilterBank(Op):
             yield Problem.expected("high", f"a number above low, {low}", high)
         if isinstance(rate, (int, float)) and rate <= 0:
             yield Problem.expected("sample_rate", "a number above 0", rate)
+
+
+class ShortTime(Op):
+    """The base of transforms between a signal and the spectra of its windows."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+    COMPLEX: ClassVar[bool] = True
+
+    x: Tensor
+    window: Tensor
+    n_fft: Size
+    hop: Size
+    center: bool = True
+    onesided: bool = True
+    normalized: bool = False
+
+    def problems(self) -> Iterator[Problem]:
+        yield from too_many("n_fft", [self.n_fft])
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        window = list(shapes["window"])
+        if len(window) != 1:
+            yield Problem("window", f"expected one axis, found shape {window}")
+        elif isinstance(window[0], int) and window[0] > self.n_fft:
+            found = f"found {window[0]}"
+            yield Problem("window", f"expected at most n_fft, {self.n_fft}, {found}")
+
+    def complex_problems(self, found: Mapping[str, str]) -> Iterator[Problem]:
+        if "window" in found:
+            yield not_real("window", found["window"])
+
+
+class Stft(ShortTime):
+    """Fourier transforms of windows of a signal: (..., time), (size,) -> (..., frames,
+    frequencies) complex.
+
+    `y[m, k] = sum(w[i] * x[m * hop + i] * exp(-2i pi k i / n_fft))` over i below `n_fft`, w
+    being the window between zeros: (n_fft - size) // 2 of them before it, the others
+    behind. With `center`, x is padded by n_fft // 2 at both ends as `pad` does by
+    `pad_mode`, so that the middle of frame m is element m * hop. There are as many frames
+    as lie within that. `onesided` keeps frequencies 0 to n_fft // 2, of a real x;
+    `normalized` divides by the square root of n_fft. In float32 at least.
+
+    torch.stft has the last two axes the other way round.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("short_time_fourier_transform", "spectrogram")
+
+    op: Literal["stft"] = "stft"
+    pad_mode: Literal["constant", "edge", "reflect"] = "reflect"
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        yield from super().operand_problems(shapes)
+        if not shapes["x"]:
+            yield Problem("x", "expected an axis of time, found no axis")
+        elif isinstance(time := shapes["x"][-1], int):
+            half = self.n_fft // 2 if self.center else 0
+            if half and self.pad_mode == "reflect" and time <= half:
+                wanted = f"expected more than n_fft // 2 elements, {half}, to reflect"
+                yield Problem("x", f"{wanted}, found {time}")
+            elif time + 2 * half < self.n_fft or (half and time == 0):
+                wanted = f"expected elements for one window of {self.n_fft}"
+                yield Problem("x", f"{wanted}, found {time}")
+
+    def complex_problems(self, found: Mapping[str, str]) -> Iterator[Problem]:
+        yield from super().complex_problems(found)
+        if self.onesided and "x" in found:
+            wanted = "expected real numbers, as onesided is true"
+            yield Problem("x", f"{wanted}, found {found['x']}")
+
+
+class Istft(ShortTime):
+    """The signal whose `stft` is nearest to x: (..., frames, frequencies), (size,) ->
+    (..., time), real if `onesided`.
+
+    `sum(w[t - m * hop] * u[m, t - m * hop]) / sum(w[t - m * hop] ** 2)` over the frames m, u
+    being their inverse transforms; 0 where no window reaches, or less than 1e-11 of it.
+    With `center`, n_fft // 2 elements of both ends are left out. The result is cut or
+    filled with zeros at its end to `length`, if there is one: without, elements behind the
+    last whole hop are lost. Griffin and Lim, "Signal estimation from modified short-time
+    Fourier transform", 1984.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("inverse_stft",)
+
+    op: Literal["istft"] = "istft"
+    length: Annotated[OptionalSize, SizeOf("out")] = None
+
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
+        yield from too_many("length", [self.length])
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        yield from super().operand_problems(shapes)
+        x = list(shapes["x"])
+        wanted = self.n_fft // 2 + 1 if self.onesided else self.n_fft
+        if len(x) < 2:
+            yield Problem("x", f"expected axes of frames and frequencies, found {x}")
+        elif isinstance(x[-1], int) and x[-1] != wanted:
+            yield Problem("x", f"expected {wanted} frequencies, found {x[-1]}")
+        elif isinstance(x[-2], int) and x[-2] == 0:
+            yield Problem("x", "expected at least one frame, found none")

@@ -30,6 +30,7 @@ class CountNonzero(Statistic):
     """How many values over `axis` are not 0. (..., n) -> (...) integer."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["count_nonzero"] = "count_nonzero"
 
@@ -45,6 +46,8 @@ class Average(Op):
 
     (..., n), (..., n) -> (...) at axis -1; weights broadcast to x.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["average"] = "average"
     x: Tensor
@@ -84,11 +87,15 @@ class Quantile(Statistic):
 class NanSum(Statistic):
     """The sum of what is not NaN over `axis`. (..., n) -> (...)."""
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["nansum"] = "nansum"
 
 
 class NanProd(Statistic):
     """The product of what is not NaN over `axis`. (..., n) -> (...)."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["nanprod"] = "nanprod"
 
@@ -98,6 +105,8 @@ class NanMean(Statistic):
 
     (..., n) -> (...).
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["nanmean"] = "nanmean"
 
@@ -171,6 +180,8 @@ class NanArgMin(Op):
 class NanCumSum(Op):
     """The running sum of what is not NaN along `axis`. (...) -> (...)."""
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["nancumsum"] = "nancumsum"
     x: Tensor
     axis: Int
@@ -178,6 +189,8 @@ class NanCumSum(Op):
 
 class NanCumProd(Op):
     """The running product of what is not NaN along `axis`. (...) -> (...)."""
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["nancumprod"] = "nancumprod"
     x: Tensor

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from ..deferred import Op, ParamOp
-from ..dtypes import FLOATS, DType
+from ..dtypes import INEXACT, DType, StoredDType
 from ..fields import ShapeOf, Size
 from ..initializers import ZEROS, Normal
 from ..literals import LiteralArray, literal_problems
@@ -18,13 +18,14 @@ class Param(ParamOp):
     """A trainable array of `shape`: () -> shape."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("parameter", "variable")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["param"] = "param"
     shape: Annotated[list[Size], ShapeOf()]
-    dtype: DType = "float"
+    dtype: StoredDType = "float"
 
     def parameters(self) -> dict[str, Leaf]:
-        init = Normal(stddev=0.02) if self.dtype in FLOATS else ZEROS
+        init = Normal(stddev=0.02) if self.dtype in INEXACT else ZEROS
         return {"": Leaf(tuple(self.shape), init, dtype=self.dtype)}
 
 
@@ -32,10 +33,11 @@ class Buffer(ParamOp):
     """An array of `shape` that is loaded and never trained: () -> shape."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("register_buffer",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["buffer"] = "buffer"
     shape: Annotated[list[Size], ShapeOf()]
-    dtype: DType = "float"
+    dtype: StoredDType = "float"
 
     def parameters(self) -> dict[str, Leaf]:
         leaf = Leaf(tuple(self.shape), ZEROS, dtype=self.dtype, kind="buffer")
@@ -48,6 +50,8 @@ class Constant(Op):
     Numbers that `dtype` can hold, or booleans, in nested lists of equal length; at most
     4096 of them.
     """
+
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["constant"] = "constant"
     value: LiteralArray

@@ -56,6 +56,7 @@ class Im2Col(Windowed):
         "conv_general_dilated_patches",
         "frame",
     )
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["im2col"] = "im2col"
     strides: Size | list[Size] = 1
@@ -71,6 +72,7 @@ class Col2Im(Windowed):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("fold", "overlap_and_add")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["col2im"] = "col2im"
     sizes: list[Size]
@@ -137,6 +139,7 @@ class DepthToSpace(Op):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("pixel_shuffle",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["depth_to_space"] = "depth_to_space"
     x: Tensor
@@ -163,6 +166,7 @@ class SpaceToDepth(Op):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("pixel_unshuffle",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["space_to_depth"] = "space_to_depth"
     x: Tensor
@@ -186,6 +190,8 @@ class WindowPartition(Op):
     there are as many spatial axes as `window` has sizes. Liu et al., arXiv:2103.14030.
     """
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["window_partition"] = "window_partition"
     x: Tensor
     window: list[Size]
@@ -207,6 +213,7 @@ class WindowMerge(Op):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("window_reverse",)
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["window_merge"] = "window_merge"
     x: Tensor

@@ -24,6 +24,8 @@ INITIALIZERS = "initializers"
 
 _TYPES: list[tuple[str, Any]] = [
     ("dtype", dtypes.DType),
+    ("real dtype", dtypes.RealDType),
+    ("stored dtype", dtypes.StoredDType),
     ("initializer", initializers.Initializer),
     ("literal", literals.LiteralArray),
     ("tensor", fields.Tensor),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..diagnostics import Report, listing, quote
-from ..dtypes import FLOATS
+from ..dtypes import COMPLEX, INEXACT
 from ..frozen import EMPTY, frozen
 from ..limits import MAX_ELEMENTS
 from ..op import Op, ParamOp
@@ -75,12 +75,13 @@ def fill_leaves(step: Step, op: Op, report: Report) -> None:
 def _check_init(step: Step, name: str, leaf: Leaf, report: Report) -> None:
     """An initializer that speaks of axes finds them; one that draws gets floats."""
     rank, init = len(leaf.shape), leaf.init
-    if leaf.dtype not in FLOATS and init.DRAWS:
+    fits = leaf.dtype in INEXACT or not init.DRAWS
+    if not fits or (leaf.dtype in COMPLEX and not init.COMPLEX):
+        drawn = "normal or variance_scaling" if leaf.dtype in COMPLEX else "zeros"
         report.error(
             "parameter-init",
             f"{step.path}.init.{name or 'value'}",
-            f"expected zeros, ones or constant for dtype {leaf.dtype}, found "
-            f"{init.name}",
+            f"expected {drawn}, ones or constant for dtype {leaf.dtype}, found {init.name}",
         )
     elif not init.fits(rank):
         report.error(

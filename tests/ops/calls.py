@@ -48,11 +48,17 @@ def arrays_of_floats(tree: Any) -> list[Any]:
     return [x for x in jax.tree.leaves(tree) if is_array(x) and is_float(x)]
 
 
+def is_complex(x: Any) -> bool:
+    return is_array(x) and not is_key(x) and bool(jnp.iscomplexobj(x))
+
+
 def cast(tree: Any, dtype: Any) -> Any:
-    """The arrays of floats as `dtype`."""
+    """The arrays of floats as `dtype`, those of complex numbers of its width, or 64 bits."""
+    pairs = "complex128" if jnp.dtype(dtype) == "float64" else "complex64"
 
     def one(x: Any) -> Any:
-        return x.astype(dtype) if is_array(x) and is_float(x) else x
+        kind = pairs if is_complex(x) else dtype
+        return x.astype(kind) if is_array(x) and is_float(x) else x
 
     return jax.tree.map(one, tree)
 
@@ -170,7 +176,7 @@ class Called:
             )
 
         given = arrays_of_floats(self.row.operands)
-        if not (
+        if any(map(is_complex, given)) or not (
             self.row.integers and given and all(np.isfinite(x).all() for x in given)
         ):
             return None
@@ -203,12 +209,10 @@ class Called:
         operands, params = jax.tree.unflatten(tree, leaves)
         for y in self(operands, params, dtype):
             if is_wide(y):
-                weights = jnp.cos(jnp.arange(y.size, dtype=y.real.dtype)).reshape(
-                    y.shape
-                )
-                total += jnp.sum(y.real * weights)
+                weights = jnp.cos(jnp.arange(y.size, dtype=y.real.dtype))
+                total += jnp.sum(y.real.ravel() * weights)
                 if jnp.iscomplexobj(y):
-                    total += jnp.sum(y.imag * weights[::-1])
+                    total += jnp.sum(y.imag.ravel() * weights[::-1])
         return total
 
     @cached_property

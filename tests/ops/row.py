@@ -65,6 +65,8 @@ INTS = np.array([[3, 1, 0, 2], [1, 1, 2, 3], [0, 2, 3, 1]], np.int32)
 BOOLS = INTS > 1
 IMAGE = _normal(5, 6, 4)
 KEY = jax.random.key(3)
+Z = (X + 1j * _normal(3, 4)).astype(np.complex64)
+W = (Y + 1j * _normal(3, 4)).astype(np.complex64)
 
 
 def unary(reference: Callable[..., Any] | str, x: Any = X, **attributes: Any) -> Row:

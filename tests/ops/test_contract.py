@@ -13,7 +13,7 @@ from generated_files import assert_same_program
 from generator.op_cases import graph_of
 from ops.building import built
 from ops.calling import NODE
-from ops.calls import Called, arrays_of_floats, cast, is_array, is_float
+from ops.calls import Called, arrays_of_floats, cast, is_array, is_complex, is_float
 from ops.rows import FAMILIES, ROWS
 
 import blox as bx
@@ -207,7 +207,8 @@ def assert_narrow(called: Called, found: dict[str, Any]) -> None:
         found["bfloat16"], found["rounded"], found["single"], strict=True
     ):
         assert half.shape == y.shape
-        stays = not is_float(y) or str(y.dtype) in named or not narrow
+        pairs = any(map(is_complex, [y, *jax.tree.leaves(given)]))
+        stays = pairs or not is_float(y) or str(y.dtype) in named or not narrow
         assert half.dtype == (y.dtype if stays else jnp.bfloat16)
         if arrays_of_floats(given) or not called.keyed:  # else other numbers are drawn
             assert_near("bfloat16", half, full, ROUGH)
@@ -222,16 +223,25 @@ def assert_integers(found: Any, wanted: Any) -> None:
 
 def assert_near(what: str, found: Any, wanted: Any, near: float) -> None:
     """As far apart as a share of the largest number."""
-    a, b = np.asarray(found, float), np.asarray(wanted, float)
+    kind = complex if jnp.iscomplexobj(wanted) else float
+    a, b = np.asarray(found, kind), np.asarray(wanted, kind)
     largest = np.max(np.abs(b), initial=1.0, where=np.isfinite(b))
     np.testing.assert_allclose(a, b, 0, near * largest, err_msg=what)
+
+
+def direction(random: np.random.Generator, like: Any) -> Any:
+    """Random numbers of the shape and kind of an array."""
+    steps = random.normal(size=(2, *np.shape(like))).astype(np.float32)
+    return steps[0] + 1j * steps[1] if is_complex(like) else steps[0]
 
 
 def assert_slopes(called: Called, slopes: Any) -> None:
     """Along a random direction the gradient is what differences are."""
     random = np.random.default_rng(2)
-    steps = [random.normal(size=np.shape(s)).astype(np.float32) for s in slopes]
-    found = sum(float(np.vdot(s, g)) for s, g in zip(steps, slopes, strict=True))
+    steps = [direction(random, s) for s in slopes]
+    # Of complex numbers JAX has the conjugate of the gradient.
+    products = [np.sum(s * g).real for s, g in zip(steps, slopes, strict=True)]
+    found = float(sum(products))
     parts = sum(
         float(np.sum(np.abs(s * g))) for s, g in zip(steps, slopes, strict=True)
     )

@@ -7,9 +7,11 @@ from .arithmetic import ArithmeticMethods
 from .attention import AttentionMethods
 from .bins import BinsMethods
 from .bits import BitsMethods
+from .complex import ComplexMethods
 from .conv import ConvMethods
 from .creation import CreationMethods
 from .elementary import ElementaryMethods
+from .fourier import FourierMethods
 from .gamma import GammaMethods
 from .image import ImageMethods
 from .indexing import IndexingMethods
@@ -40,9 +42,11 @@ class OpMethods(
     AttentionMethods,
     BinsMethods,
     BitsMethods,
+    ComplexMethods,
     ConvMethods,
     CreationMethods,
     ElementaryMethods,
+    FourierMethods,
     GammaMethods,
     ImageMethods,
     IndexingMethods,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from blox.schema.dtypes import DType
+from blox.schema.dtypes import RealDType
 
 from ..values import Operand, Value
 from .base import NodeMethods
@@ -198,7 +198,7 @@ class ActivationsMethods(NodeMethods):
         num_classes: int | str,
         *,
         axis: int | str = -1,
-        dtype: DType = "float",
+        dtype: RealDType = "float",
         name: str | None = None,
     ) -> Value:
         """1 at the index x along a new `axis`, 0 elsewhere; all 0 for x out of range.

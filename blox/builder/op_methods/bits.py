@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blox.schema.dtypes import DType
+from blox.schema.dtypes import RealDType
 
 from ..values import Operand, Value
 from .base import NodeMethods
@@ -52,7 +52,7 @@ class BitsMethods(NodeMethods):
         return self._node(name, "clz", x=x)[0]
 
     def bitcast_convert_type(
-        self, x: Operand, dtype: DType, *, name: str | None = None
+        self, x: Operand, dtype: RealDType, *, name: str | None = None
     ) -> Value:
         """The bits of x, read as another dtype. (...) -> (...) for dtypes of equal
         size.

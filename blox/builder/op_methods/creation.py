@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from blox.schema.dtypes import DType
+from blox.schema.dtypes import DType, RealDType
 
 from ..values import Operand, Value
 from .base import NodeMethods
@@ -64,7 +64,7 @@ class CreationMethods(NodeMethods):
         *,
         start: int | str = 0,
         step: int | str = 1,
-        dtype: DType = "int32",
+        dtype: RealDType = "int32",
         name: str | None = None,
     ) -> Value:
         """`start, start + step, ...`, as long as it is before `stop`: () -> (n,)."""
@@ -93,7 +93,7 @@ class CreationMethods(NodeMethods):
         num: int | str,
         *,
         endpoint: bool = True,
-        dtype: DType = "float",
+        dtype: RealDType = "float",
         name: str | None = None,
     ) -> Value:
         """`num` numbers at equal distances from `start` to `stop`, without the last one
@@ -117,7 +117,7 @@ class CreationMethods(NodeMethods):
         *,
         base: float | str = 10.0,
         endpoint: bool = True,
-        dtype: DType = "float",
+        dtype: RealDType = "float",
         name: str | None = None,
     ) -> Value:
         """`base ** linspace(start, stop, num)`: () -> (num,)."""
@@ -139,7 +139,7 @@ class CreationMethods(NodeMethods):
         num: int | str,
         *,
         endpoint: bool = True,
-        dtype: DType = "float",
+        dtype: RealDType = "float",
         name: str | None = None,
     ) -> Value:
         """`num` numbers from `start` to `stop`, each the one before times the same

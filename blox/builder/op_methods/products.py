@@ -10,7 +10,7 @@ class ProductsMethods(NodeMethods):
     def vecdot(
         self, a: Operand, b: Operand, axis: int | str = -1, *, name: str | None = None
     ) -> Value:
-        """`sum(a * b)` along `axis`. (..., n), (..., n) -> (...) at axis -1."""
+        """`sum(conj(a) * b)` along `axis`. (..., n), (..., n) -> (...) at axis -1."""
         return self._node(name, "vecdot", a=a, b=b, axis=axis)[0]
 
     def outer(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:

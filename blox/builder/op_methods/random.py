@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from blox.schema.dtypes import DType
+from blox.schema.dtypes import DType, RealDType
 
 from ..parameter_options import Axes, Init
 from ..values import Operand, Value
@@ -109,7 +109,7 @@ class RandomMethods(NodeMethods):
         name: str,
         key: Value,
         shape: Sequence[int | str],
-        dtype: DType = "float",
+        dtype: RealDType = "float",
         *,
         minval: float | str = 0.0,
         maxval: float | str = 1.0,
@@ -132,7 +132,7 @@ class RandomMethods(NodeMethods):
         shape: Sequence[int | str],
         lower: float | str,
         upper: float | str,
-        dtype: DType = "float",
+        dtype: RealDType = "float",
     ) -> Value:
         """Numbers of the normal distribution that lie between `lower` and `upper`.
 
@@ -156,7 +156,7 @@ class RandomMethods(NodeMethods):
         minval: int | str,
         maxval: int | str,
         *,
-        dtype: DType = "int32",
+        dtype: RealDType = "int32",
     ) -> Value:
         """Integers from `minval` up to but without `maxval`: key -> shape."""
         return self._node(
@@ -170,7 +170,11 @@ class RandomMethods(NodeMethods):
         )[0]
 
     def gumbel(
-        self, name: str, key: Value, shape: Sequence[int | str], dtype: DType = "float"
+        self,
+        name: str,
+        key: Value,
+        shape: Sequence[int | str],
+        dtype: RealDType = "float",
     ) -> Value:
         """Numbers of the Gumbel distribution, `-log(-log(u))` of uniform ones: key ->
         shape.

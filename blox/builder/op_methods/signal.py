@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from blox.schema.dtypes import DType
+from blox.schema.dtypes import RealDType
 
-from ..values import Value
+from ..values import Operand, Value
 from .base import NodeMethods
 
 
@@ -16,7 +16,7 @@ class SignalMethods(NodeMethods):
         size: int | str,
         periodic: bool,
         *,
-        dtype: DType = "float",
+        dtype: RealDType = "float",
         name: str | None = None,
     ) -> Value:
         """The Hann window, 1/2 - 1/2 cos(2 pi n / m): () -> (size,), as `jnp.hanning`.
@@ -30,7 +30,7 @@ class SignalMethods(NodeMethods):
         size: int | str,
         periodic: bool,
         *,
-        dtype: DType = "float",
+        dtype: RealDType = "float",
         name: str | None = None,
     ) -> Value:
         """The Hamming window, 0.54 - 0.46 cos(2 pi n / m): () -> (size,), as
@@ -45,7 +45,7 @@ class SignalMethods(NodeMethods):
         size: int | str,
         periodic: bool,
         *,
-        dtype: DType = "float",
+        dtype: RealDType = "float",
         name: str | None = None,
     ) -> Value:
         """The Blackman window, 0.42 - 1/2 cos(2 pi n / m) + 0.08 cos(4 pi n / m).
@@ -67,7 +67,7 @@ class SignalMethods(NodeMethods):
         norm: Literal["none", "slaney"],
         *,
         low: float | str = 0.0,
-        dtype: DType = "float",
+        dtype: RealDType = "float",
         name: str | None = None,
     ) -> Value:
         """Weights that make mel bands of a spectrum: `spectrum @ bank`.
@@ -91,4 +91,79 @@ class SignalMethods(NodeMethods):
             scale=scale,
             norm=norm,
             dtype=dtype,
+        )[0]
+
+    def stft(
+        self,
+        x: Operand,
+        window: Operand,
+        n_fft: int | str,
+        hop: int | str,
+        *,
+        center: bool = True,
+        onesided: bool = True,
+        normalized: bool = False,
+        pad_mode: Literal["constant", "edge", "reflect"] = "reflect",
+        name: str | None = None,
+    ) -> Value:
+        """Fourier transforms of windows of a signal: (..., time), (size,) -> (...,
+        frames, frequencies) complex.
+
+        `y[m, k] = sum(w[i] * x[m * hop + i] * exp(-2i pi k i / n_fft))` over i below
+        `n_fft`, w being the window between zeros: (n_fft - size) // 2 of them before
+        it, the others behind. With `center`, x is padded by n_fft // 2 at both ends as
+        `pad` does by `pad_mode`, so that the middle of frame m is element m * hop.
+        There are as many frames as lie within that. `onesided` keeps frequencies 0 to
+        n_fft // 2, of a real x; `normalized` divides by the square root of n_fft. In
+        float32 at least.
+
+        torch.stft has the last two axes the other way round.
+        """
+        return self._node(
+            name,
+            "stft",
+            x=x,
+            window=window,
+            n_fft=n_fft,
+            hop=hop,
+            center=center,
+            onesided=onesided,
+            normalized=normalized,
+            pad_mode=pad_mode,
+        )[0]
+
+    def istft(
+        self,
+        x: Operand,
+        window: Operand,
+        n_fft: int | str,
+        hop: int | str,
+        length: int | str | None = None,
+        *,
+        center: bool = True,
+        onesided: bool = True,
+        normalized: bool = False,
+        name: str | None = None,
+    ) -> Value:
+        """The signal whose `stft` is nearest to x: (..., frames, frequencies), (size,)
+        -> (..., time), real if `onesided`.
+
+        `sum(w[t - m * hop] * u[m, t - m * hop]) / sum(w[t - m * hop] ** 2)` over the
+        frames m, u being their inverse transforms; 0 where no window reaches, or less
+        than 1e-11 of it. With `center`, n_fft // 2 elements of both ends are left out.
+        The result is cut or filled with zeros at its end to `length`, if there is one:
+        without, elements behind the last whole hop are lost. Griffin and Lim, "Signal
+        estimation from modified short-time Fourier transform", 1984.
+        """
+        return self._node(
+            name,
+            "istft",
+            x=x,
+            window=window,
+            n_fft=n_fft,
+            hop=hop,
+            center=center,
+            onesided=onesided,
+            normalized=normalized,
+            length=length,
         )[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from blox.schema.dtypes import DType
+from blox.schema.dtypes import DType, StoredDType
 
 from ..parameter_options import Axes, Init
 from ..values import Value
@@ -18,7 +18,7 @@ class VariablesMethods(NodeMethods):
         name: str,
         shape: Sequence[int | str],
         *,
-        dtype: DType = "float",
+        dtype: StoredDType = "float",
         params: str | None = None,
         init: Mapping[str, Init] | None = None,
         axes: Mapping[str, Axes] | None = None,
@@ -41,7 +41,7 @@ class VariablesMethods(NodeMethods):
         name: str,
         shape: Sequence[int | str],
         *,
-        dtype: DType = "float",
+        dtype: StoredDType = "float",
         params: str | None = None,
         init: Mapping[str, Init] | None = None,
         axes: Mapping[str, Axes] | None = None,

@@ -43,6 +43,12 @@ ROWS: Rows = {
     "frexp": unary(np.frexp, 3 * X),
     "nan_to_num": [
         Row(
+            {"nan": 2.0, "posinf": 4.0},
+            (np.array([1j, np.nan + 1j, complex(3, np.inf)], np.complex64),),
+            reference=lambda x: [1j, 2 + 1j, 3 + 4j],
+            grad=False,
+        ),
+        Row(
             {"nan": 2.0, "neginf": -3.0},
             (np.array([1, np.inf, -np.inf, np.nan], np.float32),),
             reference=lambda x: [1, np.finfo(np.float32).max, -3, 2],

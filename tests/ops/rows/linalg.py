@@ -14,12 +14,18 @@ A = normal(3, 3) + 2 * np.eye(3, dtype=np.float32)
 B = normal(3, 2)
 TALL = normal(4, 3)
 SYMMETRIC = (A + A.T) / 2
+HERMITIAN = (SYMMETRIC + 1j * (A - A.T)).astype(np.complex64)
 DEFINITE = A @ A.T + np.eye(3, dtype=np.float32)
 
 
 def _matrix_norm(order: Any) -> Row:
     norm = partial(np.linalg.matrix_norm, ord=order, keepdims=True)
     return unary(norm, TALL, order=order, keepdims=True)
+
+
+def _lu(x: Any) -> Any:
+    order, lower, upper = linalg.lu(x)
+    return order.astype(x.dtype), lower, upper
 
 
 ROWS: Rows = {
@@ -54,6 +60,7 @@ ROWS: Rows = {
     "cholesky": [
         unary(np.linalg.cholesky, DEFINITE),
         unary(lambda x: np.linalg.cholesky(x).T, DEFINITE, upper=True),
+        unary(np.linalg.cholesky, HERMITIAN @ HERMITIAN),
     ],
     "qr": [
         unary(np.linalg.qr, TALL),
@@ -72,7 +79,10 @@ ROWS: Rows = {
     ],
     "svdvals": unary(np.linalg.svdvals, A),
     "eigh": unary(np.linalg.eigh, SYMMETRIC),
-    "eigvalsh": unary(np.linalg.eigvalsh, SYMMETRIC),
+    "eigvalsh": [
+        unary(np.linalg.eigvalsh, SYMMETRIC),
+        unary(np.linalg.eigvalsh, HERMITIAN),
+    ],
     "matrix_power": [
         unary(lambda x: x @ x @ x, A, n=3),
         unary(lambda x: np.linalg.inv(x @ x), A, n=-2),
@@ -82,12 +92,17 @@ ROWS: Rows = {
         unary(np.linalg.norm, A),
         *map(_matrix_norm, ("nuc", 1, -1, 2, -2)),
     ],
-    "lu": unary(linalg.lu, A),
+    "lu": [unary(linalg.lu, A), unary(_lu, HERMITIAN)],
     "cho_solve": [
         Row(
             {},
             (np.linalg.cholesky(DEFINITE), B),
             reference=lambda c, b: np.linalg.solve(np.tril(c) @ np.tril(c).T, b),
+        ),
+        Row(
+            {},
+            (HERMITIAN, B),
+            reference=lambda c, b: np.linalg.solve(np.tril(c) @ np.tril(c).conj().T, b),
         ),
         Row(
             {"upper": True},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from ops.row import Row, Rows, X, Y, binary, numbers, unary
+from ops.row import Row, Rows, W, X, Y, Z, binary, numbers, unary
 
 normal = numbers(21)
 CUBE = normal(2, 3, 4)
@@ -11,6 +11,7 @@ CUBE = normal(2, 3, 4)
 ROWS: Rows = {
     "vecdot": [
         binary(lambda a, b: (a * b).sum(-1)),
+        binary(lambda a, b: (a.conj() * b).sum(-1), Z, W),
         Row({"axis": -2}, (X, Y), reference=lambda a, b: (a * b).sum(-2)),
     ],
     "outer": binary(np.outer, X[0], Y[1, :3]),

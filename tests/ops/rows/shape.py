@@ -10,6 +10,7 @@ from ops.row import (
     Rows,
     X,
     Y,
+    Z,
     unary,
 )
 
@@ -75,5 +76,13 @@ ROWS: Rows = {
     "astype": [
         unary(lambda x: x.astype(np.float32), INTS, dtype="float"),
         unary(lambda x: x.astype(jnp.bfloat16), dtype="bfloat16"),
+        # Differences in 64 bits are none where it cuts to 32.
+        Row({"dtype": "complex64"}, (Z,), reference=lambda x: x, grad=False),
+        Row(
+            {"dtype": "complex64"},
+            (X,),
+            reference=lambda x: x.astype(complex),
+            grad=False,
+        ),
     ],
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from ops.row import TORCH, Row, Rows
+from ops.row import TORCH, Row, Rows, numbers
+from scipy.signal import ShortTimeFFT
 
 
 def _windows(*weights: float) -> list[Row]:
@@ -30,6 +31,42 @@ def _bank(edges: Any, top: float) -> Any:
     return np.stack(bands, -1)
 
 
+normal = numbers(43)
+SOUND = normal(2, 21)
+WINDOW = np.abs(normal(8)) + np.float32(0.5)
+SHORT = np.abs(normal(5)) + np.float32(0.5)
+
+
+def _scipy(size: int, hop: int) -> ShortTimeFFT:
+    """Frames of windows whose middle is at multiples of `hop`."""
+    return ShortTimeFFT(WINDOW.astype(float), hop, fs=1, mfft=size, phase_shift=None)
+
+
+def _frames(x: Any, window: Any, size: int, hop: int) -> Any:
+    """The frames of `size` of a signal, times the window between zeros."""
+    room = size - len(window)
+    window = np.pad(window, (room // 2, room - room // 2))
+    ends = range(size, x.shape[-1] + 1, hop)
+    return np.stack([x[..., end - size : end] * window for end in ends], -2)
+
+
+def _added(frames: Any, window: Any, hop: int, complete: int) -> Any:
+    """The frames times the window, added up, over the sum of its squares."""
+    size = frames.shape[-1]
+    room = size - len(window)
+    window = np.pad(window, (room // 2, room - room // 2))
+    y = np.zeros((*frames.shape[:-2], complete), frames.dtype)
+    weight = np.zeros(complete)
+    for m in range(frames.shape[-2]):
+        y[..., m * hop : m * hop + size] += frames[..., m, :] * window
+        weight[m * hop : m * hop + size] += window**2
+    return y / np.where(weight > 0, weight, 1)
+
+
+SPECTRA = np.fft.rfft(normal(2, 5, 8)).astype(np.complex64)
+BOTH = (normal(2, 5, 8) + 1j * normal(2, 5, 8)).astype(np.complex64)
+
+
 HTK = 700 * np.expm1(np.linspace(0, np.log1p(4000 / 700), 7))
 
 ROWS: Rows = {
@@ -51,6 +88,51 @@ ROWS: Rows = {
             {"num_frequencies": 33, "num_mels": 6, "sample_rate": 16000.0, "low": 50.0}
             | {"high": 7000.0, "scale": "slaney", "norm": "slaney"},
             reference=TORCH,
+        ),
+    ],
+    "stft": [
+        Row(
+            {"n_fft": 8, "hop": 3, "pad_mode": "constant"},
+            (SOUND, WINDOW),
+            reference=lambda x, w: _scipy(8, 3).stft(x, p0=0, p1=8).swapaxes(-1, -2),
+            lead=(0,),
+        ),
+        Row(
+            {"n_fft": 9, "hop": 2, "normalized": True},
+            (SOUND, SHORT),
+            reference=lambda x, w: np.fft.rfft(
+                _frames(np.pad(x, [(0, 0), (4, 4)], "reflect"), w, 9, 2), norm="ortho"
+            ),
+            lead=(0,),
+        ),
+        Row(
+            {"n_fft": 8, "hop": 4, "center": False, "onesided": False},
+            ((SOUND + 1j * SOUND[::-1]).astype(np.complex64), WINDOW),
+            reference=lambda x, w: np.fft.fft(_frames(x, w, 8, 4)),
+            lead=(0,),
+        ),
+    ],
+    "istft": [
+        Row(
+            {"n_fft": 8, "hop": 3},
+            (SPECTRA, WINDOW),
+            reference=lambda x, w: _added(np.fft.irfft(x, 8), w, 3, 20)[..., 4:16],
+            lead=(0,),
+        ),
+        Row(
+            {"n_fft": 8, "hop": 3, "length": 18, "normalized": True},
+            (SPECTRA, SHORT),
+            reference=lambda x, w: np.pad(
+                _added(np.fft.irfft(x, 8, norm="ortho"), w, 3, 20)[..., 4:],
+                [(0, 0), (0, 2)],
+            ),
+            lead=(0,),
+        ),
+        Row(
+            {"n_fft": 8, "hop": 4, "center": False, "onesided": False},
+            (BOTH, WINDOW),
+            reference=lambda x, w: _added(np.fft.ifft(x), w, 4, 24),
+            lead=(0,),
         ),
     ],
 }

@@ -22,7 +22,7 @@ def _patches(x: Any, pads: Any, reach: tuple[int, int], taps: int, step: int) ->
 
 def _summed(x: Any) -> Any:
     """Windows of 2 by 2 at all places of an image of 5 by 6."""
-    y = np.zeros((5, 6, 2))
+    y = np.zeros((5, 6, 2), x.dtype)
     for i, j in np.ndindex(4, 5):
         y[i : i + 2, j : j + 2] += x[i, j].reshape(2, 2, 2)
     return y
