@@ -10,7 +10,7 @@ from blox.schema.diagnostics import quote
 
 from .sizes import Dim
 
-Other: TypeAlias = "ArrayMethods | int | float | str"
+Other: TypeAlias = "ArrayMethods | int | float | complex | str"
 
 
 class ArrayMethods:
@@ -123,6 +123,9 @@ class ArrayMethods:
         return self._op("abs", self)
 
     def _operator(self, kind: str, other: Any, *, swapped: bool = False) -> Self:
+        if isinstance(other, complex):
+            real = self.builder.constant(other.real)
+            other = self.builder.complex(real, other.imag)
         numeric = isinstance(other, (int, float, Dim)) and not isinstance(other, bool)
         text = isinstance(other, str) and other.startswith("$")
         if not isinstance(other, ArrayMethods) and not numeric and not text:
@@ -175,6 +178,19 @@ class ArrayMethods:
     @property
     def mT(self) -> Self:
         return self.swapaxes(-1, -2)
+
+    @property
+    def real(self) -> Self:
+        return self._op("real", self)
+
+    @property
+    def imag(self) -> Self:
+        return self._op("imag", self)
+
+    def conj(self) -> Self:
+        return self._op("conj", self)
+
+    conjugate = conj
 
     def swapaxes(self, axis1: int, axis2: int) -> Self:
         return self._op("swapaxes", self, axis1, axis2)

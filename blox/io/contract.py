@@ -75,10 +75,11 @@ def difference(found: Any, expected: Any, tolerance: float) -> str:
     if (found.shape, found.dtype) != (expected.shape, expected.dtype):
         wanted = f"expected {expected.dtype}{list(expected.shape)}"
         return f"{wanted}, found {found.dtype}{list(found.shape)}"
-    if not jnp.issubdtype(expected.dtype, jnp.floating):
+    if not jnp.issubdtype(expected.dtype, jnp.inexact):
         count = int((np.asarray(found) != np.asarray(expected)).sum())
         return f"expected equal values, found {count} that differ" if count else ""
-    a, b = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    wide = np.complex128 if np.iscomplexobj(expected) else np.float64
+    a, b = np.asarray(found, wide), np.asarray(expected, wide)
     with np.errstate(invalid="ignore"):
         off = np.abs(a - b) / (1 + np.abs(b))
     off = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, off)

@@ -114,8 +114,9 @@ def istft(
 ) -> Array:
     """The signal whose spectra are nearest: (..., frames, frequencies) -> (..., time)."""
     norm = "ortho" if normalized else "backward"
-    invert = jnp.fft.irfft if onesided else jnp.fft.ifft
-    frames = invert(x, n_fft, norm=norm)
+    frames = (
+        jnp.fft.irfft(x, n_fft, norm=norm) if onesided else jnp.fft.ifft(x, norm=norm)
+    )
     window = _centered(window, n_fft)
     count = x.shape[-2]
     places = _places(count, n_fft, hop)

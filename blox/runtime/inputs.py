@@ -198,7 +198,9 @@ class _Expected:
             if jnp.issubdtype(value.dtype, jnp.floating):
                 return None
             text = f"expected a floating dtype, found {value.dtype}"
-            return Diagnostic("inputs", self.path, text, 'cast it: x.astype("float32")')
+            pairs = jnp.issubdtype(value.dtype, jnp.complexfloating)
+            hint = "x.real is one" if pairs else 'cast it: x.astype("float32")'
+            return Diagnostic("inputs", self.path, text, hint)
         if self.dtype is None or value.dtype == self.dtype:
             return None
         text = f"expected dtype {self.dtype}, found {value.dtype}"

@@ -28,9 +28,11 @@ SAFETENSORS: dict[str, tuple[str, int]] = {
     "F64": ("float64", 8),
     "C64": ("complex64", 8),
 }
-# Those that arrays may have and no file: bits. JAX keeps them in whole bytes as well,
-# on most devices, but that is not theirs.
-_SUB_BYTE = {"int2": 2, "int4": 4, "uint2": 2, "uint4": 4, "float4_e2m1fn": 4}
+# Those that arrays may have and no file: bits. JAX keeps less than a byte in whole ones
+# as well, on most devices, but that is not theirs.
+_UNSTORED = {
+    "int2": 2, "int4": 4, "uint2": 2, "uint4": 4, "float4_e2m1fn": 4, "complex128": 128
+}  # fmt: skip
 FROM_JAX = {name: stored for stored, (name, _) in SAFETENSORS.items()}
 ITEMSIZE = dict(SAFETENSORS.values())
 FLOATING = frozenset(name for name in ITEMSIZE if "float" in name)
@@ -38,7 +40,7 @@ FLOATING = frozenset(name for name in ITEMSIZE if "float" in name)
 
 def nbytes_of(dtype: str, count: int) -> int:
     """Bytes of `count` values; of the model's `float` and of unknown types, 4 each."""
-    bits = _SUB_BYTE.get(dtype) or 8 * ITEMSIZE.get(dtype, 4)
+    bits = _UNSTORED.get(dtype) or 8 * ITEMSIZE.get(dtype, 4)
     return (bits * count + 7) // 8
 
 

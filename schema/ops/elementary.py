@@ -199,7 +199,7 @@ class Asinh(Analytic):
     op: Literal["asinh"] = "asinh"
 
 
-class Acosh(Analytic):
+class Acosh(Elementary):
     """The number of at least 0 whose hyperbolic cosine is x, NaN for x < 1.
 
     (...) -> (...).

@@ -10,7 +10,7 @@ from sample_specs import spec
 
 import blox as bx
 from blox.schema import Graph
-from blox.schema.dtypes import DType
+from blox.schema.dtypes import StoredDType
 from blox.weights.dtypes import FROM_JAX, ITEMSIZE, SAFETENSORS, nbytes_of
 
 BITS = {"int2": 2, "uint2": 2, "int4": 4, "uint4": 4, "float4_e2m1fn": 4}
@@ -33,7 +33,7 @@ def test_sizes_below_a_byte(name: str) -> None:
 
 
 def test_dtypes_of_the_format_can_be_stored() -> None:
-    concrete = set(DType.__args__) - {"float"}  # type: ignore[attr-defined]
+    concrete = set(StoredDType.__args__) - {"float"}  # type: ignore[attr-defined]
     assert concrete <= set(ITEMSIZE)
 
 

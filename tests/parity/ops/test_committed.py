@@ -19,6 +19,7 @@ pytestmark = pytest.mark.parity
         ("torch_images", "make", "FILE"),
         ("torch_attention", "make", "FILE"),
         ("torch_places", "make", "FILE"),
+        ("torch_spectra", "make", "FILE"),
         ("torch_cells", "make", "FILE"),
         ("torch_cells", "make_layers", "LAYERS"),
         ("torch_sequence_recipes", "make", "FILE"),

@@ -27,8 +27,9 @@ torch.set_default_dtype(torch.float64)
 
 
 def exact32(x: Tensor) -> np.ndarray:
-    """As NumPy, floats in float32."""
-    x = x.detach()
+    """As NumPy, floats in float32, complex numbers in complex64."""
+    x = x.detach().resolve_conj()
+    x = x.to(torch.complex64) if x.is_complex() else x
     return np.ascontiguousarray((x.float() if x.is_floating_point() else x).numpy())
 
 
@@ -51,11 +52,15 @@ def case(
 
 
 def slopes(arrays: dict[str, Tensor], outputs: list[Tensor]) -> dict[str, Tensor]:
-    """Gradients of the sum of all outputs times cosines."""
+    """Gradients of the sum of all outputs times cosines, real and imaginary parts side
+    by side."""
     asked = {n: x for n, x in arrays.items() if x.requires_grad}
     if not asked:
         return {}
-    floats = [y for y in outputs if y.is_floating_point()]
+    parts = [
+        torch.view_as_real(y.resolve_conj()) if y.is_complex() else y for y in outputs
+    ]
+    floats = [y for y in parts if y.is_floating_point()]
     total = sum(
         (y * torch.arange(y.numel()).cos().reshape(y.shape)).sum() for y in floats
     )
