@@ -1,7 +1,7 @@
 """spectral: Sound in, classes and filtered sound out: complex numbers in every place.
 
 304 parameters in 11 arrays.
-Made by blox of sha256:8618692244cb78c86205f5fa76670a689033a80a7047dd94262ffc84ff3f34f6
+Made by blox of sha256:80ff65070908d1ece2254b111222834b9c5aa7ffe7618619a87c03dd429ae92e
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(spectral)(params, sound)
