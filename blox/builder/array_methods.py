@@ -8,6 +8,7 @@ from typing import Any, NoReturn, Self, TypeAlias, cast
 
 from blox.schema.diagnostics import quote
 
+from .method_arguments import axis_of, dtype_name, is_list
 from .sizes import Dim
 
 Other: TypeAlias = "ArrayMethods | int | float | complex | str"
@@ -124,8 +125,7 @@ class ArrayMethods:
 
     def _operator(self, kind: str, other: Any, *, swapped: bool = False) -> Self:
         if isinstance(other, complex):
-            real = self.builder.constant(other.real)
-            other = self.builder.complex(real, other.imag)
+            other = self.builder.complex(self.builder.constant(other.real), other.imag)
         numeric = isinstance(other, (int, float, Dim)) and not isinstance(other, bool)
         text = isinstance(other, str) and other.startswith("$")
         if not isinstance(other, ArrayMethods) and not numeric and not text:
@@ -158,16 +158,16 @@ class ArrayMethods:
 
     def reshape(self, *shape: Any) -> Self:
         """In another shape; a leading `...` stands for all axes but the last."""
-        sizes = shape[0] if len(shape) == 1 and _is_list(shape[0]) else shape
+        sizes = shape[0] if len(shape) == 1 and is_list(shape[0]) else shape
         given = ["..." if size is Ellipsis else size for size in sizes]
         return self._op("reshape", self, given)
 
     def astype(self, dtype: Any) -> Self:
-        name: Any = dtype if isinstance(dtype, str) else _dtype_name(dtype)
+        name: Any = dtype if isinstance(dtype, str) else dtype_name(dtype)
         return self._op("astype", self, name)
 
     def transpose(self, *axes: Any) -> Self:
-        order = axes[0] if len(axes) == 1 and _is_list(axes[0]) else axes
+        order = axes[0] if len(axes) == 1 and is_list(axes[0]) else axes
         rank = self.ndim
         return self._op("transpose", self, list(order or reversed(range(rank))))
 
@@ -190,13 +190,11 @@ class ArrayMethods:
     def conj(self) -> Self:
         return self._op("conj", self)
 
-    conjugate = conj
-
     def swapaxes(self, axis1: int, axis2: int) -> Self:
         return self._op("swapaxes", self, axis1, axis2)
 
     def squeeze(self, axis: int | Sequence[int]) -> Self:
-        return self._op("squeeze", self, _axis(axis))
+        return self._op("squeeze", self, axis_of(axis))
 
     def take(self, indices: Any, axis: int, mode: Any = "clip") -> Self:
         return self._op("take", self, indices, axis, mode=mode)
@@ -210,31 +208,31 @@ class ArrayMethods:
     ravel = flatten
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Self:
-        return self._op("sum", self, _axis(axis), keepdims=keepdims)
+        return self._op("sum", self, axis_of(axis), keepdims=keepdims)
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Self:
-        return self._op("mean", self, _axis(axis), keepdims=keepdims)
+        return self._op("mean", self, axis_of(axis), keepdims=keepdims)
 
     def prod(self, axis: Any = None, keepdims: bool = False) -> Self:
-        return self._op("prod", self, _axis(axis), keepdims=keepdims)
+        return self._op("prod", self, axis_of(axis), keepdims=keepdims)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Self:
-        return self._op("max", self, _axis(axis), keepdims=keepdims)
+        return self._op("max", self, axis_of(axis), keepdims=keepdims)
 
     def min(self, axis: Any = None, keepdims: bool = False) -> Self:
-        return self._op("min", self, _axis(axis), keepdims=keepdims)
+        return self._op("min", self, axis_of(axis), keepdims=keepdims)
 
     def any(self, axis: Any = None, keepdims: bool = False) -> Self:
-        return self._op("any", self, _axis(axis), keepdims=keepdims)
+        return self._op("any", self, axis_of(axis), keepdims=keepdims)
 
     def all(self, axis: Any = None, keepdims: bool = False) -> Self:
-        return self._op("all", self, _axis(axis), keepdims=keepdims)
+        return self._op("all", self, axis_of(axis), keepdims=keepdims)
 
     def var(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Self:
-        return self._op("var", self, _axis(axis), ddof=ddof, keepdims=keepdims)
+        return self._op("var", self, axis_of(axis), ddof=ddof, keepdims=keepdims)
 
     def std(self, axis: Any = None, ddof: int = 0, keepdims: bool = False) -> Self:
-        return self._op("std", self, _axis(axis), ddof=ddof, keepdims=keepdims)
+        return self._op("std", self, axis_of(axis), ddof=ddof, keepdims=keepdims)
 
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Self:
         return self._op("argmax", self, axis, keepdims=keepdims)
@@ -289,17 +287,3 @@ def _is_bound(value: Any) -> bool:
         return value.startswith("$")
     plain = not isinstance(value, (bool, ArrayMethods))
     return hasattr(value, "__index__") and plain
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, (list, tuple))
-
-
-def _axis(axis: Any) -> Any:
-    return list(axis) if isinstance(axis, tuple) else axis
-
-
-def _dtype_name(dtype: Any) -> str:
-    import numpy as np
-
-    return "float" if dtype is float else str(np.dtype(dtype))
