@@ -46,6 +46,10 @@ BASE = Allowed(
         {
             *(f"jnp.{name}" for name in (*get_args(DType), "bool_") if name != "float"),
             "jnp.asarray",
+            "jnp.equal",
+            "jnp.inf",
+            "jnp.nan",
+            "jnp.not_equal",
             "jax.random.bits",
         }
     ),

@@ -11,7 +11,7 @@ from ..schema.resolve.program import Arg, Instance, Step
 from ..schema.undecided import kind_of
 
 Kinds = dict[str, set[str]]
-"""By input or node: `Array`, `int`, `float`, and `Any` of what may be several."""
+"""By input or node: `Array`, `int`, `float`, `bool`, and `Any` of what may be several."""
 
 
 @dataclass
@@ -80,7 +80,7 @@ def _kinds(caller: Instance, arg: Arg) -> Iterator[str]:
         if is_expression(part):
             yield kind_of(part, caller.values)
         else:
-            yield "float" if isinstance(part, float) else "int"
+            yield type(part).__name__
 
 
 def returned_numbers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
@@ -68,6 +69,18 @@ def dotted(text: str) -> ast.expr:
     return node
 
 
+INFINITE = {"inf": math.inf, "nan": math.nan}
+"""The numbers that are written as attributes of `jnp`."""
+
+
+def infinite(node: ast.expr) -> float | None:
+    """The number that `jnp.inf` or `jnp.nan` is; None of all else."""
+    match node:
+        case ast.Attribute(value=ast.Name(id="jnp"), attr="inf" | "nan" as text):
+            return INFINITE[text]
+    return None
+
+
 def literal(value: Any) -> ast.expr:
     """A number, text, None or a tuple, list or dict of them."""
     match value:
@@ -82,7 +95,9 @@ def literal(value: Any) -> ast.expr:
         case bool() | None | str():
             return ast.Constant(value)
         case int() | float() if value < 0:
-            return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+            return ast.UnaryOp(ast.USub(), literal(-value))
+        case float() if not math.isfinite(value):
+            return dotted("jnp.nan" if math.isnan(value) else "jnp.inf")
     return ast.Constant(value)
 
 
@@ -217,7 +232,7 @@ def is_read(node: ast.expr) -> bool:
             return is_read(value)
         case ast.Tuple(elts=elts) | ast.List(elts=elts):
             return all(map(is_read, elts))
-        case ast.BinOp() | ast.UnaryOp():
+        case ast.BinOp() | ast.UnaryOp() if not is_atom(node):
             leaves = (n for n in walk(node) if isinstance(n, ast.Name))
             return all(isinstance(n, Known | Open) for n in leaves)
     return is_atom(node)
@@ -228,6 +243,8 @@ def is_atom(node: ast.expr) -> bool:
     match node:
         case ast.UnaryOp(operand=ast.Constant()) | ast.Name() | ast.Constant():
             return True
+        case ast.UnaryOp(operand=operand):
+            return infinite(operand) is not None
         case ast.Tuple(elts=elts):
             return all(is_atom(e) for e in elts)
-    return False
+    return infinite(node) is not None

@@ -22,7 +22,7 @@ from .custom import CustomName
 from .diagnostics import cut
 from .dtypes import DType
 from .expressions import MAX_LENGTH, ExpressionError, names
-from .fields import Int, Number, Reference, is_number, reference
+from .fields import Int, Number, Reference, check_expression, is_number, reference
 from .names import Name, PublicName, is_name
 from .nodes import AnyOp
 from .strict import Strict
@@ -43,12 +43,7 @@ def _dim(value: Any) -> Any:
     if value in ("...", "_"):
         return value
     if value.startswith("$"):
-        try:
-            names(value)
-        except ExpressionError as error:
-            raise PydanticCustomError(
-                "expression", "{why}", {"why": str(error)}
-            ) from None
+        check_expression(value)
     elif not is_name(value):
         raise PydanticCustomError("dim", "expected a size, a dim name, `...` or `_`")
     return value

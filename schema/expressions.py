@@ -37,6 +37,8 @@ _INT_OPS: dict[type[ast.operator], Any] = {
     ast.Pow: lambda base, exponent: _power(base, exponent),
 }
 _FLOAT_OPS = _INT_OPS | {ast.Div: operator.truediv}
+INFINITE = {"$inf": math.inf, "$-inf": -math.inf, "$nan": math.nan}
+"""Texts for the numbers that JSON has none for; they are a whole value, part of none."""
 EXTREMES: dict[str, Callable[..., Any]] = {"min": min, "max": max}
 """What the functions are. Of sizes that are not known yet, JAX has others."""
 
@@ -57,6 +59,8 @@ class BoundError(ExpressionError):
 @lru_cache(maxsize=4096)
 def parse(text: str) -> ast.expr:
     """The tree of an expression, `text` with or without its leading `$`."""
+    if text in INFINITE:
+        return ast.Constant(INFINITE[text])
     body = text.removeprefix("$").strip(" ")
     if not body or len(text) > MAX_LENGTH:
         raise ExpressionError(f"expected an expression of 1 to {MAX_LENGTH} characters")
@@ -76,6 +80,10 @@ def parse(text: str) -> ast.expr:
 
 def _check(tree: ast.expr) -> None:
     match tree:
+        case ast.Name(id="inf" | "nan"):
+            raise ExpressionError(
+                "expected inf and nan as a whole value alone: $inf, $-inf or $nan"
+            )
         case ast.Name(id=name) if name not in EXTREMES:
             pass
         case ast.Constant(value=bool()):
@@ -154,6 +162,10 @@ def value_of(
             if name not in values:
                 raise ExpressionError(f"no attribute or dim is named {name!r} here")
             return _bounded(values[name], kind)
+        case ast.Constant(value=float() as value) if not math.isfinite(value):
+            if kind == "int":
+                raise ExpressionError(f"expected an integer, found {value!r}")
+            return value  # one of INFINITE
         case ast.Constant(value=value):
             return _bounded(value, kind)
         case ast.UnaryOp(operand=operand):

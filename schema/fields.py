@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, LiteralString, TypeAl
 from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from .expressions import INT64, ExpressionError, names
+from .expressions import INFINITE, INT64, ExpressionError, names
 from .names import NAME, PATH
 
 MAX_PATH = 32
 """Names in the path that a node gives its parameters."""
 REFERENCE = re.compile(rf"{NAME}(?:\.{NAME})?")
 EXPRESSION = r"^\$[A-Za-z0-9_ .,+\-*/%()]+$"
+INFINITE_TEXTS = "`$inf`, `$-inf` and `$nan`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +93,20 @@ class Minimum:
     value: int
 
 
-def _is_expression(value: str) -> bool:
-    if not value.startswith("$"):
-        return False
+def check_expression(text: str, *, infinite: bool = False) -> str:
+    """An expression; one that is infinite is refused as a field of Pydantic's, unless
+    the field takes `infinite` ones."""
+    if text in INFINITE and not infinite:
+        raise _fail(
+            "infinite",
+            f"expected a finite number: {INFINITE_TEXTS} stand for operands, constants "
+            "and fills alone",
+        )
     try:
-        names(value)
+        names(text)
     except ExpressionError as error:
         raise PydanticCustomError("expression", "{why}", {"why": str(error)}) from None
-    return True
+    return text
 
 
 def _fail(kind: LiteralString, expected: LiteralString) -> PydanticCustomError:
@@ -118,6 +125,13 @@ def reference(value: Any) -> Any:
     raise _fail("reference", "expected a reference such as `name` or `name.output`")
 
 
+def infinite_text(value: Any) -> Any:
+    """`$inf`, `$-inf` or `$nan` for a float that JSON has no number for; all else as is."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "$nan" if math.isnan(value) else "$inf" if value > 0 else "$-inf"
+    return value
+
+
 def is_number(value: Any) -> bool:
     """True for what JSON calls a number, if it is finite and has at most 64 bits."""
     if isinstance(value, bool):
@@ -128,18 +142,21 @@ def is_number(value: Any) -> bool:
 
 
 def _value(value: Any) -> Any:
-    if is_number(value):
+    value = infinite_text(value)
+    if is_number(value) or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return value if _is_expression(value) else reference(value)
-    raise _fail("operand", "expected a reference or a number")
+        if is_expression(value):
+            return check_expression(value, infinite=True)
+        return reference(value)
+    raise _fail("operand", "expected a reference, a number, true or false")
 
 
 def _int(value: Any) -> Any:
     if isinstance(value, int) and is_number(value):
         return value
-    if isinstance(value, str) and _is_expression(value):
-        return value
+    if is_expression(value):
+        return check_expression(value)
     raise _fail(
         "integer", "expected a 64-bit integer or an expression such as `$width`"
     )
@@ -148,8 +165,8 @@ def _int(value: Any) -> Any:
 def _float(value: Any) -> Any:
     if is_number(value):
         return float(value)
-    if isinstance(value, str) and _is_expression(value):
-        return value
+    if is_expression(value):
+        return check_expression(value)
     raise _fail(
         "number", "expected a finite number or an expression such as `$width ** 0.5`"
     )
@@ -157,6 +174,12 @@ def _float(value: Any) -> Any:
 
 def _scalar(value: Any) -> Any:
     return value if isinstance(value, int) and is_number(value) else _float(value)
+
+
+def _fill(value: Any) -> Any:
+    value = infinite_text(value)
+    is_infinite = isinstance(value, str) and value in INFINITE
+    return value if is_infinite else _scalar(value)
 
 
 def _number(value: Any) -> Any:
@@ -167,7 +190,11 @@ def _number(value: Any) -> Any:
 
 def _arguments(value: Any) -> Any:
     def argument(item: Any) -> Any:
-        return [_scalar(v) for v in item] if isinstance(item, list) else _value(item)
+        if not isinstance(item, list):
+            return _value(item)
+        if item and all(isinstance(v, bool) for v in item):
+            return item
+        return [_fill(v) for v in item]
 
     if isinstance(value, dict):
         return {name: argument(item) for name, item in value.items()}
@@ -195,8 +222,13 @@ def _schema(kind: str, pattern: str) -> WithJsonSchema:
 
 _REF = rf"^{NAME}(\.{NAME})?$"
 _ANY = rf"{_REF}|{EXPRESSION}"
-_item = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": _ANY}]}
-_literals = {"type": "array", "items": {"type": ["number", "string"]}}
+_item = {
+    "anyOf": [
+        {"type": ["number", "boolean"]},
+        {"type": "string", "pattern": _ANY, "maxLength": 256},
+    ]
+}
+_literals = {"type": "array", "items": {"type": ["number", "boolean", "string"]}}
 
 ParamPath = Annotated[
     str, PlainValidator(_path), _schema("", rf"^\.$|^{NAME}(\.{NAME})*$")
@@ -204,9 +236,12 @@ ParamPath = Annotated[
 """Where a node's parameters lie in the function's scope; `.` is the scope itself."""
 
 Reference = Annotated[str, PlainValidator(reference), _schema("", _REF)]
-Value = Annotated[int | float | str, PlainValidator(_value), _schema("number", _ANY)]
+Value = Annotated[
+    bool | int | float | str, PlainValidator(_value), WithJsonSchema(_item)
+]
 Tensor = Annotated[Value, Operand()]
-"""A reference, a number, or an expression that is a number."""
+"""A reference, a number, a boolean, or an expression that is a number; of floats the
+infinite ones too: `$inf`, `$-inf`, `$nan`."""
 OptionalTensor = Annotated[Value | None, Operand(optional=True)]
 Tensors = Annotated[list[Value], Operand(many="list"), Field(min_length=1)]
 TensorMap = Annotated[
@@ -247,6 +282,10 @@ Scalar = Annotated[
     int | float | str, PlainValidator(_scalar), _schema("number", EXPRESSION)
 ]
 """An integer that stays one, a float, or an expression."""
+Fill = Annotated[
+    int | float | str, PlainValidator(_fill), _schema("number", EXPRESSION)
+]
+"""A `Scalar`, or an infinite number: `$inf`, `$-inf`, `$nan`."""
 Number = Annotated[
     int | float, PlainValidator(_number), WithJsonSchema({"type": "number"})
 ]

@@ -95,8 +95,9 @@ def same(a: Any, b: Any) -> bool:
         return a.keys() == b.keys() and all(same(v, b[k]) for k, v in a.items())
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(same, a, b))
-    # 0.0 is not -0.0.
-    return bool(a == b) and (type(a) is not float or repr(a) == repr(b))
+    if type(a) is float:  # 0.0 is not -0.0, and nan is nan
+        return repr(a) == repr(b)
+    return bool(a == b)
 
 
 def frozen(value: Any) -> Any:

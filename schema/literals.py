@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from .dtypes import LARGEST
-from .fields import is_number
+from .dtypes import INEXACT, LARGEST
+from .expressions import INFINITE
+from .fields import INFINITE_TEXTS, infinite_text, is_number
 from .problems import Problem
 
 MAX_LITERAL = 4096
@@ -37,8 +39,26 @@ def literal_items(value: Any) -> Iterator[Any]:
         yield value
 
 
+def literal_dtype(value: Any) -> str:
+    """The dtype that a literal has by its content: bool, the model's float, or int32.
+
+    Integers beside floats are floats. Booleans beside numbers are bool, which
+    `literal_problems` refuses.
+    """
+    kinds = {type(item) for item in literal_items(value)}
+    if bool in kinds:
+        return "bool"
+    return "int32" if kinds <= {int} and kinds else "float"
+
+
+def fill_problems(field: str, value: Any, dtype: str) -> Iterator[Problem]:
+    """An infinite number that a dtype lacks, of a resolved node."""
+    if isinstance(value, float) and not math.isfinite(value) and dtype not in INEXACT:
+        yield Problem.expected(field, f"a finite number for dtype {dtype}", value)
+
+
 def literal_problems(value: Any, dtype: str) -> Iterator[Problem]:
-    """What in the `value` of a node does not fit a dtype."""
+    """What in the `value` of a resolved node does not fit a dtype."""
     items = list(literal_items(value))
     if dtype == "bool" or any(isinstance(v, bool) for v in items):
         if dtype != "bool" or not all(isinstance(v, bool) for v in items):
@@ -47,7 +67,7 @@ def literal_problems(value: Any, dtype: str) -> Iterator[Problem]:
             )
         return
     if dtype in LARGEST:
-        if wrong := [v for v in items if abs(v) > LARGEST[dtype]]:
+        if wrong := [v for v in items if LARGEST[dtype] < abs(v) < math.inf]:
             yield Problem.expected("value", f"numbers within {dtype}", wrong[0])
         return
     if floats := [v for v in items if isinstance(v, float)]:
@@ -73,15 +93,25 @@ def _literal(value: Any) -> Any:
             "expected at most {most} elements; larger arrays are a `buffer`",
             {"most": MAX_LITERAL},
         )
-    return value
+    return _written(value)
+
+
+def _written(value: Any) -> Any:
+    """The literal as a file has it: infinite numbers as texts."""
+    if isinstance(value, list):
+        return [_written(part) for part in value]
+    return infinite_text(value)
 
 
 def _count(value: Any, shape: tuple[int, ...], room: int) -> int:
     if not shape:
-        if isinstance(value, bool) or is_number(value):
+        value = infinite_text(value)
+        is_infinite = isinstance(value, str) and value in INFINITE
+        if isinstance(value, bool) or is_number(value) or is_infinite:
             return 1
         raise PydanticCustomError(
-            "literal", "expected finite numbers or booleans in lists of equal length"
+            "literal",
+            f"expected numbers, {INFINITE_TEXTS}, or booleans in lists of equal length",
         )
     if not isinstance(value, list) or len(value) != shape[0]:
         raise PydanticCustomError("literal", "expected lists of equal length")
@@ -98,6 +128,8 @@ def _count(value: Any, shape: tuple[int, ...], room: int) -> int:
 LiteralArray = Annotated[
     Any,
     PlainValidator(_literal),
-    WithJsonSchema({"type": ["number", "boolean", "array"]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": ["number", "boolean", "array"]}, {"enum": [*INFINITE]}]}
+    ),
 ]
-"""A number, a boolean, or such in nested lists of equal length."""
+"""A number, an infinite one as text, a boolean, or such in nested lists of equal length."""

@@ -44,7 +44,7 @@ BUILTINS = frozenset(
 GENERATED = frozenset(
     """
     jax jnp np lax math re zlib numpy safetensors typing pathlib Any Array Callable Path
-    Literal Sequence
+    Literal Sequence inf nan
     Params State annotations partial reduce json load_file safe_open init_params
     load_params merge max_dim min_dim
     fold_in params state train dtype self blox nest listed kept SHAPES STACKED INIT

@@ -117,7 +117,7 @@ def _is_list(annotation: Any) -> bool:
 
 
 def _mentions(annotation: Any, kind: type) -> bool:
-    if annotation is kind:
+    if annotation in (kind, Any):
         return True
     if get_origin(annotation) in (Union, UnionType, Annotated, list, dict):
         return any(_mentions(a, kind) for a in get_args(annotation))

@@ -139,7 +139,9 @@ class Nodes:
         """A reference, a number, or an expression."""
         match self.writer.random.randrange(10):
             case 0:
-                return self.pick([0.5, 2.0, -0.25] if kind == "s" else [2, -1, 0.5])
+                some = ["$inf", "$-inf", "$nan", True] if self.chance(4) else []
+                numbers = [0.5, 2.0, -0.25] if kind == "s" else [2, -1, 0.5]
+                return self.pick(some or numbers)
             case 1:
                 texts = ["$width ** -0.5", "$width * 0.5"]
                 texts += ["$width", "$width // 3"] if kind == "v" else []
@@ -202,7 +204,8 @@ class Nodes:
                 data = {"op": "where", "condition": test, "a": self.value("x")}
                 self.node(data | {"b": self.operand()}, "x")
             case 3:
-                self.node({"op": "constant", "value": [1, 2, 3, 4.5]}, "v")
+                last = self.pick([4.5, 4, "$-inf"])
+                self.node({"op": "constant", "value": [1, 2, 3, last]}, "v")
             case 4 if not self.plain:
                 self.node({"op": "param", "shape": [WIDTH]}, "v")
             case 5 if not self.plain:

@@ -10,10 +10,11 @@ from typing import Any, TypeVar, cast
 from blox.schema.diagnostics import quote
 from blox.schema.names import RESERVED, is_name, name_of
 
+from .literals import is_literal
 from .python_function import check_function, shown, signature_of
 from .sizes import Dim
 from .trace import Trace
-from .values import Value, is_numeric, like, parts_of
+from .values import Value, like, parts_of
 
 T = TypeVar("T")
 
@@ -75,11 +76,11 @@ class Bound:
     absent: frozenset[str]
 
     def numbers(self) -> list[str]:
-        """The arguments by position that are numbers: a loop may start from them."""
+        """The arguments by position that are literals: a loop may start from them."""
         return [
             n
             for n, v in self.arguments.items()
-            if n not in self.keyword_only and is_numeric(v)
+            if n not in self.keyword_only and is_literal(v)
         ]
 
     def flowing(self, numbers: Sequence[str]) -> Bound:
@@ -159,7 +160,7 @@ def bind(
         if value is None and (default is None or name in declared):
             absent.add(name)
         arguments[name] = sorting.sort(name, value)
-        number = is_numeric(arguments[name]) or isinstance(arguments[name], Dim)
+        number = is_literal(arguments[name]) or isinstance(arguments[name], Dim)
         if name in declared and number:
             flows[name] = arguments[name]
             arguments[name] = Flow(name)

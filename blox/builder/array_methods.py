@@ -105,11 +105,13 @@ class ArrayMethods:
     def __ge__(self, other: Other) -> Self:
         return self._operator("greater_equal", other)
 
-    def __and__(self, other: Self) -> Self:
+    def __and__(self, other: Self | bool) -> Self:
         return self._logical("logical_and", other)
 
-    def __or__(self, other: Self) -> Self:
+    def __or__(self, other: Self | bool) -> Self:
         return self._logical("logical_or", other)
+
+    __rand__, __ror__ = __and__, __or__
 
     def __invert__(self) -> Self:
         return self._logical("logical_not")
@@ -125,8 +127,9 @@ class ArrayMethods:
 
     def _operator(self, kind: str, other: Any, *, swapped: bool = False) -> Self:
         if isinstance(other, complex):
-            other = self.builder.complex(self.builder.constant(other.real), other.imag)
-        numeric = isinstance(other, (int, float, Dim)) and not isinstance(other, bool)
+            real = self.builder.constant(other.real, "float32")
+            other = self.builder.complex(real, other.imag)
+        numeric = isinstance(other, (int, float, Dim))
         text = isinstance(other, str) and other.startswith("$")
         if not isinstance(other, ArrayMethods) and not numeric and not text:
             if hasattr(other, "dtype") and hasattr(other, "shape"):
@@ -141,6 +144,8 @@ class ArrayMethods:
 
     def _logical(self, kind: str, *other: Any) -> Self:
         for value in (self, *other):
+            if isinstance(value, bool):
+                continue
             if not isinstance(value, ArrayMethods):
                 return cast(Self, NotImplemented)
             if str(value.dtype) != "bool":

@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from .arguments import Bound, Each, Index, Slices
+from .literals import is_literal
 from .outputs import SINGLE
 from .trace import Trace
-from .values import Outputs, Value, is_numeric
+from .values import Outputs, Value
 
 LOOPS = ("repeat", "scan", "while_loop")
 
 
 def starts(bound: Bound, body: Trace) -> list[str]:
-    """The arguments that are numbers which the function gives the next one of."""
+    """The arguments that are literals which the function gives the next one of."""
     names = list(body.outputs)
-    if isinstance(body.result, Value) or is_numeric(body.result):
+    if isinstance(body.result, Value) or is_literal(body.result):
         names = list(bound.arguments)[:1]
     return [
-        n for n in names if n not in bound.flows and is_numeric(bound.arguments.get(n))
+        n for n in names if n not in bound.flows and is_literal(bound.arguments.get(n))
     ]
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from .arguments import Bound, Each, Flow
+from .literals import is_literal
 from .sizes import plain
 from .trace import Trace
-from .values import is_numeric
 
 
 def check_inputs(trace: Trace, node: str, every: Sequence[Bound]) -> None:
@@ -51,10 +51,11 @@ def check_lists(
 def _scanned(trace: Trace, where: str, given: Each, count: Any) -> Each:
     """The numbers of a list that one `lax.scan` gets, one for each step."""
     numbers = [trace.number(where, v) for v in given.items]
-    if not all(is_numeric(n) for n in numbers):
+    booleans = all(isinstance(n, bool) for n in numbers)
+    if not booleans and not all(is_literal(n) and type(n) is not bool for n in numbers):
         trace.fault(
             where,
-            "expected numbers for copies that one lax.scan runs, found others",
+            "expected numbers, or booleans, for copies that one lax.scan runs, found others",
             "scan=False runs copies that differ one after another",
         )
     steps = plain(count)

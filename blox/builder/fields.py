@@ -14,9 +14,10 @@ from blox.schema.op import ParamOp
 from blox.schema.resolve.program import Arg, Args, flat
 
 from .array_methods import At
+from .literals import is_numeric
 from .sizes import Dim, Real, Size, plain
 from .trees import replaced, symbols, text_of
-from .values import Value, is_numeric
+from .values import Value
 
 
 def needs_name(cls: type[Op]) -> bool:

@@ -22,10 +22,11 @@ from blox.shapes.kinds import Kind, Lane
 from blox.shapes.values import Value as Known
 
 from .fields import args_of, as_number, mapped, sources
+from .literals import is_literal
 from .sizes import Dim, Size, plain
 from .stated import Written
 from .trace import Node, Stored, Trace, user_line
-from .values import Value, Values, is_numeric, values_in
+from .values import Value, Values, values_in
 
 
 def written(
@@ -116,14 +117,15 @@ def operand(trace: Trace, where: str, value: Any, mark: OperandMark) -> Any:
             )
         return value
     number = trace.number(where, value)
-    if mark.kind == "key" or not (is_numeric(number) or isinstance(number, Dim)):
+    if mark.kind == "key" or not (is_literal(number) or isinstance(number, Dim)):
         found = f"{type(value).__name__} {quote(value)}"
         hint = ""
         if isinstance(value, Values):
             found = f"the outputs {', '.join(value.names)}; take one of them"
         elif hasattr(value, "shape"):
             hint = "an array goes into the Graph by f.constant, f.param or f.buffer"
-        wanted = "a key" if mark.kind == "key" else "a Value, a number or an expression"
+        wanted = "a Value, a number, a boolean or an expression"
+        wanted = "a key" if mark.kind == "key" else wanted
         trace.fault(where, f"expected {wanted}, found {found}", hint)
     return number
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from blox.schema.diagnostics import quote
 
+from .literals import is_literal
 from .trace import Trace
-from .values import Described, Outputs, Value, Values, is_numeric, like, values_in
+from .values import Described, Outputs, Value, Values, like, values_in
 
 SINGLE = "out"
 """The name of the one output of a function that returns a bare value."""
@@ -27,7 +28,7 @@ def finish(trace: Trace, result: Any, numbers: bool = False) -> None:
     if described and trace.parent is None:
         trace.described = described
     trace.result = result
-    if numbers and is_numeric(result):
+    if numbers and is_literal(result):
         trace.outputs = {SINGLE: result}
         return
     trace.outputs = _named(trace, result)

@@ -22,6 +22,7 @@ from .callee import Place, run
 from .carry import LOOPS, carried, starts
 from .copies import check_inputs, check_lists
 from .fields import as_number, mapped, named_functions
+from .literals import number_of
 from .nodes import operand, option, raise_decided, validated
 from .outputs import rebuilt
 from .returned import Given, carried_sizes, name_outputs
@@ -108,10 +109,10 @@ class Running:
             return given.known
         if isinstance(given, (Each, list)):
             items = given.items if isinstance(given, Each) else given
-            return values.number(tuple(map(plain, items)))
+            return values.number(tuple(map(number_of, items)))
         if isinstance(given, Dim):
             return values.array((), "int32", True)
-        return values.number(plain(given))
+        return values.number(number_of(given))
 
     def _xs(self) -> dict[str, Any]:
         return {

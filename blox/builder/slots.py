@@ -10,6 +10,7 @@ from blox.schema.names import MAX_NAME, RESERVED, name_of
 from .array_methods import At
 from .fields import mapped
 from .groups import Group, rooted, stays
+from .literals import is_numeric
 from .sizes import Dim, tree_of_number
 from .trace import Trace
 from .trees import (
@@ -22,7 +23,7 @@ from .trees import (
     text_of,
     value_of,
 )
-from .values import Value, is_numeric
+from .values import Value
 
 
 class Slots:

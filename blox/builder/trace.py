@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ import numpy as np
 from blox.schema import SpecError
 from blox.schema.content import Input as Content
 from blox.schema.diagnostics import Diagnostic, quote
-from blox.schema.expressions import ExpressionError
+from blox.schema.expressions import INFINITE, ExpressionError
+from blox.schema.fields import infinite_text
 from blox.schema.names import is_name
 from blox.schema.parameters import Leaf
 
@@ -150,8 +152,11 @@ class Trace(NumberScope):
     # Numbers -----------------------------------------------------------------------
 
     def number(self, where: str, value: Any) -> Any:
-        """What a user gave, with texts as expressions, in the words of this function."""
+        """What a user gave, with texts as expressions, in the words of this function;
+        infinite numbers as the texts that they have in a file."""
         if isinstance(value, str) and value.startswith("$"):
+            if value in INFINITE:
+                return value
             return self._expression(where, value)
         if isinstance(value, (list, tuple)):
             return [self.number(where, part) for part in value]
@@ -163,8 +168,8 @@ class Trace(NumberScope):
             return At(tuple(self._bound(where, part) for part in value.parts))
         tolist = getattr(value, "tolist", None)
         if tolist is not None:
-            return tolist()  # of NumPy, or of an array
-        return value.value if isinstance(value, Enum) else value
+            return self.number(where, tolist())  # of NumPy, or of an array
+        return value.value if isinstance(value, Enum) else infinite_text(value)
 
     def given(self, where: str, value: Any) -> Any:
         """What a call gives for an argument, its numbers in the words of this function.
@@ -269,7 +274,7 @@ class Trace(NumberScope):
         """An argument that is no value: its numbers remember its name."""
         if isinstance(value, Dim):
             return self._adopted(name, value)
-        if type(value) in (int, float, Size, Real):
+        if type(value) in (int, float, Size, Real) and math.isfinite(value):
             symbol = self.symbol(name, plain(value), tree_of_number(value))
             return numbered(plain(value), symbol)
         if is_sequence(value):

@@ -11,7 +11,6 @@ from blox.schema import SpecError
 from blox.shapes.values import Value as Known
 
 from .array_methods import ArrayMethods
-from .sizes import Real, Size
 
 
 class Owner(Protocol):
@@ -287,8 +286,3 @@ def like(sequence: Any, parts: Sequence[Any]) -> Any:
     if hasattr(sequence, "_fields"):
         return type(sequence)(*parts)
     return tuple(parts) if isinstance(sequence, tuple) else list(parts)
-
-
-def is_numeric(value: Any) -> bool:
-    """True for numbers, with an expression or without; not for booleans."""
-    return isinstance(value, (int, float, Size, Real)) and not isinstance(value, bool)

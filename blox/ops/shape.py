@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +33,13 @@ def expand_dims(x: Array, *, axis: int | Sequence[int]) -> Array:
 def reshape(x: Array, *, shape: Sequence[int | str]) -> Array:
     """x in another shape; a leading "..." stands for all axes of x but the last."""
     if shape[:1] == ("...",):
+        if -1 in shape:  # of an empty x, JAX can't tell what is left over
+            return x.reshape(
+                *x.shape[:-1],
+                *shape[1 : shape.index(-1)],
+                x.shape[-1] // -math.prod(shape[1:]),
+                *shape[shape.index(-1) + 1 :],
+            )
         return x.reshape(*x.shape[:-1], *shape[1:])
     return x.reshape(*shape)
 

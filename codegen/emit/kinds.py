@@ -22,6 +22,7 @@ def annotate(module: Module, uses: Uses) -> None:
                 continue
             if "Any" not in kinds and _is_any_number(module, plan, uses[title], text):
                 kinds = kinds - {"int"} if "float" in kinds else kinds
+                kinds = kinds - {"bool"} if kinds & {"int", "float"} else kinds
                 plan.annotations[text] = " | ".join(sorted(kinds))
             elif text in plan.numbers:
                 plan.annotations[text] = "Any"

@@ -9,6 +9,8 @@ import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..nodes import is_atom
+
 MOST = 4
 """Calls and operators in one expression."""
 LONG = 4
@@ -35,7 +37,7 @@ class Measure:
 def measure(node: ast.expr) -> Measure:
     """The measure of an expression of generated code."""
     match node:
-        case ast.Name() | ast.Constant() | ast.UnaryOp(operand=ast.Constant()):
+        case ast.Name() | ast.Constant():
             return Measure()
         case ast.Call(func=func, args=args, keywords=keywords):
             parts = [func, *args, *(k.value for k in keywords)]
@@ -44,6 +46,8 @@ def measure(node: ast.expr) -> Measure:
             return _over(1, [left, right])
         case ast.Compare(left=left, comparators=others):
             return _over(len(others), [left, *others])
+        case ast.UnaryOp() if is_atom(node):
+            return Measure()
         case ast.UnaryOp(operand=operand):
             return _over(1, [operand], signs=isinstance(operand, ast.UnaryOp))
         case ast.IfExp(test=test, body=body, orelse=orelse):

@@ -63,11 +63,12 @@ def _expression(
     stored = {n: subscript(own, n) for n in use.stored}
     if use.is_inlined:
         args = dict(zip(use.positions, use.operands, strict=False))
-        return source.expression(
+        found = source.expression(
             values,
             {**stored, **use.attributes},
             lambda p: leading_sizes(writer.module, writer.plan, args[p]),
         )
+        return _compared(found)
     carried = writer.module.carried
     is_layer = writer.module.layers and bool(stored) and not source.inline
     template = None if is_layer else carried.template(source.name)
@@ -88,6 +89,19 @@ def _expression(
         if field not in cut.dropped and not same:
             result.keywords.append(ast.keyword(field, value))
     return result
+
+
+def _compared(value: ast.expr | None) -> ast.expr | None:
+    """`jnp.equal(x, True)` of `x == True`, which asks a reader for `x` alone."""
+    match value:
+        case ast.Compare(left=a, ops=[ast.Eq() | ast.NotEq() as op], comparators=[b]):
+            if any(
+                isinstance(n, ast.Constant) and isinstance(n.value, bool)
+                for n in (a, b)
+            ):
+                kind = "equal" if isinstance(op, ast.Eq) else "not_equal"
+                return call(f"jnp.{kind}", [a, b])
+    return value
 
 
 def _positional(operands: list[ast.expr | None]) -> list[ast.expr]:

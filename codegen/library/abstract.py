@@ -33,6 +33,17 @@ class Opaque(int):
     __bool__ = __lt__ = __le__ = __gt__ = __ge__ = __index__ = _unknown
 
 
+class Axis(Opaque):
+    """The size of an axis: at least 0."""
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, int) and not isinstance(other, Opaque) and other < 0:
+            return False
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class Symbol:
     """A size that is an expression of dims: equal to itself, else nothing is known."""
 

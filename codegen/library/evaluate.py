@@ -8,8 +8,8 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
-from ..nodes import Known, Open
-from .abstract import PRESENT, DType, Each, Opaque, Symbol, Unknown, lift, plain
+from ..nodes import Known, Open, Size, infinite
+from .abstract import PRESENT, Axis, DType, Each, Opaque, Symbol, Unknown, lift, plain
 
 _LONGEST = 64
 """Items that a list may get here: files may ask for any number."""
@@ -106,6 +106,8 @@ class Evaluator:
             case ast.Attribute(value=ast.Name(id=text), attr=part):
                 if f"{text}.{part}" in self.facts:
                     return self.facts[f"{text}.{part}"]
+                if (number := infinite(node)) is not None:
+                    return number
             case ast.Tuple(elts=elts):
                 return lift(lambda *items: items, *self._items(elts))
             case ast.List(elts=elts):
@@ -145,6 +147,9 @@ class Evaluator:
                 return len(value.elts)
             case ast.Call() if (x := floating(node)) and f"{x}.dtype" in self.facts:
                 return lift(_inexact, self.facts[f"{x}.dtype"])
+            case ast.Call(func=ast.Attribute(value=value, attr="index"), args=[item]):
+                both = (self.evaluate(value), self.evaluate(item))
+                return lift(lambda items, one: items.index(one), *both)
             case ast.Call(func=func, args=args, keywords=keywords):
                 called = _CALLS.get(ast.unparse(func))
                 if called is not None and all(k.arg == "strict" for k in keywords):
@@ -217,7 +222,7 @@ def value_of(node: ast.expr) -> Any:
     except Unknown:
         if isinstance(node, ast.Attribute) and node.attr not in ("ndim", "size"):
             raise
-        return Opaque()
+        return Axis() if isinstance(node, Size) else Opaque()
 
 
 def _single(value: Any) -> Each:

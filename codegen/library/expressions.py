@@ -6,7 +6,7 @@ import ast
 import copy
 from collections.abc import Sequence
 
-from ..nodes import is_atom, is_stored
+from ..nodes import infinite, is_atom, is_stored
 from ..walk import walk
 
 _MOST_TIMES = 8
@@ -18,8 +18,8 @@ def is_known(value: ast.expr) -> bool:
     match value:
         case ast.Constant() | ast.Name() | ast.Attribute(value=ast.Name()):
             return True
-        case ast.UnaryOp(operand=ast.Constant()):
-            return True
+        case ast.UnaryOp(operand=operand):
+            return isinstance(operand, ast.Constant) or infinite(operand) is not None
         case ast.Tuple(elts=elts) | ast.List(elts=elts):
             texts = any(
                 isinstance(e, ast.Constant) and type(e.value) is str for e in elts

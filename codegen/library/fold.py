@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..nodes import clone, is_stored
+from ..nodes import clone, is_stored, literal
 from .abstract import Unknown
 from .evaluate import Evaluator, floating, is_counted
 
@@ -37,6 +37,28 @@ class Folder(Evaluator, ast.NodeTransformer):
             return ast.Attribute(self.visit(node.args[0]), "dtype")
         self.generic_visit(node)
         node.args = _spread(node.args)
+        return self._product(node) or node
+
+    def _product(self, node: ast.Call) -> ast.expr | None:
+        """`8` of `math.prod((2, 4))`."""
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="math"), attr="prod"),
+                args=[ast.Tuple() | ast.List() as sizes],
+            ):
+                try:
+                    return literal(self.known(ast.Call(node.func, [sizes], [])))
+                except Unknown:
+                    return None
+        return None
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.UnaryOp(
+                op=ast.USub(), operand=ast.UnaryOp(op=ast.USub(), operand=inner)
+            ):
+                return inner
         return node
 
     def _is_float(self, dtype: ast.Call) -> bool:
@@ -64,7 +86,7 @@ class Folder(Evaluator, ast.NodeTransformer):
         try:
             at = self._slice(node.slice)
             part = items[at]
-        except (Unknown, TypeError, IndexError):
+        except (Unknown, TypeError, LookupError, ValueError):
             return node
         return type(node.value)(part) if isinstance(part, list) else part
 

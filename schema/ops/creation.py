@@ -9,15 +9,16 @@ from ..deferred import Op
 from ..dtypes import DType, RealDType
 from ..fields import (
     Count,
+    Fill,
     Float,
     Int,
     OptionalSize,
-    Scalar,
     ShapeOf,
     Size,
     SizeOf,
     Tensor,
 )
+from ..literals import fill_problems
 from ..problems import Problem, too_many
 
 
@@ -54,8 +55,12 @@ class Full(Filled):
     COMPLEX: ClassVar[bool] = True
 
     op: Literal["full"] = "full"
-    fill_value: Scalar
+    fill_value: Fill
     dtype: DType
+
+    def problems(self) -> Iterator[Problem]:
+        yield from super().problems()
+        yield from fill_problems("fill_value", self.fill_value, self.dtype)
 
 
 class ZerosLike(Op):
@@ -86,7 +91,7 @@ class FullLike(Op):
 
     op: Literal["full_like"] = "full_like"
     x: Tensor
-    fill_value: Scalar
+    fill_value: Fill
 
 
 class Arange(Op):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from ..deferred import Op
-from ..fields import Count, Float, Size, Tensor
+from ..fields import Count, Fill, Size, Tensor
 from ..problems import Problem
 
 
@@ -276,9 +276,9 @@ class NanToNum(Analytic):
     """
 
     op: Literal["nan_to_num"] = "nan_to_num"
-    nan: Float = 0.0
-    posinf: Float | None = None
-    neginf: Float | None = None
+    nan: Fill = 0.0
+    posinf: Fill | None = None
+    neginf: Fill | None = None
 
 
 class ReducePrecision(Elementary):

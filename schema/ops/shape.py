@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from ..deferred import Op
 from ..dtypes import COMPLEX, DType
-from ..fields import Count, Filled, Int, Scalar, ShapeOf, Size, SizeOf, Tensor, Tensors
+from ..fields import Count, Fill, Filled, Int, ShapeOf, Size, SizeOf, Tensor, Tensors
 from ..names import Name
 from ..problems import Problem, mirrored_too_far, not_real, too_many
 
@@ -36,6 +36,8 @@ class Reshape(Op):
         sizes = [s for s in self.shape if isinstance(s, int)]
         if any(s < -1 for s in sizes) or sizes.count(-1) > 1:
             yield Problem.expected("shape", "sizes, of which one may be -1", sizes)
+        elif 0 in sizes and -1 in sizes:
+            yield Problem.expected("shape", "sizes above 0 beside -1", sizes)
 
 
 class Flatten(Op):
@@ -259,7 +261,7 @@ class Pad(Op):
     x: Tensor
     pad_width: list[list[Count]]
     mode: Literal["constant", "edge", "reflect", "symmetric", "wrap"] = "constant"
-    constant_values: Scalar = 0
+    constant_values: Fill = 0
 
     def problems(self) -> Iterator[Problem]:
         if any(len(pair) != 2 for pair in self.pad_width):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import Op
-from ..fields import Int, Scalar, Size, SizeOf, Tensor
+from ..fields import Fill, Int, Size, SizeOf, Tensor
 from ..problems import Problem, too_many
 
 
@@ -80,7 +80,7 @@ class Unique(Op):
     op: Literal["unique"] = "unique"
     x: Tensor
     size: Annotated[Size, SizeOf("values"), SizeOf("counts")]
-    fill_value: Scalar | None = None
+    fill_value: Fill | None = None
 
     def problems(self) -> Iterator[Problem]:
         yield from too_many("size", [self.size])

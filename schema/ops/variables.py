@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import model_validator
 
 from ..deferred import Op, ParamOp
 from ..dtypes import INEXACT, DType, StoredDType
-from ..fields import ShapeOf, Size
+from ..fields import Filled, ShapeOf, Size
 from ..initializers import ZEROS, Normal
-from ..literals import LiteralArray, literal_problems
+from ..literals import LiteralArray, literal_dtype, literal_problems
 from ..parameters import Leaf
 from ..problems import Problem
 
@@ -48,14 +50,21 @@ class Constant(Op):
     """A small literal array that stands in the spec: () -> the shape of `value`.
 
     Numbers that `dtype` can hold, or booleans, in nested lists of equal length; at most
-    4096 of them.
+    4096 of them. Without `dtype` the content decides: the model's float, int32 or bool.
     """
 
     COMPLEX: ClassVar[bool] = True
 
     op: Literal["constant"] = "constant"
     value: LiteralArray
-    dtype: DType = "float32"
+    dtype: Annotated[DType, Filled()]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_content(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "value" in data and data.get("dtype") is None:
+            return {**data, "dtype": literal_dtype(data["value"])}
+        return data
 
     def problems(self) -> Iterator[Problem]:
         yield from literal_problems(self.value, self.dtype)

@@ -40,6 +40,7 @@ _TYPES: list[tuple[str, Any]] = [
     ("int", fields.Int),
     ("float", fields.Float),
     ("scalar", fields.Scalar),
+    ("fill", fields.Fill),
     ("name", Name),
 ]
 _INITIALIZERS = get_args(get_args(initializers.Initializer)[0])

@@ -257,4 +257,6 @@ def literal_dtype(value: Any, declared: str | None) -> str:
     if declared is not None:
         return declared
     parts = value if isinstance(value, tuple) else (value,)
+    if all(isinstance(part, bool) for part in parts):
+        return "bool"
     return "float" if any(isinstance(part, float) for part in parts) else "int32"

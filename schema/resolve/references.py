@@ -127,7 +127,7 @@ class Binder:
             and not any(_references(a) for a in args.values())
         ):
             self.report.error(
-                "operand", path, "expected at least one reference, found numbers only"
+                "operand", path, "expected at least one reference, found literals only"
             )
         # A node that follows may refer to this one even where this one is at fault.
         self.scope[name] = _Source(

@@ -245,12 +245,13 @@ FAULTS: list[tuple[Callable[..., Any], str]] = [
     ),
     (
         no_value,
-        "no_value.relu_1.x: expected a Value, a number or an expression, found str 'x'",
+        "no_value.relu_1.x: expected a Value, a number, a boolean or an expression, found "
+        "str 'x'",
     ),
     (
         several,
-        "several.relu_1.x: expected a Value, a number or an expression, found the "
-        "outputs a, b; take one of them",
+        "several.relu_1.x: expected a Value, a number, a boolean or an expression, found "
+        "the outputs a, b; take one of them",
     ),
     (
         problem,

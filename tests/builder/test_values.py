@@ -154,7 +154,7 @@ def test_what_a_value_refuses(act: Callable[..., Any], text: str) -> None:
         graph_of(act)
 
 
-@pytest.mark.parametrize("other", ["text", [1, 2], None, True])
+@pytest.mark.parametrize("other", ["text", [1, 2], None])
 def test_what_no_operator_takes(other: Any) -> None:
     with pytest.raises(TypeError, match=r"unsupported operand|can't multiply"):
         graph_of(lambda x, y, i: x * other)

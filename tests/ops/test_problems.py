@@ -200,6 +200,10 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
         "shape: expected sizes, of which one may be -1, found [-1, -1]",
     ),
     (
+        {"op": "reshape", "x": "x", "shape": ["...", 0, -1]},
+        "shape: expected sizes above 0 beside -1, found [0, -1]",
+    ),
+    (
         {"op": "transpose", "x": "x", "permutation": [0, 0]},
         "permutation: expected each of 2 axes once, found [0, 0]",
     ),

@@ -131,7 +131,7 @@ GRAPHS: list[tuple[str, Any, str, str]] = [
     ("part of one output", spec({"n": RELU}, "n.other"), "reference-output",
      "expected an output of 'n' (out), found 'other'"),
     ("part of an input", node(op="relu", x="x.real"), "reference-output", "no parts"),
-    ("numbers only", node(op="add", a=1, b=2), "operand", "found numbers only"),
+    ("numbers only", node(op="add", a=1, b=2), "operand", "found literals only"),
     ("chains that double 40 times", spec({"a": call("f40")},
         functions=chain(40, doubling)), "too-large", "at most 200000 nodes"),
     ("doubling with other attributes", spec({"a": call("f40", attributes={"k": 1})},

@@ -162,10 +162,10 @@ class ElementaryMethods(NodeMethods):
     def nan_to_num(
         self,
         x: Operand,
-        posinf: float | str | None = None,
-        neginf: float | str | None = None,
+        posinf: int | float | str | None = None,
+        neginf: int | float | str | None = None,
         *,
-        nan: float | str = 0.0,
+        nan: int | float | str = 0.0,
         name: str | None = None,
     ) -> Value:
         """x with `nan` for NaN, `posinf` and `neginf` for the infinities; null being

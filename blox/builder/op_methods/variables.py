@@ -60,11 +60,12 @@ class VariablesMethods(NodeMethods):
         )[0]
 
     def constant(
-        self, value: Any, *, dtype: DType = "float32", name: str | None = None
+        self, value: Any, dtype: DType | None = None, *, name: str | None = None
     ) -> Value:
         """A small literal array that stands in the spec: () -> the shape of `value`.
 
         Numbers that `dtype` can hold, or booleans, in nested lists of equal length; at
-        most 4096 of them.
+        most 4096 of them. Without `dtype` the content decides: the model's float, int32
+        or bool.
         """
         return self._node(name, "constant", value=value, dtype=dtype)[0]

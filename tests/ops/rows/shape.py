@@ -17,13 +17,8 @@ from ops.row import (
 ROWS: Rows = {
     "reshape": [
         unary(lambda x: x.reshape(3, 2, 2), shape=["...", 2, 2]),
-        Row(
-            # -1 could be any size in an empty batch, hence no leading dims.
-            {"shape": ["...", 2, -1]},
-            (X,),
-            reference=lambda x: x.reshape(3, 2, 2),
-            lead=False,
-        ),
+        unary(lambda x: x.reshape(3, 2, 2), shape=["...", 2, -1]),
+        unary(lambda x: x.reshape(3, 4), shape=["...", -1]),
         Row({"shape": [2, -1]}, (X,), reference=lambda x: x.reshape(2, 6), lead=False),
     ],
     "flatten": [
