@@ -1,6 +1,6 @@
 """literals: 52 parameters in 8 arrays.
 
-Made by blox of sha256:8678a50536f2f4e1e6a49395c2d687cc871849cf88981d7e64166bb909bb8f09
+Made by blox of sha256:aee24147ccd8751b67c8be387dde15ba918c4a97dde15834657d4c1c82809853
 
     model = load("folder of params.safetensors")
     outputs = nnx.jit(Literals.__call__)(model, x)
