@@ -14,6 +14,7 @@ from typing import get_args
 
 from ..schema.diagnostics import BloxError
 from ..schema.dtypes import DType
+from ..schema.initializers import INITIALIZERS, KeyData
 from ..schema.names import BUILTINS
 from ..schema.syntax import parsed
 from .library.allowed import Allowed, chains
@@ -50,7 +51,11 @@ BASE = Allowed(
             "jnp.inf",
             "jnp.nan",
             "jnp.not_equal",
-            "jax.random.bits",
+            *(
+                f
+                for start in (*INITIALIZERS.values(), KeyData)
+                for f in start.functions()
+            ),
         }
     ),
     attributes=frozenset(

@@ -22,6 +22,11 @@ def ops_like(name: str) -> list[str]:
     return list(known.get(wanted, ()))
 
 
+def ops_known_as(name: str) -> tuple[str, ...]:
+    """The ops that are called so somewhere, but for case, underscores and `2d`."""
+    return tuple(_known().get(_plain(name), ()))
+
+
 def _plain(name: str) -> str:
     """A name without what libraries differ in: case, underscores, the number of axes; and
     without its version."""

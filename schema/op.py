@@ -28,6 +28,8 @@ class Op(Strict):
     OUTPUTS: ClassVar[tuple[str, ...]] = ("out",)
     """The names of the outputs. One alone is `out`; of several, the function returns a
     tuple."""
+    PARTS: ClassVar[str] = ""
+    """The field that says how many outputs there are, in an op whose `names` name them."""
     OUTPUT_KIND: ClassVar[str] = "tensor"
     TRAIN: ClassVar[bool] = False
     """True where the function takes `train`."""
@@ -218,6 +220,22 @@ class ParamOp(Op):
     init: dict[Name, Initializer] = {}
     axes: dict[Name, list[Name | None]] = {}
     frozen: list[Name] = []
+
+    def expressions(self) -> Iterator[tuple[str, str]]:
+        yield from super().expressions()
+        for array, start in self.init.items():
+            for argument, text in start.expressions().items():
+                yield f"init.{array}.{argument}", text
+
+    def resolve(self, values: Mapping[str, Any], *, partial: bool = False) -> Op:
+        op = super().resolve(values, partial=partial)
+        if not any(start.expressions() for start in self.init.values()):
+            return op
+        try:
+            init = {n: start.resolved(values) for n, start in self.init.items()}
+        except ExpressionError as error:
+            raise type(error)(error.message, "init") from None
+        return op.unchecked_copy(init=init)
 
     def scope(self, name: str) -> tuple[str, ...]:
         return _scope(name, self.params)

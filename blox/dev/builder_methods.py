@@ -131,7 +131,7 @@ def _method(key: str) -> str:
         kind, names = "Values", "names" if "names" in model else repr(cls.OUTPUTS)
         made = ""
         if "names" in model:
-            made = "names = names or part_names(sections)\n        "
+            made = f"names = names or part_names({cls.PARTS})\n        "
         body = f"{made}return Values({names}, {result})"
     doc = textwrap.indent(_doc(cls), "        ")
     return f"    def {name}({parameters}) -> {kind}:\n{doc}\n        {body}\n"

@@ -11,6 +11,7 @@ from jax import Array
 
 from .inline import inline
 
+identity = jax.nn.identity
 relu = jax.nn.relu
 relu6 = jax.nn.relu6
 leaky_relu = jax.nn.leaky_relu

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import jax.numpy as jnp
@@ -53,3 +54,26 @@ def histogram(
     )
     counts: Array = count(y, weighted)
     return counts.astype(jnp.result_type(x, float))
+
+
+def histogram2d(
+    x: Array,
+    y: Array,
+    weights: Array | None = None,
+    *,
+    bins: Sequence[int],
+    low: Sequence[float],
+    high: Sequence[float],
+    density: bool,
+) -> Array:
+    """How many points lie in each of equal parts of a rectangle, counted in float32."""
+    kind = jnp.result_type(x, y, float)
+    wide = jnp.promote_types(kind, jnp.float32)
+    ones = jnp.ones_like(x, wide) if weights is None else weights.astype(wide)
+    ends = [*zip(low, high, strict=True)]
+    count = jnp.vectorize(
+        lambda x, y, w: jnp.histogram2d(x, y, [*bins], ends, w, density)[0],
+        signature="(n),(n),(n)->(k,m)",
+    )
+    counts: Array = count(x.astype(wide), y.astype(wide), ones)
+    return counts.astype(kind)

@@ -54,3 +54,23 @@ def right_shift_logical(a: Array | int, b: Array | int) -> Array:
 @inline
 def bitcast_convert_type(x: Array, *, dtype: Any) -> Array:
     return jax.lax.bitcast_convert_type(x, dtype)
+
+
+def packbits(x: Array, *, axis: int, bitorder: str) -> Array:
+    """Eight booleans along axis as a byte."""
+    return jnp.packbits(x, axis, bitorder)
+
+
+def unpackbits(x: Array, *, axis: int, bitorder: str) -> Array:
+    """The bits of bytes along axis."""
+    places = jnp.arange(8) if bitorder == "little" else jnp.arange(7, -1, -1)
+    y = jnp.moveaxis(x, axis, -1)
+    bits = y[..., None] >> places.astype(x.dtype) & 1
+    return jnp.moveaxis(bits.reshape(*y.shape[:-1], 8 * y.shape[-1]), -1, axis)
+
+
+def mulhi(a: Array | int, b: Array | int) -> Array:
+    """The upper half of the bits of a * b."""
+    kind = jnp.result_type(a, b)
+    a, b = jnp.broadcast_arrays(jnp.asarray(a, kind), jnp.asarray(b, kind))
+    return jax.lax.mulhi(a, b)

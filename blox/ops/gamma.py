@@ -19,6 +19,7 @@ zeta = special.zeta
 polygamma = special.polygamma
 poch = special.poch
 betainc = special.betainc
+gammasgn = special.gammasgn
 
 
 @inline
@@ -30,3 +31,8 @@ def hyp1f1(a: Array, b: Array, x: Array) -> Array:
     """Kummer's function."""
     y: Array = special.hyp1f1(a, b, x)
     return y
+
+
+def comb(n: Array, k: Array) -> Array:
+    """How many ways there are to choose k of n."""
+    return special.comb(n, k)

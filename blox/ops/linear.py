@@ -14,6 +14,14 @@ def linear(x: Array, kernel: Array, bias: Array | None = None) -> Array:
     return y if bias is None else y + bias
 
 
+def einsum_linear(
+    x: Array, kernel: Array, bias: Array | None = None, *, equation: str
+) -> Array:
+    """einsum(equation, x, kernel) + bias."""
+    y = jnp.einsum(equation, x, kernel)
+    return y if bias is None else y + bias
+
+
 def embed(ids: Array, embedding: Array) -> Array:
     """Rows of the table: (...) -> (..., features)."""
     return jnp.take(embedding, ids, axis=0, mode="clip")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 from jax import Array
 
@@ -37,6 +39,12 @@ def diag(x: Array) -> Array:
     return jnp.where(jnp.eye(x.shape[-1], dtype=bool), x[..., None], 0)
 
 
+def fill_diagonal(x: Array, value: Array | float) -> Array:
+    """x with value on the diagonal."""
+    rows, columns = x.shape[-2:]
+    return jnp.where(jnp.eye(rows, columns, dtype=bool), value, x)
+
+
 def diagonal(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
     """x[i, i + offset] for all i."""
     y: Array = jnp.diagonal(x, offset=offset, axis1=axis1, axis2=axis2)
@@ -51,3 +59,16 @@ def trace(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
 def trapezoid(x: Array, *, dx: float, axis: int) -> Array:
     """The integral of x along axis by trapezoids."""
     return jnp.trapezoid(x, dx=dx, axis=axis)
+
+
+def scaled_matmul(
+    a: Array, b: Array, a_scales: Array, b_scales: Array, *, dtype: Any
+) -> Array:
+    """a @ b.mT, each block along the last axes times its scale, in float32."""
+    scaled = []
+    for x, scales in ((a, a_scales), (b, b_scales)):
+        wide = jnp.promote_types(jnp.promote_types(x.dtype, scales.dtype), jnp.float32)
+        each = jnp.repeat(scales.astype(wide), x.shape[-1] // scales.shape[-1], axis=-1)
+        scaled.append(x.astype(wide) * each)
+    left, right = scaled
+    return (left @ right.mT).astype(dtype)

@@ -30,6 +30,20 @@ def blackman(*, size: int, periodic: bool, dtype: Any) -> Array:
     return jnp.blackman(size).astype(dtype)
 
 
+def bartlett(*, size: int, periodic: bool, dtype: Any) -> Array:
+    """A triangle."""
+    if periodic and size > 1:
+        return jnp.bartlett(size + 1)[:-1].astype(dtype)
+    return jnp.bartlett(size).astype(dtype)
+
+
+def kaiser(*, size: int, periodic: bool, beta: float, dtype: Any) -> Array:
+    """A bell, the narrower the greater beta is."""
+    if periodic and size > 1:
+        return jnp.kaiser(size + 1, beta)[:-1].astype(dtype)
+    return jnp.kaiser(size, beta).astype(dtype)
+
+
 def mel_filter_bank(
     *,
     num_frequencies: int,

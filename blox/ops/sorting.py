@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from .inline import inline
+
 argsort = jnp.argsort
 sort = jnp.sort
 top_k = jax.lax.top_k
+
+
+@inline
+def partition(x: Array, *, kth: int, axis: int) -> Array:
+    return jnp.partition(x, kth, axis)
+
+
+@inline
+def argpartition(x: Array, *, kth: int, axis: int) -> Array:
+    return jnp.argpartition(x, kth, axis)
+
+
+def lexsort(xs: Sequence[Array], *, axis: int) -> Array:
+    """The indices that sort by several keys, the last one first."""
+    return jnp.lexsort(tuple(xs), axis)
 
 
 def unique(

@@ -24,6 +24,19 @@ kl_div = special.kl_div
 fresnel = special.fresnel
 
 
+def erfcx(x: Array) -> Array:
+    """exp(x ** 2) * erfc(x), in float32."""
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return special.erfcx(y).astype(jnp.result_type(x, float))
+
+
+def owens_t(h: Array | float, a: Array | float) -> Array:
+    """How likely two normal numbers x, y are with x > h and 0 < y < a * x, in float32."""
+    kind = jnp.result_type(h, a, float)
+    wide = jnp.promote_types(kind, jnp.float32)
+    return special.owens_t(jnp.asarray(h, wide), jnp.asarray(a, wide)).astype(kind)
+
+
 def ndtr(x: Array) -> Array:
     """The normal distribution function, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))

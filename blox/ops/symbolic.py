@@ -17,6 +17,7 @@ def symbolic(cls: type[Op]) -> Op:
         name = Unknown.named(field)
         values[field] = [Unknown(f"{field}...", name.names)] if several else name
     values |= {field: field for field in fields.dtypes if issubclass(cls, ParamOp)}
+    values |= dict.fromkeys(fields.texts, "")
     return cls.unchecked(**values)
 
 

@@ -35,6 +35,25 @@ def in_float32(make: Any, key: Array, shape: tuple[int, ...], dtype: Any) -> Arr
     return array.astype(dtype)
 
 
+def progression(
+    key: Array,
+    shape: tuple[int, ...],
+    dtype: Any,
+    start: float,
+    step: float,
+    axis: int,
+    of: Any = None,
+) -> Array:
+    """start + i * step for element i along axis, or a function of that."""
+    count = jnp.arange(shape[axis], dtype=jnp.promote_types(dtype, jnp.float32))
+    numbers = start + step * count
+    if of is not None:
+        numbers = of(numbers)
+    others = [i for i in range(len(shape)) if i != axis % len(shape)]
+    numbers = jnp.expand_dims(numbers, others)
+    return jnp.broadcast_to(numbers, shape).astype(dtype)
+
+
 SHAPES: Params = {
     "stem": {"kernel": (4, 8)},
     "blocks": (3, {"kernel": (8, 8), "bias": (8,)}),

@@ -7,6 +7,7 @@ import fnmatch
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+from operator import attrgetter
 from types import NoneType
 from typing import Any
 
@@ -21,7 +22,6 @@ from blox.schema import Graph, Leaf, ModelError
 from blox.schema.diagnostics import Diagnostic
 from blox.schema.dtypes import NEEDS_X64
 from blox.schema.graph import expect_graph
-from blox.schema.initializers import KeyData
 from blox.schema.resolve.program import Program
 from blox.schema.resolve.trees import Tree
 
@@ -30,13 +30,15 @@ from .context import floating_dtype
 
 @lru_cache(1024)
 def initializer(init: Any) -> Callable[..., Array]:
-    """The function of `jax.nn.initializers` that an initialiser of the spec names."""
-    if isinstance(init, KeyData):
-        return jax.random.bits
+    """The function that draws as an initialiser of the spec says."""
+    arguments = init.model_dump(exclude={"name"})
+    for name in init.NAMED:
+        arguments[name] = arguments[name] and getattr(jnp, arguments[name])
+    if init.FUNCTION:
+        home, _, path = init.FUNCTION.partition(".")
+        return partial(attrgetter(path or home)(jax if path else tail), **arguments)
     function = getattr(jax.nn.initializers, init.name)
-    if not init.DIRECT:
-        function = function(**init.model_dump(exclude={"name"}))
-    made: Callable[..., Array] = function
+    made: Callable[..., Array] = function if init.DIRECT else function(**arguments)
     return partial(tail.in_float32, made) if init.WIDE else made
 
 

@@ -13,7 +13,7 @@ from ...schema.syntax import parsed
 from ..about import about
 from ..allowlist import BASE, GenerationError, check
 from ..control import emitted
-from ..emit.tail import loader_functions
+from ..emit.tail import drawing_functions, loader_functions
 from ..library.allowed import Allowed, ImportClash, import_block
 from ..nodes import assign, literal
 from ..parts import Part
@@ -55,7 +55,10 @@ def text_of(writer: Target, model: Sequence[ast.stmt], root: Blueprint) -> str:
         part(*facts) for n, part in writer.HELPERS.items() if n in used
     ]
     load = [Filled(*facts), writer.LOAD(*facts)]
-    stored = loader_functions(module.library)
+    stored = {
+        **drawing_functions(module.library, used),
+        **loader_functions(module.library),
+    }
     carried = module.carried.functions(used)
     texts = [s for part in (*helpers, *load) for s in parsed(str(part)).body]
     for statement in (*texts, *stored.values(), *carried.values()):

@@ -155,18 +155,28 @@ def drawn(
 
 def layer_classes(layers: Iterator[Layer], carried: Carried) -> dict[Layer, LayerClass]:
     """The classes of nodes, by node; nodes of one op share one, if they get the same
-    operands and train the same arrays.
+    operands, train the same arrays, and these have shapes of the same attributes.
     """
-    classes: dict[tuple[str, ...], LayerClass] = {}
+    classes: dict[tuple[str, ...], list[tuple[dict[str, str], LayerClass]]] = {}
     found: dict[Layer, LayerClass] = {}
     for layer in layers:
         frozen = sorted(n for n, leaf in layer.leaves.items() if leaf.frozen)
         key = (layer.use.source.name, *sorted(layer.use.slots), "", *frozen)
-        if key not in classes:
+        shapes = shapes_by_attributes(filled(layer.step.op, layer.leaves))
+        forms = {n: ast.dump(s) for n, s in shapes.items() if n in layer.leaves}
+        alike = classes.setdefault(key, [])
+        same = (
+            pair
+            for pair in alike
+            if all(pair[0].get(n, form) == form for n, form in forms.items())
+        )
+        if (pair := next(same, None)) is None:
             cut = carried.cut(layer.use.source.name)
-            classes[key] = LayerClass("", clone(cut.function), cut)
-        classes[key].layers.append(layer)
-        found[layer] = classes[key]
+            pair = ({}, LayerClass("", clone(cut.function), cut))
+            alike.append(pair)
+        pair[0].update(forms)
+        pair[1].layers.append(layer)
+        found[layer] = pair[1]
     return found
 
 

@@ -45,19 +45,33 @@ def shapes_by_attributes(op: Op, fixed: Sequence[str] = ()) -> dict[str, ast.exp
             ]
             changes[text] = items
     leaves = op.unchecked_copy(**changes).leaves()
-    return {n: shape_node(leaf.shape) for n, leaf in leaves.items()}
+    lists = {
+        text: [ast.dump(written(size)) for size in sizes]
+        for text, sizes in changes.items()
+        if isinstance(sizes, list)
+    }
+    return {n: shape_node(leaf.shape, lists) for n, leaf in leaves.items()}
 
 
-def shape_node(shape: Sequence[Any]) -> ast.expr:
-    """A shape as source; the sizes of a list one behind the other as `*list`."""
+def shape_node(
+    shape: Sequence[Any], lists: Mapping[str, Sequence[str]] | None = None
+) -> ast.expr:
+    """A shape as source; the sizes of a whole list one behind the other as `*list`.
+
+    Args:
+        shape: the sizes.
+        lists: what the sizes of lists are written as, by attribute.
+    """
+    nodes = [*map(written, shape)]
+    texts = [ast.dump(node) for node in nodes]
     items: list[ast.expr] = []
-    for node in map(written, shape):
-        if isinstance(node, ast.Subscript):
-            starred = ast.Starred(node.value)
-            if not items or ast.dump(items[-1]) != ast.dump(starred):
-                items.append(starred)
-        else:
-            items.append(node)
+    while len(nodes) > (at := len(shape) - len(texts)):
+        whole = next((s for s in (lists or {}).values() if s == texts[: len(s)]), [])
+        node = nodes[at]
+        if whole and isinstance(node, ast.Subscript):
+            node = ast.Starred(node.value)
+        items.append(node)
+        del texts[: len(whole) or 1]
     return ast.Tuple(items)
 
 

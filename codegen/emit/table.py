@@ -180,21 +180,27 @@ def _dict(rows: dict[str, ast.expr]) -> ast.Dict:
 
 
 def initialiser(init: Start) -> ast.expr:
-    """The function of `jax.nn.initializers`, where that calculates in enough bits."""
+    """The function that draws, in enough bits."""
     made = jax_initialiser(init)
     return call("partial", [dotted(IN_FLOAT32), made]) if init.WIDE else made
 
 
 def jax_initialiser(init: Start) -> ast.expr:
-    """The function of `jax.nn.initializers`, by the short name where it has one."""
-    if init.name == "key_data":
-        return dotted("jax.random.bits")
-    value = dotted(f"jax.nn.initializers.{init.name}")
+    """The function of JAX or of the tail, by the short name where it has one."""
+    value = dotted(init.FUNCTION or f"jax.nn.initializers.{init.name}")
     if init.DIRECT:
         return value
     if init == LECUN_NORMAL:
         return call("jax.nn.initializers.lecun_normal")
-    arguments = init.model_dump(exclude={"name"})
-    defaults = {k: f.default for k, f in type(init).model_fields.items()}
-    given = {k: v for k, v in arguments.items() if v != defaults[k]}
-    return call(value, [], {k: literal(v) for k, v in given.items()})
+    given = {k: literal(v) for k, v in init.model_dump(exclude={"name"}).items()}
+    if not init.FUNCTION:
+        fields = type(init).model_fields
+        same = [k for k in given if getattr(init, k) == fields[k].default]
+        given = {k: v for k, v in given.items() if k not in same}
+        return call(value, [], given)
+    for name in init.NAMED:
+        if (function := getattr(init, name)) is None:
+            del given[name]
+        else:
+            given[name] = dotted(f"jnp.{function}")
+    return call("partial", [value], given) if given else value

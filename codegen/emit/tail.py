@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from functools import lru_cache
 
 from ..library.fold import Folder
@@ -19,7 +20,8 @@ INIT, LOAD = "init_params", "load_params"
 STORED = "stored_arrays"
 COPIES = ("copies", "axes")
 """What functions get of the copies that an array is one of."""
-BEFORE = (IN_FLOAT32, "joined")
+PROGRESSION = "progression"
+BEFORE = (IN_FLOAT32, PROGRESSION, "joined")
 """Functions that stand before the tables."""
 
 
@@ -80,6 +82,15 @@ def loader_functions(library: Library) -> dict[str, ast.FunctionDef]:
     source = library.module(HOME)[STORED].function
     assert source is not None
     return {STORED: source}
+
+
+def drawing_functions(
+    library: Library, used: Collection[str]
+) -> dict[str, ast.FunctionDef]:
+    """The functions of initialisers that JAX has none for, as far as they are used."""
+    source = library.module(HOME)[PROGRESSION].function
+    assert source is not None
+    return {PROGRESSION: source} if PROGRESSION in used else {}
 
 
 def _drop_unread(function: ast.FunctionDef) -> None:

@@ -17,6 +17,14 @@ class Activation(Op):
     x: Tensor
 
 
+class Identity(Activation):
+    """x as it is. (...) -> (...)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("copy", "positive", "linear_activation")
+
+    op: Literal["identity"] = "identity"
+
+
 class Relu(Activation):
     """`max(x, 0)`. (...) -> (...). The gradient at 0 is 0."""
 

@@ -83,3 +83,35 @@ class Histogram(Op):
         low, high = self.low, self.high
         if not isinstance(low, str) and not isinstance(high, str) and low >= high:
             yield Problem.expected("high", f"a number above low, {low}", high)
+
+
+class Histogram2d(Op):
+    """How many of the points (x, y) lie in each of `bins` equal parts of the rectangle from
+    `low` to `high`, both having a number for x and one for y.
+
+    x (..., n), y (..., n), weights (..., n) -> (..., bins...), in floats: with weights, the
+    sum of those. As `histogram` otherwise. `jnp.histogram2d`.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["histogram2d"] = "histogram2d"
+    x: Tensor
+    y: Tensor
+    bins: list[Size]
+    low: list[Float]
+    high: list[Float]
+    weights: OptionalTensor = None
+    density: bool = False
+
+    def problems(self) -> Iterator[Problem]:
+        for name in ("bins", "low", "high"):
+            if len(found := getattr(self, name)) != 2:
+                yield Problem.expected(name, "one for x and one for y", found)
+                return
+        sizes = [n for n in self.bins if isinstance(n, int)]
+        if any(n > 2**12 for n in sizes):
+            yield Problem.expected("bins", "at most 4096 each", self.bins)
+        for low, high in zip(self.low, self.high, strict=True):
+            if not isinstance(low, str) and not isinstance(high, str) and low >= high:
+                yield Problem.expected("high", f"a number above low, {low}", high)

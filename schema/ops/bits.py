@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from ..deferred import Op
 from ..dtypes import RealDType
-from ..fields import Tensor
+from ..fields import Int, Tensor
 
 
 class Bitwise(Op):
@@ -109,3 +109,39 @@ class BitcastConvertType(Op):
     op: Literal["bitcast_convert_type"] = "bitcast_convert_type"
     x: Tensor
     dtype: RealDType
+
+
+class PackBits(Op):
+    """Eight booleans along `axis` as the bits of a byte; zeros fill the last one.
+
+    (..., n) -> (..., ceil(n / 8)) uint8 for axis -1. What is not 0 is true. The first one
+    is the highest bit, with `bitorder` `little` the lowest. `jnp.packbits`.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["packbits"] = "packbits"
+    x: Tensor
+    axis: Int = -1
+    bitorder: Literal["big", "little"] = "big"
+
+
+class UnpackBits(Op):
+    """The bits of bytes along `axis`, 0 or 1 each.
+
+    (..., n) uint8 -> (..., 8 * n) uint8 for axis -1. The highest bit is the first one, with
+    `bitorder` `little` the lowest. `jnp.unpackbits`.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["unpackbits"] = "unpackbits"
+    x: Tensor
+    axis: Int = -1
+    bitorder: Literal["big", "little"] = "big"
+
+
+class MulHi(Bitwise):
+    """The upper half of the bits of the product of two integers. (...), (...) -> (...)."""
+
+    op: Literal["mulhi"] = "mulhi"

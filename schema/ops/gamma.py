@@ -174,3 +174,23 @@ class MultiGammaLn(OfGamma):
         self, shapes: Mapping[str, Sequence[Any]]
     ) -> Iterator[Problem]:
         return self.problems()  # of a number that a dim decides
+
+
+class GammaSgn(OfGamma):
+    """The sign of the gamma function, 1 or -1. (...) -> (...)."""
+
+    op: Literal["gammasgn"] = "gammasgn"
+
+
+class Comb(Op):
+    """How many ways there are to choose k of n, `n! / (k! * (n - k)!)`.
+
+    (...), (...) -> (...); 0 where k or n is negative, or k > n.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+    ALSO: ClassVar[tuple[str, ...]] = ("binomial_coefficient",)
+
+    op: Literal["comb"] = "comb"
+    n: Tensor
+    k: Tensor

@@ -2,11 +2,11 @@
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "activations": (
-        "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "mish",
-        "softplus", "soft_sign", "sigmoid", "log_sigmoid", "hard_sigmoid", "hard_silu",
-        "hard_tanh", "tanh", "squareplus", "sparse_plus", "sparse_sigmoid", "log1mexp",
-        "glu", "softmax", "log_softmax", "logsumexp", "logmeanexp", "standardize",
-        "one_hot",
+        "identity", "relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu",
+        "silu", "mish", "softplus", "soft_sign", "sigmoid", "log_sigmoid",
+        "hard_sigmoid", "hard_silu", "hard_tanh", "tanh", "squareplus", "sparse_plus",
+        "sparse_sigmoid", "log1mexp", "glu", "softmax", "log_softmax", "logsumexp",
+        "logmeanexp", "standardize", "one_hot",
     ),
     "arithmetic": (
         "add", "subtract", "multiply", "divide", "floor_divide", "remainder", "power",
@@ -19,12 +19,12 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "attention_mask", "padding_mask", "dot_product_attention",
     ),
     "bins": (
-        "searchsorted", "interp", "bincount", "histogram",
+        "searchsorted", "interp", "bincount", "histogram", "histogram2d",
     ),
     "bits": (
         "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "left_shift",
         "right_shift", "right_shift_logical", "population_count", "clz",
-        "bitcast_convert_type",
+        "bitcast_convert_type", "packbits", "unpackbits", "mulhi",
     ),
     "complex": (
         "real", "imag", "conj", "angle", "complex",
@@ -54,6 +54,10 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "gamma": (
         "gamma", "gammaln", "digamma", "factorial", "beta", "betaln", "gammainc",
         "gammaincc", "zeta", "polygamma", "poch", "betainc", "hyp1f1", "multigammaln",
+        "gammasgn", "comb",
+    ),
+    "grids": (
+        "tri", "indices", "meshgrid", "unravel_index", "ravel_multi_index",
     ),
     "image": (
         "resize", "grid_sample", "affine_grid", "roi_align", "local_response_norm",
@@ -68,7 +72,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "matrix_norm", "lu", "cho_solve", "matrix_rank",
     ),
     "linear": (
-        "linear", "embed", "unembed", "bilinear", "lora", "prelu",
+        "linear", "einsum_linear", "embed", "unembed", "bilinear", "lora", "prelu",
     ),
     "logic": (
         "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
@@ -91,8 +95,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "rope_table", "rope", "sinusoidal", "alibi", "relative_bias", "window_bias",
     ),
     "products": (
-        "vecdot", "outer", "cross", "kron", "diag", "diagonal", "trace", "tril", "triu",
-        "diff", "trapezoid", "polyval",
+        "vecdot", "outer", "cross", "kron", "diag", "fill_diagonal", "diagonal",
+        "trace", "tril", "triu", "diff", "trapezoid", "polyval", "scaled_matmul",
     ),
     "random": (
         "rng", "dropout", "stochastic_depth", "categorical", "permutation",
@@ -113,21 +117,25 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "gather", "gather_nd", "scatter", "scatter_nd", "put_along_axis", "segment_sum",
         "segment_mean", "segment_max", "segment_min", "segment_prod", "segment_softmax",
     ),
+    "sequences": (
+        "convolve", "correlate", "gradient", "unwrap", "polyder", "polyint", "vander",
+    ),
     "shape": (
         "reshape", "flatten", "transpose", "swapaxes", "expand_dims", "squeeze",
-        "broadcast_to", "concatenate", "stack", "split", "flip", "roll", "tile",
-        "repeat_elements", "pad", "astype",
+        "broadcast_to", "concatenate", "stack", "split", "flip", "rot90", "roll",
+        "tile", "repeat_elements", "pad", "astype",
     ),
     "signal": (
-        "hanning", "hamming", "blackman", "mel_filter_bank", "stft", "istft",
+        "hanning", "hamming", "blackman", "bartlett", "kaiser", "mel_filter_bank", "stft", "istft",
     ),
     "sorting": (
-        "sort", "argsort", "top_k", "unique", "nonzero",
+        "sort", "argsort", "top_k", "unique", "nonzero", "partition", "argpartition",
+        "lexsort",
     ),
     "special": (
         "erf_inv", "erfc", "dawsn", "i0", "i0e", "i1", "i1e", "entr", "logit", "ndtr",
         "ndtri", "log_ndtr", "xlogy", "xlog1py", "boxcox", "boxcox1p", "rel_entr",
-        "kl_div", "fresnel", "sici",
+        "kl_div", "fresnel", "sici", "erfcx", "owens_t",
     ),
     "statistics": (
         "count_nonzero", "ptp", "average", "median", "quantile", "nansum", "nanprod",

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from ..deferred import ParamOp
+from ..diagnostics import quote
 from ..fields import Elsewhere, Float, OptionalSize, ParamSlot, Size, SizeOf, Tensor
-from ..initializers import EMBEDDING, LECUN_NORMAL, ZEROS, Constant
+from ..initializers import EMBEDDING, LECUN_NORMAL, ZEROS, Constant, VarianceScaling
 from ..parameters import Leaf
+from ..problems import Problem
+
+_EQUATION = re.compile(r"(\.\.\.)?[A-Za-z]*,[A-Za-z]{1,32}->(?(1)\.\.\.)[A-Za-z]*")
 
 
 class Linear(ParamOp):
@@ -33,6 +40,85 @@ class Linear(ParamOp):
         if self.use_bias:
             leaves["bias"] = Leaf((self.out_features,), ZEROS)
         return leaves
+
+
+class EinsumLinear(ParamOp):
+    """A linear map over any axes, `y = einsum(equation, x, kernel) + bias`.
+
+    `equation` has a letter for each axis: `...d,dhk->...hk` maps the last axis to two,
+    `...hk,hkd->...d` two to one, `...gd,gdf->...gf` each group by a kernel of its own.
+    kernel is of the sizes `kernel_shape`; bias has the last axes of y that are axes of the
+    kernel too. The kernel starts as that of `linear`: its axes that are only in x are inputs,
+    those that are only in y are outputs, those that are in both count for nothing.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "linear_general",
+        "dense_general",
+        "einsum_dense",
+    )
+
+    op: Literal["einsum_linear"] = "einsum_linear"
+    x: Tensor
+    kernel: ParamSlot = None
+    bias: ParamSlot = None
+    equation: str
+    kernel_shape: list[Size]
+    use_bias: bool = True
+
+    def parameters(self) -> dict[str, Leaf]:
+        mine, sizes = self._terms()[1], self.kernel_shape
+        leaves = {"kernel": Leaf(tuple(sizes), self._start())}
+        if self.use_bias:
+            kept = [sizes[mine.index(letter)] for letter in self._bias_letters()]
+            leaves["bias"] = Leaf(tuple(kept) if mine else (sizes[-1],), ZEROS)
+        return leaves
+
+    def problems(self) -> Iterator[Problem]:
+        if not _EQUATION.fullmatch(self.equation.replace(" ", "")):
+            wanted = "expected two terms and what they give, as in `...d,dhk->...hk`"
+            yield Problem("equation", wanted)
+            return
+        terms = self._terms()
+        counts = Counter("".join(terms))
+        once = sorted(letter for letter in counts if counts[letter] == 1)
+        if any(len(set(term)) < len(term) for term in terms):
+            yield Problem("equation", "expected each letter once in a term")
+        elif once:
+            wanted = f"expected {quote(once[0])} in two of its three terms"
+            yield Problem("equation", wanted)
+        elif len(terms[1]) != len(self.kernel_shape):
+            wanted = f"{len(terms[1])}, one for each axis of the kernel"
+            yield Problem.expected("kernel_shape", wanted, len(self.kernel_shape))
+        elif self.use_bias and not self._bias_letters():
+            wanted = "false, as the last axis of y is none of the kernel's"
+            yield Problem.expected("use_bias", wanted, True)
+
+    def _terms(self) -> tuple[str, str, str]:
+        """The letters of x, of the kernel and of y."""
+        terms, _, y = self.equation.replace(" ", "").replace("...", "").partition("->")
+        x, _, kernel = terms.partition(",")
+        return x, kernel, y
+
+    def _bias_letters(self) -> str:
+        _, kernel, y = self._terms()
+        return y[len(y.rstrip(kernel)) :]
+
+    def _start(self) -> VarianceScaling:
+        x, kernel, y = self._terms()
+        axes: dict[tuple[bool, bool], list[int]] = {}
+        for axis, letter in enumerate(kernel):
+            axes.setdefault((letter in x, letter in y), []).append(axis)
+        if not kernel or axes == {(True, False): [0], (False, True): [1]}:
+            return LECUN_NORMAL
+        return LECUN_NORMAL.model_copy(
+            update={
+                "in_axis": axes.get((True, False), []),
+                "out_axis": axes.get((False, True), []),
+                "batch_axis": axes.get((True, True), []),
+            }
+        )
 
 
 class Embed(ParamOp):

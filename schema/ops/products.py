@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from ..deferred import Op
+from ..dtypes import DType
 from ..fields import Float, Int, Size, Tensor
 from ..problems import Problem
 
@@ -66,6 +67,17 @@ class Diag(Op):
 
     op: Literal["diag"] = "diag"
     x: Tensor
+
+
+class FillDiagonal(Op):
+    """x with `value` on the diagonal of its last two axes.
+
+    (..., n, m), (...) -> (..., n, m); value broadcasts, (..., n, 1) has one for each row.
+    """
+
+    op: Literal["fill_diagonal"] = "fill_diagonal"
+    x: Tensor
+    value: Tensor
 
 
 class Diagonal(Op):
@@ -161,3 +173,21 @@ class PolyVal(Op):
     op: Literal["polyval"] = "polyval"
     p: Tensor
     x: Tensor
+
+
+class ScaledMatmul(Op):
+    """`y[i, j] = sum(a[i, k] * b[j, k])` of two arrays with a scale for each block of k.
+
+    a (..., n, k), b (..., m, k), a_scales (..., n, p), b_scales (..., m, q) -> (..., n, m):
+    k / p elements in a row of a share a scale, k / q of b. `jax.nn.scaled_matmul`, for any
+    dtypes: computed in float32, as `dtype` says then.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+
+    op: Literal["scaled_matmul"] = "scaled_matmul"
+    a: Tensor
+    b: Tensor
+    a_scales: Tensor
+    b_scales: Tensor
+    dtype: DType = "float"

@@ -151,6 +151,7 @@ class Split(Op):
 
     ALSO: ClassVar[tuple[str, ...]] = ("chunk",)
     COMPLEX: ClassVar[bool] = True
+    PARTS: ClassVar[str] = "sections"
 
     op: Literal["split"] = "split"
     x: Tensor
@@ -189,6 +190,19 @@ class Flip(Op):
     op: Literal["flip"] = "flip"
     x: Tensor
     axis: Int | list[Int] | None = None
+
+
+class Rot90(Op):
+    """x turned by `k` quarters in the plane of two axes, from the first to the second.
+
+    (..., n, m) -> (..., m, n) for k 1, axes -2 and -1. `jnp.rot90`.
+    """
+
+    op: Literal["rot90"] = "rot90"
+    x: Tensor
+    k: Int = 1
+    axis1: Int = -2
+    axis2: Int = -1
 
 
 class Roll(Op):

@@ -64,6 +64,30 @@ class Blackman(WindowFunction):
     op: Literal["blackman"] = "blackman"
 
 
+class Bartlett(WindowFunction):
+    """The Bartlett window, a triangle, 1 - |2 n / m - 1|: () -> (size,), as `jnp.bartlett`.
+
+    m is size - 1, or with `periodic` the size, as is usual for spectra.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("bartlett_window",)
+
+    op: Literal["bartlett"] = "bartlett"
+
+
+class Kaiser(WindowFunction):
+    """The Kaiser window, i0(beta * sqrt(1 - (2 n / m - 1) ** 2)) / i0(beta).
+
+    () -> (size,), as `jnp.kaiser`; m is size - 1, or with `periodic` the size, as is usual
+    for spectra.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("kaiser_window",)
+
+    op: Literal["kaiser"] = "kaiser"
+    beta: Float
+
+
 class MelFilterBank(Op):
     """Weights that make mel bands of a spectrum: `spectrum @ bank`.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import Op
-from ..fields import Fill, Int, Size, SizeOf, Tensor
+from ..fields import Fill, Int, Size, SizeOf, Tensor, Tensors
 from ..problems import Problem, too_many
 
 
@@ -104,3 +104,64 @@ class NonZero(Op):
 
     def problems(self) -> Iterator[Problem]:
         yield from too_many("size", [self.size])
+
+
+class Partition(Op):
+    """x with element `kth` of the sorted x along `axis` in its place, what is smaller
+    before it and what is greater behind, in no order that is defined.
+
+    (..., n) -> (..., n). `jnp.partition`.
+    """
+
+    op: Literal["partition"] = "partition"
+    x: Tensor
+    kth: Int
+    axis: Int = -1
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        yield from _within("kth", self.kth, shapes["x"], self.axis)
+
+
+class ArgPartition(Op):
+    """The indices that `partition` x along `axis`: element `kth` in its place, what is
+    smaller before it and what is greater behind.
+
+    (..., n) -> (..., n) int32. `jnp.argpartition`.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["argpartition"] = "argpartition"
+    x: Tensor
+    kth: Int
+    axis: Int = -1
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        yield from _within("kth", self.kth, shapes["x"], self.axis)
+
+
+class LexSort(Op):
+    """The indices that sort by several keys along `axis`: by the last one of `xs`, where
+    that is equal by the one before, and so on.
+
+    Each (..., n) -> (..., n) int32. Stable. `jnp.lexsort`.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["lexsort"] = "lexsort"
+    xs: Tensors
+    axis: Int = -1
+
+
+def _within(
+    field: str, place: Any, shape: Sequence[Any], axis: Any
+) -> Iterator[Problem]:
+    if isinstance(axis, int) and -len(shape) <= axis < len(shape):
+        n = shape[axis]
+        if isinstance(place, int) and isinstance(n, int) and not -n <= place < n:
+            yield Problem.expected(field, f"an index of an axis of {n}", place)

@@ -189,3 +189,23 @@ class Sici(Special):
     OUTPUTS: ClassVar[tuple[str, ...]] = ("sin", "cos")
 
     op: Literal["sici"] = "sici"
+
+
+class Erfcx(Special):
+    """`exp(x ** 2) * erfc(x)`, exact far above 0. (...) -> (...)."""
+
+    op: Literal["erfcx"] = "erfcx"
+
+
+class OwensT(Op):
+    """`exp(-h ** 2 * (1 + t ** 2) / 2) / (1 + t ** 2) / (2 * pi)`, integrated over t from 0
+    to a: how likely two normal numbers x, y are with x > h and 0 < y < a * x.
+
+    (...), (...) -> (...). Owen, 1956.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["owens_t"] = "owens_t"
+    h: Tensor
+    a: Tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from ..alike import ops_like
 from ..content import Bounds, Content, Function, Input, Metadata, Output
 from ..diagnostics import Diagnostic, bounded, quote
+from ..elsewhere import ELSEWHERE
 from ..initializers import INITIALIZERS
 from ..registry import op_class, split_key, versions
 from .locate import graph_path
@@ -136,8 +138,10 @@ def _message(item: Any, hints: bool) -> tuple[str, str]:
     if kind == "unknown_op":
         return _unknown_op(item["input"], hints)
     if kind == "union_tag_invalid":
-        near = _near(str(item["input"].get("name")), INITIALIZERS) if hints else ""
-        return _EXPECTED[kind], near
+        name = str(item["input"].get("name"))
+        if name in ELSEWHERE:
+            return _EXPECTED[kind], f"{name} is {json.dumps(ELSEWHERE[name])}"
+        return _EXPECTED[kind], _near(name, INITIALIZERS) if hints else ""
     text = _EXPECTED.get(kind)
     if text is None:
         text = item["msg"].replace("Input should be", "expected")

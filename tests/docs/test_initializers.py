@@ -214,5 +214,6 @@ def test_what_starts_integers(name: str) -> None:
         in PAGE.split(f"\n## {name}\n")[1].split("\n## ")[0]
     )
     for dtype in ("int32", "bool"):
-        wanted = jnp.full((2,), {"zeros": 0, "ones": 1, "constant": 3}[name], dtype)
+        numbers = {"zeros": [0, 0], "ones": [1, 1], "constant": [3, 3]}
+        wanted = jnp.array(numbers.get(name, [0, 1]), dtype)
         np.testing.assert_array_equal(start(data, (2,), dtype), wanted)

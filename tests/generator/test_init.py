@@ -25,6 +25,11 @@ INITIALIZERS: dict[str, Data] = {
     "scaled": {**SCALE, "distribution": "normal"},
     "scaled_uniform": {**SCALE, "distribution": "uniform"},
     "scaled_truncated": {**SCALE, "distribution": "truncated_normal"},
+    "in_two": {**SCALE, "distribution": "normal", "in_axis": [0, 1], "out_axis": 2},
+    "side_by_side": {**SCALE, "distribution": "normal", "batch_axis": 0},
+    "between": {"name": "random_uniform", "minval": -0.5, "maxval": 1.5},
+    "logs": {"name": "progression", "start": 1.0, "of": "log"},
+    "rows": {"name": "progression", "step": -0.5, "axis": 1},
     "orthogonal": {"name": "orthogonal"},
     "delta": {"name": "delta_orthogonal"},
 }

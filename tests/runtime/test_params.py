@@ -120,6 +120,21 @@ INITIALIZERS: list[Data] = [
         for mode in ("fan_in", "fan_out", "fan_avg", "fan_geo_avg")
         for distribution in ("normal", "truncated_normal", "uniform")
     ),
+    *(
+        {
+            "name": "variance_scaling",
+            "scale": 2.0,
+            "mode": "fan_avg",
+            "distribution": "normal",
+            **axes,
+        }
+        for axes in (
+            {"in_axis": [0, 1]},
+            {"in_axis": 0, "out_axis": [1, 2]},
+            {"batch_axis": 0},
+            {"in_axis": [], "out_axis": [2], "batch_axis": [0]},
+        )
+    ),
 ]
 
 

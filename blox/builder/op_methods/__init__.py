@@ -13,6 +13,7 @@ from .creation import CreationMethods
 from .elementary import ElementaryMethods
 from .fourier import FourierMethods
 from .gamma import GammaMethods
+from .grids import GridsMethods
 from .image import ImageMethods
 from .indexing import IndexingMethods
 from .linalg import LinalgMethods
@@ -27,6 +28,7 @@ from .recurrences import RecurrencesMethods
 from .recurrent import RecurrentMethods
 from .reductions import ReductionsMethods
 from .scatter import ScatterMethods
+from .sequences import SequencesMethods
 from .shape import ShapeMethods
 from .signal import SignalMethods
 from .sorting import SortingMethods
@@ -48,6 +50,7 @@ class OpMethods(
     ElementaryMethods,
     FourierMethods,
     GammaMethods,
+    GridsMethods,
     ImageMethods,
     IndexingMethods,
     LinalgMethods,
@@ -62,6 +65,7 @@ class OpMethods(
     RecurrentMethods,
     ReductionsMethods,
     ScatterMethods,
+    SequencesMethods,
     ShapeMethods,
     SignalMethods,
     SortingMethods,

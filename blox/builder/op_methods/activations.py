@@ -11,6 +11,10 @@ from .base import NodeMethods
 
 
 class ActivationsMethods(NodeMethods):
+    def identity(self, x: Operand, *, name: str | None = None) -> Value:
+        """x as it is. (...) -> (...)."""
+        return self._node(name, "identity", x=x)[0]
+
     def relu(self, x: Operand, *, name: str | None = None) -> Value:
         """`max(x, 0)`. (...) -> (...). The gradient at 0 is 0."""
         return self._node(name, "relu", x=x)[0]

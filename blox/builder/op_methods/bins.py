@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from ..values import Operand, Value
@@ -78,6 +79,36 @@ class BinsMethods(NodeMethods):
             name,
             "histogram",
             x=x,
+            bins=bins,
+            low=low,
+            high=high,
+            weights=weights,
+            density=density,
+        )[0]
+
+    def histogram2d(
+        self,
+        x: Operand,
+        y: Operand,
+        bins: Sequence[int | str],
+        low: Sequence[float | str],
+        high: Sequence[float | str],
+        *,
+        weights: Operand | None = None,
+        density: bool = False,
+        name: str | None = None,
+    ) -> Value:
+        """How many of the points (x, y) lie in each of `bins` equal parts of the
+        rectangle from `low` to `high`, both having a number for x and one for y.
+
+        x (..., n), y (..., n), weights (..., n) -> (..., bins...), in floats: with
+        weights, the sum of those. As `histogram` otherwise. `jnp.histogram2d`.
+        """
+        return self._node(
+            name,
+            "histogram2d",
+            x=x,
+            y=y,
             bins=bins,
             low=low,
             high=high,

@@ -88,3 +88,14 @@ class GammaMethods(NodeMethods):
         (...) -> (...).
         """
         return self._node(name, "multigammaln", x=x, d=d)[0]
+
+    def gammasgn(self, x: Operand, *, name: str | None = None) -> Value:
+        """The sign of the gamma function, 1 or -1. (...) -> (...)."""
+        return self._node(name, "gammasgn", x=x)[0]
+
+    def comb(self, n: Operand, k: Operand, *, name: str | None = None) -> Value:
+        """How many ways there are to choose k of n, `n! / (k! * (n - k)!)`.
+
+        (...), (...) -> (...); 0 where k or n is negative, or k > n.
+        """
+        return self._node(name, "comb", n=n, k=k)[0]

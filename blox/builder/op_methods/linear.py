@@ -44,6 +44,45 @@ class LinearMethods(NodeMethods):
             frozen=frozen,
         )[0]
 
+    def einsum_linear(
+        self,
+        name: str,
+        x: Operand,
+        equation: str,
+        kernel_shape: Sequence[int | str],
+        *,
+        kernel: Value | None = None,
+        bias: Value | None = None,
+        use_bias: bool = True,
+        params: str | None = None,
+        init: Mapping[str, Init] | None = None,
+        axes: Mapping[str, Axes] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> Value:
+        """A linear map over any axes, `y = einsum(equation, x, kernel) + bias`.
+
+        `equation` has a letter for each axis: `...d,dhk->...hk` maps the last axis to
+        two, `...hk,hkd->...d` two to one, `...gd,gdf->...gf` each group by a kernel of
+        its own. kernel is of the sizes `kernel_shape`; bias has the last axes of y that
+        are axes of the kernel too. The kernel starts as that of `linear`: its axes that
+        are only in x are inputs, those that are only in y are outputs, those that are
+        in both count for nothing.
+        """
+        return self._node(
+            name,
+            "einsum_linear",
+            x=x,
+            kernel=kernel,
+            bias=bias,
+            equation=equation,
+            kernel_shape=kernel_shape,
+            use_bias=use_bias,
+            params=params,
+            init=init,
+            axes=axes,
+            frozen=frozen,
+        )[0]
+
     def embed(
         self,
         name: str,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from blox.schema.dtypes import DType
+
 from ..values import Operand, Value
 from .base import NodeMethods
 
@@ -35,6 +37,16 @@ class ProductsMethods(NodeMethods):
     def diag(self, x: Operand, *, name: str | None = None) -> Value:
         """x on the diagonal of a matrix, 0 beside it. (..., n) -> (..., n, n)."""
         return self._node(name, "diag", x=x)[0]
+
+    def fill_diagonal(
+        self, x: Operand, value: Operand, *, name: str | None = None
+    ) -> Value:
+        """x with `value` on the diagonal of its last two axes.
+
+        (..., n, m), (...) -> (..., n, m); value broadcasts, (..., n, 1) has one for
+        each row.
+        """
+        return self._node(name, "fill_diagonal", x=x, value=value)[0]
 
     def diagonal(
         self,
@@ -111,3 +123,31 @@ class ProductsMethods(NodeMethods):
         highest power first. p (n,), x (...) -> (...).
         """
         return self._node(name, "polyval", p=p, x=x)[0]
+
+    def scaled_matmul(
+        self,
+        a: Operand,
+        b: Operand,
+        a_scales: Operand,
+        b_scales: Operand,
+        dtype: DType = "float",
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """`y[i, j] = sum(a[i, k] * b[j, k])` of two arrays with a scale for each block
+        of k.
+
+        a (..., n, k), b (..., m, k), a_scales (..., n, p), b_scales (..., m, q) ->
+        (..., n, m): k / p elements in a row of a share a scale, k / q of b.
+        `jax.nn.scaled_matmul`, for any dtypes: computed in float32, as `dtype` says
+        then.
+        """
+        return self._node(
+            name,
+            "scaled_matmul",
+            a=a,
+            b=b,
+            a_scales=a_scales,
+            b_scales=b_scales,
+            dtype=dtype,
+        )[0]

@@ -57,6 +57,41 @@ class SignalMethods(NodeMethods):
             0
         ]
 
+    def bartlett(
+        self,
+        size: int | str,
+        periodic: bool,
+        *,
+        dtype: DType = "float",
+        name: str | None = None,
+    ) -> Value:
+        """The Bartlett window, a triangle, 1 - |2 n / m - 1|: () -> (size,), as
+        `jnp.bartlett`.
+
+        m is size - 1, or with `periodic` the size, as is usual for spectra.
+        """
+        return self._node(name, "bartlett", size=size, periodic=periodic, dtype=dtype)[
+            0
+        ]
+
+    def kaiser(
+        self,
+        size: int | str,
+        periodic: bool,
+        beta: float | str,
+        *,
+        dtype: DType = "float",
+        name: str | None = None,
+    ) -> Value:
+        """The Kaiser window, i0(beta * sqrt(1 - (2 n / m - 1) ** 2)) / i0(beta).
+
+        () -> (size,), as `jnp.kaiser`; m is size - 1, or with `periodic` the size, as
+        is usual for spectra.
+        """
+        return self._node(
+            name, "kaiser", size=size, periodic=periodic, dtype=dtype, beta=beta
+        )[0]
+
     def mel_filter_bank(
         self,
         num_frequencies: int | str,

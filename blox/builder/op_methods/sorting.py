@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..values import Operand, Value, Values
 from .base import NodeMethods
 
@@ -92,3 +94,43 @@ class SortingMethods(NodeMethods):
         each index of the leading axes.
         """
         return self._node(name, "nonzero", x=x, size=size, fill_value=fill_value)[0]
+
+    def partition(
+        self,
+        x: Operand,
+        kth: int | str,
+        *,
+        axis: int | str = -1,
+        name: str | None = None,
+    ) -> Value:
+        """x with element `kth` of the sorted x along `axis` in its place, what is
+        smaller before it and what is greater behind, in no order that is defined.
+
+        (..., n) -> (..., n). `jnp.partition`.
+        """
+        return self._node(name, "partition", x=x, kth=kth, axis=axis)[0]
+
+    def argpartition(
+        self,
+        x: Operand,
+        kth: int | str,
+        *,
+        axis: int | str = -1,
+        name: str | None = None,
+    ) -> Value:
+        """The indices that `partition` x along `axis`: element `kth` in its place, what
+        is smaller before it and what is greater behind.
+
+        (..., n) -> (..., n) int32. `jnp.argpartition`.
+        """
+        return self._node(name, "argpartition", x=x, kth=kth, axis=axis)[0]
+
+    def lexsort(
+        self, xs: Sequence[Operand], axis: int | str = -1, *, name: str | None = None
+    ) -> Value:
+        """The indices that sort by several keys along `axis`: by the last one of `xs`,
+        where that is equal by the one before, and so on.
+
+        Each (..., n) -> (..., n) int32. Stable. `jnp.lexsort`.
+        """
+        return self._node(name, "lexsort", xs=xs, axis=axis)[0]

@@ -107,3 +107,16 @@ class SpecialMethods(NodeMethods):
         (...) -> (...), (...).
         """
         return Values(("sin", "cos"), self._node(name, "sici", x=x))
+
+    def erfcx(self, x: Operand, *, name: str | None = None) -> Value:
+        """`exp(x ** 2) * erfc(x)`, exact far above 0. (...) -> (...)."""
+        return self._node(name, "erfcx", x=x)[0]
+
+    def owens_t(self, h: Operand, a: Operand, *, name: str | None = None) -> Value:
+        """`exp(-h ** 2 * (1 + t ** 2) / 2) / (1 + t ** 2) / (2 * pi)`, integrated over
+        t from 0 to a: how likely two normal numbers x, y are with x > h and 0 < y < a *
+        x.
+
+        (...), (...) -> (...). Owen, 1956.
+        """
+        return self._node(name, "owens_t", h=h, a=a)[0]

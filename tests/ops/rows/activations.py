@@ -6,6 +6,7 @@ import numpy as np
 from ops.row import INTS, POSITIVE, TORCH, Row, Rows, X, standardized, unary
 
 ROWS: Rows = {
+    "identity": unary(lambda x: x),
     "relu": unary(TORCH),
     "relu6": unary(TORCH),
     "leaky_relu": unary(TORCH),

@@ -22,6 +22,24 @@ def _extrapolated(x: Any, xp: Any, fp: Any) -> Any:
 
 
 ROWS: Rows = {
+    "histogram2d": [
+        Row(
+            {"bins": [3, 2], "low": [-1.0, -2.0], "high": [1.5, 2.0]},
+            (X[0], Y[0]),
+            reference=lambda x, y: np.histogram2d(x, y, [3, 2], [[-1, 1.5], [-2, 2]])[
+                0
+            ],
+            grad=False,
+        ),
+        Row(
+            {"bins": [2, 2], "low": [-2.0, -2.0], "high": [2.0, 2.0], "density": True},
+            (X[0], Y[0], POSITIVE[0]),
+            reference=lambda x, y, w: np.histogram2d(
+                x, y, [2, 2], [[-2, 2], [-2, 2]], weights=w, density=True
+            )[0],
+            grad=False,
+        ),
+    ],
     "searchsorted": [
         Row({}, (np.sort(X[0]), Y[0]), reference=np.searchsorted, lead=(1,)),
         Row({}, (np.sort(X[0])[:3], Y[0]), reference=np.searchsorted),

@@ -9,7 +9,31 @@ SIGNED = 1000 * (INTS - 2)
 WORDS = np.array([0, 1, 255, 2**31, 2**32 - 1], np.uint32)
 BYTES = np.array([[1, 2, 3, 4], [0, 0, 128, 63]], np.uint8)
 
+BITS = np.arange(30).reshape(3, 10) % 3 == 0
+WIDE = np.array([3, 2**31 - 1, -(2**31), 12345678], np.int32)
+
 ROWS: Rows = {
+    "packbits": [
+        Row({}, (BITS,), reference=lambda x: np.packbits(BITS, -1)),
+        Row(
+            {"axis": -2, "bitorder": "little"},
+            (BITS,),
+            reference=lambda x: np.packbits(BITS, -2, "little"),
+        ),
+    ],
+    "unpackbits": [
+        Row({}, (BYTES,), reference=lambda x: np.unpackbits(BYTES, -1)),
+        Row(
+            {"axis": -2, "bitorder": "little"},
+            (BYTES,),
+            reference=lambda x: np.unpackbits(BYTES, -2, bitorder="little"),
+        ),
+    ],
+    "mulhi": Row(
+        {},
+        (WIDE, WIDE[::-1]),
+        reference=lambda a, b: (a.astype(object) * b.astype(object)) // 2**32,
+    ),
     "bitwise_and": [
         binary(np.bitwise_and, SIGNED, INTS),
         binary(np.bitwise_and, BOOLS, BOOLS[::-1]),

@@ -10,6 +10,8 @@ OTHER = POSITIVE[::-1].copy()
 PART = (special.expit(X)).astype(np.float32)
 
 ROWS: Rows = {
+    "gammasgn": Row({}, (3 * X,), reference=special.gammasgn, grad=False),
+    "comb": binary(special.comb, 5 + POSITIVE, POSITIVE),
     "gamma": unary(special.gamma, POSITIVE),
     "gammaln": unary(special.gammaln, 3 * POSITIVE),
     "digamma": unary(special.digamma, POSITIVE),

@@ -14,6 +14,41 @@ from ops.row import (
 normal = numbers(8)
 
 ROWS: Rows = {
+    "einsum_linear": [
+        Row(
+            {"equation": "...d,dh->...h", "kernel_shape": [4, 2]},
+            (X,),
+            {"kernel": normal(4, 2), "bias": normal(2)},
+            lambda x, kernel, bias: x @ kernel + bias,
+        ),
+        Row(
+            {"equation": "...d,dhk->...hk", "kernel_shape": [4, 2, 5]},
+            (X,),
+            reference=lambda x, kernel, bias: (
+                (x @ kernel.reshape(4, 10)).reshape(3, 2, 5) + bias
+            ),
+        ),
+        Row(
+            {"equation": "...hk,hkd->...d", "kernel_shape": [3, 4, 2]},
+            (X,),
+            reference=lambda x, kernel, bias: (
+                x.reshape(12) @ kernel.reshape(12, 2) + bias
+            ),
+        ),
+        Row(
+            {"equation": "...gd,gdf->...gf", "kernel_shape": [3, 4, 2]},
+            (X,),
+            reference=lambda x, kernel, bias: (
+                np.stack([x[g] @ kernel[g] for g in range(3)]) + bias
+            ),
+        ),
+        Row(
+            {"equation": "td,dh -> ht", "kernel_shape": [4, 2], "use_bias": False},
+            (X,),
+            reference=lambda x, kernel: (x @ kernel).T,
+            lead=False,
+        ),
+    ],
     "linear": [
         Row(
             {"in_features": 4, "out_features": 5},

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from ops.row import Row, Rows, W, X, Y, Z, binary, numbers, unary
+from ops.row import INTS, Row, Rows, W, X, Y, Z, binary, numbers, unary
 
 normal = numbers(21)
 CUBE = normal(2, 3, 4)
 
+
+def _filled(x: Any, value: Any) -> Any:
+    return np.where(np.eye(*x.shape, dtype=bool), value, x)
+
+
+def _scaled(a: Any, b: Any, a_scales: Any, b_scales: Any) -> Any:
+    def wide(x: Any, scales: Any) -> Any:
+        blocks = x.reshape(len(x), scales.shape[1], -1) * scales[..., None]
+        return blocks.reshape(x.shape)
+
+    return wide(a, a_scales) @ wide(b, b_scales).T
+
+
 ROWS: Rows = {
+    "fill_diagonal": [
+        Row({}, (X, 2.5), reference=_filled, lead=(0,)),
+        binary(_filled, X.T, Y[:, :1].repeat(4, 0)[:4]),
+    ],
+    "scaled_matmul": [
+        Row(
+            {},
+            (normal(3, 6), normal(5, 6), normal(3, 2), normal(5, 3)),
+            reference=_scaled,
+        ),
+        Row(
+            {},
+            (INTS, INTS[:2], normal(3, 1), normal(2, 4)),
+            reference=_scaled,
+        ),
+    ],
     "vecdot": [
         binary(lambda a, b: (a * b).sum(-1)),
         binary(lambda a, b: (a.conj() * b).sum(-1), Z, W),

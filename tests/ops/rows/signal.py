@@ -70,6 +70,21 @@ BOTH = (normal(2, 5, 8) + 1j * normal(2, 5, 8)).astype(np.complex64)
 HTK = 700 * np.expm1(np.linspace(0, np.log1p(4000 / 700), 7))
 
 ROWS: Rows = {
+    "bartlett": [
+        Row({"size": 9, "periodic": False}, reference=lambda: np.bartlett(9)),
+        Row({"size": 8, "periodic": True}, reference=lambda: np.bartlett(9)[:-1]),
+        Row({"size": 1, "periodic": True}, reference=lambda: np.ones(1)),
+    ],
+    "kaiser": [
+        Row(
+            {"size": 9, "periodic": False, "beta": 4.5},
+            reference=lambda: np.kaiser(9, 4.5),
+        ),
+        Row(
+            {"size": 8, "periodic": True, "beta": 0.5},
+            reference=lambda: np.kaiser(9, 0.5)[:-1],
+        ),
+    ],
     "hanning": _windows(0.5, -0.5),
     "hamming": _windows(0.54, -0.46),
     "blackman": _windows(0.42, -0.5, 0.08),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from ops.row import BOOLS, INTS, Rows, X, unary
+from ops.row import BOOLS, INTS, Row, Rows, X, unary
 
 
 def _distinct(x: Any, size: int, fill: float | None = None) -> Any:
@@ -28,6 +28,18 @@ def _greatest(x: Any, k: int) -> Any:
 
 
 ROWS: Rows = {
+    "partition": [
+        unary(lambda x: np.sort(x, -1), X[:, :3], kth=1),
+        unary(lambda x: np.sort(x, -2), kth=-2, axis=-2),
+    ],
+    "argpartition": [
+        unary(lambda x: np.argsort(x, -1), X[:, :3], kth=1),
+        unary(lambda x: np.argsort(x, -2), kth=-2, axis=-2),
+    ],
+    "lexsort": [
+        Row({}, ([X, INTS],), reference=lambda xs: np.lexsort(xs)),
+        Row({"axis": -2}, ([INTS, INTS],), reference=lambda xs: np.lexsort(xs, -2)),
+    ],
     "sort": [
         unary(lambda x: np.sort(x, -1)),
         unary(lambda x: -np.sort(-x, -2), axis=-2, descending=True),

@@ -9,6 +9,8 @@ from scipy import special
 PART = (special.expit(X)).astype(np.float32)
 
 ROWS: Rows = {
+    "erfcx": unary(special.erfcx, 2 * X),
+    "owens_t": binary(special.owens_t),
     "erf_inv": unary(special.erfinv, X / 4),
     "erfc": unary(special.erfc, 2 * X),
     "dawsn": unary(special.dawsn, 3 * X),

@@ -1,0 +1,125 @@
+"""Sequences along an axis: convolution of signals, slopes, angles without jumps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from ..deferred import Op
+from ..fields import Float, Int, Tensor
+from ..problems import Problem
+
+
+class Convolution(Op):
+    """The base of the convolution and the correlation of two signals."""
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("a",)
+
+    a: Tensor
+    b: Tensor
+    mode: Literal["full", "same", "valid"]
+
+
+class Convolve(Convolution):
+    """`y[i] = sum(a[j] * b[i - j])`: the convolution of signals, each with each.
+
+    a (..., n), b (..., m) -> (..., n + m - 1) for `full`; `same` is the middle of it, as long
+    as the longer one, and `valid` what nothing beyond the ends goes into. What neural
+    networks call a convolution is `conv`. `jnp.convolve`, for each index of the leading
+    axes.
+    """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("polymul", "fftconvolve")
+
+    op: Literal["convolve"] = "convolve"
+
+
+class Correlate(Convolution):
+    """`y[i] = sum(a[i + j - m + 1] * b[j])`: the correlation of signals, each with each.
+
+    a (..., n), b (..., m) -> (..., n + m - 1) for `full`; `same` and `valid` as in
+    `convolve`. `jnp.correlate`, for each index of the leading axes.
+    """
+
+    op: Literal["correlate"] = "correlate"
+
+
+class Gradient(Op):
+    """The slope of x along `axis`, elements being `spacing` apart.
+
+    (..., n) -> (..., n) for axis -1, at least 2 elements. Half of the difference of the
+    neighbours, at the ends the difference to the one neighbour. `jnp.gradient`.
+    """
+
+    op: Literal["gradient"] = "gradient"
+    x: Tensor
+    spacing: Float = 1.0
+    axis: Int = -1
+
+
+class Unwrap(Op):
+    """Angles without jumps: where two neighbours along `axis` differ by more than half a
+    `period`, whole periods are added to what follows.
+
+    (..., n) -> (..., n). The period is 2 pi for angles in radians. `jnp.unwrap`.
+    """
+
+    op: Literal["unwrap"] = "unwrap"
+    x: Tensor
+    axis: Int = -1
+    period: Float = 6.283185307179586
+
+    def problems(self) -> Iterator[Problem]:
+        if isinstance(self.period, (int, float)) and self.period <= 0:
+            yield Problem.expected("period", "a number above 0", self.period)
+
+
+class Polynomial(Op):
+    """The base of maps of a polynomial, its coefficients on the last axis, the highest
+    power first."""
+
+    p: Tensor
+
+
+class PolyDer(Polynomial):
+    """The derivative of a polynomial, its coefficients being the last axis, the highest
+    power first. (..., n) -> (..., n - 1). `jnp.polyder`.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("p",)
+
+    op: Literal["polyder"] = "polyder"
+
+
+class PolyInt(Polynomial):
+    """The integral of a polynomial from 0 on, its coefficients being the last axis, the
+    highest power first. (..., n) -> (..., n + 1). `jnp.polyint`.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ("p",)
+
+    op: Literal["polyint"] = "polyint"
+
+
+class Vander(Op):
+    """Powers of x, the matrix of Vandermonde: (..., m) -> (..., m, n).
+
+    Column j is x ** (n - 1 - j), with `increasing` x ** j. `jnp.vander`, for each index of
+    the leading axes.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["vander"] = "vander"
+    x: Tensor
+    n: Int
+    increasing: bool = False
+
+    def problems(self) -> Iterator[Problem]:
+        if isinstance(self.n, int) and not 1 <= self.n <= 4096:
+            yield Problem.expected("n", "1 to 4096", self.n)
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        return self.problems()  # of a number that a dim decides

@@ -1,0 +1,42 @@
+"""Rows of the ops of `schema/ops/sequences.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+from ops.row import POSITIVE, Row, Rows, X, Y, numbers, unary
+
+normal = numbers(31)
+SHORT = normal(3)
+
+ROWS: Rows = {
+    "convolve": [
+        Row(
+            {"mode": mode},
+            (X[0], SHORT),
+            reference=lambda a, b, mode=mode: np.convolve(a, b, mode),
+        )
+        for mode in ("full", "same", "valid")
+    ],
+    "correlate": [
+        Row(
+            {"mode": mode},
+            (X[0], SHORT),
+            reference=lambda a, b, mode=mode: np.correlate(a, b, mode),
+        )
+        for mode in ("full", "same", "valid")
+    ],
+    "gradient": [
+        unary(lambda x: np.gradient(x, axis=-1)),
+        unary(lambda x: np.gradient(x, 0.5, axis=-2), spacing=0.5, axis=-2),
+    ],
+    "unwrap": [
+        unary(np.unwrap, 5 * X),
+        unary(lambda x: np.unwrap(x, axis=-2, period=2), X, axis=-2, period=2.0),
+    ],
+    "polyder": unary(np.polyder, X[0]),
+    "polyint": unary(np.polyint, X[0]),
+    "vander": [
+        unary(lambda x: np.vander(x, 3), POSITIVE[0], n=3),
+        unary(lambda x: np.vander(x, 5, True), Y[0], n=5, increasing=True),
+    ],
+}
