@@ -14,7 +14,7 @@ from typing import get_args
 
 from ..schema.diagnostics import BloxError
 from ..schema.dtypes import DType
-from ..schema.initializers import INITIALIZERS, KeyData
+from ..schema.initializers import DRAWN_BY
 from ..schema.names import BUILTINS
 from ..schema.syntax import parsed
 from .library.allowed import Allowed, chains
@@ -51,11 +51,7 @@ BASE = Allowed(
             "jnp.inf",
             "jnp.nan",
             "jnp.not_equal",
-            *(
-                f
-                for start in (*INITIALIZERS.values(), KeyData)
-                for f in start.functions()
-            ),
+            *DRAWN_BY,
         }
     ),
     attributes=frozenset(

@@ -284,6 +284,14 @@ INITIALIZERS: dict[str, type[Start]] = {
 }
 """Those that a file may name."""
 
+DRAWN_BY = frozenset(
+    function
+    for classes in (INITIALIZERS.values(), [KeyData])
+    for cls in classes
+    for function in cls.functions()
+)
+"""The functions of JAX beside `jax.nn.initializers` that initialisers speak of."""
+
 LECUN_NORMAL = VarianceScaling(
     scale=1.0, mode="fan_in", distribution="truncated_normal"
 )

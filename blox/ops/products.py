@@ -45,6 +45,11 @@ def fill_diagonal(x: Array, value: Array | float) -> Array:
     return jnp.where(jnp.eye(rows, columns, dtype=bool), value, x)
 
 
+def rot90(x: Array, *, k: int, axis1: int, axis2: int) -> Array:
+    """x turned by k quarters, from axis1 to axis2."""
+    return jnp.rot90(x, k, (axis1, axis2))
+
+
 def diagonal(x: Array, *, offset: int, axis1: int, axis2: int) -> Array:
     """x[i, i + offset] for all i."""
     y: Array = jnp.diagonal(x, offset=offset, axis1=axis1, axis2=axis2)

@@ -23,11 +23,6 @@ tile = jnp.tile
 repeat_elements = jnp.repeat
 
 
-def rot90(x: Array, *, k: int, axis1: int, axis2: int) -> Array:
-    """x turned by k quarters, from axis1 to axis2."""
-    return jnp.rot90(x, k, (axis1, axis2))
-
-
 def expand_dims(x: Array, *, axis: int | Sequence[int]) -> Array:
     """x with axes of size 1 at these places of the result."""
     if axis == -1:

@@ -126,7 +126,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "tile", "repeat_elements", "pad", "astype",
     ),
     "signal": (
-        "hanning", "hamming", "blackman", "bartlett", "kaiser", "mel_filter_bank", "stft", "istft",
+        "hanning", "hamming", "blackman", "bartlett", "kaiser", "mel_filter_bank",
+        "stft", "istft",
     ),
     "sorting": (
         "sort", "argsort", "top_k", "unique", "nonzero", "partition", "argpartition",

@@ -80,6 +80,19 @@ class FillDiagonal(Op):
     value: Tensor
 
 
+class Rot90(Op):
+    """x turned by `k` quarters in the plane of two axes, from the first to the second.
+
+    (..., n, m) -> (..., m, n) for k 1, axes -2 and -1. `jnp.rot90`.
+    """
+
+    op: Literal["rot90"] = "rot90"
+    x: Tensor
+    k: Int = 1
+    axis1: Int = -2
+    axis2: Int = -1
+
+
 class Diagonal(Op):
     """`x[i, i + offset]` for all i. (..., n, n) -> (..., n) for axes -2, -1, offset 0."""
 

@@ -192,19 +192,6 @@ class Flip(Op):
     axis: Int | list[Int] | None = None
 
 
-class Rot90(Op):
-    """x turned by `k` quarters in the plane of two axes, from the first to the second.
-
-    (..., n, m) -> (..., m, n) for k 1, axes -2 and -1. `jnp.rot90`.
-    """
-
-    op: Literal["rot90"] = "rot90"
-    x: Tensor
-    k: Int = 1
-    axis1: Int = -2
-    axis2: Int = -1
-
-
 class Roll(Op):
     """x shifted along `axis`, element i to i + shift; what leaves at one end enters at
     the other. (...) -> (...).

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from blox.schema.dtypes import RealDType
 
 from ..values import Operand, Value
@@ -61,3 +63,40 @@ class BitsMethods(NodeMethods):
         the last axis, which vanishes, are one of a greater dtype. It has no gradient.
         """
         return self._node(name, "bitcast_convert_type", x=x, dtype=dtype)[0]
+
+    def packbits(
+        self,
+        x: Operand,
+        axis: int | str = -1,
+        *,
+        bitorder: Literal["big", "little"] = "big",
+        name: str | None = None,
+    ) -> Value:
+        """Eight booleans along `axis` as the bits of a byte; zeros fill the last one.
+
+        (..., n) -> (..., ceil(n / 8)) uint8 for axis -1. What is not 0 is true. The
+        first one is the highest bit, with `bitorder` `little` the lowest.
+        `jnp.packbits`.
+        """
+        return self._node(name, "packbits", x=x, axis=axis, bitorder=bitorder)[0]
+
+    def unpackbits(
+        self,
+        x: Operand,
+        axis: int | str = -1,
+        *,
+        bitorder: Literal["big", "little"] = "big",
+        name: str | None = None,
+    ) -> Value:
+        """The bits of bytes along `axis`, 0 or 1 each.
+
+        (..., n) uint8 -> (..., 8 * n) uint8 for axis -1. The highest bit is the first
+        one, with `bitorder` `little` the lowest. `jnp.unpackbits`.
+        """
+        return self._node(name, "unpackbits", x=x, axis=axis, bitorder=bitorder)[0]
+
+    def mulhi(self, a: Operand, b: Operand, *, name: str | None = None) -> Value:
+        """The upper half of the bits of the product of two integers. (...), (...) ->
+        (...).
+        """
+        return self._node(name, "mulhi", a=a, b=b)[0]

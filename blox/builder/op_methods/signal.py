@@ -62,7 +62,7 @@ class SignalMethods(NodeMethods):
         size: int | str,
         periodic: bool,
         *,
-        dtype: DType = "float",
+        dtype: RealDType = "float",
         name: str | None = None,
     ) -> Value:
         """The Bartlett window, a triangle, 1 - |2 n / m - 1|: () -> (size,), as
@@ -80,7 +80,7 @@ class SignalMethods(NodeMethods):
         periodic: bool,
         beta: float | str,
         *,
-        dtype: DType = "float",
+        dtype: RealDType = "float",
         name: str | None = None,
     ) -> Value:
         """The Kaiser window, i0(beta * sqrt(1 - (2 n / m - 1) ** 2)) / i0(beta).

@@ -1,6 +1,6 @@
 """starts: 1,202 parameters in 15 arrays.
 
-Made by blox of sha256:749e42f6660ded71317105eff08b66f883b07baef3a6820189a71adcd8de9fd8
+Made by blox of sha256:790cbd78bcbfd486129930f9c84cb464ac4c3cd72b280d2d8b15d9e30a415bbe
 
     model = load("folder of params.safetensors")
     out = eqx.filter_jit(model)(x)

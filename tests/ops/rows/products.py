@@ -12,7 +12,7 @@ CUBE = normal(2, 3, 4)
 
 
 def _filled(x: Any, value: Any) -> Any:
-    return np.where(np.eye(*x.shape, dtype=bool), value, x)
+    return np.where(np.eye(*x.shape) == 1, value, x)
 
 
 def _scaled(a: Any, b: Any, a_scales: Any, b_scales: Any) -> Any:
@@ -27,6 +27,11 @@ ROWS: Rows = {
     "fill_diagonal": [
         Row({}, (X, 2.5), reference=_filled, lead=(0,)),
         binary(_filled, X.T, Y[:, :1].repeat(4, 0)[:4]),
+    ],
+    "rot90": [
+        unary(lambda x: np.rot90(x, 1, (-2, -1))),
+        unary(lambda x: np.rot90(x, -1, (-1, -2)), k=-1, axis1=-1, axis2=-2),
+        unary(lambda x: np.rot90(x, 2, (-2, -1)), k=2),
     ],
     "scaled_matmul": [
         Row(

@@ -15,11 +15,6 @@ from ops.row import (
 )
 
 ROWS: Rows = {
-    "rot90": [
-        unary(lambda x: np.rot90(x, 1, (-2, -1))),
-        unary(lambda x: np.rot90(x, -1, (-1, -2)), k=-1, axis1=-1, axis2=-2),
-        unary(lambda x: np.rot90(x, 2, (-2, -1)), k=2),
-    ],
     "reshape": [
         unary(lambda x: x.reshape(3, 2, 2), shape=["...", 2, 2]),
         unary(lambda x: x.reshape(3, 2, 2), shape=["...", 2, -1]),
