@@ -95,8 +95,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "rope_table", "rope", "sinusoidal", "alibi", "relative_bias", "window_bias",
     ),
     "products": (
-        "vecdot", "outer", "cross", "kron", "diag", "fill_diagonal", "diagonal",
-        "trace", "tril", "triu", "diff", "trapezoid", "polyval", "scaled_matmul",
+        "vecdot", "outer", "cross", "kron", "diag", "fill_diagonal", "rot90",
+        "diagonal", "trace", "tril", "triu", "diff", "trapezoid", "polyval",
+        "scaled_matmul",
     ),
     "random": (
         "rng", "dropout", "stochastic_depth", "categorical", "permutation",
@@ -122,8 +123,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "shape": (
         "reshape", "flatten", "transpose", "swapaxes", "expand_dims", "squeeze",
-        "broadcast_to", "concatenate", "stack", "split", "flip", "rot90", "roll",
-        "tile", "repeat_elements", "pad", "astype",
+        "broadcast_to", "concatenate", "stack", "split", "flip", "roll", "tile",
+        "repeat_elements", "pad", "astype",
     ),
     "signal": (
         "hanning", "hamming", "blackman", "bartlett", "kaiser", "mel_filter_bank",

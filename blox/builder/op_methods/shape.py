@@ -126,22 +126,6 @@ class ShapeMethods(NodeMethods):
         """x in reverse order along `axis`, null being all axes. (...) -> (...)."""
         return self._node(name, "flip", x=x, axis=axis)[0]
 
-    def rot90(
-        self,
-        x: Operand,
-        k: int | str = 1,
-        *,
-        axis1: int | str = -2,
-        axis2: int | str = -1,
-        name: str | None = None,
-    ) -> Value:
-        """x turned by `k` quarters in the plane of two axes, from the first to the
-        second.
-
-        (..., n, m) -> (..., m, n) for k 1, axes -2 and -1. `jnp.rot90`.
-        """
-        return self._node(name, "rot90", x=x, k=k, axis1=axis1, axis2=axis2)[0]
-
     def roll(
         self,
         x: Operand,
