@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from .callee import Callee
-from .expressions import BoundError, ExpressionError, evaluate, names
+from .expressions import ExpressionError
 from .fields import (
     ParamPath,
     is_expression,
@@ -19,7 +19,7 @@ from .parameters import Leaf
 from .problems import Problem, not_real
 from .sizes import Unknown
 from .strict import Strict
-from .undecided import kind_of
+from .substitution import at_least, expressions_in, resolved
 
 
 class Op(Strict):
@@ -181,7 +181,7 @@ class Op(Strict):
         for name in (*fields.attributes, *fields.operands):
             if name in fields.texts:
                 continue
-            for text in _expressions(getattr(self, name)):
+            for text in expressions_in(getattr(self, name)):
                 yield name, text
 
     def resolve(self, values: Mapping[str, Any], *, partial: bool = False) -> Op:
@@ -203,9 +203,9 @@ class Op(Strict):
                 continue
             kind = "float" if name in fields.floats else "int"
             try:
-                new = _resolved(old, values, kind, partial)
+                new = resolved(old, values, kind, partial)
                 if (low := fields.minima.get(name)) is not None:
-                    _at_least(new, low)
+                    at_least(new, low)
             except ExpressionError as error:
                 raise type(error)(error.message, name) from None
             if new is not old:
@@ -265,39 +265,3 @@ def _without_unknown(leaf: Leaf) -> Leaf:
         shape = tuple(None if isinstance(s, Unknown) else s for s in leaf.shape)
         return replace(leaf, shape=shape)
     return leaf
-
-
-def _expressions(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        if is_expression(value):
-            yield value
-    elif isinstance(value, (list, dict)):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from _expressions(part)
-
-
-def _resolved(old: Any, values: Mapping[str, Any], kind: Any, partial: bool) -> Any:
-    match old:
-        case str() if is_expression(old):
-            if partial and any(n not in values for n in names(old)):
-                kind_of(old, values)
-                return old
-            return evaluate(old, values, kind)
-        case list():
-            new = [_resolved(v, values, kind, partial) for v in old]
-            return (
-                new if any(a is not b for a, b in zip(new, old, strict=True)) else old
-            )
-        case dict():
-            changed = {k: _resolved(v, values, kind, partial) for k, v in old.items()}
-            same = all(changed[k] is old[k] for k in old)
-            return old if same else changed
-    return old
-
-
-def _at_least(value: Any, low: int) -> None:
-    if isinstance(value, list):
-        for part in value:
-            _at_least(part, low)
-    elif isinstance(value, int) and value < low:
-        raise BoundError(f"expected at least {low}, found {value}")
