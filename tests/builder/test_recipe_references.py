@@ -39,19 +39,21 @@ def cases() -> list[Any]:
                 found = {k.partition(".")[2]: file.get_tensor(k) for k in keys}
                 options = json.loads(text)["spec"]
                 kind = options.pop("op")
-                level = options.get("level")
-                if level is not None:
-                    options["level"] = getattr(bx.recipes, level)
                 result.append(pytest.param(kind, options, found, id=f"{kind}-{number}"))
     return result
 
 
-def network(kind: str, given: dict[str, Any], options: dict[str, Any]) -> Graph:
+CASES = cases()
+
+
+def network(
+    kind: str, given: dict[str, Any], options: dict[str, Any], lead: str = "batch"
+) -> Graph:
     """A model that is the recipe, of inputs like those that are given."""
     b = bx.GraphBuilder("model")
     inputs = {}
     for name, array in given.items():
-        batch = () if name in TABLES else ("batch",)
+        batch = () if name in TABLES else (lead,)
         shape = [*batch, *array.shape[len(batch) :]]
         inputs[name] = bx.Input(shape, "bool" if array.dtype == bool else "float")
 
@@ -76,19 +78,27 @@ def nested(arrays: dict[str, Any]) -> dict[str, Any]:
     return tree
 
 
-@pytest.mark.parametrize(("kind", "options", "found"), cases())
-def test_as_torch(kind: str, options: dict[str, Any], found: dict[str, Any]) -> None:
-    slopes = {n: a for n, a in found.items() if n.startswith("slope.")}
-    given = {n: a for n, a in found.items() if n not in slopes and n != "out0"}
+def parts(found: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Inputs, parameters by path, gradients."""
+    slopes = {
+        n.removeprefix("slope."): a for n, a in found.items() if n[:6] == "slope."
+    }
+    given = {n: a for n, a in found.items() if n[:6] != "slope." and n != "out0"}
     inputs = {n: a for n, a in given.items() if "." not in n}
+    return inputs, {n: a for n, a in given.items() if "." in n}, slopes
+
+
+@pytest.mark.parametrize(("kind", "options", "found"), CASES)
+def test_as_torch(kind: str, options: dict[str, Any], found: dict[str, Any]) -> None:
+    inputs, weights, slopes = parts(found)
     graph = network(kind, inputs, options)
-    assert set(graph.program().leaves()) == given.keys() - inputs.keys()
+    assert graph.program().leaves().keys() == weights.keys()
     model = bx.build(graph)
-    learned = {n: a for n, a in given.items() if f"slope.{n}" in slopes}
+    learned = {n: a for n, a in (inputs | weights).items() if n in slopes}
 
     def loss(learned: dict[str, Any]) -> Any:
-        arrays = given | learned
-        params = nested({n: a for n, a in arrays.items() if n not in inputs})
+        arrays = inputs | weights | learned
+        params = nested({n: arrays[n] for n in weights})
         y, _ = model(params, **{n: arrays[n] for n in inputs})
         return (y * jnp.cos(jnp.arange(y.size)).reshape(y.shape)).sum(), y
 
@@ -96,6 +106,37 @@ def test_as_torch(kind: str, options: dict[str, Any], found: dict[str, Any]) -> 
     close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
     close(y, found["out0"])
     for name, slope in ours.items():
-        close(slope, slopes[f"slope.{name}"], err_msg=name)
+        close(slope, slopes[name], err_msg=name)
     assert len(ours) == len(slopes)
     assert_same_program(graph, bx.generate(graph))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "found"),
+    [c for c in CASES if c.values[0] == "multi_head_attention"],
+)
+def test_attention_with_dropout_is_the_same_without_a_key(
+    kind: str, options: dict[str, Any], found: dict[str, Any]
+) -> None:
+    """It is written in small ops then."""
+    inputs, weights, _ = parts(found)
+    graph = network(kind, inputs, options | {"dropout": 0.5})
+    y, _ = bx.build(graph)(nested(weights), **inputs)
+    np.testing.assert_allclose(y, found["out0"], 1e-5, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "found"), {c.values[0]: c for c in CASES}.values()
+)
+def test_any_leading_axes(
+    kind: str, options: dict[str, Any], found: dict[str, Any]
+) -> None:
+    inputs, weights, _ = parts(found)
+    model = bx.build(network(kind, inputs, options, "..."))
+    for lead in ((), (2, 3)):
+        given = {
+            n: a if n in TABLES else np.broadcast_to(a[0], (*lead, *a.shape[1:]))
+            for n, a in inputs.items()
+        }
+        y = jax.eval_shape(lambda p, x: model(p, **x)[0], nested(weights), given)
+        assert y.shape == (*lead, *found["out0"].shape[1:])

@@ -38,7 +38,8 @@ def perceiver_block(
 
     Args:
         f: writes it.
-        x: (..., latents, features), what looks: latents, or queries of a result.
+        x: (..., latents, features), what looks: latents, or queries of a result. Without
+            the leading axes of the context they are the same for all.
         context: (..., keys, any features), what is looked at.
         mask: (..., heads or 1, latents or 1, keys), True where x may look.
         drop_key: for `dropout`; without it there is none.
@@ -109,7 +110,6 @@ def perceiver(
     at_least_one(context, latents=latents, features=features, depth=depth)
     own_key = drop_key if dropout else None
     x = f.param("latents", [latents, features])
-    x = f.broadcast_to(x, [*context.shape[:-2], latents, features])
     x = f.call("cross", perceiver_block)(
         x, context, mask, own_key, heads=cross_heads, hidden=hidden,
         activation=activation, norm=norm, eps=eps, dropout=dropout, use_bias=use_bias,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .parts import at_least_one
+from .parts import at_least_one, expect
 
 if TYPE_CHECKING:
     from ..function import FunctionBuilder
@@ -79,6 +79,9 @@ def mamba_step(
         SpecError: a size below 1, or a `window` that is not of `kernel - 1` steps.
     """
     width = _width(x, window.features, h.features, kernel, rank)
+    steps = window.shape[-2]
+    fits = not isinstance(steps, int) or steps == kernel - 1
+    expect(x, fits, "window", f"{kernel - 1} steps", steps, "as many as kernel - 1")
     u, gate = _parts(f, x, width, use_bias)
     seen = f.concatenate([window, u], axis=-2, name="seen")
     u = f.silu(f.conv("conv", seen, width, [kernel], padding="VALID", groups=width))
@@ -126,8 +129,8 @@ def _scan(
     start = {"bias": {"name": "constant", "value": -4.6}}
     dt = f.softplus(f.linear("dt_proj", dt, width, init=start), name="dt")
     a = f.negative(f.exp(f.param("a_log", [width, state_size])), name="a")
-    decay = f.exp(f.einsum([dt, a], "...d,ds->...ds"), name="decay")
-    gain = f.einsum([dt * u, b], "...d,...s->...ds", name="gain")
+    decay = f.exp(a * dt[..., None], name="decay")
+    gain = f.multiply((dt * u)[..., None], b[..., None, :], name="gain")
     h = f.linear_recurrence(decay, gain, -3, initial=start_h, name="states")
     y = f.einsum([h, c], "...ds,...s->...d")
     return y + u * f.param("d", [width], init={"value": {"name": "ones"}}), h

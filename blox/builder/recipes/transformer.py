@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from .attention import Rope, multi_head_attention
 from .feed_forward import gated_mlp, mlp
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..values import Value
 
 Order = Literal["pre", "post", "sandwich", "parallel"]
+Serial = Literal["pre", "post", "sandwich"]
 
 
 def transformer_block(
@@ -82,6 +83,8 @@ def transformer_block(
         use_bias: all maps of attention and MLP have one.
     """
 
+    orders = get_args(Order)
+    expect(x, order in orders, "order", "one of " + ", ".join(orders), order)
     weights_key = drop_key if attention_dropout else None
 
     def attended(x: Value) -> Value:
@@ -123,7 +126,7 @@ def decoder_block(
     activation: Activation = "gelu",
     norm: Norm = "layer_norm",
     eps: float = 1e-5,
-    order: Literal["pre", "post", "sandwich"] = "pre",
+    order: Serial = "pre",
     dropout: float = 0.0,
     attention_dropout: float = 0.0,
     use_bias: bool = True,
@@ -162,6 +165,8 @@ def decoder_block(
         use_bias: see `gated`.
     """
 
+    orders = get_args(Serial)
+    expect(x, order in orders, "order", "one of " + ", ".join(orders), order)
     weights_key = drop_key if attention_dropout else None
 
     def attended(x: Value) -> Value:
@@ -217,8 +222,6 @@ def _residual(
     order: Order,
 ) -> Value:
     """x and what a branch makes of it, with the norms where the order has them."""
-    orders = ("pre", "post", "sandwich")
-    expect(x, order in orders, "order", "one of " + ", ".join(orders), order)
     if order == "post":
         return normed(f, name, x + branch(x), norm, eps)
     y = branch(normed(f, name, x, norm, eps))
