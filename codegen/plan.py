@@ -10,6 +10,7 @@ from typing import Any
 
 from ..schema.known import Shapes, Table
 from ..schema.names import BUILTINS, GENERATED
+from ..schema.parameters import Updated
 from ..schema.resolve.program import Instance, Program, Step
 from ..schema.resolve.trees import Tree, flatten
 from .constants import Constants
@@ -213,6 +214,10 @@ def leaf_names(tree: Any) -> set[str]:
     return set(tree) if isinstance(tree, dict) else set()
 
 
-def state_leaves(tree: Tree) -> list[str]:
-    """The paths of the state in a tree."""
-    return [path for path, leaf in flatten(tree) if leaf.kind == "state"]
+def state_leaves(tree: Tree, *updated: Updated) -> list[str]:
+    """The paths of the state in a tree that calls change; `updated`: only by these."""
+    return [
+        path
+        for path, leaf in flatten(tree)
+        if leaf.changes and (not updated or leaf.updated in updated)
+    ]

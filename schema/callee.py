@@ -36,8 +36,15 @@ class Callee:
     """The input that gets the number of the copy or step, where `takes` has `index`."""
     returns: Returns = "anything"
     """What it must return; `the same` means the outputs of the node's last callee."""
+    chooses: bool = False
+    """True where it takes what it names of the arguments, some of which it alone may
+    name; else all functions of the node have the same inputs."""
     literals: bool = False
     """True where xs may be a list of numbers, one a copy."""
+    keeps_state: bool = True
+    """False where what it updates would be lost, or be another for each run."""
+    instead: str = ""
+    """What to do in place of updating state there."""
 
     @property
     def unrolled(self) -> bool:

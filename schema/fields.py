@@ -74,6 +74,11 @@ class Indexing(Hint):
 
 
 @dataclass(frozen=True, slots=True)
+class Timing(Hint):
+    """Marks an attribute that says when a node acts; its function does not take it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Elsewhere(Hint):
     """Marks a slot: what the parameter is called in PyTorch and transformers.
 

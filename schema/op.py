@@ -35,6 +35,8 @@ class Op(Strict):
     """True where the function takes `train`."""
     STATEFUL: ClassVar[bool] = False
     """True where the function returns (output, state)."""
+    ASSIGNS: ClassVar[str] = ""
+    """The operand that must be a node of state, whose next value the output is."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("x",)
     """The operands that go on in what it gives: generated code has `x = relu(x)`, and
@@ -157,6 +159,10 @@ class Op(Strict):
         """
         if not self.COMPLEX:
             yield from [not_real(name, dtype) for name, dtype in found.items()]
+
+    def dtype_problems(self, dtypes: Mapping[str, str]) -> Iterator[Problem]:
+        """What is wrong with the dtypes, by name, of operands and parameters."""
+        return iter(())
 
     def stored(self, leaves: dict[str, Leaf] | None = None) -> dict[str, Leaf]:
         """`leaves()` less the slots given as references, with the node's options."""

@@ -10,7 +10,17 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from .dtypes import DType, RealDType, StoredDType
-from .fields import Elsewhere, Filled, Indexing, Minimum, Operand, ShapeOf, SizeOf, Slot
+from .fields import (
+    Elsewhere,
+    Filled,
+    Indexing,
+    Minimum,
+    Operand,
+    ShapeOf,
+    SizeOf,
+    Slot,
+    Timing,
+)
 from .strict import Strict
 
 MODIFIERS = frozenset({"op", "params", "init", "axes", "frozen", "names"})
@@ -39,6 +49,8 @@ class Fields:
     """Attributes that are dtypes, where `float` is the model's."""
     indices: frozenset[str]
     """Attributes that are what stands between the brackets of `x[...]`."""
+    timing: frozenset[str]
+    """Attributes that say when a node acts, and not what it computes."""
     elsewhere: dict[str, Elsewhere]
     """What slots are called in other libraries."""
 
@@ -57,6 +69,7 @@ def fields_of(cls: type[Strict]) -> Fields:
     shapes: dict[str, str] = {}
     dtypes: set[str] = set()
     indices: set[str] = set()
+    timing: set[str] = set()
     elsewhere: dict[str, Elsewhere] = {}
     minima: dict[str, int] = {}
     for name, field in cls.model_fields.items():
@@ -88,6 +101,8 @@ def fields_of(cls: type[Strict]) -> Fields:
                 dtypes.add(name)
             if any(isinstance(m, Indexing) for m in marks):
                 indices.add(name)
+            if any(isinstance(m, Timing) for m in marks):
+                timing.add(name)
             if any(isinstance(m, Filled) for m in marks):
                 filled.add(name)
             sizes += [(name, m) for m in marks if isinstance(m, SizeOf)]
@@ -105,6 +120,7 @@ def fields_of(cls: type[Strict]) -> Fields:
         shapes,
         frozenset(dtypes),
         frozenset(indices),
+        frozenset(timing),
         elsewhere,
     )
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from .dtypes import INEXACT
 
 Kind = Literal["param", "buffer", "state"]
+Updated = Literal["never", "training", "always"]
+UPDATES: tuple[Updated, ...] = ("never", "training", "always")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Leaf:
     axes: tuple[str | None, ...] = ()
     dtype: str = "float"
     kind: Kind = "param"
+    updated: Updated = "training"
+    """Which calls change it, where it is state."""
     frozen: bool = False
     stack: tuple[int, ...] = ()
     below: tuple[int, ...] = ()
@@ -36,6 +40,11 @@ class Leaf:
     @property
     def trainable(self) -> bool:
         return self.kind == "param" and not self.frozen and self.dtype in INEXACT
+
+    @property
+    def changes(self) -> bool:
+        """True of state that some calls change."""
+        return self.kind == "state" and self.updated != "never"
 
     def stacked(self, count: int, below: int) -> Leaf:
         return replace(self, stack=(count, *self.stack), below=(below, *self.below))

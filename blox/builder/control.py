@@ -147,15 +147,15 @@ class ControlMethods:
     def while_loop(
         self,
         name: str,
-        cond: Callable[Concatenate[Any, P], Value],
-        body: Callable[Concatenate[Any, P], R],
+        cond: Callable[..., Value],
+        body: Callable[..., R],
         *,
         max_steps: int | str | None = None,
         params: str | None = None,
-    ) -> Callable[P, R]:
-        """`jax.lax.while_loop`: repeats `body` while `cond` of the same arguments holds,
-        at most `max_steps` times. `body` returns the next arguments that change, by
-        name.
+    ) -> Callable[..., R]:
+        """`jax.lax.while_loop`: repeats `body` while `cond` holds, at most `max_steps`
+        times. `body` returns the next arguments that change, by name. Each of the two
+        gets the arguments that it names; `bx.index()` is the number of steps so far.
         """
         callees: dict[str, Callable[..., Any]] = {"cond": cond, "body": body}
         options = {"max_steps": max_steps, "params": params}

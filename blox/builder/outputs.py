@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from blox.schema import op_class
 from blox.schema.diagnostics import quote
 
 from .literals import is_literal
-from .trace import Trace
+from .trace import Node, Trace
 from .values import Described, Outputs, Value, Values, like, values_in
 
 SINGLE = "out"
@@ -90,7 +91,7 @@ def check(trace: Trace) -> None:
 def _drop_unused(trace: Trace) -> None:
     used = set()
     todo = [v.reference for v in trace.outputs.values()]
-    todo += [n for n, node in trace.nodes.items() if not node.unnamed]
+    todo += [n for n, node in trace.nodes.items() if _stays(node)]
     while todo:
         name = todo.pop().partition(".")[0]
         if name not in used:
@@ -99,6 +100,12 @@ def _drop_unused(trace: Trace) -> None:
                 flowing = values_in(trace.nodes[name].fields)
                 todo += [v.reference for v in flowing]
     trace.nodes = {n: node for n, node in trace.nodes.items() if n in used}
+
+
+def _stays(node: Node) -> bool:
+    """True of a node that a user has named, or that updates state."""
+    cls = op_class(node.op)
+    return not node.unnamed or (cls is not None and bool(cls.ASSIGNS))
 
 
 def _named(trace: Trace, result: Any) -> dict[str, Any]:

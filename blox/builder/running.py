@@ -17,7 +17,7 @@ from blox.shapes.kinds import FLOAT
 from blox.shapes.symbolic import value_of
 from blox.shapes.values import Value as Known
 
-from .arguments import Bound, Each, Index, Slices, bind
+from .arguments import Bound, Each, Index, Slices, bind, bind_named
 from .callee import Place, run
 from .carry import LOOPS, carried, starts
 from .copies import check_inputs, check_lists
@@ -60,8 +60,7 @@ class Running:
         trace.new_name(name)
         if trace.depth >= _DEEPEST:
             trace.fault(name, f"expected at most {_DEEPEST} calls within calls")
-        self.bound = [bind(trace, name, f, args, kwargs) for f in self.callees.values()]
-        check_inputs(trace, name, self.bound)
+        self.bound = self._bound(args, kwargs)
         per_copy = check_lists(trace, name, self.key, self.bound[-1], self.options)
         may_start = self.key in LOOPS and bool(self.bound[-1].numbers())
         probe = self._probe(may_start)
@@ -98,6 +97,22 @@ class Running:
         return rebuilt(last.result, values)
 
     # Arguments ---------------------------------------------------------------------
+
+    def _bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Bound]:
+        """The arguments of each function: all of them, or those that it names."""
+        trace, name = self.trace, self.name
+        functions = [*self.callees.values()]
+        if self.key == "while_loop":
+            return bind_named(trace, name, functions, args, kwargs)
+        bound = [bind(trace, name, f, args, kwargs) for f in functions]
+        check_inputs(trace, name, bound)
+        return bound
+
+    @property
+    def _flows(self) -> dict[str, Any]:
+        """What flows into any of the functions, by input name."""
+        every = (bound.flows for bound in reversed(self.bound))
+        return {n: v for flows in every for n, v in flows.items()}
 
     @property
     def _is_listed(self) -> bool:
@@ -155,7 +170,7 @@ class Running:
 
     def _sort(self, carry: Sequence[str], per_copy: int) -> None:
         """Sorts what flows in into the groups of the node."""
-        flows = self.bound[-1].flows
+        flows = self._flows
         plainly = {
             n: v
             for n, v in flows.items()
@@ -163,10 +178,10 @@ class Running:
         }
         steps = [n for n, v in flows.items() if isinstance(v, Index)]
         if steps:
-            if self.key not in ("repeat", "scan") or len(steps) > 1:
+            if self.key not in LOOPS or len(steps) > 1:
                 self.trace.fault(
                     f"{self.name}.{steps[-1]}",
-                    "expected bx.index() once, in a repeat or scan",
+                    "expected bx.index() once, in a repeat, scan or while_loop",
                 )
             self.options["index"] = steps[0]
         groups = {"carry": {n: flows[n] for n in carry}, "xs": self._xs()}

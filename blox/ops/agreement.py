@@ -32,8 +32,8 @@ def disagreements(cls: type[Op], function: Any) -> list[str]:
     given = {*fields.attributes, "train", "axis_name", *_state(cls)}
     if unknown := [n for n in keywords if n not in given]:
         faults.append(f"the class has no attributes {unknown}")
-    sizes = sizing(cls)
-    if unused := [a for a in fields.attributes if a not in keywords and a not in sizes]:
+    idle = sizing(cls) | fields.timing
+    if unused := [a for a in fields.attributes if a not in keywords and a not in idle]:
         faults.append(f"the function takes no {unused}")
     if cls.TRAIN and "train" not in keywords:
         faults.append("the function takes no train")

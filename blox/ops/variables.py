@@ -21,5 +21,17 @@ def buffer(value: Array) -> Array:
 
 
 @inline
+def state(value: Array) -> Array:
+    return value
+
+
+def assign(to: Array, x: Array | float) -> Array:
+    """x as the next value of a state, in its dtype."""
+    if jnp.asarray(x).dtype != to.dtype:
+        return jnp.asarray(x, to.dtype)
+    return jnp.asarray(x)
+
+
+@inline
 def constant(*, value: Any, dtype: Any) -> Array:
     return jnp.array(value, dtype)

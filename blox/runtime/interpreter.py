@@ -104,7 +104,7 @@ class Interpreter:
     def _act(self, step: Step) -> Act:
         if isinstance(step.op, ScopeOp):
             return control(type(step.op))(self, step, step.op)
-        return call_op(step)
+        return assigning(step) if step.op.ASSIGNS else call_op(step)
 
 
 def call_op(step: Step) -> Act:
@@ -158,6 +158,23 @@ def call_op(step: Step) -> Act:
         return tuple(result) if several else (result,), state
 
     return act
+
+
+def assigning(step: Step) -> Act:
+    """The closure of a node whose output is the next value of state.
+
+    Where that stays, it gives the value of the state, and None as the next one.
+    """
+    act, now = call_op(step), getter(step.operand(step.op.ASSIGNS))
+    training = step.uses_train
+
+    def assign(params: Params, env: Env, context: Context) -> tuple[Outputs, Any]:
+        outputs, _ = act(params, env, context)
+        if training and not context.train:
+            return (now(env),), None
+        return outputs, outputs[0]
+
+    return assign
 
 
 def _operand(arg: Arg | list[Arg], operand: Operand, part: str) -> Getter:
@@ -237,12 +254,14 @@ def _find(state: State, scope: tuple[str, ...]) -> State:
     return found
 
 
-def _write(state: dict[str, State], scope: tuple[str, ...], new: State) -> None:
-    """Puts what a step updated at its scope."""
+def _write(state: dict[str, State], scope: tuple[str, ...], new: State | None) -> None:
+    """Puts what a step updated at its scope; None: nothing this time."""
     if not scope:
         state.update(merge(state, new))
         return
     for name in scope[:-1]:
         state = cast(dict[str, State], state.setdefault(name, {}))
+    if new is None:
+        return
     old = state.get(scope[-1])
     state[scope[-1]] = new if old is None else merge(old, new)

@@ -74,7 +74,8 @@ class Engine:
         plan = self._plans.get(place)
         if plan is None:
             plan = self._plans[place] = self._compiled(place)
-        given = tuple((n, v) for n, v in inputs.items() if v is not None)
+        known = place.instance.function.inputs
+        given = tuple((n, v) for n, v in inputs.items() if v is not None and n in known)
         train = lane.train if plan.trains else None
         key = (place, given, train, lane.dtype)
         found = self._calls.get(key)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 
-from ..nodes import call, dotted, name, names_in
+from ...schema.parameters import Leaf
+from ..nodes import call, clone, dotted, name, names_in
 from ..plan import Plan
 from ..printer import Remarks, remarks, set_remarks
+from .entry_reads import read_at_entry
 from .known import Classes
 from .members import Blueprint, Layer
 from .methods import Methods
@@ -34,6 +36,15 @@ class NnxMethods(Methods):
         """Locals that would hold state which is where it belongs."""
         self.copies: list[ast.expr] = []
         """The module of each loop over copies around a statement."""
+
+    def write(self, function: ast.FunctionDef) -> ast.FunctionDef:
+        assigned = {
+            step.scope for step in self.plan.steps if isinstance(step.tree, Leaf)
+        }
+        if assigned and self.plan.stateful:
+            function = clone(function)
+            read_at_entry(function, assigned)
+        return super().write(function)
 
     def block(self, body: list[ast.stmt]) -> list[ast.stmt]:
         result: list[ast.stmt] = []
@@ -110,6 +121,8 @@ class NnxMethods(Methods):
                 _root(target) == STATE
             ):
                 return self._update(_as_params(target), value)
+            case ast.If(test=ast.Name(id="train")):
+                return self._if_training(node)
             case ast.Assign(targets=[ast.Tuple() as target], value=value):
                 return self._unpacked(target, value, node)
             case ast.Expr(
@@ -125,6 +138,21 @@ class NnxMethods(Methods):
                 self.copies.pop()
                 return new
         return super().statement(node)
+
+    def _if_training(self, node: ast.If) -> list[ast.stmt]:
+        """An update of state that happens only then."""
+        orelse = [new for s in node.orelse for new in self.statement(s)]
+        body = [new for s in node.body for new in self.statement(s)]
+        return [ast.If(node.test, body, orelse)]
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        match node:
+            case ast.Call(
+                func=ast.Name(id="merge"),
+                args=[ast.Call(func=ast.Name(id="kept")) as kept, ast.Call()],
+            ):
+                return self.visit_Call(kept)  # all state in one
+        return super().visit_Call(node)
 
     def _appended(self, node: ast.Expr, item: ast.expr) -> list[ast.stmt]:
         """A copy's state that goes into a list of them."""
@@ -177,6 +205,8 @@ class NnxMethods(Methods):
                 return []
         module = self.place(place)
         assert module is not None
+        if module.is_array:
+            return [ast.Assign([read(module.node)], self.visit(value))]
         return [_updated(module.node, self.visit(value))]
 
     def _is_direct(self, value: ast.expr) -> bool:

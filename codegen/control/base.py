@@ -197,10 +197,18 @@ class Loop(Generic[Node]):
         return subscript(self.own, str(called.declared.role))
 
     def kept(self, own: ast.expr, tree: Tree) -> ast.expr:
-        """The state of a part as it is, by the carried `kept`."""
-        return call(
-            "kept", [own, literal(state_leaves(tree))], {"train": name("train")}
-        )
+        """The state of a part as it is, by the carried `kept`: what calls always change,
+        and what they change when training.
+        """
+        parts = [
+            call("kept", [own, literal(paths)], {"train": train})
+            for paths, train in (
+                (state_leaves(tree, "training"), name("train")),
+                (state_leaves(tree, "always"), literal(True)),
+            )
+            if paths
+        ]
+        return parts[0] if len(parts) == 1 else call("merge", parts)
 
 
 def _function_itself(names: Sequence[str], value: ast.expr) -> ast.expr | None:

@@ -38,9 +38,9 @@ class While(Loop[WhileLoop]):
         if self.node.max_steps is not None:
             self.limit = writer.value(self.node.max_steps, "int")
             self.names = self.names.inside(names_in(self.limit))
-        counted = bool(self.keys) or self.limit is not None
+        counted = self.uses_index or self.limit is not None
         self.carries = {n: name(self.names.fresh(n)) for n in self.carry}
-        self.i = name(self.names.fresh("i")) if counted else None
+        self.i = name(self.names.fresh(self.index or "i")) if counted else None
         self.state = name(self.names.fresh("state")) if step.stateful else None
 
     def write(self) -> None:
@@ -48,6 +48,8 @@ class While(Loop[WhileLoop]):
         test, body = step.callee("cond").instance, step.callee("body").instance
         own = self.part(step.callee("body"))
         inputs = self.arguments(self.carries, self.i)
+        if self.index is not None and self.i is not None:
+            inputs[self.index] = self.i
         parts = [packed([*self.carries.values()], unused=True)]
         parts += [p for p in (self.i, self.state) if p is not None]
         kind = arrays(len(self.carries))

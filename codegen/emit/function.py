@@ -11,18 +11,18 @@ from ...schema.resolve.program import Arg, Step
 from ..control import control
 from ..names import AMBIGUOUS, Names
 from ..nodes import (
-    Keyword,
     annotated,
     assign,
     call,
     function,
+    is_read,
     literal,
     name,
     tuple_of,
 )
 from ..plan import Module, Plan
-from ..walk import walk
 from .checks import checks
+from .counts import keywords_in, uses_of
 from .docstring import docstring
 from .folding import Pending, Waiting
 from .notes import Note
@@ -57,7 +57,7 @@ class FunctionWriter:
         self.names = Names(module.globals | AMBIGUOUS)
         self.untyped = {"params", "state"}
         """Locals that type checkers know nothing of."""
-        self.uses = _uses(plan.steps, list(self.instance.outputs.values()))
+        self.uses = uses_of(plan.steps, list(self.instance.outputs.values()))
         self.state = State(self.fresh)
         self.names.taken.update(plan.arguments)
         self.values = {item: [name(item)] for item in self.instance.function.inputs}
@@ -75,7 +75,7 @@ class FunctionWriter:
             self._step(step)
         self._return()
         plan = self.plan
-        plan.needed = _keywords(self.body)
+        plan.needed = keywords_in(self.body)
         checked = checks(self.module, plan, self.numbers)
         body = settle(plan, (checked, casts(plan), self.body), self.module.globals)
         outputs = {o: self._local_of(a) for o, a in self.instance.outputs.items()}
@@ -228,6 +228,23 @@ class FunctionWriter:
         self.values[step.name] = [name(t) for t in targets]
         self.body += self.unpack(step, [name(t) for t in targets], value)
 
+    def assign(self, step: Step, value: ast.expr) -> None:
+        """The next value of a node of state, which is one of the function too."""
+        self.flush()
+        (target,) = self.locals_of(step)
+        source = step.operand(step.op.ASSIGNS).source
+        assert source is not None
+        if target == "_" and step.uses_train and not is_read(value):
+            target = self.fresh(source)
+        if target != "_":
+            self.body.append(assign(target, value))
+            if is_untyped(value, self.untyped):
+                self.untyped.add(target)
+            value = name(target)
+        self.values[step.name] = [value]
+        stays = assign(target, self.values[source][0]) if step.used else None
+        self.body += self.state.assign(step, value, stays)
+
     def unpack(
         self, step: Step, targets: list[ast.expr], value: ast.expr
     ) -> list[ast.stmt]:
@@ -280,21 +297,3 @@ def _arguments(plan: Plan) -> dict[str, bool]:
         n: not given.optional and given.dtype != "key" and n not in plan.numbers
         for n, given in inputs.items()
     }
-
-
-def _keywords(body: Sequence[ast.stmt]) -> set[str]:
-    """The attributes of a function that its body speaks of."""
-    return {
-        node.id
-        for statement in body
-        for node in walk(statement)
-        if isinstance(node, Keyword)
-    }
-
-
-def _uses(steps: Sequence[Step], outputs: Sequence[Arg]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for arg in (*(a for s in steps for a in s.arguments()), *outputs):
-        if arg.source is not None:
-            counts[arg.source] = counts.get(arg.source, 0) + 1
-    return counts

@@ -34,6 +34,8 @@ def step_notes(
     notes = []
     for o in step.outputs:
         own = [] if numbered and plain and alone else [names[o]]
+        if step.op.ASSIGNS:
+            own.append(step.operand(step.op.ASSIGNS).source or "")
         notes.append(Note([*edges], own if plain else [*own, "key"], plain))
     return notes
 

@@ -36,7 +36,9 @@ def write_op(writer: Writer, step: Step, use: OpUse) -> None:
 
     several = step.stateful or len(step.outputs) > 1
     value = writer.combine(step.name, use.arguments(), build, int(step.stateful))
-    if several:
+    if step.op.ASSIGNS:
+        writer.assign(step, value)
+    elif several:
         writer.statement(step, value)
     elif isinstance(step.tree, Leaf):
         writer.values[step.name] = [value]

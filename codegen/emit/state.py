@@ -26,6 +26,34 @@ class State:
             return call("merge", [own, subscript(name("state"), *step.scope)])
         return own
 
+    def assign(
+        self, step: Step, value: ast.expr, stays: ast.stmt | None
+    ) -> list[ast.stmt]:
+        """The next value of a node of state.
+
+        Args:
+            step: the node that assigns.
+            value: the value.
+            stays: what is done where only training changes the state, when it does not.
+        """
+        *around, last = step.scope
+        overlaps = step.scope in self.written
+        self.written.update(step.scope[:i] for i in range(len(step.scope) + 1))
+
+        def within(tree: ast.expr) -> ast.stmt:
+            for part in reversed(around):
+                tree = ast.Dict([literal(part)], [tree])
+            return assign("state", call("merge", [name("state"), tree]))
+
+        if around or overlaps:
+            new = within(ast.Dict([literal(last)], [value]))
+        else:
+            new = ast.Assign([subscript(name("state"), last)], value)
+        if not step.uses_train:
+            return [new]
+        others = [within(ast.Dict([], []))] if around else []
+        return [ast.If(name("train"), [new], others + ([stays] if stays else []))]
+
     def target(self, step: Step) -> tuple[ast.expr, list[ast.stmt]]:
         """Where new state goes: a target, and what to do after the assignment."""
         scope = step.scope

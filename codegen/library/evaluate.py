@@ -49,6 +49,16 @@ def floating(node: ast.Call) -> str | None:
     return None
 
 
+def as_array(node: ast.Call) -> str | None:
+    """The operand in `jnp.asarray(x)`."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(attr="asarray"), args=[ast.Name(id=text)], keywords=[]
+        ):
+            return text
+    return None
+
+
 class Evaluator:
     """Computes with what is known.
 
@@ -108,6 +118,10 @@ class Evaluator:
                     return self.facts[f"{text}.{part}"]
                 if (number := infinite(node)) is not None:
                     return number
+            case ast.Attribute(value=ast.Call() as made, attr="dtype") if (
+                x := as_array(made)
+            ) and f"{x}.dtype" in self.facts:
+                return self.facts[f"{x}.dtype"]
             case ast.Tuple(elts=elts):
                 return lift(lambda *items: items, *self._items(elts))
             case ast.List(elts=elts):

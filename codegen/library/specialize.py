@@ -96,8 +96,8 @@ class Carried:
     def template(self, name: str) -> ast.expr | None:
         """The expression over parameters that stands in place of calls, if one does.
 
-        That is where there is one call, or where the function only calls another. What
-        is an op of others keeps its name.
+        That is where there is one call, or where the function only calls another or gives
+        what it gets. What is an op of others keeps its name.
         """
         if name not in self.templates:
             self.templates[name] = self._template(name)
@@ -116,7 +116,8 @@ class Carried:
             arguments = {
                 a.arg for a in (*function.args.args, *function.args.kwonlyargs)
             }
-            if found is None or not passes_on(found, arguments):
+            alone = isinstance(found, ast.Name)
+            if found is None or not (alone or passes_on(found, arguments)):
                 return None
         helpers = self.library.module(self.families[name]).keys()
         return None if names_in(found) & helpers else found

@@ -42,6 +42,14 @@ GROUPS: dict[str, tuple[Code, ...]] = {
         Code("parameter-init", "an initialiser that doesn't fit the parameter's axes or "
              "dtype", '{"op": "linear", "x": "x", "in_features": 8, "out_features": 8, '
              '"init": {"bias": {"name": "orthogonal"}}}'),
+        Code("state-assign", "an `assign` to what is no node `state` of its function",
+             '{"op": "assign", "to": "x", "x": "x"}'),
+        Code("state-lost", "state that a function updates where it can't be kept: in a "
+             "`map` without a count, or in what says whether a loop goes on",
+             '"functions": {"main": {"inputs": {"x": {"shape": [4, 8], "dtype": "float"}}, '
+             '"nodes": {"n": {"op": "map", "function": "inner", "xs": {"x": "x"}}}, '
+             '"outputs": {"y": "n"}}, "inner": {"inputs": {"x": {}}, "nodes": {"norm": '
+             '{"op": "batch_norm", "x": "x", "features": 8}}, "outputs": {"y": "norm"}}}'),
         Code("parameter-path", "an array at the scope of its function, `.`",
              '{"op": "param", "shape": [8], "params": "."}'),
         Code("parameter-conflict", "two arrays that differ at one path",

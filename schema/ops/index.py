@@ -145,7 +145,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "nanargmax", "nanargmin", "nancumsum", "nancumprod", "cov", "corrcoef",
     ),
     "variables": (
-        "param", "buffer", "constant",
+        "param", "buffer", "state", "assign", "constant",
     ),
     "windows": (
         "im2col", "col2im", "max_pool_with_indices", "max_unpool", "depth_to_space",

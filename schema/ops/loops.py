@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ModelWrapValidatorHandler, model_validator
 
-from ..callee import Callee, Group, Layout, Returns
+from ..callee import Callee, Group, Layout
 from ..deferred import ScopeOp
 from ..fields import Count, Int, Scalar, Size, TensorMap
 from ..names import Name
@@ -170,6 +170,9 @@ class Map(ScopeOp):
                 layout="one" if self.count is None else "stacked",
                 runs=self.count,
                 takes=("xs", "inputs"),
+                keeps_state=self.count is not None,
+                instead="give it a count, so that each lane has state of its own, or "
+                "update it outside; a key is drawn outside and passed in",
             ),
         )
 
@@ -182,8 +185,11 @@ class WhileLoop(ScopeOp):
     """`jax.lax.while_loop`: repeats `body` on the carry while `cond` of it holds.
 
     `cond` returns one boolean scalar, `body` the next carry, by name; `inputs` are the
-    same at every step. After `max_steps` it ends in any case. It has no reverse-mode
-    gradient: a loop with a known number of steps is a `scan` with a `length`.
+    same at every step. `body` takes all of the carry, `cond` what it names of it; both
+    take the `inputs` that they name, and the step, an int32 from 0 on, where they have
+    an input of the name `index`. After `max_steps` it ends in any case. `cond` updates
+    no state. There is no reverse-mode gradient, with `max_steps` neither: a loop with a
+    known number of steps is a `scan` with a `length`.
     """
 
     CONTROL: ClassVar[str] = "while_loop"
@@ -194,22 +200,29 @@ class WhileLoop(ScopeOp):
     body: Name
     carry: TensorMap
     inputs: TensorMap = {}
+    index: Name | None = None
     max_steps: Size | None = None
 
     def callees(self) -> tuple[Callee, ...]:
-        takes: tuple[Group, ...] = ("carry", "inputs")
-
-        def part(role: str, function: str, returns: Returns) -> Callee:
-            return Callee(
-                role,
-                function,
-                role=role,
-                runs=self.max_steps,
-                takes=takes,
-                returns=returns,
-            )
-
-        return (
-            part("cond", self.cond, "one value"),
-            part("body", self.body, "only the carry"),
+        cond = Callee(
+            "cond",
+            self.cond,
+            role="cond",
+            runs=self.max_steps,
+            takes=("carry", "inputs", "index"),
+            index=self.index,
+            returns="one value",
+            chooses=True,
+            keeps_state=False,
+            instead="update it in the body",
         )
+        body = Callee(
+            "body",
+            self.body,
+            role="body",
+            runs=self.max_steps,
+            takes=("carry", "inputs", "index"),
+            index=self.index,
+            returns="only the carry",
+        )
+        return cond, body

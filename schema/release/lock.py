@@ -95,6 +95,7 @@ def locked(key: str) -> dict[str, str]:
         else "function"
     )
     words = [kind, *(["train"] if cls.TRAIN else []), *(["state"] * cls.STATEFUL)]
+    words += ["assigns"] if cls.ASSIGNS else []
     outputs = ", ".join(cls.OUTPUTS)
     head = {"(kind)": " ".join(words), "(outputs)": outputs}
     return {**head, **_fields(cls, MODIFIERS - {"names"})}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import ChainMap
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
@@ -53,31 +54,39 @@ class Calls:
                 groups[field] = {}
             return ("out",)
         last = known[-1]
-        inputs = self.graph.functions[last.function].inputs
+        own = self.graph.functions[last.function].inputs
+        inputs: Mapping[str, Input] = own
+        asking = known if any(c.chooses for c in known) else known[-1:]
+        if len(asking) > 1:
+            inputs = ChainMap(
+                *(self.graph.functions[c.function].inputs for c in known[::-1])
+            )
+        where_from = " or ".join(dict.fromkeys(c.function for c in reversed(asking)))
         index = last.index
         # A call may give few inputs of thousands: nothing here looks at all of them.
         taken = set() if index not in inputs else {index}
         for field in maps:
             value = getattr(op, field)
             if isinstance(value, list):
-                free = len(inputs) - len(taken)
+                free = len(own) - len(taken)
                 if len(value) > free:
                     self.report.error(
                         "argument",
                         f"{path}.{field}",
                         f"expected at most {free} values, found {len(value)}",
                     )
-                names = (name for name in inputs if name not in taken)
+                names = (name for name in own if name not in taken)
                 value = dict(zip(list(islice(names, len(value))), value, strict=False))
             given: dict[str, Arg] = {}
             groups[field] = given
             for name, item in value.items():
                 where = f"{path}.{field}.{path_part(name)}"
-                if name not in inputs:
+                if name not in (own if field == "carry" else inputs):
+                    of = last.function if field == "carry" else where_from
                     self.report.error(
                         "argument",
                         where,
-                        f"expected an input of {last.function} ({listing(inputs)}), "
+                        f"expected an input of {of} ({listing(inputs)}), "
                         f"found {quote(name)}",
                     )
                     continue
@@ -93,33 +102,60 @@ class Calls:
                 given[name] = self._argument(
                     where, field, item, inputs[name], listed=listed
                 )
-        required = self.signatures[last.function].required
-        for name in islice((n for n in required if n not in taken), MAX_MISSING):
+        for name, function in islice(self._missing(asking, taken), MAX_MISSING):
             self.report.error(
                 "argument",
                 path,
-                f"expected a value for the input {quote(name)} of "
-                f"{last.function}, found none",
+                f"expected a value for the input {quote(name)} of {function}, found none",
             )
         if index is not None and index not in inputs:
             self.report.error(
                 "argument",
                 f"{path}.index",
-                f"expected an input of {last.function} ({listing(inputs)}), "
+                f"expected an input of {where_from} ({listing(inputs)}), "
                 f"found {quote(index)}",
             )
+        self._check_agreement(path, known, last)
+        outputs = self.signatures[last.function].outputs
+        for callee in {(c.function, c.returns): c for c in known}.values():
+            self._check_returned(path, callee, last, tuple(groups.get("carry", ())))
+        return outputs
+
+    def _missing(
+        self, asking: Sequence[Callee], taken: Container[str]
+    ) -> Iterator[tuple[str, str]]:
+        """(input, function) of the inputs that must be given and are not, each once."""
+        found: set[str] = set()
+        for callee in reversed(asking):
+            for name in self.signatures[callee.function].required:
+                if name not in taken and name not in found:
+                    found.add(name)
+                    yield name, callee.function
+
+    def _check_agreement(
+        self, path: str, known: Sequence[Callee], last: Callee
+    ) -> None:
+        """The functions of a node have the same inputs, or agree on what each takes."""
+        inputs = self.graph.functions[last.function].inputs
         for callee in {c.function: c for c in known[:-1]}.values():
-            if list(self.graph.functions[callee.function].inputs) != list(inputs):
+            others = self.graph.functions[callee.function].inputs
+            if callee.chooses:
+                for name, given in others.items():
+                    if name in inputs and _kind(given) != _kind(inputs[name]):
+                        self.report.error(
+                            "argument",
+                            path,
+                            f"expected {callee.function} and {last.function} to agree on "
+                            f"the input {quote(name)}, found a key and an array, or one "
+                            "that is optional",
+                        )
+            elif list(others) != list(inputs):
                 self.report.error(
                     "argument",
                     path,
                     f"expected {callee.function} and {last.function} to have the same "
                     "inputs",
                 )
-        outputs = self.signatures[last.function].outputs
-        for callee in {(c.function, c.returns): c for c in known}.values():
-            self._check_returned(path, callee, last, tuple(groups.get("carry", ())))
-        return outputs
 
     def _argument(
         self, path: str, field: str, item: Any, given: Input, *, listed: bool
@@ -169,3 +205,8 @@ class Calls:
                     path,
                     f"expected {name} and {last.function} to have the same outputs",
                 )
+
+
+def _kind(given: Input) -> tuple[bool, bool]:
+    """What a caller has to know of an input: whether it is a key, and optional."""
+    return given.dtype == "key", given.optional

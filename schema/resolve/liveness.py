@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..diagnostics import Report, quote
+from ..parameters import Leaf
 from .program import Arg, Step
 from .trees import has_state
 
@@ -60,11 +61,13 @@ def mark_merges(steps: list[Step]) -> None:
     written: set[tuple[str, ...]] = set()
     above: set[tuple[str, ...]] = set()
     for step in steps:
-        if not step.tree or not step.live:
+        if not step.live or not (step.tree or step.stateful):
             continue
         upwards = [step.scope[:i] for i in range(len(step.scope) + 1)]
         overlaps = step.scope in above or any(s in written for s in upwards)
-        step.merges = overlaps and has_state(step.tree)
+        # A node of state reads what there was at the entry.
+        reads = overlaps and not isinstance(step.tree, Leaf)
+        step.merges = reads and has_state(step.tree)
         if step.stateful:
             written.add(step.scope)
             above.update(upwards)

@@ -37,6 +37,7 @@ from .liveness import mark_live, mark_merges
 from .parameters import fill_leaves
 from .program import Args, Called, Groups, Instance, Step, literal_dtype
 from .references import BoundFunction, BoundNode
+from .state import check_state
 from .trees import Tree, TreeConflict, join, nest
 
 
@@ -90,7 +91,12 @@ class Instances:
         if self._steps > MAX_STEPS:
             self._too_large(path, f"expected at most {MAX_STEPS} nodes, found more")
         check_shapes(name, function, values, self.report)
-        steps = [self._step(name, node, values) for node in bound.nodes]
+        steps: list[Step] = []
+        named: dict[str, Step] = {}
+        for node in bound.nodes:
+            step = named[node.name] = self._step(name, node, values)
+            steps.append(step)
+            check_state(step, named, self.report)
         tree: Tree = {}
         groups: set[int] = set()
         depth = max(map(self._depth, steps), default=0)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..frozen import frozen
-from ..parameters import Leaf
+from ..parameters import UPDATES, Leaf
 
 Tree = Leaf | dict[str, "Tree"] | list["Tree"]
 """Leaves by name; a list where the copies of an unrolled repeat lie."""
@@ -98,7 +98,9 @@ def _join_leaves(a: Leaf, b: Leaf, path: tuple[str, ...]) -> Leaf:
         pairs = list(zip(a.shape, b.shape, strict=True))
         if all(x is None or y is None or x == y for x, y in pairs):
             shape = tuple(y if x is None else x for x, y in pairs)
-            return replace(a, shape=shape, frozen=a.frozen or b.frozen)
+            updated = max(a.updated, b.updated, key=UPDATES.index)
+            both = a.frozen or b.frozen
+            return replace(a, shape=shape, frozen=both, updated=updated)
     raise TreeConflict(
         path, f"one node has shape {list(a.shape)} here, another {list(b.shape)}"
     )

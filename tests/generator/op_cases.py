@@ -55,6 +55,13 @@ def add_node(
             node[field] = [
                 reference(field, v, f"{field[:-1]}{i}") for i, v in enumerate(value)
             ]
+        elif field == cls.ASSIGNS:
+            about = {
+                "shape": [*np.shape(value)],
+                "dtype": jnp.asarray(value).dtype.name,
+            }
+            functions_main["nodes"][f"{title}_state"] = {"op": "state", **about}
+            node[field] = f"{title}_state"
         elif value is not None:
             node[field] = reference(field, value)
     functions_main["nodes"][title] = node

@@ -8,7 +8,8 @@ from typing import Any
 from blox.schema.dtypes import DType, StoredDType
 
 from ..parameter_options import Axes, Init
-from ..values import Value
+from ..array_methods import At
+from ..values import Operand, Value
 from .base import NodeMethods
 
 
@@ -58,6 +59,51 @@ class VariablesMethods(NodeMethods):
             axes=axes,
             frozen=frozen,
         )[0]
+
+    def state(
+        self,
+        name: str,
+        shape: Sequence[int | str],
+        *,
+        dtype: DType = "float32",
+        params: str | None = None,
+        init: Mapping[str, Init] | None = None,
+        axes: Mapping[str, Axes] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> Value:
+        """An array that calls read, and `assign` updates: () -> shape.
+
+        Its value is that at the entry of the function: an `assign` gives the new one,
+        which later calls see. At first it is 0, or what `init` says. In float32, unless
+        `dtype` says otherwise: in bfloat16 an average would stop moving.
+        """
+        return self._node(
+            name,
+            "state",
+            shape=shape,
+            dtype=dtype,
+            params=params,
+            init=init,
+            axes=axes,
+            frozen=frozen,
+        )[0]
+
+    def assign(
+        self,
+        to: Operand,
+        x: Operand,
+        *,
+        training: bool = False,
+        name: str | None = None,
+    ) -> Value:
+        """`x` as the next value of the node of state `to`: (shape), (shape) -> shape.
+
+        x has the shape of the state and gets its dtype; floats fit into no integers.
+        What it gives is x, and the last `assign` in the order of the program is what
+        the next call reads. With `training` it happens only when training; else it
+        gives the value of `to`, which stays.
+        """
+        return self._node(name, "assign", to=to, x=x, training=training)[0]
 
     def constant(
         self, value: Any, dtype: DType | None = None, *, name: str | None = None

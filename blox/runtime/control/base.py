@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 import jax
 import jax.numpy as jnp
 
+from blox.ops.state import kept, merge
 from blox.schema.resolve.program import Called, Instance, Step
 from blox.schema.resolve.trees import flatten
 
@@ -69,9 +70,19 @@ def policy_of(name: str) -> Callable[..., bool] | None:
     return policy
 
 
-def state_paths(instance: Instance) -> tuple[str, ...]:
-    """The paths of the state that an instance updates."""
-    return tuple(p for p, leaf in flatten(instance.tree) if leaf.kind == "state")
+def keeper(instance: Instance) -> Callable[..., State]:
+    """(params, train=) -> the state of an instance that does not run, as a run gives it:
+    what calls always update, and what they update when training.
+    """
+    leaves = [(p, leaf) for p, leaf in flatten(instance.tree) if leaf.changes]
+    always = [p for p, leaf in leaves if leaf.updated == "always"]
+    others = [p for p, leaf in leaves if leaf.updated != "always"]
+
+    def keep(params: Params, *, train: bool) -> State:
+        state: State = kept(params, others, train=train)
+        return merge(state, kept(params, always, train=True)) if always else state
+
+    return keep
 
 
 def ordered(instance: Instance, values: Mapping[str, T]) -> dict[str, T]:

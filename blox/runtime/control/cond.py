@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 import jax
 
-from blox.ops.state import kept
 from blox.schema.ops.control import Cond
 from blox.schema.resolve.program import Called, Step
 
 from ..trees import Act, Context, Env, Outputs, Params, Run, State
 from ..values import getter, getters
-from .base import Compiler, ordered, part, state_paths
+from .base import Compiler, keeper, ordered, part
 
 
 def compiled(compiler: Compiler, step: Step, op: Cond) -> Act:
@@ -33,7 +32,7 @@ def branches(
     """Functions without operands, one a callee; each also keeps the others' state."""
     runs = [(c, compiler.run(c.instance)) for c in step.callees]
     stateful = [c for c in step.callees if c.instance.stateful]
-    paths = {c.declared.role: state_paths(c.instance) for c in stateful}
+    keep = {c.declared.role: keeper(c.instance) for c in stateful}
     inputs = ordered(step.callees[-1].instance, getters(step))
 
     def thunks(
@@ -52,7 +51,7 @@ def branches(
                     if called is taken:
                         state[role] = new
                     else:
-                        state[role] = kept(own[role], paths[role], train=context.train)
+                        state[role] = keep[role](own[role], train=context.train)
                 return outputs, state
 
             return branch

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from blox.ops.keys import fold_in
-from blox.ops.state import kept, merge
+from blox.ops.state import merge
 from blox.schema.ops.loops import RepeatScan, Scan
 from blox.schema.resolve.program import Step
 
 from ..trees import Act, Context, Env, Outputs, Params, State, Value
 from ..values import getters, keys_of, size_of, typed
-from .base import Compiler, check_stacked, joined, ordered, runner, split, state_paths
+from .base import Compiler, check_stacked, joined, keeper, ordered, runner, split
 
 
 def compiled(compiler: Compiler, step: Step, op: Scan) -> Act:
@@ -45,7 +45,7 @@ def scanned(
     inputs, keys = getters(step), keys_of(step)
     layered = stacked and bool(step.tree)
     carries_state = not stacked and step.stateful
-    paths = state_paths(instance)
+    keep = keeper(instance)
     indexed = op.index is not None or bool(keys)
     counting = None if op.index is None else jnp.int32  # whatever jax_enable_x64 is
 
@@ -85,7 +85,7 @@ def scanned(
 
         first: Any = tuple(get(env, context) for get in carry.values())
         if carries_state:
-            first = (first, kept(params, paths, train=context.train))
+            first = (first, keep(params, train=context.train))
         over = (
             *((params,) if layered else ()),
             *sliced.values(),

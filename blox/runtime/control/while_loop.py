@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 
 from blox.ops.keys import fold_in
-from blox.ops.state import kept, merge
+from blox.ops.state import merge
 from blox.schema.ops.loops import WhileLoop
 from blox.schema.resolve.program import Step
 
 from ..trees import Act, Context, Env, Outputs, Params, State, Value
 from ..values import getters, keys_of, size_of, typed
-from .base import Compiler, joined, ordered, part, split, state_paths
+from .base import Compiler, joined, keeper, ordered, part, split
 
 
 def compiled(compiler: Compiler, step: Step, op: WhileLoop) -> Act:
@@ -22,8 +22,8 @@ def compiled(compiler: Compiler, step: Step, op: WhileLoop) -> Act:
     cond, body = step.callee("cond"), step.callee("body")
     test, run = compiler.run(cond.instance), compiler.run(body.instance)
     carry, inputs, keys = typed(step, "carry"), getters(step), keys_of(step)
-    counted = bool(keys) or op.max_steps is not None
-    paths = state_paths(body.instance)
+    counted = bool(keys) or op.max_steps is not None or op.index is not None
+    keep = keeper(body.instance)
 
     def act(params: Params, env: Env, context: Context) -> tuple[Outputs, State]:
         fixed = {n: get(env) for n, get in inputs.items()}
@@ -34,6 +34,8 @@ def compiled(compiler: Compiler, step: Step, op: WhileLoop) -> Act:
             merged = {**fixed, **dict(zip(carry, values, strict=True))}
             for name in keys:
                 merged[name] = fold_in(fixed[name], i)
+            if op.index is not None:
+                merged[op.index] = i
             return merged
 
         def go_on(loop: tuple[Outputs, Value, State]) -> Any:
@@ -54,7 +56,7 @@ def compiled(compiler: Compiler, step: Step, op: WhileLoop) -> Act:
 
         first = tuple(get(env, context) for get in carry.values())
         start = jnp.asarray(0, jnp.int32) if counted else None
-        state = kept(own, paths, train=context.train) if step.stateful else {}
+        state = keep(own, train=context.train) if step.stateful else {}
         final, _, state = jax.lax.while_loop(go_on, advance, (first, start, state))
         return joined(step, carry, final, ()), {"body": state} if step.stateful else {}
 

@@ -12,6 +12,8 @@ from .base import Control, Rule
 def rule(node: Control[WhileLoop]) -> Rule:
     carry = node.typed("carry")
     inputs = node.given("inputs")
+    if node.op.index is not None:
+        inputs[node.op.index] = node.values.array((), jnp.dtype("int32"))
     body = len(node.callees) - 1
     (test,) = yield 0, {**inputs, **carry}
     if test.shape is not None and not test.unknown:

@@ -1,7 +1,7 @@
 """control_flow: cond, while_loop, scan, map; optional inputs and literal carries.
 
 70 parameters in 6 arrays.
-Made by blox of sha256:681df52eed0719eabd121863c5a7a61222a32b5873979efb5f3d2c9cb12d9f20
+Made by blox of sha256:a3528cfe964be90bf57542f0933d763f26feb6911f31ccd05ee2f64cc359d5a2
 
     model = load("folder of params.safetensors")
     outputs = nnx.jit(ControlFlow.__call__)(model, x)

@@ -1,7 +1,7 @@
 """state_everywhere: State and keys through every kind of loop and branch.
 
 451 parameters in 62 arrays.
-Made by blox of sha256:2eeccd8d246f7f686fbd2cbb3318caaef0875fbb57b18f007d7963ea79fe4368
+Made by blox of sha256:c211d6e95be85d88f30a0a3e41e12f2c75ee6daed56aea99a27437277324229e
 
     model = load("folder of params.safetensors")
     outputs = nnx.jit(StateEverywhere.__call__, static_argnames="train")(model, x, train=True)
