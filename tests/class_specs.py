@@ -170,6 +170,16 @@ WRITTEN: dict[str, Data] = {
             "branches": ["block", "normed", "normed"],
         },
     },
+    "state that is read after it is assigned": {
+        "n": {"op": "state", "shape": []}, "more": {"op": "add", "a": "n", "b": 1},
+        "a": {"op": "assign", "to": "n", "x": "more"},
+        "mean": {"op": "state", "shape": [WIDTH]}, "row": {"op": "mean", "x": "x", "axis": 0},
+        "b": {"op": "assign", "to": "mean", "x": "row", "training": True},
+        "c": {"op": "assign", "to": "mean", "x": "mean"},
+        "old": {"op": "multiply", "a": "x", "b": "n"},
+        "moved": {"op": "subtract", "a": "old", "b": "mean"},
+        "y": {"op": "multiply", "a": "moved", "b": "b"},
+    },
     "state of a shared path": {
         "a": call("normed"), "b": call("normed", "a", params="a"),
         "c": linear("b"),

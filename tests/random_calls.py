@@ -135,14 +135,18 @@ class Body(Nodes):
         if self.chance(2):
             outputs: dict[str, str] = {"x": "x"}
             inputs = {"x": "x"} | fixed
-            name, names = self.writer.function(inputs, outputs, self.depth - 1, plain)
+            count = {"count": 2} if self.chance(2) else {}
+            # Lanes without a count update no state.
+            name, names = self.writer.function(
+                inputs, outputs, self.depth - 1, plain or not count
+            )
             data: Data = {
                 "op": "map",
                 "function": name,
                 "inputs": self.arguments(fixed),
+                **count,
             }
-            if self.chance(2):
-                data["count"] = 2
+            if count:
                 data["inputs"]["x"] = self.value("x")
                 node = self.node(data | {"attributes": self.attribute(names)})
                 self.node({"op": "mean", "x": node, "axis": 0}, "x")

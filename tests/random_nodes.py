@@ -182,6 +182,21 @@ class Nodes:
         elif data["op"] == "batch_norm" and self.chance(3):
             data["params"] = "shared.norm"
 
+    def state(self) -> None:
+        """A number that is read and assigned: later, or under another name, too."""
+        if self.plain:
+            return
+        state: Data = {"op": "state", "shape": []}
+        if self.chance(3):
+            state["params"] = self.pick(["shared.number", "number"])
+        name = self.node(state)
+        if self.chance(3):
+            self.unary()
+        data = {"op": "assign", "to": name, "x": self.value("s")}
+        new = self.node(data | {"training": self.chance(2)})
+        read = self.pick([name, new])
+        self.node({"op": "astype", "x": read, "dtype": "float"}, "s")
+
     def binary(self) -> None:
         a, b = self.value("x"), self.operand()
         if self.chance(2):
@@ -189,7 +204,9 @@ class Nodes:
         self.node({"op": self.pick(BINARY), "a": a, "b": b}, "x")
 
     def other(self) -> None:
-        match self.writer.random.randrange(8):
+        match self.writer.random.randrange(9):
+            case 8:
+                self.state()
             case 0:
                 data = {"op": "split", "x": self.value("x"), "axis": -1}
                 name = self.node(data | {"names": ["a", "b"]})

@@ -43,7 +43,7 @@ def _assign(step: Step, before: Mapping[str, Step], report: Report) -> None:
             "state-assign",
             f"{step.path}.{field}",
             "expected a node `state` of this function, found "
-            + ("an input or a number" if source is None else f"a {source.op.op}"),
+            + ("an input or a number" if source is None else f"the op {source.op.op}"),
         )
         return
     step.uses_train = acts_in_training(step.op)

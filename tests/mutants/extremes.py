@@ -31,6 +31,8 @@ STATEFUL: list[Data] = [
     {"op": "dropout", "x": "x", "rate": 0.5, "key": "rng"},
     {"op": "buffer", "shape": [8], "dtype": "float"},
     {"op": "param", "shape": [8]},
+    {"op": "state", "shape": [8]},
+    {"op": "assign", "to": "state", "x": "x"},
 ]
 
 

@@ -244,6 +244,56 @@ def test_while_loop(limit: int | str | None) -> None:
     assert_close(found, {"x": y, "n": n})
 
 
+@pytest.mark.parametrize("limit", [None, 2])
+def test_a_while_loop_counts_its_steps(limit: int | None) -> None:
+    """`cond` and `body` take what they name: the step, some of the carry, an input."""
+    model = graph(
+        {
+            "w": loop(
+                carry={"x": "x", "total": 0},
+                inputs={"top": 5, "by": 0.25},
+                index="step",
+                max_steps=limit,
+            )
+        },
+        {"x": "w.x", "total": "w.total"},
+        functions={
+            "small": fn(
+                {"p": node("less", None, a="total", b="top")},
+                "p",
+                inputs={"top": {}, "total": {}},
+            ),
+            "grow": fn(
+                {
+                    "y": node("add", None, a="x", b="by"),
+                    "n": node("add", None, a="total", b="step"),
+                },
+                {"total": "n", "x": "y"},
+                inputs={"x": {}, "by": {}, "total": {}, "step": {"dtype": "int32"}},
+            ),
+        },
+    )
+    found, _ = run(model, {}, x)
+    y, total, step = np.asarray(x), 0, 0
+    while total < 5 and (limit is None or step < limit):
+        y, total, step = y + 0.25, total + step, step + 1
+    assert_close(found, {"x": y, "total": total})
+    _, slope = jax.jvp(lambda x: bx.build(model)({}, x)[0]["x"], (x,), (x,))
+    assert_close(slope, x)  # forward mode: the loop adds numbers
+    with pytest.raises(ValueError, match="Reverse-mode differentiation does not work"):
+        jax.grad(lambda x: bx.build(model)({}, x)[0]["x"].sum())(x)
+
+
+def test_a_cond_that_looks_at_the_step_alone() -> None:
+    few = fn({"p": node("less", None, a="i", b=4)}, "p", inputs={"i": {}})
+    twice = fn({"y": node("multiply", None, a="x", b=2.0)})
+    model = graph(
+        {"w": loop(carry={"x": "x"}, index="i")},
+        functions={"small": few, "grow": twice},
+    )
+    assert_close(run(model, {}, x)[0], np.asarray(x) * 16)
+
+
 def test_a_number_of_dims_as_a_carry() -> None:
     part = fn({"m": node("add", None, a="n", b=1)}, {"n": "m"}, inputs={"n": {}})
     for text, first in (("$batch", 3), ("$batch / 2", 1.5), ("$batch * rate", 1.5)):
