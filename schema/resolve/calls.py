@@ -122,7 +122,7 @@ class Calls:
         return outputs
 
     def _missing(
-        self, asking: Sequence[Callee], taken: Container[str]
+        self, asking: Sequence[Callee], taken: Container[str | None]
     ) -> Iterator[tuple[str, str]]:
         """(input, function) of the inputs that must be given and are not, each once."""
         found: set[str] = set()

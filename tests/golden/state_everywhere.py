@@ -1,7 +1,7 @@
 """state_everywhere: State and keys through every kind of loop and branch.
 
 451 parameters in 62 arrays.
-Made by blox of sha256:c211d6e95be85d88f30a0a3e41e12f2c75ee6daed56aea99a27437277324229e
+Made by blox of sha256:5eab5d6c209a84b7bd83c4bdc1080af976a5bec95c69ded7d6ec995a4787e6ba
 
     params = load_params("folder of params.safetensors")
     outputs, state = jax.jit(state_everywhere)(params, x)

@@ -1,7 +1,7 @@
 """counters: State that nodes read and assign, in every kind of loop and branch.
 
 57 parameters in 20 arrays.
-Made by blox of sha256:b4beedff1e2a2b132c4a9f5c2867156f3daf1169189fce991ce8ad72fdc2ae01
+Made by blox of sha256:19f75106791d1b4bd5a1452a1239c37426019acb5e58c541234dfeb79563faca
 
     model = load("folder of params.safetensors")
     outputs, model = eqx.filter_jit(model)(x, train=True)
