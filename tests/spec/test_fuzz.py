@@ -29,7 +29,9 @@ def spec_of(name: str) -> Data:
     for (field, mark), value in zip(
         cls.fields().operands.items(), row.operands, strict=False
     ):
-        if value is not None:
+        if field == cls.ASSIGNS:
+            node[field] = "s"
+        elif value is not None:
             reference = "k" if mark.kind == "key" else "x"
             node[field] = [reference] * len(value) if mark.many else reference
     inputs = {
@@ -41,7 +43,9 @@ def spec_of(name: str) -> Data:
         output = "x"
     elif len(names := node.get("names", cls.OUTPUTS)) > 1:
         output = f"n.{names[0]}"
-    main = {"inputs": inputs, "nodes": {"n": node}, "outputs": {"y": output}}
+    state: Data = {"s": {"op": "state", "shape": [8]}} if cls.ASSIGNS else {}
+    nodes = {**state, "n": node}
+    main = {"inputs": inputs, "nodes": nodes, "outputs": {"y": output}}
     return {
         "format": "blox/1",
         "name": "fuzz",
