@@ -73,7 +73,6 @@ class Indexing(Hint):
     """Marks an attribute that is what stands between the brackets of `x[...]`."""
 
 
-@dataclass(frozen=True, slots=True)
 class Timing(Hint):
     """Marks an attribute that says when a node acts; its function does not take it."""
 

@@ -180,42 +180,6 @@ def bind(
     return Bound(function, flows, arguments, only, frozenset(absent))
 
 
-def bind_named(
-    trace: Trace,
-    where: str,
-    functions: Sequence[Callable[..., Any]],
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-) -> list[Bound]:
-    """The arguments of several functions, each of which gets those that it names.
-
-    Arguments by position are those of the last one; by name they may be of any.
-
-    Raises:
-        SpecError: a function lacks some, or no function takes one.
-    """
-    *others, last = functions
-    for function in functions:
-        check_function(trace, where, function)
-    own = signature_of(last).parameters
-    every = [signature_of(function).parameters for function in others]
-    named = {
-        n: v for n, v in kwargs.items() if n in own or not any(n in p for p in every)
-    }
-    found = bind(trace, where, last, args, named)
-    given = dict(signature_of(last).bind(None, *args, **named).arguments) | dict(kwargs)
-    del given[next(iter(own))]
-    return [
-        *(
-            bind(
-                trace, where, f, (), {n: v for n, v in given.items() if n in parameters}
-            )
-            for f, parameters in zip(others, every, strict=True)
-        ),
-        found,
-    ]
-
-
 @dataclass(frozen=True, slots=True)
 class _Sorting:
     """Sorts arguments by whether they flow.

@@ -17,10 +17,11 @@ from blox.shapes.kinds import FLOAT
 from blox.shapes.symbolic import value_of
 from blox.shapes.values import Value as Known
 
-from .arguments import Bound, Each, Index, Slices, bind, bind_named
+from .arguments import Bound, Each, Index, Slices
+from .binding import bind_all, flows_of
 from .callee import Place, run
 from .carry import LOOPS, carried, starts
-from .copies import check_inputs, check_lists
+from .copies import check_lists
 from .fields import as_number, mapped, named_functions
 from .literals import number_of
 from .nodes import operand, option, raise_decided, validated
@@ -60,7 +61,7 @@ class Running:
         trace.new_name(name)
         if trace.depth >= _DEEPEST:
             trace.fault(name, f"expected at most {_DEEPEST} calls within calls")
-        self.bound = self._bound(args, kwargs)
+        self.bound = bind_all(trace, name, self.key, self.callees, args, kwargs)
         per_copy = check_lists(trace, name, self.key, self.bound[-1], self.options)
         may_start = self.key in LOOPS and bool(self.bound[-1].numbers())
         probe = self._probe(may_start)
@@ -97,22 +98,6 @@ class Running:
         return rebuilt(last.result, values)
 
     # Arguments ---------------------------------------------------------------------
-
-    def _bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Bound]:
-        """The arguments of each function: all of them, or those that it names."""
-        trace, name = self.trace, self.name
-        functions = [*self.callees.values()]
-        if self.key == "while_loop":
-            return bind_named(trace, name, functions, args, kwargs)
-        bound = [bind(trace, name, f, args, kwargs) for f in functions]
-        check_inputs(trace, name, bound)
-        return bound
-
-    @property
-    def _flows(self) -> dict[str, Any]:
-        """What flows into any of the functions, by input name."""
-        every = (bound.flows for bound in reversed(self.bound))
-        return {n: v for flows in every for n, v in flows.items()}
 
     @property
     def _is_listed(self) -> bool:
@@ -170,7 +155,7 @@ class Running:
 
     def _sort(self, carry: Sequence[str], per_copy: int) -> None:
         """Sorts what flows in into the groups of the node."""
-        flows = self._flows
+        flows = flows_of(self.bound)
         plainly = {
             n: v
             for n, v in flows.items()

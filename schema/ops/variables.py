@@ -50,7 +50,7 @@ class State(ParamOp):
     """An array that calls read, and `assign` updates: () -> shape.
 
     Its value is that at the entry of the function: an `assign` gives the new one, which
-    later calls see. At first it is 0, or what `init` says. In float32, unless `dtype`
+    later calls see. It begins with 0, or with what `init` says. Of float32, unless `dtype`
     says otherwise: in bfloat16 an average would stop moving.
     """
 

@@ -8,7 +8,6 @@ from typing import Any
 from blox.schema.dtypes import DType, StoredDType
 
 from ..parameter_options import Axes, Init
-from ..array_methods import At
 from ..values import Operand, Value
 from .base import NodeMethods
 
@@ -65,7 +64,7 @@ class VariablesMethods(NodeMethods):
         name: str,
         shape: Sequence[int | str],
         *,
-        dtype: DType = "float32",
+        dtype: StoredDType = "float32",
         params: str | None = None,
         init: Mapping[str, Init] | None = None,
         axes: Mapping[str, Axes] | None = None,
@@ -74,8 +73,8 @@ class VariablesMethods(NodeMethods):
         """An array that calls read, and `assign` updates: () -> shape.
 
         Its value is that at the entry of the function: an `assign` gives the new one,
-        which later calls see. At first it is 0, or what `init` says. In float32, unless
-        `dtype` says otherwise: in bfloat16 an average would stop moving.
+        which later calls see. It begins with 0, or with what `init` says. Of float32,
+        unless `dtype` says otherwise: in bfloat16 an average would stop moving.
         """
         return self._node(
             name,
