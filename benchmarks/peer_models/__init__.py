@@ -1,0 +1,1 @@
+"""The same models in blox, raw JAX, Equinox and Flax NNX: `benchmarks/peers.py` times them."""
