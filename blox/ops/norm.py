@@ -66,16 +66,27 @@ def batch_norm(
         if axis_name is not None:
             mean = jax.lax.pmean(mean, axis_name)
             n = n * jax.lax.axis_size(axis_name)
-        var = jnp.mean(jnp.square(y - mean), axis=axes)
+        y = y - mean
+        var = jnp.mean(jnp.square(y), axis=axes)
         if axis_name is not None:
             var = jax.lax.pmean(var, axis_name)
         new_var = var * (n / max_dim(n - 1, 1)) if unbiased else var
         state["mean"] = momentum * old_mean + (1 - momentum) * mean
         state["var"] = momentum * old_var + (1 - momentum) * new_var
-    y = (y - mean) * jax.lax.rsqrt(var + eps)
-    y = y if scale is None else y * scale
+    else:
+        y = y - mean
+    factor = jax.lax.rsqrt(var + eps)
+    y = y * (factor if scale is None else factor * scale)
     y = y if bias is None else y + bias
     return y.astype(jnp.result_type(x, float)), state
+
+
+def _group_means(x: Array, axes: Sequence[int], groups: int) -> Array:
+    """The mean of each group of features over the axes, for each of its features."""
+    mean = jnp.mean(x, axis=axes, keepdims=True)
+    parts = mean.reshape(*mean.shape[:-1], groups, x.shape[-1] // groups)
+    parts = jnp.broadcast_to(jnp.mean(parts, axis=-1, keepdims=True), parts.shape)
+    return parts.reshape(mean.shape)
 
 
 def group_norm(
@@ -89,12 +100,10 @@ def group_norm(
 ) -> Array:
     """Normalises groups of features over the spatial axes, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    y = y.reshape(*x.shape[:-1], groups, x.shape[-1] // groups)
-    axes = (*tuple(range(-2 - spatial_axes, -2)), -1)
-    y = y - jnp.mean(y, axis=axes, keepdims=True)
-    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=axes, keepdims=True) + eps)
-    y = y.reshape(x.shape)
-    y = y if scale is None else y * scale
+    axes = tuple(range(-1 - spatial_axes, -1))
+    y = y - _group_means(y, axes, groups)
+    factor = jax.lax.rsqrt(_group_means(jnp.square(y), axes, groups) + eps)
+    y = y * (factor if scale is None else factor * scale)
     y = y if bias is None else y + bias
     return y.astype(jnp.result_type(x, float))
 
@@ -111,8 +120,8 @@ def instance_norm(
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     axes = tuple(range(-1 - spatial_axes, -1))
     y = y - jnp.mean(y, axis=axes, keepdims=True)
-    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=axes, keepdims=True) + eps)
-    y = y if scale is None else y * scale
+    factor = jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=axes, keepdims=True) + eps)
+    y = y * (factor if scale is None else factor * scale)
     y = y if bias is None else y + bias
     return y.astype(jnp.result_type(x, float))
 

@@ -50,10 +50,14 @@ def batch_norm(
     if train:
         old_mean, old_var = mean, var
         mean = jnp.mean(y, axis=(0, 1, 2))
-        var = jnp.mean(jnp.square(y - mean), axis=(0, 1, 2))
+        y = y - mean
+        var = jnp.mean(jnp.square(y), axis=(0, 1, 2))
         state["mean"] = momentum * old_mean + (1 - momentum) * mean
         state["var"] = momentum * old_var + (1 - momentum) * var
-    y = (y - mean) * jax.lax.rsqrt(var + eps) * scale + bias
+    else:
+        y = y - mean
+    factor = jax.lax.rsqrt(var + eps)
+    y = y * (factor * scale) + bias
     return y.astype(x.dtype), state
 
 

@@ -118,10 +118,14 @@ class BatchNorm(eqx.Module):
         if train:
             old_mean, old_var = mean, var
             mean = jnp.mean(y, axis=(0,))
-            var = jnp.mean(jnp.square(y - mean), axis=(0,))
+            y = y - mean
+            var = jnp.mean(jnp.square(y), axis=(0,))
             state["mean"] = self.momentum * old_mean + (1 - self.momentum) * mean
             state["var"] = self.momentum * old_var + (1 - self.momentum) * var
-        y = (y - mean) * jax.lax.rsqrt(var + self.eps) * self.scale + self.bias
+        else:
+            y = y - mean
+        factor = jax.lax.rsqrt(var + self.eps)
+        y = y * (factor * self.scale) + self.bias
         return y.astype(x.dtype), state
 
 
