@@ -141,30 +141,78 @@ class Called:
             of(x) if m else x for x, m in zip(operands, self.mapped, strict=True)
         )
 
-    def transformed(self, operands: Any, params: Any) -> dict[str, Any]:
-        """What single calls, `vmap` and leading dims give; traced once."""
-        one, two = operands, self.batch(operands, turned)
-        found = {"single": self(one, params)}
-        if not any(self.mapped) or not jax.tree.leaves(operands):
-            return found
-        both = self.batch(one, lambda x: stacked(x, turned(x)))
-        found["calls"] = stacked(found["single"], self(two, params))
-        axes = tuple(0 if m else None for m in self.mapped)
-        found["vmap"] = jax.vmap(lambda *x: self(x, params), axes)(*both)
-        if self.row.lead:
-            column = self.batch(both, lambda x: jax.tree.map(lambda x: x[:, None], x))
-            none = self.batch(both, lambda x: jax.tree.map(lambda x: x[:0], x))
-            found["one dim"] = self(both, params)
-            found["two dims"] = self(column, params)
-            found["empty"] = self(none, params)
+    def computed(self, operands: Any, params: Any) -> dict[str, Any]:
+        """What all ways of a call give, those of equal shapes traced and compiled once."""
+        given = (operands, params)
+        half, rounded = self.narrowed(given)
+        calls = {"single": given, "rounded": rounded}
+        if any(self.mapped) and jax.tree.leaves(operands):
+            calls["turned"] = self.batch(operands, turned), params
+        if self.whole is not None:
+            pairs = zip(self.whole, self.row.operands, strict=True)
+            whole = tuple(jax.tree.map(like, new, old) for new, old in pairs)
+            calls["as floats"] = whole, params
+        found = self.one_by_one(calls)
+        found["bfloat16"] = self(*half, jnp.bfloat16)
+        if self.whole is not None:
+            found["integers"] = self(self.whole, params)
+        if "turned" in calls:
+            found |= self.batches(operands, params)
         return found
 
-    def narrow(self, operands: Any, params: Any) -> dict[str, Any]:
-        """What bfloat16 gives, and float32 for the same numbers."""
-        operands, params = self.cast(operands, params, jnp.bfloat16)
-        half = self(operands, params, jnp.bfloat16)
-        operands, params = self.cast(operands, params, jnp.float32)
-        return {"bfloat16": half, "rounded": self(operands, params)}
+    def one_by_one(self, calls: dict[str, Any]) -> dict[str, Any]:
+        """What each call gives, and the slopes of the first: under `jax.lax.map`.
+
+        What has other dtypes than the first call runs by itself.
+        """
+
+        def kinds(given: Any) -> list[Any]:
+            return [(jnp.shape(x), jnp.result_type(x)) for x in jax.tree.leaves(given)]
+
+        first = calls["single"]
+        alike = {n: given for n, given in calls.items() if kinds(given) == kinds(first)}
+        leaves, tree = jax.tree.flatten(first)
+        places = [i for i, x in enumerate(leaves) if is_array(x)]
+
+        def one(arrays: Any) -> Any:
+            given = dict(enumerate(leaves)) | dict(zip(places, arrays, strict=True))
+            return self.with_slopes(*jax.tree.unflatten(tree, [*given.values()]))
+
+        if not places:
+            outputs, slopes = self.with_slopes(*first)
+            return {**dict.fromkeys(calls, outputs), "slopes": slopes}
+        rows = [[jax.tree.leaves(g)[i] for i in places] for g in alike.values()]
+        outputs, slopes = jax.lax.map(one, stacked(*rows))
+        found = {n: [y[i] for y in outputs] for i, n in enumerate(alike)}
+        found |= {n: self(*given) for n, given in calls.items() if n not in alike}
+        return found | {"slopes": [s[0] for s in slopes]}
+
+    def batches(self, operands: Any, params: Any) -> dict[str, Any]:
+        """What `vmap` gives, of calls with a leading dim, and what two of them give."""
+        both = self.batch(operands, lambda x: stacked(x, turned(x)))
+        column = self.batch(both, lambda x: jax.tree.map(lambda x: x[:, None], x))
+        axes = tuple(0 if m else None for m in self.mapped)
+        inner = column if self.row.lead else both
+        found = {"vmap": jax.vmap(lambda *x: self(x, params), axes)(*inner)}
+        return found | ({"two dims": self(column, params)} if self.row.lead else {})
+
+    def empty(self) -> list[Any]:
+        """The shapes of what an empty batch gives."""
+
+        def none(x: Any) -> Any:
+            return jnp.stack([x])[:0] if is_array(x) else x
+
+        def call(params: Any) -> list[Any]:
+            of = self.row.operands
+            return self(self.batch(of, lambda x: jax.tree.map(none, x)), params)
+
+        found: list[Any] = jax.eval_shape(call, self.params)
+        return found
+
+    def narrowed(self, given: Any) -> tuple[Any, Any]:
+        """Operands and parameters in bfloat16, and the same numbers in float32."""
+        half = self.cast(*given, jnp.bfloat16)
+        return half, self.cast(*half, jnp.float32)
 
     @cached_property
     def whole(self) -> tuple[Any, ...] | None:
@@ -187,18 +235,10 @@ class Called:
             return None
         return operands
 
-    def integers(self, params: Any) -> dict[str, Any]:
-        """What integers give, and float32 for the same numbers."""
-        if self.whole is None:
-            return {}
-        pairs = zip(self.whole, self.row.operands, strict=True)
-        floats = tuple(jax.tree.map(like, whole, old) for whole, old in pairs)
-        return {"integers": self(self.whole, params), "as floats": self(floats, params)}
-
     def loss(
         self, arrays: Sequence[Any], operands: Any, params: Any, dtype: Any
     ) -> Any:
-        """A number that every float of 32 bits in the outputs has its own part in.
+        """A number that every float of 32 bits in the outputs has its own part in; they.
 
         `arrays` stand in place of the floats among the operands and parameters.
         """
@@ -207,13 +247,14 @@ class Called:
         leaves = [next(rest) if is_array(x) and is_float(x) else x for x in leaves]
         total = jnp.zeros((), dtype)
         operands, params = jax.tree.unflatten(tree, leaves)
-        for y in self(operands, params, dtype):
+        outputs = self(operands, params, dtype)
+        for y in outputs:
             if is_wide(y):
                 weights = jnp.cos(jnp.arange(y.size, dtype=y.real.dtype))
                 total += jnp.sum(y.real.ravel() * weights)
                 if jnp.iscomplexobj(y):
                     total += jnp.sum(y.imag.ravel() * weights[::-1])
-        return total
+        return total, outputs
 
     @cached_property
     def differentiable(self) -> bool:
@@ -222,12 +263,14 @@ class Called:
         given = arrays_of_floats((self.row.operands, self.params))
         return self.row.grad and bool(given) and any(map(is_wide, outputs))
 
-    def slopes(self, operands: Any, params: Any) -> dict[str, Any]:
-        """The gradient of `loss`."""
+    def with_slopes(self, operands: Any, params: Any) -> tuple[list[Any], list[Any]]:
+        """The outputs, and the gradient of `loss`."""
         if not self.differentiable:
-            return {}
+            return self(operands, params), []
         arrays = arrays_of_floats((operands, params))
-        return {"slopes": jax.grad(self.loss)(arrays, operands, params, jnp.float32)}
+        slopes = jax.grad(self.loss, has_aux=True)
+        found, outputs = slopes(arrays, operands, params, jnp.float32)
+        return outputs, found
 
     def difference(self, steps: Sequence[Any]) -> float:
         """The slope of `loss` along `steps`, by central differences in float64."""
@@ -236,7 +279,7 @@ class Called:
         with jax.enable_x64(wide):
             operands, params = cast((self.row.operands, self.params), dtype)
             arrays = arrays_of_floats((operands, params))
-            at = jax.jit(lambda arrays: self.loss(arrays, operands, params, dtype))
+            at = jax.jit(lambda arrays: self.loss(arrays, operands, params, dtype)[0])
             ends = [
                 float(at([a + h * s for a, s in zip(arrays, steps, strict=True)]))
                 for h in (step, -step)

@@ -141,7 +141,7 @@ def test_numbers(called: Called) -> None:
     found = computed(called)
     if callable(called.row.reference):
         assert_close("reference", found["single"], reference(called))
-    assert_batches(found)
+    assert_batches(called, found)
     assert_narrow(called, found)
     if "integers" in found:
         assert_integers(found["integers"], found["as floats"])
@@ -157,9 +157,7 @@ def computed(called: Called) -> dict[str, Any]:
     def everything(arrays: list[Any], params: Any) -> dict[str, Any]:
         rest = iter(arrays)
         given = [next(rest) if is_array(x) else x for x in leaves]
-        operands = jax.tree.unflatten(tree, given)
-        found = called.transformed(operands, params) | called.narrow(operands, params)
-        return found | called.integers(params) | called.slopes(operands, params)
+        return called.computed(jax.tree.unflatten(tree, given), params)
 
     return everything([x for x in leaves if is_array(x)], called.params)  # type: ignore[no-any-return]
 
@@ -186,15 +184,19 @@ def assert_close(what: str, found: Any, wanted: Any, near: float = NEAR) -> None
         np.testing.assert_allclose(a, b, near, near, err_msg=what)
 
 
-def assert_batches(found: dict[str, Any]) -> None:
-    if "vmap" in found:
-        assert_close("vmap", found["vmap"], found["calls"])
-    if "one dim" in found:
-        assert_close("a leading dim", found["one dim"], found["calls"])
-        column = [y[:, None] for y in found["calls"]]
-        assert_close("two leading dims", found["two dims"], column)
-        for none, y in zip(found["empty"], found["single"], strict=True):
-            assert (none.shape, none.dtype) == ((0, *y.shape), y.dtype), "empty batch"
+def assert_batches(called: Called, found: dict[str, Any]) -> None:
+    if "vmap" not in found:
+        return
+    pairs = zip(found["single"], found["turned"], strict=True)
+    wanted = [np.stack([*map(np.asarray, pair)]) for pair in pairs]
+    if not called.row.lead:
+        assert_close("vmap", found["vmap"], wanted)
+        return
+    column = [y[:, None] for y in wanted]
+    assert_close("vmap of a leading dim", found["vmap"], column)
+    assert_close("two leading dims", found["two dims"], column)
+    for none, y in zip(called.empty(), found["single"], strict=True):
+        assert (none.shape, none.dtype) == ((0, *y.shape), y.dtype), "empty batch"
 
 
 def assert_narrow(called: Called, found: dict[str, Any]) -> None:
