@@ -97,6 +97,29 @@ def _ops() -> Iterator[tuple[str, Data]]:
     yield "halves of halves", chain(*halves, inputs=seq)
 
 
+def _transforms() -> Iterator[tuple[str, Data]]:
+    for n in (HUGE, 2**40, "$batch * 1000000000"):
+        yield f"fft {n}", chain({"op": "fft", "n": n, "norm": "ortho"})
+    yield "irfft2", chain({"op": "irfft2", "s": [2**20, 2**20]})
+    yield "fftn", chain({"op": "fftn", "axis": [0] * 3000})
+    ranks = [{"op": "expand_dims", "axis": 0}] * 25
+    yield "rfftn", chain(*ranks, {"op": "rfftn", "axis": [*range(27)]})
+    yield "shifts", chain({"op": "fftshift", "axis": [*range(3000)]})
+    for name, more in (
+        ("n_fft", {"n_fft": HUGE, "hop": 1}),
+        ("dims", {"n_fft": "$batch * 1000000000", "hop": "$batch"}),
+        ("reflect", {"n_fft": 2**20, "hop": 1}),
+        ("edge", {"n_fft": 2**20, "hop": 2**62, "pad_mode": "edge"}),
+    ):
+        window = {"op": "hanning", "size": 8, "periodic": True}
+        node = {"op": "stft", "x": "x", "window": "w", **more}
+        yield f"stft {name}", spec({"w": window, "n": node}, inputs=X)
+    length = {"op": "istft", "x": "x", "window": "w", "n_fft": 14, "hop": HUGE}
+    nodes = {"w": window, "n": {**length, "length": 2**40}}
+    yield "istft length", spec(nodes, inputs=X)
+    yield "istft hop", spec({"w": window, "n": length}, inputs=X)
+
+
 def _sizes() -> Iterator[tuple[str, Data]]:
     letters = "abcdefgh"
     vectors = {d: {"shape": [d], "dtype": "float"} for d in letters}
@@ -240,6 +263,7 @@ def _calls() -> Iterator[tuple[str, Data]]:
 
 SPECS: dict[str, Data] = {
     **dict(_ops()),
+    **dict(_transforms()),
     **dict(_sizes()),
     **dict(_constraints()),
     **dict(_calls()),

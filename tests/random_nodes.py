@@ -204,7 +204,7 @@ class Nodes:
         self.node({"op": self.pick(BINARY), "a": a, "b": b}, "x")
 
     def other(self) -> None:
-        match self.writer.random.randrange(9):
+        match self.writer.random.randrange(10):
             case 8:
                 self.state()
             case 0:
@@ -233,11 +233,25 @@ class Nodes:
             case 6:
                 data = {"op": "mean", "x": self.value("x"), "axis": -1}
                 self.node(data | {"keepdims": True}, "v")
+            case 7:
+                self.complex_numbers()
             case _:
                 data = {"op": "dropout", "x": self.value("x"), "rate": 0.5}
                 if self.values["key"]:
                     data["key"] = self.pick(self.values["key"])
                 self.node(data, "x")
+
+    def complex_numbers(self) -> None:
+        """There and back again, perhaps with an array of them."""
+        data: Data = {"op": "complex", "real": self.value("x"), "imag": self.value("x")}
+        name = self.node(data)
+        if not self.plain and self.chance(2):
+            param = {"op": "param", "shape": [WIDTH], "dtype": "complex64"}
+            name = self.node({"op": "multiply", "a": self.node(param), "b": name})
+        turned = [{"op": "conj"}, {"op": "fft", "norm": "ortho"}, {"op": "tanh"}]
+        name = self.node({**self.pick(turned), "x": name})
+        part = self.node({"op": self.pick(["real", "imag"]), "x": name})
+        self.node({"op": "astype", "x": part, "dtype": "float"}, "x")
 
     def arguments(self, wanted: dict[str, str]) -> Data:
         """References for inputs of these kinds; what is optional not always."""

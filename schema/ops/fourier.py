@@ -8,13 +8,14 @@ and float32.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import Op
 from ..dtypes import RealDType
 from ..fields import Float, Int, OptionalSize, Size, SizeOf, Tensor
 from ..problems import Problem, too_many
+from .indexing import axes_of
 
 Norm = Literal["backward", "ortho", "forward"]
 
@@ -141,9 +142,9 @@ class Rfft2(Plane):
 
 
 class Irfft2(Plane):
-    """The inverse of `rfft2`: (..., n, k) -> (..., n, m) real, of k = m // 2 + 1.
+    """The inverse of `rfft2`: (..., n, k) -> (..., n, 2 * k - 2) real.
 
-    `s` is [n, m], null for m = 2 * (k - 1).
+    `s` is [n, m], of k = m // 2 + 1 frequencies, null for the even m.
     """
 
     op: Literal["irfft2"] = "irfft2"
@@ -187,8 +188,8 @@ class Ifftn(Space):
 
 
 class Rfftn(Space):
-    """`rfft` of the last of `axis`, then `fft` of the others, of real x: (...) -> (...)
-    complex.
+    """`rfft` of the last of `axis`, then `fft` of the others, of real x: (..., n, m) ->
+    (..., n, m // 2 + 1) complex, for axis [-2, -1].
 
     `s` has a length for each of `axis`, null for their sizes.
     """
@@ -199,10 +200,10 @@ class Rfftn(Space):
 
 
 class Irfftn(Space):
-    """The inverse of `rfftn`: (...) -> (...) real.
+    """The inverse of `rfftn`: (..., n, k) -> (..., n, 2 * k - 2) real, for axis [-2, -1].
 
-    `s` has a length for each of `axis`, null for their sizes, and for 2 * (m - 1) of the
-    last one of m frequencies.
+    `s` has a length for each of `axis`, null for their sizes, and of the last one for the
+    even m of k = m // 2 + 1.
     """
 
     op: Literal["irfftn"] = "irfftn"
@@ -247,9 +248,10 @@ class Shift(Op):
     x: Tensor
     axis: list[Int]
 
-    def problems(self) -> Iterator[Problem]:
-        if len({*self.axis}) < len(self.axis):
-            yield Problem.expected("axis", "axes that differ", self.axis)
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        yield from axes_of(len(shapes["x"]), self.axis)
 
 
 class FftShift(Shift):

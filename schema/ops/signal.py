@@ -141,14 +141,16 @@ class ShortTime(Op):
 
     def problems(self) -> Iterator[Problem]:
         yield from too_many("n_fft", [self.n_fft])
+        yield from too_many("hop", [self.hop])
 
     def operand_problems(
         self, shapes: Mapping[str, Sequence[Any]]
     ) -> Iterator[Problem]:
         window = list(shapes["window"])
+        known = isinstance(self.n_fft, int)
         if len(window) != 1:
             yield Problem("window", f"expected one axis, found shape {window}")
-        elif isinstance(window[0], int) and window[0] > self.n_fft:
+        elif known and isinstance(window[0], int) and window[0] > self.n_fft:
             found = f"found {window[0]}"
             yield Problem("window", f"expected at most n_fft, {self.n_fft}, {found}")
 
@@ -158,8 +160,8 @@ class ShortTime(Op):
 
 
 class Stft(ShortTime):
-    """Fourier transforms of windows of a signal: (..., time), (size,) -> (..., frames,
-    frequencies) complex.
+    """Fourier transforms of windows of a signal: (..., time), (size,) ->
+    (..., time // hop + 1, n_fft // 2 + 1) complex, of an even `n_fft`.
 
     `y[m, k] = sum(w[i] * x[m * hop + i] * exp(-2i pi k i / n_fft))` over i below `n_fft`, w
     being the window between zeros: (n_fft - size) // 2 of them before it, the others
@@ -182,7 +184,7 @@ class Stft(ShortTime):
         yield from super().operand_problems(shapes)
         if not shapes["x"]:
             yield Problem("x", "expected an axis of time, found no axis")
-        elif isinstance(time := shapes["x"][-1], int):
+        elif isinstance(time := shapes["x"][-1], int) and isinstance(self.n_fft, int):
             half = self.n_fft // 2 if self.center else 0
             if half and self.pad_mode == "reflect" and time <= half:
                 wanted = f"expected more than n_fft // 2 elements, {half}, to reflect"
@@ -199,12 +201,13 @@ class Stft(ShortTime):
 
 
 class Istft(ShortTime):
-    """The signal whose `stft` is nearest to x: (..., frames, frequencies), (size,) ->
-    (..., time), real if `onesided`.
+    """The signal whose `stft` is nearest to x: (..., frames, n_fft // 2 + 1), (size,) ->
+    (..., frames * hop - hop) real, of an even `n_fft`.
 
     `sum(w[t - m * hop] * u[m, t - m * hop]) / sum(w[t - m * hop] ** 2)` over the frames m, u
     being their inverse transforms; 0 where no window reaches, or less than 1e-11 of it.
-    With `center`, n_fft // 2 elements of both ends are left out. The result is cut or
+    With `center`, n_fft // 2 elements of both ends are left out. What comes of all
+    frequencies, without `onesided`, is complex. The result is cut or
     filled with zeros at its end to `length`, if there is one: without, elements behind the
     last whole hop are lost. Griffin and Lim, "Signal estimation from modified short-time
     Fourier transform", 1984.
@@ -224,10 +227,12 @@ class Istft(ShortTime):
     ) -> Iterator[Problem]:
         yield from super().operand_problems(shapes)
         x = list(shapes["x"])
-        wanted = self.n_fft // 2 + 1 if self.onesided else self.n_fft
         if len(x) < 2:
             yield Problem("x", f"expected axes of frames and frequencies, found {x}")
-        elif isinstance(x[-1], int) and x[-1] != wanted:
-            yield Problem("x", f"expected {wanted} frequencies, found {x[-1]}")
-        elif isinstance(x[-2], int) and x[-2] == 0:
+            return
+        if isinstance(self.n_fft, int) and isinstance(x[-1], int):
+            wanted = self.n_fft // 2 + 1 if self.onesided else self.n_fft
+            if x[-1] != wanted:
+                yield Problem("x", f"expected {wanted} frequencies, found {x[-1]}")
+        if x[-2] == 0:
             yield Problem("x", "expected at least one frame, found none")

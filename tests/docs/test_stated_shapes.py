@@ -24,13 +24,19 @@ SIZES = {"in_features": 4, "features": 6, "out_features": 10, "num_embeddings": 
          "num_classes": 9, "dim": 8, "a": 2, "b": 3, "c": 5, "n": 12, "m": 4, "k": 7,
          "q": 11, "r": 2, "i": 3, "time": 3, "heads": 2, "head_dim": 8, "kv_heads": 2,
          "groups": 1, "value_dim": 6, "size": 3, "repeats": 2, "before": 1,
-         "after": 2}  # fmt: skip
+         "after": 2, "n_fft": 4, "hop": 2}  # fmt: skip
 SEVERAL = ("...", "i...", "spatial...", "places...", "sizes...")
 """Axes, any number of them; a text that has others is read by people alone."""
 AXES = {"keepdims": False, "axis": -1, "start": -3, "axis1": -2, "axis2": -1}
 """Those of the statements: "for axis -1", "with start -3"."""
 FIXED: dict[str, dict[str, Any]] = {
     "tile": {"reps": [2]},
+    "fftn": {"axis": [-1]},
+    "ifftn": {"axis": [-1]},
+    "rfftn": {"axis": [-2, -1]},
+    "irfftn": {"axis": [-2, -1]},
+    "fftshift": {"axis": [-1]},
+    "ifftshift": {"axis": [-1]},
     "reshape": {"shape": ["...", 4, 16]},
     "stack": {"axis": 0, "xs": ["x0"] * 12},
     "conv": {"strides": 1},

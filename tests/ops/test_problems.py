@@ -329,7 +329,9 @@ def test_problem(data: dict[str, Any], problem: str) -> None:
     "data",
     [
         {"op": "zeros", "shape": [True], "dtype": "float"},
-        {"op": "zeros", "shape": [2], "dtype": "complex64"},
+        {"op": "zeros", "shape": [2], "dtype": "complex32"},
+        {"op": "arange", "stop": 2, "dtype": "complex64"},
+        {"op": "param", "shape": [2], "dtype": "complex128"},
         {"op": "reshape", "x": "x", "shape": ["any"]},
         CONV | {"padding": "same"},
         CONV | {"strides": 0.5},

@@ -159,9 +159,9 @@ class FourierMethods(NodeMethods):
         norm: Literal["backward", "ortho", "forward"] = "backward",
         name: str | None = None,
     ) -> Value:
-        """The inverse of `rfft2`: (..., n, k) -> (..., n, m) real, of k = m // 2 + 1.
+        """The inverse of `rfft2`: (..., n, k) -> (..., n, 2 * k - 2) real.
 
-        `s` is [n, m], null for m = 2 * (k - 1).
+        `s` is [n, m], of k = m // 2 + 1 frequencies, null for the even m.
         """
         return self._node(name, "irfft2", x=x, s=s, norm=norm)[0]
 
@@ -204,8 +204,8 @@ class FourierMethods(NodeMethods):
         norm: Literal["backward", "ortho", "forward"] = "backward",
         name: str | None = None,
     ) -> Value:
-        """`rfft` of the last of `axis`, then `fft` of the others, of real x: (...) ->
-        (...) complex.
+        """`rfft` of the last of `axis`, then `fft` of the others, of real x: (..., n,
+        m) -> (..., n, m // 2 + 1) complex, for axis [-2, -1].
 
         `s` has a length for each of `axis`, null for their sizes.
         """
@@ -220,10 +220,11 @@ class FourierMethods(NodeMethods):
         norm: Literal["backward", "ortho", "forward"] = "backward",
         name: str | None = None,
     ) -> Value:
-        """The inverse of `rfftn`: (...) -> (...) real.
+        """The inverse of `rfftn`: (..., n, k) -> (..., n, 2 * k - 2) real, for axis
+        [-2, -1].
 
-        `s` has a length for each of `axis`, null for their sizes, and for 2 * (m - 1)
-        of the last one of m frequencies.
+        `s` has a length for each of `axis`, null for their sizes, and of the last one
+        for the even m of k = m // 2 + 1.
         """
         return self._node(name, "irfftn", x=x, axis=axis, s=s, norm=norm)[0]
 

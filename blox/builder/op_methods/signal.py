@@ -141,8 +141,8 @@ class SignalMethods(NodeMethods):
         pad_mode: Literal["constant", "edge", "reflect"] = "reflect",
         name: str | None = None,
     ) -> Value:
-        """Fourier transforms of windows of a signal: (..., time), (size,) -> (...,
-        frames, frequencies) complex.
+        """Fourier transforms of windows of a signal: (..., time), (size,) -> (..., time
+        // hop + 1, n_fft // 2 + 1) complex, of an even `n_fft`.
 
         `y[m, k] = sum(w[i] * x[m * hop + i] * exp(-2i pi k i / n_fft))` over i below
         `n_fft`, w being the window between zeros: (n_fft - size) // 2 of them before
@@ -180,15 +180,16 @@ class SignalMethods(NodeMethods):
         normalized: bool = False,
         name: str | None = None,
     ) -> Value:
-        """The signal whose `stft` is nearest to x: (..., frames, frequencies), (size,)
-        -> (..., time), real if `onesided`.
+        """The signal whose `stft` is nearest to x: (..., frames, n_fft // 2 + 1),
+        (size,) -> (..., frames * hop - hop) real, of an even `n_fft`.
 
         `sum(w[t - m * hop] * u[m, t - m * hop]) / sum(w[t - m * hop] ** 2)` over the
         frames m, u being their inverse transforms; 0 where no window reaches, or less
         than 1e-11 of it. With `center`, n_fft // 2 elements of both ends are left out.
-        The result is cut or filled with zeros at its end to `length`, if there is one:
-        without, elements behind the last whole hop are lost. Griffin and Lim, "Signal
-        estimation from modified short-time Fourier transform", 1984.
+        What comes of all frequencies, without `onesided`, is complex. The result is cut
+        or filled with zeros at its end to `length`, if there is one: without, elements
+        behind the last whole hop are lost. Griffin and Lim, "Signal estimation from
+        modified short-time Fourier transform", 1984.
         """
         return self._node(
             name,

@@ -28,6 +28,7 @@ from .residual import basic_block as basic_block
 from .residual import bottleneck_block as bottleneck_block
 from .residual import diffusion_block as diffusion_block
 from .residual import preactivation_block as preactivation_block
+from .spectrograms import log_mel_spectrogram as log_mel_spectrogram
 from .state_space import mamba as mamba
 from .state_space import mamba_step as mamba_step
 from .transformer import decoder_block as decoder_block
