@@ -97,7 +97,7 @@ def train(graph: bx.Graph, text: np.ndarray[Any, Any], steps: int) -> dict[str, 
 
     @jax.jit
     def step(params: Any, moments: Any, rows: Any) -> Any:
-        def loss(params: Any) -> jax.Array:
+        def loss(params: Any) -> Any:
             logits, _ = model(params, rows[:, :-1])
             return optax.softmax_cross_entropy_with_integer_labels(
                 logits, rows[:, 1:]
@@ -108,7 +108,7 @@ def train(graph: bx.Graph, text: np.ndarray[Any, Any], steps: int) -> dict[str, 
         return optax.apply_updates(params, updates), moments, value
 
     params = bx.init(graph, jax.random.key(0))
-    moments = optimizer.init(params)
+    moments, value = optimizer.init(params), jnp.inf
     starts = np.random.default_rng(0)
     for _ in range(steps):
         at = starts.integers(0, len(text) - TIME, (BATCH, 1)) + np.arange(TIME + 1)

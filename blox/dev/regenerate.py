@@ -68,7 +68,13 @@ def generated() -> Iterator[tuple[str, Callable[[], str]]]:
     if not file.exists() or file.read_text(encoding="utf-8") != op_index():
         return
     from blox.codegen import TARGETS
-    from blox.dev import builder_methods, diagnostic_docs, initializer_docs, op_docs
+    from blox.dev import (
+        builder_methods,
+        diagnostic_docs,
+        initializer_docs,
+        op_docs,
+        recipe_docs,
+    )
     from blox.schema.ops.index import FAMILIES
     from blox.schema.registry import families
     from blox.schema.release import json_schema, lock
@@ -86,6 +92,7 @@ def generated() -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"docs/ops/{family}.md", partial(op_docs.family_text, family)
     yield "docs/diagnostics.md", diagnostic_docs.text
     yield "docs/initializers.md", initializer_docs.text
+    yield "docs/recipes.md", recipe_docs.text
     for spec in sorted((ROOT / "tests" / "models").glob("*.json")):
         yield f"tests/golden/{spec.stem}.py", golden(spec)
         for target in TARGETS:

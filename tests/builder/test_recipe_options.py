@@ -62,8 +62,8 @@ def test_dropout_of_attention_drops_weights() -> None:
     options: dict[str, Any] = {"heads": 2, "dropout": 0.5, "use_bias": False}
     graph = model_of("multi_head_attention", SEQUENCE | KEY, **options)
     eye = {"kernel": np.eye(8, dtype=np.float32)}
-    params = {"r": dict.fromkeys(("query", "key", "value", "out"), eye)}
-    params["r"] = params["r"] | {"query": {"kernel": np.zeros((8, 8), np.float32)}}
+    even = {"kernel": np.zeros((8, 8), np.float32)}
+    params = {"r": {"query": even, "key": eye, "value": eye, "out": eye}}
     x = np.broadcast_to(np.eye(8, dtype=np.float32)[None], (2, 8, 8))
     y, _ = bx.build(graph)(params, x, jax.random.key(1))
     # All weights are 1 / 8, each goes to a value of its own: dropped, or doubled.
@@ -108,6 +108,8 @@ def test_steps_of_mamba_are_those_of_the_whole() -> None:
     step = model_of("mamba_step", SEQUENCE | given, **options)
     assert step.program().leaves() == whole.program().leaves()
     params = bx.init(whole, jax.random.key(0))
+    counted = np.broadcast_to(np.arange(1, 6), (6, 5))
+    np.testing.assert_allclose(np.exp(params["r"]["a_log"]), counted, 1e-6)  # S4D
     params["r"]["dt_proj"]["bias"] += 4
     x = normal(2, 4, 8)
     wanted, _ = jax.jit(bx.build(whole))(params, x)

@@ -81,13 +81,7 @@ def multi_head_attention(
     """
     groups = heads if kv_heads is None else kv_heads
     _check(x, heads, groups, head_dim, window)
-    alone = context is None and (cos is None) == (sin is None)
-    if (cos is not None or sin is not None) and not alone:
-        x.fault(
-            "builder-value",
-            "expected cos and sin together, and no context beside them",
-            "positions of two sequences need two tables: write it by f.rope",
-        )
+    _check_table(x, context, cos, sin)
     size = x.features // heads if head_dim is None else head_dim
     width = x.features if head_dim is None else heads * head_dim
     narrow = width if kv_heads is None else kv_heads * size
@@ -132,6 +126,18 @@ def _check(
     divisor(x, "kv_heads", groups, "heads", heads)
     if head_dim is None:
         divisor(x, "heads", heads, "the features of x", x.features)
+
+
+def _check_table(
+    x: Value, context: Value | None, cos: Value | None, sin: Value | None
+) -> None:
+    half = (cos is None) != (sin is None)
+    if half or (cos is not None and context is not None):
+        x.fault(
+            "builder-value",
+            "expected cos and sin together, and no context beside them",
+            "positions of two sequences need two tables: write it by f.rope",
+        )
 
 
 def _own_mask(

@@ -29,6 +29,9 @@ def lstm(
 ) -> Values:
     """Layers of `lstm_cell` over time, as `torch.nn.LSTM` has them, batch first.
 
+    Parameters: `layer_0.cell`, `layer_1.cell`, ...; of what runs backwards
+    `layer_0_reverse.cell`, ...
+
     Args:
         f: writes it.
         x: (..., time, features).
@@ -71,7 +74,7 @@ def gru(
 ) -> Values:
     """Layers of `gru_cell` over time, as `torch.nn.GRU` has them, batch first.
 
-    Arguments as of `lstm`, and `variant` of the cells.
+    Parameters and arguments as of `lstm`, and `variant` of the cells.
 
     Returns:
         `y` (..., time, directions * units), and where each ended, `h`
@@ -98,7 +101,7 @@ def simple_rnn(
 ) -> Values:
     """Layers of `rnn_cell` over time, as `torch.nn.RNN` has them, batch first.
 
-    Arguments as of `lstm`, and `activation` of the cells. Returns as `gru`.
+    Parameters and arguments as of `lstm`, and `activation` of the cells. Returns as `gru`.
     """
     return _over_time(
         f, x, rnn_layer, {"h": h}, lengths, layers, bidirectional, reverse,

@@ -29,8 +29,8 @@ def mamba(
     dt, b and c are maps of u. Gu and Dao, arXiv:2312.00752. All steps are taken at once,
     by `linear_recurrence`; `mamba_step` takes one after another.
 
-    Parameters: `in_proj`, `conv`, `x_proj`, `dt_proj`, `a_log` (inner, state_size), `d`
-    (inner), `out_proj`.
+    Parameters: `in_proj`, `conv`, `x_proj`, `dt_proj`, `a_log` (inner, state_size), which
+    starts as log(1) to log(state_size) (S4D, arXiv:2206.11893), `d` (inner), `out_proj`.
 
     Args:
         f: writes it.
@@ -61,7 +61,9 @@ def mamba_step(
     rank: int | None = None,
     use_bias: bool = False,
 ) -> dict[str, Value]:
-    """The next steps of `mamba`, with its parameters, from where the last ones ended.
+    """The next steps of `mamba`, from where the last ones ended.
+
+    Parameters: those of `mamba`.
 
     Args:
         f: writes it.
@@ -126,9 +128,11 @@ def _scan(
         name="selected",
     )  # fmt: skip
     # Steps that start near 0.01: softplus of the bias.
-    start = {"bias": {"name": "constant", "value": -4.6}}
-    dt = f.softplus(f.linear("dt_proj", dt, width, init=start), name="dt")
-    a = f.negative(f.exp(f.param("a_log", [width, state_size])), name="a")
+    near = {"name": "constant", "value": -4.6}
+    dt = f.softplus(f.linear("dt_proj", dt, width, init={"bias": near}), name="dt")
+    counted = {"name": "progression", "start": 1.0, "of": "log"}
+    a_log = f.param("a_log", [width, state_size], init={"value": counted})
+    a = f.negative(f.exp(a_log), name="a")
     decay = f.exp(a * dt[..., None], name="decay")
     gain = f.multiply((dt * u)[..., None], b[..., None, :], name="gain")
     h = f.linear_recurrence(decay, gain, -3, initial=start_h, name="states")
