@@ -16,7 +16,7 @@ def ops_like(name: str) -> list[str]:
 
     `Dense` is `linear`, `conv2d` is `conv`, `soft_max` and `sofmax` are `softmax`.
     """
-    wanted, known = _plain(name[:_LONGEST]), _known()
+    wanted, known = plain_name(name[:_LONGEST]), _known()
     if wanted not in known:
         wanted = next(iter(difflib.get_close_matches(wanted, known, 1, 0.83)), "")
     return list(known.get(wanted, ()))
@@ -24,10 +24,10 @@ def ops_like(name: str) -> list[str]:
 
 def ops_known_as(name: str) -> tuple[str, ...]:
     """The ops that are called so somewhere, but for case, underscores and `2d`."""
-    return tuple(_known().get(_plain(name), ()))
+    return tuple(_known().get(plain_name(name), ()))
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name without what libraries differ in: case, underscores, the number of axes; and
     without its version."""
     plain = split_key(name)[0].replace("_", "").lower()
@@ -37,10 +37,10 @@ def _plain(name: str) -> str:
 @cache
 def _known() -> dict[str, list[str]]:
     """The ops by every name that they have somewhere; their own names come first."""
-    found = {_plain(key): [key] for key in op_names()}
+    found = {plain_name(key): [key] for key in op_names()}
     own = frozenset(found)
     for key in op_names():
         for name in vars(op_class(key)).get("ALSO", ()):
-            if _plain(name) not in own:
-                found.setdefault(_plain(name), []).append(key)
+            if plain_name(name) not in own:
+                found.setdefault(plain_name(name), []).append(key)
     return found

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from blox.schema import op_class
-from blox.schema.alike import ops_like
+from blox.schema.alike import ops_known_as, ops_like
 from blox.schema.diagnostics import quote
 
 from .control import ControlMethods
 from .fields import needs_name
 from .nodes import written
 from .op_methods import OpMethods
+from .recipe_names import recipes_like
 from .trace import Trace
 from .values import Value, Values
 
@@ -107,8 +108,9 @@ class FunctionBuilder(OpMethods, ControlMethods):
 
 def _hint(name: str) -> str:
     """What may be meant by the name of an op that is none."""
-    meant = " or ".join(f"f.{op}" for op in ops_like(name))
-    if meant:
+    recipes = [f"bx.recipes.{recipe}" for recipe in recipes_like(name)]
+    ops = [] if recipes and not ops_known_as(name) else ops_like(name)
+    if meant := " or ".join([*(f"f.{op}" for op in ops), *recipes]):
         return f"; did you mean {meant}?"
     return "; bx.recipes has what takes several ops, bx.register adds your own"
 

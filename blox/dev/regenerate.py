@@ -70,6 +70,7 @@ def generated() -> Iterator[tuple[str, Callable[[], str]]]:
     from blox.codegen import TARGETS
     from blox.dev import (
         builder_methods,
+        coverage_docs,
         diagnostic_docs,
         initializer_docs,
         op_docs,
@@ -93,6 +94,7 @@ def generated() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "docs/diagnostics.md", diagnostic_docs.text
     yield "docs/initializers.md", initializer_docs.text
     yield "docs/recipes.md", recipe_docs.text
+    yield "docs/coverage.md", coverage_docs.text
     for spec in sorted((ROOT / "tests" / "models").glob("*.json")):
         yield f"tests/golden/{spec.stem}.py", golden(spec)
         for target in TARGETS:

@@ -15,8 +15,6 @@ from .inline import inline
 swapaxes = jnp.swapaxes
 squeeze = jnp.squeeze
 broadcast_to = jnp.broadcast_to
-concatenate = jnp.concatenate
-stack = jnp.stack
 flip = jnp.flip
 roll = jnp.roll
 tile = jnp.tile
@@ -54,13 +52,6 @@ def flatten(x: Array, *, start: int, stop: int | None) -> Array:
 @inline
 def transpose(x: Array, *, permutation: tuple[int, ...]) -> Array:
     return x.transpose(permutation)
-
-
-def split(x: Array, *, sections: int | Sequence[int], axis: int) -> Sequence[Array]:
-    """Equal parts, or parts of given sizes, along axis."""
-    if isinstance(sections, int):
-        return jnp.split(x, sections, axis=axis)
-    return jax.lax.split(x, sections, axis=axis)
 
 
 def pad(

@@ -22,7 +22,11 @@ class AttentionMask(Op):
     positions away. Masks are joined by `logical_and`.
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("causal_mask",)
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "causal_mask",
+        "make_causal_mask",
+        "make_attention_mask",
+    )
 
     op: Literal["attention_mask"] = "attention_mask"
     query_positions: Tensor

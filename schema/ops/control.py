@@ -29,6 +29,7 @@ class Call(ScopeOp):
     """
 
     CONTROL: ClassVar[str] = "call"
+    ALSO: ClassVar[tuple[str, ...]] = ("sequential", "remat")
 
     op: Literal["call"] = "call"
     function: Name

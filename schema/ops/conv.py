@@ -29,7 +29,11 @@ class Conv(ParamOp):
     (`circular`).
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("convolution", "conv_general_dilated")
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "convolution",
+        "conv_general_dilated",
+        "conv_with_general_padding",
+    )
 
     op: Literal["conv"] = "conv"
     x: Tensor

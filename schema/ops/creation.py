@@ -35,6 +35,7 @@ class Zeros(Filled):
     """All zeros: () -> shape."""
 
     COMPLEX: ClassVar[bool] = True
+    ALSO: ClassVar[tuple[str, ...]] = ("empty",)
 
     op: Literal["zeros"] = "zeros"
     dtype: DType
@@ -68,6 +69,7 @@ class ZerosLike(Op):
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
     COMPLEX: ClassVar[bool] = True
+    ALSO: ClassVar[tuple[str, ...]] = ("empty_like",)
 
     op: Literal["zeros_like"] = "zeros_like"
     x: Tensor
@@ -96,6 +98,8 @@ class FullLike(Op):
 
 class Arange(Op):
     """`start, start + step, ...`, as long as it is before `stop`: () -> (n,)."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("iota", "broadcasted_iota")
 
     op: Literal["arange"] = "arange"
     stop: Int

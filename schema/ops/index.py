@@ -39,6 +39,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "zeros", "ones", "full", "zeros_like", "ones_like", "full_like", "arange",
         "eye", "linspace", "logspace", "geomspace",
     ),
+    "distributions": (
+        "exponential", "laplace", "random_gamma", "poisson",
+    ),
     "elementary": (
         "exp", "expm1", "log", "log1p", "sqrt", "rsqrt", "square", "sin", "cos", "erf",
         "abs", "sign", "floor", "ceil", "round", "exp2", "log2", "log10", "cbrt",
@@ -65,6 +68,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "indexing": (
         "index", "take", "take_along_axis", "choose", "dynamic_slice",
         "dynamic_update_slice",
+    ),
+    "joining": (
+        "concatenate", "stack", "split",
     ),
     "linalg": (
         "solve", "solve_triangular", "lstsq", "inv", "pinv", "det", "slogdet",
@@ -123,8 +129,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "shape": (
         "reshape", "flatten", "transpose", "swapaxes", "expand_dims", "squeeze",
-        "broadcast_to", "concatenate", "stack", "split", "flip", "roll", "tile",
-        "repeat_elements", "pad", "astype",
+        "broadcast_to", "flip", "roll", "tile", "repeat_elements", "pad", "astype",
     ),
     "signal": (
         "hanning", "hamming", "blackman", "bartlett", "kaiser", "mel_filter_bank",

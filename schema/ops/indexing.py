@@ -103,6 +103,12 @@ class Index(Op):
     """
 
     COMPLEX: ClassVar[bool] = True
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "slice",
+        "slice_in_dim",
+        "index_in_dim",
+        "unstack",
+    )
 
     op: Literal["index"] = "index"
     x: Tensor
@@ -190,6 +196,7 @@ class DynamicSlice(Op):
     """
 
     COMPLEX: ClassVar[bool] = True
+    ALSO: ClassVar[tuple[str, ...]] = ("dynamic_slice_in_dim", "dynamic_index_in_dim")
 
     op: Literal["dynamic_slice"] = "dynamic_slice"
     x: Tensor
@@ -216,6 +223,10 @@ class DynamicUpdateSlice(Op):
 
     REJOINS: ClassVar[bool] = True
     COMPLEX: ClassVar[bool] = True
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "dynamic_update_slice_in_dim",
+        "dynamic_update_index_in_dim",
+    )
 
     op: Literal["dynamic_update_slice"] = "dynamic_update_slice"
     x: Tensor

@@ -198,7 +198,7 @@ class Lora(ParamOp):
     """
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("y",)
-    ALSO: ClassVar[tuple[str, ...]] = ("low_rank_adapter",)
+    ALSO: ClassVar[tuple[str, ...]] = ("low_rank_adapter", "lora_linear", "lora_param")
     COMPLEX: ClassVar[bool] = True
 
     op: Literal["lora"] = "lora"

@@ -79,6 +79,7 @@ class LogicalAnd(Pair):
     """True where both are not 0. (...), (...) -> (...) bool."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a", "b")
+    ALSO: ClassVar[tuple[str, ...]] = ("combine_masks",)
 
     op: Literal["logical_and"] = "logical_and"
 
@@ -109,6 +110,7 @@ class IsFinite(Single):
     """True where x is neither infinite nor NaN. (...) -> (...) bool."""
 
     COMPLEX: ClassVar[bool] = True
+    ALSO: ClassVar[tuple[str, ...]] = ("is_finite",)
 
     op: Literal["isfinite"] = "isfinite"
 
@@ -154,6 +156,7 @@ class IsClose(Pair):
     """
 
     COMPLEX: ClassVar[bool] = True
+    ALSO: ClassVar[tuple[str, ...]] = ("allclose",)
 
     op: Literal["isclose"] = "isclose"
     rtol: Float = 1e-5
@@ -175,7 +178,7 @@ class Where(Op):
     """`a` where `condition` holds, else `b`. (...) bool, (...), (...) -> (...)."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a", "b")
-    ALSO: ClassVar[tuple[str, ...]] = ("select",)
+    ALSO: ClassVar[tuple[str, ...]] = ("select", "place", "putmask")
     COMPLEX: ClassVar[bool] = True
 
     op: Literal["where"] = "where"

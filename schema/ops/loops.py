@@ -112,6 +112,7 @@ class Scan(ScopeOp):
     """
 
     CONTROL: ClassVar[str] = "scan"
+    ALSO: ClassVar[tuple[str, ...]] = ("fori_loop", "dynamic_scan", "static_scan")
 
     op: Literal["scan"] = "scan"
     function: Name
@@ -151,7 +152,7 @@ class Map(ScopeOp):
     """
 
     CONTROL: ClassVar[str] = "map"
-    ALSO: ClassVar[tuple[str, ...]] = ("vmap",)
+    ALSO: ClassVar[tuple[str, ...]] = ("vmap", "vectorize", "apply_along_axis")
 
     op: Literal["map"] = "map"
     function: Name

@@ -51,7 +51,7 @@ class MaxPool(Pool):
     (..., spatial..., features) -> (..., spatial..., features).
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("max_pooling",)
+    ALSO: ClassVar[tuple[str, ...]] = ("max_pooling", "pool", "reduce_window")
 
     op: Literal["max_pool"] = "max_pool"
 
@@ -61,6 +61,8 @@ class MinPool(Pool):
 
     (..., spatial..., features) -> (..., spatial..., features).
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("pool",)
 
     op: Literal["min_pool"] = "min_pool"
 
@@ -73,7 +75,7 @@ class AvgPool(Pool):
     features) -> (..., spatial..., features).
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("average_pooling", "mean_pool")
+    ALSO: ClassVar[tuple[str, ...]] = ("average_pooling", "mean_pool", "pool")
 
     op: Literal["avg_pool"] = "avg_pool"
     count_include_pad: bool = True
@@ -86,6 +88,8 @@ class LpPool(Pool):
     of zeros has the gradient 0. (..., spatial..., features) -> (..., spatial...,
     features).
     """
+
+    ALSO: ClassVar[tuple[str, ...]] = ("pool",)
 
     op: Literal["lp_pool"] = "lp_pool"
     power: Float = 2.0
@@ -125,7 +129,11 @@ class AdaptiveAvgPool(Adaptive):
     (..., spatial..., features) -> (..., sizes..., features).
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("global_average_pooling", "global_avg_pool")
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "global_average_pooling",
+        "global_avg_pool",
+        "adaptive_pool",
+    )
 
     op: Literal["adaptive_avg_pool"] = "adaptive_avg_pool"
 
@@ -136,6 +144,10 @@ class AdaptiveMaxPool(Adaptive):
     (..., spatial..., features) -> (..., sizes..., features).
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("global_max_pooling", "global_max_pool")
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "global_max_pooling",
+        "global_max_pool",
+        "adaptive_pool",
+    )
 
     op: Literal["adaptive_max_pool"] = "adaptive_max_pool"

@@ -54,6 +54,7 @@ class RopeTable(Op):
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("cos", "sin")
+    ALSO: ClassVar[tuple[str, ...]] = ("rotary_positional_embedding",)
 
     op: Literal["rope_table"] = "rope_table"
     positions: Tensor
@@ -113,6 +114,7 @@ class Rope(Op):
         "rotary",
         "rotary_embedding",
         "apply_rotary_pos_emb",
+        "rotary_positional_embedding",
     )
 
     op: Literal["rope"] = "rope"

@@ -144,6 +144,7 @@ class Diff(Op):
     """
 
     COMPLEX: ClassVar[bool] = True
+    ALSO: ClassVar[tuple[str, ...]] = ("ediff1d",)
 
     op: Literal["diff"] = "diff"
     x: Tensor

@@ -30,6 +30,7 @@ class Gather(Op):
     """
 
     COMPLEX: ClassVar[bool] = True
+    ALSO: ClassVar[tuple[str, ...]] = ("index_take",)
 
     op: Literal["gather"] = "gather"
     x: Tensor
@@ -162,7 +163,7 @@ class PutAlongAxis(Update):
     `jnp.put_along_axis`, torch.scatter, ONNX ScatterElements.
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("scatter_elements", "scatter_reduce")
+    ALSO: ClassVar[tuple[str, ...]] = ("scatter_elements", "scatter_reduce", "put")
 
     op: Literal["put_along_axis"] = "put_along_axis"
     x: Tensor

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import model_validator
-
 from ..deferred import Op
 from ..dtypes import COMPLEX, DType
-from ..fields import Count, Fill, Filled, Int, ShapeOf, Size, SizeOf, Tensor, Tensors
-from ..names import Name
+from ..fields import Count, Fill, Int, ShapeOf, Size, Tensor
 from ..problems import Problem, mirrored_too_far, not_real, too_many
 
 
@@ -47,6 +44,7 @@ class Flatten(Op):
     """
 
     COMPLEX: ClassVar[bool] = True
+    ALSO: ClassVar[tuple[str, ...]] = ("ravel", "collapse")
 
     op: Literal["flatten"] = "flatten"
     x: Tensor
@@ -57,7 +55,12 @@ class Flatten(Op):
 class Transpose(Op):
     """Axis i of the result is axis `permutation[i]` of x."""
 
-    ALSO: ClassVar[tuple[str, ...]] = ("permute", "permute_dims", "moveaxis")
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "permute",
+        "permute_dims",
+        "moveaxis",
+        "rollaxis",
+    )
     COMPLEX: ClassVar[bool] = True
 
     op: Literal["transpose"] = "transpose"
@@ -76,7 +79,7 @@ class Transpose(Op):
 class SwapAxes(Op):
     """x with two axes interchanged. (..., a, b) -> (..., b, a) for axes -2 and -1."""
 
-    ALSO: ClassVar[tuple[str, ...]] = ("swapdims",)
+    ALSO: ClassVar[tuple[str, ...]] = ("swapdims", "matrix_transpose")
     COMPLEX: ClassVar[bool] = True
 
     op: Literal["swapaxes"] = "swapaxes"
@@ -88,7 +91,12 @@ class SwapAxes(Op):
 class ExpandDims(Op):
     """New axes of size 1 at `axis` of the result. (...) -> (..., 1) for axis -1."""
 
-    ALSO: ClassVar[tuple[str, ...]] = ("unsqueeze",)
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "unsqueeze",
+        "atleast_1d",
+        "atleast_2d",
+        "atleast_3d",
+    )
     COMPLEX: ClassVar[bool] = True
 
     op: Literal["expand_dims"] = "expand_dims"
@@ -109,7 +117,14 @@ class Squeeze(Op):
 class BroadcastTo(Op):
     """x repeated to `shape`, as in `jnp.broadcast_to`."""
 
-    ALSO: ClassVar[tuple[str, ...]] = ("expand",)
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "expand",
+        "broadcast",
+        "broadcast_in_dim",
+        "broadcast_like",
+        "broadcast_to_rank",
+        "broadcast_arrays",
+    )
     COMPLEX: ClassVar[bool] = True
 
     op: Literal["broadcast_to"] = "broadcast_to"
@@ -120,71 +135,10 @@ class BroadcastTo(Op):
         yield from too_many("shape", self.shape)
 
 
-class Concatenate(Op):
-    """The arrays one after another along `axis`. (..., a), (..., b) -> (..., a + b)."""
-
-    ALSO: ClassVar[tuple[str, ...]] = ("concat", "cat")
-    COMPLEX: ClassVar[bool] = True
-
-    op: Literal["concatenate"] = "concatenate"
-    xs: Tensors
-    axis: Int = 0
-
-
-class Stack(Op):
-    """The arrays along a new `axis`. n of (...) -> (n, ...) for axis 0."""
-
-    COMPLEX: ClassVar[bool] = True
-
-    op: Literal["stack"] = "stack"
-    xs: Tensors
-    axis: Int = 0
-
-
-class Split(Op):
-    """Parts of x along `axis`, one for each of `names`: the outputs `node.name`.
-
-    `sections` is the size of each part, or a number of equal parts; where it is not
-    given there are as many equal parts as names.
-    (..., 3 * n) -> (..., n), (..., n), (..., n) for axis -1.
-    """
-
-    ALSO: ClassVar[tuple[str, ...]] = ("chunk",)
-    COMPLEX: ClassVar[bool] = True
-    PARTS: ClassVar[str] = "sections"
-
-    op: Literal["split"] = "split"
-    x: Tensor
-    names: list[Name]
-    sections: Annotated[Size | list[Size], Filled(), SizeOf("out", "axis", each=True)]
-    axis: Int
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_many_as_names(cls, data: Any) -> Any:
-        match data:
-            case {"names": [_, *_] as names} if data.get("sections") is None:
-                return {**data, "sections": len(names)}
-        return data
-
-    def outputs(self) -> tuple[str, ...]:
-        return tuple(self.names)
-
-    def problems(self) -> Iterator[Problem]:
-        parts = self.sections
-        count = len(parts) if isinstance(parts, list) else parts
-        if not self.names or len(set(self.names)) != len(self.names):
-            yield Problem("names", "expected at least one name, each once")
-        elif isinstance(count, int) and count != len(self.names):
-            yield Problem.expected(
-                "names", f"{count}, one for each part", len(self.names)
-            )
-
-
 class Flip(Op):
     """x in reverse order along `axis`, null being all axes. (...) -> (...)."""
 
-    ALSO: ClassVar[tuple[str, ...]] = ("reverse",)
+    ALSO: ClassVar[tuple[str, ...]] = ("reverse", "flipud", "fliplr", "rev")
     COMPLEX: ClassVar[bool] = True
 
     op: Literal["flip"] = "flip"
@@ -282,7 +236,7 @@ class Pad(Op):
 class AsType(Op):
     """x in another dtype. (...) -> (...)."""
 
-    ALSO: ClassVar[tuple[str, ...]] = ("cast",)
+    ALSO: ClassVar[tuple[str, ...]] = ("cast", "convert_element_type")
     COMPLEX: ClassVar[bool] = True
 
     op: Literal["astype"] = "astype"

@@ -48,6 +48,7 @@ class TopK(Op):
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("values", "indices")
+    ALSO: ClassVar[tuple[str, ...]] = ("approx_max_k",)
 
     op: Literal["top_k"] = "top_k"
     x: Tensor
@@ -76,6 +77,12 @@ class Unique(Op):
     """
 
     OUTPUTS: ClassVar[tuple[str, ...]] = ("values", "inverse", "counts")
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "unique_values",
+        "unique_counts",
+        "unique_inverse",
+        "unique_all",
+    )
 
     op: Literal["unique"] = "unique"
     x: Tensor

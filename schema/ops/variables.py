@@ -115,6 +115,7 @@ class Constant(Op):
     """
 
     COMPLEX: ClassVar[bool] = True
+    ALSO: ClassVar[tuple[str, ...]] = ("array", "asarray")
 
     op: Literal["constant"] = "constant"
     value: LiteralArray

@@ -10,12 +10,14 @@ from .bits import BitsMethods
 from .complex import ComplexMethods
 from .conv import ConvMethods
 from .creation import CreationMethods
+from .distributions import DistributionsMethods
 from .elementary import ElementaryMethods
 from .fourier import FourierMethods
 from .gamma import GammaMethods
 from .grids import GridsMethods
 from .image import ImageMethods
 from .indexing import IndexingMethods
+from .joining import JoiningMethods
 from .linalg import LinalgMethods
 from .linear import LinearMethods
 from .logic import LogicMethods
@@ -47,12 +49,14 @@ class OpMethods(
     ComplexMethods,
     ConvMethods,
     CreationMethods,
+    DistributionsMethods,
     ElementaryMethods,
     FourierMethods,
     GammaMethods,
     GridsMethods,
     ImageMethods,
     IndexingMethods,
+    JoiningMethods,
     LinalgMethods,
     LinearMethods,
     LogicMethods,

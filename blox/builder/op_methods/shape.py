@@ -7,7 +7,7 @@ from typing import Literal
 
 from blox.schema.dtypes import DType
 
-from ..values import Operand, Value, Values, part_names
+from ..values import Operand, Value
 from .base import NodeMethods
 
 
@@ -80,41 +80,6 @@ class ShapeMethods(NodeMethods):
     ) -> Value:
         """x repeated to `shape`, as in `jnp.broadcast_to`."""
         return self._node(name, "broadcast_to", x=x, shape=shape)[0]
-
-    def concatenate(
-        self, xs: Sequence[Operand], axis: int | str = 0, *, name: str | None = None
-    ) -> Value:
-        """The arrays one after another along `axis`. (..., a), (..., b) -> (..., a +
-        b).
-        """
-        return self._node(name, "concatenate", xs=xs, axis=axis)[0]
-
-    def stack(
-        self, xs: Sequence[Operand], axis: int | str = 0, *, name: str | None = None
-    ) -> Value:
-        """The arrays along a new `axis`. n of (...) -> (n, ...) for axis 0."""
-        return self._node(name, "stack", xs=xs, axis=axis)[0]
-
-    def split(
-        self,
-        x: Operand,
-        sections: int | str | Sequence[int | str] | None = None,
-        *,
-        axis: int | str,
-        names: Sequence[str] | None = None,
-        name: str | None = None,
-    ) -> Values:
-        """Parts of x along `axis`, one for each of `names`: the outputs `node.name`.
-
-        `sections` is the size of each part, or a number of equal parts; where it is not
-        given there are as many equal parts as names. (..., 3 * n) -> (..., n), (...,
-        n), (..., n) for axis -1.
-        """
-        names = names or part_names(sections)
-        return Values(
-            names,
-            self._node(name, "split", x=x, names=names, sections=sections, axis=axis),
-        )
 
     def flip(
         self,

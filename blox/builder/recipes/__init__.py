@@ -7,6 +7,9 @@ They are called as one's own are:
 Calls that write other nodes are functions of their own in the Graph.
 """
 
+from inspect import isfunction
+
+from ..recipe_names import learn
 from .attention import multi_head_attention as multi_head_attention
 from .feed_forward import gated_mlp as gated_mlp
 from .feed_forward import geglu as geglu
@@ -35,3 +38,9 @@ from .transformer import decoder_block as decoder_block
 from .transformer import transformer_block as transformer_block
 from .unets import double_conv as double_conv
 from .unets import unet as unet
+
+_ALSO = dict.fromkeys(("lstm", "gru", "simple_rnn"), ("bidirectional", "rnn"))
+_FOUND = [found for found in vars().values() if isfunction(found)]
+for _recipe in _FOUND:
+    if _recipe.__module__.startswith(__name__):
+        learn(_recipe.__name__, *_ALSO.get(_recipe.__name__, ()))

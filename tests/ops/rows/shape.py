@@ -9,7 +9,6 @@ from ops.row import (
     Row,
     Rows,
     X,
-    Y,
     Z,
     unary,
 )
@@ -38,17 +37,6 @@ ROWS: Rows = {
         reference=lambda x: np.broadcast_to(x, (2, 3, 4)),
         lead=False,
     ),
-    "concatenate": Row(
-        {"axis": -1}, ((X, Y[:, 1:]),), reference=lambda xs: np.concatenate(xs, -1)
-    ),
-    "stack": Row({"axis": -1}, ((X, Y),), reference=lambda xs: np.stack(xs, -1)),
-    "split": [
-        unary(
-            lambda x: (x[:, :1], x[:, 1:]), names=["a", "b"], sections=[1, 3], axis=-1
-        ),
-        unary(lambda x: (x[:, :2], x[:, 2:]), names=["a", "b"], axis=-1),
-        unary(lambda x: (x,), names=["only"], axis=-1),
-    ],
     "flip": [
         unary(lambda x: x[::-1, ::-1], axis=[-1, -2]),
         Row({"axis": None}, (X,), reference=np.flip, lead=False),

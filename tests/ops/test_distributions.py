@@ -1,0 +1,36 @@
+"""Ops of random numbers have the moments that SciPy has of their distributions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from scipy import stats
+
+from blox.ops import distributions as ops
+
+KEY = jax.random.key(11)
+MANY = 40_000
+
+
+def full(value: float) -> Any:
+    return jax.numpy.full((MANY,), value)
+
+
+CASES: dict[str, tuple[Any, Any]] = {
+    "exponential": (lambda: ops.exponential(KEY, (MANY,)), stats.expon()),
+    "laplace": (lambda: ops.laplace(KEY, (MANY,)), stats.laplace()),
+    "gamma": (lambda: ops.random_gamma(KEY, full(2.5)), stats.gamma(2.5)),
+    "poisson": (lambda: ops.poisson(KEY, full(3.5)), stats.poisson(3.5)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_moments(name: str) -> None:
+    draw, wanted = CASES[name]
+    found = np.asarray(draw())
+    spread = wanted.std()
+    assert abs(found.mean() - wanted.mean()) < 5 * spread / MANY**0.5
+    assert found.std() == pytest.approx(spread, rel=0.03)
