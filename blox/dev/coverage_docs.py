@@ -17,7 +17,7 @@ HEAD = """# What other libraries have
 
 Every layer, activation and initialiser of jax-blox, Equinox, Flax NNX and `jax.nn`, and what it
 is here: an [op](ops/index.md), an [initialiser](initializers.md), a
-[recipe](builder.md#functions), or another way to write it. The builder knows these names:
+[recipe](recipes.md), or another way to write it. The builder knows these names:
 `f.Conv2d` is answered by "did you mean f.conv?". Then, as numbers, how many of the functions of
 JAX are ops.
 
@@ -90,7 +90,7 @@ def link(here: str) -> str:
     if found is not None:
         return f"[{here}](ops/{found.home}.md#{here})"
     if here.startswith("bx.recipes."):
-        return f"[`{here}`](builder.md#functions)"
+        return f"[`{here}`](recipes.md#{here.removeprefix('bx.recipes.')})"
     return f"`{here}`"
 
 
