@@ -66,7 +66,7 @@ def slogdet(x: Array) -> tuple[Array, Array]:
     """The sign of the determinant and the logarithm of its absolute value, in float32."""
     kind = jnp.result_type(x, float)
     sign, size = jnp.linalg.slogdet(x.astype(jnp.promote_types(kind, jnp.float32)))
-    return sign.astype(kind), size.astype(jnp.finfo(kind).dtype)
+    return sign.astype(kind), size.astype(jnp.result_type(x.real, float))
 
 
 def cholesky(x: Array, *, upper: bool) -> Array:
@@ -88,28 +88,26 @@ def svd(x: Array, *, full_matrices: bool) -> tuple[Array, Array, Array]:
     kind = jnp.result_type(x, float)
     y = x.astype(jnp.promote_types(kind, jnp.float32))
     u, s, vh = jnp.linalg.svd(y, full_matrices=full_matrices)
-    return u.astype(kind), s.astype(jnp.finfo(kind).dtype), vh.astype(kind)
+    return u.astype(kind), s.astype(jnp.result_type(x.real, float)), vh.astype(kind)
 
 
 def svdvals(x: Array) -> Array:
     """The singular values, in float32."""
-    kind = jnp.result_type(x, float)
-    y: Array = jnp.linalg.svdvals(x.astype(jnp.promote_types(kind, jnp.float32)))
-    return y.astype(jnp.finfo(kind).dtype)
+    y: Array = jnp.linalg.svdvals(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    return y.astype(jnp.result_type(x.real, float))
 
 
 def eigh(x: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of a symmetric x, in float32."""
     kind = jnp.result_type(x, float)
     values, vectors = jnp.linalg.eigh(x.astype(jnp.promote_types(kind, jnp.float32)))
-    return values.astype(jnp.finfo(kind).dtype), vectors.astype(kind)
+    return values.astype(jnp.result_type(x.real, float)), vectors.astype(kind)
 
 
 def eigvalsh(x: Array) -> Array:
     """The eigenvalues of a symmetric x, in float32."""
-    kind = jnp.result_type(x, float)
-    y: Array = jnp.linalg.eigvalsh(x.astype(jnp.promote_types(kind, jnp.float32)))
-    return y.astype(jnp.finfo(kind).dtype)
+    y: Array = jnp.linalg.eigvalsh(x.astype(jnp.promote_types(x.dtype, jnp.float32)))
+    return y.astype(jnp.result_type(x.real, float))
 
 
 def matrix_power(x: Array, *, n: int) -> Array:
@@ -127,10 +125,9 @@ def expm(x: Array) -> Array:
 
 def matrix_norm(x: Array, *, order: str | int, keepdims: bool) -> Array:
     """A norm of matrices, in float32."""
-    kind = jnp.result_type(x, float)
-    y = x.astype(jnp.promote_types(kind, jnp.float32))
+    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     norm: Array = jnp.linalg.matrix_norm(y, ord=order, keepdims=keepdims)
-    return norm.astype(jnp.finfo(kind).dtype)
+    return norm.astype(jnp.result_type(x.real, float))
 
 
 def lu(x: Array) -> tuple[Array, Array, Array]:
