@@ -38,7 +38,8 @@ def in_float32(make: Any, key: Array, shape: tuple[int, ...], dtype: Any) -> Arr
 def progression(
     key: Array,
     shape: tuple[int, ...],
-    dtype: Any,
+    dtype: Any = jnp.float32,
+    *,
     start: float,
     step: float,
     axis: int,

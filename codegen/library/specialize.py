@@ -66,9 +66,12 @@ class Carried:
         return [u for u in used if u in module and module[u].function is not None]
 
     def functions(self, used: Set[str]) -> dict[str, ast.FunctionDef]:
-        """Those whose titles are used, helpers before the functions that call them."""
+        """Those whose titles are used, helpers before the functions that call them.
+
+        A helper may be used by itself: by the method that an op has become.
+        """
         done: dict[str, ast.FunctionDef] = {}
-        for name in [*self.uses, *HELPERS]:
+        for name in [*self.uses, *HELPERS, *self.titles]:
             if self.titles[name] in used:
                 self._add(name, done)
         return done

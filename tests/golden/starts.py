@@ -72,7 +72,8 @@ def starts(params: Params, x: Array) -> Array:
 def progression(
     key: Array,
     shape: tuple[int, ...],
-    dtype: Any,
+    dtype: Any = jnp.float32,
+    *,
     start: float,
     step: float,
     axis: int,

@@ -192,7 +192,8 @@ STACKED = ("h",)
 def progression(
     key: Array,
     shape: tuple[int, ...],
-    dtype: Any,
+    dtype: Any = jnp.float32,
+    *,
     start: float,
     step: float,
     axis: int,
