@@ -108,5 +108,6 @@ def returned_numbers(
     return frozenset(
         name
         for name, arg in instance.outputs.items()
-        if arg.source in given or (arg.source, arg.output) in found
+        if name not in instance.output_copies
+        and (arg.source in given or (arg.source, arg.output) in found)
     )

@@ -41,6 +41,10 @@ class Callee:
     name; else all functions of the node have the same inputs."""
     literals: bool = False
     """True where xs may be a list of numbers, one a copy."""
+    listed: tuple[str, ...] = ()
+    """The outputs that the node gives as lists, of an array for each copy."""
+    hands_on: bool = False
+    """True where outputs of the function that are lists are lists of the node."""
     keeps_state: bool = True
     """False where what it updates would be lost, or be another for each run."""
     instead: str = ""

@@ -93,10 +93,14 @@ Shape = Annotated[list[Dim] | None, Field(max_length=32)]
 
 
 class Input(Strict):
-    """An input of a function: its shape binds dims, its dtype is checked at calls."""
+    """An input of a function: its shape binds dims, its dtype is checked at calls.
+
+    With `copies` it is a list of so many arrays, each of this shape and dtype.
+    """
 
     shape: Shape = None
     dtype: Literal[DType, "key"] | None = None
+    copies: Int | None = None
     optional: bool = False
     doc: str = ""
 
@@ -147,11 +151,15 @@ AnyOutput = Annotated[
 
 
 def type_text(given: Input | Output) -> str:
-    """`int32[batch, seq]`, as far as it is declared; a key has no shape to speak of."""
+    """`int32[batch, seq]`, as far as it is declared, `list of $depth float[seq]`; a key
+    has no shape to speak of.
+    """
     shape = ""
     if given.shape is not None and given.dtype != "key":
         shape = f"[{', '.join(map(str, given.shape))}]"
-    return f"{given.dtype or ''}{shape}"
+    text = f"{given.dtype or ''}{shape}"
+    copies = given.copies if isinstance(given, Input) else None
+    return text if copies is None else f"list of {copies} {text}".rstrip()
 
 
 class Function(Strict):

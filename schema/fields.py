@@ -22,9 +22,12 @@ INFINITE_TEXTS = "`$inf`, `$-inf` and `$nan`"
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """Marks a field that takes values of the function, by reference."""
+    """Marks a field that takes values of the function, by reference.
 
-    kind: Literal["tensor", "key"] = "tensor"
+    No op has an operand that is a list: inputs of functions and outputs may be one.
+    """
+
+    kind: Literal["tensor", "key", "list", "tensor or list"] = "tensor"
     optional: bool = False
     many: Literal["", "list", "map"] = ""
 

@@ -17,6 +17,8 @@ class Known:
 
     shape: tuple[Size, ...] | None
     dtype: str | None
+    copies: int | None = None
+    """How many arrays a list has, each of this shape and dtype."""
 
     @property
     def rank(self) -> int | None:

@@ -33,8 +33,8 @@ def inputs_of(
 ) -> list[Any]:
     """The shapes and dtypes of every input, or of those that have to be there."""
     known = SIZES if sizes is None else sizes
-    arrays = []
-    for given in instance.function.inputs.values():
+    arrays: list[Any] = []
+    for name, given in instance.function.inputs.items():
         if given.optional and not optional:
             continue
         shape: list[int] = []
@@ -53,8 +53,10 @@ def inputs_of(
         if dtype == "key":
             key = jax.eval_shape(lambda: jax.random.key(0))
             arrays.append(jax.ShapeDtypeStruct(shape, key.dtype))
-        else:
-            arrays.append(jax.ShapeDtypeStruct(shape, jnp.dtype(dtype)))
+            continue
+        array = jax.ShapeDtypeStruct(shape, jnp.dtype(dtype))
+        copies = instance.input_copies.get(name)
+        arrays.append(array if copies is None else [array] * copies)
     return arrays
 
 

@@ -9,8 +9,10 @@ from typing import Any, TypeVar, cast
 
 from blox.schema.diagnostics import quote
 from blox.schema.names import RESERVED, is_name, name_of
+from blox.shapes.values import Value as Known
+from blox.shapes.values import Values
 
-from .literals import is_literal
+from .literals import is_literal, number_of
 from .python_function import check_function, shown, signature_of
 from .sizes import Dim
 from .trace import Trace
@@ -28,9 +30,13 @@ class Each:
 
 @dataclass(frozen=True, slots=True)
 class Slices:
-    """The slices of a value, one for each step."""
+    """The slices of a value, one for each step; of a list its arrays."""
 
     value: Value
+
+    @property
+    def of_list(self) -> bool:
+        return self.value.kind == "list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ def each(items: Sequence[T]) -> T:
 
 
 def slices(x: Value) -> Value:
-    """An argument of a loop or `map` that is one slice of x at a time.
+    """An argument of a loop or `map` that is one slice of x at a time, of a list one array.
 
     f.scan("cell", cell, axis=1)(h, bx.slices(x))
     """
@@ -218,6 +224,18 @@ class _Sorting:
             count += 1
             found = f"{wanted}_{count}"
         return found
+
+
+def known_of(given: Any, values: Values) -> Known | None:
+    """What the shape engine knows of something that flows in."""
+    if isinstance(given, Value):
+        return given.known
+    if isinstance(given, (Each, list)):
+        items = given.items if isinstance(given, Each) else given
+        return values.number(tuple(map(number_of, items)))
+    if isinstance(given, Dim):
+        return values.array((), "int32", True)
+    return values.number(number_of(given))
 
 
 def has_flow(argument: Any) -> bool:

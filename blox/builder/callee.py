@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from blox.shapes.values import Value as Known
 
 from .arguments import Bound, Flow, Slices, has_flow
 from .outputs import finish
-from .sizes import Dim, tree_of_number
+from .sizes import Dim, plain, tree_of_number
 from .trace import Trace
 from .values import Value, like, parts_of
 
@@ -66,8 +67,13 @@ def _input(place: Place, child: Trace, name: str, given: Any, known: Known) -> V
     if isinstance(given, Value) and given.kind == "key":
         return Value(name, child, known, (), "key", given.optional)
     optional = isinstance(given, Value) and given.optional
+    made = partial(Value, name, child, known, optional=optional)
+    if isinstance(given, Value) and given.kind == "list":
+        count = given.copies
+        copies = child.size(f"{name}_copies", plain(count), tree_of_number(count))
+        made = partial(made, kind="list", copies=copies)
     if known.shape is None:
-        return Value(name, child, known, None, optional=optional)
+        return made(None)
     sources = place.carried.get(name) or _sources(place, given, known.shape)
     declared = child.session.declared.get(child.function, {}).get(name)
     sizes: list[Any] = []
@@ -84,7 +90,7 @@ def _input(place: Place, child: Trace, name: str, given: Any, known: Known) -> V
         hint = f"{stem}_features" if last else f"{name}_{axis}"
         bound = tree_of_number(before) if before == size else size
         sizes.append(child.size(hint, size, bound))
-    return Value(name, child, known, tuple(sizes), optional=optional)
+    return made(tuple(sizes))
 
 
 def _sources(place: Place, given: Any, shape: tuple[Any, ...]) -> list[Any]:
@@ -93,7 +99,7 @@ def _sources(place: Place, given: Any, shape: tuple[Any, ...]) -> list[Any]:
     sizes = list(value.sizes or ()) if isinstance(value, Value) else []
     axis = place.axis
     known = type(axis) is int and -len(sizes) <= axis < len(sizes)
-    if isinstance(given, Slices) and known:
+    if isinstance(given, Slices) and known and not given.of_list:
         del sizes[axis]
     return sizes if len(sizes) == len(shape) else list(shape)
 

@@ -31,6 +31,7 @@ def carried(
 
     An output named as an argument is the next one of that; a bare one that of the first,
     and so is the one output of a function of another Graph, where it has another name.
+    One named as an argument that is an array of a list is the next one in a list.
 
     Args:
         flows: what flows in, by input name.
@@ -42,6 +43,7 @@ def carried(
     names = list(body.outputs)
     alone = isinstance(body.result, Outputs) and len(names) == 1
     own = [n for n, v in flows.items() if isinstance(v, (Slices, Each, Index))]
+    lists = [n for n, v in flows.items() if isinstance(v, Slices) and v.of_list]
     if key not in LOOPS:
         if key == "map" and alone and names[0] in flows:
             names = [SINGLE]
@@ -60,7 +62,7 @@ def carried(
             f"expected {body.name} to return its next arguments by name "
             f"({', '.join(flows)}), found {lost[0]}",
         )
-    _check_names(trace, node, body, names, own)
+    _check_names(trace, node, body, names, [n for n in own if n not in lists])
     return carry, names
 
 

@@ -53,6 +53,7 @@ class ControlMethods:
         count: int | str,
         scan: bool = True,
         shared: bool = False,
+        listed: Sequence[str] = (),
         params: str | None = None,
         remat: Remat | None = None,
     ) -> Callable[P, R]:
@@ -63,9 +64,12 @@ class ControlMethods:
         leading axis. `bx.slices(x)` gives one slice of the leading axis per copy,
         `bx.each([...])` one of its items, `bx.index()` the number of the copy. With
         `scan` it is one `jax.lax.scan` over stacked parameters, else unrolled. `shared`,
-        of what is unrolled, is one set of parameters for all copies.
+        of what is unrolled, is one set of parameters for all copies. There `bx.slices` of a
+        list gives one of its arrays, and an output of the same name is the next one of a
+        list; `listed` names other outputs that come as lists.
         """
-        options = {"count": count, "scan": scan, "shared": shared}
+        options: dict[str, Any] = {"count": count, "scan": scan, "shared": shared}
+        options["listed"] = list(listed)
         options |= {"params": params, "remat": remat}
         return self._runs(name, "repeat", {"function": function}, **options)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .arguments import Bound, Each, Flow
+from .arguments import Bound, Each, Flow, Slices
 from .literals import is_literal
 from .sizes import plain
 from .trace import Trace
+from .values import Value
 
 
 def check_inputs(trace: Trace, node: str, every: Sequence[Bound]) -> None:
@@ -46,6 +47,53 @@ def check_lists(
     if not listed or not lists:
         return 1
     return math.lcm(*(len(given.items) for _, given in lists))
+
+
+def lists_in(flows: Mapping[str, Any]) -> list[str]:
+    """The inputs that get the arrays of a list, one after another."""
+    return [n for n, v in flows.items() if isinstance(v, Slices) and v.of_list]
+
+
+def settle_lists(
+    trace: Trace,
+    node: str,
+    key: str,
+    groups: Mapping[str, Mapping[str, Any]],
+    options: dict[str, Any],
+    names: Sequence[str],
+) -> None:
+    """Refuses lists where they can't go, and says which outputs of a `repeat` are some.
+
+    Args:
+        key: the op.
+        groups: what flows in, by field of the node and input.
+        options: of the node; `listed` gets the next ones of what goes through a list.
+        names: of its outputs.
+    """
+    lists = {
+        field: [n for n, v in groups.get(field, {}).items() if _is_list(v)]
+        for field in ("carry", "xs")
+    }
+    for name in lists["carry"]:
+        trace.fault(
+            f"{node}.{name}",
+            f"expected an array that is carried, found the list {name}",
+            f"bx.slices({name}) gives one array to each copy; return what stays by another "
+            "name",
+        )
+    for name in lists["xs"] if options.get("scan") is not False else ():
+        trace.fault(
+            f"{node}.{name}",
+            "expected slices of an array, found those of a list",
+            "f.repeat with scan=False goes through a list",
+        )
+    if key == "repeat":
+        listed = [*options.get("listed", ()), *(n for n in names if n in lists["xs"])]
+        options["listed"] = [*dict.fromkeys(listed)]
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Value) and value.kind == "list"
 
 
 def _scanned(trace: Trace, where: str, given: Each, count: Any) -> Each:

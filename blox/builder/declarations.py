@@ -86,6 +86,8 @@ def declaration(trace: Trace, name: str, given: Input) -> dict[str, Any]:
         "shape": [written_size(where, size) for size in shape],
         "dtype": given.dtype,
     }
+    if given.copies is not None:
+        declared["copies"] = written_size(where, given.copies)
     declared |= {"optional": True} if given.optional else {}
     return declared | ({"doc": given.doc} if given.doc else {})
 
@@ -133,7 +135,10 @@ def _input(trace: Trace, name: str, given: Input, known: Any) -> Value:
             sizes.append(numbered(size, tree))
         else:
             sizes.append(stated if isinstance(stated, Size) else size)
-    return Value(name, trace, known, tuple(sizes), optional=given.optional)
+    if given.copies is None:
+        return Value(name, trace, known, tuple(sizes), optional=given.optional)
+    copies = trace.number(f"inputs.{name}.copies", given.copies)
+    return Value(name, trace, known, tuple(sizes), "list", given.optional, copies)
 
 
 def described(

@@ -58,10 +58,11 @@ class _Writing:
 
     def function(self) -> dict[str, Any]:
         nodes = {name: self._node(name) for name in self.first.nodes}
+        inputs = self._inputs()
         return {
             "doc": doc_of(self.first.function),
             "attributes": self._attributes(),
-            "inputs": self._inputs(),
+            "inputs": inputs,
             "nodes": nodes,
             "outputs": self._outputs(),
         }
@@ -123,6 +124,10 @@ class _Writing:
                 given["shape"] = [own.get(axis, "_") for axis in range(rank)]
             if value.kind == "key":
                 given["dtype"] = "key"
+            if value.kind == "list" and not self.is_entry:
+                every = [t.inputs.get(name, value).copies for t in self.traces]
+                trees = [tree_of_number(count) for count in every]
+                given["copies"] = self.slots.number(trees, f"{name}_copies")
             lacking = any(name not in t.inputs for t in self.traces)
             if value.optional or (lacking and not self.is_entry):
                 given["optional"] = True

@@ -140,7 +140,11 @@ def _is_as(trace: Trace, entry: Trace) -> bool:
     _, faults = bound(entry.declaration, numbers, given, symbols)
     wanted = {name: value.dtype for name, value in entry.inputs.items()}
     retyped = any(v.dtype not in (None, wanted[n]) for n, v in trace.inputs.items())
-    same = list(_roots(trace)) == list(_roots(entry))
+    counts = (
+        {n: v.copies for n, v in t.inputs.items() if v.copies} for t in (trace, entry)
+    )
+    first, other = counts
+    same = list(_roots(trace)) == list(_roots(entry)) and first == other
     return same and not faults and not retyped
 
 
@@ -155,7 +159,10 @@ def _pattern(trace: Trace) -> dict[tuple[str, str], str]:
 
 
 def _roots(trace: Trace) -> Iterator[str]:
-    """The numbers of all nodes and of what they call, in the words of the entry."""
+    """The numbers of a function and of what it calls, in the words of the entry."""
+    for given in trace.inputs.values():
+        if given.copies is not None:
+            yield text_of(rooted(tree_of_number(given.copies), trace))
     for node in trace.nodes.values():
         for value in node.fields.values():
             for number in in_field(value):

@@ -28,6 +28,11 @@ from .stated import Written
 from .trace import Node, Stored, Trace, user_line
 from .values import Value, Values, values_in
 
+LISTS = (
+    "bx.slices of a list gives one array to each copy of f.repeat with scan=False; functions "
+    "may get and return lists"
+)
+
 
 def written(
     trace: Trace, name: str | None, key: str, fields: Mapping[str, Any]
@@ -106,8 +111,9 @@ def operand(trace: Trace, where: str, value: Any, mark: OperandMark) -> Any:
     """An operand, checked to be of this function and of the right kind."""
     if isinstance(value, Value):
         trace.own(where, value)
-        if value.kind != mark.kind:
-            trace.fault(where, f"expected a {mark.kind}, found a {value.kind}")
+        if value.kind not in mark.kind.split(" or "):
+            hint = LISTS if value.kind == "list" else ""
+            trace.fault(where, f"expected a {mark.kind}, found a {value.kind}", hint)
         if value.optional and not mark.optional:
             trace.fault(
                 where,

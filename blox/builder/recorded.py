@@ -61,4 +61,5 @@ def _signature(function: Function) -> inspect.Signature:
 
 def _declared(given: Content) -> Input:
     shape = ["..."] if given.shape is None else given.shape
-    return Input(shape, given.dtype or "float", given.optional, given.doc)
+    kind = given.dtype or "float"
+    return Input(shape, kind, given.optional, given.doc, given.copies)

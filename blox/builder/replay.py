@@ -80,7 +80,12 @@ class Replay:
         found = [(fault.field, fault.message) for fault in faults]
         for name, given in inputs.items():
             value = self.values[name]
-            if isinstance(value, Value) and value.kind == "tensor":
+            if not isinstance(value, Value):
+                continue
+            if (value.kind == "list") != (given.copies is not None):
+                wanted = "an array" if given.copies is None else "a list"
+                found.append((name, f"expected {wanted}, found a {value.kind}"))
+            elif value.kind != "key":
                 found += [
                     (name, text) for text in _wrong_dtype(given.dtype, value.dtype)
                 ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from blox.shapes.values import Value as Known
 
@@ -21,12 +21,14 @@ class Given:
     Args:
         axis: along which outputs are stacked.
         count: how many steps there are, None where xs tell.
+        listed: the outputs that come as lists, of one array for each step.
     """
 
     trace: Trace
     node: str
     axis: Any
     count: Any
+    listed: Collection[str] = ()
 
     def values(
         self, child: Trace, names: Sequence[str], outputs: Sequence[Known]
@@ -44,9 +46,13 @@ class Given:
             reference = self.node if len(names) == 1 else f"{self.node}.{name}"
             if value.kind == "key":
                 made.append(Value(reference, self.trace, known, (), "key", True))
-            else:
-                sizes = self._sizes(child, value, known)
-                made.append(Value(reference, self.trace, known, sizes))
+                continue
+            sizes = self._sizes(child, value, known)
+            copies = self.count if name in self.listed else None
+            if value.kind == "list":
+                copies = numbered(plain(value.copies), outside(child, value.copies))
+            kind: Literal["tensor", "list"] = "tensor" if copies is None else "list"
+            made.append(Value(reference, self.trace, known, sizes, kind, copies=copies))
         return tuple(made)
 
     def _sizes(

@@ -17,17 +17,16 @@ from blox.shapes.kinds import FLOAT
 from blox.shapes.symbolic import value_of
 from blox.shapes.values import Value as Known
 
-from .arguments import Bound, Each, Index, Slices
+from .arguments import Bound, Each, Index, Slices, known_of
 from .binding import bind_all, flows_of
 from .callee import Place, run
 from .carry import LOOPS, carried, starts
-from .copies import check_lists
+from .copies import check_lists, lists_in, settle_lists
 from .fields import as_number, mapped, named_functions
-from .literals import number_of
 from .nodes import operand, option, raise_decided, validated
 from .outputs import rebuilt
 from .returned import Given, carried_sizes, name_outputs
-from .sizes import Dim, plain, tree_of_number
+from .sizes import plain, tree_of_number
 from .trace import Node, Trace, user_line
 from .values import Value
 
@@ -73,11 +72,13 @@ class Running:
         if carry is None:
             carry, names = carried(trace, name, self.key, self.bound[-1].flows, probe)
         self._sort(carry, per_copy)
+        settle_lists(trace, name, self.key, self.groups, self.options, names)
         op = self._op(names)
         children, outputs = self._ruled(op, names, probe)
         last = children[-1]
         steps = self.options.get("count", self.options.get("length"))
-        given = Given(trace, name, getattr(op, "axis", 0), steps)
+        listed = op.callees()[-1].listed
+        given = Given(trace, name, getattr(op, "axis", 0), steps, listed)
         values = given.values(last, names, outputs)
         fields = dict(self.options)
         fields |= {g: v for g, v in self.groups.items() if v or g == "inputs"}
@@ -90,7 +91,7 @@ class Running:
         trace.nodes[name] = Node(
             name, self.key, fields, False, tuple(names), user_line(), callees
         )
-        shared = self.key == "repeat" and self.options["shared"]
+        shared = self.key == "repeat" and self.options.get("shared")
         if self.key in ("call", "scan") or shared:  # one set of arrays, as it is inside
             scope = op.scope(name)
             for path, kept in last.leaves.items():
@@ -104,15 +105,7 @@ class Running:
         return self.key == "repeat" and self.options.get("scan") is False
 
     def _known(self, given: Any) -> Known | None:
-        values = self.trace.session.engine.values
-        if isinstance(given, Value):
-            return given.known
-        if isinstance(given, (Each, list)):
-            items = given.items if isinstance(given, Each) else given
-            return values.number(tuple(map(number_of, items)))
-        if isinstance(given, Dim):
-            return values.array((), "int32", True)
-        return values.number(number_of(given))
+        return known_of(given, self.trace.session.engine.values)
 
     def _xs(self) -> dict[str, Any]:
         return {
@@ -141,7 +134,9 @@ class Running:
         arrays: dict[str, Known | None] = {
             n: v for n, v in xs.items() if v is not None and v.literal is None
         }
+        lists = {n: arrays.pop(n) for n in lists_in(flows)}
         cut, _ = node.cut(arrays, node.size(as_number(axis)), None)
+        cut |= lists
         self._raise(node)
         for n, v in xs.items():
             if v is not None and v.literal is not None:
@@ -190,8 +185,8 @@ class Running:
             self.options[key] = option(trace, f"{name}.{key}", cls, value)
         for group, given in self.groups.items():
             for n, value in given.items():
-                kind = value.kind if isinstance(value, Value) else "tensor"
-                mark = OperandMark("key" if kind == "key" else "tensor", True)
+                kind: Any = value.kind if isinstance(value, Value) else "tensor"
+                mark = OperandMark(kind, True)
                 if isinstance(value, Each):
                     given[n] = list(value.items)
                 else:
@@ -221,7 +216,8 @@ class Running:
             text = isinstance(given, str)
             return value_of(given, sizes, engine.symbols) if text else given
 
-        return Control(op, tuple(names), groups, tokens, {}, size, engine.values, FLOAT)
+        names, lists = tuple(names), frozenset(lists_in(self.bound[-1].flows))
+        return Control(op, names, groups, tokens, {}, size, engine.values, FLOAT, lists)
 
     def _ruled(
         self, op: ScopeOp, names: Sequence[str], probe: Trace

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, TypeAlias, cast
 
 from blox.schema import SpecError
 from blox.shapes.values import Value as Known
@@ -35,12 +35,15 @@ class Input:
         dtype: `"float"` is the model's floating type; `"key"` is a PRNG key.
         optional: it may be left out, and reaches only operands that are optional.
         doc: what it is.
+        copies: how many arrays it has, where it is a list of them: `bx.slices` of it gives
+            one to each copy of a `repeat` that is not scanned.
     """
 
     shape: Sequence[int | str]
     dtype: str = "float"
     optional: bool = False
     doc: str = ""
+    copies: int | str | None = None
 
     def dim_at(self, axis: int, rank: int) -> str:
         """The name of the dim that an axis is; "" where it has none."""
@@ -65,18 +68,21 @@ class Value(ArrayMethods):
     """What stands in the Graph: `node`, `node.output` or the name of an input."""
     trace: Owner
     known: Known
-    """What the shape engine knows of it."""
+    """What the shape engine knows of it, of a list of each array in it."""
     sizes: tuple[Any, ...] | None
-    kind: str = "tensor"
+    kind: Literal["tensor", "key", "list"] = "tensor"
     optional: bool = False
     """True where it may be absent."""
+    copies: Any = None
+    """How many arrays a list has."""
 
     def __repr__(self) -> str:
         if self.kind == "key":
             return f"Value({self.trace.name}.{self.reference}: key)"
         sizes = "?" if self.sizes is None else f"[{', '.join(map(str, self.sizes))}]"
         dtype = "?" if self.dtype is None else self.dtype
-        return f"Value({self.trace.name}.{self.reference}: {dtype}{sizes})"
+        many = f"list of {self.copies} " if self.kind == "list" else ""
+        return f"Value({self.trace.name}.{self.reference}: {many}{dtype}{sizes})"
 
     @property
     def builder(self) -> Any:
@@ -144,7 +150,9 @@ class Value(ArrayMethods):
         self.fault(
             "builder-value",
             "expected an op, found a loop over a value",
-            "use f.split for its parts, f.scan for its slices",
+            "f.repeat with scan=False and bx.slices of it goes through a list"
+            if self.kind == "list"
+            else "use f.split for its parts, f.scan for its slices",
         )
 
     @property  # JAX asks whether there is one, before it looks at shape and dtype

@@ -14,7 +14,7 @@ from blox.schema.registry import definition
 from blox.schema.resolve.custom import custom_ops, with_bodies
 from blox.weights.loading import x64_enabled
 
-from .contract import difference
+from .contract import differences
 from .examples import exact_products
 
 TOLERANCE = 1e-4
@@ -57,7 +57,7 @@ def compare_bodies(graph: Graph, params: Any) -> Iterator[Diagnostic]:
         if not isinstance(found, dict):
             found, wanted = ({next(iter(names)): x} for x in (found, wanted))
         for name in names:
-            if problem := difference(found[name], wanted[name], TOLERANCE):
+            for problem in differences(found[name], wanted[name], TOLERANCE):
                 text = f"{problem}, by the registered ops beside their bodies"
                 yield Diagnostic("op-body", f"{entry}.outputs.{name}", text)
 
@@ -73,7 +73,7 @@ def _inputs(graph: Graph, instance: Any) -> dict[str, Any] | None:
     given = instance.function.inputs
     declared = Declared(given, instance.values)
     samples = Samples(declared, [*given], bounds_of(graph), relations_of(graph))
-    shapes = _shapes(samples, given, instance.values)
+    shapes = _shapes(samples, given, instance.values, instance.input_copies)
     wide = any(spec.dtype in NEEDS_X64 for spec in given.values())
     if shapes is None or (wide and not x64_enabled()):
         return None
@@ -83,17 +83,26 @@ def _inputs(graph: Graph, instance: Any) -> dict[str, Any] | None:
         if spec.dtype == "key":
             found[name] = jax.random.split(jax.random.key(0), shapes[name])
             continue
-        shape = shapes[name]
-        if spec.dtype == "float" or "float" in spec.dtype:
-            dtype = "float32" if spec.dtype == "float" else spec.dtype
-            found[name] = jax.numpy.asarray(random.normal(size=shape), dtype)
-        else:
-            found[name] = jax.numpy.asarray(random.integers(0, 2, shape), spec.dtype)
+        copies = instance.input_copies.get(name)
+        drawn = [_drawn(random, spec.dtype, shapes[name]) for _ in range(copies or 1)]
+        found[name] = drawn[0] if copies is None else drawn
     return found
 
 
+def _drawn(random: Any, dtype: str, shape: tuple[int, ...]) -> Any:
+    import jax
+
+    if dtype == "float" or "float" in dtype:
+        kind = "float32" if dtype == "float" else dtype
+        return jax.numpy.asarray(random.normal(size=shape), kind)
+    return jax.numpy.asarray(random.integers(0, 2, shape), dtype)
+
+
 def _shapes(
-    samples: Iterable[Any], given: Mapping[str, Any], values: Mapping[str, Any]
+    samples: Iterable[Any],
+    given: Mapping[str, Any],
+    values: Mapping[str, Any],
+    copies: Mapping[str, int],
 ) -> dict[str, tuple[int, ...]] | None:
     """Of the inputs, at the first sizes that are small enough."""
     for sizes in samples:
@@ -103,6 +112,7 @@ def _shapes(
             }
         except ExpressionError:  # a size that would be negative
             continue
-        if sum(map(math.prod, shapes.values())) <= MAX_ELEMENTS:
+        counts = (math.prod(s) * copies.get(n, 1) for n, s in shapes.items())
+        if sum(counts) <= MAX_ELEMENTS:
             return shapes
     return None

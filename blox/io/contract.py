@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from blox.schema import BloxError, Graph, WeightsError
@@ -27,9 +27,9 @@ def run_examples(
     for number, example in enumerate(stored):
         path = f"examples.{number}"
         try:
-            names = [*example.inputs.values(), *example.outputs.values()]
-            arrays = load_flat(headers, names)
-            inputs = {n: arrays[name] for n, name in example.inputs.items()}
+            tree = (example.inputs, example.outputs)
+            arrays = load_flat(headers, jax.tree.leaves(tree))
+            inputs, wanted = jax.tree.map(arrays.__getitem__, tree)
             for name, spec in graph.functions[example.entry].inputs.items():
                 if spec.dtype == "key" and name in inputs:
                     inputs[name] = _key(name, inputs[name])
@@ -43,11 +43,10 @@ def run_examples(
             continue
         if not isinstance(outputs, dict):
             outputs = {next(iter(graph.functions[example.entry].outputs)): outputs}
-        for name, tensor in example.outputs.items():
-            problem = difference(outputs[name], arrays[tensor], example.tolerance)
-            if problem:
-                where = f"{path}.outputs.{name}"
-                findings.append(Diagnostic("example", where, problem))
+        for name, expected in wanted.items():
+            where = f"{path}.outputs.{name}"
+            for text in differences(outputs[name], expected, example.tolerance):
+                findings.append(Diagnostic("example", where, text))
     return findings
 
 
@@ -65,6 +64,16 @@ def _key(name: str, data: Any) -> Any:
     except TypeError:  # of data that no key has
         found = f"expected the data of a key, found {data.dtype}{list(data.shape)}"
         raise WeightsError(Diagnostic("example", f"inputs.{name}", found)) from None
+
+
+def differences(found: Any, expected: Any, tolerance: float) -> Iterator[str]:
+    """How an output differs from what is expected: an array, or those of a list."""
+    if not isinstance(expected, list):
+        found, expected = [found], [expected]
+    pairs = enumerate(zip(found, expected, strict=True))
+    texts = [(i, difference(a, b, tolerance)) for i, (a, b) in pairs]
+    many = len(texts) > 1
+    yield from (f"{text}, at {i}" if many else text for i, text in texts if text)
 
 
 def difference(found: Any, expected: Any, tolerance: float) -> str:

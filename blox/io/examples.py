@@ -1,7 +1,8 @@
 """`examples.safetensors`: inputs, the outputs that a model must give, and a tolerance.
 
-Tensors are named `0.inputs.tokens`, `0.outputs.logits`, by the number of the example;
-the metadata key `blox.examples` holds a JSON list of one `{"entry", "tolerance"}` each.
+Tensors are named `0.inputs.tokens`, `0.outputs.logits`, by the number of the example, and
+those of a list `0.inputs.k.0`, `0.inputs.k.1`; the metadata key `blox.examples` holds a JSON
+list of one `{"entry", "tolerance"}` each.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,8 @@ from .spec import metadata_of
 EXAMPLES = "examples.safetensors"
 EXAMPLES_KEY = "blox.examples"
 MAX_EXAMPLES = 1000
-_NAME = re.compile(r"(0|[1-9][0-9]{0,3})\.(inputs|outputs)\.([A-Za-z0-9_]+)")
+_NUMBER = "0|[1-9][0-9]{0,5}"
+_NAME = re.compile(rf"({_NUMBER})\.(inputs|outputs)\.([A-Za-z0-9_]+)(?:\.({_NUMBER}))?")
 
 
 class Example(NamedTuple):
@@ -50,12 +52,14 @@ class Example(NamedTuple):
 
 @dataclass(slots=True)
 class Stored:
-    """An example in a file: the names of its tensors by input and output."""
+    """An example in a file: the names of its tensors by input and output; of a list a
+    list of them.
+    """
 
     entry: str
     tolerance: float
-    inputs: dict[str, str] = field(default_factory=dict)
-    outputs: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str | list[str]] = field(default_factory=dict)
+    outputs: dict[str, str | list[str]] = field(default_factory=dict)
 
 
 def dump_examples(
@@ -78,7 +82,7 @@ def dump_examples(
         inputs, outputs = _complete(graph, params, example, entry, number)
         tolerance = example.tolerance
         if tolerance is None:
-            tolerance = _tolerance([*_leaves(params), *outputs.values()])
+            tolerance = _tolerance(_leaves((params, outputs)))
         try:
             tolerance = float(tolerance)
         except (TypeError, ValueError):
@@ -87,8 +91,9 @@ def dump_examples(
             found = quote(example.tolerance)
             _refuse(f"{number}.tolerance", f"expected at least 0, found {found}")
         described.append({"entry": entry, "tolerance": tolerance})
-        tensors |= {f"{number}.inputs.{n}": a for n, a in inputs.items()}
-        tensors |= {f"{number}.outputs.{n}": a for n, a in outputs.items()}
+        for kind, values in (("inputs", inputs), ("outputs", outputs)):
+            for name, value in values.items():
+                tensors |= _named(f"{number}.{kind}.{name}", value)
     metadata = metadata_of(graph) | {EXAMPLES_KEY: json.dumps(described)}
     return dump_flat(tensors, metadata=metadata)
 
@@ -103,9 +108,18 @@ def _example(given: Any, number: int) -> Example:
     _refuse(str(number), f"expected {wanted}, found {quote(type(given).__name__)}")
 
 
-def _array(value: Any, path: str) -> Any:
+def _named(name: str, value: Any) -> dict[str, Any]:
+    """An array by its name in the file, those of a list by their numbers."""
+    if not isinstance(value, list):
+        return {name: value}
+    return {f"{name}.{i}": part for i, part in enumerate(value)}
+
+
+def _array(value: Any, path: str, is_list: bool) -> Any:
     import jax.numpy as jnp
 
+    if is_list and isinstance(value, (list, tuple)):
+        return [_array(part, f"{path}.{i}", False) for i, part in enumerate(value)]
     try:
         return jnp.asarray(value)
     except (TypeError, ValueError):  # of what is no array, or none of JAX's
@@ -143,8 +157,13 @@ def _complete(
             _refuse(f"{number}.inputs", f"{wanted}, found {len(inputs)}")
         inputs = dict(zip(function.inputs, inputs, strict=False))
     # As the model will see them: 64-bit values of NumPy become 32-bit ones.
+    instance = graph.program().entries[entry]
     arrays = {
-        n: _array(a, f"{number}.inputs.{n if isinstance(n, str) else quote(n)}")
+        n: _array(
+            a,
+            f"{number}.inputs.{n if isinstance(n, str) else quote(n)}",
+            n in instance.input_copies,
+        )
         for n, a in inputs.items()
         if a is not None
     }
@@ -163,11 +182,14 @@ def _complete(
     if not outputs or not set(outputs) <= set(function.outputs):
         wanted = f"expected outputs of {entry} ({', '.join(function.outputs)})"
         _refuse(f"{number}.outputs", f"{wanted}, found {quote(list(outputs))}")
-    stored = {
-        n: jax.random.key_data(a) if jnp.issubdtype(a.dtype, jax.dtypes.prng_key) else a
-        for n, a in arrays.items()
-    }
-    return stored, {n: np.asarray(a) for n, a in outputs.items()}
+
+    def stored(a: Any) -> Any:
+        is_key = jnp.issubdtype(a.dtype, jax.dtypes.prng_key)
+        return jax.random.key_data(a) if is_key else a
+
+    lists = instance.output_copies
+    found = {n: [*a] if n in lists else a for n, a in outputs.items()}
+    return jax.tree.map(stored, arrays), jax.tree.map(np.asarray, found)
 
 
 def _leaves(tree: Any) -> list[Any]:
@@ -194,6 +216,7 @@ def read_examples(source: Source, graph: Graph) -> tuple[Headers, list[Stored]]:
     """
     headers = headers_of_file(source)
     stored, faults = _described(source.path, headers, graph)
+    parts: Parts = {}
     for name in headers.tensors:
         match = _NAME.fullmatch(name)
         number = int(match[1]) if match else len(stored)
@@ -205,7 +228,9 @@ def read_examples(source: Source, graph: Graph) -> tuple[Headers, list[Stored]]:
                 Diagnostic("example", EXAMPLES, f"{wanted}, found {quote(name)}")
             )
             continue
-        getattr(stored[number], match[2])[match[3]] = name
+        part = parts.setdefault((number, match[2], match[3]), {})
+        part[None if match[4] is None else int(match[4])] = name
+    faults += _assigned(parts, stored, graph)
     for number, example in enumerate(stored):
         function = graph.functions[example.entry]
         needed = {n for n, i in function.inputs.items() if not i.optional}
@@ -222,6 +247,25 @@ def read_examples(source: Source, graph: Graph) -> tuple[Headers, list[Stored]]:
     if faults:
         raise WeightsError(bounded(faults))
     return headers, stored
+
+
+Parts = dict[tuple[int, str, str], dict[int | None, str]]
+"""Tensors by example, `inputs` or `outputs`, and name; those of a list by their numbers."""
+
+
+def _assigned(parts: Parts, stored: list[Stored], graph: Graph) -> Iterator[Diagnostic]:
+    """Gives examples their tensors, a list where the Graph has one of as many."""
+    for (number, kind, name), part in parts.items():
+        instance = graph.program().entries[stored[number].entry]
+        copies = instance.input_copies if kind == "inputs" else instance.output_copies
+        count = copies.get(name)
+        places: list[int | None] = [None] if count is None else [*range(count)]
+        if part.keys() != {*places}:
+            kinds = "one array" if count is None else f"those of {count} arrays"
+            text = f"expected {kinds}, found {quote(sorted(part.values()))}"
+            yield Diagnostic("example", f"examples.{number}.{kind}.{name}", text)
+        tensors = [part.get(i, "") for i in places]
+        getattr(stored[number], kind)[name] = tensors[0] if count is None else tensors
 
 
 def _described(

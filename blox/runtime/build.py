@@ -102,7 +102,9 @@ def _model(
             params = cast("", params)
             for input_name, spec in instance.function.inputs.items():
                 if spec.dtype == "float" and inputs[input_name] is not None:
-                    inputs[input_name] = inputs[input_name].astype(target)
+                    inputs[input_name] = jax.tree.map(
+                        lambda a: a.astype(target), inputs[input_name]
+                    )
         floating = target or _model_dtype(params, floats)
         try:
             values, state = run(params, inputs, Context(train, floating, axis_name))

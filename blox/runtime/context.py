@@ -36,6 +36,8 @@ def describe(value: Any) -> str:
     """`float32[2, 3]`, or the kind of what is no array."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         return f"{value.dtype}{list(value.shape)}"
+    if isinstance(value, list) and value:
+        return f"a list of {len(value)} {describe(value[0])}"
     return "nothing" if value is None else type(value).__name__
 
 
@@ -96,6 +98,8 @@ def lacking(params: Params, wanted: str) -> ModelError:
     )
 
 
-def as_array(value: Value) -> Array:
-    """A number as an array; arrays stay as they are."""
+def as_array(value: Value) -> Array | list[Any]:
+    """A number as an array; arrays stay as they are, a list is one of them."""
+    if isinstance(value, list):
+        return [*map(as_array, value)]
     return value if isinstance(value, Array) else jnp.asarray(value)

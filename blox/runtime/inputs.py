@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ from blox.schema.resolve.program import Instance, Program
 
 from .context import describe
 from .sizes import evaluate
+from .values import array_of
 
 Sizes = dict[str, Any]
 
@@ -32,7 +33,12 @@ class Signature:
         self.inputs, self.dims = instance.function.inputs, instance.dims
         self.names = tuple(self.inputs)
         self.expected = {
-            name: _Expected.of(f"{self.entry}.{name}", given, self.values)
+            name: _Expected.of(
+                f"{self.entry}.{name}",
+                given,
+                self.values,
+                instance.input_copies.get(name),
+            )
             for name, given in self.inputs.items()
         }
         self.limits = Limits(graph, self.dims, evaluate)
@@ -65,13 +71,8 @@ class Signature:
                 if not expected.optional:
                     faults.append(expected.fault("nothing", self._takes()))
                 continue
-            try:
-                value = value if isinstance(value, jax.Array) else jnp.asarray(value)
-            except (TypeError, ValueError):
-                faults.append(expected.fault(describe(value)))
-                continue
-            result[name] = value = expected.converted(value)
-            faults += expected.faults(value, sizes)
+            result[name], found = expected.bound(value, sizes)
+            faults += found
         if not faults:
             faults += self._faults_of_sizes(result, sizes)
         if faults:
@@ -88,7 +89,11 @@ class Signature:
         known = {**self.values, **sizes} if sizes else self.values
         for name, expected in self.expected.items():
             if expected.computed and inputs[name] is not None:
-                yield from expected.faults_computed(inputs[name], known)
+                given = inputs[name]
+                for i, value in enumerate(
+                    [given] if expected.copies is None else given
+                ):
+                    yield from expected.item(i).faults_computed(value, known)
         for found in self.limits.broken(sizes, known):
             path = f"{self.entry}.{found.path}" if found.path else self.entry
             yield Diagnostic(found.code, path, found.message)
@@ -99,7 +104,10 @@ class Signature:
         Raises:
             ModelError: every one that does not hold.
         """
-        sizes = {n: jnp.shape(inputs[at])[axis] for n, (at, axis) in self.dims.items()}
+        sizes = {
+            n: jnp.shape(array_of(inputs[at]))[axis]
+            for n, (at, axis) in self.dims.items()
+        }
         faults = list(self.limits.broken(sizes, {**self.values, **sizes}))
         if faults:
             raise ModelError(faults)
@@ -122,9 +130,13 @@ class _Expected:
     fixed: tuple[tuple[int, int], ...]
     dims: tuple[tuple[int, str], ...]
     computed: tuple[tuple[int, str], ...]
+    copies: int | None
+    """How many arrays it has that is a list."""
 
     @classmethod
-    def of(cls, path: str, given: Input, values: Mapping[str, Any]) -> _Expected:
+    def of(
+        cls, path: str, given: Input, values: Mapping[str, Any], copies: int | None
+    ) -> _Expected:
         shape = [_known(part, values) for part in given.shape or []]
         after = shape.index("...") if "..." in shape else len(shape)
         axes = [(i if i < after else i - len(shape), p) for i, p in enumerate(shape)]
@@ -139,7 +151,38 @@ class _Expected:
             tuple((i, p) for i, p in axes if isinstance(p, int)),
             tuple((i, p) for i, p in axes if p not in ("...", "_") and _is_dim(p)),
             tuple((i, p) for i, p in axes if is_expression(p)),
+            copies,
         )
+
+    def item(self, i: int) -> _Expected:
+        """An array of a list; an array that is none is itself."""
+        if self.copies is None:
+            return self
+        return replace(self, path=f"{self.path}.{i}", copies=None)
+
+    def bound(self, value: Any, sizes: Sizes) -> tuple[Any, list[Diagnostic]]:
+        """A value as an array or a list of them, and what is wrong with it.
+
+        Args:
+            value: not None.
+            sizes: those of dims, which get the new ones.
+        """
+        if self.copies is not None:
+            is_list = isinstance(value, (list, tuple))
+            if not is_list or len(value) != self.copies:
+                found = f"one of {len(value)}" if is_list else describe(value)
+                name = self.path.rpartition(".")[2]
+                return None, [self.fault(found, "" if is_list else f"give [*{name}]")]
+            pairs = [self.item(i).bound(part, sizes) for i, part in enumerate(value)]
+            return [a for a, _ in pairs], [
+                fault for _, found in pairs for fault in found
+            ]
+        try:
+            array = value if isinstance(value, jax.Array) else jnp.asarray(value)
+        except (TypeError, ValueError):
+            return None, [self.fault(describe(value))]
+        array = self.converted(array)
+        return array, [*self.faults(array, sizes)]
 
     def converted(self, value: Any) -> Any:
         """A Python integer has the integer type that is wanted, others stay."""
@@ -151,6 +194,8 @@ class _Expected:
     def fault(self, found: str, hint: str = "") -> Diagnostic:
         dtype = "" if self.dtype is None else f"{self.dtype} "
         kind = "a key" if self.dtype == "key" else f"{dtype}{self.shown}"
+        if self.copies is not None:
+            kind = f"a list of {self.copies}, each {kind}"
         return Diagnostic("inputs", self.path, f"expected {kind}, found {found}", hint)
 
     def faults(self, value: Any, sizes: Sizes) -> Iterator[Diagnostic]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
+import jax
 import jax.numpy as jnp
 from jax import named_scope
 
@@ -26,7 +27,7 @@ from .context import failed, lacking, lookup
 from .control import control
 from .returned import returning
 from .trees import Act, Context, Env, Getter, Outputs, Params, Run, State, Typed, Value
-from .values import evaluated, getter, has_expression, key_getter
+from .values import array_of, evaluated, getter, has_expression, key_getter
 
 
 class Interpreter:
@@ -78,7 +79,9 @@ class Interpreter:
             for name in optional:
                 env.setdefault(name, (None,))
             if dims:
-                sizes = {n: env[name][0].shape[axis] for n, (name, axis) in dims}
+                sizes = {
+                    n: array_of(env[name][0]).shape[axis] for n, (name, axis) in dims
+                }
                 env.sizes = {**values, **sizes}
             state: dict[str, State] = {}
             for step, act in steps:
@@ -207,7 +210,10 @@ def _cast(
 ) -> dict[str, Value]:
     """Inputs of these names that are there, in the model's floating type."""
     given = {n: inputs[n] for n in names if inputs.get(n) is not None}
-    return {n: jnp.asarray(value, dtype) for n, value in given.items()}
+    return {
+        n: jax.tree.map(lambda a: jnp.asarray(a, dtype), value)
+        for n, value in given.items()
+    }
 
 
 def _used_dims(instance: Instance) -> set[str]:

@@ -14,6 +14,11 @@ from .sizes import evaluate
 from .trees import Context, Env, Getter, Typed, Value
 
 
+def array_of(value: Value) -> Value:
+    """An array as it is; of a list the first one: all have one shape."""
+    return value[0] if isinstance(value, list) else value
+
+
 def getter(arg: Arg) -> Getter:
     """How a value comes from the values so far."""
     source, index, value = arg.source, arg.output, arg.value

@@ -198,6 +198,7 @@ class Engine:
             ),
             self.values,
             lane.dtype,
+            frozenset(n for n, a in step.group("xs").items() if a.kind == "list"),
         )
         ran: dict[int, Inferred] = {}
         try:

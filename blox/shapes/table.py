@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from blox.schema import Graph, Report
@@ -95,14 +96,27 @@ def tabled(found: Iterable[Inferred], symbols: Symbols) -> Table:
     seen: dict[Value | None, Known | None] = {None: None}
     for inferred in found:
         known = table.setdefault(inferred.instance, {})
+        lists = inferred.instance.lists
         for name, values in inferred.values.items():
             for value in values:
                 if value not in seen:
                     seen[value] = _known(value, symbols)
             new = tuple([seen[value] for value in values])
+            if name in lists:
+                new = _with_copies(new, lists[name])
             old = known.get(name)
             known[name] = new if old is None else _common(old, new)
     return table
+
+
+def _with_copies(
+    known: tuple[Known | None, ...], copies: Mapping[int, int]
+) -> tuple[Known | None, ...]:
+    """With how many arrays there are in those that are lists."""
+    return tuple(
+        one if one is None or i not in copies else replace(one, copies=copies[i])
+        for i, one in enumerate(known)
+    )
 
 
 def _known(value: Value | None, symbols: Symbols) -> Known | None:
@@ -123,7 +137,7 @@ def _in_both(
     found = []
     for both, a, b in zip(_common(wide, narrow), wide, narrow, strict=True):
         floats = a and b and (a.dtype, b.dtype) == ("float32", "bfloat16")
-        found.append(Known(both.shape, "float") if both and floats else both)
+        found.append(replace(both, dtype="float") if both and floats else both)
     return tuple(found)
 
 
@@ -147,6 +161,7 @@ def _common(
             shape = tuple(
                 x if x == y else None for x, y in zip(a.shape, b.shape, strict=True)
             )
-        return Known(shape, a.dtype if a.dtype == b.dtype else None)
+        dtype = a.dtype if a.dtype == b.dtype else None
+        return Known(shape, dtype, a.copies if a.copies == b.copies else None)
 
     return tuple(both(a, b) for a, b in zip(old, new, strict=True))

@@ -20,9 +20,10 @@ def shapes_text(outputs: Sequence[Known | None]) -> str:
 
 
 def _shape_text(known: Known) -> str:
-    if known.shape is None:
-        return "[...]"
-    return f"[{', '.join('?' if s is None else str(s) for s in known.shape)}]"
+    shape = "[...]"
+    if known.shape is not None:
+        shape = f"[{', '.join('?' if s is None else str(s) for s in known.shape)}]"
+    return shape if known.copies is None else f"list of {known.copies} {shape}"
 
 
 def signature_text(instance: Instance) -> str:

@@ -12,7 +12,15 @@ from ..writer import Writer
 from . import call as calls
 from .base import Loop, bind_carry, no_copies
 
-EMITS = (*calls.EMITS, "jnp.stack", "outputs.append", "enumerate", "list", "range")
+EMITS = (
+    *calls.EMITS,
+    "jnp.stack",
+    "outputs.append",
+    "enumerate",
+    "list",
+    "range",
+    "zip",
+)
 
 
 def write(writer: Writer, step: Step, node: RepeatList) -> None:
@@ -27,7 +35,7 @@ class Unrolled(Loop[RepeatList]):
     """The `for` of an unrolled repeat."""
 
     def write(self) -> None:
-        writer, step = self.writer, self.step
+        writer, step, node = self.writer, self.step, self.node
         xs = {n: self._named(n) for n in self.xs}
         targets = dict(zip(step.outputs, writer.locals_of(step), strict=True))
         first = {n: self.first(n) for n in self.carry}
@@ -37,18 +45,19 @@ class Unrolled(Loop[RepeatList]):
             writer.body.append(assign(targets[n], value))
         bind_carry(self.writer, targets, first)
         lists = {
-            o: writer.fresh(f"{step.name}_{o}_list")
+            o: targets[o] if o in node.listed else writer.fresh(f"{step.name}_{o}_list")
             for o in self.others
             if targets[o] != "_"
         }
         for text in lists.values():
             writer.body.append(annotated(text, "list[Array]", ast.List([])))
         states, after = self._states()
-        if self.node.shared and states is not None:
+        if node.shared and states is not None:
             self.own = call("merge", [self.own, states])
         self._loop(targets, xs, lists, states)
-        for o, text in lists.items():
-            writer.body.append(assign(targets[o], call("jnp.stack", [name(text)])))
+        for o in (o for o in lists if o not in node.listed):
+            stacked = call("jnp.stack", [name(lists[o])])
+            writer.body.append(assign(targets[o], stacked))
         writer.body += after
         self.bind([name(t) for t in targets.values()])
 
@@ -91,7 +100,8 @@ class Unrolled(Loop[RepeatList]):
             for n, v in self.node.attributes.items()
             if isinstance(v, list) and n in self.plan.needed and n in self.plan.varying
         }
-        counted = self.uses_index or bool(xs) or bool(cycles)
+        rows = {n: value for n, value in xs.items() if self._is_list(n)}
+        counted = self.uses_index or len(rows) < len(xs) or bool(cycles)
         i = name(writer.names.variable("i")) if counted else None
         listed = step.tree and not self.node.shared
         layer = name(writer.names.variable(*LAYER)) if listed else None
@@ -100,25 +110,41 @@ class Unrolled(Loop[RepeatList]):
             chosen = ast.BinOp(i, ast.Mod(), literal(len(values)))
             self.attributes[n] = ast.Subscript(writer.value(values), chosen)
         given: dict[str, ast.expr] = {n: name(targets[n]) for n in self.carry}
+        over: list[tuple[ast.expr, ast.expr]] = []
+        if layer is not None:
+            over.append((layer, self.own))
         for n, value in xs.items():
-            assert i is not None
-            given[n] = ast.Subscript(value, i)
+            if n in rows:
+                item = name(writer.names.fresh(f"layer_{n}"))
+                over.append((item, value))
+                given[n] = item
+            else:
+                assert i is not None
+                given[n] = ast.Subscript(value, i)
         own = layer or (self.own if step.tree else ast.Dict([], []))
         body = self._body(
             self.call(own, given, i, cse=True), targets, given, lists, states
         )
-        writer.body.append(ast.For(*self._steps(i, layer), body, []))
+        writer.body.append(ast.For(*self._steps(i, over), body, []))
+
+    def _is_list(self, n: str) -> bool:
+        """True of xs that are a list, rather than slices of an array."""
+        return n in self.xs and self.xs[n].kind == "list"
 
     def _steps(
-        self, i: ast.Name | None, layer: ast.Name | None
+        self, i: ast.Name | None, over: list[tuple[ast.expr, ast.expr]]
     ) -> tuple[ast.expr, ast.expr]:
-        """The target and the iterable of the `for`."""
-        if layer is None:
+        """The target and the iterable of the `for`, over all lists that it goes through."""
+        if not over:
             count = self.writer.value(self.node.count, "int")
             return i or name("_"), call("range", [count])
+        target, rows = over[0]
+        if len(over) > 1:
+            target = ast.Tuple([item for item, _ in over])
+            rows = call("zip", [row for _, row in over], {"strict": literal(True)})
         if i is None:
-            return layer, self.own
-        return ast.Tuple([i, layer]), call("enumerate", [self.own])
+            return target, rows
+        return ast.Tuple([i, target]), call("enumerate", [rows])
 
     def _body(
         self,
@@ -133,6 +159,8 @@ class Unrolled(Loop[RepeatList]):
         if states is not None and not self.node.shared:
             state = name(names.variable("layer_state"))
         fresh = {o: names.fresh(o) if o in lists else "_" for o in self.others}
+        # The next one of a list takes the name of that which it is made of.
+        fresh |= {o: o for o in lists if self._is_list(o)}
         if self.plan.returns_dict:
             fresh["out"] = names.variable("out")
         statement, found = self.unpacked(value, given, fresh, state)
@@ -141,7 +169,9 @@ class Unrolled(Loop[RepeatList]):
             if found[n] is not given[n]:
                 body.append(assign(targets[n], found[n]))
         for o, text in lists.items():
-            body.append(ast.Expr(call(f"{text}.append", [found[o]])))
+            number = o in self.node.listed and o in self.plan.python
+            item = call("jnp.asarray", [found[o]]) if number else found[o]
+            body.append(ast.Expr(call(f"{text}.append", [item])))
         if state is not None and states is not None and state is not states:
             body.append(ast.Expr(call(ast.Attribute(states, "append"), [state])))
         return body

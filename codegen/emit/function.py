@@ -294,6 +294,9 @@ def _arguments(plan: Plan) -> dict[str, bool]:
     inputs = plan.first.function.inputs
     fixed = dict.fromkeys(("params", "train", "dtype", *plan.varying), False)
     return fixed | {
-        n: not given.optional and given.dtype != "key" and n not in plan.numbers
+        n: not given.optional
+        and given.dtype != "key"
+        and given.copies is None
+        and n not in plan.numbers
         for n, given in inputs.items()
     }

@@ -61,7 +61,7 @@ def _control_notes(
     alone = len(step.outputs) == 1
     notes = []
     for i, o in enumerate(step.outputs):
-        note = Note(plain=True)
+        note = Note(plain=i not in step.copies)
         notes.append(note)
         if i not in step.used:
             continue

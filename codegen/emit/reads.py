@@ -68,7 +68,7 @@ def settle(
     checks, cast, body = parts
     if not found.sizes and not found.uses["dtype"]:
         return [*checks, *cast, *body]
-    closed = _Closed(local, rows)
+    closed = _Closed(plan, local, rows)
     return [*lead, *(closed.visit(s) for s in (*checks, *casts, *cast, *body))]
 
 
@@ -93,6 +93,8 @@ def _rows(plan: Plan, found: _Found) -> dict[int, _Row]:
             if not isinstance(first, Size) or first.source in found.bound:
                 continue
             shape = inputs[first.source].shape or ()
+            if inputs[first.source].copies is not None:
+                continue
             stop = start + len(shape)
             axes = {
                 item.axis: item.id
@@ -182,7 +184,7 @@ def _read(plan: Plan, sizes: Mapping[str, tuple[Size, ast.expr]]) -> Iterator[as
             for size, target in sizes.values()
             if size.source == source
         }
-        shape = ast.Attribute(name(source), "shape")
+        shape = _shape(plan, source)
         ranks = {size.rank for size, _ in sizes.values() if size.source == source}
         rank = len(given.shape or ()) or max((r for r in ranks if r), default=0)
         whole = "..." not in (given.shape or ()) and len(own) >= max(2, rank - 1)
@@ -196,17 +198,28 @@ def _read(plan: Plan, sizes: Mapping[str, tuple[Size, ast.expr]]) -> Iterator[as
         yield assign(tuple_of([t for t, _ in row]), tuple_of([v for _, v in row]))
 
 
+def _shape(plan: Plan, source: str) -> ast.Attribute:
+    """The shape of an input, of a list that of its first array."""
+    given: ast.expr = name(source)
+    if plan.first.function.inputs[source].copies is not None:
+        given = subscript(given, 0)
+    return ast.Attribute(given, "shape")
+
+
 class _Closed(ast.NodeTransformer):
     """Puts what was settled in place of what was open."""
 
-    def __init__(self, local: Mapping[str, ast.expr], rows: Mapping[int, _Row]) -> None:
+    def __init__(
+        self, plan: Plan, local: Mapping[str, ast.expr], rows: Mapping[int, _Row]
+    ) -> None:
+        self.plan = plan
         self.local = local
         self.rows = rows
 
     def visit_Tuple(self, node: ast.Tuple) -> ast.expr:
         row = self.rows.get(id(node.elts))
         if row is not None:
-            shape = ast.Attribute(name(row.source), "shape")
+            shape = _shape(self.plan, row.source)
             if row.stop - row.start == len(node.elts):
                 return shape
             node.elts[row.start : row.stop] = [ast.Starred(shape)]
@@ -215,7 +228,7 @@ class _Closed(ast.NodeTransformer):
 
     def visit_Size(self, node: Size) -> ast.expr:
         found = self.local.get(node.id)
-        shape = ast.Attribute(name(node.source), "shape")
+        shape = _shape(self.plan, node.source)
         return subscript(shape, node.axis) if found is None else found
 
     def visit_Dtype(self, node: Dtype) -> ast.expr:

@@ -67,15 +67,16 @@ def _words(shapes: Shapes) -> str:
     return "; ".join(f"{row}{_JOINT}{shape}".strip(_JOINT) for row, shape in rows)
 
 
-def _shape(sizes: Sequence[Size]) -> str:
+def _shape(sizes: Sequence[Size], *, is_list: bool) -> str:
     texts = ("_" if size is None else str(size).removeprefix("$") for size in sizes)
-    return f"({f',{_JOINT}'.join(texts)})".replace(" ", _JOINT)
+    text = f"({f',{_JOINT}'.join(texts)})"
+    return (f"list of {text}" if is_list else text).replace(" ", _JOINT)
 
 
 def _inputs(plan: Plan) -> Iterator[tuple[str, str]]:
     for name, given in plan.first.function.inputs.items():
         if given.shape and given.dtype != "key":
-            yield name, _shape(given.shape)
+            yield name, _shape(given.shape, is_list=given.copies is not None)
 
 
 def _outputs(module: Module, plan: Plan) -> Iterator[tuple[str, str]]:
@@ -91,14 +92,15 @@ def _outputs(module: Module, plan: Plan) -> Iterator[tuple[str, str]]:
             continue
         if isinstance(sizes[-1], int):
             sizes[-1] = _written(places, module, instance, arg, sizes[-1]) or sizes[-1]
-        yield name, _shape(sizes)
+        yield name, _shape(sizes, is_list=name in instance.output_copies)
 
 
 def _is_as_given(instance: Instance, name: str, sizes: Sequence[Size]) -> bool:
     """True of an output with the shape of the input of its name, as far as it is known."""
     given = instance.function.inputs.get(name)
     shape = (given.shape if given is not None else None) or []
-    if "..." in shape or len(shape) != len(sizes):
+    same = (name in instance.input_copies) == (name in instance.output_copies)
+    if "..." in shape or len(shape) != len(sizes) or not same:
         return False
     for size, text in zip(sizes, shape, strict=True):
         if is_expression(text) and all(n in instance.values for n in names(text)):

@@ -18,7 +18,8 @@ def signature(plan: Plan) -> tuple[list[Argument], list[Argument], str]:
         arguments.append(("params", "Params", None))
     for text, given in function.inputs.items():
         default = ast.Constant(None) if given.optional else None
-        kind = plan.annotations.get(text, "Array")
+        usual = "Array" if given.copies is None else "list[Array]"
+        kind = plan.annotations.get(text, usual)
         if given.optional and kind != "Any":
             kind += " | None"
         arguments.append((text, kind, default))
@@ -33,10 +34,11 @@ def signature(plan: Plan) -> tuple[list[Argument], list[Argument], str]:
     if plan.uses_train:
         default = ast.Constant(False) if plan.is_entry else None
         keywords.append(("train", "bool", default))
-    count = len(plan.outputs)
-    returns = "Array" if count == 1 else f"tuple[{', '.join(['Array'] * count)}]"
+    lists = plan.first.output_copies
+    kinds = ["list[Array]" if name in lists else "Array" for name in plan.outputs]
+    returns = kinds[0] if len(kinds) == 1 else f"tuple[{', '.join(kinds)}]"
     if plan.returns_dict:
-        returns = "dict[str, Array]"
+        returns = "dict[str, Any]" if lists else "dict[str, Array]"
     if plan.stateful:
         returns = f"tuple[{returns}, Params]"
     return arguments, keywords, returns
@@ -50,6 +52,10 @@ def casts(plan: Plan) -> list[ast.stmt]:
 
     def cast(text: str) -> ast.expr:
         array = name(text)
+        if inputs[text].copies is not None:
+            each = ast.comprehension(name("each"), array, [], 0)
+            one = call(ast.Attribute(name("each"), "astype"), [dtype])
+            return ast.ListComp(one, [each])
         if text in plan.numbers or inputs[text].shape == []:  # maybe a number
             return call("jnp.asarray", [array, dtype])
         return call(ast.Attribute(array, "astype"), [dtype])

@@ -38,7 +38,7 @@ class Call(ScopeOp):
     remat: Remat | None = None
 
     def callees(self) -> tuple[Callee, ...]:
-        return (Callee("function", self.function),)
+        return (Callee("function", self.function, hands_on=True),)
 
 
 class Cond(ScopeOp):

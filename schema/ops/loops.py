@@ -20,12 +20,11 @@ class Repeat(ScopeOp):
 
     An output named as a carry is the next carry; all others are stacked on a leading
     axis. `inputs` are the same for every copy, `xs` give one slice of their leading
-    axis (or one item of a literal list) per copy, `index` names the input that gets the
-    step.
+    axis (or one item of a list) per copy, `index` names the input that gets the step.
     With `scan` the parameters are stacked and the loop is `jax.lax.scan`; without it
     they are a list, the loop is unrolled, and a list in `attributes` cycles. `shared`,
     of an unrolled loop, is one set of parameters for all copies, and state that goes from
-    copy to copy.
+    copy to copy. Outputs that are `listed` come as a list, one array a copy.
     """
 
     op: Literal["repeat"] = "repeat"
@@ -38,6 +37,7 @@ class Repeat(ScopeOp):
     attributes: dict[Name, Scalar | list[Scalar]] = {}
     scan: bool = True
     shared: bool = False
+    listed: list[Name] = []
     remat: Remat | None = None
 
     @model_validator(mode="wrap")
@@ -64,6 +64,10 @@ class RepeatScan(Repeat):
                 "shared",
                 "expected false under scan, found true; the op `scan` with a `length` is "
                 "a loop whose steps share their parameters",
+            )
+        if self.listed:
+            yield Problem.expected(
+                "listed", "none under scan, whose outputs are stacked", self.listed
             )
         for name, value in self.attributes.items():
             if isinstance(value, list):
@@ -100,6 +104,7 @@ def _repeated(op: Repeat, layout: Layout) -> Callee:
         index=op.index,
         returns="the carry",
         literals=True,
+        listed=tuple(op.listed),
     )
 
 

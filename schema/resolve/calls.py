@@ -13,8 +13,10 @@ from ..content import Content, Function, Input
 from ..diagnostics import Report, listing, path_part, quote
 from ..fields import Operand
 from ..op import Op
+from .lists import NONE, lists_of
 from .program import Arg, Groups
 
+Kind = Literal["tensor", "list", "tensor or list"]
 MAX_MISSING = 20
 """Inputs without a value that one call reports."""
 
@@ -26,11 +28,13 @@ class Signature:
     required: tuple[str, ...]
     """The inputs that must be given."""
     outputs: tuple[str, ...]
+    lists: frozenset[str]
+    """The outputs that are lists."""
 
     @classmethod
-    def of(cls, function: Function) -> Signature:
+    def of(cls, function: Function, lists: frozenset[str]) -> Signature:
         required = (n for n, given in function.inputs.items() if not given.optional)
-        return cls(tuple(required), tuple(function.outputs))
+        return cls(tuple(required), tuple(function.outputs), lists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,15 @@ class Calls:
     report: Report
     value: Callable[[str, Any, Operand], Arg]
     """Binds one value: (path, value, operand)."""
+
+    def lists(self, callees: tuple[Callee, ...]) -> frozenset[str]:
+        """The outputs of a node with these callees that are lists."""
+
+        def of(function: str) -> frozenset[str]:
+            known = self.signatures.get(function)
+            return NONE if known is None else known.lists
+
+        return lists_of(callees, of)
 
     def bind(
         self, path: str, op: Op, callees: tuple[Callee, ...], groups: Groups
@@ -98,10 +111,7 @@ class Calls:
                     )
                     continue
                 taken.add(name)
-                listed = field == "xs" and last.literals
-                given[name] = self._argument(
-                    where, field, item, inputs[name], listed=listed
-                )
+                given[name] = self._argument(where, field, item, inputs[name], last)
         for name, function in islice(self._missing(asking, taken), MAX_MISSING):
             self.report.error(
                 "argument",
@@ -115,6 +125,8 @@ class Calls:
                 f"expected an input of {where_from} ({listing(inputs)}), "
                 f"found {quote(index)}",
             )
+        if index in inputs:
+            self._check_array(f"{path}.index", index, inputs[index])
         self._check_agreement(path, known, last)
         outputs = self.signatures[last.function].outputs
         for callee in {(c.function, c.returns): c for c in known}.values():
@@ -149,7 +161,7 @@ class Calls:
                             f"the input {quote(name)}, found a key and an array, or one "
                             "that is optional",
                         )
-            elif list(others) != list(inputs):
+            elif _kinds(others) != _kinds(inputs):
                 self.report.error(
                     "argument",
                     path,
@@ -158,18 +170,35 @@ class Calls:
                 )
 
     def _argument(
-        self, path: str, field: str, item: Any, given: Input, *, listed: bool
+        self, path: str, field: str, item: Any, given: Input, callee: Callee
     ) -> Arg:
-        """A value for an input; `listed`: it may be a list of numbers, one a copy."""
+        """A value for an input of the callee that gives the node its outputs."""
+        if field != "inputs":
+            self._check_array(path, path.rpartition(".")[2], given)
         if isinstance(item, list):
-            if not listed:
+            if field != "xs" or not callee.literals:
                 self.report.error(
                     "argument", path, "expected a reference, found a list"
                 )
             return Arg(value=tuple(item))
-        kind: Literal["key", "tensor"] = "key" if given.dtype == "key" else "tensor"
         optional = given.optional and field == "inputs"
+        if given.dtype == "key":
+            return self.value(path, item, Operand("key", optional))
+        if field == "inputs":
+            kind: Kind = "tensor" if given.copies is None else "list"
+        else:
+            kind = "tensor or list" if field == "xs" and callee.unrolled else "tensor"
         return self.value(path, item, Operand(kind, optional))
+
+    def _check_array(self, path: str, name: str, given: Input) -> None:
+        """What a loop gives anew at each step is an array."""
+        if given.copies is not None:
+            self.report.error(
+                "argument",
+                path,
+                f"expected an input that is an array, found the list {name}",
+                "`inputs` gives a list to all steps of a loop",
+            )
 
     def _check_returned(
         self, path: str, callee: Callee, last: Callee, carry: tuple[str, ...]
@@ -177,6 +206,23 @@ class Calls:
         """A function returns what the op declares that it must."""
         name = callee.function
         outputs = self.signatures[name].outputs
+        lists = () if callee.hands_on else sorted(self.signatures[name].lists)
+        if lists:
+            self.report.error(
+                "argument",
+                path,
+                f"expected {name} to return arrays, as a loop or branch runs it, found "
+                f"the list {lists[0]}",
+            )
+        for i, wanted in enumerate(callee.listed):
+            if wanted not in outputs or wanted in carry or wanted in callee.listed[:i]:
+                others = [o for o in outputs if o not in carry]
+                self.report.error(
+                    "argument",
+                    f"{path}.listed.{i}",
+                    f"expected each output that is no carry once ({listing(others)}), "
+                    f"found {quote(wanted)}",
+                )
         match callee.returns:
             case "the carry":
                 for missing in (n for n in carry if n not in outputs):
@@ -207,6 +253,11 @@ class Calls:
                 )
 
 
-def _kind(given: Input) -> tuple[bool, bool]:
-    """What a caller has to know of an input: whether it is a key, and optional."""
-    return given.dtype == "key", given.optional
+def _kind(given: Input) -> tuple[bool, bool, bool]:
+    """What a caller has to know of an input: is it a key, is it optional, is it a list."""
+    return given.dtype == "key", given.optional, given.copies is not None
+
+
+def _kinds(inputs: Mapping[str, Input]) -> list[tuple[str, bool]]:
+    """The names of inputs, and whether each is a list."""
+    return [(name, given.copies is not None) for name, given in inputs.items()]

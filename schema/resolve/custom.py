@@ -96,6 +96,12 @@ def check_bodies(graph: Content, report: Report) -> None:
                 f"ops.{key}",
                 f"expected a body without keys, found the input {keys[0]} of {name}",
             )
+        elif lists := [n for n, i in function.inputs.items() if i.copies is not None]:
+            report.error(
+                "op-body",
+                f"ops.{key}",
+                f"expected a body without lists, found the input {lists[0]} of {name}",
+            )
 
 
 def _check_parameters(body: Program, registered: Program, report: Report) -> None:

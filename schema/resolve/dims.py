@@ -24,11 +24,14 @@ def is_dim_name(dim: object) -> bool:
 def bind_dims(
     graph: Content, name: str, function: Function, report: Report
 ) -> dict[str, tuple[str, int]]:
-    """Where each dim of a function is bound: the first input that must be there."""
+    """Where each dim of a function is bound: the first input that must be there, an array
+    rather than a list.
+    """
     dims: dict[str, tuple[str, int]] = {}
     own = set(function.attributes)
     optional_only: dict[str, str] = {}
-    for input_name, given in function.inputs.items():
+    inputs = sorted(function.inputs.items(), key=lambda i: i[1].copies is not None)
+    for input_name, given in inputs:
         shape = given.shape or []
         path = f"{name}.inputs.{input_name}.shape"
         if shape.count("...") > 1:

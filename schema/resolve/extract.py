@@ -166,8 +166,7 @@ class _Cut:
                 value = arg.value if arg.text is None else arg.text
                 return list(value) if isinstance(value, tuple) else value
             own = name if name != step.name else f"{name}_in"
-            declared: Data = {"dtype": "key"} if arg.kind == "key" else {}
-            declared |= {"optional": True} if arg.optional else {}
+            declared = self.instance.declared_of(arg)
             inputs[own] = self._input(declared, self._of(arg.source or "", arg.output))
             return own
 

@@ -27,7 +27,8 @@ class Arg:
     output: int = 0
     value: Any = None
     kind: str = "tensor"
-    """`key` for one that is folded with the name of the node that gets it."""
+    """`key` for one that is folded with the name of the node that gets it, `list` for one
+    that has an array for each copy."""
     optional: bool = False
     text: str | None = None
     """The expression whose value `value` is."""
@@ -117,6 +118,8 @@ class Step(Sealable):
     live: bool = True
     used: frozenset[int] = frozenset()
     """The outputs that something uses."""
+    copies: dict[int, int] = field(default_factory=dict)
+    """How many arrays each output has that is a list."""
 
     def __repr__(self) -> str:
         return f"<Step {self.path}: {self.op.op}>"
@@ -174,6 +177,10 @@ class Instance(Sealable):
     """How many nodes a trace of it visits, unrolled copies each."""
     ran: int
     """How many nodes a run of it visits at least, every step of every loop."""
+    input_copies: dict[str, int] = EMPTY
+    """How many arrays each input has that is a list."""
+    output_copies: dict[str, int] = EMPTY
+    """How many arrays each output has that is a list."""
 
     live_steps: list[Step] = field(init=False)
     stateful: bool = field(init=False)
@@ -190,6 +197,19 @@ class Instance(Sealable):
         read = [*self.outputs.values(), *(a for s in live for a in s.reads())]
         self.reads = frozenset(a.source for a in read if a.source is not None)
         self.seal()
+
+    @property
+    def lists(self) -> dict[str, dict[int, int]]:
+        """How many arrays inputs and outputs of steps have that are lists."""
+        inputs = {n: {0: count} for n, count in self.input_copies.items()}
+        return inputs | {s.name: s.copies for s in self.steps if s.copies}
+
+    def declared_of(self, arg: Arg) -> dict[str, Any]:
+        """What an input declares that gets an argument, less its shape."""
+        declared: dict[str, Any] = {"dtype": "key"} if arg.kind == "key" else {}
+        if arg.kind == "list":
+            declared["copies"] = self.lists[arg.source or ""][arg.output]
+        return declared | ({"optional": True} if arg.optional else {})
 
     def __repr__(self) -> str:
         own = "".join(f" {name}={value}" for name, value in self.own.items())

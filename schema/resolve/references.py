@@ -13,6 +13,12 @@ from ..op import Op
 from .calls import Calls, Signature
 from .program import Arg, Args, Groups
 
+LISTS = (
+    "a list goes to xs of a `repeat` that is not scanned, to inputs with `copies`, and to "
+    "outputs"
+)
+_ANY = Operand("tensor or list")
+
 
 @dataclass(slots=True)
 class BoundNode:
@@ -36,6 +42,8 @@ class _Source:
     """None for an input, which has no parts."""
     kind: str
     optional: bool
+    lists: frozenset[str] = frozenset()
+    """The outputs that are lists."""
     unknown: bool = False
     """True where nobody can say what the outputs are."""
 
@@ -71,6 +79,11 @@ class Binder:
         for name, given in self.function.inputs.items():
             path = f"{self.name}.inputs.{name}"
             kind = "key" if given.dtype == "key" else "tensor"
+            if given.copies is not None:
+                if kind == "key":
+                    text = "expected a list of arrays, found one of keys"
+                    self.report.error("reference-kind", f"{path}.copies", text)
+                kind = "list"
             self.scope[name] = _Source(None, kind, given.optional)
             if optional and not given.optional:
                 self.report.error(
@@ -84,7 +97,7 @@ class Binder:
         for name, output in self.function.outputs.items():
             path = f"{self.name}.outputs.{name}"
             where = path if output.is_bare else f"{path}.value"
-            outputs[name] = self._reference(where, output.value, Operand())
+            outputs[name] = self._reference(where, output.value, _ANY)
         return BoundFunction(nodes, frozen(outputs))
 
     def _node(self, name: str, op: Op) -> BoundNode:
@@ -134,6 +147,7 @@ class Binder:
             outputs,
             op.OUTPUT_KIND,
             op.OUTPUT_KIND == "key",
+            self.calls.lists(callees),
             any(c.function not in self.graph.functions for c in callees),
         )
         return BoundNode(name, path, op, args, groups, outputs)
@@ -141,8 +155,9 @@ class Binder:
     def _value(self, path: str, value: Any, operand: Operand) -> Arg:
         if isinstance(value, str) and not is_expression(value):
             return self._reference(path, value, operand)
-        if operand.kind == "key":
-            self.report.error("reference-kind", path, "expected a key, found a number")
+        if operand.kind in ("key", "list"):
+            text = f"expected a {operand.kind}, found a number"
+            self.report.error("reference-kind", path, text)
         return Arg(value=value)
 
     def _reference(self, path: str, text: str, operand: Operand) -> Arg:
@@ -182,11 +197,15 @@ class Binder:
                 if source.outputs
                 else "it gives nothing",
             )
-        if source.kind != operand.kind:
+        kind = source.kind
+        if source.outputs is not None and source.outputs[index:]:
+            kind = "list" if source.outputs[index] in source.lists else kind
+        if kind not in operand.kind.split(" or "):
             self.report.error(
                 "reference-kind",
                 path,
-                f"expected a {operand.kind}, found a {source.kind}",
+                f"expected a {operand.kind}, found a {kind}",
+                LISTS if kind == "list" else "",
             )
         elif source.optional and not operand.optional:
             self.report.error(
@@ -197,7 +216,7 @@ class Binder:
                 "give it a value by the op `default`, or pass it to an operand that is "
                 "optional",
             )
-        return Arg(name, index, kind=source.kind, optional=source.optional)
+        return Arg(name, index, kind=kind, optional=source.optional)
 
     def _unknown(self, path: str, name: str) -> None:
         if path.split(".")[1] == name:

@@ -16,6 +16,7 @@ from ..registry import Definition, registered
 from .calls import Signature
 from .custom import has_custom, resolve_custom
 from .dims import bind_dims, check_constraints, declared_shapes
+from .lists import list_outputs
 from .names import call_order, check_attributes, check_names
 from .outputs import check_outputs
 from .parameters import check_leaves
@@ -84,11 +85,12 @@ class Resolver:
         check_names(graph, report)
         check_constraints(graph, report)
         order = call_order(graph, report)
-        signatures = {name: Signature.of(f) for name, f in graph.functions.items()}
+        lists = list_outputs(graph, order or graph.functions)
+        signatures = {n: Signature.of(f, lists[n]) for n, f in graph.functions.items()}
         for name, function in graph.functions.items():
             self.bound[name] = Binder(graph, name, signatures, report).bind()
             self.dims[name] = frozen(bind_dims(graph, name, function, report))
-            check_outputs(graph, name, function, self.dims[name], report)
+            check_outputs(graph, name, self.dims[name], lists[name], report)
             check_attributes(graph, name, report)
             self._check_expressions(name)
         if not order or not report.ok:
@@ -129,6 +131,10 @@ class Resolver:
             for dim in shape:
                 if is_expression(dim):
                     self._check_expression(path, dim, known)
+        for title, given in function.inputs.items():
+            if is_expression(given.copies):
+                path = f"{name}.inputs.{title}.copies"
+                self._check_expression(path, str(given.copies), known)
 
     def _check_expression(self, path: str, text: str, known: Container[str]) -> None:
         try:

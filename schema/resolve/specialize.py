@@ -33,6 +33,7 @@ from ..problems import Problem
 from .call_trees import call_tree, ran, traced
 from .dims import check_shapes
 from .evaluated import with_values
+from .lists import Lists
 from .liveness import mark_live, mark_merges
 from .parameters import fill_leaves
 from .program import Args, Called, Groups, Instance, Step, literal_dtype
@@ -93,10 +94,12 @@ class Instances:
         check_shapes(name, function, values, self.report)
         steps: list[Step] = []
         named: dict[str, Step] = {}
+        lists = Lists(name, function, values, self.report)
         for node in bound.nodes:
             step = named[node.name] = self._step(name, node, values)
             steps.append(step)
             check_state(step, named, self.report)
+            lists.add(step)
         tree: Tree = {}
         groups: set[int] = set()
         depth = max(map(self._depth, steps), default=0)
@@ -134,6 +137,8 @@ class Instances:
             frozen(tree),
             visited,
             executed,
+            frozen(lists.inputs),
+            frozen(lists.outputs(bound.outputs)),
         )
         self.made[key] = instance
         self._leaves_of[id(instance)] = sum(self._leaf_count(s) for s in steps)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import jax
 import jax.numpy as jnp
 
@@ -10,8 +12,8 @@ from blox.ops.state import merge
 from blox.schema.ops.loops import RepeatList
 from blox.schema.resolve.program import Step
 
-from ..context import lacking
-from ..trees import Act, Context, Env, Outputs, Params, State
+from ..context import as_array, lacking
+from ..trees import Act, Context, Env, Outputs, Params, State, Value
 from ..values import getters, keys_of, slices_of, typed
 from .base import (
     Compiler,
@@ -35,7 +37,7 @@ def compiled(compiler: Compiler, step: Step, op: RepeatList) -> Act:
     inputs, keys = getters(step), keys_of(step)
     listed = bool(step.tree) and not op.shared
     others = [i for i, name in enumerate(step.outputs) if name not in carry]
-    wanted = [i in step.used for i in others]  # what nothing uses is not stacked
+    gather = [_gathered(step, i) for i in others]
 
     def act(params: Params, env: Env, context: Context) -> tuple[Outputs, State]:
         own: list[Params] = [params] * count
@@ -68,9 +70,18 @@ def compiled(compiler: Compiler, step: Step, op: RepeatList) -> Act:
             stacked.append(rest)
             states.append(state)
         columns = tuple(
-            jnp.stack(parts) if seen else None
-            for parts, seen in zip(zip(*stacked, strict=True), wanted, strict=True)
+            made(parts)
+            for made, parts in zip(gather, zip(*stacked, strict=True), strict=True)
         )
         return joined(step, carry, values, columns), passed if op.shared else states
 
     return act
+
+
+def _gathered(step: Step, i: int) -> Callable[[Sequence[Value]], Value]:
+    """What the step gives of output `i` of its copies: nothing where nothing uses it."""
+    if i not in step.used:
+        return lambda parts: None
+    if i in step.copies:
+        return lambda parts: [*map(as_array, parts)]
+    return jnp.stack

@@ -48,6 +48,8 @@ class Control(Generic[Node]):
     size: Callable[[Any], Any]
     values: Values
     dtype: Any
+    lists: frozenset[str] = frozenset()
+    """The xs that are lists, of each of which a value is known: that of any array."""
     faults: list[tuple[str, str]] = field(default_factory=list)
     """(field, text)"""
     slices: Any = None

@@ -14,11 +14,12 @@ def rule(node: Control[RepeatList]) -> Rule:
     carry = node.typed("carry")
     xs = node.given("xs")
     literals = {n: _stand_in(v.literal) for n, v in xs.items() if v and v.literal}
-    arrays = {n: v for n, v in xs.items() if n not in literals}
+    arrays = {n: v for n, v in xs.items() if n not in (*literals, *node.lists)}
     count = len(node.callees)
     cut, _ = node.cut(arrays, 0, node.size(node.op.count))
     rest = node.given("inputs") | cut
     rest |= {n: node.values.number(v) for n, v in literals.items()}
+    rest |= {n: xs[n] for n in node.lists if n in xs}
     if node.op.index is not None:
         # One number for all: what is right for the last is so for those before.
         rest[node.op.index] = node.values.number(max(count - 1, 0))
@@ -34,19 +35,24 @@ def rule(node: Control[RepeatList]) -> Rule:
             out = node.values.as_array(out)
             old = first.setdefault(name, out)
             known = not (old.unknown or out.unknown)
-            if known and old.shape != out.shape:
+            types = old.dtype != out.dtype and name in node.op.listed
+            if known and (old.shape != out.shape or types):
                 node.fault(
                     f"expected all copies to give the same {name}, found {old} and {out}"
                 )
         if alike and carry == before:
             break  # so it goes on
     lost = node.values.lost()
-    return tuple(
-        carry[n] or lost
-        if n in carry
-        else node.stacked(first.get(n, lost), node.size(node.op.count), 0)
-        for n in node.outputs
-    )
+
+    def given(name: str) -> Value:
+        if name in carry:
+            return carry[name] or lost
+        each = first.get(name, lost)
+        if name in node.op.listed:
+            return each
+        return node.stacked(each, node.size(node.op.count), 0)
+
+    return tuple(map(given, node.outputs))
 
 
 def _stand_in(literal: Any) -> Any:

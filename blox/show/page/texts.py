@@ -27,11 +27,13 @@ def literal(arg: Arg) -> str:
 
 
 def type_of(known: Known) -> str:
-    """`float32[batch, 8]`; `?` for what differs between calls."""
-    if known.shape is None:
-        return printable(f"{known.dtype or '?'}[...]", LONGEST)
-    sizes = ", ".join("?" if size is None else str(size) for size in known.shape)
-    return printable(f"{known.dtype or '?'}[{sizes}]", LONGEST)
+    """`float32[batch, 8]`, `list of 4 float32[8]`; `?` for what differs between calls."""
+    shape = known.shape
+    sizes = "..."
+    if shape is not None:
+        sizes = ", ".join("?" if size is None else str(size) for size in shape)
+    many = "" if known.copies is None else f"list of {known.copies} "
+    return printable(f"{many}{known.dtype or '?'}[{sizes}]", LONGEST)
 
 
 def text_of(value: Any) -> str:
