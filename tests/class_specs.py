@@ -56,6 +56,15 @@ FUNCTIONS: Data = {
         attributes=["i", "k"],
     ),
     "dense": function({"dense": linear()}, {"x": "dense"}),
+    "seen": function({"up": linear()}, {"x": "up", "y": "x"}),
+    "joined": function(
+        {
+            "norm": {"op": "batch_norm", "x": "x", "features": WIDTH},
+            "sum": {"op": "add", "a": "norm", "b": "y"},
+        },
+        {"x": "sum"},
+        {"x": {}, "y": {}},
+    ),
     "indexed": function(
         {
             "up": {**linear(), "out_features": "$i"},
@@ -200,6 +209,13 @@ WRITTEN: dict[str, Data] = {
     },
     "stacked and listed": {
         "h": repeat(True), "g": {**repeat(False), "carry": {"x": "h"}}
+    },
+    "lists through copies": {
+        "g": {**repeat(False), "function": "seen", "listed": ["y"]},
+        "h": {
+            **repeat(False), "function": "joined", "carry": {"x": "g.x"},
+            "xs": {"y": "g.y"},
+        },
     },
     "copies that share": {
         "h": repeat(False, shared=True), "b": linear("h", params="h.up")

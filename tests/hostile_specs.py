@@ -226,6 +226,14 @@ def _calls() -> Iterator[tuple[str, Data]]:
     xs = {"i": [i + 0.5 for i in range(20_000)]}
     node = step | {"count": 20_000, "xs": xs}
     yield "copies of numbers", spec({"a": node}, functions={"f": f})
+    own = X | {"k": {**X["x"], "copies": 20_000}}
+    node = step | {"count": 20_000, "xs": {"i": "k"}, "listed": ["seen"]}
+    f = {**f, "outputs": {"x": "l", "seen": "l"}}
+    outputs = {"x": "a.x", "k": {"value": "a.seen", "next": "k"}}
+    yield "copies of a list", spec({"a": node}, outputs, inputs=own, functions={"f": f})
+    f = function({"l": linear}, {"x": "l"})
+    shared = spec({"a": step | {"shared": True}}, functions={"f": f})
+    yield "copies that share", shared
     functions: Data = {}
     for i in range(60):
         xs_ = ["x", "x"]

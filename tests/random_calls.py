@@ -64,9 +64,23 @@ class Body(Nodes):
         if not names and self.chance(3):
             data["remat"] = "nothing_saveable"
         # What is stacked has one axis more, and so is no x: its mean is.
+        listed = bool(others) and not scan and count > 0 and self.chance(2)
+        data["listed"] = ["y"] if listed else []
         node = self.node(data, *carry.values(), outputs=list(carry))
-        if others and count and self.chance(2):
+        if listed:
+            self.through(f"{node}.y", count)
+        elif others and count and self.chance(2):
             self.node({"op": "mean", "x": f"{node}.y", "axis": None}, "s")
+
+    def through(self, given: str, count: int) -> None:
+        """Copies that get the arrays of a list."""
+        inputs = {"x": "x", "y": "x"}
+        name, names = self.writer.function(
+            inputs, {"x": "x"}, self.depth - 1, self.plain
+        )
+        data: Data = {"op": "repeat", "function": name, "count": count, "scan": False}
+        data |= {"carry": {"x": self.value("x")}, "xs": {"y": given}}
+        self.add(data | {"attributes": self.attribute(names, cycle=True)}, {"x": "x"})
 
     def branch(self) -> None:
         inputs = {"x": "x"} | self.extras()

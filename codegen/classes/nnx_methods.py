@@ -131,9 +131,8 @@ class NnxMethods(Methods):
                 return self._appended(node, item)
             case ast.Return(value=ast.Tuple(elts=[value, ast.Name(id="state")])):
                 return self.returns(self.visit(value))
-            case ast.For(target=target):
-                copies = target.elts[-1] if isinstance(target, ast.Tuple) else target
-                self.copies.append(copies)
+            case ast.For():
+                self.copies.append(_copy_of(node))
                 new = super().statement(node)
                 self.copies.pop()
                 return new
@@ -221,6 +220,15 @@ class NnxMethods(Methods):
         if not found or found[0] is None or not isinstance(found[0].kind, Layer):
             return False
         return bool(found[0].kind.step.stateful)
+
+
+def _copy_of(node: ast.For) -> ast.expr:
+    """The module of each turn of a loop over copies: `layer` of `i, (layer, k)`."""
+    target = node.target
+    match node.iter, target:
+        case ast.Call(func=ast.Name(id="enumerate")), ast.Tuple(elts=[_, target]):
+            pass
+    return target.elts[0] if isinstance(target, ast.Tuple) else target
 
 
 def _updated(module: ast.expr, state: ast.expr) -> ast.stmt:

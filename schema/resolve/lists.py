@@ -78,14 +78,15 @@ class Lists:
             if given.copies is not None:
                 path = f"{name}.inputs.{title}.copies"
                 count = self._count(path, given.copies, values)
-                self.inputs[title] = self._counts[title, 0] = count
+                if count is not None:
+                    self.inputs[title] = self._counts[title, 0] = count
         total = sum(self.inputs.values())
         if total > MAX_ARRAYS:
             text = f"expected at most {MAX_ARRAYS} arrays in lists, found {total}"
             report.error("too-large", f"{name}.inputs", text)
 
-    def _count(self, path: str, given: Any, values: Mapping[str, Any]) -> int:
-        """How many arrays an input has; 1 where that is at fault, and reported."""
+    def _count(self, path: str, given: Any, values: Mapping[str, Any]) -> int | None:
+        """How many arrays an input has; None where that is at fault, and reported."""
         try:
             if is_expression(given):
                 if any(n not in values for n in names(given)):
@@ -93,14 +94,14 @@ class Lists:
                         f"expected a number that no dim decides, found {quote(given)}"
                     )
                     self.report.error("argument", path, text)
-                    return 1
+                    return None
                 given = evaluate(given, values)
         except ExpressionError as error:
             self.report.error("expression", path, str(error))
-            return 1
+            return None
         if given < 1:
             self.report.error("argument", path, f"expected at least 1, found {given}")
-            return 1
+            return None
         return int(given)
 
     def add(self, step: Step) -> None:
@@ -129,7 +130,7 @@ class Lists:
         if arg.kind != "list" or arg.source is None:
             return
         found = self._counts.get((arg.source, arg.output))
-        if found is not None and found != wanted:
+        if found is not None and isinstance(wanted, int) and found != wanted:
             text = f"expected a list of {quote(wanted)} arrays, found one of {found}"
             self.report.error("argument", path, text)
 

@@ -16,6 +16,7 @@ from blox.schema import Graph
 # Of the one that is left, a list of numbers for copies becomes an attribute of these.
 SAME = [
     "albert",
+    "cached_decoder",
     "control_flow",
     "dropout_net",
     "minilm",

@@ -275,3 +275,47 @@ def test_the_path_of_a_wide_tensor(tmp_path: Path) -> None:
         tmp_path, graph, {"0.inputs.x": X.astype("float32"), "0.outputs.y": X}
     ).errors
     assert (found.code, found.path) == ("weights-x64", "examples.0.outputs.y")
+
+
+def handing_on() -> Graph:
+    """A model that gives the list that it gets."""
+    inputs = {"k": {"shape": [2], "dtype": "float", "copies": 2}}
+    return Graph.parse(spec({}, {"k": "k"}, inputs=inputs))
+
+
+def test_arrays_of_a_list_have_numbers(tmp_path: Path) -> None:
+    graph, k = handing_on(), [jnp.ones(2), jnp.zeros(2)]
+    bx.save(tmp_path, graph, {}, examples=[{"k": k}, bx.Example([tuple(k)], k)])
+    file = tmp_path / "examples.safetensors"
+    headers = read_headers(file)
+    assert sorted(headers.tensors) == [
+        f"{n}.{kind}.k.{i}"
+        for n in (0, 1)
+        for kind in ("inputs", "outputs")
+        for i in (0, 1)
+    ]
+    assert codes(tmp_path) == []
+    arrays = flat(load_flat(headers))
+    save_flat(
+        file, arrays | {"1.outputs.k.1": jnp.ones(2)}, metadata=dict(headers.metadata)
+    )
+    (found,) = bx.verify(tmp_path)
+    assert found.path == "examples.1.outputs.k"
+    assert found.message == "expected values within 0.0001, found one off by 0.5, at 1"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["k"], ["k.0"], ["k.0", "k.1", "k.2"], ["k.0", "k.999999"], ["k", "k.0", "k.1"]],
+)
+def test_a_list_is_there_whole(tmp_path: Path, names: list[str]) -> None:
+    graph = handing_on()
+    bx.save(tmp_path, graph, {}, examples=[{"k": [np.ones(2)] * 2}])
+    file = tmp_path / "examples.safetensors"
+    headers = read_headers(file)
+    outputs = {f"0.outputs.k.{i}": jnp.ones(2) for i in range(2)}
+    arrays = {f"0.inputs.{name}": jnp.ones(2) for name in names}
+    save_flat(file, arrays | outputs, metadata=dict(headers.metadata))
+    (found,) = bx.verify(tmp_path)
+    assert found.path == "examples.0.inputs.k"
+    assert found.message.startswith("expected those of 2 arrays, found ['0.inputs.k")
