@@ -83,7 +83,8 @@ def begin(
 
 
 def end(params: Params, x: Array) -> Array:
-    return rms_norm(params["norm"], x) @ params["words"]["embedding"].T
+    logits: Array = rms_norm(params["norm"], x) @ params["words"]["embedding"].T
+    return logits
 
 
 def by_hand(params: Params, tokens: Array, position: Array, k: Any, v: Any) -> Any:
@@ -298,7 +299,7 @@ def main() -> int:
         )
         compare(pair, params, options.positions, scan, args)
         for steps in (1, options.loop):
-            both = pair if steps == 1 else tuple(loop(step, steps) for step in pair)
+            both = pair if steps == 1 else (loop(pair[0], steps), loop(pair[1], steps))
             ratio, hand, model, more = measured(
                 both, params, options.positions, options.rounds, scan, steps
             )

@@ -22,10 +22,7 @@ INFINITE_TEXTS = "`$inf`, `$-inf` and `$nan`"
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """Marks a field that takes values of the function, by reference.
-
-    No op has an operand that is a list: inputs of functions and outputs may be one.
-    """
+    """Marks a field that takes values of the function, by reference."""
 
     kind: Literal["tensor", "key", "list", "tensor or list"] = "tensor"
     optional: bool = False

@@ -28,10 +28,7 @@ from .stated import Written
 from .trace import Node, Stored, Trace, user_line
 from .values import Value, Values, values_in
 
-LISTS = (
-    "bx.slices of a list gives one array to each copy of f.repeat with scan=False; functions "
-    "may get and return lists"
-)
+LISTS = "bx.slices of a list gives each copy of f.repeat, with scan=False, its array"
 
 
 def written(

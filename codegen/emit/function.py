@@ -282,7 +282,8 @@ class FunctionWriter:
         local = self.fresh(output)
         found = self._local_of(self.instance.outputs[output])
         edges = self.locals.notes[found].edges if found in self.locals.notes else []
-        self.locals.add(local, Note([*edges], [output], plain=True))
+        is_array = output not in self.instance.output_copies
+        self.locals.add(local, Note([*edges], [output], plain=is_array))
         self.body.append(assign(local, value))
         if is_untyped(value, self.untyped):
             self.untyped.add(local)
@@ -294,9 +295,7 @@ def _arguments(plan: Plan) -> dict[str, bool]:
     inputs = plan.first.function.inputs
     fixed = dict.fromkeys(("params", "train", "dtype", *plan.varying), False)
     return fixed | {
-        n: not given.optional
-        and given.dtype != "key"
-        and given.copies is None
+        n: not (given.optional or given.dtype == "key" or given.copies)
         and n not in plan.numbers
         for n, given in inputs.items()
     }

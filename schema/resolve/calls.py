@@ -125,7 +125,7 @@ class Calls:
                 f"expected an input of {where_from} ({listing(inputs)}), "
                 f"found {quote(index)}",
             )
-        if index in inputs:
+        if index is not None and index in inputs:
             self._check_array(f"{path}.index", index, inputs[index])
         self._check_agreement(path, known, last)
         outputs = self.signatures[last.function].outputs

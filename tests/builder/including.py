@@ -33,7 +33,12 @@ def around(graph: Graph, entry: str) -> Graph:
         return re.sub(rf"\b({own})\b", r"inner_\1", given) if named else given
 
     inputs = {
-        name: bx.Input([size(s) for s in i.shape or []], i.dtype or "float", i.optional)
+        name: bx.Input(
+            [size(s) for s in i.shape or []],
+            i.dtype or "float",
+            i.optional,
+            copies=size(i.copies),
+        )
         for name, i in declared.items()
     }
     names = ", ".join(n + "=None" * i.optional for n, i in declared.items())

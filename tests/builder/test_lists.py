@@ -139,10 +139,7 @@ def listed_of(body: Callable[..., Any], **inputs: bx.Input) -> Graph:
     return b.graph()
 
 
-LISTS = (
-    "; bx.slices of a list gives one array to each copy of f.repeat with scan=False; "
-    "functions may get and return lists"
-)
+LISTS = "; bx.slices of a list gives each copy of f.repeat, with scan=False, its array"
 
 
 @pytest.mark.parametrize(
