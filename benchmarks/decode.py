@@ -242,7 +242,8 @@ def timed(step: Any, params: Params, tokens: Array, at: Array, caches: Caches) -
 def temporary(step: Any, caches: Caches) -> float:
     """The memory that a compiled function takes beside its arguments, in caches."""
     size = sum(a.nbytes for a in jax.tree.leaves(caches))
-    return float(step.memory_analysis().temp_size_in_bytes) / size
+    used: int = step.memory_analysis().temp_size_in_bytes
+    return used / size
 
 
 def compare(

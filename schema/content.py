@@ -104,6 +104,11 @@ class Input(Strict):
     optional: bool = False
     doc: str = ""
 
+    @property
+    def is_array(self) -> bool:
+        """True of one array that is always there: no key, no list."""
+        return not self.optional and self.dtype != "key" and self.copies is None
+
 
 class Output(Strict):
     """An output of a function: a value of it, and what is promised of that.

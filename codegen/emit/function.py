@@ -86,9 +86,8 @@ class FunctionWriter:
         body, names = self.locals.named([*docstring(self.module, plan), *body], results)
         self.module.facts[self.instance.name] = self.locals.facts(outputs, names)
         if not plan.stateful:
-            body = typed_return(
-                body, untyped_names(names, self.untyped, {*self.locals.arguments})
-            )
+            open_ = untyped_names(names, self.untyped, {*self.locals.arguments})
+            body = typed_return(body, open_, signature(plan)[2])
         taken = {*self.names.kept, *self.plan.arguments}
         body = body if self.module.layers else rolled(body, taken)
         return function(plan.title, *signature(plan), body)
@@ -282,8 +281,9 @@ class FunctionWriter:
         local = self.fresh(output)
         found = self._local_of(self.instance.outputs[output])
         edges = self.locals.notes[found].edges if found in self.locals.notes else []
-        is_array = output not in self.instance.output_copies
-        self.locals.add(local, Note([*edges], [output], plain=is_array))
+        self.locals.add(
+            local, Note([*edges], [output], plain=not self.instance.output_copies)
+        )
         self.body.append(assign(local, value))
         if is_untyped(value, self.untyped):
             self.untyped.add(local)
@@ -295,7 +295,5 @@ def _arguments(plan: Plan) -> dict[str, bool]:
     inputs = plan.first.function.inputs
     fixed = dict.fromkeys(("params", "train", "dtype", *plan.varying), False)
     return fixed | {
-        n: not (given.optional or given.dtype == "key" or given.copies)
-        and n not in plan.numbers
-        for n, given in inputs.items()
+        n: given.is_array and n not in plan.numbers for n, given in inputs.items()
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence, Set
 
-from ..nodes import dotted
+from ..nodes import annotation_of
 from .scopes import usage
 
 
@@ -26,8 +26,16 @@ def untyped_names(
     }
 
 
-def typed_return(body: Sequence[ast.stmt], untyped: Set[str]) -> list[ast.stmt]:
-    """`y: Array = ...` where a value of the `y` that is returned has no type."""
+def typed_return(
+    body: Sequence[ast.stmt], untyped: Set[str], kind: str
+) -> list[ast.stmt]:
+    """`y: Array = ...` where a value of the `y` that is returned has no type.
+
+    Args:
+        body: the statements of a function.
+        untyped: the names of which nothing is known.
+        kind: what the function returns.
+    """
     *rest, last = body
     if (short := _short(rest, last)) is not None:
         return short
@@ -39,7 +47,9 @@ def typed_return(body: Sequence[ast.stmt], untyped: Set[str]) -> list[ast.stmt]:
     for i, statement in enumerate(rest):
         if returned not in usage(statement).writes:
             continue
-        declared = ast.AnnAssign(ast.Name(returned), dotted("Array"), None, simple=1)
+        declared = ast.AnnAssign(
+            ast.Name(returned), annotation_of(kind), None, simple=1
+        )
         match statement:
             case ast.Assign(targets=[ast.Name()], value=value):
                 declared.value = value

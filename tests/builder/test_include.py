@@ -57,6 +57,8 @@ def arrays_of(graph: Graph, entry: str) -> dict[str, Any]:
         else:
             dtype = "float32" if given.dtype == "float" else given.dtype
             found[name] = jnp.zeros(shape, dtype)
+        if name in instance.input_copies:
+            found[name] = [found[name]] * instance.input_copies[name]
     return found
 
 
