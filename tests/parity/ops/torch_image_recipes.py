@@ -38,7 +38,7 @@ def record(
 
 def resnets() -> None:
     x = leaf(2, 5, 4, 4)
-    places = {}
+    places: dict[str, str] = {}
     for i in range(3):
         places |= {f"layer.{i}.convolution": f"conv_{i + 1}"}
         places |= {f"layer.{i}.normalization": f"norm_{i + 1}"}
@@ -57,7 +57,7 @@ def resnets() -> None:
     )  # fmt: skip
 
 
-class Preactivated(nn.Module):
+class Preactivated(nn.Module):  # type: ignore[misc]
     """Figure 4 (e) of arXiv:1603.05027, with norms by groups, over one axis of space."""
 
     def __init__(self, features: int, stride: int) -> None:
@@ -84,7 +84,7 @@ def preactivated() -> None:
         )  # fmt: skip
 
 
-class Diffusing(nn.Module):
+class Diffusing(nn.Module):  # type: ignore[misc]
     """The residual block of arXiv:2006.11239, appendix B."""
 
     def __init__(self, features: int) -> None:
@@ -152,7 +152,7 @@ def narrow_ends() -> None:
     )
 
 
-class Pointwise(nn.Linear):
+class Pointwise(nn.Linear):  # type: ignore[misc]
     """A convolution of 1, its kernel kept as a matrix."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -184,7 +184,7 @@ def others() -> None:
     )  # fmt: skip
 
 
-class Level(nn.Module):
+class Level(nn.Module):  # type: ignore[misc]
     def __init__(self, before: int, features: int) -> None:
         super().__init__()
         self.conv_1 = nn.Conv2d(before, features, 3, 1, 1, bias=False)
@@ -196,7 +196,7 @@ class Level(nn.Module):
         return F.relu(self.norm_2(self.conv_2(x)))
 
 
-class UNet(nn.Module):
+class UNet(nn.Module):  # type: ignore[misc]
     """Figure 1 of arXiv:1505.04597, of three levels."""
 
     def __init__(self, nearest: bool) -> None:

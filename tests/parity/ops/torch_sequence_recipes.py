@@ -145,13 +145,14 @@ def attention_of_transformers() -> None:
         gemma.Gemma2Attention(config, 0), ATTENTION, run=run(near(2)), causal=True,
         window=2, softcap=2.0, scale=1 / 3, **HEADS,
     )  # fmt: skip
+    biased: dict[str, Any] = HEADS | {"use_bias": True}
     module = gpt_oss.GptOssAttention(
         gpt_oss.GptOssConfig(**SMALL, attention_bias=True), 0
     )
     record(
         module, ATTENTION | {"sinks": "sinks"}, causal=True, sinks=True,
         run=run(near(), (turned["cos"][None], turned["sin"][None])),
-        **HEADS | {"use_bias": True},
+        **biased,
     )  # fmt: skip
 
 
@@ -323,7 +324,7 @@ def scans() -> None:
     )  # fmt: skip
 
 
-class Mixer(nn.Module):
+class Mixer(nn.Module):  # type: ignore[misc]
     """What arXiv:2105.01601 writes in Figure 1."""
 
     def __init__(self) -> None:
@@ -338,7 +339,7 @@ class Mixer(nn.Module):
         return y
 
 
-class GatedMixer(nn.Module):
+class GatedMixer(nn.Module):  # type: ignore[misc]
     """What arXiv:2105.08050 writes in Figure 1."""
 
     def __init__(self) -> None:
