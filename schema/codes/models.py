@@ -34,7 +34,7 @@ GROUPS: dict[str, tuple[Code, ...]] = {
         Code("weights-shape", "an array of another shape", "bx.save(\"model\", graph, "
              "params), an array being longer"),
         Code("weights-dtype", "an array of another dtype, or a dtype that can't be stored",
-             "bx.save(\"model\", graph, params), an array being complex"),
+             "bx.save(\"model\", graph, params), an array being complex128"),
         Code("weights-value", "bytes that are no value of their dtype",
              "a bool that is 2"),
         Code("weights-x64", "a 64-bit array without `jax_enable_x64`",

@@ -144,7 +144,7 @@ class Called:
     def computed(self, operands: Any, params: Any) -> dict[str, Any]:
         """What all ways of a call give, those of equal shapes traced and compiled once."""
         given = (operands, params)
-        half, rounded = self.narrowed(given)
+        half, rounded = self.narrowed(operands, params)
         calls = {"single": given, "rounded": rounded}
         if any(self.mapped) and jax.tree.leaves(operands):
             calls["turned"] = self.batch(operands, turned), params
@@ -153,7 +153,7 @@ class Called:
             whole = tuple(jax.tree.map(like, new, old) for new, old in pairs)
             calls["as floats"] = whole, params
         found = self.one_by_one(calls)
-        found["bfloat16"] = self(*half, jnp.bfloat16)
+        found["bfloat16"] = self(half[0], half[1], jnp.bfloat16)
         if self.whole is not None:
             found["integers"] = self(self.whole, params)
         if "turned" in calls:
@@ -209,10 +209,10 @@ class Called:
         found: list[Any] = jax.eval_shape(call, self.params)
         return found
 
-    def narrowed(self, given: Any) -> tuple[Any, Any]:
+    def narrowed(self, operands: Any, params: Any) -> tuple[Any, Any]:
         """Operands and parameters in bfloat16, and the same numbers in float32."""
-        half = self.cast(*given, jnp.bfloat16)
-        return half, self.cast(*half, jnp.float32)
+        half = self.cast(operands, params, jnp.bfloat16)
+        return half, self.cast(half[0], half[1], jnp.float32)
 
     @cached_property
     def whole(self) -> tuple[Any, ...] | None:

@@ -12,6 +12,7 @@ import pytest
 from generated_files import assert_same_program, executed
 from safetensors.numpy import load_file, save_file
 from sample_specs import Data, spec
+from trees import same_structure
 
 import blox as bx
 from blox.io.contract import difference
@@ -49,7 +50,7 @@ def test_files_hold_them_bit_for_bit(
     assert again == graph
     file = executed(bx.generate(graph))
     for found in (loaded, file["load_params"](tmp_path)):
-        assert jax.tree.structure(found) == jax.tree.structure(params)
+        assert same_structure(found, params)
         for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(params), strict=True):
             assert a.dtype == b.dtype
             np.testing.assert_array_equal(a, b)
@@ -65,7 +66,7 @@ def test_real_weights_do_not_stand_in_for_complex_ones(
     bx.save(tmp_path, graph, params)
     file = tmp_path / "params.safetensors"
     arrays = load_file(file)
-    save_file({**arrays, "gain": arrays["gain"].real.copy()}, file)
+    save_file({**arrays, "gain": np.real(arrays["gain"]).copy()}, file)
     with pytest.raises(
         bx.WeightsError, match="gain: expected dtype complex64, found float32"
     ):
@@ -308,7 +309,7 @@ def test_examples_of_complex_numbers_are_near_or_not() -> None:
     a = np.array([1 + 1j, 2], np.complex64)
     assert difference(a + np.complex64(1e-6j), a, 1e-4) == ""
     assert "found one off by 0.0" in difference(a + np.complex64(0.2j), a, 1e-4)
-    assert difference(a.real, a, 1e-4) == "expected complex64[2], found float32[2]"
+    assert difference(np.real(a), a, 1e-4) == "expected complex64[2], found float32[2]"
 
 
 def test_python_numbers_and_parts_in_the_builder() -> None:
@@ -318,7 +319,7 @@ def test_python_numbers_and_parts_in_the_builder() -> None:
 
     builder = bx.GraphBuilder("numbers")
     builder.entry(main, z=bx.Input(["batch", 4], "complex64"))
-    z = (sound(1, 4) + 1j * sound(1, 4)[:, ::-1]).astype(np.complex64)
+    z: Any = (sound(1, 4) + 1j * sound(1, 4)[:, ::-1]).astype(np.complex64)
     found, _ = bx.build(builder.graph())({}, z)
     y = z * (2 + 1j) - 1j
     for ours, wanted in zip(
