@@ -38,7 +38,7 @@ def params_of(graph: Graph, seed: int = 0) -> Any:
     random = np.random.default_rng(seed)
 
     def moved(x: Any) -> Any:
-        if not jnp.issubdtype(x.dtype, jnp.floating):
+        if not jnp.issubdtype(x.dtype, jnp.inexact):
             return x
         noise = random.uniform(0.01, 0.2, x.shape)
         return jnp.asarray(np.asarray(x) + noise, x.dtype)
@@ -74,7 +74,8 @@ def flat_params(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def assert_close(ours: Any, theirs: Any, what: str, tolerance: float = 1e-5) -> None:
     """Two arrays differ by no more than that share of the largest number; infinite ones
     are the same in both."""
-    a, b = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    wide = np.complex128 if np.iscomplexobj(theirs) else np.float64
+    a, b = np.asarray(ours, wide), np.asarray(theirs, wide)
     assert a.shape == b.shape, what
     finite = np.isfinite(a)
     np.testing.assert_array_equal(a[~finite], b[~finite], err_msg=what)

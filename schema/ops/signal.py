@@ -170,7 +170,8 @@ class Stft(ShortTime):
     as lie within that. `onesided` keeps frequencies 0 to n_fft // 2, of a real x;
     `normalized` divides by the square root of n_fft. In float32 at least.
 
-    torch.stft has the last two axes the other way round.
+    torch.stft has the last two axes the other way round, that of `jax.scipy.signal` other
+    defaults, and is divided by the sum of the window.
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("short_time_fourier_transform", "spectrogram")

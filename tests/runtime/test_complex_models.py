@@ -288,12 +288,11 @@ def test_how_complex_parameters_start(name: str) -> None:
     made = executed(bx.generate(graph))["init_params"](jax.random.key(1))["w"]
     np.testing.assert_allclose(made, w, 1e-6, 1e-6)
     assert w.dtype == np.complex64
-    if name == "orthogonal":
-        np.testing.assert_allclose(w @ w.conj().T, np.eye(64), 1e-4, 1e-4)
-        return
-    variance = {"normal": 0.25, "variance_scaling": 1 / 64}[name]
+    variance = 0.25 if name == "normal" else 1 / 64
     assert np.mean(np.abs(w) ** 2) == pytest.approx(variance, rel=0.1)
-    assert np.var(w.real) == pytest.approx(variance / 2, rel=0.1)
+    assert np.var(np.real(w)) == pytest.approx(variance / 2, rel=0.1)
+    unitary = np.allclose(w @ w.conj().T, np.eye(64), 1e-4, 1e-4)
+    assert unitary == (name == "orthogonal")
 
 
 def test_a_complex_input_is_no_float() -> None:

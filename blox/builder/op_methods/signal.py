@@ -152,7 +152,8 @@ class SignalMethods(NodeMethods):
         n_fft // 2, of a real x; `normalized` divides by the square root of n_fft. In
         float32 at least.
 
-        torch.stft has the last two axes the other way round.
+        torch.stft has the last two axes the other way round, that of `jax.scipy.signal`
+        other defaults, and is divided by the sum of the window.
         """
         return self._node(
             name,
