@@ -25,6 +25,7 @@ from .expressions import MAX_LENGTH, ExpressionError, names
 from .fields import Int, Number, Reference, check_expression, is_number, reference
 from .names import Name, PublicName, is_name
 from .nodes import AnyOp
+from .plain_data import MAX_DEPTH, is_plain
 from .strict import Strict
 
 _T = TypeVar("_T")
@@ -76,15 +77,22 @@ Dim = Annotated[
 
 
 def _extra(value: Any) -> Any:
-    if isinstance(value, (str, bool)) or is_number(value):
+    if is_plain(value):
         return value
-    raise PydanticCustomError("extra", "expected text, a number, true or false")
+    raise PydanticCustomError(
+        "extra",
+        "expected text, a finite number, true, false, null, or lists and objects of "
+        "them, at most {depth} within each other",
+        {"depth": MAX_DEPTH},
+    )
 
 
 Extra = Annotated[
-    str | int | float | bool,
+    Any,
     PlainValidator(_extra),
-    WithJsonSchema({"type": ["string", "number", "boolean"]}),
+    WithJsonSchema(
+        {"type": ["string", "number", "boolean", "null", "array", "object"]}
+    ),
 ]
 Constraint = Annotated[str, AfterValidator(_constraint)]
 

@@ -8,12 +8,10 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from .fields import is_number
 from .names import is_name
 from .op import Op
+from .plain_data import copied, is_plain
 from .registry import CUSTOM
-
-MAX_DEPTH = 8
 
 CustomName = Annotated[
     str,
@@ -43,7 +41,7 @@ class Custom(Op):
         for name, value in given.items():
             if not isinstance(name, str) or not is_name(name):
                 raise PydanticCustomError("field", "expected fields that have names")
-            if not _is_plain(value, MAX_DEPTH):
+            if not is_plain(value):
                 raise PydanticCustomError(
                     "plain", "expected fields of text, numbers, lists and objects"
                 )
@@ -56,7 +54,7 @@ class Custom(Op):
         """The node as plain data, parameter options last."""
         last = ("names", "params", "init", "axes", "frozen")
         order = [*(n for n in self.given if n not in last), *last]
-        found = {n: _copied(self.given[n]) for n in order if n in self.given}
+        found = {n: copied(self.given[n]) for n in order if n in self.given}
         return {"op": self.op, **found}
 
 
@@ -67,24 +65,3 @@ def _op_name(value: Any) -> str:
         "op_name",
         "expected the name of an op that is no core op, such as `acme:rope`",
     )
-
-
-def _is_plain(value: Any, depth: int) -> bool:
-    if value is None or isinstance(value, (str, bool)) or is_number(value):
-        return True
-    if depth == 0:
-        return False
-    if isinstance(value, list):
-        return all(_is_plain(part, depth - 1) for part in value)
-    if isinstance(value, dict):
-        return all(
-            isinstance(key, str) and _is_plain(part, depth - 1)
-            for key, part in value.items()
-        )
-    return False
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copied(part) for key, part in value.items()}
-    return [_copied(part) for part in value] if isinstance(value, list) else value

@@ -56,7 +56,8 @@ def hostile() -> Graph:
                 "citation": evil,
                 "authors": [evil, LONG],
                 "tags": [evil],
-                "extra": {evil[:60]: evil, "__proto__": evil, "n": 1e308},
+                "extra": {evil[:60]: evil, "__proto__": evil, "n": 1e308}
+                | {"nested": [{evil[:60]: [evil, None, {"__proto__": evil}]}]},
             },
         }
     )

@@ -159,7 +159,7 @@ class GraphBuilder(Declaring):
         citation: str = "",
         authors: Sequence[str] = (),
         tags: Sequence[str] = (),
-        extra: dict[str, str | int | float | bool] | None = None,
+        extra: dict[str, Any] | None = None,
     ) -> Graph:
         """The Graph, checked whole.
 

@@ -120,7 +120,7 @@ def changes_of(
     return found
 
 
-def notes_of(graph: Graph, name: str) -> dict[str, str | int | float | bool]:
+def notes_of(graph: Graph, name: str) -> dict[str, Any]:
     """What is kept of the metadata of an included Graph, under its name."""
     known = graph.metadata
     notes = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..content import Content, Function, dump_output
 from ..nodes import dump_node
+from ..plain_data import copied
 
 WIDTH = 120
 _ALWAYS = {"format", "name", "functions", "inputs", "nodes", "outputs"}
@@ -26,19 +27,10 @@ def plain(graph: Content) -> dict[str, Any]:
         elif name == "metadata":
             data[name] = _given(value.model_dump(mode="json"))
         else:
-            data[name] = _unfrozen(value)
+            data[name] = copied(value)
     if data["entries"] == ["main"]:
         del data["entries"]
     return _given(data)
-
-
-def _unfrozen(value: Any) -> Any:
-    """Plain data that may be changed."""
-    if isinstance(value, dict):
-        return {k: _unfrozen(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_unfrozen(v) for v in value]
-    return value
 
 
 def _function(function: Function) -> dict[str, Any]:

@@ -95,7 +95,9 @@ def two_of_a_name() -> tuple[Graph, Graph]:
         def main(f: bx.F, x: bx.Value) -> bx.Value:
             return f.repeat("h", layer, count=2)(x)
 
-        return b.graph(license=f"L{width}", authors=["A", "B"], extra={"k": width})
+        return b.graph(
+            license=f"L{width}", authors=["A", "B"], extra={"k": [{"n": width}]}
+        )
 
     return of(8), of(16)
 

@@ -39,8 +39,8 @@ def test_two_models_of_equal_names_lie_side_by_side(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert graph.metadata.license == "MIT"
     assert graph.metadata.extra == {
-        "one.license": "L8", "one.authors": "A, B", "one.k": 8,
-        "two.license": "L16", "two.authors": "A, B", "two.k": 16,
+        "one.license": "L8", "one.authors": "A, B", "one.k": [{"n": 8}],
+        "two.license": "L16", "two.authors": "A, B", "two.k": [{"n": 16}],
     }  # fmt: skip
     keys = jax.random.split(jax.random.key(0))
     own = bx.init(left, keys[0]), bx.init(right, keys[1])
@@ -135,7 +135,7 @@ def test_graphs_that_include_others_are_included() -> None:
     outer = around(b.graph(license="M"), "main")
     assert outer.metadata.extra == {
         "inner.license": "M",
-        "inner.enc.license": "L8", "inner.enc.authors": "A, B", "inner.enc.k": 8,
+        "inner.enc.license": "L8", "inner.enc.authors": "A, B", "inner.enc.k": [{"n": 8}],
     }  # fmt: skip
     assert [*outer.functions] == [
         "main", "inner_main", "inner_enc_main", "inner_enc_layer",

@@ -156,6 +156,9 @@ def test_text_of_a_file_is_inert() -> None:
     assert any("{{ 7" in text and "<img src=x" in text for text in found)
     assert [t for t in found if not all(n.isprintable() for n in t.split("\n"))] == []
     about = dict(data["about"])
+    assert about["nested"].startswith(r"[{")
+    assert r"\u202e" in about["nested"]
+    assert about["nested"].isprintable()
     assert r"\u202ereversed\u2066 \x1b[31m" in about["description"]
 
 

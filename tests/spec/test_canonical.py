@@ -160,6 +160,14 @@ NASTY = [
 ]  # fmt: skip
 
 
+def extra_of(text: str) -> Data:
+    """Plain data of all kinds, nested; what is empty or null stays."""
+    return {
+        text: text, "yes": True, "no": False, "one": 1, "half": 0.5, "none": None,
+        "nested": {text: [text, {"": {text: []}}, None, [], {}, "", 0, "$inf"]},
+    }  # fmt: skip
+
+
 def nasty(text: str) -> Data:
     data = copy.deepcopy(TINY)
     data["metadata"] = {
@@ -169,7 +177,7 @@ def nasty(text: str) -> Data:
         "citation": text,
         "authors": [text],
         "tags": [text, text],
-        "extra": {text: text, "yes": True, "no": False, "one": 1, "half": 0.5},
+        "extra": extra_of(text),
     }
     data["functions"]["main"]["doc"] = text
     data["functions"]["main"]["inputs"]["x"]["doc"] = text
@@ -182,9 +190,8 @@ def test_nasty_text_is_legal_and_kept(text: str) -> None:
     graph.program()
     written = to_json(graph)
     assert from_bytes(written.encode()) == graph == from_bytes(to_msgpack(graph))
-    assert graph.metadata.extra == {
-        text: text, "yes": True, "no": False, "one": 1, "half": 0.5,
-    }  # fmt: skip
+    assert graph.metadata.extra == extra_of(text)
+    assert graph.plain()["metadata"]["extra"] == extra_of(text)
     assert written.replace("\n", "").isprintable()
     assert written.isascii()
 
@@ -192,6 +199,13 @@ def test_nasty_text_is_legal_and_kept(text: str) -> None:
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 NUMBER = st.integers(-(2**63), 2**63 - 1) | st.floats(
     allow_nan=False, allow_infinity=False
+)
+EXTRA = st.recursive(
+    NUMBER | TEXT | st.booleans() | st.none(),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3)
+    ),
+    max_leaves=6,
 )
 NAME = st.from_regex(r"[a-z](?:[a-z0-9_]{0,8}[a-z0-9])?", fullmatch=True).map(
     lambda n: f"q{n}"
@@ -231,7 +245,7 @@ def graphs(draw: st.DrawFn) -> Data:
                 "outputs": {"y": names[-1]},
             }
         },
-        "metadata": {"description": draw(TEXT), "extra": {draw(TEXT): draw(NUMBER)}},
+        "metadata": {"description": draw(TEXT), "extra": {draw(TEXT): draw(EXTRA)}},
     }
 
 

@@ -223,6 +223,12 @@ def test_numbers_of_python_data(value: Any) -> None:
         assert line.isprintable()
 
 
+@pytest.mark.parametrize("value", [{1, 2}, [b"x"], {"a": {1: 2}}, [float("nan")]])
+def test_extra_of_python_is_plain_data(value: Any) -> None:
+    (line,) = errors({**spec({"n": RELU}), "metadata": {"extra": {"a": value}}})
+    assert line.startswith("metadata.extra.a: expected text, a finite number, true, ")
+
+
 def test_quote_makes_text_inert() -> None:
     assert quote("a\n\x1b[31m\u202e") == r"'a\n\x1b[31m\u202e'"
     assert len(quote("\u20ac" * 1000)) == 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from blox.schema.expressions import INFINITE
 from blox.schema.initializers import Start
 from blox.schema.known import Known
 from blox.schema.resolve.program import Arg
@@ -23,7 +24,9 @@ def initial(init: Start) -> str:
 def literal(arg: Arg) -> str:
     """A number among the operands, and the expression that it comes from."""
     value = text_of(arg.value)
-    return value if arg.text is None else f"{value} = {printable(arg.text, 80)}"
+    if arg.text is None or arg.text in INFINITE:
+        return value
+    return f"{value} = {printable(arg.text, 80)}"
 
 
 def type_of(known: Known) -> str:
@@ -39,13 +42,19 @@ def type_of(known: Known) -> str:
 def text_of(value: Any) -> str:
     """A value of the file on one line."""
     if isinstance(value, (list, tuple)):
-        return printable(f"[{', '.join(map(text_of, value))}]", LONGEST)
+        return printable(f"[{', '.join(map(_nested, value))}]", LONGEST)
     if isinstance(value, dict):
-        pairs = (f"{key}: {text_of(part)}" for key, part in value.items())
+        pairs = (f"{key}: {_nested(part)}" for key, part in value.items())
         return printable(", ".join(pairs), LONGEST)
     if value is None or isinstance(value, bool):
         return {None: "none", True: "true", False: "false"}[value]
     return printable(str(value), LONGEST)
+
+
+def _nested(value: Any) -> str:
+    """A value within another one: objects in braces."""
+    text = text_of(value)
+    return f"{{{text}}}" if isinstance(value, dict) else text
 
 
 def lines(text: str) -> str:
