@@ -112,9 +112,10 @@ def call(
 
 
 def subscript(value: ast.expr, *keys: str | int) -> ast.expr:
-    """`value["a"]["b"]`."""
+    """`value["a"]["b"]`; a text of digits is the number of a part of a list."""
     for key in keys:
-        value = ast.Subscript(value, literal(key))
+        number = isinstance(key, str) and key.isdecimal()
+        value = ast.Subscript(value, literal(int(key) if number else key))
     return value
 
 

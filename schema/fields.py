@@ -11,7 +11,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from .expressions import INFINITE, INT64, ExpressionError, names
-from .names import NAME, PATH
+from .names import NAME, PATH, PLACE
 
 MAX_PATH = 32
 """Names in the path that a node gives its parameters."""
@@ -212,7 +212,9 @@ def _path(text: Any) -> Any:
         if text.count(".") < MAX_PATH:
             return text
         raise _fail("path", "expected a parameter path of at most 32 names")
-    raise _fail("path", "expected `.` or a parameter path such as `name.name`")
+    raise _fail(
+        "path", "expected `.` or a parameter path such as `name.name` or `layers.0`"
+    )
 
 
 def _schema(kind: str, pattern: str) -> WithJsonSchema:
@@ -234,9 +236,7 @@ _item = {
 }
 _literals = {"type": "array", "items": {"type": ["number", "boolean", "string"]}}
 
-ParamPath = Annotated[
-    str, PlainValidator(_path), _schema("", rf"^\.$|^{NAME}(\.{NAME})*$")
-]
+ParamPath = Annotated[str, PlainValidator(_path), _schema("", rf"^\.$|^{PLACE}$")]
 """Where a node's parameters lie in the function's scope; `.` is the scope itself."""
 
 Reference = Annotated[str, PlainValidator(reference), _schema("", _REF)]

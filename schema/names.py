@@ -12,7 +12,9 @@ from pydantic_core import PydanticCustomError
 MAX_NAME = 64
 NAME = r"[A-Za-z](?:[A-Za-z0-9_]*[A-Za-z0-9])?"
 _NAME = re.compile(NAME)
-PATH = re.compile(rf"\.|{NAME}(?:\.{NAME})*")
+PLACE = rf"{NAME}(?:\.(?:{NAME}|0|[1-9][0-9]{{0,8}}))*"
+"""The path of parameters: names, and behind a name numbers, which count the parts of a list."""
+PATH = re.compile(rf"\.|{PLACE}")
 
 # Frozen text instead of `dir(builtins)`, so that a file is valid under every Python.
 BUILTINS = frozenset(

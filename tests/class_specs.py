@@ -25,6 +25,7 @@ def call(title: str, x: str = "x", **more: object) -> Data:
 FUNCTIONS: Data = {
     "block": function({"up": linear()}, {"x": "up"}),
     "other": function({"up": linear(), "down": linear("up")}, {"x": "down"}),
+    "second": function({"up": linear(params="layers.0")}, {"x": "up"}),
     "normed": function(
         {
             "norm": {"op": "batch_norm", "x": "x", "features": WIDTH},
@@ -122,6 +123,11 @@ WRITTEN: dict[str, Data] = {
     "an array within a call": {"a": call("block"), "b": linear("a", params="a.up")},
     "a function at the scope": {"a": call("block", params=".")},
     "an op at the scope": {"a": linear(params=".")},
+    "a list in two functions": {
+        "a": linear(params="layers.1"), "b": call("second", "a", params="."),
+        "c": linear("b", params="rows.0.0"), "d": call("block", "c", params="blocks.0"),
+        "e": call("block", "d", params="blocks.1"),
+    },
     "paths of two names": {"a": linear(params="one.two"), "b": linear("a", params="one.x")},
     "two ops at a path": {
         "a": norm("layer_norm", "x", params="n"), "b": norm("rms_norm", "a", params="n")

@@ -269,11 +269,33 @@ def _calls() -> Iterator[tuple[str, Data]]:
     )
 
 
+def _literals() -> Iterator[tuple[str, Data]]:
+    """Infinite numbers, and lists of parameters with parts far away."""
+    for text in ("$inf", "$-inf", "$nan"):
+        nodes: list[Data] = [
+            {"op": "pad", "pad_width": [[10**6, 0]], "constant_values": text},
+            {"op": "clip", "min": text, "max": text},
+            {"op": "astype", "dtype": "int32"},
+            {"op": "full_like", "fill_value": text},
+        ]
+        yield f"literals {text}", chain(*nodes)
+        nodes = [{"op": "clip", "min": text}] * 2000
+        yield f"many {text}", chain(*nodes)
+    linear = {"op": "linear", "in_features": 8, "out_features": 8}
+    yield "part far away", chain({**linear, "params": "layers.999999999"})
+    parts = [{**linear, "params": f"layers.{i}.rows.{i % 7}"} for i in range(700)]
+    yield "lists with gaps", chain(*parts)
+    yield "deep lists", chain({**linear, "params": "a" + ".0" * 31})
+    parts = [{**linear, "params": f"layers.{i}"} for i in range(2000)]
+    yield "many parts", chain(*parts)
+
+
 SPECS: dict[str, Data] = {
     **dict(_ops()),
     **dict(_transforms()),
     **dict(_sizes()),
     **dict(_constraints()),
     **dict(_calls()),
+    **dict(_literals()),
 }
 """By what each asks for."""

@@ -180,7 +180,9 @@ class Nodes:
         if data["op"] == "linear" and "params" not in data:
             self.linear.append(name)
         elif data["op"] == "batch_norm" and self.chance(3):
-            data["params"] = "shared.norm"
+            data["params"] = self.pick(["shared.norm", "norms.0", "norms.0"])
+        elif data["op"] == "layer_norm" and self.chance(3):
+            data["params"] = "scales.0.inner"
 
     def state(self) -> None:
         """A number that is read and assigned: later, or under another name, too."""

@@ -4,8 +4,8 @@ The tables here are those of a model that has a bit of everything. The generator
 model's own in their place, and drops what they decide: LISTED where no copies lie in
 lists, STACKED where none lie on an axis, UNLIKE where the copies of each list are alike,
 BESIDE where all that lies below a repeat is of its copies, DTYPES where it is empty,
-EXACT where last names are keys enough (of INIT, of DTYPES), WIDE where no dtype has 64
-bits.
+EXACT where last names are keys enough (of INIT, of DTYPES), NUMBERED where no key has a
+number, WIDE where no dtype has 64 bits.
 
 SHAPES has the shapes of one copy: `(3, shapes)` are three on a leading axis, a list has
 one by one what lies in a list. `(shapes, shapes)` lie at one place, of copies and not.
@@ -73,6 +73,7 @@ UNLIKE: bool = True
 BESIDE: bool = False
 EXACT: bool = True
 EXACT_DTYPES: bool = True
+NUMBERED: bool = False
 WIDE: bool = True
 
 
@@ -91,18 +92,27 @@ def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
         if isinstance(shapes, dict):
             return {k: draw(s, f"{path}{k}.", *copies) for k, s in shapes.items()}
         if LISTED and isinstance(shapes, list):
+            if NUMBERED:
+                return [
+                    draw(s, f"{path}{i}.", *copies, i) for i, s in enumerate(shapes)
+                ]
             return [draw(s, path, *copies, i) for i, s in enumerate(shapes)]
         if BESIDE and shapes and not isinstance(shapes[0], int):
             return reduce(joined, [draw(s, path, *copies) for s in shapes])
         if STACKED and shapes and not isinstance(shapes[-1], int):
             n, each = shapes
             return jax.vmap(partial(draw, each, path, *copies))(jnp.arange(n))
+        place = path[:-1]
+        if NUMBERED:
+            path = "".join(f"{p}." for p in place.split(".") if not p.isdigit())
         name = path.split(".")[-2]
         if STACKED or LISTED:
             own = reduce(jax.random.fold_in, (crc32(path[:-1].encode()), *copies), key)
         else:
             own = jax.random.fold_in(key, crc32(path[:-1].encode()))
         init = INIT[path[:-1] if path[:-1] in INIT else name] if EXACT else INIT[name]
+        if NUMBERED:
+            init = INIT.get(place, init)
         if not (DTYPES or EXACT):
             return INIT[path.split(".")[-2]](own, shapes, dtype)
         if not DTYPES:
@@ -114,6 +124,8 @@ def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
         kind = DTYPES.get(name, dtype)
         if EXACT_DTYPES:
             kind = DTYPES.get(path[:-1], kind)
+            if NUMBERED:
+                kind = DTYPES.get(place, kind)
             kind = dtype if kind == "float" else kind
         if WIDE and kind != canonicalize_dtype(kind):
             name = path[:-1]
@@ -176,7 +188,11 @@ def load_params(path: str | Path) -> Params:
         kind = DTYPES.get(name.rpartition(".")[2], "float") if DTYPES else "float"
         if EXACT_DTYPES:
             names = [part for part in name.split(".") if not part.isdigit()]
+            if NUMBERED:
+                kind = DTYPES.get(names[-1], "float")
             kind = DTYPES.get(".".join(names), kind)
+            if NUMBERED:
+                kind = DTYPES.get(name, kind)
         wanted = (jnp.floating if kind == "float" else kind) if DTYPES else jnp.floating
         fits = x.shape == shape and jnp.issubdtype(x.dtype, wanted)
         if fits and x.dtype == canonicalize_dtype(x.dtype):

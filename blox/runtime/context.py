@@ -74,9 +74,12 @@ def lookup(params: Params, scope: tuple[str, ...]) -> Params:
         ModelError: naming what Params lacks.
     """
     for name in scope:
-        if not isinstance(params, dict) or name not in params:
+        if isinstance(params, list) and name.isdecimal() and int(name) < len(params):
+            params = params[int(name)]
+        elif isinstance(params, dict) and name in params:
+            params = params[name]
+        else:
             raise lacking(params, repr(name))
-        params = params[name]
     return params
 
 

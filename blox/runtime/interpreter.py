@@ -99,7 +99,7 @@ class Interpreter:
                     shown = _operands(step, env, params)
                     raise failed(step.name, error, shown) from error
                 if step.stateful:
-                    _write(state, step.scope, new)
+                    _write(state, step.scope, new, params)
             return tuple(get(env) for get in outputs), state
 
         return run
@@ -254,16 +254,21 @@ def _operands(step: Step, env: Env, params: Params) -> dict[str, Value]:
 def _find(state: State, scope: tuple[str, ...]) -> State:
     found = state
     for name in scope:
-        if not isinstance(found, dict) or name not in found:
+        if isinstance(found, list):
+            found = found[int(name)]
+        elif isinstance(found, dict) and name in found:
+            found = found[name]
+        else:
             return {}
-        found = found[name]
     return found
 
 
-def _write(state: dict[str, State], scope: tuple[str, ...], new: State | None) -> None:
+def _write(
+    state: dict[str, State], scope: tuple[str, ...], new: State | None, params: Params
+) -> None:
     """Puts what a step updated at its scope; None: nothing this time."""
-    if not scope:
-        state.update(merge(state, new))
+    if not scope or any(name.isdecimal() for name in scope):
+        state.update(merge(state, _placed(scope, new, params)))
         return
     for name in scope[:-1]:
         state = cast(dict[str, State], state.setdefault(name, {}))
@@ -271,3 +276,18 @@ def _write(state: dict[str, State], scope: tuple[str, ...], new: State | None) -
         return
     old = state.get(scope[-1])
     state[scope[-1]] = new if old is None else merge(old, new)
+
+
+def _placed(scope: tuple[str, ...], new: State | None, params: Any) -> Any:
+    """State at a scope, nested as Params are; nothing in the other parts of a list."""
+    if not scope:
+        return new
+    name, inner = scope[0], scope[1:]
+    if name.isdecimal():
+        parts: list[Any] = [{} for _ in params]
+        if inner or new is not None:
+            parts[int(name)] = _placed(inner, new, params[int(name)])
+        return parts
+    if not inner and new is None:
+        return {}
+    return {name: _placed(inner, new, params[name])}

@@ -249,7 +249,11 @@ def split(
             )
         if isinstance(tree, list):
             pairs = [parts(t, f"{path}.{i}") for i, t in enumerate(tree)]
-            return [a for a, _ in pairs], [b for _, b in pairs]
+            # An array that is a part of a list leaves its place empty on the other side.
+            return (
+                [{} if a is None else a for a, _ in pairs],
+                [{} if b is None else b for _, b in pairs],
+            )
         leaf = leaves.get(path)
         if leaf is None:
             raise ModelError.one(

@@ -12,7 +12,7 @@ from typing import Any
 
 from blox.schema.parameters import Leaf
 from blox.schema.resolve.program import Instance, Step
-from blox.schema.resolve.trees import Tree
+from blox.schema.resolve.trees import Tree, part_at
 
 Sizes = tuple[tuple[Any, ...], ...]
 
@@ -81,8 +81,8 @@ class Places:
         if isinstance(own, Leaf):
             yield around.shape
             return
-        for key in own if isinstance(own, dict) else range(len(own)):
-            yield from self._sizes(own[key], around[key])
+        for key in own if isinstance(own, dict) else map(str, range(len(own))):
+            yield from self._sizes(part_at(own, key), part_at(around, key))
 
 
 def inside(tree: Tree, path: tuple[str, ...]) -> Tree:
@@ -102,5 +102,5 @@ def _filled(own: Any, around: Any) -> Any:
     if isinstance(own, Leaf):
         return replace(own, shape=around.shape)
     if isinstance(own, dict):
-        return {name: _filled(part, around[name]) for name, part in own.items()}
+        return {n: _filled(part, part_at(around, n)) for n, part in own.items()}
     return [_filled(a, b) for a, b in zip(own, around, strict=True)]

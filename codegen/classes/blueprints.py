@@ -16,7 +16,16 @@ from ..emit.uses import OpUse
 from ..nodes import Keyword
 from ..plan import Module, Plan
 from .layers import layer_values
-from .members import Blueprint, Group, Layer, Member, Part, Stored, add, refused
+from .members import (
+    Blueprint,
+    Group,
+    Layer,
+    Member,
+    Part,
+    Stored,
+    add,
+    refused,
+)
 from .sizes import stored_shapes
 
 Uses = Mapping[str, Mapping[str, OpUse]]

@@ -42,9 +42,8 @@ def check_paths(
     Raises:
         GenerationError: naming the path.
     """
-    parts = (path.split(".") for path in program.leaves())
-    wanted = {".".join(p for p in path if not p.isdigit()) for path in parts}
-    for path in sorted(wanted ^ {*paths_of(every[-1].members)}):
+    wanted = {*map(_named, program.leaves())}
+    for path in sorted(wanted ^ {*map(_named, paths_of(every[-1].members))}):
         raise refused(path, "arrays of one node at each place", "those of several")
     for of in every:
         named = of.plans if of.is_root else of.plans[1:]  # the first is __call__
@@ -52,3 +51,8 @@ def check_paths(
         for n in sorted(of.members.keys() & (taken | methods)):
             wanted_name = f"a name that is no method of {module} or of the model"
             raise refused(n, wanted_name, repr(n))
+
+
+def _named(path: str) -> str:
+    """A path without the numbers of what lies in lists."""
+    return ".".join(part for part in path.split(".") if not part.isdecimal())

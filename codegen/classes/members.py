@@ -162,6 +162,11 @@ def layers_in(of: Blueprint) -> Iterator[Layer]:
                 todo.append(member)
 
 
+def is_list(group: Group) -> bool:
+    """True of members by number, which lie in a list."""
+    return next(iter(group), "").isdecimal()
+
+
 def is_mixed(group: Group) -> bool:
     """True of members of several kinds."""
     return len({*map(_kind_of, group.values())}) > 1

@@ -83,9 +83,13 @@ class Nnx(Target):
     def group(self, members: Mapping[str, ast.expr]) -> ast.expr:
         return call("nnx.Dict", [super().group(members)])
 
-    def mixed(self, n: str, value: ast.expr) -> ast.stmt:
+    def items(self, members: Sequence[ast.expr]) -> ast.expr:
+        return call("nnx.List", [super().items(members)])
+
+    def mixed(self, n: str, value: ast.expr, kind: str) -> ast.stmt:
         target = ast.Attribute(name("self"), n)
-        return ast.AnnAssign(target, annotation_of("nnx.Dict[Any]"), value, simple=0)
+        holder = "nnx.List[Any]" if kind.startswith("list") else "nnx.Dict[Any]"
+        return ast.AnnAssign(target, annotation_of(holder), value, simple=0)
 
     def stacked(
         self, title: str, given: Mapping[str, ast.expr], count: ast.expr, keys: Keys

@@ -191,11 +191,15 @@ class NnxMethods(Methods):
 
     def _update(self, place: ast.expr, value: ast.expr) -> list[ast.stmt]:
         """New state of what lies at a place of `params`."""
+        found: list[ast.stmt]
         match value:
-            case ast.List(elts=[]):
-                return []
+            case ast.List(elts=parts):
+                found = []
+                for i, part in enumerate(parts):
+                    found += self._update(ast.Subscript(place, ast.Constant(i)), part)
+                return found
             case ast.Dict(keys=keys, values=values):
-                found: list[ast.stmt] = []
+                found = []
                 for key, part in zip(keys, values, strict=True):
                     assert key is not None
                     found += self._update(ast.Subscript(place, key), part)

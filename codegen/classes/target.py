@@ -16,7 +16,7 @@ from ..plan import Plan
 from .keys import Keys
 from .known import Classes
 from .layers import LayerClass, body_of, drawn
-from .members import Blueprint, Layer, Member, Part, Stored, is_mixed
+from .members import Blueprint, Layer, Member, Part, Stored, is_list, is_mixed
 from .methods import Methods
 from .parts import Helper
 
@@ -76,8 +76,12 @@ class Target(ABC):
         """Modules by names that are no attributes."""
         return ast.Dict([literal(n) for n in members], [*members.values()])
 
-    def mixed(self, n: str, value: ast.expr) -> ast.stmt:
-        """An attribute that is a group of modules of several kinds."""
+    def items(self, members: Sequence[ast.expr]) -> ast.expr:
+        """Modules by number."""
+        return ast.List([*members])
+
+    def mixed(self, n: str, value: ast.expr, kind: str) -> ast.stmt:
+        """An attribute that is a group of modules of several kinds, a dict or list."""
         return set_self(n, value)
 
     @abstractmethod
@@ -148,7 +152,11 @@ class Target(ABC):
         for n, member in of.members.items():
             value = self._member(member, keys)
             mixed = isinstance(member, dict) and is_mixed(member)
-            body.append(self.mixed(n, value) if mixed else set_self(n, value))
+            body.append(
+                self.mixed(n, value, self._kind(member))
+                if mixed
+                else set_self(n, value)
+            )
         init = constructor([], [*keywords, (*self.KEY, None)], keys.finish(body))
         kinds = {n: self._kind(member) for n, member in of.members.items()}
         fields = self.fields(kinds, {n: numbers[n] for n in of.kept})
@@ -166,7 +174,8 @@ class Target(ABC):
             case Part():
                 return member.of.title
         kinds = {self._kind(m) for m in member.values()}
-        return f"dict[str, {kinds.pop() if len(kinds) == 1 else 'Any'}]"
+        kind = kinds.pop() if len(kinds) == 1 else "Any"
+        return f"list[{kind}]" if is_list(member) else f"dict[str, {kind}]"
 
     def _member(self, member: Member, keys: Keys) -> ast.expr:
         """A new member, as the constructor makes it."""
@@ -177,6 +186,10 @@ class Target(ABC):
                 return self._layer(member, keys)
             case Part():
                 return self._part(member, keys)
+        if is_list(member):
+            return self.items(
+                [self._member(member[n], keys) for n in sorted(member, key=int)]
+            )
         return self.group({n: self._member(m, keys) for n, m in member.items()})
 
     def _layer(self, layer: Layer, keys: Keys) -> ast.expr:

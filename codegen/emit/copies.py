@@ -42,6 +42,8 @@ def parts_of(tree: Tree, sizes: Sizes | None) -> Iterator[tuple[Tree, Sizes | No
         for name, part in tree.items():
             yield part, known.get(name)
     elif isinstance(tree, list):
+        if isinstance(sizes, dict):  # of nodes that say their numbers
+            sizes = [sizes.get(str(i), {}) for i in range(len(tree))]
         copies = sizes if isinstance(sizes, list) and len(sizes) == len(tree) else None
         for i, part in enumerate(tree[: period(tree)]):
             yield part, copies[i] if copies else None

@@ -58,7 +58,7 @@ class FunctionWriter:
         self.untyped = {"params", "state"}
         """Locals that type checkers know nothing of."""
         self.uses = uses_of(plan.steps, list(self.instance.outputs.values()))
-        self.state = State(self.fresh)
+        self.state = State(self.fresh, self.instance.tree)
         self.names.taken.update(plan.arguments)
         self.values = {item: [name(item)] for item in self.instance.function.inputs}
         self.untyped |= {n for n, kind in plan.annotations.items() if kind == "Any"}

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ...schema.parameters import Leaf
 from ...schema.resolve.program import Step
+from ...schema.resolve.trees import Tree, part_at
 from ..nodes import assign, call, literal, name, subscript
 from ..plan import state_leaves
 
 
 @dataclass
 class State:
-    """What a function has written to `state`; `fresh` gives new names of locals."""
+    """What a function has written to `state`; `fresh` gives new names of locals, `tree`
+    are its arrays."""
 
     fresh: Callable[[str], str]
+    tree: Tree
     written: set[tuple[str, ...]] = field(default_factory=set)
     """The paths of the arrays so far, and all that these lie below."""
 
@@ -37,21 +41,23 @@ class State:
             stays: what is done where only training changes the state, when it does not.
         """
         *around, last = step.scope
+        numbered = last.isdecimal()
         overlaps = step.scope in self.written
         self.written.update(step.scope[:i] for i in range(len(step.scope) + 1))
 
-        def within(tree: ast.expr) -> ast.stmt:
-            for part in reversed(around):
-                tree = ast.Dict([literal(part)], [tree])
-            return assign("state", call("merge", [name("state"), tree]))
+        def within(scope: Sequence[str], tree: ast.expr) -> ast.stmt:
+            return assign(
+                "state", call("merge", [name("state"), self._at(scope, tree)])
+            )
 
         if around or overlaps:
-            new = within(ast.Dict([literal(last)], [value]))
+            new = within(step.scope, value)
         else:
             new = ast.Assign([subscript(name("state"), last)], value)
         if not step.uses_train:
             return [new]
-        others = [within(ast.Dict([], []))] if around else []
+        kept = step.scope if numbered else around
+        others = [within(kept, ast.Dict([], []))] if around else []
         return [ast.If(name("train"), [new], others + ([stays] if stays else []))]
 
     def target(self, step: Step) -> tuple[ast.expr, list[ast.stmt]]:
@@ -64,7 +70,20 @@ class State:
         if len(scope) == 1 and not overlaps:
             return subscript(name("state"), *scope), []
         local = name(self.fresh(f"{step.name}_state"))
-        new: ast.expr = local
-        for part in reversed(scope):
-            new = ast.Dict([literal(part)], [new])
+        new = self._at(scope, local)
         return local, [assign("state", call("merge", [name("state"), new]))]
+
+    def _at(self, scope: Sequence[str], value: ast.expr) -> ast.expr:
+        """A tree with a value at a scope; nothing in the other parts of a list."""
+        for i, part in reversed([*enumerate(scope)]):
+            if not part.isdecimal():
+                value = ast.Dict([literal(part)], [value])
+                continue
+            around = self.tree
+            for outer in scope[:i]:
+                around = part_at(around, outer)
+            assert not isinstance(around, Leaf)
+            parts: list[ast.expr] = [ast.Dict([], []) for _ in around]
+            parts[int(part)] = value
+            value = ast.List(parts)
+        return value

@@ -11,7 +11,7 @@ from ...schema.dtypes import NEEDS_X64
 from ...schema.initializers import LECUN_NORMAL, Start
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Program
-from ...schema.resolve.trees import Tree
+from ...schema.resolve.trees import Tree, flatten
 from ..allowlist import GenerationError
 from ..names import Names
 from ..nodes import annotated, assign, call, dotted, literal
@@ -70,16 +70,21 @@ def tables(
     groups = list(groups_of(program.tree))
     beside = _is_beside(groups)
     initialisers = _by_name(
+        program.tree,
         groups,
         lambda leaf: f"{type(leaf.init).__name__} {vars(leaf.init)}",
         lambda leaf: initialiser(leaf.init),
     )
     own = _by_name(
+        program.tree,
         groups,
         lambda leaf: "" if leaf.dtype == "float" else leaf.dtype,
         lambda leaf: literal(leaf.dtype),
         literal("float"),
     )
+    keys = [*initialisers, *own]
+    numbered = any(part.isdecimal() for key in keys for part in key.split("."))
+    numbered |= bool(own) and any(isinstance(g.path[-1], int) for g in groups)
     arrays = Arrays(program.tree, sizes, names)
     stacked = any(group.leaf.stack for group in groups)
     statements = [*arrays.statements, arrays.table]
@@ -98,8 +103,9 @@ def tables(
         "STACKED": stacked,
         "UNLIKE": any(isinstance(p, int) and p > 0 for g in groups for p in g.path),
         "DTYPES": bool(own),
-        "EXACT": exact,
-        "EXACT_DTYPES": any("." in key for key in own),
+        "EXACT": exact or numbered,
+        "EXACT_DTYPES": bool(own) and (numbered or any("." in key for key in own)),
+        "NUMBERED": numbered,
         "WIDE": any(group.leaf.dtype in NEEDS_X64 for group in groups),
         "BESIDE": beside,
     }
@@ -144,12 +150,14 @@ def _is_beside(groups: Sequence[Group]) -> bool:
 
 
 def _by_name(
+    tree: Tree,
     groups: Sequence[Group],
     key: Callable[[Leaf], str],
     value: Callable[[Leaf], ast.expr],
     usual_value: ast.expr | None = None,
 ) -> dict[str, ast.expr]:
-    """Rows by the last name of a path, by the path where that doesn't decide.
+    """Rows by the last name of a path, by the path where that doesn't decide; with its
+    numbers where parts of a list differ.
 
     Arrays of one key have one value; those whose key is empty have the usual one, and
     no row but where others of their name have one.
@@ -157,21 +165,25 @@ def _by_name(
     nodes = {} if usual_value is None else {"": usual_value}
     names: dict[str, Counter[str]] = {}
     paths: dict[str, str] = {}
+    unlike: set[str] = set()
     for group in groups:
         text = key(group.leaf)
         if text not in nodes:
             nodes[text] = value(group.leaf)
         names.setdefault(group.name, Counter())[text] += group.copies
         if paths.setdefault(group.named, text) != text:
-            wanted = "expected copies that start alike and have one dtype"
-            raise GenerationError.one("generate", group.named, wanted)
+            unlike.add(group.named)
     usual = {name: count.most_common(1)[0][0] for name, count in names.items()}
     # The path of an array at the root is a name.
     usual |= {named: text for named, text in paths.items() if "." not in named}
     rows = {name: nodes[text] for name, text in usual.items() if text}
     for named, text in paths.items():
-        if text != usual[named.rpartition(".")[2]]:
+        if named not in unlike and text != usual[named.rpartition(".")[2]]:
             rows[named] = nodes[text]
+    for path, leaf in flatten(tree) if unlike else ():
+        name = ".".join(part for part in path.split(".") if not part.isdecimal())
+        if name in unlike and key(leaf) != usual[name.rpartition(".")[2]]:
+            rows[path] = nodes[key(leaf)]
     return rows
 
 

@@ -52,6 +52,9 @@ GROUPS: dict[str, tuple[Code, ...]] = {
              '{"op": "batch_norm", "x": "x", "features": 8}}, "outputs": {"y": "norm"}}}'),
         Code("parameter-path", "an array at the scope of its function, `.`",
              '{"op": "param", "shape": [8], "params": "."}'),
+        Code("parameter-list", "a list of parameters with a gap: `layers.0`, `layers.2`",
+             '{"op": "linear", "x": "x", "in_features": 8, "out_features": 8, '
+             '"params": "layers.1"}'),
         Code("parameter-conflict", "two arrays that differ at one path",
              '"functions": {"main": {"inputs": {"x": {"shape": [8], "dtype": "float"}}, '
              '"nodes": {"a": {"op": "linear", "x": "x", "in_features": 8, '

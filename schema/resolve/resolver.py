@@ -18,6 +18,7 @@ from .custom import has_custom, resolve_custom
 from .dims import bind_dims, check_constraints, declared_shapes
 from .lists import list_outputs
 from .names import call_order, check_attributes, check_names
+from .numbered import check_lists, listed
 from .outputs import check_outputs
 from .parameters import check_leaves
 from .program import Instance, Program
@@ -108,6 +109,8 @@ class Resolver:
         except TreeConflict as conflict:
             report.error("parameter-conflict", ".".join(conflict.path), str(conflict))
             return None, report
+        check_lists(tree, report)
+        tree = listed(tree) if report.ok else tree
         assert isinstance(tree, dict)
         check_leaves(tree, report)
         reached = {i.name for i in instances.made.values()} | {*graph.ops.values()}

@@ -35,6 +35,7 @@ from .dims import check_shapes
 from .evaluated import with_values
 from .lists import Lists
 from .liveness import mark_live, mark_merges
+from .numbered import check_state_in_lists
 from .parameters import fill_leaves
 from .program import Args, Called, Groups, Instance, Step, literal_dtype
 from .references import BoundFunction, BoundNode
@@ -116,6 +117,7 @@ class Instances:
                     "parameter-conflict", step.path, f"{where}: {conflict}"
                 )
         assert isinstance(tree, dict)
+        check_state_in_lists(name, steps, tree, self.report)
         mark_live(steps, bound.outputs, self.report)
         mark_merges(steps)
         for step in steps:

@@ -9,7 +9,12 @@ from ..frozen import frozen
 from ..parameters import UPDATES, Leaf
 
 Tree = Leaf | dict[str, "Tree"] | list["Tree"]
-"""Leaves by name; a list where the copies of an unrolled repeat lie."""
+"""Leaves by name; a list where the copies of an unrolled repeat lie.
+
+What a function has of the list at `layers`, by paths such as `layers.0`, lies by number: a
+dict whose names are decimal. Which parts there are is known of all entries together, and
+from then on it is a list (`schema.resolve.numbered`).
+"""
 
 
 def flatten(tree: Tree, path: str = "") -> Iterator[tuple[str, Leaf]]:
@@ -35,6 +40,19 @@ def distinct(tree: Tree, path: str = "") -> Iterator[tuple[str, Leaf]]:
         items = [(i, tree[i]) for i in sorted(dict(firsts).values())]
     for name, part in items:
         yield from distinct(part, f"{path}.{name}" if path else str(name))
+
+
+def is_numbered(tree: Tree) -> bool:
+    """True of parts of a list by their numbers."""
+    return isinstance(tree, dict) and bool(tree) and next(iter(tree)).isdecimal()
+
+
+def part_at(tree: Tree, name: str) -> Tree:
+    """What lies at a name of a tree, at a number of a list."""
+    if isinstance(tree, list):
+        return tree[int(name)]
+    assert isinstance(tree, dict)
+    return tree[name]
 
 
 class TreeConflict(ValueError):
@@ -67,7 +85,8 @@ def join(
     """
     if a is b:
         return a
-    if isinstance(a, dict) and isinstance(b, dict):
+    mixed = a and b and is_numbered(a) != is_numbered(b)
+    if isinstance(a, dict) and isinstance(b, dict) and not mixed:
         joined = a
         if own is None or id(a) not in own:
             joined = dict(a)
@@ -109,6 +128,8 @@ def _join_leaves(a: Leaf, b: Leaf, path: tuple[str, ...]) -> Leaf:
 def _kind(tree: Tree) -> str:
     if isinstance(tree, Leaf):
         return "an array"
+    if is_numbered(tree):
+        return "parts by number"
     return "a list of copies" if isinstance(tree, list) else "a group"
 
 

@@ -81,6 +81,9 @@ class Paths:
         match node:
             case ast.ListComp(elt=elt):
                 yield from self.of(elt)
+            case ast.List(elts=elts):
+                for i, elt in enumerate(elts):
+                    yield from (f"{i}.{rest}".rstrip(".") for rest in self.of(elt))
             case ast.Dict(keys=keys, values=values):
                 for key, value in zip(keys, values, strict=True):
                     assert isinstance(key, ast.Constant)
@@ -110,8 +113,12 @@ def assert_paths(model: bx.Graph, source: str) -> None:
     reader = Paths(source)
     found = list(reader.of_class(reader.root, {}))
     assert len(found) == len({*found})
-    parts = (path.split(".") for path in model.program().leaves())
-    assert {*found} == {".".join(p for p in path if not p.isdigit()) for path in parts}
+    assert {*map(_named, found)} == {*map(_named, model.program().leaves())}
+
+
+def _named(path: str) -> str:
+    """A path without numbers."""
+    return ".".join(part for part in path.split(".") if not part.isdigit())
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -26,17 +26,17 @@ Params = dict[str, Any]
 
 def merge(params: Any, state: Any) -> Any:
     """params with the arrays of state in place of its own."""
-    if params is None:
-        return state
-    if isinstance(state, dict):
+    if isinstance(params, dict) and isinstance(state, dict):
         return {**params, **{k: merge(params.get(k), v) for k, v in state.items()}}
-    if isinstance(state, list):
+    if isinstance(params, list) and isinstance(state, list):
         return [merge(p, s) for p, s in zip(params, state, strict=True)]
-    return state
+    return state if params is None or not isinstance(state, dict) else params
 
 
 def kept(params: Any, paths: Sequence[str], *, train: bool) -> Any:
     """The state of a part that does not run: what it has if training, else nothing."""
+    if paths == [""]:
+        return params if train else {}
     parts: dict[str, list[str]] = {}
     for path in paths:
         name, _, rest = path.partition(".")
@@ -46,10 +46,8 @@ def kept(params: Any, paths: Sequence[str], *, train: bool) -> Any:
         return [kept(p, parts.get(str(i), []), train=train) for i, p in copies]
     state: dict[str, Any] = {}
     for name, below in parts.items():
-        if below != [""]:
+        if train or below != [""]:
             state[name] = kept(params[name], below, train=train)
-        elif train:
-            state[name] = params[name]
     return state
 
 

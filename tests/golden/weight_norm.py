@@ -63,13 +63,11 @@ def batch_norm(
 
 def merge(params: Any, state: Any) -> Any:
     """params with the arrays of state in place of its own."""
-    if params is None:
-        return state
-    if isinstance(state, dict):
+    if isinstance(params, dict) and isinstance(state, dict):
         return {**params, **{k: merge(params.get(k), v) for k, v in state.items()}}
-    if isinstance(state, list):
+    if isinstance(params, list) and isinstance(state, list):
         return [merge(p, s) for p, s in zip(params, state, strict=True)]
-    return state
+    return state if params is None or not isinstance(state, dict) else params
 
 
 def critic(params: Params, x: Array, *, train: bool) -> tuple[Array, Params]:
