@@ -32,9 +32,12 @@ _ARGUMENT = re.compile(r"^    (\w+): ", re.MULTILINE)
 
 def all_recipes() -> dict[str, Callable[..., Any]]:
     """Every public recipe by its name, in order."""
-    return dict(
-        sorted((n, v) for n, v in vars(recipes).items() if inspect.isfunction(v))
-    )
+    found = {v.__name__: v for v in vars(recipes).values() if inspect.isfunction(v)}
+    return {
+        name: recipe
+        for name, recipe in sorted(found.items())
+        if recipe.__module__.startswith(f"{recipes.__name__}.")
+    }
 
 
 def text() -> str:

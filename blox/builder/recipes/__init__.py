@@ -7,9 +7,9 @@ They are called as one's own are:
 Calls that write other nodes are functions of their own in the Graph.
 """
 
-from inspect import isfunction
+from inspect import isfunction as _isfunction
 
-from ..recipe_names import learn
+from ..recipe_names import learn as _learn
 from .attention import multi_head_attention as multi_head_attention
 from .feed_forward import gated_mlp as gated_mlp
 from .feed_forward import geglu as geglu
@@ -39,8 +39,14 @@ from .transformer import transformer_block as transformer_block
 from .unets import double_conv as double_conv
 from .unets import unet as unet
 
-_ALSO = dict.fromkeys(("lstm", "gru", "simple_rnn"), ("bidirectional", "rnn"))
-_FOUND = [found for found in vars().values() if isfunction(found)]
+_ALSO = dict.fromkeys(("lstm", "gru", "simple_rnn"), ("bidirectional", "rnn")) | {
+    "decoder_block": ("transformer_decoder_layer",),
+    "inverted_residual": ("mbconv",),
+    "patch_embedding": ("patch_embed",),
+    "squeeze_excitation": ("squeeze_excite",),
+    "transformer_block": ("transformer_encoder_layer",),
+}
+_FOUND = [found for found in vars().values() if _isfunction(found)]
 for _recipe in _FOUND:
     if _recipe.__module__.startswith(__name__):
-        learn(_recipe.__name__, *_ALSO.get(_recipe.__name__, ()))
+        _learn(_recipe.__name__, *_ALSO.get(_recipe.__name__, ()))
