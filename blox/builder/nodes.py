@@ -127,6 +127,8 @@ def operand(trace: Trace, where: str, value: Any, mark: OperandMark) -> Any:
             found = f"the outputs {', '.join(value.names)}; take one of them"
         elif hasattr(value, "shape"):
             hint = "an array goes into the Graph by f.constant, f.param or f.buffer"
+        elif isinstance(value, complex):
+            hint = "f.complex(f.constant(0.0), 1.0) is one"
         wanted = "a Value, a number, a boolean or an expression"
         wanted = "a key" if mark.kind == "key" else wanted
         trace.fault(where, f"expected {wanted}, found {found}", hint)

@@ -1,6 +1,7 @@
 """Linear algebra of the last two axes, those of `jax.numpy.linalg`, in float32 at least.
 
-Matrices (..., n, n) have any leading dims.
+Matrices (..., n, n) have any leading dims. Of complex ones `.T` is the conjugate transpose, and
+symmetric ones are equal to theirs; `solve_triangular` transposes alone.
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ def test_files_hold_them_bit_for_bit(
         for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(params), strict=True):
             assert a.dtype == b.dtype
             np.testing.assert_array_equal(a, b)
-    ours, _ = bx.build(graph)(loaded, x)
-    theirs = file["spectral"](loaded, x)
+    ours, _ = jax.jit(bx.build(graph))(loaded, x)
+    theirs = jax.jit(file["spectral"])(loaded, x)
     for name, y in ours.items():
         np.testing.assert_allclose(theirs[name], y, 1e-5, 1e-5)
 
@@ -125,7 +125,7 @@ def test_a_diagonal_state_space_model_is_that_of_numpy() -> None:
     assert_same_program(graph, bx.generate(graph))
     params = bx.init(graph, jax.random.key(3))
     u = sound(2, 9, 2)
-    found, _ = bx.build(graph)(params, u)
+    found, _ = jax.jit(bx.build(graph))(params, u)
     p = {n: np.asarray(a, complex) for n, a in params.items()}
     rate = np.exp(0.25 * (-np.exp(p["log_a"]) + 1j * p["omega"]))
     h = np.zeros((2, 3), complex)
@@ -148,7 +148,7 @@ def test_istft_undoes_stft(n_fft: int, hop: int, size: int) -> None:
     )
     graph = builder.graph()
     assert bx.validate(graph).ok
-    model = bx.build(graph)
+    model = jax.jit(bx.build(graph))
     window = np.hanning(size + 2)[1:-1].astype(np.float32)
     for shape in ((2, 31), (0, 24)):
         x = sound(*shape)
@@ -309,6 +309,17 @@ def test_examples_of_complex_numbers_are_near_or_not() -> None:
     assert difference(a + np.complex64(1e-6j), a, 1e-4) == ""
     assert "found one off by 0.0" in difference(a + np.complex64(0.2j), a, 1e-4)
     assert difference(np.real(a), a, 1e-4) == "expected complex64[2], found float32[2]"
+
+
+def test_a_complex_number_is_no_operand_of_a_method() -> None:
+    def main(f: Any, z: Any) -> Any:
+        return f.multiply(z, 1j)
+
+    builder = bx.GraphBuilder("numbers")
+    with pytest.raises(bx.SpecError) as caught:
+        builder.entry(main, z=bx.Input(["batch", 4], "complex64"))
+    assert str(caught.value).startswith("main.multiply_1.b: expected a Value, a number")
+    assert str(caught.value).endswith("f.complex(f.constant(0.0), 1.0) is one")
 
 
 def test_python_numbers_and_parts_in_the_builder() -> None:
