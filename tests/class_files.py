@@ -50,14 +50,16 @@ def arguments_of(graph: Graph, entry: str, *, optional: bool) -> list[Any]:
     """Arrays for the inputs of an entry."""
     random = np.random.default_rng(7)
     instance = graph.program().entries[entry]
-    found: list[Any] = []
-    for given in inputs_of(instance, optional=optional, sizes=SIZES | {"time": 4}):
+
+    def drawn(given: Any) -> Any:
         if jnp.issubdtype(given.dtype, jax.dtypes.prng_key):
-            found.append(jax.random.key(3))
-        elif jnp.issubdtype(given.dtype, jnp.floating):
-            found.append(jnp.asarray(random.normal(size=given.shape), given.dtype))
-        else:
-            found.append(jnp.asarray(random.integers(0, 2, given.shape), given.dtype))
+            return jax.random.key(3)
+        if jnp.issubdtype(given.dtype, jnp.floating):
+            return jnp.asarray(random.normal(size=given.shape), given.dtype)
+        return jnp.asarray(random.integers(0, 2, given.shape), given.dtype)
+
+    inputs = inputs_of(instance, optional=optional, sizes=SIZES | {"time": 4})
+    found: list[Any] = jax.tree.map(drawn, inputs)
     return found
 
 
