@@ -80,8 +80,8 @@ def multi_head_attention(
             `window` with a `context`, whose positions would be of two sequences.
     """
     groups = heads if kv_heads is None else kv_heads
-    _check(x, heads, groups, head_dim, window)
-    _check_table(x, context, cos, sin)
+    check_heads(x, heads, groups, head_dim, window)
+    check_table(x, context, cos, sin)
     size = x.features // heads if head_dim is None else head_dim
     width = x.features if head_dim is None else heads * head_dim
     narrow = width if kv_heads is None else kv_heads * size
@@ -93,12 +93,7 @@ def multi_head_attention(
     k = f.reshape(k, ["...", groups, size], name="k")
     v = f.linear("value", source, narrow, use_bias=use_bias)
     v = f.reshape(v, ["...", groups, size], name="v")
-    if qk_norm is not None:
-        q = normed(f, "query_norm", q, qk_norm, eps)
-        k = normed(f, "key_norm", k, qk_norm, eps)
-    if cos is not None and sin is not None:
-        q = f.rope(q, cos, sin, layout=rope, name="q_rope")
-        k = f.rope(k, cos, sin, layout=rope, name="k_rope")
+    q, k = turned(f, q, k, cos, sin, rope, qk_norm, eps)
     if causal or window is not None:
         expect(x, context is None, "context", "none with causal or window", "one")
         mask = _own_mask(f, x, mask, causal, window)
@@ -119,7 +114,27 @@ def multi_head_attention(
     return f.linear("out", y, out, in_features=width, use_bias=last_bias)
 
 
-def _check(
+def turned(
+    f: FunctionBuilder,
+    q: Value,
+    k: Value,
+    cos: Value | None,
+    sin: Value | None,
+    rope: Rope,
+    qk_norm: Norm | None,
+    eps: float,
+) -> tuple[Value, Value]:
+    """Queries and keys, normalised where there is a norm, turned where there is a table."""
+    if qk_norm is not None:
+        q = normed(f, "query_norm", q, qk_norm, eps)
+        k = normed(f, "key_norm", k, qk_norm, eps)
+    if cos is not None and sin is not None:
+        q = f.rope(q, cos, sin, layout=rope, name="q_rope")
+        k = f.rope(k, cos, sin, layout=rope, name="k_rope")
+    return q, k
+
+
+def check_heads(
     x: Value, heads: int, groups: int, head_dim: int | None, window: int | None
 ) -> None:
     at_least_one(x, heads=heads, kv_heads=groups, head_dim=head_dim, window=window)
@@ -128,7 +143,7 @@ def _check(
         divisor(x, "heads", heads, "the features of x", x.features)
 
 
-def _check_table(
+def check_table(
     x: Value, context: Value | None, cos: Value | None, sin: Value | None
 ) -> None:
     half = (cos is None) != (sin is None)
