@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 Layout = Literal["one", "stacked", "listed", "shared"]
-Returns = Literal["anything", "the carry", "only the carry", "one value", "the same"]
+Returns = Literal[
+    "anything", "the carry", "only the carry", "the elements", "one value", "the same"
+]
 Group = Literal["inputs", "carry", "xs", "index"]
 
 
@@ -34,6 +37,10 @@ class Callee:
     """The fields of the node that give it arguments."""
     index: str | None = None
     """The input that gets the number of the copy or step, where `takes` has `index`."""
+    pairs: Mapping[str, str] | None = None
+    """By name in `xs`: the input that gets a second element, where it takes two."""
+    traced: int = 1
+    """How often a trace of a call of the node visits it, at most."""
     returns: Returns = "anything"
     """What it must return; `the same` means the outputs of the node's last callee."""
     chooses: bool = False

@@ -24,6 +24,7 @@ class Body(Nodes):
         if self.depth and self.writer.budget > 0:
             kinds += [self.call] * 2 + [self.repeat] * 2 + [self.branch, self.loop]
             kinds += [self.lanes] * (not self.plain)
+            kinds += [self.prefixes] * self.top
         return kinds
 
     def call(self) -> None:
@@ -178,6 +179,33 @@ class Body(Nodes):
         data |= {"inputs": self.arguments(fixed), "reverse": self.chance(2)}
         if self.top:
             self.add(data | {"attributes": self.attribute(names)}, outputs)
+
+    def prefixes(self) -> None:
+        """An associative scan over the rows: its function updates no state."""
+        both = {"x": "x", "other": "x"} | ({"rate": "s"} if self.chance(3) else {})
+        pair = {"x": "x", "total": "s"}
+        outputs = {"x": "x"}
+        if self.chance(3):
+            both, outputs = pair | {"other": "x", "more": "s"}, pair
+        name, names = self.writer.function(both, outputs, self.depth - 1, True)
+        if not self.top:
+            return
+        data: Data = {
+            "op": "associative_scan",
+            "function": name,
+            "xs": {"x": self.value("x")},
+        }
+        data["right"] = {"x": "other"}
+        if outputs is pair:
+            rows = {"op": "sum", "x": self.value("x"), "axis": -1}
+            data["xs"]["total"] = self.node(rows)
+            data["right"]["total"] = "more"
+        data["inputs"] = self.arguments({n: "s" for n in both if n == "rate"})
+        data |= {"attributes": self.attribute(names), "reverse": self.chance(2)}
+        if outputs is pair:
+            self.node(data, "x", outputs=["x"])
+        else:
+            self.node(data, "x")
 
     def entry(self) -> None:
         """A call of the other entry."""

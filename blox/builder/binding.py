@@ -70,3 +70,11 @@ def _named(
 def flows_of(every: Sequence[Bound]) -> dict[str, Any]:
     """What flows into any of the functions, by input name; the last one's come first."""
     return {n: v for bound in reversed(every) for n, v in bound.flows.items()}
+
+
+def paired(xs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Of elements that are given twice: those of the first half, and by their names the
+    inputs of the second half."""
+    names = list(xs)
+    left, right = names[: len(names) // 2], names[len(names) // 2 :]
+    return {n: xs[n] for n in left}, dict(zip(left, right, strict=True))

@@ -44,6 +44,8 @@ def carried(
     alone = isinstance(body.result, Outputs) and len(names) == 1
     own = [n for n, v in flows.items() if isinstance(v, (Slices, Each, Index))]
     lists = [n for n, v in flows.items() if isinstance(v, Slices) and v.of_list]
+    if key == "associative_scan":
+        return [], _elements(trace, node, body, own)
     if key not in LOOPS:
         if key == "map" and alone and names[0] in flows:
             names = [SINGLE]
@@ -64,6 +66,18 @@ def carried(
         )
     _check_names(trace, node, body, names, [n for n in own if n not in lists])
     return carry, names
+
+
+def _elements(trace: Trace, node: str, body: Trace, own: list[str]) -> list[str]:
+    """The names of the elements that a function of two of them gives."""
+    names, wanted = list(body.outputs), own[: len(own) // 2]
+    if set(names) == set(wanted) or (len(names) == len(wanted) == 1):
+        return names if len(names) > 1 else wanted
+    trace.fault(
+        node,
+        f"expected {body.name} to return an element by name ({', '.join(wanted)}), found "
+        f"{', '.join(names)}",
+    )
 
 
 def _check_names(

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from blox.schema.ops.control import Remat
 
+from .arguments import Slices
 from .running import Running
 from .trace import Trace
 from .values import Operand, Value
@@ -94,6 +95,37 @@ class ControlMethods:
         options = {"length": length, "axis": axis, "reverse": reverse}
         options |= {"params": params, "remat": remat}
         return self._runs(name, "scan", {"function": function}, **options)
+
+    def associative_scan(
+        self,
+        name: str,
+        function: Callable[..., R],
+        *,
+        axis: int = 0,
+        reverse: bool = False,
+        params: str | None = None,
+    ) -> Callable[..., R]:
+        """`jax.lax.associative_scan`: all elements up to each one, combined.
+
+        def compose(f, a, b, a2, b2):
+            return {"a": a * a2, "b": b * a2 + b2}
+
+        y = f.associative_scan("steps", compose, axis=1)(a, b)["b"]
+
+        The function gets one element of each value that is given by position, then the
+        ones that come behind, and gives one, by the names of the first; what is given by
+        name is the same for all. It has to be associative. With `reverse` it goes from
+        the last one on.
+        """
+        options = {"axis": axis, "reverse": reverse, "params": params}
+        run = self._runs(name, "associative_scan", {"function": function}, **options)
+
+        def twice(*args: Any, **kwargs: Any) -> R:
+            elements = [x if isinstance(x, Slices) else Slices(x) for x in args]
+            result: R = run(*elements, *elements, **kwargs)
+            return result
+
+        return twice
 
     def map(
         self,

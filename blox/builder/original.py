@@ -151,7 +151,9 @@ class Node:
         index = callees[-1].index
         if index is not None:
             arguments[index] = Index()
-        skipped = {*fields, *_GROUPS}
+        for name, other in (callees[-1].pairs or {}).items():
+            arguments[other] = arguments[name]
+        skipped = {*fields, *_GROUPS, "right"}
         skipped |= {"index"} if index is not None else set()
         options = {n: self._field(n) for n in given if n not in skipped}
         options |= {n: v for n, v in changes.items() if n not in skipped}

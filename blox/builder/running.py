@@ -18,7 +18,7 @@ from blox.shapes.symbolic import value_of
 from blox.shapes.values import Value as Known
 
 from .arguments import Bound, Each, Index, Slices, known_of
-from .binding import bind_all, flows_of
+from .binding import bind_all, flows_of, paired
 from .callee import Place, run
 from .carry import LOOPS, carried, starts
 from .copies import check_lists, lists_in, settle_lists
@@ -151,11 +151,9 @@ class Running:
     def _sort(self, carry: Sequence[str], per_copy: int) -> None:
         """Sorts what flows in into the groups of the node."""
         flows = flows_of(self.bound)
-        plainly = {
-            n: v
-            for n, v in flows.items()
-            if not isinstance(v, (Slices, Index, Each)) and n not in carry
-        }
+        others = {n: v for n, v in flows.items() if n not in carry}
+        own = (Slices, Index, Each)
+        plainly = {n: v for n, v in others.items() if not isinstance(v, own)}
         steps = [n for n, v in flows.items() if isinstance(v, Index)]
         if steps:
             if self.key not in LOOPS or len(steps) > 1:
@@ -164,7 +162,10 @@ class Running:
                     "expected bx.index() once, in a repeat, scan or while_loop",
                 )
             self.options["index"] = steps[0]
-        groups = {"carry": {n: flows[n] for n in carry}, "xs": self._xs()}
+        xs = self._xs()
+        if self.key == "associative_scan":
+            xs, self.options["right"] = paired(xs)
+        groups = {"carry": {n: flows[n] for n in carry}, "xs": xs}
         self.groups = {g: v for g, v in groups.items() if v} | {"inputs": plainly}
         count = self.options.get("count")
         if per_copy > 1 and type(tree_of_number(count)) is not int:

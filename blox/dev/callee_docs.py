@@ -17,7 +17,8 @@ def table(cls: type[ScopeOp]) -> Iterator[str]:
     for kind in _kinds(cls):
         op = _example(kind)
         for callee in op.callees():
-            takes = ", ".join(f"`{group}`" for group in callee.takes)
+            right = ["right"] if callee.pairs is not None else []
+            takes = ", ".join(f"`{group}`" for group in (*callee.takes, *right))
             cells = (f"`{callee.field}`", _place(op, callee), takes, _returned(callee))
             yield f"| {' | '.join(cells)} |"
 
@@ -63,6 +64,7 @@ def _returned(callee: Callee) -> str:
         "anything": "the node's outputs",
         "the carry": "the next carry, and what is stacked",
         "only the carry": "the next carry",
+        "the elements": "one element",
         "one value": "one value",
         "the same": "the node's outputs, as the others do",
     }[callee.returns]

@@ -87,7 +87,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "default",
     ),
     "loops": (
-        "repeat", "scan", "map", "while_loop",
+        "repeat", "scan", "associative_scan", "map", "while_loop",
     ),
     "norm": (
         "layer_norm", "rms_norm", "batch_norm", "group_norm", "instance_norm",

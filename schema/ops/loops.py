@@ -14,6 +14,9 @@ from ..names import Name
 from ..problems import Problem
 from .control import Attributes, Remat
 
+COMBINED = 64
+"""Calls of its function that an `associative_scan` traces, for any number of elements."""
+
 
 class Repeat(ScopeOp):
     """`count` copies of a function one after another, each with its own parameters.
@@ -147,6 +150,46 @@ class Scan(ScopeOp):
     def problems(self) -> Iterator[Problem]:
         if not self.xs and self.length is None:
             yield Problem("", "expected xs or a length, found neither")
+
+
+class AssociativeScan(ScopeOp):
+    """`jax.lax.associative_scan`: all elements up to each one, combined by a function.
+
+    The function takes two elements, those named in `xs` and, of the inputs that `right`
+    names for them, what comes behind; it gives one, by the names in `xs`, of the same
+    shapes and types. It has to be associative, as `a + b` is: then
+    `y[i] = f(y[i - 1], x[i])`, `y[0] = x[0]`, in about `2 log2(n)` calls over many
+    elements at once in place of n steps; with `reverse` from the last one on. `inputs`
+    are the same for all. Elements lie along `axis`, whose size must be known when JAX
+    traces it. The function updates no state and gets no keys.
+    """
+
+    CONTROL: ClassVar[str] = "associative_scan"
+    ALSO: ClassVar[tuple[str, ...]] = ("prefix_scan", "parallel_scan")
+
+    op: Literal["associative_scan"] = "associative_scan"
+    function: Name
+    xs: TensorMap
+    right: dict[Name, Name]
+    inputs: TensorMap = {}
+    axis: Int = 0
+    reverse: bool = False
+    attributes: Attributes = {}
+
+    def callees(self) -> tuple[Callee, ...]:
+        return (
+            Callee(
+                "function",
+                self.function,
+                runs=None,
+                takes=("xs", "inputs"),
+                pairs=self.right,
+                traced=COMBINED,
+                returns="the elements",
+                keeps_state=False,
+                instead="a `scan` hands state from step to step",
+            ),
+        )
 
 
 class Map(ScopeOp):

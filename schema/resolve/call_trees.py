@@ -59,7 +59,10 @@ def _one_set(step: Step, trees: list[Tree], report: Report) -> Tree:
 
 def traced(step: Step) -> int:
     """How many nodes a trace visits."""
-    return 1 + sum(called.total(lambda i: i.traced) for called in step.callees)
+    return 1 + sum(
+        called.total(lambda i: i.traced) * called.declared.traced
+        for called in step.callees
+    )
 
 
 def ran(step: Step) -> int:

@@ -77,7 +77,8 @@ class Calls:
         where_from = " or ".join(dict.fromkeys(c.function for c in reversed(asking)))
         index = last.index
         # A call may give few inputs of thousands: nothing here looks at all of them.
-        taken = set() if index not in inputs else {index}
+        pairs = last.pairs or {}
+        taken = {n for n in (index, *pairs.values()) if n in inputs}
         for field in maps:
             value = getattr(op, field)
             if isinstance(value, list):
@@ -112,6 +113,8 @@ class Calls:
                     continue
                 taken.add(name)
                 given[name] = self._argument(where, field, item, inputs[name], last)
+        if last.pairs is not None:
+            self._check_pairs(path, last, groups.get("xs", {}))
         for name, function in islice(self._missing(asking, taken), MAX_MISSING):
             self.report.error(
                 "argument",
@@ -132,6 +135,33 @@ class Calls:
         for callee in {(c.function, c.returns): c for c in known}.values():
             self._check_returned(path, callee, last, tuple(groups.get("carry", ())))
         return outputs
+
+    def _check_pairs(self, path: str, callee: Callee, xs: Mapping[str, Arg]) -> None:
+        """Each of xs has one input of its own that gets a second element."""
+        pairs, inputs = callee.pairs or {}, self.graph.functions[callee.function].inputs
+        names = dict.fromkeys(pairs.values())
+        for name in (n for n in names if n not in inputs):
+            self.report.error(
+                "argument",
+                f"{path}.right",
+                f"expected inputs of {callee.function} ({listing(inputs)}), found "
+                f"{quote(name)}",
+            )
+        if len(names) < len(pairs) or set(pairs) != set(xs):
+            self.report.error(
+                "argument",
+                f"{path}.right",
+                f"expected another input for each of xs ({listing(xs)}), found "
+                f"{listing([f'{k}: {v}' for k, v in pairs.items()])}",
+            )
+        for name, given in inputs.items():
+            if given.dtype == "key":
+                self.report.error(
+                    "argument",
+                    path,
+                    f"expected a function without keys, found {quote(name)} of "
+                    f"{callee.function}",
+                )
 
     def _missing(
         self, asking: Sequence[Callee], taken: Container[str | None]
@@ -232,6 +262,13 @@ class Calls:
                         f"expected {name} to return the next {quote(missing)}, found "
                         f"{listing(outputs)}",
                     )
+            case "the elements" if set(outputs) != set(callee.pairs or ()):
+                self.report.error(
+                    "carry",
+                    path,
+                    f"expected {name} to return the elements "
+                    f"({listing(callee.pairs or ())}), found {listing(outputs)}",
+                )
             case "only the carry" if set(outputs) != set(carry):
                 self.report.error(
                     "carry",

@@ -119,7 +119,7 @@ def test_functions_of_control_ops_are_as_declared() -> None:
     for row in (
         "| `else` | `node.else` | `inputs` |",
         "| `branches.1` | `node.branch_1` | `inputs` |",
-        "| `cond` | `node.cond` | `carry`, `inputs` | one value |",
+        "| `cond` | `node.cond` | `carry`, `inputs`, `index` | one value |",
         "| `function` | the node: `count` copies, stacked | `carry`, `xs`,",
         "| `function` | the node: `count` copies, a list | `carry`, `xs`,",
     ):

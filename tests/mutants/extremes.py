@@ -19,6 +19,7 @@ from mutants.finding import (
 )
 
 LOOPS = ("call", "repeat", "scan", "map", "cond", "switch", "while_loop")
+LOOPS += ("associative_scan",)
 EXTREMES: list[Any] = [
     2**31 - 1, -(2**31), 2**63 - 1, -(2**63), 10**40, 1e308, -1e308, 5e-324, -0.0,
     0, True, False, None, "", "$", "1", "$2 ** 62", "$1 / 0", "é", "x" * 300,
