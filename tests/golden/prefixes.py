@@ -1,7 +1,7 @@
 """prefixes: Recurrences in parallel, by functions that combine two elements.
 
 4 parameters in 1 arrays.
-Made by blox of sha256:433c9247845e97aba1a0d671443ffcd3e2eb37e93d2daf1fa1ce69a80b379b43
+Made by blox of sha256:b0f07e0e821b445a820a60829a1ce9795a78debf621bb1344436aad5430c5158
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(prefixes)(params, a, b, s)
@@ -36,7 +36,7 @@ def mat(params: Params, p: Array, q: Array) -> Array:
 
 
 def prefixes(params: Params, a: Array, b: Array, s: Array) -> dict[str, Array]:
-    """a, b (batch, time, 4) -> y, z (batch, time, 4); m (batch, time, 2, 2)."""
+    """a, b (batch, seq, 4) -> y, z (batch, seq, 4); m (batch, seq, 2, 2)."""
     dtype = params["products"]["w"]["kernel"].dtype
     a, b, s = a.astype(dtype), b.astype(dtype), jnp.asarray(s, dtype)
     _, y = jax.lax.associative_scan(
