@@ -54,15 +54,32 @@ class Peer:
     package: str
     version: str
     names: tuple[str, ...]
+    arguments: tuple[str, ...]
+    """What its layers are made with."""
 
 
 @cache
 def peers() -> dict[str, Peer]:
     """The modules of `peers.json`, by name."""
-    data = json.loads(_text("peers.json"))
+    known = json.loads(_text("peers.json"))
     return {
-        module: Peer(module, at["package"], at["version"], tuple(at["names"].split()))
-        for module, at in data.items()
+        module: Peer(
+            module,
+            at["package"],
+            at["version"],
+            tuple(at["names"].split()),
+            tuple(at.get("arguments", "").split()),
+        )
+        for module, at in known.items()
+    }
+
+
+def arguments() -> dict[str, str]:
+    """What an argument of a layer elsewhere is here, by its name there."""
+    return {
+        name: row["here"]
+        for row in data()["arguments"]
+        for name in row["there"].split()
     }
 
 

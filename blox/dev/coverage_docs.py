@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from blox.schema.initializers import INITIALIZERS
 from blox.schema.registry import definition
 
-from .coverage import INITIALIZER, Peer, Row, peers, reasons, rows
+from .coverage import INITIALIZER, Peer, Row, data, peers, reasons, rows
 from .peers import FUNCTIONS
 
 HEAD = """# What other libraries have
@@ -23,6 +23,15 @@ JAX are ops.
 
 | module | version | names |
 |---|---|---|
+"""
+
+ARGUMENTS_HEAD = """
+## Arguments of layers
+
+What the layers of jax-blox, Equinox and Flax NNX are made with.
+
+| there | here |
+|---|---|
 """
 
 FUNCTIONS_HEAD = """
@@ -46,6 +55,8 @@ def text() -> str:
         link = f"[`{peer.module}`](#{_anchor(peer.module)})"
         parts.append(f"| {link} | {_version(peer)} | {len(peer.names)} |\n")
     parts += map(_table, layers)
+    parts.append(ARGUMENTS_HEAD)
+    parts += _arguments()
     parts.append(FUNCTIONS_HEAD)
     parts += map(_numbers, functions)
     parts += map(_rest, functions)
@@ -92,6 +103,13 @@ def link(here: str) -> str:
     if here.startswith("bx.recipes."):
         return f"[`{here}`](recipes.md#{here.removeprefix('bx.recipes.')})"
     return f"`{here}`"
+
+
+def _arguments() -> Iterator[str]:
+    """A row for each way in which arguments are written here."""
+    for row in data()["arguments"]:
+        names = ", ".join(f"`{name}`" for name in row["there"].split())
+        yield f"| {names} | {row['here']} |\n"
 
 
 def _numbers(peer: Peer) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from importlib.metadata import distributions, version
+from inspect import isclass, signature
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -29,6 +30,8 @@ LAYERS = {
     "jax.nn.initializers": "jax",
 }
 """Modules of layers, activations and initialisers: all that they have stands in a table."""
+CLASSES = ("equinox.nn", "flax.nnx")
+"""Those whose layers are classes: what they are made with stands in a table too."""
 FUNCTIONS = {
     "jax.numpy": "jax",
     "jax.numpy.linalg": "jax",
@@ -66,6 +69,16 @@ def _callables(module: ModuleType) -> Iterator[tuple[str, Any]]:
         yield name, thing
 
 
+@cache
+def made_with(module: str) -> list[str]:
+    """The arguments that the classes among these take, by name, in order."""
+    names: set[str] = set()
+    for _, thing in _callables(import_module(module)):
+        if isclass(thing) and thing.__module__.startswith(("equinox.nn", NNX[0])):
+            names |= {*signature(thing.__init__).parameters} - {"self"}
+    return sorted(names)
+
+
 def released(folder: Path) -> list[str]:
     """`__all__` of the package `blox` in a folder, which is read and not imported."""
     tree = ast.parse((folder / JAX_BLOX / "__init__.py").read_text(encoding="utf-8"))
@@ -76,8 +89,21 @@ def released(folder: Path) -> list[str]:
     raise SystemExit(f"{folder}: expected jax-blox with __all__, found none")
 
 
-def _entry(name: str, release: str, names: list[str]) -> dict[str, Any]:
-    return {"package": name, "version": release, "names": " ".join(names)}
+def released_arguments(folder: Path) -> list[str]:
+    """The arguments of the layers of jax-blox, read likewise."""
+    tree = ast.parse((folder / JAX_BLOX / "blocks.py").read_text(encoding="utf-8"))
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name="__init__", args=given):
+                names |= {a.arg for a in (*given.args, *given.kwonlyargs)} - {"self"}
+    return sorted(names)
+
+
+def _entry(name: str, release: str, *names: list[str]) -> dict[str, Any]:
+    keys = ("names", "arguments")
+    texts = {key: " ".join(own) for key, own in zip(keys, names, strict=False)}
+    return {"package": name, "version": release, **texts}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -88,9 +114,13 @@ def main(arguments: list[str] | None = None) -> None:
     known = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     if folder is not None:
         (found,) = distributions(name="jax-blox", path=[str(folder)])
-        known["jax-blox"] = _entry("jax-blox", found.version, released(folder))
+        both = released(folder), released_arguments(folder)
+        known["jax-blox"] = _entry("jax-blox", found.version, *both)
     for module, package in {**LAYERS, **FUNCTIONS}.items():
-        known[module] = _entry(package, version(package), enumerated(module))
+        names = [enumerated(module)]
+        if module in CLASSES:
+            names.append(made_with(module))
+        known[module] = _entry(package, version(package), *names)
     FILE.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 

@@ -20,6 +20,13 @@ def _mixed(x: Array, start: Array, weights: Sequence[Array], axis: int) -> Array
     return total
 
 
+def _cubic(w: Array) -> list[Array]:
+    """The weights of four elements by Keys' cubic, w behind the second one."""
+    far = [-0.75 * ((t - 5) * t + 8) * t + 3 for t in (1 + w, 2 - w)]
+    near = [(1.25 * t - 2.25) * t * t + 1 for t in (w, 1 - w)]
+    return [far[0], *near, far[1]]
+
+
 def resize(
     x: Array, *, sizes: Sequence[int], method: str, coordinates: str, antialias: bool
 ) -> Array:
@@ -46,10 +53,7 @@ def resize(
         elif method == "linear":
             y = _mixed(y, low, [1 - (at - low), at - low], axis)
         else:
-            w = at - low
-            far = [-0.75 * ((t - 5) * t + 8) * t + 3 for t in (1 + w, 2 - w)]
-            near = [(1.25 * t - 2.25) * t * t + 1 for t in (w, 1 - w)]
-            y = _mixed(y, low - 1, [far[0], *near, far[1]], axis)
+            y = _mixed(y, low - 1, _cubic(at - low), axis)
     return y if method == "nearest" else y.astype(jnp.result_type(x.dtype, float))
 
 
@@ -79,6 +83,29 @@ def _between(x: Array, at: Sequence[Array]) -> Array:
     return total
 
 
+def _weighted(
+    x: Array, at: Sequence[Sequence[Array]], weights: Sequence[Sequence[Array]]
+) -> Array:
+    """The sum of the elements at all combinations of places, times their weights."""
+    total = jnp.zeros((), x.dtype)
+    for steps in itertools.product(range(4), repeat=len(at)):
+        weight = jnp.ones((), weights[0][0].dtype)
+        places = []
+        for each, own, step in zip(at, weights, steps, strict=True):
+            weight = weight * own[step]
+            places.append(each[step].astype(jnp.int32))
+        total = total + _elements(x, places) * weight[..., None]
+    return total
+
+
+def _mirrored(place: Array, size: int, align_corners: bool) -> Array:
+    """A place of the image continued by mirrors at its ends."""
+    low = 0 if align_corners else -0.5
+    span = jnp.maximum(size - 1, 1) if align_corners else size
+    turn = jnp.abs(place - low) % (2 * span)
+    return jnp.minimum(turn, 2 * span - turn) + low
+
+
 def grid_sample(
     x: Array, grid: Array, *, method: str, padding_mode: str, align_corners: bool
 ) -> Array:
@@ -87,27 +114,37 @@ def grid_sample(
     first = x.ndim - 1 - n
     units = grid.astype(jnp.promote_types(grid.dtype, jnp.float32))
     units = units.reshape(*grid.shape[:first], math.prod(grid.shape[first:-1]), n)
-    at = []
+    image = x
+    if padding_mode == "zeros":
+        image = jnp.pad(x, [*[(0, 0)] * first, *[(1, 1)] * n, (0, 0)])
+
+    def within(place: Array, size: int) -> Array:
+        if padding_mode == "zeros":
+            return jnp.clip(place + 1, 0, size + 1)
+        return jnp.clip(place, 0, size - 1)
+
+    at: list[Array] = []
+    taps: list[list[Array]] = []
+    weights: list[list[Array]] = []
     for i, size in enumerate(x.shape[first:-1]):
         # The grid has the last axis of the image first.
         unit = (units[..., n - 1 - i] + 1) / 2
         place = unit * (size - 1) if align_corners else unit * size - 0.5
-        if padding_mode == "reflection":
-            low = 0 if align_corners else -0.5
-            span = jnp.maximum(size - 1, 1) if align_corners else size
-            turn = jnp.abs(place - low) % (2 * span)
-            place = jnp.minimum(turn, 2 * span - turn) + low
-        if method == "nearest":
-            place = jnp.round(place)
-        if padding_mode == "zeros":
-            at.append(jnp.clip(place + 1, 0, size + 1))
+        if method == "cubic":
+            low = jnp.floor(place)
+            weights.append(_cubic(place - low))
+            each = [low + step for step in (-1, 0, 1, 2)]
+            if padding_mode == "reflection":
+                each = [_mirrored(tap, size, align_corners) for tap in each]
+            taps.append([within(tap, size) for tap in each])
         else:
-            at.append(jnp.clip(place, 0, size - 1))
-    image = x
-    if padding_mode == "zeros":
-        image = jnp.pad(x, [*[(0, 0)] * first, *[(1, 1)] * n, (0, 0)])
+            if padding_mode == "reflection":
+                place = _mirrored(place, size, align_corners)
+            at.append(within(jnp.round(place) if method == "nearest" else place, size))
     if method == "nearest":
         y = _elements(image, [a.astype(jnp.int32) for a in at])
+    elif method == "cubic":
+        y = _weighted(image, taps, weights).astype(jnp.result_type(x.dtype, float))
     else:
         y = _between(image, at).astype(jnp.result_type(x.dtype, float))
     return y.reshape(*grid.shape[:-1], x.shape[-1])

@@ -115,11 +115,16 @@ def relative_bias(
     return jnp.moveaxis(jnp.take(embedding, bucket, axis=0, mode="clip"), -1, -3)
 
 
-def window_bias(embedding: Array, *, window: Sequence[int]) -> Array:
+def window_bias(embedding: Array, *, window: Sequence[int], class_token: bool) -> Array:
     """Rows of a table by the offset of positions in a window: (heads, n, n)."""
     axes = jnp.meshgrid(*[jnp.arange(size) for size in window], indexing="ij")
     row = jnp.zeros((), jnp.int32)
     for size, at in zip(window, axes, strict=True):
         offset = at.reshape(-1, 1) - at.reshape(1, -1)
         row = row * (2 * size - 1) + offset + size - 1
+    if class_token:
+        count = embedding.shape[0]
+        row = jnp.pad(row, ((0, 0), (1, 0)), constant_values=count - 2)
+        row = jnp.pad(row, ((1, 0), (0, 0)), constant_values=count - 3)
+        row = row.at[0, 0].set(count - 1)
     return jnp.moveaxis(jnp.take(embedding, row, axis=0, mode="clip"), -1, 0)

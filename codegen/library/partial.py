@@ -212,7 +212,11 @@ class Specializer(Folder):
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
         node.generators[0].iter = self.visit(node.generators[0].iter)
-        return self._folded(node, sizes=True)
+        found = self._folded(node, sizes=True)
+        if isinstance(found, ast.ListComp):
+            with self._inside(bound(found.generators)):
+                found.elt = self.visit(found.elt)
+        return found
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         found = super().visit_Subscript(node)

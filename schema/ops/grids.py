@@ -74,7 +74,7 @@ class UnravelIndex(Op):
     """Where the elements of an array of the sizes `shape` lie, of their number in row-major
     order: the outputs `node.name`, one for each axis.
 
-    (...) integer -> (...) for each size. Numbers below 0 count from the end, others
+    (...) integer -> (...), (...) for two sizes. Numbers below 0 count from the end, others
     beyond the array are those of the nearest element. `jnp.unravel_index`.
     """
 
@@ -99,8 +99,8 @@ class RavelMultiIndex(Op):
     """The number in row-major order of the elements at indices `xs`, one for each axis of
     an array of the sizes `dimensions`.
 
-    Each (...) integer -> (...). Indices beyond an axis are clamped (`clip`), or begin
-    again (`wrap`). `jnp.ravel_multi_index`.
+    (...) integer, (...) integer -> (...) for two axes. Indices beyond an axis are clamped
+    (`clip`), or begin again (`wrap`). `jnp.ravel_multi_index`.
     """
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()

@@ -51,8 +51,8 @@ class Resize(Op):
 
 
 class GridSample(Op):
-    """An image at the places of a `grid`: between elements along each axis, or the
-    nearest one.
+    """An image at the places of a `grid`: between elements along each axis, by a line or
+    by Keys' cubic with a = -3/4, or the nearest one.
 
     x (..., spatial..., features) and grid (..., places..., n) give (..., places...,
     features), n being the number of spatial axes, 1 to 3, and the last of them first in
@@ -68,7 +68,7 @@ class GridSample(Op):
     op: Literal["grid_sample"] = "grid_sample"
     x: Tensor
     grid: Tensor
-    method: Literal["linear", "nearest"] = "linear"
+    method: Literal["linear", "nearest", "cubic"] = "linear"
     padding_mode: Literal["zeros", "border", "reflection"] = "zeros"
     align_corners: bool
 

@@ -72,7 +72,7 @@ class EinsumLinear(ParamOp):
         leaves = {"kernel": Leaf(tuple(sizes), self._start())}
         if self.use_bias:
             kept = [sizes[mine.index(letter)] for letter in self._bias_letters()]
-            leaves["bias"] = Leaf(tuple(kept) if mine else (sizes[-1],), ZEROS)
+            leaves["bias"] = Leaf(tuple(kept if mine else sizes), ZEROS)
         return leaves
 
     def problems(self) -> Iterator[Problem]:

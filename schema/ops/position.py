@@ -209,21 +209,30 @@ class WindowBias(ParamOp):
 
     () -> (heads, n, n), n being the product of `window`, whose positions are in row-major
     order; embedding (product of 2 * window - 1, heads), the offsets `query - key` from
-    the least to the greatest of each axis, in row-major order too. Liu et al.,
+    the least to the greatest of each axis, in row-major order too. With `class_token`
+    there is one more position in front and three more rows behind: of its query and any
+    key, of its key and any query, of both, as in BEiT (arXiv:2106.08254). Liu et al.,
     arXiv:2103.14030.
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("relative_position_bias_table", "swin_bias")
+    ALSO: ClassVar[tuple[str, ...]] = (
+        "relative_position_bias_table",
+        "swin_bias",
+        "beit_bias",
+    )
 
     op: Literal["window_bias"] = "window_bias"
     embedding: Annotated[ParamSlot, Elsewhere("relative_position_bias_table")] = None
     window: list[Size]
     heads: OptionalSize = None
+    class_token: bool = False
 
     def parameters(self) -> dict[str, Leaf]:
         rows = 1
         for size in self.window:
             rows = rows * (2 * size - 1)
+        if self.class_token:
+            rows = rows + 3
         return {"embedding": Leaf((rows, self.heads), EMBEDDING)}
 
     def problems(self) -> Iterator[Problem]:

@@ -72,7 +72,8 @@ class Diag(Op):
 class FillDiagonal(Op):
     """x with `value` on the diagonal of its last two axes.
 
-    (..., n, m), (...) -> (..., n, m); value broadcasts, (..., n, 1) has one for each row.
+    (..., n, m), (..., n, 1) -> (..., n, m): value has one for each row, or is any number
+    or array that broadcasts.
     """
 
     op: Literal["fill_diagonal"] = "fill_diagonal"
@@ -192,9 +193,9 @@ class PolyVal(Op):
 class ScaledMatmul(Op):
     """`y[i, j] = sum(a[i, k] * b[j, k])` of two arrays with a scale for each block of k.
 
-    a (..., n, k), b (..., m, k), a_scales (..., n, p), b_scales (..., m, q) -> (..., n, m):
-    k / p elements in a row of a share a scale, k / q of b. `jax.nn.scaled_matmul`, for any
-    dtypes: computed in float32, as `dtype` says then.
+    a (..., n, 4 * i), b (..., m, 4 * i), a_scales (..., n, i), b_scales (..., m, 2 * i) ->
+    (..., n, m) for blocks of 4 elements in a row of a and of 2 in b. `jax.nn.scaled_matmul`,
+    for any dtypes: computed in float32, as `dtype` says then.
     """
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a",)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from ..deferred import Op
-from ..fields import Float, Int, Tensor
+from ..fields import Float, Int, Size, Tensor
 from ..problems import Problem
 
 
@@ -112,12 +112,12 @@ class Vander(Op):
 
     op: Literal["vander"] = "vander"
     x: Tensor
-    n: Int
+    n: Size
     increasing: bool = False
 
     def problems(self) -> Iterator[Problem]:
-        if isinstance(self.n, int) and not 1 <= self.n <= 4096:
-            yield Problem.expected("n", "1 to 4096", self.n)
+        if isinstance(self.n, int) and self.n > 4096:
+            yield Problem.expected("n", "at most 4096", self.n)
 
     def operand_problems(
         self, shapes: Mapping[str, Sequence[Any]]

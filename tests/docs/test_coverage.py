@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import inspect
+import re
 
 import jax
 import pytest
@@ -14,7 +16,8 @@ from blox.builder.function import FunctionBuilder
 from blox.dev import coverage, coverage_docs, peers
 from blox.schema.elsewhere import ELSEWHERE
 from blox.schema.initializers import INITIALIZERS
-from blox.schema.registry import op_names
+from blox.schema.op import Op
+from blox.schema.registry import op_class, op_names
 
 MODULES = [*coverage.peers()]
 LAYERS = [name for name in MODULES if name not in peers.FUNCTIONS]
@@ -36,6 +39,27 @@ def test_the_page_is_fresh() -> None:
 @pytest.mark.parametrize("module", LAYERS)
 def test_no_layer_is_left_out(module: str) -> None:
     assert [row.name for row in coverage.rows(module) if row.missing] == []
+
+
+def test_every_argument_of_a_layer_has_one_meaning() -> None:
+    given = [n for row in coverage.data()["arguments"] for n in row["there"].split()]
+    wanted = {n for peer in coverage.peers().values() for n in peer.arguments}
+    assert {*given} == wanted
+    assert len({*given}) == len(given)
+
+
+def test_what_arguments_are_here_exists() -> None:
+    """Names in code are fields of ops, arguments of recipes or of functions of blox."""
+    fields = {f for key in op_names() for f in (op_class(key) or Op).model_fields}
+    recipes = (getattr(bx.recipes, name) for name in dir(bx.recipes))
+    functions = [f for f in recipes if inspect.isfunction(f)]
+    for function in (*functions, bx.build, bx.init):
+        fields |= {*inspect.signature(function).parameters, function.__name__}
+    known = fields | {*op_names(), "bx.build", "bx.init", "wrap"}
+    for row in coverage.data()["arguments"]:
+        for code in re.findall(r"`([\w.]+)`", row["here"]):
+            name = code.removeprefix("bx.recipes.")
+            assert name in known or code in KEPT, code
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -86,6 +110,8 @@ def test_recipes_are_found_by_their_names() -> None:
             getattr(builder, name)
 
 
+KEPT = ("true", "false", "jax.default_matmul_precision")
+"""Code on the page that is no name of blox."""
 JAX = [name for name in MODULES if coverage.peers()[name].package == "jax"]
 OTHERS = [name for name in MODULES if coverage.peers()[name].package != "jax"]
 
@@ -105,3 +131,5 @@ def test_names_of_others_are_those_that_they_have(module: str) -> None:
     peer = coverage.peers()[module]
     assert importlib.metadata.version(peer.package) == peer.version
     assert [*peer.names] == peers.enumerated(module)
+    if module in peers.CLASSES:
+        assert [*peer.arguments] == peers.made_with(module)

@@ -72,7 +72,7 @@ def test_shapes_of_symbols_are_the_shapes_of_numbers(name: str) -> None:
         field: [2 + i, 4] if field in cls.fields().lists else 6 + 3 * i
         for i, field in enumerate(cls.fields().minima)
     }
-    real = cls.unchecked(**sizes).parameters()
+    real = cls.unchecked(**sizes, **dict.fromkeys(cls.fields().texts, "")).parameters()
     shown = symbolic(cls).parameters()
     assert shown.keys() == real.keys()
     for array, leaf in shown.items():

@@ -92,6 +92,8 @@ def longer(x):
         ("n = 1\nif c:\n    n = 2\nreturn f(n)", None),
         ("m = x\nx = f(x)\nreturn m + x", None),
         ("n = 1\nreturn f(n, lambda n: n)", "n = 1\nreturn f(1, lambda n: n)"),
+        ("return [f(t, bias) for t in y]", "return [f(t, None) for t in y]"),
+        ("return [f(bias) for bias in y]", None),
         ("x = f(x)\nreturn g(x.ndim)", "return g(f(x).ndim)"),
         # calls of functions of the module
         ("return doubled(x)", "return x + x"),

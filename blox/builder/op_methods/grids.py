@@ -71,8 +71,8 @@ class GridsMethods(NodeMethods):
         """Where the elements of an array of the sizes `shape` lie, of their number in
         row-major order: the outputs `node.name`, one for each axis.
 
-        (...) integer -> (...) for each size. Numbers below 0 count from the end, others
-        beyond the array are those of the nearest element. `jnp.unravel_index`.
+        (...) integer -> (...), (...) for two sizes. Numbers below 0 count from the end,
+        others beyond the array are those of the nearest element. `jnp.unravel_index`.
         """
         names = names or part_names(shape)
         return Values(
@@ -93,8 +93,8 @@ class GridsMethods(NodeMethods):
         """The number in row-major order of the elements at indices `xs`, one for each
         axis of an array of the sizes `dimensions`.
 
-        Each (...) integer -> (...). Indices beyond an axis are clamped (`clip`), or
-        begin again (`wrap`). `jnp.ravel_multi_index`.
+        (...) integer, (...) integer -> (...) for two axes. Indices beyond an axis are
+        clamped (`clip`), or begin again (`wrap`). `jnp.ravel_multi_index`.
         """
         return self._node(
             name, "ravel_multi_index", xs=xs, dimensions=dimensions, mode=mode

@@ -52,12 +52,12 @@ class ImageMethods(NodeMethods):
         grid: Operand,
         align_corners: bool,
         *,
-        method: Literal["linear", "nearest"] = "linear",
+        method: Literal["linear", "nearest", "cubic"] = "linear",
         padding_mode: Literal["zeros", "border", "reflection"] = "zeros",
         name: str | None = None,
     ) -> Value:
-        """An image at the places of a `grid`: between elements along each axis, or the
-        nearest one.
+        """An image at the places of a `grid`: between elements along each axis, by a
+        line or by Keys' cubic with a = -3/4, or the nearest one.
 
         x (..., spatial..., features) and grid (..., places..., n) give (..., places...,
         features), n being the number of spatial axes, 1 to 3, and the last of them

@@ -176,6 +176,7 @@ class PositionMethods(NodeMethods):
         heads: int | str | None = None,
         *,
         embedding: Value | None = None,
+        class_token: bool = False,
         params: str | None = None,
         init: Mapping[str, Init] | None = None,
         axes: Mapping[str, Axes] | None = None,
@@ -187,7 +188,9 @@ class PositionMethods(NodeMethods):
         () -> (heads, n, n), n being the product of `window`, whose positions are in
         row-major order; embedding (product of 2 * window - 1, heads), the offsets
         `query - key` from the least to the greatest of each axis, in row-major order
-        too. Liu et al., arXiv:2103.14030.
+        too. With `class_token` there is one more position in front and three more rows
+        behind: of its query and any key, of its key and any query, of both, as in BEiT
+        (arXiv:2106.08254). Liu et al., arXiv:2103.14030.
         """
         return self._node(
             name,
@@ -195,6 +198,7 @@ class PositionMethods(NodeMethods):
             embedding=embedding,
             window=window,
             heads=heads,
+            class_token=class_token,
             params=params,
             init=init,
             axes=axes,

@@ -43,8 +43,8 @@ class ProductsMethods(NodeMethods):
     ) -> Value:
         """x with `value` on the diagonal of its last two axes.
 
-        (..., n, m), (...) -> (..., n, m); value broadcasts, (..., n, 1) has one for
-        each row.
+        (..., n, m), (..., n, 1) -> (..., n, m): value has one for each row, or is any
+        number or array that broadcasts.
         """
         return self._node(name, "fill_diagonal", x=x, value=value)[0]
 
@@ -153,8 +153,8 @@ class ProductsMethods(NodeMethods):
         """`y[i, j] = sum(a[i, k] * b[j, k])` of two arrays with a scale for each block
         of k.
 
-        a (..., n, k), b (..., m, k), a_scales (..., n, p), b_scales (..., m, q) ->
-        (..., n, m): k / p elements in a row of a share a scale, k / q of b.
+        a (..., n, 4 * i), b (..., m, 4 * i), a_scales (..., n, i), b_scales (..., m, 2
+        * i) -> (..., n, m) for blocks of 4 elements in a row of a and of 2 in b.
         `jax.nn.scaled_matmul`, for any dtypes: computed in float32, as `dtype` says
         then.
         """

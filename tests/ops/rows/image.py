@@ -56,6 +56,14 @@ ROWS: Rows = {
             (IMAGE, GRID),
             grad=False,
         ),
+        Row(
+            {
+                "align_corners": False,
+                "method": "cubic",
+                "padding_mode": "reflection",
+            },
+            (IMAGE, GRID),
+        ),
     ],
     "affine_grid": [
         Row({"sizes": [3, 4], "align_corners": aligned}, (normal(2, 3),))

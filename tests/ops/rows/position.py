@@ -81,6 +81,14 @@ def _in_window(table: Any, height: int, width: int) -> Any:
     ).transpose(2, 0, 1)
 
 
+def _beside_a_class(table: Any, height: int, width: int) -> Any:
+    bias = np.zeros((table.shape[-1], 1 + height * width, 1 + height * width))
+    bias[:, 1:, 1:] = _in_window(table[:-3], height, width)
+    bias[:, 0, 1:], bias[:, 1:, 0] = table[-3][:, None], table[-2][:, None]
+    bias[:, 0, 0] = table[-1]
+    return bias
+
+
 ROWS: Rows = {
     "rope_table": [
         Row(
@@ -154,10 +162,17 @@ ROWS: Rows = {
             lambda q, k, embedding: _relative(q, k, embedding, 50, False),
         ),
     ],
-    "window_bias": Row(
-        {"heads": 2, "window": [2, 3]},
-        (),
-        {"embedding": normal(15, 2)},
-        lambda embedding: _in_window(embedding, 2, 3),
-    ),
+    "window_bias": [
+        Row(
+            {"heads": 2, "window": [2, 3]},
+            (),
+            {"embedding": normal(15, 2)},
+            lambda embedding: _in_window(embedding, 2, 3),
+        ),
+        Row(
+            {"heads": 2, "window": [2, 3], "class_token": True},
+            (),
+            reference=lambda embedding: _beside_a_class(embedding, 2, 3),
+        ),
+    ],
 }
