@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn, Self, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
 
-from blox.schema.diagnostics import quote
-
+from .indexing import ArrayLike, At, computed
 from .method_arguments import axis_of, dtype_name, is_list
 from .sizes import Dim
 
 Other: TypeAlias = "ArrayMethods | int | float | complex | str"
 
 
-class ArrayMethods:
+class ArrayMethods(ArrayLike):
     """What arrays can do, as far as one op does it."""
 
     __slots__ = ()
     __array_ufunc__ = None  # an array of NumPy leaves its operators to a value
-
-    @property
-    def builder(self) -> Any:
-        """The builder of the function that it belongs to."""
-        raise NotImplementedError
-
-    @property
-    def ndim(self) -> int:
-        raise NotImplementedError
-
-    @property
-    def dtype(self) -> Any:
-        raise NotImplementedError
-
-    def fault(self, code: str, message: str, hint: str = "") -> NoReturn:
-        raise NotImplementedError
 
     def _op(self, op: str, *operands: Any, **fields: Any) -> Self:
         value: Self = getattr(self.builder, op)(*operands, **fields)
@@ -157,7 +139,11 @@ class ArrayMethods:
         return self._op(kind, self, *other)
 
     def __getitem__(self, index: Any) -> Self:
-        return self._op("index", self, At.of(self, index))
+        parts = index if isinstance(index, tuple) else (index,)
+        if any(isinstance(part, ArrayLike) for part in parts):
+            found: Self = computed(self, parts)
+            return found
+        return self._op("index", self, At.of(self, parts))
 
     # Methods -----------------------------------------------------------------------
 
@@ -256,39 +242,3 @@ class ArrayMethods:
 
     def round(self) -> Self:
         return self._op("round", self)
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """What stands between the brackets of `x[...]`."""
-
-    parts: tuple[Any, ...]
-
-    @classmethod
-    def of(cls, value: ArrayMethods, index: Any) -> At:
-        """An index as Python gives it, checked to be static."""
-        parts = index if isinstance(index, tuple) else (index,)
-        for part in parts:
-            bounds = (
-                (part.start, part.stop, part.step)
-                if isinstance(part, slice)
-                else (part,)
-            )
-            for bound in bounds:
-                if not _is_bound(bound) and not (bound is Ellipsis and part is bound):
-                    value.fault(
-                        "builder-value",
-                        "expected integers, slices, `...` and None between the brackets, "
-                        f"found {quote(bound)}",
-                        "f.take, f.gather and f.dynamic_slice take computed indices",
-                    )
-        return cls(parts)
-
-
-def _is_bound(value: Any) -> bool:
-    if value is None or isinstance(value, Dim):
-        return True
-    if isinstance(value, str):
-        return value.startswith("$")
-    plain = not isinstance(value, (bool, ArrayMethods))
-    return hasattr(value, "__index__") and plain

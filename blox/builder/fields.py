@@ -13,7 +13,7 @@ from blox.schema.fields import is_expression
 from blox.schema.op import ParamOp
 from blox.schema.resolve.program import Arg, Args, flat
 
-from .array_methods import At
+from .indexing import At
 from .literals import is_numeric
 from .sizes import Dim, Real, Size, plain
 from .trees import replaced, symbols, text_of

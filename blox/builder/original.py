@@ -13,7 +13,7 @@ from blox.schema.ops.indexing import index_parts
 from blox.schema.registry import CUSTOM
 
 from .arguments import Each, Index, Slices
-from .array_methods import At
+from .indexing import At
 from .nodes import written
 from .running import Running
 from .sizes import plain

@@ -15,8 +15,8 @@ from typing import Any
 from blox.shapes.op_engine import OpEngine
 from blox.shapes.values import Value as Known
 
-from .array_methods import At
 from .fields import args_of
+from .indexing import At
 from .samples import Number, moved, sampled, scaled
 from .sizes import Dim, Size, numbered
 from .stated import (

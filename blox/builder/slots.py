@@ -7,9 +7,9 @@ from typing import Any
 
 from blox.schema.names import MAX_NAME, RESERVED, name_of
 
-from .array_methods import At
 from .fields import mapped
 from .groups import Group, rooted, stays
+from .indexing import At
 from .literals import is_numeric
 from .sizes import Dim, tree_of_number
 from .trace import Trace

@@ -10,7 +10,7 @@ from typing import Any
 from blox.schema import Op
 from blox.shapes.values import Value as Known
 
-from .array_methods import At
+from .indexing import At
 from .samples import Number, freely
 from .sizes import Dim, Size, numbered
 from .trace import Stored, Trace

@@ -20,7 +20,7 @@ from blox.schema.fields import infinite_text
 from blox.schema.names import is_name
 from blox.schema.parameters import Leaf
 
-from .array_methods import At
+from .indexing import At
 from .scope import NumberScope
 from .session import Session
 from .sizes import Dim, Real, Size, numbered, plain, tree_of_number

@@ -30,7 +30,7 @@ IMPORTS = (
     (("blox.schema.dtypes", ("DType", "RealDType", "StoredDType")),),
     (
         ("..parameter_options", ("Axes", "Init")),
-        ("..array_methods", ("At",)),
+        ("..indexing", ("At",)),
         ("..values", ("Operand", "Value", "Values", "part_names")),
         (".base", ("NodeMethods",)),
     ),

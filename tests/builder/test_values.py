@@ -130,9 +130,9 @@ def test_an_expression_as_text_is_an_operand() -> None:
             lambda x, y, i: next(iter(x)),
             "a loop over a value; use f.split for its parts",
         ),
-        (lambda x, y, i: x[i], "between the brackets, found .*f.gather and f.dynamic"),
-        (lambda x, y, i: x[[0, 1]], r"found \[0, 1\]; f.take"),
-        (lambda x, y, i: x[0.5], "found 0.5; f.take"),
+        (lambda x, y, i: x[i:], "between the brackets, found .*f.dynamic_slice takes"),
+        (lambda x, y, i: x[[0, 1]], r"found \[0, 1\]; a value is an index"),
+        (lambda x, y, i: x[0.5], "found 0.5; a value is an index"),
         (lambda x, y, i: jnp.tanh(x), r"a function of JAX on a value.*f.tanh\(x\) for"),
         (lambda x, y, i: jnp.stack([x, y]), "expected an op, found a function of JAX"),
         (

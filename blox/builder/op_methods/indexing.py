@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from ..array_methods import At
+from ..indexing import At
 from ..values import Operand, Value
 from .base import NodeMethods
 
