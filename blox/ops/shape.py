@@ -28,7 +28,7 @@ def expand_dims(x: Array, *, axis: int | Sequence[int]) -> Array:
     return jnp.expand_dims(x, axis=axis)
 
 
-def reshape(x: Array, *, shape: Sequence[int | str]) -> Array:
+def reshape(x: Array, *, shape: Sequence[Any]) -> Array:
     """x in another shape; a leading "..." stands for all axes of x but the last."""
     if shape[:1] == ("...",):
         if -1 in shape:  # of an empty x, JAX can't tell what is left over

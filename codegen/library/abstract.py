@@ -41,7 +41,7 @@ class Axis(Opaque):
             return False
         return super().__eq__(other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
 
 class Symbol:

@@ -116,8 +116,8 @@ class Evaluator:
             case ast.Attribute(value=ast.Name(id=text), attr=part):
                 if f"{text}.{part}" in self.facts:
                     return self.facts[f"{text}.{part}"]
-                if (number := infinite(node)) is not None:
-                    return number
+                if (infinity := infinite(node)) is not None:
+                    return infinity
             case ast.Attribute(value=ast.Call() as made, attr="dtype") if (
                 x := as_array(made)
             ) and f"{x}.dtype" in self.facts:
@@ -162,8 +162,8 @@ class Evaluator:
             case ast.Call() if (x := floating(node)) and f"{x}.dtype" in self.facts:
                 return lift(_inexact, self.facts[f"{x}.dtype"])
             case ast.Call(func=ast.Attribute(value=value, attr="index"), args=[item]):
-                both = (self.evaluate(value), self.evaluate(item))
-                return lift(lambda items, one: items.index(one), *both)
+                items, one = self.evaluate(value), self.evaluate(item)
+                return lift(lambda items, one: items.index(one), items, one)
             case ast.Call(func=func, args=args, keywords=keywords):
                 called = _CALLS.get(ast.unparse(func))
                 if called is not None and all(k.arg == "strict" for k in keywords):

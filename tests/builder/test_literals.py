@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -39,7 +40,11 @@ def same(function: Callable[[bx.F, bx.Value], Any], wanted: Any) -> Graph:
 def test_infinite_numbers_of_python() -> None:
     cut = np.where(X > 1, X, -np.inf).astype(np.float32)
     for value in (-jnp.inf, float("-inf"), np.float32("-inf"), "$-inf"):
-        graph = same(lambda f, x, v=value: f.where(x > 1, x, v), cut)
+
+        def main(f: bx.F, x: bx.Value, value: Any) -> bx.Value:
+            return f.where(x > 1, x, value)
+
+        graph = same(partial(main, value=value), cut)
         nodes = graph.plain()["functions"]["main"]["nodes"]
         assert nodes["where_1"]["b"] == "$-inf"
     same(lambda f, x: x.clip(-jnp.inf, 2), np.minimum(X, 2))
