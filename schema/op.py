@@ -53,6 +53,10 @@ class Op(Strict):
     COMPLEX: ClassVar[bool] = False
     """True where it takes complex numbers."""
 
+    COUNTED: ClassVar[Mapping[str, Any]] = {}
+    """The attributes of its plain form, whose operations are counted: where others do some
+    of the work twice, or in loops, to save memory or time."""
+
     SYMBOLIC: ClassVar[bool] = True
     """False where JAX takes sizes that dims decide without a look at them."""
 

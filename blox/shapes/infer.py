@@ -186,7 +186,12 @@ class Inference:
         avals = iter(jaxpr.out_avals)
         found = [o if o is None else self._output(next(avals)) for o in outputs]
         gives = tuple(numbers.get(i, value) for i, value in enumerate(found))
-        return Outcome(gives, cost=None if self.cost is None else self.cost(jaxpr))
+        if self.cost is None:
+            return Outcome(gives)
+        plain = kind.counted()
+        if plain is not kind:
+            return Outcome(gives, cost=self._traced(plain, given, sizes, lane).cost)
+        return Outcome(gives, cost=self.cost(jaxpr))
 
     def _output(self, aval: Any) -> Value:
         if len(aval.shape) > _MAX_RANK:

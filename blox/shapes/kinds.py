@@ -76,6 +76,13 @@ class Kind:
         floats = floats or op.needs_float()
         return cls(op, args, leaves, sources, used, texts, call_op(step), floats)
 
+    def counted(self) -> Kind:
+        """The same in its plain form, of which operations are counted."""
+        plain = self.op.COUNTED
+        if all(getattr(self.op, name) == value for name, value in plain.items()):
+            return self
+        return Kind.of(self.op.unchecked_copy(**plain), self.args, self.leaves)
+
     def params(self, dtype: Any) -> Any:
         """The arrays that it owns, abstract."""
 

@@ -72,7 +72,6 @@ _OPAQUE = frozenset(
         "lu",
         "pure_callback",
         "qr",
-        "ragged_dot_general",
         "scaled_dot",
         "schur",
         "svd",
@@ -171,6 +170,17 @@ def _dot(counts: Equations, equation: Any) -> Count:
     return Count.of(2) * counts.sizes(out.shape) * depth
 
 
+def _ragged_dot(counts: Equations, equation: Any) -> Count:
+    """Every row meets the matrix of its group alone."""
+    (contracted, _), _ = equation.params[
+        "ragged_dot_dimension_numbers"
+    ].dot_dimension_numbers
+    left = _avals(equation.invars)[0]
+    (out,) = _avals(equation.outvars)
+    depth = counts.sizes([left.shape[axis] for axis in contracted])
+    return Count.of(2) * counts.sizes(out.shape) * depth
+
+
 def _convolution(counts: Equations, equation: Any) -> Count:
     """Every element given takes all places of the kernel; where strides spread out what is
     taken, every element of that meets all places of the kernel.
@@ -216,6 +226,7 @@ def _cond(counts: Equations, equation: Any) -> Count:
 _RULES: dict[str, Callable[[Equations, Any], Count]] = {
     "dot_general": _dot,
     "conv_general_dilated": _convolution,
+    "ragged_dot_general": _ragged_dot,
     "fft": _fourier,
     "scan": _scan,
     "while": _while,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ...schema.dtypes import NEEDS_X64
-from ...schema.initializers import LECUN_NORMAL, Start
+from ...schema.initializers import LECUN_NORMAL, STACKED_LECUN_NORMAL, Start
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Program
 from ...schema.resolve.trees import Tree, flatten
@@ -204,6 +204,8 @@ def jax_initialiser(init: Start) -> ast.expr:
         return value
     if init == LECUN_NORMAL:
         return call("jax.nn.initializers.lecun_normal")
+    if init == STACKED_LECUN_NORMAL:
+        return call("jax.nn.initializers.lecun_normal", [], {"batch_axis": literal(0)})
     given = {k: literal(v) for k, v in init.model_dump(exclude={"name"}).items()}
     if not init.FUNCTION:
         fields = type(init).model_fields

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 from ..deferred import Op
 from ..fields import Float, OptionalTensor, Size, Tensor
@@ -80,6 +80,7 @@ class DotProductAttention(Op):
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("scaled_dot_product_attention",)
+    COUNTED: ClassVar[Mapping[str, Any]] = {"query_chunk": None}
 
     op: Literal["dot_product_attention"] = "dot_product_attention"
     query: Tensor

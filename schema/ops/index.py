@@ -49,6 +49,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "atanh", "sinc", "deg2rad", "rad2deg", "trunc", "modf", "frexp", "nan_to_num",
         "reduce_precision",
     ),
+    "experts": (
+        "ragged_dot", "expert_linear",
+    ),
     "fourier": (
         "fft", "ifft", "rfft", "irfft", "hfft", "ihfft", "fft2", "ifft2", "rfft2",
         "irfft2", "fftn", "ifftn", "rfftn", "irfftn", "fftfreq", "rfftfreq", "fftshift",

@@ -12,6 +12,7 @@ from .conv import ConvMethods
 from .creation import CreationMethods
 from .distributions import DistributionsMethods
 from .elementary import ElementaryMethods
+from .experts import ExpertsMethods
 from .fourier import FourierMethods
 from .gamma import GammaMethods
 from .grids import GridsMethods
@@ -51,6 +52,7 @@ class OpMethods(
     CreationMethods,
     DistributionsMethods,
     ElementaryMethods,
+    ExpertsMethods,
     FourierMethods,
     GammaMethods,
     GridsMethods,

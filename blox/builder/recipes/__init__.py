@@ -12,6 +12,7 @@ from inspect import isfunction as _isfunction
 from ..recipe_names import learn as _learn
 from .attention import multi_head_attention as multi_head_attention
 from .caches import cached_attention as cached_attention
+from .experts import mixture_of_experts as mixture_of_experts
 from .feed_forward import gated_mlp as gated_mlp
 from .feed_forward import geglu as geglu
 from .feed_forward import mlp as mlp

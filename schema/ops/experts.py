@@ -1,0 +1,73 @@
+"""Mixture of experts: kernels of which each row of an array takes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from ..deferred import Op, ParamOp
+from ..fields import OptionalSize, ParamSlot, Size, SizeOf, Tensor
+from ..initializers import STACKED_LECUN_NORMAL, ZEROS
+from ..parameters import Leaf
+
+
+class RaggedDot(Op):
+    """The rows of each group times the matrix of that group: `jax.lax.ragged_dot`.
+
+    lhs (..., rows, in), rhs (groups, in, out), group_sizes (..., groups) integer ->
+    (..., rows, out). The first `group_sizes[0]` rows are of group 0, those behind it of
+    group 1, and so on; rows behind the last group give 0.
+
+    With `method` `blocks` it runs over blocks of rows of one group each, which groups fill
+    up, at most half as much again as one matrix for all rows costs, on every platform.
+    `ragged_dot` is JAX's own: made for TPUs, and GPUs with Triton; on CPUs it multiplies all
+    rows by all matrices, and `jax.vmap` has no rule for it where matrices are shared. The
+    numbers are the same, but for rounding.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+    ALSO: ClassVar[tuple[str, ...]] = ("grouped_matmul", "gmm", "megablox")
+    COUNTED: ClassVar[Mapping[str, Any]] = {"method": "ragged_dot"}
+
+    op: Literal["ragged_dot"] = "ragged_dot"
+    lhs: Tensor
+    rhs: Tensor
+    group_sizes: Tensor
+    method: Literal["blocks", "ragged_dot"] = "blocks"
+
+
+class ExpertLinear(ParamOp):
+    """A linear map of the last axis by one of several kernels, which each row chooses.
+
+    `y = x @ kernel[expert] + bias[expert]`: x (..., in_features), expert (...) integer,
+    whose axes are broadcast against those of x before the last -> (..., out_features);
+    kernel (experts, in_features, out_features), bias (experts, out_features). An expert out
+    of range is clamped.
+
+    Rows are sorted by their expert and multiplied as by the op `ragged_dot` of `method`: it
+    costs what the chosen experts cost, however rows are shared out. Nothing is dropped.
+    Shazeer et al.,
+    arXiv:1701.06538; Gale et al., arXiv:2211.15841.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+    ALSO: ClassVar[tuple[str, ...]] = ("moe", "experts", "mixture_of_experts")
+    COUNTED: ClassVar[Mapping[str, Any]] = {"method": "ragged_dot"}
+
+    op: Literal["expert_linear"] = "expert_linear"
+    x: Tensor
+    expert: Tensor
+    kernel: ParamSlot = None
+    bias: ParamSlot = None
+    experts: Size
+    in_features: Annotated[OptionalSize, SizeOf("x")] = None
+    out_features: Annotated[OptionalSize, SizeOf("out")] = None
+    use_bias: bool = True
+    method: Literal["blocks", "ragged_dot"] = "blocks"
+
+    def parameters(self) -> dict[str, Leaf]:
+        shape = (self.experts, self.in_features, self.out_features)
+        leaves = {"kernel": Leaf(shape, STACKED_LECUN_NORMAL)}
+        if self.use_bias:
+            leaves["bias"] = Leaf((self.experts, self.out_features), ZEROS)
+        return leaves
