@@ -296,6 +296,5 @@ LECUN_NORMAL = VarianceScaling(
     scale=1.0, mode="fan_in", distribution="truncated_normal"
 )
 STACKED_LECUN_NORMAL = LECUN_NORMAL.model_copy(update={"batch_axis": 0})
-"""Of kernels on a first axis, each by itself."""
 EMBEDDING = Normal(stddev=0.02)
 ZEROS, ONES = Zeros(), Ones()

@@ -34,7 +34,12 @@ def _in_blocks(lhs: Array, rhs: Array, group_sizes: Array) -> Array:
 def ragged_dot(lhs: Array, rhs: Array, group_sizes: Array, *, method: str) -> Array:
     """The rows of each group times its matrix: (..., rows, in) -> (..., rows, out)."""
     kind = jnp.result_type(lhs, rhs)
-    product = jax.lax.ragged_dot if method == "ragged_dot" else _in_blocks
+    product = _in_blocks
+    if method == "ragged_dot":
+        product = jax.lax.ragged_dot
+        # There is no vmap of it over rows alone.
+        batch = jnp.broadcast_shapes(lhs.shape[:-2], group_sizes.shape[:-1])
+        rhs = jnp.broadcast_to(rhs, (*batch, *rhs.shape))
     product = jnp.vectorize(product, signature="(m,k),(g,k,n),(g)->(m,n)")
     y: Array = product(lhs.astype(kind), rhs.astype(kind), group_sizes)
     return y
@@ -43,7 +48,7 @@ def ragged_dot(lhs: Array, rhs: Array, group_sizes: Array, *, method: str) -> Ar
 def expert_linear(
     x: Array, expert: Array, kernel: Array, bias: Array | None = None, *, method: str
 ) -> Array:
-    """x @ kernel[expert] + bias[expert], row by row: (..., in) -> (..., out)."""
+    """x @ kernel + bias, those of the expert of each row: (..., in) -> (..., out)."""
     kind = jnp.result_type(x, kernel)
     batch = jnp.broadcast_shapes(x.shape[:-1], expert.shape)
     chosen = jnp.broadcast_to(expert, batch).reshape(-1)

@@ -43,9 +43,12 @@ def joined_lists(node: ast.BinOp) -> ast.expr:
 
 
 def arguments_of(
-    call: ast.Call, function: ast.FunctionDef
+    call: ast.Call, function: ast.FunctionDef, *, sums: bool = False
 ) -> dict[str, ast.expr] | None:
-    """The arguments of a call by name, if each may stand where its parameter does."""
+    """The arguments of a call by name, if each may stand where its parameter does.
+
+    With `sums` what is calculated of names and numbers may stand there often.
+    """
     a = function.args
     names = [p.arg for p in a.args]
     starred = any(isinstance(x, ast.Starred) for x in call.args)
@@ -69,9 +72,15 @@ def arguments_of(
         return None
     counts = [n.id for s in function.body for n in walk(s) if isinstance(n, ast.Name)]
     for name, value in both.items():
-        if not is_known(value) and not is_atom(value) and counts.count(name) > 1:
+        easy = is_known(value) or is_atom(value) or (sums and _is_sum(value))
+        if not easy and counts.count(name) > 1:
             return None
     return both
+
+
+def _is_sum(value: ast.expr) -> bool:
+    parts = (ast.BinOp, ast.operator, ast.Name, ast.Constant, ast.expr_context)
+    return all(isinstance(part, parts) for part in walk(value))
 
 
 def bound(nodes: Sequence[ast.AST]) -> set[str]:

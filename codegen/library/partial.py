@@ -105,7 +105,8 @@ class Specializer(Folder):
             case ast.Call(func=ast.Name(id=name)) as call if name in self.functions:
                 uses = [f for f in self.functions.values() if name in names_in(f)]
                 if len(uses) == 1:
-                    return self._written(call, self.functions[name]) or node
+                    written = self._written(call, self.functions[name], sums=True)
+                    return written or node
         return node
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
@@ -258,10 +259,10 @@ class Specializer(Folder):
         return call
 
     def _written(
-        self, call: ast.Call, function: ast.FunctionDef
+        self, call: ast.Call, function: ast.FunctionDef, *, sums: bool = False
     ) -> list[ast.stmt] | None:
         """The statements of a helper for the arguments of a call, if they may stand there."""
-        given = arguments_of(call, function)
+        given = arguments_of(call, function, sums=sums)
         if given is None:
             return None
         free = frozenset[str]().union(*map(names_in, given.values()))

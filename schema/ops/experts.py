@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import Op, ParamOp
 from ..fields import OptionalSize, ParamSlot, Size, SizeOf, Tensor
 from ..initializers import STACKED_LECUN_NORMAL, ZEROS
 from ..parameters import Leaf
+from ..problems import Problem
 
 
 class RaggedDot(Op):
@@ -34,6 +35,13 @@ class RaggedDot(Op):
     rhs: Tensor
     group_sizes: Tensor
     method: Literal["blocks", "ragged_dot"] = "blocks"
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        rhs = shapes.get("rhs", ())
+        if rhs and rhs[0] == 0:
+            yield Problem.expected("rhs", "at least one matrix", 0)
 
 
 class ExpertLinear(ParamOp):
@@ -71,3 +79,7 @@ class ExpertLinear(ParamOp):
         if self.use_bias:
             leaves["bias"] = Leaf((self.experts, self.out_features), ZEROS)
         return leaves
+
+    def problems(self) -> Iterator[Problem]:
+        if isinstance(self.experts, int) and self.experts < 1:
+            yield Problem.expected("experts", "at least 1", self.experts)

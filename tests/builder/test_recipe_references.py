@@ -1,12 +1,13 @@
 """Recipes give the numbers and gradients of PyTorch's and transformers' modules.
 
-`tests/parity/ops/torch_sequence_recipes.py` and `torch_image_recipes.py` write the files,
+`tests/parity/ops/torch_sequence_recipes.py` and those of the other names write the files,
 and the parity run what they have.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from inspect import Parameter, Signature
 from pathlib import Path
@@ -22,7 +23,7 @@ from safetensors import safe_open
 import blox as bx
 from blox.schema import Graph
 
-FILES = ("torch_sequence_recipes", "torch_image_recipes")
+FILES = ("torch_sequence_recipes", "torch_image_recipes", "torch_expert_recipes")
 TABLES = ("cos", "sin")
 """Inputs without a batch."""
 
@@ -59,7 +60,8 @@ def network(
 
     def main(f: bx.F, *values: bx.Value) -> Any:
         run = f.call("net", getattr(bx.recipes, kind))
-        return run(**dict(zip(given, values, strict=True)), **options)
+        y = run(**dict(zip(given, values, strict=True)), **options)
+        return y["y"] if isinstance(y, Mapping) else y
 
     ours = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("f", *given)]
     main.__signature__ = Signature(ours)  # type: ignore[attr-defined]

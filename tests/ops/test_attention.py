@@ -212,7 +212,8 @@ def test_scores_of_8192_positions_are_never_there_at_once(differentiated: bool) 
 
         call = jax.grad(total, (0, 1, 2)) if differentiated else total
         compiled = jax.jit(call).lower(array, array, array, mask).compile()
-        return int(compiled.memory_analysis().temp_size_in_bytes)
+        found: Any = compiled.memory_analysis()
+        return int(found.temp_size_in_bytes)
 
     assert temporary(None) >= scores
     assert temporary(256) < scores / 5

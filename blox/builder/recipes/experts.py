@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-if TYPE_CHECKING:
-    from .function import FunctionBuilder
-    from .values import Value
+from .parts import Activation, activated, at_least_one, divisor, expect
 
-Activation = Literal["gelu", "gelu_tanh", "relu", "silu"]
+if TYPE_CHECKING:
+    from ..function import FunctionBuilder
+    from ..values import Value
+
 Scores = Literal["softmax", "softmax_of_chosen", "sigmoid"]
 Method = Literal["blocks", "ragged_dot"]
 
@@ -66,28 +67,39 @@ def mixture_of_experts(
         shared_hidden: the hidden features of an MLP that all rows run beside, `shared`.
         shared_gate: what it gives is multiplied by the sigmoid of a linear map (Qwen2).
         method: how kernels are multiplied, see `expert_linear`.
+
+    Raises:
+        SpecError: a size below 1, more of the experts than there are, groups of other
+            sizes.
     """
-    logits = f.astype(f.linear("router", x, experts, use_bias=False), "float32")
+    at_least_one(x, experts=experts, top_k=top_k, hidden=hidden, top_groups=top_groups)
+    inside = experts // groups * top_groups
+    expect(x, top_k <= inside, "top_k", f"at most {inside}, the experts", top_k)
+    divisor(x, "groups", groups, "experts", experts)
+    logits = f.linear("router", x, experts, use_bias=False)
+    logits = f.astype(logits, "float32", name="logits")
     if scores == "softmax_of_chosen":
-        rated, probabilities = logits, f.softmax(logits)
+        rated, probabilities = logits, f.softmax(logits, name="probabilities")
     elif scores == "softmax":
-        rated = probabilities = f.softmax(logits)
+        rated = probabilities = f.softmax(logits, name="probabilities")
     else:
-        rated = f.sigmoid(logits)
+        rated = f.sigmoid(logits, name="scores")
         probabilities = rated / f.sum(rated, axis=-1, keepdims=True)
     choice = rated
     if balance:
         choice = choice + f.buffer("balance", [experts], dtype="float32")
     if groups > 1:
         choice = _of_best_groups(f, choice, experts, groups, top_groups)
-    weights, chosen = f.top_k(choice, top_k, names=["weights", "chosen"])
+    weights, chosen = f.top_k(choice, top_k, name="top")
     if choice is not rated:
         weights = f.take_along_axis(rated, chosen, axis=-1)
     if scores == "softmax_of_chosen":
         weights = f.softmax(weights)
     elif normalize:
         weights = weights / (f.sum(weights, axis=-1, keepdims=True) + 1e-20)
-    weights = f.astype(weights if scale == 1 else weights * scale, "float")
+    weights = f.astype(
+        weights if scale == 1 else weights * scale, "float", name="weights"
+    )
 
     size = x.features if features is None else features
     rows = x[..., None, :]
@@ -98,18 +110,18 @@ def mixture_of_experts(
         gate = f.expert_linear(
             "gate", rows, chosen, experts, hidden, use_bias=use_bias, method=method
         )
-        h = _activated(f, activation, gate) * h
+        h = activated(f, activation, gate) * h
     else:
-        h = _activated(f, activation, h)
+        h = activated(f, activation, h)
     parts = f.expert_linear(
         "down", h, chosen, experts, size, use_bias=use_bias, method=method
     )
-    y = f.sum(parts * weights[..., None], axis=-2)
+    y = f.sum(parts * weights[..., None], axis=-2, name="mixed")
     if shared_hidden is not None:
         y = y + _shared(f, x, shared_hidden, size, activation, gated, shared_gate)
 
-    counts = f.bincount(f.reshape(chosen, [-1]), length=experts)
-    mean = f.mean(f.reshape(probabilities, [-1, experts]), axis=0)
+    counts = f.bincount(f.reshape(chosen, [-1]), length=experts, name="counts")
+    mean = f.mean(f.reshape(probabilities, [-1, experts]), axis=0, name="mean")
     share = counts * top_k / f.sum(counts)
     return {"y": y, "loss": f.sum(share * mean) * experts, "counts": counts}
 
@@ -122,7 +134,9 @@ def _of_best_groups(
     best, _ = f.top_k(grouped, 2)
     _, kept = f.top_k(f.sum(best, axis=-1), top_groups)
     inside = f.sum(f.one_hot(kept, groups), axis=-2)
-    return f.flatten(f.where(inside[..., None] > 0, grouped, -1e30), start=-2)
+    return f.flatten(
+        f.where(inside[..., None] > 0, grouped, -1e30), start=-2, name="choice"
+    )
 
 
 def _shared(
@@ -137,20 +151,10 @@ def _shared(
     h = f.linear("shared_up", x, hidden, use_bias=False)
     if gated:
         gate = f.linear("shared_gate", x, hidden, use_bias=False)
-        h = _activated(f, activation, gate) * h
+        h = activated(f, activation, gate) * h
     else:
-        h = _activated(f, activation, h)
+        h = activated(f, activation, h)
     y = f.linear("shared_down", h, features, use_bias=False)
     if shared_gate:
         y = f.sigmoid(f.linear("shared_weight", x, 1, use_bias=False)) * y
     return y
-
-
-def _activated(f: FunctionBuilder, activation: Activation, x: Value) -> Value:
-    match activation:
-        case "gelu" | "gelu_tanh":
-            return f.gelu(x, approximate=activation == "gelu_tanh")
-        case "relu":
-            return f.relu(x)
-        case "silu":
-            return f.silu(x)

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.parity
         ("torch_cells", "make_layers", "LAYERS"),
         ("torch_sequence_recipes", "make", "FILE"),
         ("torch_image_recipes", "make", "FILE"),
+        ("torch_expert_recipes", "make", "FILE"),
     ],
 )
 def test_is_what_is_there(
