@@ -1,4 +1,4 @@
-"""The recipe of a mixture of experts: a router, and MLPs of which each row runs a few."""
+"""A mixture of experts: a router, and MLPs of which each row runs a few."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ def mixture_of_experts(
     `loss` is `experts * sum(share * probability)`, the share of rows that choose an expert
     (they sum up to `top_k`) times its mean probability: to be added, times a small number,
     to what is trained. Fedus et al., arXiv:2101.03961. `counts` are the rows of each expert.
+    Parameters: `router`, `gate`, `up`, `down`, kernels of experts lying on a first axis;
+    `balance`; `shared_gate`, `shared_up`, `shared_down`, and `shared_weight` of `shared_gate`.
 
     Args:
         f: writes it.
