@@ -8,6 +8,7 @@ Warnings are errors (`filterwarnings` in pyproject.toml). Tests that need the ex
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -51,6 +52,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leaves `tests/parity/` alone unless `-m` asks for it: it imports torch."""
     parity = collection_path.name == "parity"
     return True if parity and not _parity(config) else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints how many rows of the parity tables hold, and whose numbers they are."""
+    passed = [r for r in terminalreporter.getreports("passed") if r.when == "call"]
+    given = [dict(report.user_properties) for report in passed]
+    peers = Counter(str(p["parity rows"]) for p in given if "parity rows" in p)
+    if peers:
+        parts = ", ".join(f"{count} of {peer}" for peer, count in peers.most_common())
+        terminalreporter.write_line(f"{peers.total()} rows of parity hold: {parts}")
 
 
 def _parity(config: pytest.Config) -> bool:

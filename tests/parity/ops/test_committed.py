@@ -16,6 +16,7 @@ pytestmark = pytest.mark.parity
 @pytest.mark.parametrize(
     ("module", "make", "file"),
     [
+        ("torch_reference", "make", "FILE"),
         ("torch_images", "make", "FILE"),
         ("torch_attention", "make", "FILE"),
         ("torch_places", "make", "FILE"),
