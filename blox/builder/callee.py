@@ -81,6 +81,9 @@ def _input(place: Place, child: Trace, name: str, given: Any, known: Known) -> V
         if type(size) is not int:
             tree = before.tree if isinstance(before, Dim) else None
             dim = "" if declared is None else declared.dim_at(axis, len(known.shape))
+            if not dim and size == child.session.engine.symbols.leading:
+                sizes.append(Dim(None, size))  # "..." may be any number of axes
+                continue
             hint = child.free_dim(dim) if dim else getattr(tree, "name", None)
             hint = hint or f"{name}_{axis}"
             sizes.append(child.bind_dim(hint, size, (name, axis), tree, dim))

@@ -87,6 +87,19 @@ class Dim:
         return hash(str(self.size))
 
 
+OF_ANY_RANK = (
+    'expected a size that has a name, found one of the axes of "..."',
+    "these may be any number: name them where the entry declares its inputs, or leave "
+    "them to the op, as x.reshape(..., 4) does",
+)
+OF_NO_INPUT = (
+    "expected a size that the inputs give, found one that can't be told from theirs",
+    "take it from the shape of an input, or relate their dims: "
+    'b.constraint("cached >= seq")',
+)
+"""What is said of dims without an expression, and what to do."""
+
+
 def tree_of_number(value: Any) -> Tree:
     """The expression of a number, which is itself where it has none."""
     return value.tree if isinstance(value, (Size, Real, Dim)) else value

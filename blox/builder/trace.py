@@ -23,7 +23,16 @@ from blox.schema.parameters import Leaf
 from .indexing import At
 from .scope import NumberScope
 from .session import Session
-from .sizes import Dim, Real, Size, numbered, plain, tree_of_number
+from .sizes import (
+    OF_ANY_RANK,
+    OF_NO_INPUT,
+    Dim,
+    Real,
+    Size,
+    numbered,
+    plain,
+    tree_of_number,
+)
 from .trees import Symbol, Tree, replaced, symbols, tree_of, value_of
 from .values import Value, is_sequence, like, parts_of
 
@@ -242,13 +251,8 @@ class Trace(NumberScope):
 
     def _named(self, where: str, number: Any) -> Any:
         if isinstance(number, Dim) and number.tree is None:
-            self.fault(
-                where,
-                "expected a size that the inputs give, found one that can't be told from "
-                "theirs",
-                "take it from the shape of an input, or relate their dims: "
-                'b.constraint("cached >= seq")',
-            )
+            leads = str(self.session.engine.symbols.leading) in str(number.size)
+            self.fault(where, *(OF_ANY_RANK if leads else OF_NO_INPUT))
         return number
 
     def _inherited(self, where: str, symbol: Symbol) -> Symbol:

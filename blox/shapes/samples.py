@@ -81,7 +81,7 @@ def symbolic(
             dim: known[dim] if dim in known else symbols.dim(dim)
             for dim in declared.dims(given)
         },
-        (symbols.axis("leading"),) if declared.leads(given) else (),
+        (symbols.leading,) if declared.leads(given) else (),
         {(n, i): symbols.axis(f"{n}_{i}") for n, i in declared.ignored(given)},
         symbols,
     )

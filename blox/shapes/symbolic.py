@@ -89,6 +89,11 @@ class Symbols:
             self._made[name] = self._symbol(text)
         return self._made[name]
 
+    @property
+    def leading(self) -> Any:
+        """The size of the one axis that stands for `"..."`."""
+        return self.axis("leading")
+
     def axis(self, name: str) -> Any:
         """The size of an axis without a name, `x_0` for axis 0 of x."""
         return self.dim(f"{name} ")

@@ -103,3 +103,34 @@ def test_a_dim_that_cancels_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None
     graph, _, found = run(main, X, monkeypatch, ONES)
     assert found.shape == (3, 4)
     assert graph.plain()["functions"]["main"]["nodes"]["l"]["out_features"] == 4
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_an_axis_of_any_rank_has_no_size(within: bool) -> None:
+    """It is one axis only while the model is traced: sizes of it would be wrong."""
+
+    def rows(f: bx.F, x: bx.Value) -> bx.Value:
+        return x.reshape(x.shape[0], -1)
+
+    b = bx.GraphBuilder("m")
+    with pytest.raises(bx.SpecError, match=r'found one of the axes of "\.\.\."'):
+
+        @b.entry(x=bx.Input(["...", 4]))
+        def main(f: bx.F, x: bx.Value) -> dict[str, bx.Value]:
+            return {"y": f.call("rows", rows)(x) if within else rows(f, x)}
+
+
+def test_a_function_takes_any_rank_where_it_needs_no_size_of_it() -> None:
+    b = bx.GraphBuilder("m")
+
+    def split(f: bx.F, x: bx.Value) -> bx.Value:
+        return x.reshape(..., 2, 2)
+
+    @b.entry(x=bx.Input(["...", 4]))
+    def main(f: bx.F, x: bx.Value) -> dict[str, bx.Value]:
+        return {"y": f.call("split", split)(x)}
+
+    model = bx.build(b.graph())
+    for lead in ((), (3,), (2, 0, 3)):
+        y = model({}, jnp.ones((*lead, 4)))[0]["y"]
+        assert y.shape == (*lead, 2, 2)
