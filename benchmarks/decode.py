@@ -243,7 +243,8 @@ def temporary(step: Any, caches: Caches) -> float:
     """The memory that a compiled function takes beside its arguments, in caches."""
     size = sum(a.nbytes for a in jax.tree.leaves(caches))
     used: int = step.memory_analysis().temp_size_in_bytes
-    return used / size
+    share: float = used / size
+    return share
 
 
 def compare(

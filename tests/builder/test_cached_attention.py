@@ -31,12 +31,13 @@ def whole(**options: Any) -> Graph:
     return b.graph()
 
 
-def steps(**options: Any) -> Graph:
-    """The same layers, with a cache for each."""
+def steps(*, scan: bool = False, **options: Any) -> Graph:
+    """The same layers, with a list of caches, or stacked ones that are scanned."""
     b = bx.GraphBuilder("steps")
     b.constraint("seq <= cached")
     kv_heads = options.get("kv_heads", HEADS)
-    cache = bx.Input(["batch", "cached", kv_heads, WIDTH // HEADS], copies=DEPTH)
+    shape = ["batch", "cached", kv_heads, WIDTH // HEADS]
+    cache = bx.Input([DEPTH, *shape]) if scan else bx.Input(shape, copies=DEPTH)
 
     def layer(
         f: bx.F,
@@ -49,7 +50,7 @@ def steps(**options: Any) -> Graph:
     ) -> dict[str, bx.Value]:
         attention = f.call("attn", bx.recipes.cached_attention)
         y = attention(x, k, v, position, cos, sin, heads=HEADS, **options)
-        return {"x": x + y["x"], "k": y["k"], "v": y["v"]}
+        return {"x": x + y["x"], "k_new": y["k"], "v_new": y["v"]}
 
     @b.entry(
         x=bx.Input(["batch", "seq", WIDTH]),
@@ -61,9 +62,10 @@ def steps(**options: Any) -> Graph:
         f: bx.F, x: bx.Value, position: bx.Value, k: bx.Value, v: bx.Value
     ) -> dict[str, bx.Value]:
         cos, sin = f.rope_table(position + f.arange(x.shape[1]), WIDTH // HEADS)
-        run = f.repeat("h", layer, count=DEPTH, scan=False)
+        listed = () if scan else ("k_new", "v_new")
+        run = f.repeat("h", layer, count=DEPTH, scan=scan, listed=listed)
         y = run(x, bx.slices(k), bx.slices(v), position, cos, sin)
-        k, v = bx.output(y["k"], next="k"), bx.output(y["v"], next="v")
+        k, v = bx.output(y["k_new"], next="k"), bx.output(y["v_new"], next="v")
         return {"x": y["x"], "k_new": k, "v_new": v}
 
     return b.graph()
@@ -76,19 +78,26 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=["plain", "grouped", "normed"])
-def test_steps_are_the_whole(options: dict[str, Any]) -> None:
-    one, other = whole(**options), steps(**options)
+@pytest.mark.parametrize(
+    ("options", "scan"),
+    [*((options, False) for options in OPTIONS), (OPTIONS[1], True)],
+    ids=["plain", "grouped", "normed", "stacked"],
+)
+def test_steps_are_the_whole(options: dict[str, Any], scan: bool) -> None:
+    one, other = whole(**options), steps(scan=scan, **options)
     params = bx.init(one, jax.random.key(0))
-    shapes = jax.tree.map(jnp.shape, params)
+    own = jax.tree.map(lambda *layers: jnp.stack(layers), *params["h"])
+    own = {"h": own} if scan else params
+    shapes = jax.tree.map(jnp.shape, own)
     assert shapes == jax.tree.map(jnp.shape, bx.init(other, jax.random.key(0)))
     x = jax.random.normal(jax.random.key(1), (2, TIME, WIDTH))
     expected, _ = bx.build(one)(params, x)
     shape = (2, TIME, options.get("kv_heads", HEADS), WIDTH // HEADS)
-    k, v = ([jnp.zeros(shape)] * DEPTH for _ in range(2))
+    empty: Any = jnp.zeros((DEPTH, *shape)) if scan else [jnp.zeros(shape)] * DEPTH
+    k, v = empty, empty
     run, found = jax.jit(bx.build(other)), []
     for start, end in ((0, 3), (3, 4), (4, 5), (5, 6)):  # a prompt, then one by one
-        out, _ = run(params, x[:, start:end], jnp.int32(start), k, v)
+        out, _ = run(own, x[:, start:end], jnp.int32(start), k, v)
         found.append(out["x"])
         k, v = out["k_new"], out["v_new"]
     np.testing.assert_allclose(jnp.concatenate(found, 1), expected, atol=1e-5)
@@ -111,6 +120,7 @@ def test_a_loop_over_the_model_copies_no_cache() -> None:
     x = jnp.ones((1, 1, WIDTH))
     jitted = jax.jit(loop, donate_argnums=(2, 3))
     memory = jitted.lower(params, x, cache, cache).compile().memory_analysis()
+    assert memory is not None
     size = sum(a.nbytes for a in cache) * 2
     assert memory.alias_size_in_bytes >= size  # the caches are the ones that were given
     # The scores of all heads are kept beside them, but no second copy of the caches.

@@ -119,6 +119,7 @@ def test_state_goes_from_copy_to_copy() -> None:
     outputs, state = run(found, params, x, train=True)
     alone = graph({"norm": norm(), "act": node("tanh", "norm")})
     own, expected = params["h"], x
+    new: Data = {}
     for _ in range(3):
         expected, new = bx.build(alone, train=True)(own, expected)
         own = bx.merge(own, new)
@@ -171,6 +172,26 @@ def test_written_by_the_builder() -> None:
     params = init(model())
     y, _ = bx.build(b.graph())(params, x)
     assert_close(y, dense(params["h"]["up"], bx.build(model())(params, x)[0]))
+
+
+def test_the_builders_loop_of_a_length_shares_too() -> None:
+    def graph_by(scan: bool) -> bx.Graph:
+        b = bx.GraphBuilder("model", depth=3)
+
+        def block(f: bx.F, x: bx.Value) -> bx.Value:
+            return f.tanh(f.linear("up", x, x.features))
+
+        @b.entry(x=bx.Input(["batch", WIDTH]))
+        def main(f: bx.F, x: bx.Value) -> bx.Value:
+            if scan:
+                return f.scan("h", block, length=b.depth)(x)
+            return f.repeat("h", block, count=b.depth, scan=False, shared=True)(x)
+
+        return b.graph()
+
+    params = init(model())
+    found = [bx.build(graph_by(scan))(params, x)[0] for scan in (True, False)]
+    assert_close(found[0], found[1])
 
 
 SIZED = fn(
