@@ -21,6 +21,7 @@ class Identity(Activation):
     """x as it is. (...) -> (...)."""
 
     ALSO: ClassVar[tuple[str, ...]] = ("copy", "positive", "linear_activation")
+    COMPLEX: ClassVar[bool] = True
 
     op: Literal["identity"] = "identity"
 

@@ -87,6 +87,8 @@ class Rot90(Op):
     (..., n, m) -> (..., m, n) for k 1, axes -2 and -1. `jnp.rot90`.
     """
 
+    COMPLEX: ClassVar[bool] = True
+
     op: Literal["rot90"] = "rot90"
     x: Tensor
     k: Int = 1

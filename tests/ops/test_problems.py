@@ -22,7 +22,69 @@ RESIZE = {
     "method": "linear",
     "antialias": False,
 }
+HEADS = {"op": "einsum_linear", "x": "x", "kernel_shape": [4, 2, 3]}
+PLANE = {"op": "histogram2d", "x": "x", "y": "y", "bins": [2, 2]}
 FAULTS: list[tuple[dict[str, Any], str]] = [
+    (
+        HEADS | {"equation": "...d,d...->..."},
+        "equation: expected two terms and what they give, as in `...d,dhk->...hk`",
+    ),
+    (
+        HEADS | {"equation": "...d,dhk->hk"},
+        "equation: expected two terms and what they give, as in `...d,dhk->...hk`",
+    ),
+    (
+        HEADS | {"equation": "dd,dhk->hk"},
+        "equation: expected each letter once in a term",
+    ),
+    (
+        HEADS | {"equation": "...d,dhk->...h"},
+        "equation: expected 'k' in two of its three terms",
+    ),
+    (
+        HEADS | {"equation": "...d,dh->...h"},
+        "kernel_shape: expected 2, one for each axis of the kernel, found 3",
+    ),
+    (
+        HEADS | {"equation": "td,dhk->hkt"},
+        "use_bias: expected false, as the last axis of y is none of the kernel's, found",
+    ),
+    (
+        {"op": "vander", "x": "x", "n": 5000},
+        "n: expected at most 4096, found 5000",
+    ),
+    (
+        {"op": "unwrap", "x": "x", "period": 0.0},
+        "period: expected a number above 0, found 0.0",
+    ),
+    (
+        {"op": "meshgrid", "xs": ["x", "y"], "names": ["u"], "indexing": "ij"},
+        "names: expected 2 names, found 1",
+    ),
+    (
+        {"op": "unravel_index", "indices": "i", "names": ["u", "u"], "shape": [2, 3]},
+        "names: expected at least one name, each once",
+    ),
+    (
+        {"op": "unravel_index", "indices": "i", "names": ["u"], "shape": [2**31]},
+        "shape: expected fewer than 2**31 elements, found 2147483648",
+    ),
+    (
+        {"op": "ravel_multi_index", "xs": ["x"], "dimensions": [2, 3]},
+        "dimensions: expected 1, one for each of xs, found 2",
+    ),
+    (
+        {"op": "indices", "dimensions": [2**16, 2**16]},
+        "dimensions: expected at most 2**31 elements, found 8589934592",
+    ),
+    (
+        PLANE | {"low": [0.0], "high": [1.0, 1.0]},
+        "low: expected one for x and one for y, found [0.0]",
+    ),
+    (
+        PLANE | {"low": [0.0, 1.0], "high": [1.0, 1.0]},
+        "high: expected a number above low, 1.0, found 1.0",
+    ),
     (CONV, "kernel_size: expected a size for each spatial axis, found none"),
     (CONV | {"kernel_size": [1] * 4}, "kernel_size: expected 1 to 3 sizes, found 4"),
     (CONV | {"kernel_size": [3], "groups": 8}, "in_features: expected a multiple of 8"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from ops.row import INTS, POSITIVE, TORCH, Row, Rows, X, standardized, unary
+from ops.row import INTS, POSITIVE, TORCH, Row, Rows, X, Z, standardized, unary
 
 ROWS: Rows = {
-    "identity": unary(lambda x: x),
+    "identity": [unary(lambda x: x), unary(lambda x: x, Z)],
     "relu": unary(TORCH),
     "relu6": unary(TORCH),
     "leaky_relu": unary(TORCH),

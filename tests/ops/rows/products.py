@@ -32,6 +32,7 @@ ROWS: Rows = {
         unary(lambda x: np.rot90(x, 1, (-2, -1))),
         unary(lambda x: np.rot90(x, -1, (-1, -2)), k=-1, axis1=-1, axis2=-2),
         unary(lambda x: np.rot90(x, 2, (-2, -1)), k=2),
+        unary(lambda x: np.rot90(x, 1, (-2, -1)), Z),
     ],
     "scaled_matmul": [
         Row(
