@@ -22,7 +22,7 @@ class LinearRecurrence(Op):
     """
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("b",)
-    ALSO: ClassVar[tuple[str, ...]] = ("associative_scan", "selective_scan")
+    ALSO: ClassVar[tuple[str, ...]] = ("selective_scan",)
     COMPLEX: ClassVar[bool] = True
 
     op: Literal["linear_recurrence"] = "linear_recurrence"
