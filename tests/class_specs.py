@@ -56,6 +56,18 @@ FUNCTIONS: Data = {
         {"x": "h"},
         attributes=["i", "k"],
     ),
+    "tallied": function(
+        {
+            "a": {"op": "state", "shape": [], "params": "counts.0"},
+            "b": {"op": "state", "shape": [], "params": "counts.1"},
+            "more": {"op": "add", "a": "b", "b": 1},
+            "now": {"op": "assign", "to": "b", "x": "more"},
+            "once": {"op": "assign", "to": "a", "x": "b", "training": True},
+            "sum": {"op": "add", "a": "x", "b": "a"},
+            "y": {"op": "add", "a": "sum", "b": "b"},
+        },
+        {"x": "y"},
+    ),
     "dense": function({"dense": linear()}, {"x": "dense"}),
     "seen": function({"up": linear()}, {"x": "up", "y": "x"}),
     "joined": function(
@@ -194,6 +206,10 @@ WRITTEN: dict[str, Data] = {
         "old": {"op": "multiply", "a": "x", "b": "n"},
         "moved": {"op": "subtract", "a": "old", "b": "mean"},
         "y": {"op": "multiply", "a": "moved", "b": "b"},
+    },
+    "state in a list, in a loop": {
+        "a": call("tallied"),
+        "s": {"op": "scan", "function": "tallied", "carry": {"x": "a"}, "length": 2},
     },
     "state of a shared path": {
         "a": call("normed"), "b": call("normed", "a", params="a"),

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Set
 from ..nodes import assign, name, names_in
 from ..walk import children, walk
 
-Path = tuple[str | int, ...]
+Path = tuple[str, ...]
+"""Keys, and numbers of a list as text."""
 
 
 def read_at_entry(function: ast.FunctionDef, state: Set[Path]) -> None:
@@ -35,7 +36,8 @@ def read_at_entry(function: ast.FunctionDef, state: Set[Path]) -> None:
                 late.setdefault(path, node)
         written.update(_writes(statement))
     for path in late:
-        local = f"{path[-1]}_before"
+        last = next(i for i in reversed(range(len(path))) if not path[i].isdigit())
+        local = "_".join((*path[last:], "before"))
         while local in taken:
             local += "_"
         taken.add(local)
@@ -50,11 +52,11 @@ def read_at_entry(function: ast.FunctionDef, state: Set[Path]) -> None:
 
 def path_of(node: ast.AST, root: str = "params") -> Path | None:
     """The path of `params["a"]["b"]`; None of anything else."""
-    keys: list[str | int] = []
+    keys: list[str] = []
     while isinstance(node, ast.Subscript):
         if not isinstance(node.slice, ast.Constant):
             return None
-        keys.append(node.slice.value)  # type: ignore[arg-type]
+        keys.append(str(node.slice.value))
         node = node.value
     here = isinstance(node, ast.Name) and node.id == root
     return tuple(reversed(keys)) if here and keys else None
@@ -84,13 +86,17 @@ def _writes(statement: ast.AST) -> Iterator[Path]:
 
 
 def _paths(node: ast.expr, path: Path = ()) -> Iterator[Path]:
-    """Those of the values of nested dicts."""
-    if not isinstance(node, ast.Dict):
-        yield path
-        return
-    for key, value in zip(node.keys, node.values, strict=True):
-        if isinstance(key, ast.Constant):
-            yield from _paths(value, (*path, key.value))  # type: ignore[arg-type]
+    """Those of the values of nested dicts and lists; `{}` is none."""
+    match node:
+        case ast.Dict(keys=keys, values=values):
+            for key, value in zip(keys, values, strict=True):
+                if isinstance(key, ast.Constant):
+                    yield from _paths(value, (*path, str(key.value)))
+        case ast.List(elts=elts):
+            for i, value in enumerate(elts):
+                yield from _paths(value, (*path, str(i)))
+        case _:
+            yield path
 
 
 def _overlap(a: Path, b: Path) -> bool:

@@ -39,7 +39,9 @@ class NnxMethods(Methods):
 
     def write(self, function: ast.FunctionDef) -> ast.FunctionDef:
         assigned = {
-            step.scope for step in self.plan.steps if isinstance(step.tree, Leaf)
+            tuple(map(str, step.scope))
+            for step in self.plan.steps
+            if isinstance(step.tree, Leaf)
         }
         if assigned and self.plan.stateful:
             function = clone(function)

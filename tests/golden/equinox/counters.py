@@ -27,7 +27,7 @@ M = TypeVar("M", bound=eqx.Module)
 def _parts(module: Any, state: Any) -> list[Any]:
     """The arrays of a module that state has, in the order of its leaves."""
     if isinstance(state, dict):
-        own = module if isinstance(module, dict) else vars(module)
+        own = module if isinstance(module, dict) else vars(module) if state else {}
         return [x for n in sorted(state) for x in _parts(own[n], state[n])]
     if isinstance(state, list):
         pairs = zip(module, state, strict=True)
@@ -43,6 +43,8 @@ def _updated(module: M, state: Any) -> M:
 
 def _kept(module: Any, paths: Sequence[str], *, train: bool) -> Any:
     """The state of a part that does not run: what it has if training, else nothing."""
+    if paths == [""]:
+        return module if train else {}
     below: dict[str, list[str]] = {}
     for path in paths:
         name, _, rest = path.partition(".")
@@ -50,13 +52,11 @@ def _kept(module: Any, paths: Sequence[str], *, train: bool) -> Any:
     if isinstance(module, list):
         copies = enumerate(module)
         return [_kept(m, below.get(str(i), []), train=train) for i, m in copies]
-    own = module if isinstance(module, dict) else vars(module)
+    own = module if isinstance(module, dict) else vars(module) if below else {}
     state: dict[str, Any] = {}
     for name, rest_of in below.items():
-        if rest_of != [""]:
+        if train or rest_of != [""]:
             state[name] = _kept(own[name], rest_of, train=train)
-        elif train:
-            state[name] = own[name]
     return state
 
 

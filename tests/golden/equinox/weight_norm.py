@@ -28,7 +28,7 @@ FEATURES = 6
 def _parts(module: Any, state: Any) -> list[Any]:
     """The arrays of a module that state has, in the order of its leaves."""
     if isinstance(state, dict):
-        own = module if isinstance(module, dict) else vars(module)
+        own = module if isinstance(module, dict) else vars(module) if state else {}
         return [x for n in sorted(state) for x in _parts(own[n], state[n])]
     if isinstance(state, list):
         pairs = zip(module, state, strict=True)
