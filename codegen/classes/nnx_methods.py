@@ -174,7 +174,10 @@ class NnxMethods(Methods):
             out, state = target.elts
             if isinstance(state, ast.Name):
                 self.gone.add(state.id)
-            return [ast.Assign([out], self.visit(value))]
+            made = self.visit(value)
+            if id(made) in self.untyped:
+                self.loose |= names_in(out) - self.arguments
+            return [ast.Assign([out], made)]
         after: list[ast.stmt] = []
         new = self._named(target, after)
         self.loose |= names_in(target.elts[0]) - self.arguments

@@ -47,7 +47,9 @@ class TypedReturns(ast.NodeTransformer):
                 return True
             case ast.Name(id=text):
                 return text in self.loose
-            case ast.BinOp(left=inner) | ast.Subscript(value=inner):
+            case ast.BinOp(left=left, right=right):
+                return self._is_untyped(left) or self._is_untyped(right)
+            case ast.Subscript(value=inner):
                 return self._is_untyped(inner)
             case ast.Call(func=ast.Attribute(value=inner)) | ast.Attribute(value=inner):
                 return self._is_untyped(inner)

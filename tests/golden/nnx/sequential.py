@@ -64,7 +64,8 @@ class Block(nnx.Module):
     def __call__(self, x: Array, *, train: bool) -> Array:
         up = self.mlp[0](x)
         up = self.mlp[1](up, use_running_average=not train)
-        return x + up
+        out: Array = x + up
+        return out
 
 
 class Sequential(nnx.Module):
