@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from .parts import Activation, activated, at_least_one, divisor, expect
@@ -80,13 +81,7 @@ def mixture_of_experts(
     divisor(x, "groups", groups, "experts", experts)
     logits = f.linear("router", x, experts, use_bias=False)
     logits = f.astype(logits, "float32", name="logits")
-    if scores == "softmax_of_chosen":
-        rated, probabilities = logits, f.softmax(logits, name="probabilities")
-    elif scores == "softmax":
-        rated = probabilities = f.softmax(logits, name="probabilities")
-    else:
-        rated = f.sigmoid(logits, name="scores")
-        probabilities = rated / f.sum(rated, axis=-1, keepdims=True)
+    rated, probabilities = _rated(f, logits, scores)
     choice = rated
     if balance:
         choice = choice + f.buffer("balance", [experts], dtype="float32")
@@ -99,33 +94,42 @@ def mixture_of_experts(
         weights = f.softmax(weights)
     elif normalize:
         weights = weights / (f.sum(weights, axis=-1, keepdims=True) + 1e-20)
-    weights = f.astype(
-        weights if scale == 1 else weights * scale, "float", name="weights"
-    )
+    weights = weights if scale == 1 else weights * scale
+    weights = f.astype(weights, "float", name="weights")
 
     size = x.features if features is None else features
+    run = partial(f.expert_linear, use_bias=use_bias, method=method)
     rows = x[..., None, :]
-    h = f.expert_linear(
-        "up", rows, chosen, experts, hidden, use_bias=use_bias, method=method
-    )
+    h = run("up", rows, chosen, experts, hidden)
     if gated:
-        gate = f.expert_linear(
-            "gate", rows, chosen, experts, hidden, use_bias=use_bias, method=method
-        )
+        gate = run("gate", rows, chosen, experts, hidden)
         h = activated(f, activation, gate) * h
     else:
         h = activated(f, activation, h)
-    parts = f.expert_linear(
-        "down", h, chosen, experts, size, use_bias=use_bias, method=method
-    )
+    parts = run("down", h, chosen, experts, size)
     y = f.sum(parts * weights[..., None], axis=-2, name="mixed")
     if shared_hidden is not None:
         y = y + _shared(f, x, shared_hidden, size, activation, gated, shared_gate)
-
     counts = f.bincount(f.reshape(chosen, [-1]), length=experts, name="counts")
+    loss = _balance_loss(f, counts, probabilities, experts, top_k)
+    return {"y": y, "loss": loss, "counts": counts}
+
+
+def _balance_loss(
+    f: FunctionBuilder, counts: Value, probabilities: Value, experts: int, top_k: int
+) -> Value:
     mean = f.mean(f.reshape(probabilities, [-1, experts]), axis=0, name="mean")
     share = counts * top_k / f.sum(counts)
-    return {"y": y, "loss": f.sum(share * mean) * experts, "counts": counts}
+    return f.sum(share * mean) * experts
+
+
+def _rated(f: FunctionBuilder, logits: Value, scores: Scores) -> tuple[Value, Value]:
+    """What experts are chosen by, and their probabilities."""
+    if scores == "sigmoid":
+        rated = f.sigmoid(logits, name="scores")
+        return rated, rated / f.sum(rated, axis=-1, keepdims=True)
+    probabilities = f.softmax(logits, name="probabilities")
+    return (probabilities if scores == "softmax" else logits), probabilities
 
 
 def _of_best_groups(
