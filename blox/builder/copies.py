@@ -31,22 +31,23 @@ def check_lists(
 ) -> int:
     """How many copies differ by `bx.each`: 1 where none do.
 
-    A list under `scan` is a slice for each step, which flows.
+    A list under `scan` is a slice for each step, which flows; so is one for what a
+    function of another Graph declares as an input.
     """
     lists = [(n, v) for n, v in bound.arguments.items() if isinstance(v, Each)]
     listed = options.get("scan") is False
+    inputs = trace.session.declared.get(bound.function, {})
+    differ = [len(v.items) for n, v in lists if listed and n not in inputs]
     for name, given in lists:
         where = f"{node}.{name}"
         if key != "repeat":
             trace.fault(where, "expected bx.each in a repeat, found it here")
         if not given.items:
             trace.fault(where, "expected a value for each copy, found none")
-        if not listed:
+        if not listed or name in inputs:
             bound.flows[name] = _scanned(trace, where, given, options["count"])
             bound.arguments[name] = Flow(name)
-    if not listed or not lists:
-        return 1
-    return math.lcm(*(len(given.items) for _, given in lists))
+    return math.lcm(*differ)
 
 
 def lists_in(flows: Mapping[str, Any]) -> list[str]:
