@@ -198,7 +198,7 @@ class Binder:
                 else "it gives nothing",
             )
         kind = source.kind
-        if source.outputs is not None and source.outputs[index:]:
+        if source.lists and source.outputs is not None and index < len(source.outputs):
             kind = "list" if source.outputs[index] in source.lists else kind
         if kind not in operand.kind.split(" or "):
             self.report.error(

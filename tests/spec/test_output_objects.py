@@ -103,7 +103,7 @@ def test_what_is_no_output(output: Any, line: str) -> None:
         (
             [{"value": "rng", "doc": "a"}],
             "reference-kind",
-            "a.value: expected a tensor, found a key",
+            "a.value: expected a tensor or list, found a key",
         ),
         (
             [{"value": "n", "shape": ["rows", 8]}],
