@@ -10,6 +10,7 @@ from ..content import Content, Function
 from ..diagnostics import Report, quote
 from ..expressions import ExpressionError, evaluate, names
 from ..fields import is_expression
+from ..frozen import frozen
 from ..limits import MAX_ARRAYS
 from .program import Arg, Step
 
@@ -116,17 +117,15 @@ class Lists:
         count = last.declared.copies
         for name, arg in step.group("xs").items():
             self._check(f"{step.path}.xs.{name}", arg, count)
-        handed = last.instance.output_copies if last.declared.hands_on else {}
-        if not handed and not last.declared.listed:
-            return  # a call may have thousands of outputs
-        for i, name in enumerate(step.outputs):
-            if name in last.declared.listed and isinstance(count, int):
-                self._counts[step.name, i] = count
-            elif name in handed:
-                self._counts[step.name, i] = handed[name]
-        places = range(len(step.outputs))
-        made = {i: self._counts.get((step.name, i)) for i in places}
-        step.copies = {i: n for i, n in made.items() if n is not None}
+        made = dict(last.instance.output_copies) if last.declared.hands_on else {}
+        if isinstance(count, int):
+            made |= dict.fromkeys(last.declared.listed, count)
+        if not made:
+            return  # a call may have a thousand outputs, and none that is a list
+        outputs = enumerate(step.outputs)
+        step.copies = frozen({i: made[name] for i, name in outputs if name in made})
+        for i, n in step.copies.items():
+            self._counts[step.name, i] = n
 
     def _check(self, path: str, arg: Arg, wanted: Any) -> None:
         if arg.kind != "list" or arg.source is None:

@@ -8,7 +8,7 @@ from ..diagnostics import Report, listing
 from ..frozen import frozen
 from ..parameters import Leaf
 from .program import Step
-from .trees import Tree, has_state, is_numbered
+from .trees import Tree, firsts, has_state, is_numbered
 
 Path = tuple[str, ...]
 
@@ -57,8 +57,9 @@ def listed(tree: Tree, made: dict[int, Tree] | None = None) -> Tree:
 def _listed(tree: dict[str, Tree] | list[Tree], made: dict[int, Tree]) -> Tree:
     new: Tree
     if isinstance(tree, list):
-        new = [listed(part, made) for part in tree]
-        same = all(a is b for a, b in zip(new, tree, strict=True))
+        alike = {id(part): (part, listed(part, made)) for _, part in firsts(tree)}
+        same = all(part is of for of, part in alike.values())
+        new = tree if same else [alike[id(part)][1] for part in tree]
     elif is_numbered(tree):
         new, same = [listed(tree[n], made) for n in sorted(tree, key=int)], False
     else:
@@ -83,5 +84,5 @@ def _numbered(tree: Tree) -> Iterator[tuple[Path, Tree]]:
         seen.add(id(part))
         if is_numbered(part):
             yield path, part
-        items = part.items() if isinstance(part, dict) else enumerate(part)
+        items = part.items() if isinstance(part, dict) else firsts(part)
         todo += [((*path, str(name)), inner) for name, inner in items]

@@ -118,7 +118,7 @@ class Step(Sealable):
     live: bool = True
     used: frozenset[int] = frozenset()
     """The outputs that something uses."""
-    copies: dict[int, int] = field(default_factory=dict)
+    copies: dict[int, int] = EMPTY
     """How many arrays each output has that is a list."""
 
     def __repr__(self) -> str:

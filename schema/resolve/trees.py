@@ -36,10 +36,16 @@ def distinct(tree: Tree, path: str = "") -> Iterator[tuple[str, Leaf]]:
     if isinstance(tree, dict):
         items = tree.items()
     else:
-        firsts = zip(map(id, reversed(tree)), reversed(range(len(tree))), strict=True)
-        items = [(i, tree[i]) for i in sorted(dict(firsts).values())]
+        items = firsts(tree)
     for name, part in items:
         yield from distinct(part, f"{path}.{name}" if path else str(name))
+
+
+def firsts(parts: list[Tree]) -> list[tuple[int, Tree]]:
+    """(number, part), of parts that are one object only the first: copies are alike."""
+    numbers = reversed(range(len(parts)))
+    found = dict(zip(map(id, reversed(parts)), numbers, strict=True))
+    return [(i, parts[i]) for i in sorted(found.values())]
 
 
 def is_numbered(tree: Tree) -> bool:
@@ -143,17 +149,14 @@ def stack(tree: Tree, count: int, below: int = 0) -> Tree:
         return tree.stacked(count, below)
     if isinstance(tree, list):
         # Frozen here, where copies that are alike are still one object.
-        alike = {id(p): frozen(stack(p, count, below + 1)) for p in _each(tree)}
+        alike = {id(p): frozen(stack(p, count, below + 1)) for _, p in firsts(tree)}
         return [alike[id(part)] for part in tree]
     return {name: stack(part, count, below + 1) for name, part in tree.items()}
-
-
-def _each(parts: list[Tree]) -> Iterable[Tree]:
-    """The parts less those that are one object: copies that are alike."""
-    return {id(part): part for part in parts}.values()
 
 
 def has_state(tree: Tree) -> bool:
     if isinstance(tree, Leaf):
         return tree.kind == "state"
-    return any(map(has_state, tree.values() if isinstance(tree, dict) else _each(tree)))
+    if isinstance(tree, list):
+        return any(has_state(part) for _, part in firsts(tree))
+    return any(map(has_state, tree.values()))
