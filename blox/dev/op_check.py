@@ -21,7 +21,8 @@ from blox.schema.registry import definition, families, op_class, op_names
 def missing() -> list[str]:
     """What an op lacks in one of the two rooms: a line each, none if all agree.
 
-    Every op needs a class and a function of its name (or `name_`, for aliases only).
+    Every op needs a class and a function of its name: `name_` where Python has a builtin
+    of that name, which no function of a file may shadow.
     The function takes the operands in the order of the class, the slots by name and, as
     keywords, the attributes, less those that are only the sizes of its parameters;
     defaults are those of the class.
@@ -61,6 +62,7 @@ def not_carried(text: str) -> list[str]:
             faults.append(f"{function.name} would lose its decorator {lost[0]}")
         own = {n.arg for n in ast.walk(function) if isinstance(n, ast.arg)}
         own |= assigned(function)
+        own |= {n.name for n in ast.walk(function) if isinstance(n, ast.FunctionDef)}
         for name in sorted(names_in(function) - own - known - {*marks}):
             faults.append(
                 f"{function.name} reads {name}, which is no parameter, function or import"
@@ -79,18 +81,12 @@ def _faults(name: str) -> list[str]:
     found = definition(name)
     assert found is not None
     module, title = import_module(f"blox.ops.{found.home}"), found.python_name
+    title += "_" if hasattr(builtins, title) else ""
     function = getattr(module, title, None)
-    alias = function is None
-    if alias:
-        function = getattr(module, f"{title}_", None)
     if not callable(function):
         return [f"no function {title} in {module.__name__}"]
     if getattr(function, "__module__", None) == module.__name__:
-        return (
-            ["a function with `_` must be an alias"]
-            if alias
-            else disagreements(cls, function)
-        )
+        return disagreements(cls, function)
     return _alias(cls, function)
 
 

@@ -37,7 +37,7 @@ class Folder(Evaluator, ast.NodeTransformer):
             return ast.Attribute(self.visit(node.args[0]), "dtype")
         self.generic_visit(node)
         node.args = _spread(node.args)
-        return self._product(node) or node
+        return self._product(node) or _collected(node)
 
     def _product(self, node: ast.Call) -> ast.expr | None:
         """`8` of `math.prod((2, 4))`."""
@@ -151,6 +151,18 @@ def _spread(items: Sequence[ast.expr]) -> list[ast.expr]:
         else:
             result.append(item)
     return result
+
+
+def _collected(node: ast.Call) -> ast.expr:
+    """`(a, b)` of `tuple([a, b])`, `[a, b]` of `list((a, b))`."""
+    match node:
+        case ast.Call(
+            func=ast.Name(id="tuple" | "list" as kind),
+            args=[ast.Tuple(elts=elts) | ast.List(elts=elts)],
+            keywords=[],
+        ):
+            return ast.Tuple(elts) if kind == "tuple" else ast.List(elts)
+    return node
 
 
 def _is_idle(statement: ast.stmt) -> bool:

@@ -33,10 +33,7 @@ def distinct(tree: Tree, path: str = "") -> Iterator[tuple[str, Leaf]]:
         yield path, tree
         return
     items: Iterable[tuple[str | int, Tree]]
-    if isinstance(tree, dict):
-        items = tree.items()
-    else:
-        items = firsts(tree)
+    items = tree.items() if isinstance(tree, dict) else firsts(tree)
     for name, part in items:
         yield from distinct(part, f"{path}.{name}" if path else str(name))
 
