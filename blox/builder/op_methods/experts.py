@@ -22,9 +22,9 @@ class ExpertsMethods(NodeMethods):
     ) -> Value:
         """The rows of each group times the matrix of that group: `jax.lax.ragged_dot`.
 
-        lhs (..., rows, in), rhs (groups, in, out), group_sizes (..., groups) integer ->
-        (..., rows, out). The first `group_sizes[0]` rows are of group 0, those behind
-        it of group 1, and so on; rows behind the last group give 0.
+        lhs (..., rows, k), rhs (groups, k, n), group_sizes (..., groups) integer ->
+        (..., rows, n). The first `group_sizes[0]` rows are of group 0, those behind it
+        of group 1, and so on; rows behind the last group give 0.
 
         With `method` `blocks` it runs over blocks of rows of one group each, which
         groups fill up, at most half as much again as one matrix for all rows costs, on
