@@ -22,9 +22,9 @@ def einsum_linear(
     return y if bias is None else y + bias
 
 
-def embed(ids: Array, embedding: Array) -> Array:
+def embed(ids: Array, embedding: Array, *, mode: str) -> Array:
     """Rows of the table: (...) -> (..., features)."""
-    return jnp.take(embedding, ids, axis=0, mode="clip")
+    return jnp.take(embedding, ids, axis=0, mode=mode)
 
 
 @inline

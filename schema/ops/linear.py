@@ -125,7 +125,8 @@ class Embed(ParamOp):
     """Rows of a table, `y[i] = embedding[ids[i]]`.
 
     ids (...) integer -> (..., features); embedding (num_embeddings, features). An index
-    out of range is clamped, as `jnp.take(mode="clip")` does.
+    out of range is clamped, one below 0 to 0 (`clip`), or gives NaN, -1 being the last row
+    (`fill`). `jnp.take`.
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("embedding", "embedding_lookup")
@@ -135,6 +136,7 @@ class Embed(ParamOp):
     embedding: Annotated[ParamSlot, Elsewhere("weight")] = None
     num_embeddings: OptionalSize = None
     features: Annotated[OptionalSize, SizeOf("out")] = None
+    mode: Literal["clip", "fill"] = "clip"
 
     def parameters(self) -> dict[str, Leaf]:
         return {"embedding": Leaf((self.num_embeddings, self.features), EMBEDDING)}

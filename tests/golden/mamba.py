@@ -1,7 +1,7 @@
 """writer: A language model of two Mamba blocks.
 
 1,552 parameters in 12 arrays.
-Made by blox of sha256:6e56faf305371e5e73c1113bdde4450c030860c5f999e5e59716cbf3e07de338
+Made by blox of sha256:1b1d3cea56e1cc28bdf38e45eb25ba6272c368d38d5f82e40ad4a516b3f8b7f8
 
     params = load_params("folder of params.safetensors")
     logits = jax.jit(writer)(params, tokens)

@@ -1,7 +1,7 @@
 """minilm: 22,713,216 parameters in 23 arrays.
 
 Source: nreimers/MiniLM-L6-H384-uncased.
-Made by blox of sha256:6fe306335fb21fdb2d9e32f8283b7799640a2ec1dd525dfa001f4541bc09b371
+Made by blox of sha256:c85cd60847baa7835605f3da245c81e51a9443f99b3786f396a4b5af46043ed5
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(minilm)(params, input_ids)

@@ -2,7 +2,7 @@
 each token.
 
 23,968 parameters in 15 arrays. License: MIT.
-Made by blox of sha256:013ac9e21537bad706e0a9e8bacb2d46831a1cd610f0cc305b3737e088956bbf
+Made by blox of sha256:ae6e5936899a024cae79182ccc30fa1d660577e7caab884ba7566e9e26a65e36
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(tiny_moe)(params, tokens)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from ..parameter_options import Axes, Init
 from ..values import Operand, Value
@@ -91,6 +92,7 @@ class LinearMethods(NodeMethods):
         features: int | str | None = None,
         *,
         embedding: Value | None = None,
+        mode: Literal["clip", "fill"] = "clip",
         params: str | None = None,
         init: Mapping[str, Init] | None = None,
         axes: Mapping[str, Axes] | None = None,
@@ -99,7 +101,8 @@ class LinearMethods(NodeMethods):
         """Rows of a table, `y[i] = embedding[ids[i]]`.
 
         ids (...) integer -> (..., features); embedding (num_embeddings, features). An
-        index out of range is clamped, as `jnp.take(mode="clip")` does.
+        index out of range is clamped, one below 0 to 0 (`clip`), or gives NaN, -1 being
+        the last row (`fill`). `jnp.take`.
         """
         return self._node(
             name,
@@ -108,6 +111,7 @@ class LinearMethods(NodeMethods):
             embedding=embedding,
             num_embeddings=num_embeddings,
             features=features,
+            mode=mode,
             params=params,
             init=init,
             axes=axes,

@@ -1,7 +1,7 @@
 """albert: ALBERT: a factorised table of words, layers that share their parameters.
 
 1,148 parameters in 26 arrays.
-Made by blox of sha256:23be87b7f970383efb995f356d65b8fbcceed24117c70d591f94c937ca9ae82b
+Made by blox of sha256:e46570d7b2a5a50a51eb940064bd8f55c225041ab0b6e94490b57299c1eb66cf
 
     model = load("folder of params.safetensors")
     outputs = eqx.filter_jit(model)(tokens)

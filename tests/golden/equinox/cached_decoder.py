@@ -1,7 +1,7 @@
 """cached_decoder: A decoder with caches per layer, in lists.
 
 2,440 parameters in 42 arrays.
-Made by blox of sha256:d56e2f67464694f0b7a165647a3a934535b88afb580f6093e14352a31a7fcd22
+Made by blox of sha256:b1b96ee711b197cff4d054b4929985164d66c2fad67354d7f80eb96cd2e1ba9a
 
     model = load("folder of params.safetensors")
     outputs = eqx.filter_jit(model)(tokens, position, k, v)

@@ -2,7 +2,7 @@
 empty cache.
 
 40,736 parameters in 16 arrays. License: MIT.
-Made by blox of sha256:a92138ab431d31c5d01011d8b7f0fbe52ba7615f36b89e40910654b07ba1026c
+Made by blox of sha256:14ab614afa55b9587163efb8acd69535711a68857dd899eee7f8356dd9f8ced7
 
     model = load("folder of params.safetensors")
     logits = eqx.filter_jit(model)(tokens)

@@ -62,12 +62,22 @@ ROWS: Rows = {
             reference=lambda x, kernel: x @ kernel,
         ),
     ],
-    "embed": Row(
-        {"num_embeddings": 4, "features": 5},
-        (INTS,),
-        {"embedding": normal(4, 5)},
-        lambda ids, embedding: embedding[ids],
-    ),
+    "embed": [
+        Row(
+            {"num_embeddings": 4, "features": 5},
+            (3 * INTS - 4,),
+            {"embedding": normal(4, 5)},
+            lambda ids, embedding: embedding[ids.clip(0, 3)],
+        ),
+        Row(
+            {"num_embeddings": 4, "features": 5, "mode": "fill"},
+            (3 * INTS - 5,),
+            reference=lambda ids, embedding: np.where(
+                ((ids >= -4) & (ids < 4))[..., None], embedding[ids % 4], np.nan
+            ),
+            grad=False,
+        ),
+    ],
     "unembed": Row(
         {"num_embeddings": 5, "features": 4},
         (X,),

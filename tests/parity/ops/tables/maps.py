@@ -96,6 +96,9 @@ def embeddings() -> Rows:
         return embedding[ids.clip(0, 4)]
 
     yield Row("embed", given, arrays, clipped)
+    fill = {**given, "mode": "fill"}
+    yield Row("embed", fill, arrays, lambda ids, embedding: filled(embedding, ids))
+    yield Row("embed", fill, arrays, nnx_embed, "flax")
     x = numbers(5, 3)
     for mode, reference in {
         "clip": lambda x, indices: x[indices.clip(0, 4).long()],
