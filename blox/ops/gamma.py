@@ -19,12 +19,17 @@ zeta = special.zeta
 polygamma = special.polygamma
 poch = special.poch
 betainc = special.betainc
-gammasgn = special.gammasgn
 
 
 @inline
 def multigammaln(x: Array, *, d: int) -> Array:
     return special.multigammaln(x, d)
+
+
+def gammasgn(x: Array) -> Array:
+    """The sign of the gamma function."""
+    y: Array = special.gammasgn(x)
+    return y
 
 
 def hyp1f1(a: Array, b: Array, x: Array) -> Array:
