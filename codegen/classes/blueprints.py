@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Set
+from functools import partial
 from typing import Any
 
 from ...schema.callee import Callee, Layout
@@ -57,7 +58,14 @@ def blueprints(module: Module, uses: Uses) -> dict[str, Blueprint]:
             for step in plan.first.steps:
                 if step.tree:
                     _place(blueprint, plan, step, uses, found)
+    for owner, blueprint in (*made.items(), ("", root)):
+        blueprint.plans.sort(key=partial(_is_beside, owner))
     return found
+
+
+def _is_beside(owner: str, plan: Plan) -> bool:
+    """True of a function that is a method beside that which a class is made for."""
+    return plan.first.name != owner if owner else not plan.is_entry
 
 
 def _owners(module: Module) -> dict[str, str]:

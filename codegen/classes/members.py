@@ -64,6 +64,7 @@ class Blueprint:
 
     title: str
     plans: list[Plan]
+    """Those that it is made for first, then those that are called at their arrays."""
     members: Group = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
     """The attributes of the function that the constructor takes."""

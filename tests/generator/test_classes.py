@@ -298,3 +298,27 @@ def test_an_input_named_as_a_library_is_refused() -> None:
     for target in TARGETS:
         with pytest.raises(GenerationError, match=r"^main: expected a name .* 'nnx'"):
             bx.generate(model, target=target)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("inner", [False, True], ids=["entry", "function"])
+def test_what_a_class_is_made_for_is_called(inner: bool, target: str) -> None:
+    """The function that it calls at its own arrays is a method beside it."""
+    own = call("dense", params=".")
+    functions = {
+        "dense": function({"up": linear()}, "up"),
+        "outer": function({"d": own, "y": {"op": "relu", "x": "d"}}, "y"),
+    }
+    node = call("outer") if inner else own
+    nodes = {"a": node, "y": {"op": "relu", "x": "a"}}
+    data = spec(nodes, inputs=X, functions=functions)
+    source = bx.generate(bx.Graph.parse(data), target=target)
+    title = "Outer" if inner else "Model"
+    (made,) = (
+        n for n in ast.parse(source).body
+        if isinstance(n, ast.ClassDef) and n.name == title
+    )  # fmt: skip
+    methods = {n.name: n for n in made.body if isinstance(n, ast.FunctionDef)}
+    assert {"__call__", "dense"} <= methods.keys()
+    assert "relu" in ast.unparse(methods["__call__"])
+    assert "relu" not in ast.unparse(methods["dense"])
