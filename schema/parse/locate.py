@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from typing import Any
 
 from ..diagnostics import path_part
 
@@ -17,18 +18,18 @@ Place = tuple[str | int, ...]
 """Keys of objects and indices of lists, from the outside."""
 
 
-def find_fault(text: str, code: str) -> tuple[Place, str] | None:
+def find_fault(data: bytes, code: str) -> tuple[Place, str] | None:
     """The place of the first fault of a kind and what stands there, None without one.
 
     Args:
-        text: well-formed JSON up to that place. It is read once, from left to right.
+        data: well-formed JSON up to that place. It is read once, from left to right.
         code: one of FAULTS: a key that its object has already, a number that is not
             finite, an integer beyond 64 bits.
     """
     place: list[str | int] = []
     keys: list[set[str] | None] = []  # of every object so far; None for a list
     is_key = False
-    for token in (match[0] for match in _TOKEN.finditer(text)):
+    for token in (match[0] for match in _TOKEN.finditer(data.decode())):
         if token in "{[":
             keys.append(set() if token == "{" else None)
             place.append("" if token == "{" else 0)
@@ -52,6 +53,19 @@ def find_fault(text: str, code: str) -> tuple[Place, str] | None:
             known.add(name)
         elif token[0] != '"' and _is_bad(token, code):
             return tuple(place), token
+    return None
+
+
+def find_number(value: Any, code: str) -> tuple[Place, str] | None:
+    """The same in plain data, of numbers alone: an object of it has each key once."""
+    todo: list[tuple[Place, Any]] = [((), value)]
+    while todo:
+        place, part = todo.pop()
+        if isinstance(part, (dict, list)):
+            items = part.items() if isinstance(part, dict) else enumerate(part)
+            todo += [((*place, key), inner) for key, inner in reversed([*items])]
+        elif type(part) in (int, float) and _is_bad(token := json.dumps(part), code):
+            return place, token
     return None
 
 

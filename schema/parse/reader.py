@@ -9,11 +9,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from ..diagnostics import SpecError, quote
+from ..diagnostics import Diagnostic, SpecError, quote
 from ..pause import uncollected
-from .locate import FAULTS, find_fault, graph_path
+from .locate import FAULTS, Place, find_fault, find_number, graph_path
 
 MAX_BYTES = 16 * 2**20
 """Bytes of a file."""
@@ -38,6 +39,7 @@ def read_plain(data: bytes) -> Any:
         raise _refused(
             "file-size", f"expected at most {MAX_BYTES} bytes, found {len(data)}"
         )
+    value: Any = None
     is_map = data[:1] and (0x80 <= data[0] <= 0x8F or data[0] in (0xDE, 0xDF))
     try:
         with uncollected():
@@ -46,18 +48,18 @@ def read_plain(data: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except SpecError as error:
-        raise (error if is_map else _placed(error, data)) from None
+        (fault,) = error.diagnostics
+        if fault.code not in FAULTS:
+            raise
+        find = partial(find_number, value) if is_map else partial(find_fault, data)
+        raise _placed(fault, find(fault.code)) from None
     return value
 
 
-def _placed(error: SpecError, data: bytes) -> SpecError:
-    """The error with the path of the fault in a JSON text, where it can be fault."""
-    (fault,) = error.diagnostics
-    if fault.code not in FAULTS:
-        return error
-    found = find_fault(data.decode(), fault.code)
+def _placed(fault: Diagnostic, found: tuple[Place, str] | None) -> SpecError:
+    """The error of a fault with its path, where it has one."""
     if found is None or len(found[0]) > MAX_DEPTH:
-        return error
+        return SpecError([fault])
     place, text = found
     message, _, _ = fault.message.partition(", found ")
     text = text if len(text) <= 20 else f"{len(text)} digits"

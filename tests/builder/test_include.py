@@ -45,7 +45,7 @@ def arrays_of(graph: Graph, entry: str) -> dict[str, Any]:
     """Inputs of an entry, each dim of a size that fits."""
     instance = graph.program().entries[entry]
     sizes: dict[str, Any] = dict(graph.attributes)
-    found = {}
+    found: dict[str, Any] = {}
     for name, given in instance.function.inputs.items():
         shape = []
         for size in given.shape or []:

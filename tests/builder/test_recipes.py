@@ -31,12 +31,13 @@ def graph_of(function: Callable[..., bx.Value], **options: Any) -> Graph:
     return b.graph()
 
 
-def without_mask(function: Callable[..., bx.Value], **options: Any) -> Graph:
+def without_mask(function: Callable[..., Any], **options: Any) -> Graph:
     b = bx.GraphBuilder("model", width=8)
 
     @b.entry(x=bx.Input(["...", b.width]))
     def main(f: bx.F, x: bx.Value) -> bx.Value:
-        return f.call("r", function)(x, **options)
+        y: bx.Value = f.call("r", function)(x, **options)
+        return y
 
     return b.graph()
 

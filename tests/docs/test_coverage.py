@@ -6,6 +6,8 @@ import importlib
 import importlib.metadata
 import inspect
 import re
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import pytest
@@ -53,7 +55,8 @@ def test_what_arguments_are_here_exists() -> None:
     fields = {f for key in op_names() for f in (op_class(key) or Op).model_fields}
     recipes = (getattr(bx.recipes, name) for name in dir(bx.recipes))
     functions = [f for f in recipes if inspect.isfunction(f)]
-    for function in (*functions, bx.build, bx.init):
+    given: list[Callable[..., Any]] = [*functions, bx.build, bx.init]
+    for function in given:
         fields |= {*inspect.signature(function).parameters, function.__name__}
     known = fields | {*op_names(), "bx.build", "bx.init", "wrap"}
     for row in coverage.data()["arguments"]:

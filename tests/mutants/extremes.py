@@ -18,8 +18,8 @@ from mutants.finding import (
     values_of,
 )
 
-LOOPS = ("call", "repeat", "scan", "map", "cond", "switch", "while_loop")
-LOOPS += ("associative_scan",)
+LOOPS = ("call", "repeat", "scan", "associative_scan", "map", "cond", "switch",
+         "while_loop")  # fmt: skip
 EXTREMES: list[Any] = [
     2**31 - 1, -(2**31), 2**63 - 1, -(2**63), 10**40, 1e308, -1e308, 5e-324, -0.0,
     0, True, False, None, "", "$", "1", "$2 ** 62", "$1 / 0", "é", "x" * 300,

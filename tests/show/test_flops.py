@@ -184,13 +184,14 @@ def test_every_op_is_counted() -> None:
 
 def test_nodes_together_are_the_whole_model() -> None:
     """The jaxpr of the loaded model is counted too, loops and branches in it. How often a
-    `while_loop` runs isn't said there; under `vmap` is only what depends on the lane.
+    `while_loop` runs isn't said there; under `vmap` is only what depends on the lane, and
+    an `associative_scan` combines in an order that is JAX's.
     """
     compared, differ = 0, []
     for seed in range(40):
         graph = random_graph(seed)
         ops = {n.op for f in graph.functions.values() for n in f.nodes.values()}
-        if ops & {"while_loop", "map"}:
+        if ops & {"while_loop", "map", "associative_scan"}:
             continue
         dims = dict.fromkeys(_dims(graph), 3)
         for entry, cost in measure(graph, dims).entries.items():
@@ -267,6 +268,16 @@ def test_loops_count_every_step(node: Data, wanted: str) -> None:
         {"y": node | {"function": "f"}}, inputs=SEQUENCE, functions={"f": BODY}
     )
     assert str(found.flops) == wanted
+
+
+def test_a_scan_in_parallel_combines_once_for_each_element() -> None:
+    """As one after another; how often JAX combines a part again is not said in dims."""
+    both: Data = {"x": {}, "right": {}}
+    add = function({"sum": {"op": "add", "a": "x", "b": "right"}}, {"x": "sum"}, both)
+    node = {"op": "associative_scan", "function": "f", "xs": {"x": "x"},
+            "right": {"x": "right"}, "axis": 1}  # fmt: skip
+    found = nodes({"y": node}, inputs=SEQUENCE, functions={"f": add})
+    assert str(found.flops) == "8*batch*seq"
 
 
 def test_of_branches_the_largest_counts() -> None:

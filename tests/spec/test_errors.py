@@ -70,7 +70,7 @@ def test_all_faults_of_form_in_one_error() -> None:
         "entries: expected at least one item, found a list",
         "main.inputs.tokens.dtype: expected 'float', 'float32', 'float16', 'bfloat16', "
         "'float64', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', "
-        "'uint64', 'bool' or 'key', found 'int31'",
+        "'uint64', 'bool', 'complex64', 'complex128' or 'key', found 'int31'",
         f"main.wte.num_embeddings: {integer}, found true",
         f"main.wte.features: {integer}, found 'width'",
         "main.wte.extra: expected no such field",

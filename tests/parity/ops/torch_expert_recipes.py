@@ -44,8 +44,8 @@ def recorded(module: nn.Module, shared: str = "", **options: Any) -> None:
     }
     if shared:
         for name, ours in SHARED.items():
-            old = module.get_submodule(f"{shared}.{name}")
-            own[f"{ours}.kernel"] = leaf(*old.weight.T.shape)  # type: ignore[arg-type]
+            old = module.get_parameter(f"{shared}.{name}.weight")
+            own[f"{ours}.kernel"] = leaf(*old.T.shape)
             theirs[f"{shared}.{name}.weight"] = own[f"{ours}.kernel"].T
     if options.get("shared_gate"):
         own["shared_weight.kernel"] = leaf(WIDTH, 1)
