@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..nodes import clone, is_stored, literal
+from ..nodes import clone, infinite, is_stored, literal
 from .abstract import Unknown
 from .evaluate import Evaluator, floating, is_counted
 
@@ -57,7 +57,7 @@ class Folder(Evaluator, ast.NodeTransformer):
         match node:
             case ast.UnaryOp(
                 op=ast.USub(), operand=ast.UnaryOp(op=ast.USub(), operand=inner)
-            ):
+            ) if isinstance(inner, ast.Constant) or infinite(inner) is not None:
                 return inner
         return node
 

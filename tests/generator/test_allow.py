@@ -9,6 +9,7 @@ import pytest
 from blox.codegen.allowlist import GenerationError
 from blox.codegen.allowlist import check as check_with
 from blox.codegen.control import emitted
+from blox.codegen.emit.tail import drawing_functions
 from blox.codegen.library.allowed import Allowed
 from blox.codegen.library.sources import Library
 from blox.io.sources import read
@@ -24,18 +25,19 @@ def ops_of(name: str) -> Allowed:
     """The names that the ops of a model of the tests speak of."""
     graph = from_bytes((HERE / "models" / f"{name}.json").read_bytes())
     library = Library(read)
-    controls = set()
+    controls, drawn = set(), set()
     for function in graph.functions.values():
         for node in function.nodes.values():
             found = definition(node.op)
             assert found is not None
+            drawn |= {init.name for init in getattr(node, "init", {}).values()}
             if isinstance(node, ScopeOp):
                 controls.add(type(node))
             else:
                 library.op(found)
     for home in ("keys", "state", "tail"):
         library.module(home)
-    tail = {"init_params", "load_params"}
+    tail = {"init_params", "load_params", *drawing_functions(library, drawn)}
     return library.allowed({"fold_in", "merge", "kept", *tail}) | emitted(controls)
 
 

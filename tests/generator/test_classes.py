@@ -302,7 +302,7 @@ def test_an_input_named_as_a_library_is_refused() -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("inner", [False, True], ids=["entry", "function"])
-def test_what_a_class_is_made_for_is_called(inner: bool, target: str) -> None:
+def test_what_a_class_is_made_for_is_called(inner: bool, target: Any) -> None:
     """The function that it calls at its own arrays is a method beside it."""
     own = call("dense", params=".")
     functions = {
