@@ -185,7 +185,7 @@ def test_dropout_without_key_or_rate_is_the_identity() -> None:
 @pytest.mark.parametrize("shared", [(), (1,), (0, -1)])
 def test_dropout_draws_each_decision_by_its_rate(shared: tuple[int, ...]) -> None:
     """Counts of dropped elements, and of dropped pairs, are those of independent draws."""
-    x = np.asarray(normal(0, 64, 1000, 8))
+    x = normal(0, 64, 1000, 8)
     one = tuple(slice(1 if i in shared or i - 3 in shared else None) for i in range(3))
     for seed, rate in enumerate((0.1, 0.5, 0.9)):
         key = jax.random.key(seed)
