@@ -271,7 +271,7 @@ def _with_expressions(sizes: Sequence[Any], raw: Mapping[str, Any]) -> tuple[Any
 
 
 def _inferred(node: Written, name: str) -> list[Known]:
-    """What the engine says that the node gives.
+    """What the engine says that the node gives; of a key that only training draws, that.
 
     Raises:
         ModelError: it does not take what flows in.
@@ -283,10 +283,13 @@ def _inferred(node: Written, name: str) -> list[Known]:
     given = tuple(value.known for value in node.values)
     found = engine.outcome(kind, given, trace.sizes, Lane())
     raise_decided(trace, name, op.op, found.fault)
+    outputs = found.outputs
     if op.TRAIN and found.fault is None:
         training = engine.outcome(kind, given, trace.sizes, Lane(train=True))
         raise_decided(trace, name, op.op, training.fault)
-    return [v if v is not None else engine.values.lost() for v in found.outputs]
+        pairs = zip(outputs, training.outputs, strict=True)
+        outputs = tuple(drawn if v is None else v for v, drawn in pairs)
+    return [v if v is not None else engine.values.lost() for v in outputs]
 
 
 def raise_decided(trace: Trace, name: str, op: str, fault: Fault | None) -> None:

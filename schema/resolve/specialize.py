@@ -259,18 +259,20 @@ class Instances:
         """The instances that the copies of a function take in turn: lists cycle."""
         if not callee.unrolled:
             return (self.instance(callee.function, own, step.path),)
-        if not isinstance(callee.copies, int) or callee.copies > MAX_TRACED:
+        # That a dim decides how many there are is reported of their tree.
+        copies = callee.copies if isinstance(callee.copies, int) else 1
+        if copies > MAX_TRACED:
             self._too_large(
                 f"{step.path}.count", f"expected a count of at most {MAX_TRACED} copies"
             )
-        self._copies += callee.copies
+        self._copies += copies
         if self._copies > MAX_TRACED:
             self._too_large(
                 step.path, f"expected at most {MAX_TRACED} copies, found more"
             )
         lengths = (len(v) for v in own.values() if isinstance(v, list))
         cycle = []
-        for i in range(max(min(math.lcm(*lengths), callee.copies), 1)):
+        for i in range(max(min(math.lcm(*lengths), copies), 1)):
             picked = {
                 k: v[i % len(v)] if isinstance(v, list) else v for k, v in own.items()
             }

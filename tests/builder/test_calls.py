@@ -450,3 +450,25 @@ def test_random_programs_unified_and_apart(
 @pytest.mark.parametrize("seed", range(4, int(os.environ.get("BLOX_PROGRAMS", "16"))))
 def test_more_random_programs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     check_program(seed, monkeypatch)
+
+
+@pytest.mark.parametrize("scan", [True, False])
+def test_sizes_go_through_what_takes_a_key_of_training(scan: bool) -> None:
+    """`rng` gives no key outside of training, and what takes it keeps its shape."""
+
+    def block(f: bx.F, x: bx.Value, key: bx.Value) -> bx.Value:
+        x = f.dropout("drop", x, 0.5, key=key)
+        return f.linear("proj", x, x.features)
+
+    b = bx.GraphBuilder("model")
+
+    @b.entry(x=bx.Input(["batch", 4]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        key = f.rng("rng")
+        x = f.dropout("drop", x, 0.5, key=key)
+        x = f.linear("first", x, 6)
+        return f.repeat("h", block, count=2, scan=scan)(x, key)
+
+    functions = b.graph().plain()["functions"]
+    assert functions["main"]["nodes"]["first"]["in_features"] == 4
+    assert functions["block"]["nodes"]["proj"]["in_features"] == 6

@@ -141,11 +141,17 @@ def test_all_faults_of_values_in_one_error() -> None:
               "init": {"weight": {"name": "zeros"}}, "axes": {"kernel": ["embed"]}},
         "g": {"op": "call", "function": "f", "inputs": ["x"],
               "attributes": {"k": "$batch"}},
+        "h": {"op": "repeat", "function": "g", "count": "$batch", "scan": False,
+              "carry": ["x"]},
+        "i": {"op": "repeat", "function": "g", "count": "$batch", "scan": True,
+              "carry": ["x"]},
     }  # fmt: skip
     inner = function(
         {"n": {"op": "one_hot", "x": "x", "num_classes": "$k"}}, "n", attributes=["k"]
     )
-    data = spec(nodes, "a", functions={"f": inner}, attributes={"n": 8, "zero": 0})
+    copied = function({"n": {"op": "relu", "x": "x"}}, {"x": "n"})
+    functions = {"f": inner, "g": copied}
+    data = spec(nodes, "a", functions=functions, attributes={"n": 8, "zero": 0})
     assert errors(data) == [
         "main.a.num_classes: division by zero, found '$n // zero'",
         "main.b.out_features: expected at least 1, found 0",
@@ -155,6 +161,8 @@ def test_all_faults_of_values_in_one_error() -> None:
         "main.f.init: expected a parameter (bias, kernel), found 'weight'",
         "main.f.axes.kernel: expected 2 axes, found 1",
         "main.g.attributes.k: expected a value that no dim decides, found '$batch'",
+        "main.h.count: expected a count that no dim decides, found '$batch'",
+        "main.i.count: expected a count that no dim decides, found '$batch'",
     ]
 
 
