@@ -276,20 +276,17 @@ def _inferred(node: Written, name: str) -> list[Known]:
     Raises:
         ModelError: it does not take what flows in.
     """
-    trace, op = node.trace, node.op
-    engine = trace.session.engine
+    trace, op, engine = node.trace, node.op, node.trace.session.engine
     leaves = {n: kept.leaf for n, kept in node.stored.items()}
     kind: Kind = engine.kind(op, args_of(op), leaves.get("", leaves))
     given = tuple(value.known for value in node.values)
     found = engine.outcome(kind, given, trace.sizes, Lane())
     raise_decided(trace, name, op.op, found.fault)
-    outputs = found.outputs
     if op.TRAIN and found.fault is None:
         training = engine.outcome(kind, given, trace.sizes, Lane(train=True))
         raise_decided(trace, name, op.op, training.fault)
-        pairs = zip(outputs, training.outputs, strict=True)
-        outputs = tuple(drawn if v is None else v for v, drawn in pairs)
-    return [v if v is not None else engine.values.lost() for v in outputs]
+        found = training if None in found.outputs else found
+    return [v if v is not None else engine.values.lost() for v in found.outputs]
 
 
 def raise_decided(trace: Trace, name: str, op: str, fault: Fault | None) -> None:

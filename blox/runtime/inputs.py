@@ -172,6 +172,7 @@ class _Expected:
             if not is_list or len(value) != self.copies:
                 found = f"one of {len(value)}" if is_list else describe(value)
                 name = self.path.rpartition(".")[2]
+                name += ".values()" if isinstance(value, Mapping) else ""
                 return None, [self.fault(found, "" if is_list else f"give [*{name}]")]
             pairs = [self.item(i).bound(part, sizes) for i, part in enumerate(value)]
             return [a for a, _ in pairs], [

@@ -212,6 +212,11 @@ def test_the_dtype_of_the_model() -> None:
             "give [*k]",
         ),
         (
+            {str(i): a for i, a in enumerate(K)},
+            "main.k: expected a list of 3, each float [batch, 4], found dict; "
+            "give [*k.values()]",
+        ),
+        (
             [K[0], K[1][:2], K[2]],
             "main.k.1: expected shape [batch, 4], found [2, 4], where batch is 3 elsewhere",
         ),
