@@ -189,7 +189,7 @@ def test_dropout_draws_each_decision_by_its_rate(shared: tuple[int, ...]) -> Non
     one = tuple(slice(1 if i in shared or i - 3 in shared else None) for i in range(3))
     for seed, rate in enumerate((0.1, 0.5, 0.9)):
         key = jax.random.key(seed)
-        y = np.asarray(dropout(x, key, rate=rate, broadcast_dims=shared))
+        y = np.asarray(dropout(jnp.asarray(x), key, rate=rate, broadcast_dims=shared))
         np.testing.assert_allclose(y, np.where(y == 0, 0, x / (1 - rate)), 1e-6)
         dropped = y == 0
         drawn = dropped[one]

@@ -114,12 +114,9 @@ def test_statistics_in_loops(train: bool) -> None:
         own = p["s"]["n"]
         mean, var = own["mean"], own["var"]
         for _ in range(3):
-            if train:
-                now, spread = x.mean(0), x.var(0)
-                mean = 0.9 * mean + 0.1 * now
-            x = (x - (now if train else mean)) / jnp.sqrt(
-                (spread if train else var) + 1e-5
-            )
+            now, spread = (x.mean(0), x.var(0)) if train else (mean, var)
+            mean = 0.9 * mean + 0.1 * now
+            x = (x - now) / jnp.sqrt(spread + 1e-5)
             x = jnp.tanh(x * own["scale"] + own["bias"])
         return jnp.sum(x**3)
 
