@@ -90,22 +90,14 @@ def mixture_of_experts(
     weights, chosen = f.top_k(choice, top_k, name="top")
     if choice is not rated:
         weights = f.take_along_axis(rated, chosen, axis=-1)
-    if scores == "softmax_of_chosen":
-        weights = f.softmax(weights)
-    elif normalize:
-        weights = weights / (f.sum(weights, axis=-1, keepdims=True) + 1e-20)
-    weights = weights if scale == 1 else weights * scale
-    weights = f.astype(weights, "float", name="weights")
+    weights = _weighed(f, weights, scores, normalize, scale)
 
     size = x.features if features is None else features
     run = partial(f.expert_linear, use_bias=use_bias, method=method)
     rows = x[..., None, :]
     h = run("up", rows, chosen, experts, hidden)
-    if gated:
-        gate = run("gate", rows, chosen, experts, hidden)
-        h = activated(f, activation, gate) * h
-    else:
-        h = activated(f, activation, h)
+    gate = run("gate", rows, chosen, experts, hidden) if gated else h
+    h = activated(f, activation, gate) * h if gated else activated(f, activation, h)
     parts = run("down", h, chosen, experts, size)
     y = f.sum(parts * weights[..., None], axis=-2, name="mixed")
     if shared_hidden is not None:
@@ -113,6 +105,18 @@ def mixture_of_experts(
     counts = f.bincount(f.reshape(chosen, [-1]), length=experts, name="counts")
     loss = _balance_loss(f, counts, probabilities, experts, top_k)
     return {"y": y, "loss": loss, "counts": counts}
+
+
+def _weighed(
+    f: FunctionBuilder, weights: Value, scores: Scores, normalize: bool, scale: float
+) -> Value:
+    """The weights of the chosen experts, in the model's float."""
+    if scores == "softmax_of_chosen":
+        weights = f.softmax(weights)
+    elif normalize:
+        weights = weights / (f.sum(weights, axis=-1, keepdims=True) + 1e-20)
+    weights = weights if scale == 1 else weights * scale
+    return f.astype(weights, "float", name="weights")
 
 
 def _balance_loss(
