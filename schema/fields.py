@@ -157,10 +157,10 @@ def _value(value: Any) -> Any:
 
 
 def _int(value: Any) -> Any:
-    if isinstance(value, int) and is_number(value):
-        return value
     if is_expression(value):
         return check_expression(value)
+    if isinstance(value, int) and is_number(value):
+        return value
     raise _fail(
         "integer", "expected a 64-bit integer or an expression such as `$width`"
     )

@@ -154,7 +154,7 @@ def _attributes(
             continue
         value: Any = getattr(original, field)
         default = type(original).model_fields[field].default
-        says_no = value is None or value is False  # 0 says more
+        says_no = any(value is no for no in (None, False))  # 0 says more
         if source.alias is not None and value is default and says_no:
             continue  # as JAX has it; what says more than "no" is always written
         if field in fields.dtypes:

@@ -73,7 +73,7 @@ def test_lengths_of_a_symbolic_time_axis(kind: str, options: dict[str, Any]) -> 
             one_row(model, params, r, int(n)) for r, n in zip(x, lengths, strict=True)
         ]
         for exported in (ours, file):
-            found = exported.call(params, x, lengths)
+            found: Any = exported.call(params, x, lengths)
             for name, array in found.items():
                 wanted = np.stack([row[name] for row in rows])
                 np.testing.assert_allclose(array, wanted, 1e-5, 1e-6, err_msg=name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from ops.row import Row, Rows, numbers, unary
@@ -24,7 +24,7 @@ def _matrix_norm(order: Any) -> Row:
 
 
 def _lu(x: Any) -> Any:
-    order, lower, upper = linalg.lu(x)
+    order, lower, upper = cast("tuple[Any, Any, Any]", linalg.lu(x))
     return order.astype(x.dtype), lower, upper
 
 

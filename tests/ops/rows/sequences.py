@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Literal
+
 import numpy as np
 from ops.row import POSITIVE, Row, Rows, X, Y, numbers, unary
 
 normal = numbers(31)
 SHORT = normal(3)
 
+_MODES: tuple[Literal["full", "same", "valid"], ...] = ("full", "same", "valid")
+
 ROWS: Rows = {
     "convolve": [
         Row(
             {"mode": mode},
             (X[0], SHORT),
-            reference=lambda a, b, mode=mode: np.convolve(a, b, mode),
+            reference=partial(np.convolve, mode=mode),
         )
-        for mode in ("full", "same", "valid")
+        for mode in _MODES
     ],
     "correlate": [
         Row(
             {"mode": mode},
             (X[0], SHORT),
-            reference=lambda a, b, mode=mode: np.correlate(a, b, mode),
+            reference=partial(np.correlate, mode=mode),
         )
-        for mode in ("full", "same", "valid")
+        for mode in _MODES
     ],
     "gradient": [
         unary(lambda x: np.gradient(x, axis=-1)),
