@@ -65,7 +65,7 @@ FAULTS: list[tuple[str, Data, str, str]] = [
     ("list", gate_spec(BODY, GATE | {"k": [1.0]}),
      "field-value", "main.n.k: expected a finite number or an expression"),
     ("list of operands", gate_spec(BODY, GATE | {"x": ["x"]}),
-     "field-value", "main.n.x: expected a reference or a number, found ['x']"),
+     "field-value", "main.n.x: expected a reference, a number, true or false, found ['x']"),
     ("unknown field", gate_spec(BODY, GATE | {"z": 1}),
      "field-unknown", "main.n.z: expected an input or an attribute of acme_gate"),
     ("option", gate_spec(BODY, GATE | {"init": {}}),
