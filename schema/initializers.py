@@ -234,7 +234,7 @@ class Progression(Start):
 
     State space models start so: `{"name": "progression", "start": 1.0, "of": "log"}` is log(1),
     log(2), ..., log(N) in every row, S4D's real part (Gu et al., arXiv:2206.11893). Inverse
-    frequencies of positions are `exp` of a `step` below 0.
+    frequencies of positions are `exp` of a `step` below 0. The `log` of a `start` of 0 is -inf.
     """
 
     DRAWS: ClassVar[bool] = False

@@ -40,6 +40,8 @@ FUNCTIONS_HEAD = """
 *Op* counts names that are those of an op, its own or another of its names; *written* those that
 take a few ops of other names; *no meaning* what a graph has no place for, by the classes below;
 *not there* what is left. The share is that of the first two among all that have a meaning.
+Names of ops are not listed: `jnp.einsum` is `f.einsum`, and `f.conv_general_dilated` is
+answered by "did you mean f.conv?"; [the ops](ops/index.md) has all.
 
 | module | version | callables | op | written | no meaning | not there | share |
 |---|---|---|---|---|---|---|---|

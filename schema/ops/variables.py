@@ -91,7 +91,7 @@ class Assign(Op):
         self, shapes: Mapping[str, Sequence[Any]]
     ) -> Iterator[Problem]:
         wanted, found = list(shapes["to"]), list(shapes["x"])
-        if any(not isinstance(m, int) for m in found) or wanted != found:
+        if wanted != found and all(isinstance(m, int) for m in wanted):
             yield Problem.expected("x", f"the shape of the state, {wanted}", found)
 
     def dtype_problems(self, dtypes: Mapping[str, str]) -> Iterator[Problem]:

@@ -380,3 +380,14 @@ def test_a_value_of_another_shape_or_kind_is_refused() -> None:
     assert (
         "main.a.x: expected what fits into the state's int32, found 'float32'" in said
     )
+
+
+def test_the_builder_says_that_what_is_assigned_to_is_no_state() -> None:
+    b = bx.GraphBuilder("wrong", width=WIDTH)
+
+    @b.entry(x=bx.Input(["batch", b.width]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.assign(x, x + 1)
+
+    with pytest.raises(bx.SpecError, match=r"assign_1\.to: expected a node `state`"):
+        b.graph()

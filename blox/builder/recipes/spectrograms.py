@@ -29,6 +29,7 @@ def log_mel_spectrogram(
     """`log(max(|stft(x)| ** 2 @ bank, floor))`: how loud bands of a sound are over time.
 
     (..., time) -> (..., frames, mels). It has no parameters. In float32 at least.
+    With `reflect`, time is more than n_fft // 2: `b.dim("time", min=n_fft // 2 + 1)`.
 
     Args:
         f: writes it.

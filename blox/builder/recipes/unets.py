@@ -60,7 +60,8 @@ def unet(
         embedding: what each level gets beside its own input, such as a time.
         widths: the features of the levels, the last being that of the middle.
         level: a recipe or a function `level(f, x, *, features, spatial_axes)`, or
-            `level(f, x, embedding, *, ...)`, such as `diffusion_block`.
+            `level(f, x, embedding, *, ...)`, such as `diffusion_block`, whose 32 groups
+            divide the features of x: a conv before the U-Net gives it as many.
         upsample: `nearest` repeats elements up to the size of the skip, of any size, and
             convolves them by 3.
         spatial_axes: how many axes before the last are of space.
