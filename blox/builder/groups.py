@@ -72,30 +72,62 @@ def _callees(trace: Trace) -> Iterator[Trace]:
 
 def grouped(entries: Sequence[Trace]) -> dict[Trace, Group]:
     groups: dict[Trace, Group] = {}
-    by_key: dict[Any, list[Group]] = {}
     # Entries come first in their groups: their declarations are those of the function.
     every = _all(entries)
     fixed = set(_fixed(every))
     own = {trace.function: trace for trace in entries}
-    for trace in every:
-        key = key_of(trace, groups)
-        if trace.function in own:
-            key = (*key, _is_as(trace, own[trace.function]))
-        if trace in fixed:
-            key = (*key, tuple(_roots(trace)))
+    for level in _levels(every):
+        by_key: dict[Any, list[Trace]] = {}
+        for trace in level:
+            key = key_of(trace, groups)
+            if trace.function in own:
+                key = (*key, _is_as(trace, own[trace.function]))
+            by_key.setdefault(key, []).append(trace)
+        for alike in by_key.values():
+            for traces in _of_one_group(alike, fixed):
+                groups |= _fitting(traces)
+    return groups
+
+
+def _levels(traces: Sequence[Trace]) -> list[list[Trace]]:
+    """Traces, callees first, by how many calls lie below each other in them."""
+    height: dict[Trace, int] = {}
+    levels: list[list[Trace]] = []
+    for trace in traces:
+        below = [height[callee] for callee in _callees(trace)]
+        height[trace] = max(below, default=-1) + 1
+        levels += [[] for _ in range(height[trace] - len(levels) + 1)]
+        levels[height[trace]].append(trace)
+    return levels
+
+
+def _of_one_group(alike: Sequence[Trace], fixed: set[Trace]) -> list[list[Trace]]:
+    """Traces of the same nodes; those of `fixed` with the same numbers and outputs."""
+    if fixed.isdisjoint(alike):
+        return [list(alike)]
+    whole = {trace: (*trace.outputs, None, *_roots(trace)) for trace in alike}
+    if len(set(whole.values())) == 1:
+        return [list(alike)]
+    found: dict[Any, list[Trace]] = {}
+    for trace in alike:
+        found.setdefault(whole[trace] if trace in fixed else None, []).append(trace)
+    return list(found.values())
+
+
+def _fitting(alike: Sequence[Trace]) -> dict[Trace, Group]:
+    """Groups of traces whose optional inputs reach the same operands."""
+    found: list[Group] = []
+    groups: dict[Trace, Group] = {}
+    for trace in alike:
         pattern = _pattern(trace)
-        found = None
-        for group in by_key.setdefault(key, []):
-            if _fits(trace, pattern, group):
-                found = group
-                break
-        if found is None:
-            found = Group([], {})
-            by_key[key].append(found)
-        found.pattern |= pattern
-        place = 0 if trace.parent is None else len(found.traces)
-        found.traces.insert(place, trace)
-        groups[trace] = found
+        group = next((g for g in found if _fits(trace, pattern, g)), None)
+        if group is None:
+            group = Group([], {})
+            found.append(group)
+        group.pattern |= pattern
+        place = 0 if trace.parent is None else len(group.traces)
+        group.traces.insert(place, trace)
+        groups[trace] = group
     return groups
 
 

@@ -261,3 +261,62 @@ def test_state_and_remat_go_through() -> None:
     _, state = bx.build(graph, train=True)(params, jnp.ones((3, 4)))
     assert state["many"]["norm"]["mean"].shape == (2, 4)
     assert set(state) == {"one", "many"}
+
+
+@pytest.mark.parametrize(
+    ("times", "functions"),
+    [
+        ((2.0, 2.0), ["main", "scaled", "keep"]),
+        ((2.0, 3.0), ["main", "scaled", "scaled_2", "keep"]),
+    ],
+)
+def test_a_branch_is_the_function_of_a_call_with_its_numbers(
+    times: tuple[float, float], functions: list[str]
+) -> None:
+    called, chosen = times
+
+    def scaled(f: bx.F, x: bx.Value, *, by: float = chosen) -> bx.Value:
+        return f.linear("l", x, 4) * by
+
+    def keep(f: bx.F, x: bx.Value) -> bx.Value:
+        return x
+
+    b = bx.GraphBuilder("m")
+
+    @b.entry(x=bx.Input(["batch", 4]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        x = f.call("once", scaled)(x, by=called)
+        return f.cond("choice", f.sum(x) > 0, scaled, keep)(x)
+
+    graph = b.graph()
+    assert list(graph.functions) == functions
+    params = bx.init(graph, jax.random.key(0))
+    x = jnp.ones((2, 4))
+    once = x @ params["once"]["l"]["kernel"] * called
+    wanted = once @ params["choice"]["then"]["l"]["kernel"] * chosen
+    wanted = wanted if once.sum() > 0 else once
+    np.testing.assert_allclose(bx.build(graph)(params, x)[0], wanted, 1e-5, 1e-6)
+
+
+def test_a_branch_that_is_the_body_of_a_loop_too_is_two_functions() -> None:
+    """What it gives is the next carry there, and goes by another name here."""
+
+    def halved(f: bx.F, x: bx.Value) -> bx.Value:
+        return x * 0.5
+
+    def keep(f: bx.F, x: bx.Value) -> bx.Value:
+        return x
+
+    def large(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.sum(x) > 3
+
+    b = bx.GraphBuilder("m")
+
+    @b.entry(x=bx.Input([4]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        x = f.while_loop("loop", large, halved)(x)
+        return f.cond("choice", f.sum(x) > 2, halved, keep)(x)
+
+    model = bx.build(b.graph())
+    for start, end in ((4.0, 0.5), (1.25, 0.3125), (0.25, 0.25)):
+        np.testing.assert_array_equal(model({}, jnp.full(4, start))[0], end)
