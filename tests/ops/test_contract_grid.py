@@ -35,7 +35,7 @@ def test_numbers_of_loaded_and_generated(
     if called.op.OUTPUT_KIND == "key":  # what reads the key has an input of its own
         given["node_x"] = jnp.ones(3)
     params = jax.tree.map(jnp.asarray, stored(called))
-    train = called.op.TRAIN
+    train = called.op.TRAIN or called.row.attributes.get("training", False)
     loaded, generated = functions(graph, executed(bx.generate(graph)), "main", train)
     ours = jax.jit(lambda params, given: loaded(params, **given))(params, given)
     order = list(graph.program().entries["main"].function.inputs)
@@ -76,6 +76,8 @@ def named(called: Called, operands: tuple[Any, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     fields = called.op.fields().operands.items()
     for (field, mark), value in zip(fields, operands, strict=False):
+        if field == called.op.ASSIGNS:
+            continue  # a node of state
         if mark.many:
             found |= {f"node_{field[:-1]}{i}": x for i, x in enumerate(value)}
         else:
@@ -84,9 +86,13 @@ def named(called: Called, operands: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def stored(called: Called) -> dict[str, Any]:
-    """The Params of a Graph with the one node."""
+    """The Params of a Graph with the one node, and what it assigns to."""
     params = called.params
-    return {"node": params.get("", params)} if params else {}
+    found = {"node": params.get("", params)} if params else {}
+    if called.op.ASSIGNS:
+        place = [*called.op.fields().operands].index(called.op.ASSIGNS)
+        found["node_state"] = called.row.operands[place]
+    return found
 
 
 def data(x: Any) -> Any:
