@@ -10,16 +10,10 @@ RealDType = Literal[
 ]  # fmt: skip
 """`"float"` is the model's floating type; every other name is concrete."""
 
-StoredDType = Literal[
-    "float", "float32", "float16", "bfloat16", "float64", "int8", "int16", "int32",
-    "int64", "uint8", "uint16", "uint32", "uint64", "bool", "complex64",
-]  # fmt: skip
+StoredDType = Literal[RealDType, "complex64"]
 """Those that arrays of a model may have: safetensors has no complex numbers of 128 bits."""
 
-DType = Literal[
-    "float", "float32", "float16", "bfloat16", "float64", "int8", "int16", "int32",
-    "int64", "uint8", "uint16", "uint32", "uint64", "bool", "complex64", "complex128",
-]  # fmt: skip
+DType = Literal[StoredDType, "complex128"]
 """All of them."""
 
 LARGEST = {

@@ -16,7 +16,7 @@ PARTS = ("blox", "codegen", "docs", "schema", "tests", "pyproject.toml")
 ADDED = {
     "hard_shrink": "activations",
     "relu@2": "activations",
-    "gammasgn": "elementary",
+    "exp1": "elementary",
     "scatter_add": "indexing",
     "low_rank": "linear",
     "memory_cell": "linear",
