@@ -172,11 +172,7 @@ def _is_as(trace: Trace, entry: Trace) -> bool:
     _, faults = bound(entry.declaration, numbers, given, symbols)
     wanted = {name: value.dtype for name, value in entry.inputs.items()}
     retyped = any(v.dtype not in (None, wanted[n]) for n, v in trace.inputs.items())
-    counts = (
-        {n: v.copies for n, v in t.inputs.items() if v.copies} for t in (trace, entry)
-    )
-    first, other = counts
-    same = list(_roots(trace)) == list(_roots(entry)) and first == other
+    same = list(_roots(trace)) == list(_roots(entry))
     return same and not faults and not retyped
 
 

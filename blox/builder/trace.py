@@ -251,7 +251,7 @@ class Trace(NumberScope):
 
     def _named(self, where: str, number: Any) -> Any:
         if isinstance(number, Dim) and number.tree is None:
-            leads = str(self.session.engine.symbols.leading) in str(number.size)
+            leads = self.session.engine.symbols.leads(number.size)
             self.fault(where, *(OF_ANY_RANK if leads else OF_NO_INPUT))
         return number
 

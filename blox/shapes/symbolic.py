@@ -85,7 +85,7 @@ class Symbols:
     def dim(self, name: str) -> Any:
         """The size of a dim, the same throughout the Graph."""
         if name not in self._made:
-            text = self._texts.get(name) or self._variable(name)
+            text = self._texts.get(name) or self._variable(name.strip())
             self._made[name] = self._symbol(text)
         return self._made[name]
 
@@ -93,6 +93,10 @@ class Symbols:
     def leading(self) -> Any:
         """The size of the one axis that stands for `"..."`."""
         return self.axis("leading")
+
+    def leads(self, size: Any) -> bool:
+        """Whether a size is made of that one."""
+        return bool(re.search(rf"\b{self.leading}\b", str(size)))
 
     def axis(self, name: str) -> Any:
         """The size of an axis without a name, `x_0` for axis 0 of x."""

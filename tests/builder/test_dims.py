@@ -134,3 +134,16 @@ def test_a_function_takes_any_rank_where_it_needs_no_size_of_it() -> None:
     for lead in ((), (3,), (2, 0, 3)):
         y, _ = model({}, jnp.ones((*lead, 4)))
         assert y.shape == (*lead, 2, 2)
+
+
+def test_a_dim_may_have_the_name_that_an_axis_gets() -> None:
+    def rows(f: bx.F, x: bx.Value) -> bx.Value:
+        return x.reshape(x.shape[0], -1)
+
+    b = bx.GraphBuilder("m")
+
+    @b.entry(x=bx.Input(["leading", 2, 4]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("rows", rows)(x)
+
+    assert bx.build(b.graph())({}, jnp.ones((3, 2, 4)))[0].shape == (3, 8)
