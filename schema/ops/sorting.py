@@ -113,14 +113,9 @@ class NonZero(Op):
         yield from too_many("size", [self.size])
 
 
-class Partition(Op):
-    """x with element `kth` of the sorted x along `axis` in its place, what is smaller
-    before it and what is greater behind, in no order that is defined.
+class Parted(Op):
+    """What a partition takes."""
 
-    (..., n) -> (..., n). `jnp.partition`.
-    """
-
-    op: Literal["partition"] = "partition"
     x: Tensor
     kth: Int
     axis: Int = -1
@@ -131,7 +126,17 @@ class Partition(Op):
         yield from _within("kth", self.kth, shapes["x"], self.axis)
 
 
-class ArgPartition(Op):
+class Partition(Parted):
+    """x with element `kth` of the sorted x along `axis` in its place, what is smaller
+    before it and what is greater behind, in no order that is defined.
+
+    (..., n) -> (..., n). `jnp.partition`.
+    """
+
+    op: Literal["partition"] = "partition"
+
+
+class ArgPartition(Parted):
     """The indices that `partition` x along `axis`: element `kth` in its place, what is
     smaller before it and what is greater behind.
 
@@ -141,14 +146,6 @@ class ArgPartition(Op):
     CONTINUES: ClassVar[tuple[str, ...]] = ()
 
     op: Literal["argpartition"] = "argpartition"
-    x: Tensor
-    kth: Int
-    axis: Int = -1
-
-    def operand_problems(
-        self, shapes: Mapping[str, Sequence[Any]]
-    ) -> Iterator[Problem]:
-        yield from _within("kth", self.kth, shapes["x"], self.axis)
 
 
 class LexSort(Op):
