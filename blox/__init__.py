@@ -53,10 +53,13 @@ if TYPE_CHECKING:
     from blox.schema import WeightsError as WeightsError
     from blox.schema.version import __version__ as __version__
     from blox.show.summary import summary as summary
+    from blox.surgery.edit import Edit as Edit
+    from blox.surgery.edit import edit as edit
 
 _HOME = {
     "BloxError": "blox.schema",
     "Diagnostic": "blox.schema",
+    "Edit": "blox.surgery.edit",
     "Example": "blox.io.examples",
     "F": "blox.builder.function",
     "Graph": "blox.schema",
@@ -73,6 +76,7 @@ _HOME = {
     "change": "blox.builder.change",
     "check_attributes": "blox.builder.attributes",
     "each": "blox.builder.arguments",
+    "edit": "blox.surgery.edit",
     "from_hf": "blox.importers.hf",
     "generate": "blox.io.generate",
     "index": "blox.builder.arguments",

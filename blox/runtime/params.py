@@ -77,19 +77,7 @@ def init(
     if not isinstance(given, (Mapping, NoneType)):
         found = type(given).__name__
         raise TypeError(f"expected given= to be a dict, as Params are, found {found}")
-    there = dict(_flat(given or {}))
-
-    def array(leaf: Leaf, parts: tuple[str | int, ...]) -> Array:
-        path = ".".join(p for p in parts if isinstance(p, str))
-        numbers = [zlib.crc32(path.encode())]
-        copies = _copies(leaf, parts)
-        while copies and copies[0] != "*":  # compiled once for all of a list
-            numbers.append(int(copies.pop(0)))
-        folded = np.array(numbers, np.uint32)
-        dtype = floating if leaf.dtype == "float" else jnp.dtype(leaf.dtype)
-        make = initializer(leaf.init)
-        drawn: Array = _drawn(tuple(copies), make, key, folded, leaf.full_shape, dtype)
-        return drawn
+    there = dict(flat(given or {}))
 
     def grow(tree: Tree, parts: tuple[str | int, ...]) -> Any:
         if isinstance(tree, dict):
@@ -97,26 +85,59 @@ def init(
         if isinstance(tree, list):
             return [grow(t, (*parts, i)) for i, t in enumerate(tree)]
         known = there.get(".".join(map(str, parts)))
-        return array(tree, parts) if known is None else known
+        return _drawn_at(tree, parts, key, floating) if known is None else known
 
     program = graph.program()
     _refuse_wide(program, floating)
-    _refuse_given(program, there)
+    refuse_given(program, there)
     params: dict[str, Any] = grow(program.tree, ())
     return params
 
 
-def _flat(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def initial(graph: Graph, path: str, key: Array, dtype: Any) -> Array:
+    """One array of a Graph as `init` starts it.
+
+    Args:
+        graph: a Graph that is sound.
+        path: of the array, numbers for copies in a list.
+        key: `jax.random.key(seed)`.
+        dtype: the model's floating type.
+    """
+    parts = tuple(int(p) if p.isdecimal() else p for p in path.split("."))
+    return _drawn_at(graph.program().leaves()[path], parts, key, floating_dtype(dtype))
+
+
+def _drawn_at(
+    leaf: Leaf, parts: tuple[str | int, ...], key: Array, floating: Any
+) -> Array:
+    path = ".".join(p for p in parts if isinstance(p, str))
+    numbers = [zlib.crc32(path.encode())]
+    copies = _copies(leaf, parts)
+    while copies and copies[0] != "*":  # compiled once for all of a list
+        numbers.append(int(copies.pop(0)))
+    folded = np.array(numbers, np.uint32)
+    dtype = floating if leaf.dtype == "float" else jnp.dtype(leaf.dtype)
+    make = initializer(leaf.init)
+    drawn: Array = _drawn(tuple(copies), make, key, folded, leaf.full_shape, dtype)
+    return drawn
+
+
+def flat(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """(path, array) of nested dicts and lists; None is no array."""
     if isinstance(tree, (Mapping, list)):
         items = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
         for name, part in items:
-            yield from _flat(part, f"{path}.{name}" if path else str(name))
+            yield from flat(part, f"{path}.{name}" if path else str(name))
     elif tree is not None:
         yield path, tree
 
 
-def _refuse_given(program: Program, given: Mapping[str, Any]) -> None:
+def refuse_given(program: Program, given: Mapping[str, Any]) -> None:
+    """Refuses arrays, by path, that the Graph lacks or has otherwise.
+
+    Raises:
+        ModelError: every one of them.
+    """
     leaves = program.leaves()
     faults: list[Diagnostic] = []
     for path, array in given.items():

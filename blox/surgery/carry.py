@@ -1,0 +1,115 @@
+"""Arrays of one Graph made into those of another, as a plan says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+
+from blox.runtime.params import flat, init, initial, refuse_given
+from blox.schema import Graph, ModelError
+from blox.schema.diagnostics import Diagnostic
+
+from .plan import Move, Step
+
+
+def carried(
+    steps: Sequence[Step], params: Mapping[str, Any], key: Any
+) -> dict[str, Any]:
+    """Params of the last Graph of operations, of those of the first.
+
+    Arrays that stay as they are stay the same objects. One that is new starts as
+    `bx.init` of the last Graph with this key starts it.
+
+    Raises:
+        ModelError: params are not those of the first Graph, or an array is new and there
+            is no key.
+    """
+    arrays = _checked(steps[0].before, params)
+    dtype = _floating(steps[0].before, arrays)
+    for step in steps:
+        arrays = _step(step, arrays, key, dtype)
+    return _with_new(steps[-1].graph, arrays, key, dtype)
+
+
+def _step(
+    step: Step, arrays: Mapping[str, Any], key: Any, dtype: Any
+) -> dict[str, Any]:
+    """The arrays behind a step. What was new before it and stays so is made at the end."""
+    made: dict[str, Any] = {}
+    for move in step.moves:
+        if not move.layouts and move.old[0] not in arrays:
+            continue
+        parts = [
+            arrays[path] if path in arrays else _new(step.before, path, key, dtype)
+            for path in move.old
+        ]
+        if move.fresh:
+            parts.append(_new(step.graph, move.new, key, dtype))
+        made[move.new] = _made(move, parts)
+    return made
+
+
+def _new(graph: Graph, path: str, key: Any, dtype: Any) -> Any:
+    _expect_key([path], key)
+    return initial(graph, path, key, dtype)
+
+
+def _made(move: Move, parts: list[Any]) -> Any:
+    for layout in move.layouts:
+        parts = layout.forward(parts)
+    (array,) = parts
+    return array
+
+
+def _with_new(
+    graph: Graph, arrays: Mapping[str, Any], key: Any, dtype: Any
+) -> dict[str, Any]:
+    _expect_key([p for p in graph.program().leaves() if p not in arrays], key)
+    key = jax.random.key(0) if key is None else key  # nothing is drawn then
+    return init(graph, key, dtype=dtype, given=arrays)
+
+
+def _expect_key(new: Sequence[str], key: Any) -> None:
+    if new and key is None:
+        more = f" and {len(new) - 1} more" if len(new) > 1 else ""
+        raise ModelError.one(
+            "params",
+            new[0],
+            f"expected a key for what is new, found none for this array{more}",
+            "give key=jax.random.key(0)",
+        )
+
+
+def _checked(graph: Graph, params: Mapping[str, Any]) -> dict[str, Any]:
+    """All arrays of a Graph by path.
+
+    Raises:
+        ModelError: some are missing, unknown, or of another shape or dtype.
+    """
+    arrays = dict(flat(params))
+    refuse_given(graph.program(), arrays)
+    missing = list(_missing(graph, arrays))
+    if missing:
+        raise ModelError(missing)
+    return arrays
+
+
+def _missing(graph: Graph, arrays: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    for path in graph.program().leaves():
+        if path not in arrays:
+            yield Diagnostic(
+                "params",
+                path,
+                "expected an array of the old Graph, found none",
+                "give Params of the Graph that was edited",
+            )
+
+
+def _floating(graph: Graph, arrays: Mapping[str, Any]) -> Any:
+    """The floating type of the arrays, which new ones get too."""
+    for path, leaf in graph.program().leaves().items():
+        if leaf.dtype == "float":
+            return arrays[path].dtype
+    return "float32"

@@ -1,0 +1,191 @@
+"""A plan: what becomes of every array of a Graph that is changed, and of what it was made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from blox.schema import Graph, Leaf
+
+
+class Layout(Protocol):
+    """One way to make arrays of others; `str` says it in a word or two."""
+
+    def forward(self, arrays: Sequence[Any]) -> list[Any]:
+        """The arrays that are made of some."""
+        ...
+
+
+@dataclass(frozen=True)
+class Move:
+    """How an array of the new Graph is made of arrays of the old one.
+
+    Args:
+        new: its path, as `graph.program().leaves()` has it.
+        old: the paths of what it is made of, in the order in which layouts get them.
+        layouts: what makes one array of them, one after another; none for one array that
+            stays as it is.
+        fresh: the array that `bx.init` of the new Graph makes is put behind the old ones.
+    """
+
+    new: str
+    old: tuple[str, ...]
+    layouts: tuple[Layout, ...] = ()
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation: a Graph, what became of it, and how its arrays carry over.
+
+    An array of the new Graph that no move makes is new; one of the old Graph that no move
+    reads is dropped.
+    """
+
+    before: Graph
+    graph: Graph
+    moves: tuple[Move, ...]
+
+    def __post_init__(self) -> None:
+        old, new = self.before.program().leaves(), self.graph.program().leaves()
+        made = [move.new for move in self.moves]
+        assert len({*made}) == len(made), "an array has two moves"
+        for move in self.moves:
+            assert move.new in new, f"no array {move.new}"
+            assert all(path in old for path in move.old), f"no array {move.old}"
+            if not move.layouts:
+                assert len(move.old) == 1, f"{move.new} needs a layout"
+                assert not move.fresh, f"{move.new} needs a layout"
+                assert alike(old[move.old[0]], new[move.new]), f"{move.new} changes"
+
+
+def alike(old: Leaf, new: Leaf) -> bool:
+    """True where an array of the one may be that of the other as it is."""
+    return old.full_shape == new.full_shape and old.dtype == new.dtype
+
+
+def same_paths(
+    before: Graph, graph: Graph, but: Collection[str] = ()
+) -> tuple[Move, ...]:
+    """As they are, the arrays that both have at one path, in one shape and dtype.
+
+    Args:
+        before: the old Graph.
+        graph: the new one.
+        but: paths of the new Graph that are made otherwise.
+    """
+    old = before.program().leaves()
+    return tuple(
+        Move(path, (path,))
+        for path, leaf in graph.program().leaves().items()
+        if path not in but and path in old and alike(old[path], leaf)
+    )
+
+
+@dataclass(frozen=True)
+class Carried:
+    """An array of the new Graph that is made of old ones; `how` is empty as it is."""
+
+    new: str
+    old: tuple[str, ...]
+    how: str = ""
+
+
+@dataclass(frozen=True)
+class Array:
+    """An array that is new, or one that is dropped."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """What becomes of all arrays: each old one is carried or dropped, each new one is
+    carried or new.
+
+    Args:
+        carried: the arrays of the new Graph that are made of old ones, in its order.
+        new: those that `bx.init` makes.
+        dropped: the arrays of the old Graph that nothing is made of.
+    """
+
+    carried: tuple[Carried, ...]
+    new: tuple[Array, ...]
+    dropped: tuple[Array, ...]
+
+    @property
+    def changed(self) -> tuple[Carried, ...]:
+        """Those of `carried` that have another path or other numbers."""
+        return tuple(c for c in self.carried if c.how or c.old != (c.new,))
+
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """What happens, the array, and of what it is made or what shape it has; what
+        stays as it is in one row."""
+        changed = self.changed
+        stay = len(self.carried) - len(changed)
+        if stay:
+            yield "as is", f"{stay} array{'s' if stay > 1 else ''}", ""
+        for row in changed:
+            what = "carried" if row.how else "moved"
+            yield what, row.new, f"{', '.join(row.old)}{row.how and f': {row.how}'}"
+        for what, arrays in (("new", self.new), ("dropped", self.dropped)):
+            for array in arrays:
+                yield what, array.path, f"{array.dtype}{list(array.shape)}"
+
+    def __str__(self) -> str:
+        rows = list(self.rows()) or [("no arrays", "", "")]
+        widths = [max(len(row[i]) for row in rows) for i in range(2)]
+        lines = (
+            f"{what:<{widths[0]}}  {path:<{widths[1]}}  {text}".rstrip()
+            for what, path, text in rows
+        )
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        counts = (len(self.carried), len(self.new), len(self.dropped))
+        return "<Plan: {} carried, {} new, {} dropped>".format(*counts)
+
+    def to_json(self) -> str:
+        """The plan as JSON: `carried`, `new`, `dropped`."""
+        return json.dumps(asdict(self), indent=2)
+
+
+def plan_of(steps: Sequence[Step]) -> Plan:
+    """The plan of operations one after another, as one."""
+    first, last = steps[0].before, steps[-1].graph
+    made: dict[str, tuple[tuple[str, ...], str]] = {
+        path: ((path,), "") for path in first.program().leaves()
+    }
+    for step in steps:
+        made = dict(_followed(step, made))
+    leaves = last.program().leaves()
+    carried = [Carried(path, *made[path]) for path in leaves if path in made]
+    read = {path for row in carried for path in row.old}
+    old = first.program().leaves()
+    return Plan(
+        tuple(carried),
+        tuple(_array(path, leaf) for path, leaf in leaves.items() if path not in made),
+        tuple(_array(path, leaf) for path, leaf in old.items() if path not in read),
+    )
+
+
+def _followed(
+    step: Step, made: dict[str, tuple[tuple[str, ...], str]]
+) -> Iterator[tuple[str, tuple[tuple[str, ...], str]]]:
+    """Of what the arrays behind a step are made, by what those before it are made of."""
+    for move in step.moves:
+        known = [made[path] for path in move.old if path in made]
+        if not known:
+            continue
+        paths = tuple(dict.fromkeys(path for old, _ in known for path in old))
+        texts = [text for _, text in known if text]
+        texts += [str(layout) for layout in move.layouts]
+        yield move.new, (paths, ", then ".join(dict.fromkeys(texts)))
+
+
+def _array(path: str, leaf: Leaf) -> Array:
+    return Array(path, leaf.full_shape, leaf.dtype)
