@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cpu import Cpu
 from hypothesis import settings
 
 DEVICES = 8
@@ -34,6 +35,10 @@ settings.register_profile("explore", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cpu", action="store_true", help="print the CPU time of tests")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """The environment of JAX, which reads it once; subprocesses inherit it.
 
@@ -46,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
         flags += QUICK
     os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags])
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    if config.getoption("cpu"):
+        config.pluginmanager.register(Cpu(), "cpu")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -2,91 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from builder.numpy_recipes import (
+    ACTIVATIONS,
+    Numbers,
+    attention,
+    f64,
+    graph_of,
+    linear,
+    normed,
+    random_params,
+    recipes,
+    without_mask,
+    x_of,
+)
 
 import blox as bx
 from blox.schema import Graph
-
-recipes = bx.recipes
-Numbers = Any  # what NumPy computes with
-
-
-def graph_of(function: Callable[..., bx.Value], **options: Any) -> Graph:
-    """The function of x (batch, time, width) and a mask, with options; texts are attributes."""
-    b = bx.GraphBuilder("model", width=8, heads=4)
-
-    @b.entry(
-        x=bx.Input(["batch", "time", b.width]),
-        mask=bx.Input(["batch", 1, "time", "time"], "bool", optional=True),
-    )
-    def main(f: bx.F, x: bx.Value, mask: bx.Value | None = None) -> bx.Value:
-        return f.call("r", function)(x, mask=mask, **options)
-
-    return b.graph()
-
-
-def without_mask(function: Callable[..., Any], **options: Any) -> Graph:
-    b = bx.GraphBuilder("model", width=8)
-
-    @b.entry(x=bx.Input(["...", b.width]))
-    def main(f: bx.F, x: bx.Value) -> bx.Value:
-        y: bx.Value = f.call("r", function)(x, **options)
-        return y
-
-    return b.graph()
-
-
-def random_params(graph: Graph) -> Any:
-    """Biases too, so that one in the wrong place shows."""
-    shapes = jax.eval_shape(lambda key: bx.init(graph, key), jax.random.key(0))
-    rng = np.random.default_rng(0)
-    return jax.tree.map(lambda s: rng.normal(size=s.shape).astype(np.float32), shapes)
-
-
-def linear(x: Numbers, p: dict[str, Numbers]) -> Numbers:
-    return x @ p["kernel"] + p.get("bias", 0)
-
-
-def attention(
-    p: dict[str, Any],
-    x: Numbers,
-    context: Numbers,
-    heads: int,
-    kv_heads: int,
-    mask: Numbers = True,
-) -> Numbers:
-    """One head after another, in float64."""
-    q, k, v = (
-        linear(x, p["query"]),
-        linear(context, p["key"]),
-        linear(context, p["value"]),
-    )
-    dim = q.shape[-1] // heads
-    parts = []
-    for head in range(heads):
-        group = head // (heads // kv_heads)
-        own, shared = (slice(i * dim, (i + 1) * dim) for i in (head, group))
-        scores = q[..., own] @ np.swapaxes(k[..., shared], -1, -2) / np.sqrt(dim)
-        scores = np.where(mask, scores, -1e30)
-        weights = np.exp(scores - scores.max(-1, keepdims=True))
-        weights = weights / weights.sum(-1, keepdims=True)
-        parts.append(weights @ v[..., shared])
-    return linear(np.concatenate(parts, -1), p["out"])
-
-
-def x_of(width: int = 8, time: int = 5) -> Numbers:
-    rng = np.random.default_rng(1)
-    return rng.normal(size=(2, time, width)).astype(np.float32)
-
-
-def f64(params: Any) -> Any:
-    return jax.tree.map(lambda a: np.asarray(a, np.float64), params)
 
 
 @pytest.mark.parametrize(("kv_heads", "head_dim"), [(None, None), (2, None), (1, 3)])
@@ -170,26 +106,6 @@ def test_rotary_attention_sees_distances_only(layout: Any) -> None:
     assert not np.allclose(at_0, mixed, atol=1e-2)
 
 
-def gelu(x: Numbers) -> Numbers:
-    from math import erf
-
-    return x * 0.5 * (1 + np.vectorize(erf)(x / np.sqrt(2)))
-
-
-def gelu_tanh(x: Numbers) -> Numbers:
-    return x / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
-
-
-ACTIVATIONS: dict[Any, Callable[[Numbers], Numbers]] = {
-    "gelu": gelu,
-    "gelu_tanh": gelu_tanh,
-    "relu": lambda x: np.maximum(x, 0),
-    "silu": lambda x: x / (1 + np.exp(-x)),
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "tanh": np.tanh,
-}
-
-
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_mlp(activation: Any) -> None:
     graph = without_mask(recipes.mlp, hidden="$4 * width", activation=activation)
@@ -216,13 +132,6 @@ def test_gated_mlp(activation: Any) -> None:
     assert found.shape == (2, 5, 3)
     assert set(p["up"]) == {"kernel"}
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
-
-
-def normed(x: Numbers, p: dict[str, Numbers], kind: str) -> Numbers:
-    if kind == "layer_norm":
-        x = x - x.mean(-1, keepdims=True)
-    y = x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-3)
-    return y * p["scale"] + p.get("bias", 0)
 
 
 @pytest.mark.parametrize("order", ["pre", "post"])
@@ -351,60 +260,3 @@ def test_positions_of_two_sequences_are_refused() -> None:
     for function in (wrong, half):
         with pytest.raises(bx.SpecError, match=r"r\.x: expected cos and sin together"):
             bx.GraphBuilder("model").entry(function, x=bx.Input(["batch", 5, 8]))
-
-
-def of_images(function: Callable[..., bx.Value], **options: Any) -> Graph:
-    b = bx.GraphBuilder("model", width=8)
-
-    @b.entry(x=bx.Input(["batch", "rows", "columns", b.width]))
-    def main(f: bx.F, x: bx.Value) -> bx.Value:
-        return f.call("r", function)(x, **options)
-
-    return b.graph()
-
-
-def test_squeeze_excitation_is_that_of_numpy() -> None:
-    graph = of_images(recipes.squeeze_excitation, hidden=2)
-    params = random_params(graph)
-    x = np.random.default_rng(1).normal(size=(2, 4, 6, 8)).astype(np.float32)
-    p = params["r"]
-    y = linear(np.maximum(linear(x.mean((1, 2)), p["down"]), 0), p["up"])
-    wanted = x / (1 + np.exp(-y[:, None, None]))
-    np.testing.assert_allclose(bx.build(graph)(params, x)[0], wanted, 1e-5, 1e-5)
-
-
-def test_patch_embedding_is_that_of_numpy() -> None:
-    graph = of_images(recipes.patch_embedding, patch=2, features=5)
-    params = random_params(graph)
-    x = np.random.default_rng(1).normal(size=(2, 4, 7, 8)).astype(np.float32)
-    patches = x[:, :, :6].reshape(2, 2, 2, 3, 2, 8).swapaxes(2, 3).reshape(2, 6, 32)
-    p = params["r"]["proj"]
-    wanted = patches @ p["kernel"].reshape(32, 5) + p["bias"]
-    np.testing.assert_allclose(bx.build(graph)(params, x)[0], wanted, 1e-4, 1e-4)
-
-
-@pytest.mark.parametrize("lead", [(), (7,), (2, 3, 4)])
-def test_experts_are_counted_and_their_balance_is_a_loss(lead: tuple[int, ...]) -> None:
-    b = bx.GraphBuilder("model", width=8)
-
-    @b.entry(x=bx.Input(["...", b.width]))
-    def main(f: bx.F, x: bx.Value) -> dict[str, bx.Value]:
-        run = f.call("r", recipes.mixture_of_experts)
-        return run(x, experts=5, top_k=2, hidden=4)
-
-    graph = b.graph()
-    params = random_params(graph)
-    x = np.random.default_rng(2).normal(size=(*lead, 8)).astype(np.float32)
-    found, _ = bx.build(graph)(params, x)
-    assert found["y"].shape == x.shape
-    powers = np.exp(x.reshape(-1, 8) @ params["r"]["router"]["kernel"])
-    shares = powers / powers.sum(-1, keepdims=True)
-    counts = np.bincount(np.argsort(-shares)[:, :2].ravel(), minlength=5)
-    np.testing.assert_array_equal(found["counts"], counts)
-    wanted = 5 * (counts / len(shares) * shares.mean(0)).sum()
-    np.testing.assert_allclose(found["loss"], wanted, 1e-5)
-
-
-def test_experts_that_are_too_few_are_refused() -> None:
-    with pytest.raises(bx.SpecError, match="top_k: expected at most 2, the experts"):
-        without_mask(recipes.mixture_of_experts, experts=2, top_k=3, hidden=4)

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from generated_files import assert_tidy, assert_typed
 from generator import (
+    array_cases,
     op_cases,
     test_attributes,
     test_constants,
@@ -25,6 +26,7 @@ from generator import (
 )
 
 MODULES = (
+    array_cases,
     op_cases,
     test_attributes,
     test_constants,

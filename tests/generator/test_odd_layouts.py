@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from generator.test_tail import CASES, assert_same, flattened, graph_of, params_of
+from generator.array_cases import CASES, assert_same, flattened, graph_of, params_of
 from safetensors.numpy import save_file
 
 Key = tuple[str | int, ...]
