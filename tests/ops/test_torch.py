@@ -1,4 +1,6 @@
-"""Every case of torch_*.safetensors; the scripts of these names in tests/parity write them.
+"""Every case of torch_*.safetensors and flax_*.safetensors.
+
+The scripts of these names in tests/parity write them.
 
 Where a case has gradients, they are of the sum of its outputs times cosines.
 """
@@ -21,7 +23,11 @@ from safetensors import safe_open
 
 from blox.schema import op_class
 
-FILES = sorted(Path(__file__).parent.glob("torch_*.safetensors"))
+FILES = sorted(
+    path
+    for peer in ("torch", "flax")
+    for path in Path(__file__).parent.glob(f"{peer}_*.safetensors")
+)
 
 
 def cases(path: Path) -> list[Any]:
@@ -58,7 +64,7 @@ def test_rows_without_a_formula_have_cases() -> None:
 
 
 @pytest.mark.parametrize(("spec", "arrays", "wanted", "slopes"), CASES)
-def test_as_torch(
+def test_as_the_peer(
     spec: dict[str, Any],
     arrays: dict[str, np.ndarray],
     wanted: list[np.ndarray],

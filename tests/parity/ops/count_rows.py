@@ -33,7 +33,11 @@ def main() -> None:
         f"{'all, of ' + str(ops) + ' ops and layers':42} {len(together):5}  {told(together)}"
     )
     tests = Path(__file__).parents[2]
-    for path in sorted(tests.glob("*/torch_*.safetensors")):
+    committed = [
+        *tests.glob("*/torch_*.safetensors"),
+        *tests.glob("*/flax_*.safetensors"),
+    ]
+    for path in sorted(committed):
         with safe_open(path, framework="numpy") as file:
             count = len(file.metadata())
         print(f"{'committed, ' + path.name:42} {count:5}")

@@ -1,4 +1,4 @@
-"""The committed references are what PyTorch gives today."""
+"""The committed references are what PyTorch and Flax give today."""
 
 from __future__ import annotations
 
@@ -45,6 +45,16 @@ def test_is_what_is_there(
         torch.set_default_dtype(torch.float32)
         for name in (module, "torch_modules", "torch_reference"):
             sys.modules.pop(name, None)
+    assert_same(found, wanted)
+
+
+def test_flax_is_what_is_there() -> None:
+    from parity.ops import flax_attention
+
+    assert_same(flax_attention.made(), load_file(flax_attention.FILE))
+
+
+def assert_same(found: dict[str, np.ndarray], wanted: dict[str, np.ndarray]) -> None:
     assert found.keys() == wanted.keys()
     for name, array in wanted.items():
         np.testing.assert_allclose(found[name], array, 1e-5, 1e-6, err_msg=name)

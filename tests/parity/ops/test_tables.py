@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from builder.test_recipe_references import network as of_any_recipe
 from builder.test_recurrent_recipes import nested, network
 from ops.calling import NODE, call
 from parity.ops.tables.all_rows import all_rows
@@ -22,8 +23,7 @@ ROWS = [pytest.param(row, id=name) for name, row in all_rows().items()]
 
 def ours(row: Row) -> Found:
     """Outputs of our op in float32, and gradients of their sum times cosines."""
-    layer = row.op in ("lstm", "gru", "simple_rnn")
-    function = of_recipe(row) if layer else of_op(row)
+    function = of_op(row) if op_class(row.op) else of_recipe(row)
     return differentiated(function, row.arrays, row.slopes)
 
 
@@ -54,13 +54,20 @@ def of_op(row: Row) -> Callable[..., list[Any]]:
 
 
 def of_recipe(row: Row) -> Callable[..., list[Any]]:
-    """Recurrent layers, as a Graph that the builder writes."""
-    inputs = [n for n in ("x", "h", "c", "lengths") if n in row.arrays]
-    model = bx.build(network(row.op, dict.fromkeys(inputs), **row.attributes))
+    """Attention and recurrent layers, as a Graph that the builder writes."""
+    recurrent = row.op in ("lstm", "gru", "simple_rnn")
+    operands = ("x", "h", "c", "lengths") if recurrent else ("x", "context", "mask")
+    given = {n: row.arrays[n] for n in operands if n in row.arrays}
+    if recurrent:
+        graph = network(row.op, given, **row.attributes)
+    else:
+        graph = of_any_recipe(row.op, given, dict(row.attributes))
+    model = bx.build(graph)
 
-    def outputs(**given: Any) -> list[Any]:
-        weights = {n: a for n, a in given.items() if n not in inputs}
-        found, _ = model(nested(weights), **{n: given[n] for n in inputs})
+    def outputs(**arrays: Any) -> list[Any]:
+        weights = {n: a for n, a in arrays.items() if n not in given}
+        found, _ = model(nested(weights), **{n: arrays[n] for n in given})
+        found = found if isinstance(found, dict) else {"y": found}
         return [found[n] for n in ("y", "h", "c") if n in found]
 
     return outputs

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from parity.ops.tables import (
     activations,
+    attention,
     convolution,
     elementary,
     images,
@@ -21,6 +22,7 @@ from parity.ops.tables.row import Row, Rows
 
 MODULES = (
     activations,
+    attention,
     convolution,
     elementary,
     images,
