@@ -42,6 +42,9 @@ FUNCTIONS: Data = {
         {"x": "times"},
         attributes=["width", "by"],
     ),
+    "headed": function(
+        {"b": call("normed", params="."), "head": linear("b")}, {"x": "head"}
+    ),
     "counted": function(
         {
             "h": {
@@ -133,6 +136,16 @@ WRITTEN: dict[str, Data] = {
     "a function twice at a path": {"a": call("block"), "b": call("block", "a", params="a")},
     "a function and its node of one name": {"a": call("dense"), "b": call("dense", "a")},
     "an array within a call": {"a": call("block"), "b": linear("a", params="a.up")},
+    "a function and one over its arrays": {
+        "a": call("normed", params="enc"), "b": call("headed", "a", params="enc"),
+        "c": call("normed", "b", params="enc"),
+    },
+    "copies of both": {
+        "a": {**repeat(True), "function": "headed"},
+        "b": {**repeat(True, params="a"), "function": "normed", "carry": {"x": "a"}},
+        "c": {**repeat(False), "function": "normed", "carry": {"x": "b"}},
+        "d": {**repeat(False, params="c"), "function": "headed", "carry": {"x": "c"}},
+    },
     "a function at the scope": {"a": call("block", params=".")},
     "an op at the scope": {"a": linear(params=".")},
     "a list in two functions": {
@@ -174,6 +187,9 @@ WRITTEN: dict[str, Data] = {
         "a": call("normed", remat="nothing_saveable"),
         "h": {**repeat(True, remat="dots_saveable"), "function": "normed"},
         "g": {**repeat(False, remat="nothing_saveable"), "function": "normed"},
+    },
+    "a checkpoint at the scope": {
+        "a": call("normed", params=".", remat="nothing_saveable"), "b": linear("a"),
     },
     "branches of different kinds": {
         "test": {"op": "greater", "a": "x", "b": 0.0},
@@ -266,6 +282,10 @@ REFUSED: dict[str, tuple[Data, str]] = {
     ),
     "an array among those of a call": (
         {"a": call("block"), "b": linear("a", params="a.extra")}, f"main.b: {WITHIN}",
+    ),
+    "a function and, elsewhere, one over its arrays": (
+        {"a": call("normed"), "b": call("headed", "a")},
+        "a.head.bias: expected arrays of one node at each place, found those of several",
     ),
     "state through copies that share": (
         {"h": {**repeat(False, shared=True), "function": "normed"}},

@@ -95,9 +95,6 @@ def _owners(module: Module) -> dict[str, str]:
         while owners[name] not in ("", name) and (owners[owners[name]] != owners[name]):
             owners[name] = owners[owners[name]]
     for name, step, callee in _calls(module):
-        if callee in owners and owners[callee] != callee and step.scope:
-            wanted = "arrays of a function at one kind of place"
-            raise refused(step.path, wanted, "its caller's and a place of their own")
         if callee in owners and not step.scope and owners[callee] != owners[name]:
             wanted = "one function that shares its arrays with another"
             raise refused(step.path, wanted, "several")

@@ -14,7 +14,7 @@ from ..library.allowed import Allowed
 from ..nodes import annotation_of, call, lambda_of, literal, name, names_in
 from ..plan import Plan
 from .keys import Keys, Split
-from .members import Stored, refused
+from .members import Blueprint, Stored, refused
 from .methods import Methods
 from .parts import EquinoxKept, EquinoxLoad, EquinoxUpdated
 from .places import Place
@@ -41,14 +41,16 @@ class EquinoxMethods(Methods):
         node.func = name("_kept")
         return node
 
-    def call(self, plan: Plan, module: ast.expr, node: ast.Call) -> ast.expr:
+    def call(
+        self, plan: Plan, of: Blueprint, module: ast.expr, node: ast.Call
+    ) -> ast.expr:
         if plan.is_entry and plan.stateful:
             raise refused(
                 plan.first.name,
                 "an entry with state that nothing calls",
                 "a call of it",
             )
-        return super().call(plan, module, node)
+        return super().call(plan, of, module, node)
 
     @property
     def _gives_module(self) -> bool:

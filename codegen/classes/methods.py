@@ -86,8 +86,10 @@ class Methods(TypedReturns):
         """How the dtype or shape of an array is read."""
         return node
 
-    def call(self, plan: Plan, module: ast.expr, node: ast.Call) -> ast.expr:
-        """The call of a module."""
+    def call(
+        self, plan: Plan, of: Blueprint, module: ast.expr, node: ast.Call
+    ) -> ast.expr:
+        """The call of a module, or of a method of it."""
         return ast.Call(module, node.args[1:], node.keywords)
 
     def layer(self, layer: Layer, node: ast.Call) -> ast.Call:
@@ -201,7 +203,7 @@ class Methods(TypedReturns):
         node.args = [node.args[0], *map(self.visit, node.args[1:])]
         node.keywords = [self.visit(k) for k in node.keywords]
         module = ast.Attribute(found.node, method) if method else found.node
-        made = self.call(plan, module, node)
+        made = self.call(plan, of, module, node)
         if found.loose:
             self.untyped.add(id(made))
         return made
@@ -218,6 +220,9 @@ class Methods(TypedReturns):
         if plan is not None and self.classes.blueprint(plan) is not None:
             node.keywords = self._without_fields(plan, node.keywords)
         self.generic_visit(node)
+        match node.args:
+            case [ast.Call(func=ast.Name(id="partial"), args=args), *rest]:
+                node.args = [*args, *rest]
         return node if node.keywords or len(node.args) > 1 else node.args[0]
 
     def _op(self, title: str, found: Place, node: ast.Call) -> ast.expr:

@@ -16,7 +16,14 @@ from .keys import Keys, Streams
 from .members import Layer
 from .nnx_layers import library_layer
 from .nnx_methods import NnxMethods, read
-from .parts import NnxBuffer, NnxLoad, NnxStacked, NnxWithArrays, NnxWithState
+from .parts import (
+    NnxBuffer,
+    NnxLoad,
+    NnxMethodWithState,
+    NnxStacked,
+    NnxWithArrays,
+    NnxWithState,
+)
 from .target import Target
 
 VARIABLES = {"param": "nnx.Param", "state": "nnx.BatchStat", "buffer": "Buffer"}
@@ -60,6 +67,7 @@ class Nnx(Target):
         "Buffer": NnxBuffer,
         "_stacked": NnxStacked,
         "_with_state": NnxWithState,
+        "_method_with_state": NnxMethodWithState,
         "_with_arrays": NnxWithArrays,
     }
     LOAD = NnxLoad

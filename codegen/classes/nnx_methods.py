@@ -80,12 +80,23 @@ class NnxMethods(Methods):
         return call("nnx.state", [module, dotted("nnx.BatchStat")])
 
     def value(self, plan: Plan, of: Blueprint) -> ast.expr:
-        return name("_with_state") if plan.stateful else super().value(plan, of)
+        if not plan.stateful:
+            return super().value(plan, of)
+        if not self.method(plan, of):
+            return name("_with_state")
+        return call("partial", [name("_method_with_state"), super().value(plan, of)])
 
-    def call(self, plan: Plan, module: ast.expr, node: ast.Call) -> ast.expr:
-        if plan.stateful and self.depth:
-            return call_with(name("_with_state"), [module, *node.args[1:]], node)
-        return super().call(plan, module, node)
+    def call(
+        self, plan: Plan, of: Blueprint, module: ast.expr, node: ast.Call
+    ) -> ast.expr:
+        if not plan.stateful or not self.depth:
+            return super().call(plan, of, module, node)
+        if isinstance(module, ast.Attribute) and self.method(plan, of):
+            method = [super().value(plan, of), module.value]
+            return call_with(
+                name("_method_with_state"), [*method, *node.args[1:]], node
+            )
+        return call_with(name("_with_state"), [module, *node.args[1:]], node)
 
     def layer(self, layer: Layer, node: ast.Call) -> ast.Call:
         if library_layer(layer) is None:

@@ -71,6 +71,12 @@ class NnxWithState(Helper):
     TEMPLATE = "nnx_with_state"
 
 
+class NnxMethodWithState(Helper):
+    """A call of a method of a module inside of a loop."""
+
+    TEMPLATE = "nnx_method_with_state"
+
+
 class NnxWithArrays(Helper):
     """A module with other state."""
 
