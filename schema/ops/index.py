@@ -108,6 +108,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "diagonal", "trace", "tril", "triu", "diff", "trapezoid", "polyval",
         "scaled_matmul",
     ),
+    "quantization": (
+        "dequantize",
+    ),
     "random": (
         "rng", "dropout", "stochastic_depth", "categorical", "permutation",
         "random_normal", "random_uniform", "truncated_normal", "randint", "gumbel",

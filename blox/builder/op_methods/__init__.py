@@ -26,6 +26,7 @@ from .norm import NormMethods
 from .pooling import PoolingMethods
 from .position import PositionMethods
 from .products import ProductsMethods
+from .quantization import QuantizationMethods
 from .random import RandomMethods
 from .recurrences import RecurrencesMethods
 from .recurrent import RecurrentMethods
@@ -66,6 +67,7 @@ class OpMethods(
     PoolingMethods,
     PositionMethods,
     ProductsMethods,
+    QuantizationMethods,
     RandomMethods,
     RecurrencesMethods,
     RecurrentMethods,
