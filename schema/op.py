@@ -78,6 +78,11 @@ class Op(Strict):
         """
         return {}
 
+    def channels(self) -> dict[str, tuple[int, ...]]:
+        """The parameters that may be stored in fewer bits, and the axes of each along
+        which every index has a scale of its own: what it gives one output is made of."""
+        return {}
+
     def leaves(self) -> dict[str, Leaf]:
         """`parameters()` with None for sizes that are not known."""
         known = self.with_unknown().parameters()

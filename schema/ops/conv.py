@@ -52,6 +52,9 @@ class Conv(ParamOp):
     def parameters(self) -> dict[str, Leaf]:
         return kernel_and_bias(self)
 
+    def channels(self) -> dict[str, tuple[int, ...]]:
+        return {"kernel": (-1,)}
+
     def problems(self) -> Iterator[Problem]:
         yield from kernel_problems(self, ("strides", "dilation", "padding"))
 
@@ -108,6 +111,9 @@ class ConvTranspose(ParamOp):
 
     def parameters(self) -> dict[str, Leaf]:
         return kernel_and_bias(self)
+
+    def channels(self) -> dict[str, tuple[int, ...]]:
+        return {"kernel": (-1,)}
 
     def problems(self) -> Iterator[Problem]:
         yield from kernel_problems(

@@ -80,6 +80,9 @@ class ExpertLinear(ParamOp):
             leaves["bias"] = Leaf((self.experts, self.out_features), ZEROS)
         return leaves
 
+    def channels(self) -> dict[str, tuple[int, ...]]:
+        return {"kernel": (0, -1)}
+
     def problems(self) -> Iterator[Problem]:
         if isinstance(self.experts, int) and self.experts < 1:
             yield Problem.expected("experts", "at least 1", self.experts)

@@ -41,6 +41,9 @@ class Linear(ParamOp):
             leaves["bias"] = Leaf((self.out_features,), ZEROS)
         return leaves
 
+    def channels(self) -> dict[str, tuple[int, ...]]:
+        return {"kernel": (-1,)}
+
 
 class EinsumLinear(ParamOp):
     """A linear map over any axes, `y = einsum(equation, x, kernel) + bias`.
@@ -74,6 +77,10 @@ class EinsumLinear(ParamOp):
             kept = [sizes[mine.index(letter)] for letter in self._bias_letters()]
             leaves["bias"] = Leaf(tuple(kept if mine else sizes), ZEROS)
         return leaves
+
+    def channels(self) -> dict[str, tuple[int, ...]]:
+        _, kernel, y = self._terms()
+        return {"kernel": tuple(i for i, letter in enumerate(kernel) if letter in y)}
 
     def problems(self) -> Iterator[Problem]:
         if not _EQUATION.fullmatch(self.equation.replace(" ", "")):
@@ -141,6 +148,9 @@ class Embed(ParamOp):
     def parameters(self) -> dict[str, Leaf]:
         return {"embedding": Leaf((self.num_embeddings, self.features), EMBEDDING)}
 
+    def channels(self) -> dict[str, tuple[int, ...]]:
+        return {"embedding": (0,)}
+
 
 class Unembed(ParamOp):
     """Scores against the rows of a table, `y = x @ embedding.T`: a tied output head.
@@ -160,6 +170,9 @@ class Unembed(ParamOp):
 
     def parameters(self) -> dict[str, Leaf]:
         return {"embedding": Leaf((self.num_embeddings, self.features), EMBEDDING)}
+
+    def channels(self) -> dict[str, tuple[int, ...]]:
+        return {"embedding": (0,)}
 
 
 class Bilinear(ParamOp):
@@ -188,6 +201,9 @@ class Bilinear(ParamOp):
         if self.use_bias:
             leaves["bias"] = Leaf((self.out_features,), ZEROS)
         return leaves
+
+    def channels(self) -> dict[str, tuple[int, ...]]:
+        return {"kernel": (-1,)}
 
 
 class Lora(ParamOp):

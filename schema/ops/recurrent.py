@@ -46,6 +46,9 @@ class LSTMCell(ParamOp):
             leaves["bias"] = Leaf((width,), ZEROS)
         return leaves
 
+    def channels(self) -> dict[str, tuple[int, ...]]:
+        return {"kernel": (-1,), "recurrent_kernel": (-1,)}
+
 
 class GRUCell(ParamOp):
     """A step of a gated recurrent unit.
@@ -85,6 +88,9 @@ class GRUCell(ParamOp):
             leaves["recurrent_bias"] = Leaf((width,), ZEROS)
         return leaves
 
+    def channels(self) -> dict[str, tuple[int, ...]]:
+        return {"kernel": (-1,), "recurrent_kernel": (-1,)}
+
 
 class RNNCell(ParamOp):
     """A step of a simple recurrent network.
@@ -117,3 +123,6 @@ class RNNCell(ParamOp):
         if self.use_bias:
             leaves["bias"] = Leaf((self.units,), ZEROS)
         return leaves
+
+    def channels(self) -> dict[str, tuple[int, ...]]:
+        return {"kernel": (-1,), "recurrent_kernel": (-1,)}
