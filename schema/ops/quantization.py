@@ -21,7 +21,7 @@ class Dequantize(ParamOp):
     `[num_embeddings, 1]` one for each row of a table. An array is quantised by
     `scale = max(abs(array)) / 127` over the axes of size 1, and
     `values = round(array / scale)`, ties to even. values are never trained, as no
-    integers are. `torch.ao.quantization`, `per_channel_symmetric`.
+    integers are.
     """
 
     ALSO: ClassVar[tuple[str, ...]] = ("dequantize_linear", "dequantize_per_channel")
