@@ -9,6 +9,14 @@ MEL |= {"sample_rate": 8e3, "high": 4e3, "scale": "htk", "norm": "none"}
 PLANE = {"op": "histogram2d", "x": "x", "y": "y", "bins": [2, 2]}
 FAULTS: list[tuple[dict[str, Any], str]] = [
     (
+        {"op": "dequantize", "shape": [4, 2], "scale_shape": [4]},
+        "scale_shape: expected the sizes of [4, 2], or 1 in place of some, found [4]",
+    ),
+    (
+        {"op": "dequantize", "shape": [4, 2], "scale_shape": [4, 3]},
+        "scale_shape: expected the sizes of [4, 2], or 1 in place of some, found [4, 3]",
+    ),
+    (
         {"op": "vander", "x": "x", "n": 5000},
         "n: expected at most 4096, found 5000",
     ),
