@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -113,6 +113,41 @@ class Graph(Content):
         graph = Graph.parse(data)
         graph.program()
         return Part(graph, paths)
+
+    def with_outputs(
+        self,
+        *paths: str,
+        names: Sequence[str] | None = None,
+        entry: str | None = None,
+    ) -> Graph:
+        """The same model with inner values as further outputs, of the same Params.
+
+        What was an output is the same bit for bit. A value inside of a `repeat` comes of
+        all copies at once, stacked on a leading axis, one inside of a `scan` or `map` of
+        all steps or lanes, on its axis; `h[3].mid` is that of one copy.
+
+            seen = graph.with_outputs("h.attn.scores", names=["scores"])
+            outputs, state = bx.build(seen)(params, x)
+
+        Functions that others run too are copied for the way of the value.
+
+        Args:
+            paths: of nodes, from the entry; of one of several outputs `h.split_1.left`.
+            names: of the outputs, by default `h_attn_scores`.
+            entry: that gets them, by default the first.
+
+        Raises:
+            SpecError: there is no such node, or its value can't be an output: one in a
+                branch of a `cond` or in a `while_loop`.
+        """
+        from .resolve import replace
+        from .resolve.inner_outputs import stacking, with_outputs
+
+        data = with_outputs(self, self.program(), paths, names, entry)
+        result = Graph.parse(data)
+        with stacking():
+            replace.check(result, result.program())
+        return result
 
     def plain(self) -> dict[str, Any]:
         """The Graph as plain data in canonical order, less what has no meaning."""

@@ -54,7 +54,8 @@ def test_what_stays_is_the_same_object_and_what_is_new_is_that_of_init() -> None
         else:
             assert jnp.array_equal(array, whole[path])
     assert [a.path for a in edited.plan.new] == [p for p in whole if p not in old]
-    assert edited.plan.dropped == edited.plan.changed == ()
+    assert edited.plan.dropped == ()
+    assert edited.plan.changed == ()
 
 
 def test_an_edit_of_nothing_needs_no_key() -> None:
