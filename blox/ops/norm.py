@@ -1,4 +1,8 @@
-"""Normalisation. Statistics are computed in float32; the input's dtype is kept."""
+"""Normalisation. Statistics are computed in float32; the input's dtype is kept.
+
+The root is taken before the reduced axis comes back: CPUs are slow at it, and at its
+gradient, along a last axis of one.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,8 @@ def layer_norm(
     y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = y - jnp.mean(y, axis=axis, keepdims=True)
-    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=axis, keepdims=True) + eps)
+    factor = jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=axis) + eps)
+    y = y * jnp.expand_dims(factor, axis)
     y = y if scale is None else y * scale
     y = y if bias is None else y + bias
     return y.astype(jnp.result_type(x, float))
@@ -38,7 +43,8 @@ def rms_norm(
     # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
     y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
-    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=axis, keepdims=True) + eps)
+    factor = jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=axis) + eps)
+    y = y * jnp.expand_dims(factor, axis)
     return (y * scale).astype(jnp.result_type(x, float))
 
 
@@ -129,8 +135,9 @@ def instance_norm(
 def l2_normalize(x: Array, *, axis: int | Sequence[int], eps: float) -> Array:
     """x / max(norm, eps) along axis, in float32."""
     y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    square = jnp.sum(jnp.square(y), axis=axis, keepdims=True)
-    y = y * jax.lax.rsqrt(jnp.maximum(square, eps**2))
+    square = jnp.sum(jnp.square(y), axis=axis)
+    factor = jax.lax.rsqrt(jnp.maximum(square, eps**2))
+    y = y * jnp.expand_dims(factor, axis)
     return y.astype(jnp.result_type(x, float))
 
 

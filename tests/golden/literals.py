@@ -30,8 +30,8 @@ def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float = 1e-05) -> Ar
     y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
     y = y - jnp.mean(y, axis=-1, keepdims=True)
-    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
-    return (y * scale + bias).astype(x.dtype)
+    factor = jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1) + eps)
+    return (y * jnp.expand_dims(factor, -1) * scale + bias).astype(x.dtype)
 
 
 def pad(x: Array, *, constant_values: float = -jnp.inf) -> Array:

@@ -88,8 +88,8 @@ def rms_norm(x: Array, scale: Array, *, eps: float = 1e-06) -> Array:
     # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
     y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
     y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
-    y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + eps)
-    return (y * scale).astype(x.dtype)
+    factor = jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1) + eps)
+    return (y * jnp.expand_dims(factor, -1) * scale).astype(x.dtype)
 
 
 def rope(x: Array, cos: Array, sin: Array) -> Array:

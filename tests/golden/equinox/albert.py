@@ -55,10 +55,10 @@ class LayerNorm(eqx.Module):
         y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
         y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
         y = y - jnp.mean(y, axis=-1, keepdims=True)
-        y = y * jax.lax.rsqrt(
-            jnp.mean(jnp.square(y), axis=-1, keepdims=True) + self.eps
+        factor = jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1) + self.eps)
+        return (y * jnp.expand_dims(factor, -1) * self.scale + self.bias).astype(
+            x.dtype
         )
-        return (y * self.scale + self.bias).astype(x.dtype)
 
 
 class Embed(eqx.Module):

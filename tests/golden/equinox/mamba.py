@@ -119,10 +119,8 @@ class RmsNorm(eqx.Module):
         # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
         y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
         y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
-        y = y * jax.lax.rsqrt(
-            jnp.mean(jnp.square(y), axis=-1, keepdims=True) + self.eps
-        )
-        return (y * self.scale).astype(x.dtype)
+        factor = jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1) + self.eps)
+        return (y * jnp.expand_dims(factor, -1) * self.scale).astype(x.dtype)
 
 
 class Embed(eqx.Module):
