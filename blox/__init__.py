@@ -39,6 +39,13 @@ if TYPE_CHECKING:
     from blox.io.save import save as save
     from blox.io.validate import validate as validate
     from blox.io.verify import verify as verify
+    from blox.mapping import layouts as layouts
+    from blox.mapping.public import leaves as leaves
+    from blox.mapping.public import map_params as map_params
+    from blox.mapping.public import unmap_params as unmap_params
+    from blox.mapping.rules import Ignored as Ignored
+    from blox.mapping.rules import New as New
+    from blox.mapping.rules import Rule as Rule
     from blox.ops.register import register as register
     from blox.runtime.build import build as build
     from blox.runtime.params import init as init
@@ -64,11 +71,14 @@ _HOME = {
     "F": "blox.builder.function",
     "Graph": "blox.schema",
     "GraphBuilder": "blox.builder.graph",
+    "Ignored": "blox.mapping.rules",
     "Input": "blox.builder.values",
     "ModelError": "blox.schema",
+    "New": "blox.mapping.rules",
     "Node": "blox.builder.original",
     "Operand": "blox.builder.values",
     "Report": "blox.schema",
+    "Rule": "blox.mapping.rules",
     "SpecError": "blox.schema",
     "Value": "blox.builder.values",
     "WeightsError": "blox.schema",
@@ -81,8 +91,11 @@ _HOME = {
     "generate": "blox.io.generate",
     "index": "blox.builder.arguments",
     "init": "blox.runtime.params",
+    "layouts": "blox.mapping",
+    "leaves": "blox.mapping.public",
     "load": "blox.io.load",
     "load_graph": "blox.io.load",
+    "map_params": "blox.mapping.public",
     "max": "blox.builder.sizes",
     "merge": "blox.runtime.params",
     "min": "blox.builder.sizes",
@@ -94,6 +107,7 @@ _HOME = {
     "split": "blox.runtime.params",
     "summary": "blox.show.summary",
     "to_hf": "blox.importers.hf",
+    "unmap_params": "blox.mapping.public",
     "validate": "blox.io.validate",
     "verify": "blox.io.verify",
     "__version__": "blox.schema.version",

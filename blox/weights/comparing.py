@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from blox.schema.diagnostics import Diagnostic, bounded, quote
 from blox.schema.dtypes import NEEDS_X64
@@ -17,6 +17,15 @@ _MAX_HINTS = 20
 _MAX_CANDIDATES = 2000
 _MAX_LENGTH = 200
 """Near misses cost names times candidates; a file must not make that long."""
+
+
+class Described(Protocol):
+    """What is known of an array before it is read."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> str: ...
 
 
 class LeafSpec(NamedTuple):
@@ -44,7 +53,7 @@ def compare(
 
 
 def differences(
-    tensors: Mapping[str, TensorInfo], expected: Mapping[str, LeafSpec]
+    tensors: Mapping[str, Described], expected: Mapping[str, LeafSpec]
 ) -> Iterator[Diagnostic]:
     """As `compare`, one after another: there may be as many as a file has bytes."""
     missing = [path for path in expected if path not in tensors]
@@ -75,7 +84,7 @@ def differences(
 
 
 def wide(
-    names: Iterable[str], tensors: Mapping[str, TensorInfo]
+    names: Iterable[str], tensors: Mapping[str, Described]
 ) -> Iterator[Diagnostic]:
     """What JAX would cut to 32 bits while its x64 is off."""
     for name in names:

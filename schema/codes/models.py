@@ -25,6 +25,8 @@ GROUPS: dict[str, tuple[Code, ...]] = {
              'blox.ops.library.op_function("nothing")'),
         Code("generate", "a Graph that no file can be generated for", "a file of ops "
              "whose source uses what generated files may not"),
+        Code("mapping-rule", "a rule that maps no arrays: a pattern or a layout that is none",
+             'bx.Rule("up.kernel", "{a}{b}.weight")'),
     ),
     "Weights": (
         Code("weights-missing", "an array of the Graph is in no file",

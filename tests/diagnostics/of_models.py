@@ -130,6 +130,7 @@ MODELS: dict[str, Callable[[Path], Any]] = {
     "freeze": lambda path: bx.split(MODEL, PARAMS, freeze=["head.*"]),
     "op": no_function,
     "generate": lambda path: check("import os", ALLOWED),
+    "mapping-rule": lambda path: bx.Rule("up.kernel", "{a}{b}.weight"),
     "shape-undecided": lambda path: graph(undecided()),
     "shape-skipped": no_work,
     "call-depth": lambda path: graph(chain(65)),

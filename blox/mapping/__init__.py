@@ -1,0 +1,9 @@
+"""One engine that maps arrays between trees: rules as data, both ways, slice by slice.
+
+`patterns` are those of names, `layouts` (`spec`, `single`, `several`, `rearrange`) turn
+arrays, `rules` join the two. `units` names our arrays a copy each, `plan` holds rules against
+the leaves of a Graph, `carry` performs it, `back` the other way around. `trees` and `reading`
+take what other libraries have, `public` is what users call.
+"""
+
+from . import layouts as layouts

@@ -1,0 +1,229 @@
+"""Arrays of theirs become ours: slice by slice, into memory that is there once.
+
+Beside the result at most the arrays of one rule are in memory: each is read when its slice
+is written, and dropped then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from blox.schema.diagnostics import Diagnostic, WeightsError, bounded
+from blox.weights.faults import require_memory
+from blox.weights.loading import aligned_bytes
+from blox.weights.progress import track
+
+from .plan import Described, Move, Plan
+from .reading import host_array, immutable
+from .spec import Layout, Spec, Unfit
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .spec import Array
+
+_CHUNK = 1 << 24
+_CAST = "cast them: dtype='float32'"
+
+
+def carry(
+    plan: Plan,
+    tree: Mapping[str, Any],
+    there: Mapping[str, Described],
+    *,
+    dtypes: Mapping[str, Any] | None = None,
+    into: Mapping[str, Array] | None = None,
+    progress: bool | None = None,
+) -> dict[str, Array]:
+    """The arrays of Params by path (NumPy), those that the plan has moves for.
+
+    Args:
+        plan: one without faults, for these arrays.
+        tree: arrays of theirs by name, each read when it is needed.
+        there: their shapes and dtypes.
+        dtypes: that arrays are cast to, by path; others keep theirs.
+        into: arrays by path that slices are written into; others are new.
+        progress: see `track`.
+
+    Raises:
+        WeightsError: copies whose dtypes no one dtype holds; arrays that are to be equal
+            and are not.
+    """
+    found = _dtypes(plan, there, dtypes or {})
+    given = into or {}
+    made: dict[str, Array] = {}
+    moved: list[Move] = []
+    for path, moves in plan.paths.items():
+        shared = None if path in given else _as_it_is(path, moves, tree, found[path])
+        if shared is None:
+            moved += [move for move in moves if move.targets[0].name == path]
+        else:
+            made[path] = shared
+    sizes = {
+        path: math.prod(plan.leaves[path].full_shape) * found[path].itemsize
+        for path in plan.paths
+        if path not in made
+    }
+    require_memory(sum(size for path, size in sizes.items() if path not in given))
+    for path in sizes:
+        shape = plan.leaves[path].full_shape
+        known = given.get(path)
+        made[path] = _new(shape, found[path]) if known is None else known
+    reader = _Reader(tree)
+    total = sum(sizes.values())
+    with track("converting", total, progress if total else False) as done:
+        for move in moved:
+            _perform(move, reader, made, done)
+    return {path: made[path] for path in plan.leaves if path in made}
+
+
+class _Reader:
+    """Arrays by name; those of the last move are kept, as the next may be a slice of one."""
+
+    def __init__(self, tree: Mapping[str, Any]) -> None:
+        self._tree = tree
+        self._held: dict[str, Array] = {}
+
+    def keep(self, names: set[str]) -> None:
+        self._held = {n: a for n, a in self._held.items() if n in names}
+
+    def read(self, name: str, index: tuple[int, ...]) -> Array:
+        if name not in self._held:
+            self._held[name] = host_array(self._tree[name])
+        array = self._held[name]
+        return array[(*index, ...)]
+
+
+def _perform(
+    move: Move,
+    reader: _Reader,
+    made: Mapping[str, Array],
+    done: Callable[[int], None],
+) -> None:
+    reader.keep({source.name for source in move.sources})
+    targets = [made[target.name][(*target.index, ...)] for target in move.targets]
+    layouts, windows = _from_behind(move.layouts, targets)
+    try:
+        if layouts:
+            arrays = [reader.read(*source) for source in move.sources]
+            for layout in layouts:
+                arrays = layout.forward(arrays)
+            for window, array in zip(windows, arrays, strict=True):
+                _copy(window, array, done)
+            return
+        for window, source in zip(windows, move.sources, strict=True):
+            reader.keep({source.name})
+            _copy(window, reader.read(*source), done)
+    except Unfit as error:
+        name = ", ".join(move.names[:4])
+        raise WeightsError(Diagnostic("weights-value", name, str(error))) from None
+
+
+def _from_behind(
+    layouts: tuple[Layout, ...], targets: list[Array]
+) -> tuple[tuple[Layout, ...], list[Array]]:
+    """The layouts that are left, and views of the targets for what comes out of them.
+
+    Where the last ones only move numbers, arrays are written through views into their
+    place: without a copy, and one at a time.
+    """
+    while layouts:
+        views = layouts[-1].windows(targets)
+        if views is None:
+            break
+        layouts, targets = layouts[:-1], views
+    return layouts, targets
+
+
+def _copy(target: Array, source: Array, done: Callable[[int], None]) -> None:
+    """`target[...] = source`, in parts, cast where dtypes differ."""
+    import numpy as np
+
+    if target.ndim and target.nbytes > _CHUNK and len(target) > 1:
+        rows = max(1, len(target) * _CHUNK // target.nbytes)
+        for start in range(0, len(target), rows):
+            _copy(target[start : start + rows], source[start : start + rows], done)
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.copyto(target, source, casting="unsafe")
+    done(target.nbytes)
+
+
+def _as_it_is(
+    path: str, moves: list[Move], tree: Mapping[str, Any], dtype: Any
+) -> Array | None:
+    """An array of theirs that is ours as it lies, and that nobody can change."""
+    move = moves[0]
+    whole = len(moves) == 1 and move.targets == ((path, ()),) and not move.layouts
+    if not whole or move.sources[0].index:
+        return None
+    array = immutable(tree[move.sources[0].name])
+    return array if array is not None and array.dtype == dtype else None
+
+
+def _dtypes(
+    plan: Plan, there: Mapping[str, Described], casts: Mapping[str, Any]
+) -> dict[str, np.dtype[Any]]:
+    """The dtype of each array of ours: that of `casts`, or one that holds all its parts.
+
+    Raises:
+        WeightsError: there is none, as for float16 and bfloat16.
+    """
+    import numpy as np
+
+    found: dict[str, dict[str, None]] = {}
+    known: dict[tuple[tuple[Layout, ...], tuple[Spec, ...]], list[Spec]] = {}
+    for move in plan.moves:
+        given = tuple(Spec(_part(there[name].shape, index), there[name].dtype)
+                      for name, index in move.sources)  # fmt: skip
+        specs = known.get((move.layouts, given))
+        if specs is None:
+            specs = known[move.layouts, given] = _after(move, given)
+        for target, spec in zip(move.targets, specs, strict=True):
+            found.setdefault(target.name, {})[spec.dtype] = None
+    faults, dtypes = [], {}
+    for path, names in found.items():
+        joined = casts.get(path) or _joined([*names])
+        if joined is None:
+            wanted = "expected one dtype for all copies of one array"
+            text = f"{wanted}, found {', '.join(sorted(names))}"
+            faults.append(Diagnostic("weights-dtype", path, text, _CAST))
+        else:
+            dtypes[path] = np.dtype(joined)
+    if faults:
+        raise WeightsError(bounded(faults))
+    return dtypes
+
+
+def _after(move: Move, given: tuple[Spec, ...]) -> list[Spec]:
+    specs = [*given]
+    try:
+        for layout in move.layouts:
+            specs = layout.shapes(specs)
+    except Unfit as error:
+        name = ", ".join(move.names[:4])
+        raise WeightsError(Diagnostic("weights-dtype", name, str(error))) from None
+    return specs
+
+
+def _part(shape: tuple[int, ...], index: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(shape[len(index) :])
+
+
+def _joined(names: list[str]) -> np.dtype[Any] | None:
+    import ml_dtypes
+    import numpy as np
+
+    dtypes = [np.dtype(getattr(ml_dtypes, name, None) or name) for name in names]
+    try:
+        return np.result_type(*dtypes)
+    except TypeError:
+        return None
+
+
+def _new(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    memory = aligned_bytes(math.prod(shape) * dtype.itemsize)
+    array: Array = memory.view(dtype).reshape(shape)
+    return array

@@ -1,0 +1,98 @@
+"""Our arrays one copy each: what names of rules stand for.
+
+A scanned repeat keeps its copies stacked in one array of Params, an unrolled one in a list.
+By the names here both are the same: `encoder.0.up.kernel`, `encoder.1.up.kernel`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple
+
+from blox.schema import Leaf, ModelError
+from blox.schema.diagnostics import Diagnostic
+
+from .spec import Spec
+
+MAX_UNITS = 200_000
+
+
+class Unit(NamedTuple):
+    """`params[path][index]`, which rules call `name`; `spec` is that of this part."""
+
+    name: str
+    path: str
+    index: tuple[int, ...]
+    spec: Spec
+
+
+def units_of(path: str, leaf: Leaf) -> Iterator[Unit]:
+    """The copies of a leaf, or the leaf itself where it isn't stacked."""
+    parts = path.split(".")
+    cuts = [len(parts) - below for below in leaf.below]
+    spec = Spec(tuple(leaf.shape), leaf.dtype)
+    for index in product(*map(range, leaf.stack)):
+        numbered = list(parts)
+        for cut, number in zip(reversed(cuts), reversed(index), strict=True):
+            numbered.insert(cut, str(number))
+        yield Unit(".".join(numbered), path, index, spec)
+
+
+def whole(path: str, leaf: Leaf) -> Unit:
+    """All copies of a leaf, as Params have them."""
+    return Unit(path, path, (), Spec(tuple(leaf.full_shape), leaf.dtype))
+
+
+def all_units(leaves: Mapping[str, Leaf]) -> dict[str, list[Unit]]:
+    """The units of every leaf, by its path.
+
+    Raises:
+        ModelError: too many.
+    """
+    count = sum(prod(leaf.stack) for leaf in leaves.values())
+    if count > MAX_UNITS:
+        message = f"expected at most {MAX_UNITS} copies of arrays, found {count}"
+        raise ModelError(Diagnostic("params", "", message))
+    return {path: [*units_of(path, leaf)] for path, leaf in leaves.items()}
+
+
+def pattern_of(path: str, leaf: Leaf) -> str:
+    """The name of all copies of a leaf in a rule: `encoder.{i}.up.kernel`."""
+    parts = path.split(".")
+    letters = iter("ijklmnopq" * 4)
+    for below in reversed(leaf.below):
+        parts.insert(len(parts) - below, "{}")
+    named = [f"{{{next(letters)}}}" if part == "{}" else part for part in parts]
+    return ".".join(named)
+
+
+class Numbered(Mapping[str, Any]):
+    """Params of a Graph by the names of rules, a copy each: the side of theirs between two
+    Graphs.
+
+    Args:
+        leaves: of the Graph.
+        arrays: its Params by path, in any form that can be indexed.
+    """
+
+    def __init__(self, leaves: Mapping[str, Leaf], arrays: Mapping[str, Any]) -> None:
+        found = all_units({p: leaf for p, leaf in leaves.items() if p in arrays})
+        self._units = {unit.name: unit for units in found.values() for unit in units}
+        self._arrays = arrays
+
+    def __getitem__(self, name: str) -> Any:
+        unit = self._units[name]
+        return self._arrays[unit.path][unit.index or ...]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._units)
+
+    def __len__(self) -> int:
+        return len(self._units)
+
+    def spec(self, name: str) -> Spec:
+        """Shape and dtype of one, which is not read."""
+        unit = self._units[name]
+        return Spec(unit.spec.shape, str(self._arrays[unit.path].dtype))
