@@ -1,9 +1,10 @@
 """One engine that maps arrays between trees: rules as data, both ways, slice by slice.
 
-`patterns` are those of names, `layouts` (`spec`, `single`, `several`, `rearrange`) turn
-arrays, `rules` join the two. `units` names our arrays a copy each, `plan` holds rules against
-the leaves of a Graph, `carry` performs it, `back` the other way around. `trees` and `reading`
-take what other libraries have, `public` is what users call.
+`patterns` are those of names, `layouts` (in `spec`, `single`, `rearrange`, `parts`,
+`several`) turn arrays, `rules` join the two. `units` names our arrays a copy each, `plan`
+holds rules against the leaves of a Graph and gives `moves`, `carry` performs them, `back`
+goes the other way around. `trees` and `reading` take what other libraries have; `public`
+is what users call.
 """
 
 from . import layouts as layouts

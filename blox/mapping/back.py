@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from blox.schema.diagnostics import Diagnostic, WeightsError
 
-from .plan import Move, Plan
+from .moves import Move, Plan
 from .reading import describe, host_array
-from .spec import Spec, Unfit, equal_bits
+from .spec import Spec, Unfit, equal_bits, part
 
 if TYPE_CHECKING:
     from .spec import Array
@@ -38,13 +38,13 @@ class Returned(Mapping[str, Any]):
 
         rows = self._from[name]
         first = self._made(*rows[0])
-        if not rows[0][0].sources[rows[0][1]].index:
+        if not rows[0][0].sources[rows[0][1]].at:
             for row in rows[1:]:
                 self._require_equal(name, first, row)
             return first
-        found = np.zeros(self._expected[name].shape, first.dtype)
+        found: Array = np.zeros(self._expected[name].shape, first.dtype)
         for move, at in rows:
-            found[(*move.sources[at].index, ...)] = self._made(move, at)
+            part(found, move.sources[at].at)[...] = self._made(move, at)
         return found
 
     def __iter__(self) -> Iterator[str]:
@@ -66,7 +66,7 @@ class Returned(Mapping[str, Any]):
 
     def _made(self, move: Move, at: int) -> Array:
         arrays = [
-            host_array(self._arrays[target.name])[(*target.index, ...)]
+            part(host_array(self._arrays[target.name]), target.at)
             for target in move.targets
         ]
         try:

@@ -15,9 +15,9 @@ from blox.weights.faults import require_memory
 from blox.weights.loading import aligned_bytes
 from blox.weights.progress import track
 
-from .plan import Described, Move, Plan
+from .moves import Described, Move, Plan
 from .reading import host_array, immutable
-from .spec import Layout, Spec, Unfit
+from .spec import Layout, Spec, Unfit, part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,11 +89,10 @@ class _Reader:
     def keep(self, names: set[str]) -> None:
         self._held = {n: a for n, a in self._held.items() if n in names}
 
-    def read(self, name: str, index: tuple[int, ...]) -> Array:
+    def read(self, name: str, at: tuple[int, ...]) -> Array:
         if name not in self._held:
             self._held[name] = host_array(self._tree[name])
-        array = self._held[name]
-        return array[(*index, ...)]
+        return part(self._held[name], at)
 
 
 def _perform(
@@ -103,7 +102,7 @@ def _perform(
     done: Callable[[int], None],
 ) -> None:
     reader.keep({source.name for source in move.sources})
-    targets = [made[target.name][(*target.index, ...)] for target in move.targets]
+    targets = [part(made[target.name], target.at) for target in move.targets]
     layouts, windows = _from_behind(move.layouts, targets)
     try:
         if layouts:
@@ -157,7 +156,7 @@ def _as_it_is(
     """An array of theirs that is ours as it lies, and that nobody can change."""
     move = moves[0]
     whole = len(moves) == 1 and move.targets == ((path, ()),) and not move.layouts
-    if not whole or move.sources[0].index:
+    if not whole or move.sources[0].at:
         return None
     array = immutable(tree[move.sources[0].name])
     return array if array is not None and array.dtype == dtype else None
@@ -176,8 +175,8 @@ def _dtypes(
     found: dict[str, dict[str, None]] = {}
     known: dict[tuple[tuple[Layout, ...], tuple[Spec, ...]], list[Spec]] = {}
     for move in plan.moves:
-        given = tuple(Spec(_part(there[name].shape, index), there[name].dtype)
-                      for name, index in move.sources)  # fmt: skip
+        given = tuple(Spec(_part(there[name].shape, at), there[name].dtype)
+                      for name, at in move.sources)  # fmt: skip
         specs = known.get((move.layouts, given))
         if specs is None:
             specs = known[move.layouts, given] = _after(move, given)
@@ -208,8 +207,8 @@ def _after(move: Move, given: tuple[Spec, ...]) -> list[Spec]:
     return specs
 
 
-def _part(shape: tuple[int, ...], index: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(shape[len(index) :])
+def _part(shape: tuple[int, ...], at: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(shape[len(at) :])
 
 
 def _joined(names: list[str]) -> np.dtype[Any] | None:

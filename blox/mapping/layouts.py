@@ -6,10 +6,24 @@ ours: `Rule(("q.kernel", "k.kernel", "v.kernel"), "in_proj_weight", Split(3), Ke
 
 from __future__ import annotations
 
-from .rearrange import Rearrange
-from .several import Concat, Constant, Copies, Fill, Same, Split, Stack, Sum, Unstack
-from .single import Affine, Cast, Crop, Gates, Kernel, Pad, Transpose
-from .spec import Layout
+from .parts import Concat as Concat
+from .parts import Split as Split
+from .parts import Stack as Stack
+from .parts import Unstack as Unstack
+from .rearrange import Rearrange as Rearrange
+from .several import Constant as Constant
+from .several import Copies as Copies
+from .several import Fill as Fill
+from .several import Same as Same
+from .several import Sum as Sum
+from .single import Affine as Affine
+from .single import Cast as Cast
+from .single import Crop as Crop
+from .single import Gates as Gates
+from .single import Kernel as Kernel
+from .single import Pad as Pad
+from .single import Transpose as Transpose
+from .spec import Layout as Layout
 
 ALL: dict[str, type[Layout]] = {
     layout.__name__: layout

@@ -7,78 +7,19 @@ of theirs is used, is `Ignored`, or is a fault.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import product
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from blox.schema import Leaf
 from blox.schema.diagnostics import Diagnostic, SpecError, quote
 from blox.weights.comparing import Described as Described
 
+from .moves import Move, Plan, Slice
 from .patterns import Index, Pattern, is_number
 from .rules import MAX_RULES, AnyRule, Ignored, New, Rule
 from .spec import Layout, Spec, Unfit
 from .units import MAX_UNITS, Unit, all_units, whole
-
-
-class Slice(NamedTuple):
-    """`arrays[name][index]`."""
-
-    name: str
-    index: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """`targets` are what `layouts` make of `sources`.
-
-    Targets are slices of Params by path, `names` what rules call them; sources are slices of
-    arrays of theirs.
-    """
-
-    targets: tuple[Slice, ...]
-    sources: tuple[Slice, ...]
-    layouts: tuple[Layout, ...]
-    names: tuple[str, ...]
-    shapes: tuple[Spec, ...]
-    """Of the targets."""
-
-
-@dataclass
-class Plan:
-    """What mapping does.
-
-    Attributes:
-        leaves: of the Graph, by path.
-        moves: one after the other.
-        expected: shape and dtype of each array of theirs that is used.
-        new: names of ours that nothing becomes, by `New`, with their paths.
-        faults: names of ours without a rule, layouts that don't fit.
-    """
-
-    leaves: Mapping[str, Leaf]
-    moves: list[Move] = field(default_factory=list)
-    expected: dict[str, Spec] = field(default_factory=dict)
-    becomes: dict[str, str] = field(default_factory=dict)
-    """What a name of theirs becomes: the first name of ours."""
-    new: dict[str, str] = field(default_factory=dict)
-    faults: list[Diagnostic] = field(default_factory=list)
-    ignored: tuple[Pattern, ...] = ()
-
-    def ignores(self, name: str) -> bool:
-        """True of an array of theirs that needs no use."""
-        return any(pattern.match(name) is not None for pattern in self.ignored)
-
-    @property
-    def paths(self) -> dict[str, list[Move]]:
-        """The moves to each array of Params."""
-        found: dict[str, list[Move]] = {}
-        for move in self.moves:
-            for path in dict.fromkeys(target.name for target in move.targets):
-                found.setdefault(path, []).append(move)
-        return found
-
 
 _MAX_WORK = 2_000_000
 """Names that are tried and found: rules are anyone's, and all may fit all names."""
@@ -112,7 +53,7 @@ def make_plan(
 
 
 def _checked(rules: Iterable[AnyRule]) -> list[AnyRule]:
-    found = [rules] if isinstance(rules, (Rule, Ignored)) else list(rules)
+    found: list[Any] = [rules] if isinstance(rules, (Rule, Ignored)) else [*rules]
     wrong = [rule for rule in found if not isinstance(rule, (Rule, Ignored))]
     if wrong or len(found) > MAX_RULES:
         what = quote(wrong[0]) if wrong else str(len(found))
@@ -218,7 +159,7 @@ class _Planner:
     def _slices(
         self, choice: _Choice
     ) -> Iterator[tuple[tuple[int, ...], tuple[Slice, ...]]]:
-        """(index behind that of the units, slices of theirs) of each move of a choice."""
+        """(place behind that of the units, slices of theirs) of each move of a choice."""
         rule = choice.rule
         assert isinstance(rule, Rule)
         sizes = choice.units[0].spec.shape[: len(rule.counted)]
@@ -253,7 +194,7 @@ class _Planner:
             return
         names = tuple(unit.name for unit in choice.units)
         for numbers, sources in made:
-            targets = tuple(Slice(u.path, (*u.index, *numbers)) for u in choice.units)
+            targets = tuple(Slice(u.path, (*u.at, *numbers)) for u in choice.units)
             self.plan.moves.append(Move(targets, sources, rule.layouts, names, inner))
             for source, spec in zip(sources, specs, strict=True):
                 self._expect(choice, source, spec)
@@ -275,9 +216,9 @@ class _Planner:
     def _expect(self, choice: _Choice, source: Slice, spec: Spec) -> None:
         known = self.plan.expected.setdefault(source.name, spec)
         self.plan.becomes.setdefault(source.name, choice.units[0].name)
-        if source.index:
-            lead = self.leads.setdefault(source.name, [0] * len(source.index))
-            lead[:] = [max(a, b + 1) for a, b in zip(lead, source.index, strict=True)]
+        if source.at:
+            lead = self.leads.setdefault(source.name, [0] * len(source.at))
+            lead[:] = [max(a, b + 1) for a, b in zip(lead, source.at, strict=True)]
         if known != spec:
             whose = self.plan.becomes[source.name]
             wanted = (

@@ -18,7 +18,8 @@ from blox.weights.loading import x64_enabled
 
 from .back import Returned
 from .carry import carry
-from .plan import Described, Plan, make_plan
+from .moves import Described, Plan
+from .plan import make_plan
 from .reading import describe
 from .rules import AnyRule
 from .trees import named

@@ -171,10 +171,14 @@ class Affine(Each):
     _unshape = _shape
 
     def _forward(self, array: Array) -> Array:
-        return array * array.dtype.type(self.scale) + array.dtype.type(self.offset)
+        one = array.dtype.type
+        found: Array = array * one(self.scale) + one(self.offset)
+        return found
 
     def _back(self, array: Array) -> Array:
-        return (array - array.dtype.type(self.offset)) / array.dtype.type(self.scale)
+        one = array.dtype.type
+        found: Array = (array - one(self.offset)) / one(self.scale)
+        return found
 
 
 @dataclass(frozen=True, repr=False)

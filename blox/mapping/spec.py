@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
 from blox.schema.diagnostics import Diagnostic, SpecError, quote
-from blox.weights.comparing import LeafSpec as Spec
+from blox.weights.comparing import LeafSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     Arrays: TypeAlias = Sequence[np.ndarray[Any, Any]]
 
 
+Spec: TypeAlias = LeafSpec
+"""An array that is not read; the dtype `"float"` stands for any floating one."""
 Specs: TypeAlias = Sequence[Spec]
 
 
@@ -120,6 +122,13 @@ def axis_of(axis: int, shape: Sequence[int]) -> int:
     if not -len(shape) <= axis < len(shape):
         unfit(f"expected an axis {axis}, found shape {list(shape)}")
     return axis % len(shape)
+
+
+def part(array: Array, at: tuple[int, ...]) -> Array:
+    """A view of what lies at a place on the leading axes."""
+    place: Any = (*at, ...)
+    found: Array = array[place]
+    return found
 
 
 def equal_bits(one: Array, other: Array) -> bool:

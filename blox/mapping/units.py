@@ -20,11 +20,11 @@ MAX_UNITS = 200_000
 
 
 class Unit(NamedTuple):
-    """`params[path][index]`, which rules call `name`; `spec` is that of this part."""
+    """`params[path][at]`, which rules call `name`; `spec` is that of this part."""
 
     name: str
     path: str
-    index: tuple[int, ...]
+    at: tuple[int, ...]
     spec: Spec
 
 
@@ -84,7 +84,7 @@ class Numbered(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         unit = self._units[name]
-        return self._arrays[unit.path][unit.index or ...]
+        return self._arrays[unit.path][unit.at or ...]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._units)

@@ -39,9 +39,10 @@ def model(*, scan: bool = True, depth: int = 3) -> bx.Graph:
 def params(graph: bx.Graph, seed: int = 0) -> dict[str, Any]:
     drawn = np.random.default_rng(seed)
     shapes = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
-    return jax.tree.map(
+    made: dict[str, Any] = jax.tree.map(
         lambda a: jax.numpy.asarray(drawn.normal(size=a.shape).astype(a.dtype)), shapes
     )
+    return made
 
 
 RULES: list[Any] = [

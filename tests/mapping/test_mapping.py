@@ -32,7 +32,8 @@ def faults(graph: bx.Graph, tree: Any, rules: list[Any]) -> list[str]:
 def by_hand(given: Any) -> dict[str, np.ndarray[Any, Any]]:
     """The tree that `RULES` speak of, without the engine."""
     p = jax.tree.map(np.asarray, given)
-    layers, attention, tree = p["layers"], p["attention"], {}
+    layers, attention = p["layers"], p["attention"]
+    tree: dict[str, np.ndarray[Any, Any]] = {}
     for i in range(3):
         tree[f"h.{i}.ln.weight"] = layers["norm"]["scale"][i]
         tree[f"h.{i}.ln.bias"] = layers["norm"]["bias"][i]
@@ -139,7 +140,8 @@ def test_values_that_have_to_be_equal() -> None:
 
 
 def test_dtypes_are_kept_joined_or_cast() -> None:
-    graph, tree = model(), by_hand(params(model()))
+    graph = model()
+    tree: dict[str, Any] = by_hand(params(graph))
     tree["h.1.ln.weight"] = tree["h.1.ln.weight"].astype(np.float16)
     tree["out_bias"] = jnp.asarray(tree["out_bias"], "bfloat16")
     found = bx.map_params(graph, tree, RULES)
