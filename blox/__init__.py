@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from blox.builder.values import output as output
     from blox.importers.hf import from_hf as from_hf
     from blox.importers.hf import to_hf as to_hf
+    from blox.io.checkpoints import Checkpoints as Checkpoints
     from blox.io.examples import Example as Example
     from blox.io.generate import generate as generate
     from blox.io.load import load as load
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "BloxError": "blox.schema",
+    "Checkpoints": "blox.io.checkpoints",
     "Diagnostic": "blox.schema",
     "Edit": "blox.surgery.edit",
     "Example": "blox.io.examples",

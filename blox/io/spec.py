@@ -136,7 +136,7 @@ def parse_spec(files: dict[str, bytes]) -> Graph:
     (name, data), *others = files.items()
     graph = _parsed(data)
     for other, content in others:
-        where = _difference(plain(graph), plain(from_bytes(content)))
+        where = difference(plain(graph), plain(from_bytes(content)))
         if where is not None:
             raise SpecError.one(
                 "file-disagree",
@@ -148,7 +148,7 @@ def parse_spec(files: dict[str, bytes]) -> Graph:
     return graph
 
 
-def _difference(a: Any, b: Any, path: str = "") -> str | None:
+def difference(a: Any, b: Any, path: str = "") -> str | None:
     """The first path at which two pieces of plain data differ, None if they don't."""
     if type(a) is not type(b) or not isinstance(a, (dict, list)):
         return None if type(a) is type(b) and a == b else path or "."
@@ -159,7 +159,7 @@ def _difference(a: Any, b: Any, path: str = "") -> str | None:
         inner = f"{path}.{part}" if path else part
         if (key in a) != (key in b):
             return inner
-        where = _difference(a[key], b[key], inner)
+        where = difference(a[key], b[key], inner)
         if where is not None:
             return where
     return None if list(a) == list(b) else path or "."

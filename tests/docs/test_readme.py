@@ -30,6 +30,7 @@ RUN = [
             "initializers",
             "running",
             "show",
+            "training",
             "weights",
         )
     ),
