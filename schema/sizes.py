@@ -25,6 +25,11 @@ class Unknown:
         """The size that stands in the field `name`."""
         return cls(name, frozenset({name}))
 
+    @classmethod
+    def written(cls, text: str, *, is_name: bool) -> Unknown:
+        """The size that an expression stands for, as a part of others."""
+        return cls(text, frozenset(), _ATOM if is_name else _SUM)
+
     def __str__(self) -> str:
         return self.text
 

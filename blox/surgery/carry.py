@@ -26,11 +26,19 @@ def carried(
         ModelError: params are not those of the first Graph, or an array is new and there
             is no key.
     """
+    arrays, dtype = behind(steps, params, key)
+    return _with_new(steps[-1].graph, arrays, key, dtype)
+
+
+def behind(
+    steps: Sequence[Step], params: Mapping[str, Any], key: Any
+) -> tuple[dict[str, Any], Any]:
+    """The arrays behind operations by path, less what is new; their floating type."""
     arrays = _checked(steps[0].before, params)
     dtype = _floating(steps[0].before, arrays)
     for step in steps:
         arrays = _step(step, arrays, key, dtype)
-    return _with_new(steps[-1].graph, arrays, key, dtype)
+    return arrays, dtype
 
 
 def _step(
@@ -58,7 +66,10 @@ def _new(graph: Graph, path: str, key: Any, dtype: Any) -> Any:
 
 def _made(move: Move, parts: list[Any]) -> Any:
     for layout in move.layouts:
-        parts = layout.forward(parts)
+        try:
+            parts = layout.forward(parts)
+        except ValueError as error:
+            raise ModelError.one("params", move.old[0], str(error)) from error
     (array,) = parts
     return array
 

@@ -11,8 +11,12 @@ from blox.schema import Graph
 from blox.schema.graph import expect_graph
 
 from .carry import carried
+from .dequantize import dequantize
+from .lora import has_lora, lora, merge_lora
 from .nodes import replaced
 from .plan import Plan, Step, plan_of, same_paths
+from .quantize import quantize
+from .rounding import Roundings, roundings
 
 
 def edit(graph: Graph) -> Edit:
@@ -67,6 +71,15 @@ class Edit:
         """
         return carried(self.steps, params, key)
 
+    def roundings(self, params: Mapping[str, Any], key: Any = None) -> Roundings:
+        """The error that int8 makes in each array that is quantised, as a table.
+
+        Args:
+            params: of the Graph that was given to `bx.edit`.
+            key: as for `carry_over`.
+        """
+        return roundings(self.steps, params, key)
+
     def then(self, step: Step) -> Edit:
         """The Edit with one more operation, of `graph`."""
         return Edit((*self.steps, step))
@@ -95,3 +108,64 @@ class Edit:
             ModelError: a node does not take the shapes that flow into it.
         """
         return self.then(replaced(self.graph, nodes, writer))
+
+    def lora(
+        self, *nodes: str, rank: int = 8, alpha: float = 16.0, freeze: bool = True
+    ) -> Edit:
+        """LoRA behind every `linear` that matches: `edit.lora("*.query", "*.value")`.
+
+        `y + (x @ a) @ b * (alpha / rank)`, the op `lora`, with `NODE_lora.a` and `.b`, which
+        starts with zeros, beside the arrays of the node, for each copy of a repeat.
+
+        Args:
+            nodes: globs over `function.node`, by default all; nodes of other ops stay.
+            rank: the size between `a` and `b`.
+            alpha: what is added is times alpha / rank.
+            freeze: everything but LoRA is frozen in the Graph; `train` takes that back.
+
+        Raises:
+            SpecError: a glob matches no `linear`.
+        """
+        return self.then(lora(self.graph, nodes or ("*",), rank, alpha, freeze))
+
+    def merge_lora(self) -> Edit:
+        """All LoRA folded into the kernels: `kernel + a @ b * (alpha / rank)`.
+
+        The Graph is again what it was without LoRA; what was frozen stays so.
+
+        Raises:
+            SpecError: there is no LoRA, or one that is of no kernel alone: of one that is
+                quantised, or that other nodes use without.
+        """
+        edit = self.then(merge_lora(self.graph))
+        while has_lora(edit.graph):  # one behind another
+            edit = edit.then(merge_lora(edit.graph))
+        return edit
+
+    def quantize(self, *nodes: str) -> Edit:
+        """Kernels and tables as int8, with a scale for each output: the op `dequantize`.
+
+        An array at `up.kernel` becomes `up.kernel.values` and `up.kernel.scale`, of which
+        none is trained. A table that several nodes have is quantised for all of them.
+
+        Args:
+            nodes: globs over `function.node`, by default all; nodes without such arrays,
+                as norms, stay.
+
+        Raises:
+            SpecError: a glob matches no node with such an array.
+        """
+        return self.then(quantize(self.graph, nodes or ("*",)))
+
+    def dequantize(self, *nodes: str) -> Edit:
+        """What is stored as int8 as floats again, `values * scale`.
+
+        The Graph is again what it was before `quantize`.
+
+        Args:
+            nodes: globs over `function.node`, by default all.
+
+        Raises:
+            SpecError: a glob matches no node with int8 arrays.
+        """
+        return self.then(dequantize(self.graph, nodes or ("*",)))

@@ -9,6 +9,8 @@ GROUPS: dict[str, tuple[Code, ...]] = {
         Code("entry", "an entry that the Graph doesn't have",
              'bx.build(graph, "other")'),
         Code("part", "a part that the Graph doesn't have", 'graph.extract("h[99]")'),
+        Code("edit", "an operation of `bx.edit` that the Graph doesn't allow",
+             'bx.edit(graph).lora("*.quary")'),
         Code("inputs", "inputs of a call that the model doesn't take",
              "model(params, x, x), the model having one input"),
         Code("dims", "sizes of inputs that differ from each other, or lie out of bounds",

@@ -118,6 +118,7 @@ MODELS: dict[str, Callable[[Path], Any]] = {
     "op-source": typed_in,
     "entry": lambda path: bx.build(MODEL, "other"),
     "part": lambda path: MODEL.extract("h[99]"),
+    "edit": lambda path: bx.edit(MODEL).lora("*.quary"),
     "inputs": lambda path: bx.build(MODEL)(PARAMS, X, X),
     "dims": lambda path: bx.build(
         Graph.parse(spec({"n": LINEAR}, dims={"batch": {"min": 4}}))

@@ -1,0 +1,152 @@
+"""Arrays that are stored as int8 and a scale, as floats again."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+
+from blox.schema import Graph, SpecError
+from blox.schema.diagnostics import listing, quote
+from blox.schema.op import ParamOp
+from blox.schema.ops.quantization import Dequantize
+from blox.schema.resolve.program import Instance
+from blox.schema.resolve.program import Step as Run
+
+from .owners import NodeName, runs
+from .plan import Move, Step, same_paths
+
+
+@dataclass(frozen=True, slots=True)
+class Dequantized:
+    """`values * scale`, in the dtype of scale."""
+
+    def forward(self, arrays: Sequence[Any]) -> list[Any]:
+        """[values, scale] -> [array]."""
+        values, scale = arrays
+        return [jnp.asarray(values).astype(scale.dtype) * scale]
+
+    def __str__(self) -> str:
+        return "values * scale"
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A node `dequantize` that has its arrays itself, as one call runs it."""
+
+    instance: Instance
+    run: Run
+    path: str
+
+    @property
+    def node(self) -> NodeName:
+        return self.instance.name, self.run.name
+
+    def names(self) -> Iterator[str]:
+        """`function.node` of the node itself and of those that read it."""
+        yield ".".join(self.node)
+        for run, _ in _readers(self.instance, self.run.name):
+            yield f"{self.instance.name}.{run.name}"
+
+
+def dequantize(graph: Graph, globs: Sequence[str]) -> Step:
+    """What nodes that globs over `function.node` match have as int8, as floats again.
+
+    A node whose parameter was quantised has it at its own path as before; elsewhere a node
+    `param` takes the place of `dequantize`. An array that other nodes have too is
+    dequantised for all of them.
+
+    Raises:
+        SpecError: a glob matches no node of the kind.
+    """
+    stored = list(_stored(graph))
+    paths = _chosen(graph, globs, stored)
+    chosen = {s.node: s for s in stored if s.path in paths}
+    sized = {p for p in paths if _are_sized([s for s in stored if s.path == p])}
+    data = graph.plain()
+    for (function, name), found in chosen.items():
+        nodes = data["functions"][function]["nodes"]
+        slots = _own_slots(found) if found.path in sized else []
+        if slots:
+            del nodes[name]
+            for reader, slot in slots:
+                del nodes[reader][slot]
+        else:
+            scope = ".".join(found.run.scope)
+            shape = nodes[name]["shape"]
+            nodes[name] = {"op": "param", "shape": shape, "params": scope}
+    new = Graph.parse(data)
+    moves = [
+        Move(path, (f"{path}.values", f"{path}.scale"), (Dequantized(),))
+        for path in paths
+    ]
+    return Step(graph, new, (*same_paths(graph, new), *moves))
+
+
+def _stored(graph: Graph) -> Iterator[_Stored]:
+    for path, instance, run in runs(graph.program()):
+        given = run.args.keys() & {"values", "scale"}
+        if isinstance(run.op, Dequantize) and not given:
+            yield _Stored(instance, run, ".".join((*path, *run.scope)))
+
+
+def _chosen(
+    graph: Graph, globs: Sequence[str], stored: Sequence[_Stored]
+) -> Mapping[str, None]:
+    """The paths of what globs match."""
+    names = dict.fromkeys(name for s in stored for name in s.names())
+    found: dict[str, None] = {}
+    for glob in globs:
+        hits = {name for name in names if fnmatch.fnmatchcase(name, glob)}
+        if not hits:
+            raise SpecError.one(
+                "edit",
+                graph.name,
+                "expected a glob over function.node that matches nodes with int8 arrays "
+                f"({listing(names) if names else 'there are none'}), found {quote(glob)}",
+            )
+        found |= {s.path: None for s in stored if hits & {*s.names()}}
+    return found
+
+
+def _readers(instance: Instance, name: str) -> Iterator[tuple[Run, str]]:
+    """The nodes that read a node, by the fields that do."""
+    for run in instance.steps:
+        for field, arg in run.args.items():
+            for part in arg if isinstance(arg, list) else [arg]:
+                if part.source == name:
+                    yield run, field
+        for group in run.groups.values():
+            if any(arg.source == name for arg in group.values()):
+                yield run, ""
+
+
+def _own_slots(found: _Stored) -> list[tuple[str, str]]:
+    """The readers and their slots, where all have the array at that path without it."""
+    instance, run = found.instance, found.run
+    if any(arg.source == run.name for arg in instance.outputs.values()):
+        return []
+    slots: list[tuple[str, str]] = []
+    for reader, field in _readers(instance, run.name):
+        op = reader.op
+        own = isinstance(op, ParamOp) and field in op.fields().slots
+        if not own or (*reader.scope, field) != run.scope:
+            return []
+        slots.append((reader.name, field))
+    return slots
+
+
+def _are_sized(stored: Sequence[_Stored]) -> bool:
+    """True where the readers of nodes that have one array give all its sizes."""
+    shapes = []
+    for each in stored:
+        for reader, field in _readers(each.instance, each.run.name):
+            if field in reader.op.fields().slots:
+                op = reader.op.unchecked_copy(**{field: None})
+                shapes.append(op.leaves()[field].shape)
+    return all(
+        any(size is not None for size in axis) for axis in zip(*shapes, strict=True)
+    )

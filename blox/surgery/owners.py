@@ -1,0 +1,113 @@
+"""The nodes that each array of a model belongs to."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from blox.schema import Graph, Op, SpecError
+from blox.schema.diagnostics import listing, quote
+from blox.schema.parameters import Leaf
+from blox.schema.resolve.program import Instance, Program
+from blox.schema.resolve.program import Step as Run
+
+NodeName = tuple[str, str]
+"""A function and a node of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A node that stores an array, as one call runs it.
+
+    Args:
+        node: the function and the node.
+        slot: the array's name in the node: `kernel`.
+        op: the node, its expressions replaced by values.
+        scope: where the arrays of the function lie in that call.
+    """
+
+    node: NodeName
+    slot: str
+    op: Op
+    scope: tuple[str, ...]
+
+
+def runs(program: Program) -> Iterator[tuple[tuple[str, ...], Instance, Run]]:
+    """(path of the function, function, node) of every node that a run visits; those that
+    differ neither in arrays nor in attributes once."""
+    todo: list[tuple[tuple[str, ...], Instance]] = [
+        ((), instance) for instance in reversed(program.entries.values())
+    ]
+    seen: set[tuple[tuple[str, ...], int]] = set()
+    while todo:
+        path, instance = todo.pop()
+        if (path, id(instance)) in seen:
+            continue
+        seen.add((path, id(instance)))
+        for step in instance.steps:
+            yield path, instance, step
+            for called in step.callees:
+                role = called.declared.role
+                inner = (*path, *step.scope, *([] if role is None else [role]))
+                if called.declared.layout == "listed":
+                    copies = enumerate(called.calls)
+                    todo += [((*inner, str(i)), copy) for i, copy in copies]
+                else:
+                    todo += [(inner, copy) for copy in called.instances]
+
+
+def owners(program: Program) -> dict[str, list[Owner]]:
+    """The nodes that store each array, by its path."""
+    found: dict[str, list[Owner]] = {}
+    for path, instance, step in runs(program):
+        node = (instance.name, step.name)
+        for slot in _arrays(step):
+            where = ".".join((*path, *step.scope, *([slot] if slot else [])))
+            found.setdefault(where, []).append(Owner(node, slot, step.op, path))
+    return found
+
+
+def _arrays(step: Run) -> Sequence[str]:
+    """The names of the arrays that a node stores itself, `""` for one that it is."""
+    if step.callees or not step.tree:
+        return ()
+    return ("",) if isinstance(step.tree, Leaf) else tuple(step.tree)
+
+
+def matching(
+    graph: Graph, globs: Sequence[str], nodes: Collection[NodeName], what: str
+) -> list[NodeName]:
+    """Those of some nodes that a glob over `function.node` matches.
+
+    Args:
+        graph: the model.
+        globs: at least one.
+        nodes: what may be meant.
+        what: what these are, for errors: `linear nodes`.
+
+    Raises:
+        SpecError: a glob matches none of them.
+    """
+    names = {f"{function}.{node}": (function, node) for function, node in nodes}
+    found: dict[NodeName, None] = {}
+    for glob in globs:
+        hits = [n for n in names if fnmatch.fnmatchcase(n, glob)]
+        if not hits:
+            raise SpecError.one(
+                "edit",
+                graph.name,
+                f"expected a glob over function.node that matches {what} "
+                f"({listing(names) or 'there are none'}), found {quote(glob)}",
+            )
+        found |= dict.fromkeys(names[name] for name in hits)
+    return list(found)
+
+
+def free_name(graph: Graph, function: str, name: str) -> str:
+    """`name`, or where the function has it, `name_2` and so on."""
+    own = graph.functions[function]
+    taken, found, number = {*own.nodes, *own.inputs, *own.attributes}, name, 2
+    while found in taken:
+        found, number = f"{name}_{number}", number + 1
+    return found
