@@ -70,9 +70,11 @@ def owners(program: Program) -> dict[str, list[Owner]]:
 
 def _arrays(step: Run) -> Sequence[str]:
     """The names of the arrays that a node stores itself, `""` for one that it is."""
-    if step.callees or not step.tree:
+    if isinstance(step.tree, Leaf):
+        return ("",)
+    if step.callees or not isinstance(step.tree, dict):
         return ()
-    return ("",) if isinstance(step.tree, Leaf) else tuple(step.tree)
+    return tuple(step.tree)
 
 
 def matching(

@@ -30,11 +30,10 @@ def written_sizes(
     own = _sizes(graph, owner)
     found: list[int | str] = []
     for axis, number in enumerate(known):
-        size = own[axis]
-        if size is None:
-            given = (_sizes(graph, other)[axis] for other in others)
-            size = next((s for s in given if _is_global(graph, owner, s)), number)
-        found.append(size)
+        given = (_sizes(graph, other)[axis] for other in others)
+        alike = (s for s in given if s is not None and _is_global(graph, owner, s))
+        mine = own[axis]
+        found.append(next(alike, number) if mine is None else mine)
     return found
 
 
@@ -71,10 +70,10 @@ def _text(value: Any) -> Any:
     return Unknown.written(inner, is_name=inner.isidentifier())
 
 
-def _is_global(graph: Graph, owner: Owner, size: int | str | None) -> bool:
+def _is_global(graph: Graph, owner: Owner, size: int | str) -> bool:
     """True of a size of attributes of the Graph that the function has no others for."""
     if not isinstance(size, str):
-        return size is not None
+        return True
     used = {*names(size)}
     own = graph.functions[owner.node[0]].attributes
     return used <= {*graph.attributes} and not used & {*own}

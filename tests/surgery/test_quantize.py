@@ -16,6 +16,7 @@ from hf.checkpoints import imported
 
 import blox as bx
 from blox.runtime.params import flat
+from blox.schema.ops.quantization import Dequantize
 from blox.surgery.edit import Edit
 from blox.surgery.quantize import quantized
 
@@ -204,7 +205,7 @@ def test_all_ops_that_have_kernels(op: str) -> None:
     params = bx.init(graph, jax.random.key(0))
     edit = bx.edit(graph).quantize()
     nodes = [n for fn in edit.graph.functions.values() for n in fn.nodes.values()]
-    found = [n.scale_shape for n in nodes if n.op == "dequantize"]
+    found = [n.scale_shape for n in nodes if isinstance(n, Dequantize)]
     assert found == list(wanted.values())
     assert bx.edit(edit.graph).dequantize().graph == graph
     x = jax.random.normal(jax.random.key(1), (2, 3, 3, 4))
@@ -238,6 +239,7 @@ def test_a_tied_table_is_int8_for_all_and_back() -> None:
     for glob in ("main.table", "*.scores"):
         edit = bx.edit(graph).quantize(glob)
         head = edit.graph.functions["head"].nodes["scores_embedding"]
+        assert isinstance(head, Dequantize)
         assert head.shape == ["$vocab", 4]
         assert list(edit.graph.program().leaves()) == [
             "table.embedding.values",
