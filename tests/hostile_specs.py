@@ -78,6 +78,11 @@ def _ops() -> Iterator[tuple[str, Data]]:
         ("quantile", {"q": 0.5, "axis": HUGE}),
     ):
         yield kind, chain({"op": kind, **much})
+    wide: Data = {"x": {"shape": ["batch", 257], "dtype": "float"}}
+    divided = {"op": "polydiv", "u": "x", "v": "x"}
+    yield "polydiv", spec({"n": divided}, {"y": "n.quotient"}, inputs=wide)
+    wide = {"x": {"shape": ["batch", 2**30], "dtype": "float"}}
+    yield "roots", spec({"n": {"op": "roots", "p": "x"}}, inputs=wide)
     yield "tile", chain({"op": "tile", "reps": [2**31]})
     yield "tile ranks", chain({"op": "tile", "reps": [1] * 3000})
     yield "repeat", chain({"op": "repeat_elements", "repeats": 2**31, "axis": 0})

@@ -120,7 +120,7 @@ def _numbers(peer: Peer) -> str:
     written = sum(bool(row.here) for row in found) - named
     none = sum(bool(row.reason) for row in found)
     missing = sum(row.missing for row in found)
-    share = round(100 * (named + written) / (len(found) - none))
+    share = 100 * (named + written) // (len(found) - none)
     counts = f"{len(found)} | {named} | {written} | {none} | {missing} | {share} %"
     link = f"[`{peer.module}`](#{_anchor(peer.module)})"
     return f"| {link} | {_version(peer)} | {counts} |\n"

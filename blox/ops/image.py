@@ -57,6 +57,24 @@ def resize(
     return y if method == "nearest" else y.astype(jnp.result_type(x.dtype, float))
 
 
+def scale_and_translate(
+    x: Array,
+    scale: Array,
+    translation: Array,
+    *,
+    sizes: Sequence[int],
+    method: str,
+    antialias: bool,
+) -> Array:
+    """x (..., spatial..., features) -> (..., sizes..., features), scaled and moved."""
+    axes = range(x.ndim - 1 - len(sizes), x.ndim - 1)
+    shape = (*x.shape[: axes[0]], *sizes, x.shape[-1])
+    y: Array = jax.image.scale_and_translate(
+        x, shape, axes, scale, translation, method, antialias
+    )
+    return y
+
+
 def _elements(x: Array, places: Sequence[Array]) -> Array:
     """x (..., spatial..., features) at places (..., k) -> (..., k, features)."""
     first = x.ndim - 1 - len(places)

@@ -97,6 +97,20 @@ def svdvals(x: Array) -> Array:
     return y.astype(jnp.result_type(x.real, float))
 
 
+def eig(x: Array) -> tuple[Array, Array]:
+    """Eigenvalues and eigenvectors of any square x, complex ones."""
+    kind = jnp.promote_types(x.dtype, jnp.float32)
+    values, vectors = jnp.linalg.eig(x.astype(kind))
+    return values, vectors
+
+
+def eigvals(x: Array) -> Array:
+    """The eigenvalues of any square x, complex ones."""
+    kind = jnp.promote_types(x.dtype, jnp.float32)
+    y: Array = jnp.linalg.eigvals(x.astype(kind))
+    return y
+
+
 def eigh(x: Array) -> tuple[Array, Array]:
     """Eigenvalues and eigenvectors of a symmetric x, in float32."""
     kind = jnp.result_type(x, float)

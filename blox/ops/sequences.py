@@ -44,6 +44,21 @@ def polyint(p: Array) -> Array:
     return jnp.pad(p / jnp.arange(p.shape[-1], 0, -1), widths)
 
 
+def roots(p: Array) -> Array:
+    """Where a polynomial is 0: complex places, NaN for those it has not."""
+    each = partial(jnp.roots, strip_zeros=False)
+    wide = p.astype(jnp.promote_types(p.dtype, jnp.float32))
+    y: Array = jnp.vectorize(each, signature="(n)->(k)")(wide)
+    return y
+
+
+def polydiv(u: Array, v: Array) -> tuple[Array, Array]:
+    """The quotient and the remainder of polynomials, the highest power first."""
+    divided = jnp.vectorize(jnp.polydiv, signature="(m),(n)->(k),(m)")
+    quotient, remainder = divided(u, v)
+    return quotient, remainder
+
+
 def vander(x: Array, *, n: int, increasing: bool) -> Array:
     """Powers of x on a new last axis."""
     powers = jnp.arange(n) if increasing else jnp.arange(n - 1, -1, -1)

@@ -50,6 +50,30 @@ class Resize(Op):
             yield Problem.expected("antialias", wanted, True)
 
 
+class ScaleAndTranslate(Op):
+    """An image of other `sizes`, scaled and moved: the place p lies at `p * scale +
+    translation` then, of which pixel i has the centre i + 1/2.
+
+    x (..., spatial..., features), scale (k,), translation (k,), one for each of the k spatial
+    axes, -> (..., sizes..., features). What comes from outside of the image is 0.
+    `antialias` makes the kernel wider where the image gets smaller.
+    `jax.image.scale_and_translate`; `resize` has the scale of the sizes.
+    """
+
+    op: Literal["scale_and_translate"] = "scale_and_translate"
+    x: Tensor
+    scale: Tensor
+    translation: Tensor
+    sizes: list[Size]
+    method: Literal["linear", "cubic", "lanczos3", "lanczos5"]
+    antialias: bool
+
+    def problems(self) -> Iterator[Problem]:
+        if not self.sizes:
+            yield Problem("sizes", "expected a size for each spatial axis, found none")
+        yield from too_many("sizes", self.sizes)
+
+
 class GridSample(Op):
     """An image at the places of a `grid`: between elements along each axis, by a line or
     by Keys' cubic with a = -3/4, or the nearest one.

@@ -66,7 +66,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "tri", "indices", "meshgrid", "unravel_index", "ravel_multi_index",
     ),
     "image": (
-        "resize", "grid_sample", "affine_grid", "roi_align", "local_response_norm",
+        "resize", "scale_and_translate", "grid_sample", "affine_grid", "roi_align",
+        "local_response_norm",
     ),
     "indexing": (
         "index", "take", "take_along_axis", "choose", "dynamic_slice",
@@ -77,8 +78,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "linalg": (
         "solve", "solve_triangular", "lstsq", "inv", "pinv", "det", "slogdet",
-        "cholesky", "qr", "svd", "svdvals", "eigh", "eigvalsh", "matrix_power", "expm",
-        "matrix_norm", "lu", "cho_solve", "matrix_rank",
+        "cholesky", "qr", "svd", "svdvals", "eig", "eigvals", "eigh", "eigvalsh",
+        "matrix_power", "expm", "matrix_norm", "lu", "cho_solve", "matrix_rank",
     ),
     "linear": (
         "linear", "einsum_linear", "embed", "unembed", "bilinear", "lora", "prelu",
@@ -131,7 +132,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "segment_mean", "segment_max", "segment_min", "segment_prod", "segment_softmax",
     ),
     "sequences": (
-        "convolve", "correlate", "gradient", "unwrap", "polyder", "polyint", "vander",
+        "convolve", "correlate", "gradient", "unwrap", "polyder", "polyint", "roots",
+        "polydiv", "vander",
     ),
     "shape": (
         "reshape", "flatten", "transpose", "swapaxes", "expand_dims", "squeeze",

@@ -163,6 +163,32 @@ class SvdVals(Matrix):
     op: Literal["svdvals"] = "svdvals"
 
 
+class Eig(Matrix):
+    """`x @ v = w * v` of any square x: eigenvalues w, and eigenvectors v of norm 1, its
+    columns.
+
+    (..., n, n) -> w (..., n), v (..., n, n), both complex, in no order; the phase of a
+    vector has no meaning. On CPUs and GPUs alone. JAX has no gradient of it.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("eigenvalues", "eigenvectors")
+    COMPLEX: ClassVar[bool] = True
+
+    op: Literal["eig"] = "eig"
+
+
+class Eigvals(Matrix):
+    """The eigenvalues of a square matrix, complex and in no order. (..., n, n) -> (..., n).
+
+    On CPUs and GPUs alone. The gradient is that of eigenvalues which all differ.
+    """
+
+    COMPLEX: ClassVar[bool] = True
+
+    op: Literal["eigvals"] = "eigvals"
+
+
 class Eigh(Matrix):
     """`v * w @ v.T = x` of a symmetric x: eigenvalues w from the least up, eigenvectors as
     columns of v. (..., n, n) -> (..., n), (..., n, n).

@@ -101,6 +101,55 @@ class PolyInt(Polynomial):
     op: Literal["polyint"] = "polyint"
 
 
+class Roots(Polynomial):
+    """The roots of a polynomial, its coefficients being the last axis, the highest power
+    first. (..., n) -> (..., n - 1), complex and in no order.
+
+    Of coefficients that begin with k zeros there are k roots less: NaN behind the others. n
+    is at most 4096 and no dim. They are eigenvalues, which JAX has on CPUs and GPUs
+    alone. `jnp.roots` with `strip_zeros=False`, for each index of the leading axes.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+
+    op: Literal["roots"] = "roots"
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        yield from _too_many("p", shapes["p"], 4096)
+
+
+class PolyDiv(Op):
+    """The quotient and the remainder of polynomials, their coefficients being the last axis,
+    the highest power first: `u = quotient * v + remainder`.
+
+    u (..., m), v (..., n) -> quotient (..., max(m - n + 1, 1)), remainder (..., m), which
+    begins with zeros. m and n are at most 256 and no dims. `jnp.polydiv`, for each index of the
+    leading axes.
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("quotient", "remainder")
+
+    op: Literal["polydiv"] = "polydiv"
+    u: Tensor
+    v: Tensor
+
+    def operand_problems(
+        self, shapes: Mapping[str, Sequence[Any]]
+    ) -> Iterator[Problem]:
+        for name in ("u", "v"):
+            yield from _too_many(name, shapes[name], 256)
+
+
+def _too_many(name: str, shape: Sequence[Any], most: int) -> Iterator[Problem]:
+    """A fault where JAX can't loop over coefficients, or would for long."""
+    count = shape[-1] if shape else 1
+    if not isinstance(count, int) or not 1 <= count <= most:
+        yield Problem.expected(name, f"1 to {most} coefficients, and no dim", count)
+
+
 class Vander(Op):
     """Powers of x, the matrix of Vandermonde: (..., m) -> (..., m, n).
 

@@ -50,7 +50,7 @@ FLOATS = [n for n in COMPUTED if arrays_of_floats([r.operands for r in ROWS[n]])
 CALLED = {
     name if i == 0 else f"{name}-{i}": Called(name, row)
     for name in filter(takes_complex, FLOATS)
-    if name != "eigh"
+    if name not in ("eig", "eigh")
     for i, row in enumerate(complex_rows(name))
 }
 DISCRETE = ("equal", "is", "not_equal", "count_nonzero", "matrix_rank")

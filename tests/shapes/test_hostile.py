@@ -68,6 +68,8 @@ CODES = {
     "copies counted": set(),
     "copies growing": {"shape-skipped"},
     "many ranks": {"too-large"},
+    "polydiv": {"attribute"},
+    "roots": {"attribute"},
 }
 
 

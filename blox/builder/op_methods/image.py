@@ -46,6 +46,36 @@ class ImageMethods(NodeMethods):
             antialias=antialias,
         )[0]
 
+    def scale_and_translate(
+        self,
+        x: Operand,
+        scale: Operand,
+        translation: Operand,
+        sizes: Sequence[int | str],
+        method: Literal["linear", "cubic", "lanczos3", "lanczos5"],
+        antialias: bool,
+        *,
+        name: str | None = None,
+    ) -> Value:
+        """An image of other `sizes`, scaled and moved: the place p lies at `p * scale +
+        translation` then, of which pixel i has the centre i + 1/2.
+
+        x (..., spatial..., features), scale (k,), translation (k,), one for each of the
+        k spatial axes, -> (..., sizes..., features). What comes from outside of the
+        image is 0. `antialias` makes the kernel wider where the image gets smaller.
+        `jax.image.scale_and_translate`; `resize` has the scale of the sizes.
+        """
+        return self._node(
+            name,
+            "scale_and_translate",
+            x=x,
+            scale=scale,
+            translation=translation,
+            sizes=sizes,
+            method=method,
+            antialias=antialias,
+        )[0]
+
     def grid_sample(
         self,
         x: Operand,

@@ -119,6 +119,23 @@ class LinalgMethods(NodeMethods):
         """The singular values, from the greatest down. (..., n, n) -> (..., n)."""
         return self._node(name, "svdvals", x=x)[0]
 
+    def eig(self, x: Operand, *, name: str | None = None) -> Values:
+        """`x @ v = w * v` of any square x: eigenvalues w, and eigenvectors v of norm 1,
+        its columns.
+
+        (..., n, n) -> w (..., n), v (..., n, n), both complex, in no order; the phase
+        of a vector has no meaning. On CPUs and GPUs alone. JAX has no gradient of it.
+        """
+        return Values(("eigenvalues", "eigenvectors"), self._node(name, "eig", x=x))
+
+    def eigvals(self, x: Operand, *, name: str | None = None) -> Value:
+        """The eigenvalues of a square matrix, complex and in no order. (..., n, n) ->
+        (..., n).
+
+        On CPUs and GPUs alone. The gradient is that of eigenvalues which all differ.
+        """
+        return self._node(name, "eigvals", x=x)[0]
+
     def eigh(self, x: Operand, *, name: str | None = None) -> Values:
         """`v * w @ v.T = x` of a symmetric x: eigenvalues w from the least up,
         eigenvectors as columns of v. (..., n, n) -> (..., n), (..., n, n).

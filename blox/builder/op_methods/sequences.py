@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..values import Operand, Value
+from ..values import Operand, Value, Values
 from .base import NodeMethods
 
 
@@ -83,6 +83,27 @@ class SequencesMethods(NodeMethods):
         the highest power first. (..., n) -> (..., n + 1). `jnp.polyint`.
         """
         return self._node(name, "polyint", p=p)[0]
+
+    def roots(self, p: Operand, *, name: str | None = None) -> Value:
+        """The roots of a polynomial, its coefficients being the last axis, the highest
+        power first. (..., n) -> (..., n - 1), complex and in no order.
+
+        Of coefficients that begin with k zeros there are k roots less: NaN behind the
+        others. n is at most 4096 and no dim. They are eigenvalues, which JAX has on
+        CPUs and GPUs alone. `jnp.roots` with `strip_zeros=False`, for each index of the
+        leading axes.
+        """
+        return self._node(name, "roots", p=p)[0]
+
+    def polydiv(self, u: Operand, v: Operand, *, name: str | None = None) -> Values:
+        """The quotient and the remainder of polynomials, their coefficients being the
+        last axis, the highest power first: `u = quotient * v + remainder`.
+
+        u (..., m), v (..., n) -> quotient (..., max(m - n + 1, 1)), remainder (..., m),
+        which begins with zeros. m and n are at most 256 and no dims. `jnp.polydiv`, for
+        each index of the leading axes.
+        """
+        return Values(("quotient", "remainder"), self._node(name, "polydiv", u=u, v=v))
 
     def vander(
         self,

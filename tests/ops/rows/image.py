@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,21 @@ def _regions(x: Any, boxes: Any, *, scale: float, ratio: int, aligned: bool) -> 
     return y
 
 
+def _moved(x: Any, scale: Any, translation: Any, antialias: bool) -> Any:
+    """Pixel by pixel, with a triangle over the pixels where the place came from."""
+    for axis, size in enumerate((7, 3)):
+        n, factor = x.shape[axis], scale[axis]
+        rows = []
+        for i in range(size):
+            at = (i + 0.5 - translation[axis]) / factor
+            width = max(1 / factor, 1) if antialias else 1
+            weights = np.maximum(1 - np.abs(at - 0.5 - np.arange(n)) / width, 0)
+            inside = 0 <= at <= n
+            rows.append(np.moveaxis(x, axis, -1) @ (inside * weights / weights.sum()))
+        x = np.stack(rows, axis)
+    return x
+
+
 ROWS: Rows = {
     "resize": [
         unary(TORCH, IMAGE, sizes=[7, 4], method="linear", antialias=False),
@@ -44,6 +60,15 @@ ROWS: Rows = {
                 {"method": "nearest", "coordinates": "asymmetric"},
             )
         ),
+    ],
+    "scale_and_translate": [
+        Row(
+            {"sizes": [7, 3], "method": "linear", "antialias": antialias},
+            (IMAGE, np.array([1.3, 0.6], "f"), np.array([0.2, -0.37], "f")),
+            reference=partial(_moved, antialias=antialias),
+            lead=(0,),
+        )
+        for antialias in (False, True)
     ],
     "grid_sample": [
         Row({"align_corners": False}, (IMAGE, GRID)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -26,6 +27,10 @@ def _matrix_norm(order: Any) -> Row:
 def _lu(x: Any) -> Any:
     order, lower, upper = cast("tuple[Any, Any, Any]", linalg.lu(x))
     return order.astype(x.dtype), lower, upper
+
+
+def _eig(x: Any) -> Any:
+    return tuple(y.astype(complex) for y in np.linalg.eig(x))
 
 
 ROWS: Rows = {
@@ -78,6 +83,8 @@ ROWS: Rows = {
         ),
     ],
     "svdvals": unary(np.linalg.svdvals, A),
+    "eig": replace(unary(_eig, A), grad=False),
+    "eigvals": unary(lambda x: np.linalg.eigvals(x).astype(complex), A),
     "eigh": unary(np.linalg.eigh, SYMMETRIC),
     "eigvalsh": [
         unary(np.linalg.eigvalsh, SYMMETRIC),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from ops.row import POSITIVE, Row, Rows, X, Y, numbers, unary
@@ -12,6 +12,12 @@ normal = numbers(31)
 SHORT = normal(3)
 
 _MODES: tuple[Literal["full", "same", "valid"], ...] = ("full", "same", "valid")
+
+
+def _divided(u: Any, v: Any) -> Any:
+    quotient, rest = np.polydiv(u, v)
+    return quotient, np.append(np.zeros(len(u) - len(rest)), rest)
+
 
 ROWS: Rows = {
     "convolve": [
@@ -40,6 +46,19 @@ ROWS: Rows = {
     ],
     "polyder": unary(np.polyder, X[0]),
     "polyint": unary(np.polyint, X[0]),
+    "roots": [
+        unary(lambda p: np.roots(p).astype(complex), np.array([1.0, -3, 1, 2], "f")),
+        Row(
+            {},
+            (np.array([0, 2, 1, 3], np.float32),),
+            reference=lambda p: np.append(np.roots(p), np.nan + 1j * np.nan),
+            grad=False,
+        ),
+    ],
+    "polydiv": [
+        Row({}, (Y[0], SHORT), reference=_divided),
+        Row({}, (SHORT, Y[0]), reference=lambda u, v: (np.zeros(1), u)),
+    ],
     "vander": [
         unary(lambda x: np.vander(x, 3), POSITIVE[0], n=3),
         unary(lambda x: np.vander(x, 5, True), Y[0], n=5, increasing=True),
