@@ -2,70 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from collections.abc import Iterator, Sequence
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from .expressions import ExpressionError, evaluate, names
-from .fields import Float, is_expression
-from .strict import Strict
+from .fields import Float
+from .problems import Problem
+from .start import Start, not_below
 
-
-class Start(Strict):
-    """The base of initialisers.
-
-    Names and arguments are those of `jax.nn.initializers`, so that one rule writes and
-    calls them: `getattr(jax.nn.initializers, name)(**arguments)`; or there is a function
-    that draws with them, `partial(function, **arguments)`.
-    """
-
-    DRAWS: ClassVar[bool] = True
-    """True where it gives floats alone."""
-    DIRECT: ClassVar[bool] = False
-    """True where JAX's function is the initialiser itself, and not what makes one."""
-    WIDE: ClassVar[bool] = False
-    """True where it calculates in 32 bits at least."""
-    COMPLEX: ClassVar[bool] = True
-    """True where it starts arrays of complex numbers too."""
-    FUNCTION: ClassVar[str] = ""
-    """The function that draws, its arguments being keywords: one of JAX, or one of
-    `blox.ops.tail`. Where there is none, the name says it."""
-    NAMED: ClassVar[tuple[str, ...]] = ()
-    """Arguments that are names of functions of `jax.numpy`."""
-
-    name: Any  # a Literal in every class
-
-    @classmethod
-    def functions(cls) -> Iterator[str]:
-        """The functions of JAX beside `jax.nn.initializers` that it speaks of."""
-        if "." in cls.FUNCTION:
-            yield cls.FUNCTION
-        for name in cls.NAMED:
-            for part in get_args(cls.model_fields[name].annotation):
-                yield from (f"jnp.{function}" for function in get_args(part))
-
-    def fits(self, rank: int) -> bool:
-        """True where the axes that it names are those of an array of `rank`."""
-        return True
-
-    def expressions(self) -> dict[str, str]:
-        """Its arguments that are expressions, of attributes alone."""
-        return {n: v for n, v in vars(self).items() if is_expression(v)}
-
-    def resolved(self, values: Mapping[str, Any]) -> Self:
-        """It with numbers for its expressions.
-
-        Raises:
-            ExpressionError: one has no value.
-        """
-        found: dict[str, float] = {}
-        for argument, text in self.expressions().items():
-            for name in names(text):
-                if name not in values:
-                    raise ExpressionError(f"expected attributes alone, found {name}")
-            found[argument] = float(evaluate(text, values, "float"))
-        return self.unchecked_copy(**found) if found else self
+MAX_FLOAT32 = 3.4028234663852886e38
 
 
 class Zeros(Start):
@@ -104,6 +50,9 @@ class Normal(Start):
     name: Literal["normal"] = "normal"
     stddev: Annotated[Float, Field(description="The standard deviation.")] = 0.01
 
+    def problems(self, shape: Sequence[int | None]) -> Iterator[Problem]:
+        yield from not_below("stddev", self.stddev, 0)
+
 
 class TruncatedNormal(Start):
     """Normal, cut off: `stddev * z`, z being standard normal between `lower` and `upper`.
@@ -125,6 +74,12 @@ class TruncatedNormal(Start):
         Float, Field(description="The greatest z, in standard deviations.")
     ] = 2.0
 
+    def problems(self, shape: Sequence[int | None]) -> Iterator[Problem]:
+        yield from not_below("stddev", self.stddev, 0)
+        if float(self.lower) >= float(self.upper):
+            wanted = f"above lower, {self.lower}"
+            yield Problem.expected("upper", wanted, self.upper)
+
 
 class Uniform(Start):
     """Uniform on [0, scale): not around 0, as JAX has it."""
@@ -135,6 +90,9 @@ class Uniform(Start):
     scale: Annotated[Float, Field(description="The upper end, itself not drawn.")] = (
         0.01
     )
+
+    def problems(self, shape: Sequence[int | None]) -> Iterator[Problem]:
+        yield from not_below("scale", self.scale, 0)
 
 
 class VarianceScaling(Start):
@@ -179,6 +137,10 @@ class VarianceScaling(Start):
         if rank < 2 or not all(-rank <= axis < rank for axis in axes):
             return False
         return len({axis % rank for axis in axes}) == len(axes)
+
+    def problems(self, shape: Sequence[int | None]) -> Iterator[Problem]:
+        if float(self.scale) <= 0:
+            yield Problem.expected("scale", "a number above 0", self.scale)
 
 
 class Orthogonal(Start):
@@ -228,13 +190,16 @@ class RandomUniform(Start):
     minval: Annotated[Float, Field(description="The lower end.")]
     maxval: Annotated[Float, Field(description="The upper end, itself not drawn.")]
 
+    def problems(self, shape: Sequence[int | None]) -> Iterator[Problem]:
+        yield from not_below("maxval", self.maxval, self.minval)
+
 
 class Progression(Start):
     """`start + i * step` for element i along `axis`, or a function of that: nothing is drawn.
 
     State space models start so: `{"name": "progression", "start": 1.0, "of": "log"}` is log(1),
     log(2), ..., log(N) in every row, S4D's real part (Gu et al., arXiv:2206.11893). Inverse
-    frequencies of positions are `exp` of a `step` below 0. The `log` of a `start` of 0 is -inf.
+    frequencies of positions are `exp` of a `step` below 0. All of it must be finite in float32.
     """
 
     DRAWS: ClassVar[bool] = False
@@ -253,6 +218,41 @@ class Progression(Start):
 
     def fits(self, rank: int) -> bool:
         return -rank <= self.axis < rank
+
+    def problems(self, shape: Sequence[int | None]) -> Iterator[Problem]:
+        count = shape[self.axis]
+        first, step = float(self.start), float(self.step)
+        last = first if not count else first + (count - 1) * step
+        through = self.of == "reciprocal" and first * last < 0
+        meets_zero = through and (first / step).is_integer()
+        bad = self._bad(first) or self._bad(last) or meets_zero
+        if count == 0 or not bad:
+            return
+        wanted = _FINITE[self.of]
+        field = "start" if self._bad(first) else "step"
+        yield Problem(field, f"expected {wanted}, found {first} to {last}")
+
+    def _bad(self, x: float) -> bool:
+        """True of a number of which the function is not finite in float32."""
+        match self.of:
+            case "log":
+                return x <= 0
+            case "sqrt":
+                return x < 0
+            case "reciprocal":
+                return x == 0
+            case "exp":
+                return x > 88.7
+        return abs(x) > MAX_FLOAT32
+
+
+_FINITE = {
+    "log": "numbers above 0 for log",
+    "sqrt": "numbers of at least 0 for sqrt",
+    "reciprocal": "numbers other than 0 for reciprocal",
+    "exp": "numbers of at most 88.7 for exp",
+    None: "numbers that float32 has",
+}
 
 
 class KeyData(Start):

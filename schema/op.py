@@ -246,10 +246,13 @@ class ParamOp(Op):
         op = super().resolve(values, partial=partial)
         if not any(start.expressions() for start in self.init.values()):
             return op
-        try:
-            init = {n: start.resolved(values) for n, start in self.init.items()}
-        except ExpressionError as error:
-            raise type(error)(error.message, "init") from None
+        init = {}
+        for array, start in self.init.items():
+            try:
+                init[array] = start.resolved(values)
+            except ExpressionError as error:
+                field = f"init.{array}.{error.field}"
+                raise ExpressionError(error.message, field) from None
         return op.unchecked_copy(init=init)
 
     def scope(self, name: str) -> tuple[str, ...]:

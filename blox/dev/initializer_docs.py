@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from blox.schema.elsewhere import ELSEWHERE
-from blox.schema.initializers import INITIALIZERS, Start
+from blox.schema.initializers import INITIALIZERS
 from blox.schema.release import lock
+from blox.schema.start import Start
 
 from .markdown import prose
 

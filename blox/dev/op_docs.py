@@ -11,12 +11,13 @@ from importlib import import_module
 from importlib.resources import files
 
 from blox.ops.symbolic import flags, symbolic
-from blox.schema.initializers import KeyData, Start
+from blox.schema.initializers import KeyData
 from blox.schema.op import Op, ScopeOp
 from blox.schema.ops.index import FAMILIES
 from blox.schema.parameters import Leaf
 from blox.schema.registry import definition, op_class
 from blox.schema.release import lock
+from blox.schema.start import Start
 
 from . import callee_docs
 from .markdown import prose

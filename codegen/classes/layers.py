@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ...schema.initializers import Ones, Start, Zeros
+from ...schema.initializers import Ones, Zeros
 from ...schema.parameters import Leaf
+from ...schema.start import Start
 from ..emit.table import jax_initialiser
 from ..library.specialize import Carried
 from ..library.use import Cut

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from ...schema.initializers import LECUN_NORMAL, Ones, Start, Zeros
+from ...schema.initializers import LECUN_NORMAL, Ones, Zeros
+from ...schema.start import Start
 from ..emit.table import jax_initialiser
 from ..nodes import call, literal
 from .members import Layer

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ...schema.dtypes import NEEDS_X64
-from ...schema.initializers import LECUN_NORMAL, STACKED_LECUN_NORMAL, Start
+from ...schema.initializers import LECUN_NORMAL, STACKED_LECUN_NORMAL
 from ...schema.parameters import Leaf
 from ...schema.resolve.program import Program
 from ...schema.resolve.trees import Tree, flatten
+from ...schema.start import Start
 from ..allowlist import GenerationError
 from ..names import Names
 from ..nodes import annotated, assign, call, dotted, literal

@@ -73,22 +73,27 @@ def fill_leaves(step: Step, op: Op, report: Report) -> None:
 
 
 def _check_init(step: Step, name: str, leaf: Leaf, report: Report) -> None:
-    """An initializer that speaks of axes finds them; one that draws gets floats."""
+    """An initializer that speaks of axes finds them; one that draws gets floats; its
+    arguments make sense."""
     rank, init = len(leaf.shape), leaf.init
+    path = f"{step.path}.init.{name or 'value'}"
     fits = leaf.dtype in INEXACT or not init.DRAWS
     if not fits or (leaf.dtype in COMPLEX and not init.COMPLEX):
         drawn = "normal or variance_scaling" if leaf.dtype in COMPLEX else "zeros"
         report.error(
             "parameter-init",
-            f"{step.path}.init.{name or 'value'}",
+            path,
             f"expected {drawn}, ones or constant for dtype {leaf.dtype}, found {init.name}",
         )
     elif not init.fits(rank):
         report.error(
             "parameter-init",
-            f"{step.path}.init.{name or 'value'}",
+            path,
             f"expected an initializer for {rank} axes, found {init.name}",
         )
+    else:
+        for problem in init.problems(leaf.shape):
+            report.add(problem.at(path, "parameter-init"))
 
 
 def check_leaves(tree: Tree, report: Report) -> None:

@@ -71,27 +71,86 @@ def test_names_follow_when_a_graph_is_put_into_another() -> None:
     np.testing.assert_array_equal(params["inner"]["a"]["up"]["bias"], np.full(64, 0.25))
 
 
-@pytest.mark.parametrize(
-    ("value", "wanted"),
-    [
-        ("$batch", "main.up: init: expected attributes alone, found batch"),
-        ("$1 / (w - 3)", "main.up: init: division by zero"),
-        ("$w **", "main.up.init.bias.value: expected a well-formed expression"),
-        ("$lost", "main.up.init.bias.value: expected an attribute or a dim"),
-    ],
-)
-def test_faults(value: str, wanted: str) -> None:
-    node = {"op": "linear", "x": "x", "in_features": 4, "out_features": 2}
-    node |= {"init": {"bias": {"name": "constant", "value": value}}}
+def of_a_bias(init: Data) -> bx.Graph:
+    node = {"op": "linear", "x": "x", "in_features": 4, "out_features": 3}
     main = {
         "inputs": {"x": {"shape": ["batch", 4], "dtype": "float"}},
-        "nodes": {"up": node},
+        "nodes": {"up": {**node, "init": {"bias": init}}},
         "outputs": {"y": "up"},
     }
     graph = {"format": "blox/1", "name": "m", "attributes": {"w": 3}}
+    return bx.Graph.parse(graph | {"functions": {"main": main}})
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ("$batch", "expected attributes alone, found batch"),
+        ("$1 / (w - 3)", "division by zero, found '$1 / (w - 3)'"),
+        ("$w **", "expected a well-formed expression, found '$w **'"),
+        ("$lost", "expected an attribute or a dim, found 'lost', which is none here"),
+    ],
+)
+def test_faults(value: str, wanted: str) -> None:
     with pytest.raises(bx.SpecError) as error:
-        bx.Graph.parse(graph | {"functions": {"main": main}}).program()
-    assert wanted.split(": ")[-1] in str(error.value)
+        of_a_bias({"name": "constant", "value": value}).program()
+    assert str(error.value) == f"main.up.init.bias.value: {wanted}"
+
+
+@pytest.mark.parametrize(
+    ("init", "wanted"),
+    [
+        ({"name": "normal", "stddev": -1},
+         "stddev: expected a number of at least 0, found -1.0"),
+        ({"name": "normal", "stddev": "$1 - w"},
+         "stddev: expected a number of at least 0, found -2.0"),
+        ({"name": "truncated_normal", "stddev": -0.5},
+         "stddev: expected a number of at least 0, found -0.5"),
+        ({"name": "truncated_normal", "lower": 2, "upper": 1},
+         "upper: expected above lower, 2.0, found 1.0"),
+        ({"name": "uniform", "scale": -1},
+         "scale: expected a number of at least 0, found -1.0"),
+        ({"name": "random_uniform", "minval": 1, "maxval": "$w - 3"},
+         "maxval: expected a number of at least 1.0, found 0.0"),
+        ({"name": "progression", "of": "log"},
+         "start: expected numbers above 0 for log, found 0.0 to 2.0"),
+        ({"name": "progression", "of": "sqrt", "start": 1, "step": -1},
+         "step: expected numbers of at least 0 for sqrt, found 1.0 to -1.0"),
+        ({"name": "progression", "of": "reciprocal", "start": -1},
+         "step: expected numbers other than 0 for reciprocal, found -1.0 to 1.0"),
+        ({"name": "progression", "of": "exp", "step": 50},
+         "step: expected numbers of at most 88.7 for exp, found 0.0 to 100.0"),
+        ({"name": "progression", "start": 1e39},
+         "start: expected numbers that float32 has, found 1e+39 to 1e+39"),
+    ],
+)  # fmt: skip
+def test_arguments_that_make_no_sense(init: Data, wanted: str) -> None:
+    with pytest.raises(bx.SpecError) as error:
+        of_a_bias(init).program()
+    assert str(error.value) == f"main.up.init.bias.{wanted}"
+
+
+def test_a_scale_of_variance_is_above_0() -> None:
+    data = of_a_bias({"name": "zeros"}).plain()
+    kernel = {"name": "variance_scaling", "scale": 0, "mode": "fan_in"}
+    kernel |= {"distribution": "normal"}
+    data["functions"]["main"]["nodes"]["up"]["init"] = {"kernel": kernel}
+    with pytest.raises(bx.SpecError, match=r"kernel\.scale: expected a number above 0"):
+        bx.Graph.parse(data).program()
+
+
+@pytest.mark.parametrize(
+    "init",
+    [
+        {"name": "progression", "of": "reciprocal", "start": -0.5},
+        {"name": "progression", "of": "exp", "start": -1000, "step": 500},
+        {"name": "normal", "stddev": 0},
+        {"name": "random_uniform", "minval": 1, "maxval": 1},
+    ],
+)
+def test_arguments_at_the_edge(init: Data) -> None:
+    params = bx.init(of_a_bias(init), jax.random.key(0))
+    assert np.isfinite(params["up"]["bias"]).all()
 
 
 def test_names_of_other_libraries_are_answered() -> None:

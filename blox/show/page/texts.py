@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from blox.schema.expressions import INFINITE
-from blox.schema.initializers import Start
 from blox.schema.known import Known
 from blox.schema.resolve.program import Arg
+from blox.schema.start import Start
 from blox.show.printable import printable
 
 LONGEST = 2_000
