@@ -22,7 +22,8 @@ from .custom import CustomName
 from .diagnostics import cut
 from .dtypes import DType
 from .expressions import MAX_LENGTH, ExpressionError, names
-from .fields import Int, Number, Reference, check_expression, is_number, reference
+from .field_values import check_expression, is_number, reference
+from .fields import Int, Number, Reference
 from .names import Name, PublicName, is_name
 from .nodes import AnyOp
 from .plain_data import MAX_DEPTH, is_plain

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, LiteralString, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError
 
-from .expressions import INFINITE, INT64, ExpressionError, names
+from .expressions import INFINITE
+from .field_values import (
+    check_expression,
+    fail,
+    infinite_text,
+    is_number,
+    item,
+    reference,
+)
 from .names import NAME, PATH, PLACE
 
 MAX_PATH = 32
 """Names in the path that a node gives its parameters."""
-REFERENCE = re.compile(rf"{NAME}(?:\.{NAME})?")
 EXPRESSION = r"^\$[A-Za-z0-9_ .,+\-*/%()]+$"
-INFINITE_TEXTS = "`$inf`, `$-inf` and `$nan`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,54 +100,6 @@ class Minimum:
     value: int
 
 
-def check_expression(text: str, *, infinite: bool = False) -> str:
-    """An expression; one that is infinite is refused as a field of Pydantic's, unless
-    the field takes `infinite` ones."""
-    if text in INFINITE and not infinite:
-        raise _fail(
-            "infinite",
-            f"expected a finite number: {INFINITE_TEXTS} stand for operands, constants "
-            "and fills alone",
-        )
-    try:
-        names(text)
-    except ExpressionError as error:
-        raise PydanticCustomError("expression", "{why}", {"why": str(error)}) from None
-    return text
-
-
-def _fail(kind: LiteralString, expected: LiteralString) -> PydanticCustomError:
-    return PydanticCustomError(kind, expected)
-
-
-def reference(value: Any) -> Any:
-    """A reference; refused as a field of Pydantic's."""
-    if (
-        isinstance(value, str)
-        and not value.startswith("$")
-        and len(value) <= 130
-        and REFERENCE.fullmatch(value)
-    ):
-        return value
-    raise _fail("reference", "expected a reference such as `name` or `name.output`")
-
-
-def infinite_text(value: Any) -> Any:
-    """`$inf`, `$-inf` or `$nan` for a float that JSON has no number for; all else as is."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "$nan" if math.isnan(value) else "$inf" if value > 0 else "$-inf"
-    return value
-
-
-def is_number(value: Any) -> bool:
-    """True for what JSON calls a number, if it is finite and has at most 64 bits."""
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, int):
-        return -INT64 <= value < INT64
-    return isinstance(value, float) and math.isfinite(value)
-
-
 def _value(value: Any) -> Any:
     value = infinite_text(value)
     if is_number(value) or isinstance(value, bool):
@@ -153,7 +108,7 @@ def _value(value: Any) -> Any:
         if is_expression(value):
             return check_expression(value, infinite=True)
         return reference(value)
-    raise _fail("operand", "expected a reference, a number, true or false")
+    raise fail("operand", "expected a reference, a number, true or false")
 
 
 def _int(value: Any) -> Any:
@@ -161,9 +116,7 @@ def _int(value: Any) -> Any:
         return check_expression(value)
     if isinstance(value, int) and is_number(value):
         return value
-    raise _fail(
-        "integer", "expected a 64-bit integer or an expression such as `$width`"
-    )
+    raise fail("integer", "expected a 64-bit integer or an expression such as `$width`")
 
 
 def _float(value: Any) -> Any:
@@ -171,7 +124,7 @@ def _float(value: Any) -> Any:
         return float(value)
     if is_expression(value):
         return check_expression(value)
-    raise _fail(
+    raise fail(
         "number", "expected a finite number or an expression such as `$width ** 0.5`"
     )
 
@@ -189,30 +142,30 @@ def _fill(value: Any) -> Any:
 def _number(value: Any) -> Any:
     if is_number(value):
         return value
-    raise _fail("number", "expected a finite number of at most 64 bits")
+    raise fail("number", "expected a finite number of at most 64 bits")
 
 
 def _arguments(value: Any) -> Any:
-    def argument(item: Any) -> Any:
-        if not isinstance(item, list):
-            return _value(item)
-        if item and all(isinstance(v, bool) for v in item):
-            return item
-        return [_fill(v) for v in item]
+    def argument(given: Any) -> Any:
+        if not isinstance(given, list):
+            return _value(given)
+        if given and all(isinstance(v, bool) for v in given):
+            return given
+        return [item(_fill, v, i) for i, v in enumerate(given)]
 
     if isinstance(value, dict):
-        return {name: argument(item) for name, item in value.items()}
+        return {name: item(argument, given, name) for name, given in value.items()}
     if isinstance(value, list):
-        return [_value(item) for item in value]
-    raise _fail("arguments", "expected values by input name or in a list")
+        return [item(_value, given, i) for i, given in enumerate(value)]
+    raise fail("arguments", "expected values by input name or in a list")
 
 
 def _path(text: Any) -> Any:
     if isinstance(text, str) and len(text) <= 512 and PATH.fullmatch(text):
         if text.count(".") < MAX_PATH:
             return text
-        raise _fail("path", "expected a parameter path of at most 32 names")
-    raise _fail(
+        raise fail("path", "expected a parameter path of at most 32 names")
+    raise fail(
         "path", "expected `.` or a parameter path such as `name.name` or `layers.0`"
     )
 

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from .dtypes import INEXACT, LARGEST
 from .expressions import INFINITE
-from .fields import INFINITE_TEXTS, infinite_text, is_number
+from .field_values import INFINITE_TEXTS, infinite_text, is_number, item
 from .problems import Problem
 
 MAX_LITERAL = 4096
@@ -59,26 +59,33 @@ def fill_problems(field: str, value: Any, dtype: str) -> Iterator[Problem]:
 
 def literal_problems(value: Any, dtype: str) -> Iterator[Problem]:
     """What in the `value` of a resolved node does not fit a dtype."""
-    items = list(literal_items(value))
-    if dtype == "bool" or any(isinstance(v, bool) for v in items):
-        if dtype != "bool" or not all(isinstance(v, bool) for v in items):
-            yield Problem(
-                "value", "expected booleans for dtype bool, numbers for all others"
-            )
-        return
-    if dtype in LARGEST:
-        if wrong := [v for v in items if LARGEST[dtype] < abs(v) < math.inf]:
-            yield Problem.expected("value", f"numbers within {dtype}", wrong[0])
-        return
-    if floats := [v for v in items if isinstance(v, float)]:
-        yield Problem.expected("value", f"integers for dtype {dtype}", floats[0])
-        return
-    bits = int(dtype.removeprefix("u").removeprefix("int"))
-    low, high = (
-        (0, 2**bits) if dtype[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1))
-    )
-    if wrong := [v for v in items if not low <= v < high]:
-        yield Problem.expected("value", f"integers within {dtype}", wrong[0])
+    items = dict(_places(value, "value"))
+    if dtype == "bool" or any(isinstance(v, bool) for v in items.values()):
+        wanted = "booleans for dtype bool, numbers for all others"
+        fits = lambda v: isinstance(v, bool) == (dtype == "bool")  # noqa: E731
+    elif dtype in LARGEST:
+        wanted = f"numbers within {dtype}"
+        fits = lambda v: not LARGEST[dtype] < abs(v) < math.inf  # noqa: E731
+    elif any(isinstance(v, float) for v in items.values()):
+        wanted = f"integers for dtype {dtype}"
+        fits = lambda v: isinstance(v, int)  # noqa: E731
+    else:
+        wanted = f"integers within {dtype}"
+        bits = int(dtype.removeprefix("u").removeprefix("int"))
+        low = 0 if dtype[0] == "u" else -(2 ** (bits - 1))
+        fits = lambda v: low <= v < low + 2**bits  # noqa: E731
+    wrong = next((place for place, v in items.items() if not fits(v)), None)
+    if wrong is not None:
+        yield Problem.expected(wrong, wanted, items[wrong])
+
+
+def _places(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """The items of a literal, in order, and where they are: `value.0.1`."""
+    if isinstance(value, list):
+        for i, part in enumerate(value):
+            yield from _places(part, f"{place}.{i}")
+    else:
+        yield place, value
 
 
 def _literal(value: Any) -> Any:
@@ -118,8 +125,8 @@ def _count(value: Any, shape: tuple[int, ...], room: int) -> int:
     if len(value) > room:
         return len(value)
     count = 0
-    for part in value:
-        count += max(_count(part, shape[1:], room), 1)
+    for i, part in enumerate(value):
+        count += max(item(lambda v: _count(v, shape[1:], room), part, i), 1)
         if count > room:
             break
     return count

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .fields import is_number
+from .field_values import is_number
 
 MAX_DEPTH = 8
 """Lists and objects within each other."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 from blox.schema.alike import plain_name
 
 _KNOWN: dict[str, list[str]] = {}
@@ -21,5 +23,9 @@ def learn(recipe: str, *also: str) -> None:
 
 
 def recipes_like(name: str) -> list[str]:
-    """The recipes that people may mean by a name: case and underscores make no difference."""
-    return list(_KNOWN.get(plain_name(name), ()))
+    """The recipes that people may mean by a name: case and underscores make no difference,
+    nor does a slip."""
+    wanted = plain_name(name[:64])
+    if wanted not in _KNOWN:
+        wanted = next(iter(difflib.get_close_matches(wanted, _KNOWN, 1, 0.83)), "")
+    return list(_KNOWN.get(wanted, ()))

@@ -16,7 +16,7 @@ from blox.schema import SpecError
 from blox.schema.content import Input as Content
 from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.expressions import INFINITE, ExpressionError
-from blox.schema.fields import infinite_text
+from blox.schema.field_values import infinite_text
 from blox.schema.names import is_name
 from blox.schema.parameters import Leaf
 

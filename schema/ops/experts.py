@@ -59,7 +59,7 @@ class ExpertLinear(ParamOp):
     """
 
     CONTINUES: ClassVar[tuple[str, ...]] = ()
-    ALSO: ClassVar[tuple[str, ...]] = ("moe", "experts", "mixture_of_experts")
+    ALSO: ClassVar[tuple[str, ...]] = ("experts",)
     COUNTED: ClassVar[Mapping[str, Any]] = {"method": "ragged_dot"}
 
     op: Literal["expert_linear"] = "expert_linear"

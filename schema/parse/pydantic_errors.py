@@ -59,9 +59,14 @@ def field_diagnostics(
     """
     found: dict[tuple[str, str], list[str]] = {}
     hints: dict[str, str] = {}
-    items: list[Any] = list(error.errors(include_url=False, include_context=False))
+    items: list[Any] = list(error.errors(include_url=False))
     for item in items:
         item["loc"] = _without_tags((*within, *item["loc"]), data)
+        for part in item.get("ctx", {}).get(
+            "at", ()
+        ):  # an item of what one check reads
+            item["loc"] = (*item["loc"], part)
+            item["input"] = item["input"][part]
     for path, item in _without_shallow_branches(items):
         hinted = len(found) < 20
         message, hint = _message(item, hints=hinted)
@@ -142,7 +147,9 @@ def _message(item: Any, hints: bool) -> tuple[str, str]:
         if name in ELSEWHERE:
             return _EXPECTED[kind], f"{name} is {json.dumps(ELSEWHERE[name])}"
         return _EXPECTED[kind], _near(name, INITIALIZERS) if hints else ""
-    text = _EXPECTED.get(kind)
+    text, given = _EXPECTED.get(kind), item["input"]
+    if kind == "list_type" and type(given) is int:
+        return str(text), f"one number for each axis, such as [{given}, {given}]"
     if text is None:
         text = item["msg"].replace("Input should be", "expected")
         text = text.replace("String should have", "expected")

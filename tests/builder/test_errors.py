@@ -49,6 +49,8 @@ NO_OP = "bx.recipes has what takes several ops, bx.register adds your own"
         ("Dense", "did you mean f.linear?"),
         ("conv2d", "did you mean f.conv?"),
         ("BatchNorm2d", "did you mean f.batch_norm?"),
+        ("MoE", "did you mean bx.recipes.mixture_of_experts?"),
+        ("transformer_blok", "did you mean bx.recipes.transformer_block?"),
         ("view", "did you mean f.bitcast_convert_type or f.reshape?"),
     ],
 )
@@ -70,6 +72,18 @@ def test_an_op_that_is_none_by_text() -> None:
     assert str(caught.value) == (
         "main.Dense: expected an op that is registered here, found 'Dense'; did you mean "
         "'linear'?"
+    )
+
+
+def test_a_number_where_each_axis_has_one() -> None:
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.conv("out", x[:, None, None], 1, 3)
+
+    with pytest.raises(bx.SpecError) as caught:
+        entry(main)
+    assert str(caught.value) == (
+        "main.out.kernel_size: expected a list, found 3; one number for each axis, such "
+        "as [3, 3]"
     )
 
 

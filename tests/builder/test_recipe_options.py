@@ -145,20 +145,14 @@ def test_levels_of_a_unet_may_be_other_recipes() -> None:
     @b.entry(**inputs)
     def main(f: bx.F, x: bx.Value, embedding: bx.Value) -> bx.Value:
         return f.call("r", bx.recipes.unet)(
-            x, embedding, widths=[b.width, 2 * b.width], level=own_level,
-            upsample="nearest",
+            x, embedding, widths=[b.width, 2 * b.width], groups=2,
+            level=bx.recipes.diffusion_block, upsample="nearest",
         )  # fmt: skip
 
-    graph = b.graph()
-    assert graph.program().leaves()["r.up_0.block.time.kernel"].shape == (5, 4)
-
-
-def own_level(
-    f: bx.F, x: bx.Value, embedding: bx.Value, *, features: int, spatial_axes: int
-) -> bx.Value:
-    return f.call("block", bx.recipes.diffusion_block)(
-        x, embedding, features=features, groups=2, spatial_axes=spatial_axes
-    )
+    program = b.graph().program()
+    assert program.leaves()["r.up_0.time.kernel"].shape == (5, 4)
+    norms = [s.op for i in program.instances for s in i.steps if s.name == "norm_1"]
+    assert {norm.groups for norm in norms} == {2}  # type: ignore[attr-defined]
 
 
 def test_sizes_follow_the_attributes() -> None:

@@ -96,7 +96,7 @@ FORM: list[tuple[str, Any, str, str]] = [
     ("initializer", node(op="linear", x="x", init={"kernel": {"name": "eval\x1b"}}),
      "field-value", r"expected the name of an initializer, found 'eval\x1b'"),
     ("literal that is ragged", node(op="constant", value=[[1, 2], [3]]), "field-value",
-     "main.n.value: expected lists of equal length"),
+     "main.n.value.1: expected lists of equal length"),
     ("literal of texts", node(op="constant", value=["a"]), "field-value", "numbers"),
     ("literal of objects", node(op="constant", value={}), "field-value", "numbers"),
     ("large literal", node(op="constant", value=[0] * 5000), "field-value",

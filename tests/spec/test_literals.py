@@ -166,14 +166,21 @@ def test_constants_by_content(value: Any, dtype: str) -> None:
 @pytest.mark.parametrize(
     ("value", "dtype", "text"),
     [
-        ([True, 1], None, "value: expected booleans for dtype bool, numbers for all"),
-        ([1.5, False], None, "value: expected booleans for dtype bool"),
-        ([True, "$inf"], None, "value: expected booleans for dtype bool"),
-        (["$inf"], "int32", "value: expected integers for dtype int32, found inf"),
-        (["$inf"], "bool", "value: expected booleans for dtype bool"),
-        (["$inf + 1"], None, "value: expected numbers, `$inf`, `$-inf` and `$nan`"),
-        (["x"], None, "value: expected numbers, `$inf`"),
-        ([1, ["$inf"]], None, "value: expected numbers, `$inf`"),
+        ([True, 1], None, "value.1: expected booleans for dtype bool, numbers for all"),
+        ([1.5, False], None, "value.0: expected booleans for dtype bool"),
+        ([True, "$inf"], None, "value.1: expected booleans for dtype bool"),
+        (["$inf"], "int32", "value.0: expected integers for dtype int32, found inf"),
+        (["$inf"], "bool", "value.0: expected booleans for dtype bool"),
+        (["$inf + 1"], None, "value.0: expected numbers, `$inf`, `$-inf` and `$nan`"),
+        (["x"], None, "value.0: expected numbers, `$inf`"),
+        ([1, ["$inf"]], None, "value.1: expected numbers, `$inf`"),
+        ([[1, 2], [3, None]], None, "value.1.1: expected numbers"),
+        ([[1, 2], [3]], None, "value.1: expected lists of equal length"),
+        (
+            [[1], [2, 300]][1:],
+            "int8",
+            "value.0.1: expected integers within int8, found 300",
+        ),
         (2**40, None, "value: expected integers within int32, found 1099511627776"),
         (1e6, None, "value: expected numbers within float, found 1000000.0"),
         ([[1.0] * 64] * 65, None, "value: expected at most 4096 elements"),
@@ -208,4 +215,4 @@ def test_lists_of_booleans_are_not_mixed() -> None:
 
     Graph.parse(repeat([True, False])).program()
     Graph.parse(repeat(["$-inf", 0.0])).program()
-    assert refused(repeat([True, 1])).startswith("main.n.xs: expected a finite number")
+    assert refused(repeat([True, 1])).startswith("main.n.xs.on.0: expected a finite")

@@ -44,6 +44,7 @@ from .unets import unet as unet
 _ALSO = dict.fromkeys(("lstm", "gru", "simple_rnn"), ("bidirectional", "rnn")) | {
     "decoder_block": ("transformer_decoder_layer",),
     "inverted_residual": ("mbconv",),
+    "mixture_of_experts": ("moe", "sparse_moe", "switch_transformer"),
     "patch_embedding": ("patch_embed",),
     "squeeze_excitation": ("squeeze_excite",),
     "transformer_block": ("transformer_encoder_layer",),

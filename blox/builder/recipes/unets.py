@@ -42,6 +42,7 @@ def unet(
     *,
     widths: Sequence[int],
     level: Callable[..., Value] = double_conv,
+    groups: int | None = None,
     upsample: Literal["conv_transpose", "nearest"] = "conv_transpose",
     spatial_axes: int = 2,
 ) -> Value:
@@ -60,8 +61,10 @@ def unet(
         embedding: what each level gets beside its own input, such as a time.
         widths: the features of the levels, the last being that of the middle.
         level: a recipe or a function `level(f, x, *, features, spatial_axes)`, or
-            `level(f, x, embedding, *, ...)`, such as `diffusion_block`, whose 32 groups
-            divide the features of x: a conv before the U-Net gives it as many.
+            `level(f, x, embedding, *, ...)`, such as `diffusion_block`.
+        groups: what each level gets as `groups`, by default nothing. Those of a
+            `diffusion_block`, 32 by default, divide the features of x too: a conv before
+            the U-Net gives it as many.
         upsample: `nearest` repeats elements up to the size of the skip, of any size, and
             convolves them by 3.
         spatial_axes: how many axes before the last are of space.
@@ -72,11 +75,12 @@ def unet(
     expect(x, len(widths) > 0, "widths", "one at least", "none")
     at = Layers(f, spatial_axes, "relu")
     more = () if embedding is None else (embedding,)
+    options = {} if groups is None else {"groups": groups}
 
     def run(name: str, x: Value, width: int) -> Value:
         at_least_one(x, widths=width)
         call = f.call(name, level)
-        return call(x, *more, features=width, spatial_axes=spatial_axes)
+        return call(x, *more, features=width, spatial_axes=spatial_axes, **options)
 
     skips: list[Value] = []
     for i, width in enumerate(widths[:-1]):
