@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 from pydantic_core import PydanticCustomError
 
@@ -44,12 +44,9 @@ def item(check: Callable[[Any], Any], value: Any, *place: str | int) -> Any:
     except PydanticCustomError as error:
         context = error.context or {}
         at = (*place, *context.get("at", ()))
-        kind, text = error.type, error.message_template
-        raise PydanticCustomError(
-            cast("LiteralString", kind),
-            cast("LiteralString", text),
-            {**context, "at": at},
-        ) from None
+        kind: Any = error.type
+        text: Any = error.message_template
+        raise PydanticCustomError(kind, text, {**context, "at": at}) from None
 
 
 def reference(value: Any) -> Any:

@@ -59,24 +59,22 @@ def fill_problems(field: str, value: Any, dtype: str) -> Iterator[Problem]:
 
 def literal_problems(value: Any, dtype: str) -> Iterator[Problem]:
     """What in the `value` of a resolved node does not fit a dtype."""
-    items = dict(_places(value, "value"))
-    if dtype == "bool" or any(isinstance(v, bool) for v in items.values()):
+    items = [*_places(value, "value")]
+    if dtype == "bool" or any(isinstance(v, bool) for _, v in items):
         wanted = "booleans for dtype bool, numbers for all others"
-        fits = lambda v: isinstance(v, bool) == (dtype == "bool")  # noqa: E731
+        wrong = [i for i in items if isinstance(i[1], bool) != (dtype == "bool")]
     elif dtype in LARGEST:
         wanted = f"numbers within {dtype}"
-        fits = lambda v: not LARGEST[dtype] < abs(v) < math.inf  # noqa: E731
-    elif any(isinstance(v, float) for v in items.values()):
+        wrong = [i for i in items if LARGEST[dtype] < abs(i[1]) < math.inf]
+    elif wrong := [i for i in items if isinstance(i[1], float)]:
         wanted = f"integers for dtype {dtype}"
-        fits = lambda v: isinstance(v, int)  # noqa: E731
     else:
         wanted = f"integers within {dtype}"
         bits = int(dtype.removeprefix("u").removeprefix("int"))
         low = 0 if dtype[0] == "u" else -(2 ** (bits - 1))
-        fits = lambda v: low <= v < low + 2**bits  # noqa: E731
-    wrong = next((place for place, v in items.items() if not fits(v)), None)
-    if wrong is not None:
-        yield Problem.expected(wrong, wanted, items[wrong])
+        wrong = [i for i in items if not low <= i[1] < low + 2**bits]
+    for place, found in wrong[:1]:
+        yield Problem.expected(place, wanted, found)
 
 
 def _places(value: Any, place: str) -> Iterator[tuple[str, Any]]:

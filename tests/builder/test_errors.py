@@ -77,7 +77,8 @@ def test_an_op_that_is_none_by_text() -> None:
 
 def test_a_number_where_each_axis_has_one() -> None:
     def main(f: bx.F, x: bx.Value) -> bx.Value:
-        return f.conv("out", x[:, None, None], 1, 3)
+        size: Any = 3
+        return f.conv("out", x[:, None, None], 1, size)
 
     with pytest.raises(bx.SpecError) as caught:
         entry(main)
