@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from blox.show.summary import summary as summary
     from blox.surgery.edit import Edit as Edit
     from blox.surgery.edit import edit as edit
+    from blox.surgery.matching import carry_over as carry_over
 
 _HOME = {
     "BloxError": "blox.schema",
@@ -85,6 +86,7 @@ _HOME = {
     "Value": "blox.builder.values",
     "WeightsError": "blox.schema",
     "build": "blox.runtime.build",
+    "carry_over": "blox.surgery.matching",
     "change": "blox.builder.change",
     "check_attributes": "blox.builder.attributes",
     "each": "blox.builder.arguments",

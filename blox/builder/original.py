@@ -62,6 +62,15 @@ class Node:
             )
         return self._field(name)
 
+    def operands(self) -> list[str]:
+        """The names of its operands, in order; of one that runs functions `carry`, `xs` and
+        `inputs`."""
+        cls = op_class(self.op)
+        if cls is not None and not self._has_body:
+            return [name for name in cls.fields().operands if name in self._given]
+        own = self._body.inputs if self._has_body else ()
+        return [name for name in self._given if name in own]
+
     def __call__(self, **changes: Any) -> Any:
         """Writes the node; what it gives."""
         trace = self._trace

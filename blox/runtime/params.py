@@ -230,6 +230,12 @@ def _copies(leaf: Leaf, parts: tuple[str | int, ...]) -> list[str]:
     return copies
 
 
+def matches(path: str, glob: str) -> bool:
+    """True where a glob matches the path of an array, or of what it lies below."""
+    either = (glob, f"{glob}.*")
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in either)
+
+
 def split(
     graph: Graph, params: dict[str, Any], *, freeze: Sequence[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -253,11 +259,7 @@ def split(
     unused = set(freeze)
 
     def frozen(path: str) -> bool:
-        hits = {
-            g
-            for g in freeze
-            if fnmatch.fnmatchcase(path, g) or path.startswith(g + ".")
-        }
+        hits = {g for g in freeze if matches(path, g)}
         unused.difference_update(hits)
         return bool(hits)
 

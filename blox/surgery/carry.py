@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import jax
-
+from blox.io.assemble import grow
 from blox.runtime.params import flat, init, initial, refuse_given
 from blox.schema import Graph, ModelError
 from blox.schema.diagnostics import Diagnostic
@@ -77,9 +76,13 @@ def _made(move: Move, parts: list[Any]) -> Any:
 def _with_new(
     graph: Graph, arrays: Mapping[str, Any], key: Any, dtype: Any
 ) -> dict[str, Any]:
-    _expect_key([p for p in graph.program().leaves() if p not in arrays], key)
-    key = jax.random.key(0) if key is None else key  # nothing is drawn then
-    return init(graph, key, dtype=dtype, given=arrays)
+    program = graph.program()
+    new = [path for path in program.leaves() if path not in arrays]
+    _expect_key(new, key)
+    if new:
+        return init(graph, key, dtype=dtype, given=arrays)
+    whole: dict[str, Any] = grow(program.tree, arrays)
+    return whole
 
 
 def _expect_key(new: Sequence[str], key: Any) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from blox.schema import Graph
 from blox.schema.graph import expect_graph
 
 from .carry import carried
+from .copies import copied
 from .dequantize import dequantize
+from .freezing import frozen
 from .lora import has_lora, lora, merge_lora
-from .nodes import replaced
+from .nodes import Writer, headed, inserted, removed, replaced
 from .plan import Plan, Step, plan_of, same_paths
 from .quantize import quantize
+from .renaming import Kind, renamed
 from .rounding import Roundings, roundings
 
 
@@ -89,7 +92,7 @@ class Edit:
 
     # Operations ----------------------------------------------------------------------
 
-    def replace(self, nodes: str, writer: Callable[..., Any]) -> Edit:
+    def replace(self, nodes: str, writer: Writer) -> Edit:
         """Something else in place of nodes: `edit.replace("attention.query", writer)`.
 
             def writer(f: bx.F, node: bx.Node) -> bx.Value:
@@ -108,6 +111,131 @@ class Edit:
             ModelError: a node does not take the shapes that flow into it.
         """
         return self.then(replaced(self.graph, nodes, writer))
+
+    def insert(
+        self,
+        writer: Writer,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        of: str | None = None,
+    ) -> Edit:
+        """Something more behind nodes, or before them: `edit.insert(writer, after="block.up")`.
+
+            def writer(f: bx.F, x: bx.Value) -> bx.Value:
+                return f.layer_norm("extra", x)
+
+        Args:
+            writer: gives what takes the place of the value `x`.
+            after: a glob over `function.node`: x is what these nodes give.
+            before: a glob: x is the first operand of these nodes.
+            of: another operand, or argument of what the node runs, by name.
+
+        Raises:
+            SpecError, ModelError: as `replace`; a node has no such operand.
+        """
+        return self.then(inserted(self.graph, writer, after, before, of))
+
+    def remove(self, *nodes: str, by: str | None = None) -> Edit:
+        """Nodes left out; what used their value gets their first operand.
+
+        Args:
+            nodes: globs over `function.node`.
+            by: another operand, or argument of what the node runs, by name.
+
+        Raises:
+            SpecError, ModelError: as `replace`; a node has no such operand, or gives
+                several values: `replace` says what each of them is.
+        """
+        return self.then(removed(self.graph, nodes, by))
+
+    def head(
+        self, writer: Writer, output: str | None = None, *, entry: str | None = None
+    ) -> Edit:
+        """Something else in place of the node that gives an output, with new arrays:
+
+            edit.head(lambda f, x: f.linear("head", x, 10))
+
+        Args:
+            writer: `writer(f, x)`, x being what flows into the node that was there.
+            output: of the entry, by default its only one.
+            entry: by default the first. Where several entries, or calls, run the function
+                that the node is in, it is replaced in all of them.
+
+        Raises:
+            SpecError, ModelError: as `replace`; there is no such output.
+        """
+        return self.then(headed(self.graph, output, writer, entry))
+
+    def rename(self, old: str, new: str, *, kind: Kind | None = None) -> Edit:
+        """Another name for something, and in all that names it.
+
+            edit.rename("block.up", "fc1")              # a node, with its arrays
+            edit.rename("block", "layer")               # a function
+            edit.rename("main.tokens", "ids")           # an input, or an output
+            edit.rename("width", "features")            # an attribute
+            edit.rename("encoder.h", "encoder.layers")  # arrays alone, by their path
+
+        Keys are folded with names: a node that is renamed draws other numbers in training.
+
+        Args:
+            old: what there is.
+            new: its name; of a path the whole of it.
+            kind: what is meant where several things are called so: `node`, `function`,
+                `input`, `output`, `attribute` or `path`.
+
+        Raises:
+            SpecError: nothing is called so, or several things; the new name is taken.
+        """
+        return self.then(renamed(self.graph, old, new, kind))
+
+    def freeze(self, *globs: str) -> Edit:
+        """Parameters that are never trained, said in the Graph: `edit.freeze("wte", "h.*")`.
+
+        Args:
+            globs: over the paths of arrays; a path stands for all below it. A function
+                that runs at other paths too is copied.
+
+        Raises:
+            SpecError: a glob matches no parameter, or some copies of a repeat alone.
+        """
+        return self.then(frozen(self.graph, globs, freeze=True))
+
+    def train(self, *globs: str) -> Edit:
+        """Parameters that are trained again, as `freeze` takes them."""
+        return self.then(frozen(self.graph, globs, freeze=False))
+
+    def copies(
+        self,
+        path: str,
+        copies: int | Sequence[int],
+        *,
+        new: Literal["init", "last"] = "init",
+        entry: str | None = None,
+    ) -> Edit:
+        """Another number of copies of a repeat: `edit.copies("h", 4)`, or `[0, 2]`.
+
+        Args:
+            path: of the node from the entry.
+            copies: so many, the first ones; or the numbers of those that stay, in order,
+                one of them several times too.
+            new: what more of them are: as `bx.init` makes them, or copies of the last.
+            entry: by default the first.
+
+        Raises:
+            SpecError: there is no such repeat, or no such copy of it.
+        """
+        return self.then(copied(self.graph, path, copies, new, entry))
+
+    def outputs(
+        self,
+        *paths: str,
+        names: Sequence[str] | None = None,
+        entry: str | None = None,
+    ) -> Edit:
+        """Inner values as further outputs, as `graph.with_outputs` gives them."""
+        new = self.graph.with_outputs(*paths, names=names, entry=entry)
+        return self.then(Step(self.graph, new, same_paths(self.graph, new)))
 
     def lora(
         self, *nodes: str, rank: int = 8, alpha: float = 16.0, freeze: bool = True

@@ -130,8 +130,9 @@ class Plan:
         if stay:
             yield "as is", f"{stay} array{'s' if stay > 1 else ''}", ""
         for row in changed:
-            what = "carried" if row.how else "moved"
-            yield what, row.new, f"{', '.join(row.old)}{row.how and f': {row.how}'}"
+            source = "" if row.old == (row.new,) else ", ".join(row.old)
+            text = ": ".join(part for part in (source, row.how) if part)
+            yield "carried" if row.how else "moved", row.new, text
         for what, arrays in (("new", self.new), ("dropped", self.dropped)):
             for array in arrays:
                 yield what, array.path, f"{array.dtype}{list(array.shape)}"
