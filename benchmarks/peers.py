@@ -1,15 +1,17 @@
 """Compiling and stepping: blox beside raw JAX, Equinox and Flax NNX, in one run.
 
-    python benchmarks/peers.py [MODEL ...] [--rounds 15] [--compiles 3] [--wall]
+    python benchmarks/peers.py [MODEL ...] [--rounds 15] [--compiles 3] [--core 0] [--wall]
 
 needs the extra `parity`. The models, in `benchmarks/peer_models`: transformers, unrolled and
-scanned, a convolutional net, pools, an LSTM, norms. Each is loaded by blox, is the file that
-blox generates, is written by hand in JAX, and is made of the layers of Equinox and of NNX: pure
-functions of their arrays under `jax.jit`. Measured are the first call (tracing, compiling, one
-step) and a step, forward and `value_and_grad` of all arrays and the input. They take turns, and
-who goes first changes; figures are medians of process time (of the clock with `--wall`), ratios
-are to the best of the three peers. Norms of NNX take the variance in two passes here, as all
-others do; the last column has them as they are by default, in one.
+scanned, attention, a convolutional net, pools, recurrent layers, norms. Each is loaded by blox,
+is the file that blox generates, is written by hand in JAX, and is made of the layers of Equinox
+and of NNX: pure functions of their arrays under `jax.jit`. Measured are the first call
+(tracing, compiling, one step) and a step, forward and `value_and_grad` of all arrays and the
+input. They take turns, and who goes first changes; the best of the three peers is that of the
+least median of process time (of the clock with `--wall`), ratios are medians of those to it in
+the same round. `--core` keeps to one core and one thread, for a machine that others use too.
+Norms of NNX take the variance in two passes here, as all others do; the last column has them as
+they are by default, in one.
 """
 
 from __future__ import annotations
@@ -79,14 +81,28 @@ def gradient(model: Model) -> Callable[..., Any]:
     return jax.value_and_grad(loss, (0, 1), has_aux=True, allow_int=True)
 
 
-def turns(ways: list[Callable[[], float]], rounds: int) -> list[float]:
-    """The median of each way over rounds in which who goes first changes."""
-    times: list[list[float]] = [[] for _ in ways]
+Times = list[list[float]]
+"""Seconds of each way, in each round."""
+
+
+def turns(ways: list[Callable[[], float]], rounds: int) -> Times:
+    """The seconds of each way in rounds in which who goes first changes."""
+    times: Times = [[] for _ in ways]
     for turn in range(rounds):
         for i in range(len(ways)):
             place = (i + turn) % len(ways)
             times[place].append(ways[place]())
-    return [statistics.median(t) for t in times]
+    return times
+
+
+def ratios(times: Times) -> tuple[list[float], float]:
+    """Of each way to the best of the peers, and the seconds of that."""
+    best = min(times[2 : 2 + len(PEERS)], key=statistics.median)
+    found = [
+        statistics.median(a / b for a, b in zip(own, best, strict=True))
+        for own in times
+    ]
+    return found, statistics.median(best)
 
 
 def seconds(run: Callable[[], Any], clock: Callable[[], float]) -> float:
@@ -104,7 +120,7 @@ def first_calls(
     given: list[tuple[Any, Any]],
     rounds: int,
     clock: Callable[[], float],
-) -> list[float]:
+) -> Times:
     """Seconds of the first call of each, with nothing in JAX's caches."""
 
     def way(i: int) -> float:
@@ -112,6 +128,7 @@ def first_calls(
         function = jax.jit(made[i]())
         return seconds(lambda: function(*given[i]), clock)
 
+    way(0)  # The first in a process takes longer.
     return turns([partial(way, i) for i in range(len(made))], rounds)
 
 
@@ -120,7 +137,7 @@ def steps(
     given: list[tuple[Any, Any]],
     rounds: int,
     clock: Callable[[], float],
-) -> list[float]:
+) -> Times:
     """Seconds of a step of each, warm."""
     functions = [jax.jit(make()) for make in made]
     counts = []
@@ -139,8 +156,8 @@ def steps(
     return turns([partial(way, i) for i in range(len(made))], rounds)
 
 
-def rows(name: str, options: argparse.Namespace) -> Iterator[tuple[str, list[float]]]:
-    """What is measured of a model, and the seconds of each."""
+def rows(name: str, options: argparse.Namespace) -> Iterator[tuple[str, Times]]:
+    """What is measured of a model, and its seconds."""
     clock = time.perf_counter if options.wall else time.process_time
     found = dict(models(name))
     given = [
@@ -153,6 +170,13 @@ def rows(name: str, options: argparse.Namespace) -> Iterator[tuple[str, list[flo
         yield what, steps(made, given, options.rounds, clock)
 
 
+def keep_to(core: int) -> None:
+    """One core and one thread, before JAX has computed anything."""
+    os.sched_setaffinity(0, {core})
+    one = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {one}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("models", nargs="*", metavar="MODEL", help="by default all")
@@ -161,16 +185,19 @@ def main() -> None:
     parser.add_argument(
         "--wall", action="store_true", help="the clock, not the process"
     )
+    parser.add_argument("--core", type=int, help="that is used, of one thread")
     options = parser.parse_args()
+    if options.core is not None:
+        keep_to(options.core)
     titles = ["blox", "generated", *PEERS, "best", "NNX fast"]
     print(f"{'':24} {'':14} " + " ".join(f"{t:>11}" for t in titles))
     for name in with_blox.GRAPHS:
         if options.models and not any(m in name for m in options.models):
             continue
         for what, times in rows(name, options):
-            best = min(times[2:5])
-            cells = [f"{t / best:11.2f}" for t in times]
-            cells.insert(5, f"{1e3 * best:8.2f} ms")
+            found, best = ratios(times)
+            cells = [f"{r:11.2f}" for r in found]
+            cells.insert(2 + len(PEERS), f"{1e3 * best:8.2f} ms")
             print(f"{name:24} {what:14} {' '.join(cells)}", flush=True)
 
 

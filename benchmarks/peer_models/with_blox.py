@@ -7,22 +7,23 @@ from collections.abc import Callable
 import blox as bx
 
 from .sizes import (
+    ATTENDED,
     BATCH,
     CHANNELS,
     CLASSES,
     COLORS,
     DEPTH,
-    FEATURES,
+    FEW,
     GROUPS,
     HEADS,
+    MANY,
     NORMED,
     POOLED,
     SIDE,
     STAGES,
-    STEPS,
     TIME,
-    UNITS,
     WIDTH,
+    Sequences,
 )
 
 Body = Callable[[bx.F, bx.Value], bx.Value]
@@ -39,9 +40,12 @@ def graph(shape: tuple[int, ...], body: Body) -> bx.Graph:
     return b.graph()
 
 
+def attention(f: bx.F, x: bx.Value) -> bx.Value:
+    return f.call("attn", bx.recipes.multi_head_attention)(x, heads=HEADS)
+
+
 def block(f: bx.F, x: bx.Value) -> bx.Value:
-    attn = f.call("attn", bx.recipes.multi_head_attention)
-    x = x + attn(f.layer_norm("ln_1", x), heads=HEADS)
+    x = x + attention(f, f.layer_norm("ln_1", x))
     h = f.gelu(f.linear("up", f.layer_norm("ln_2", x), 4 * WIDTH), approximate=True)
     return x + f.linear("down", h, WIDTH)
 
@@ -70,16 +74,29 @@ def pools(f: bx.F, x: bx.Value) -> bx.Value:
     return f.avg_pool(x, [2, 2], strides=2)
 
 
-def lstm(f: bx.F, x: bx.Value) -> bx.Value:
-    return f.call("lstm", bx.recipes.lstm)(x, units=UNITS)["y"]
+def lstm(sizes: Sequences) -> bx.Graph:
+    def body(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("lstm", bx.recipes.lstm)(x, units=sizes.units)["y"]
+
+    return graph(sizes.shape, body)
+
+
+def gru(sizes: Sequences) -> bx.Graph:
+    def body(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.call("gru", bx.recipes.gru)(x, units=sizes.units)["y"]
+
+    return graph(sizes.shape, body)
 
 
 GRAPHS: dict[str, Callable[[], bx.Graph]] = {
     "transformer, unrolled": lambda: graph((BATCH, TIME, WIDTH), transformer(False)),
     "transformer, scanned": lambda: graph((BATCH, TIME, WIDTH), transformer(True)),
+    "attention": lambda: graph(ATTENDED, attention),
     "conv net": lambda: graph((BATCH, SIDE, SIDE, COLORS), conv_net),
     "pooling": lambda: graph(POOLED, pools),
-    "LSTM": lambda: graph((BATCH, STEPS, FEATURES), lstm),
+    "LSTM": lambda: lstm(MANY),
+    "LSTM, batch of 4": lambda: lstm(FEW),
+    "GRU": lambda: gru(MANY),
     "layer_norm": lambda: graph(NORMED, lambda f, x: f.layer_norm("norm", x)),
     "rms_norm": lambda: graph(NORMED, lambda f, x: f.rms_norm("norm", x)),
     "batch_norm": lambda: graph(NORMED, lambda f, x: f.batch_norm("norm", x)),

@@ -11,24 +11,25 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from .sizes import (
+    ATTENDED,
     BATCH,
     CHANNELS,
     CLASSES,
     COLORS,
     DEPTH,
-    FEATURES,
+    FEW,
     GROUPS,
     HEADS,
+    MANY,
     NORMED,
     POOLED,
     SIDE,
     STAGES,
-    STEPS,
     TIME,
-    UNITS,
     WIDTH,
     Model,
     Models,
+    Sequences,
 )
 
 
@@ -52,9 +53,22 @@ def mapped(module: Any, x: Array) -> Array:
     return jax.vmap(module)(x)
 
 
+class Attention(eqx.Module):
+    attn: eqx.nn.MultiheadAttention
+
+    def __init__(self, key: Array) -> None:
+        biases = dict.fromkeys(("query", "key", "value", "output"), True)
+        self.attn = eqx.nn.MultiheadAttention(
+            HEADS, WIDTH, key=key, **{f"use_{n}_bias": b for n, b in biases.items()}
+        )
+
+    def __call__(self, x: Array) -> Array:
+        return self.attn(x, x, x)
+
+
 class Block(eqx.Module):
     ln_1: eqx.nn.LayerNorm
-    attn: eqx.nn.MultiheadAttention
+    attn: Attention
     ln_2: eqx.nn.LayerNorm
     up: eqx.nn.Linear
     down: eqx.nn.Linear
@@ -62,17 +76,13 @@ class Block(eqx.Module):
     def __init__(self, key: Array) -> None:
         one, two, three = jax.random.split(key, 3)
         self.ln_1 = eqx.nn.LayerNorm(WIDTH)
-        biases = dict.fromkeys(("query", "key", "value", "output"), True)
-        self.attn = eqx.nn.MultiheadAttention(
-            HEADS, WIDTH, key=one, **{f"use_{n}_bias": b for n, b in biases.items()}
-        )
+        self.attn = Attention(one)
         self.ln_2 = eqx.nn.LayerNorm(WIDTH)
         self.up = eqx.nn.Linear(WIDTH, 4 * WIDTH, key=two)
         self.down = eqx.nn.Linear(4 * WIDTH, WIDTH, key=three)
 
     def __call__(self, x: Array) -> Array:
-        y = jax.vmap(self.ln_1)(x)
-        x = x + self.attn(y, y, y)
+        x = x + self.attn(jax.vmap(self.ln_1)(x))
         y = jax.nn.gelu(jax.vmap(self.up)(jax.vmap(self.ln_2)(x)))
         return x + jax.vmap(self.down)(y)
 
@@ -159,8 +169,8 @@ class Pools(eqx.Module):
 class LSTM(eqx.Module):
     cell: eqx.nn.LSTMCell
 
-    def __init__(self) -> None:
-        self.cell = eqx.nn.LSTMCell(FEATURES, UNITS, key=next(KEYS))
+    def __init__(self, sizes: Sequences) -> None:
+        self.cell = eqx.nn.LSTMCell(sizes.features, sizes.units, key=next(KEYS))
 
     def __call__(self, x: Array) -> Array:
         def step(
@@ -169,8 +179,22 @@ class LSTM(eqx.Module):
             carry = self.cell(x, carry)
             return carry, carry[0]
 
-        zeros = jnp.zeros(UNITS)
+        zeros = jnp.zeros(self.cell.hidden_size)
         return lax.scan(step, (zeros, zeros), x)[1]
+
+
+class GRU(eqx.Module):
+    cell: eqx.nn.GRUCell
+
+    def __init__(self, sizes: Sequences) -> None:
+        self.cell = eqx.nn.GRUCell(sizes.features, sizes.units, key=next(KEYS))
+
+    def __call__(self, x: Array) -> Array:
+        def step(h: Array, x: Array) -> tuple[Array, Array]:
+            h = self.cell(x, h)
+            return h, h
+
+        return lax.scan(step, jnp.zeros(self.cell.hidden_size), x)[1]
 
 
 def first(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -200,9 +224,12 @@ def per_place(norm: Any, x: Array) -> Array:
 MODELS: Models = {
     "transformer, unrolled": unrolled,
     "transformer, scanned": scanned,
+    "attention": lambda: pure(Attention(next(KEYS)), mapped, ATTENDED),
     "conv net": lambda: pure(ConvNet(), mapped, first((BATCH, SIDE, SIDE, COLORS))),
     "pooling": lambda: pure(Pools(), mapped, first(POOLED)),
-    "LSTM": lambda: pure(LSTM(), mapped, (BATCH, STEPS, FEATURES)),
+    "LSTM": lambda: pure(LSTM(MANY), mapped, MANY.shape),
+    "LSTM, batch of 4": lambda: pure(LSTM(FEW), mapped, FEW.shape),
+    "GRU": lambda: pure(GRU(MANY), mapped, MANY.shape),
     "layer_norm": lambda: pure(eqx.nn.LayerNorm(NORMED[-1]), per_place, NORMED),
     "rms_norm": lambda: pure(
         eqx.nn.RMSNorm(NORMED[-1], use_bias=False), per_place, NORMED

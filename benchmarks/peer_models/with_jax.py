@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -10,24 +10,25 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from .sizes import (
+    ATTENDED,
     BATCH,
     CHANNELS,
     CLASSES,
     COLORS,
     DEPTH,
-    FEATURES,
+    FEW,
     GROUPS,
     HEADS,
+    MANY,
     NORMED,
     POOLED,
     SIDE,
     STAGES,
-    STEPS,
     TIME,
-    UNITS,
     WIDTH,
     Model,
     Models,
+    Sequences,
 )
 
 Params = dict[str, Any]
@@ -87,27 +88,33 @@ def group_norm(params: Params, x: Array) -> Array:
     return y * params["scale"] + params["bias"]
 
 
-def block(params: Params, x: Array) -> Array:
-    y = layer_norm(params["ln_1"], x)
+def attention(params: Params, x: Array) -> Array:
     q, k, v = (
-        linear(params[n], y).reshape(*x.shape[:-1], HEADS, WIDTH // HEADS)
+        linear(params[n], x).reshape(*x.shape[:-1], HEADS, WIDTH // HEADS)
         for n in ("query", "key", "value")
     )
     mixed = jax.nn.dot_product_attention(q, k, v).reshape(x.shape)
-    x = x + linear(params["out"], mixed)
+    return linear(params["out"], mixed)
+
+
+def block(params: Params, x: Array) -> Array:
+    x = x + attention(params, layer_norm(params["ln_1"], x))
     y = jax.nn.gelu(linear(params["up"], layer_norm(params["ln_2"], x)))
     return x + linear(params["down"], y)
 
 
+def attention_params() -> Params:
+    names = ("query", "key", "value", "out")
+    return {n: kernel_and_bias(WIDTH, WIDTH) for n in names}
+
+
 def block_params() -> Params:
-    square = {
-        n: kernel_and_bias(WIDTH, WIDTH) for n in ("query", "key", "value", "out")
-    }
     wide = {
         "up": kernel_and_bias(WIDTH, 4 * WIDTH),
         "down": kernel_and_bias(4 * WIDTH, WIDTH),
     }
-    return square | wide | {"ln_1": affine(WIDTH), "ln_2": affine(WIDTH)}
+    norms = {"ln_1": affine(WIDTH), "ln_2": affine(WIDTH)}
+    return attention_params() | wide | norms
 
 
 def unrolled() -> Model:
@@ -176,7 +183,14 @@ def pooling() -> Model:
     return Model(pools, {}, POOLED)
 
 
-def lstm() -> Model:
+def over_time(
+    step: Callable[[Any, Array], tuple[Any, Array]], zeros: Any, x: Array
+) -> Array:
+    _, y = lax.scan(step, zeros, jnp.moveaxis(x, 1, 0))
+    return jnp.moveaxis(y, 0, 1)
+
+
+def lstm(sizes: Sequences) -> Model:
     def network(params: Params, x: Array) -> Array:
         def step(
             carry: tuple[Array, Array], x: Array
@@ -188,13 +202,30 @@ def lstm() -> Model:
             h = jax.nn.sigmoid(o) * jnp.tanh(c)
             return (h, c), h
 
-        zeros = jnp.zeros((x.shape[0], UNITS))
-        _, y = lax.scan(step, (zeros, zeros), jnp.moveaxis(x, 1, 0))
-        return jnp.moveaxis(y, 0, 1)
+        zeros = jnp.zeros((x.shape[0], sizes.units))
+        return over_time(step, (zeros, zeros), x)
 
-    params = kernel_and_bias(FEATURES, 4 * UNITS)
-    params["recurrent"] = kernel_and_bias(UNITS, 4 * UNITS)["kernel"]
-    return Model(network, params, (BATCH, STEPS, FEATURES))
+    params = kernel_and_bias(sizes.features, 4 * sizes.units)
+    params["recurrent"] = kernel_and_bias(sizes.units, 4 * sizes.units)["kernel"]
+    return Model(network, params, sizes.shape)
+
+
+def gru(sizes: Sequences) -> Model:
+    def network(params: Params, x: Array) -> Array:
+        def step(h: Array, x: Array) -> tuple[Array, Array]:
+            a_r, a_z, a_n = jnp.split(linear(params["input"], x), 3, -1)
+            b_r, b_z, b_n = jnp.split(linear(params["recurrent"], h), 3, -1)
+            r, z = jax.nn.sigmoid(a_r + b_r), jax.nn.sigmoid(a_z + b_z)
+            h = (1 - z) * jnp.tanh(a_n + r * b_n) + z * h
+            return h, h
+
+        return over_time(step, jnp.zeros((x.shape[0], sizes.units)), x)
+
+    params = {
+        "input": kernel_and_bias(sizes.features, 3 * sizes.units),
+        "recurrent": kernel_and_bias(sizes.units, 3 * sizes.units),
+    }
+    return Model(network, params, sizes.shape)
 
 
 def norms() -> Models:
@@ -211,7 +242,10 @@ def norms() -> Models:
 MODELS: Models = {
     "transformer, unrolled": unrolled,
     "transformer, scanned": scanned,
+    "attention": lambda: Model(attention, attention_params(), ATTENDED),
     "conv net": conv_net,
     "pooling": pooling,
-    "LSTM": lstm,
+    "LSTM": lambda: lstm(MANY),
+    "LSTM, batch of 4": lambda: lstm(FEW),
+    "GRU": lambda: gru(MANY),
 } | norms()

@@ -12,24 +12,25 @@ from flax import nnx
 from jax import Array
 
 from .sizes import (
+    ATTENDED,
     BATCH,
     CHANNELS,
     CLASSES,
     COLORS,
     DEPTH,
-    FEATURES,
+    FEW,
     GROUPS,
     HEADS,
+    MANY,
     NORMED,
     POOLED,
     SIDE,
     STAGES,
-    STEPS,
     TIME,
-    UNITS,
     WIDTH,
     Model,
     Models,
+    Sequences,
 )
 
 
@@ -39,10 +40,14 @@ def pure(module: Any, shape: tuple[int, ...]) -> Model:
     return Model(lambda arrays, x: nnx.merge(graph, arrays)(x), arrays, shape)
 
 
+def attention(rngs: nnx.Rngs) -> nnx.MultiHeadAttention:
+    return nnx.MultiHeadAttention(HEADS, WIDTH, decode=False, rngs=rngs)
+
+
 class Block(nnx.Module):
     def __init__(self, rngs: nnx.Rngs) -> None:
         self.ln_1 = nnx.LayerNorm(WIDTH, rngs=rngs)
-        self.attn = nnx.MultiHeadAttention(HEADS, WIDTH, decode=False, rngs=rngs)
+        self.attn = attention(rngs)
         self.ln_2 = nnx.LayerNorm(WIDTH, rngs=rngs)
         self.up = nnx.Linear(WIDTH, 4 * WIDTH, rngs=rngs)
         self.down = nnx.Linear(4 * WIDTH, WIDTH, rngs=rngs)
@@ -118,18 +123,21 @@ def made(module: Callable[..., Any], shape: tuple[int, ...]) -> Callable[[], Mod
     return lambda: pure(module(rngs=nnx.Rngs(0)), shape)
 
 
-def lstm(rngs: nnx.Rngs) -> nnx.RNN:
-    return nnx.RNN(nnx.OptimizedLSTMCell(FEATURES, UNITS, rngs=rngs))
+def recurrent(cell: Callable[..., Any], sizes: Sequences) -> Callable[[], Model]:
+    def network(rngs: nnx.Rngs) -> nnx.RNN:
+        return nnx.RNN(cell(sizes.features, sizes.units, rngs=rngs))
+
+    return made(network, sizes.shape)
 
 
-FEW = NORMED[-1]
+NARROW = NORMED[-1]
 
 
 def norms(fast: bool) -> Models:
     layers = {
-        "layer_norm": partial(nnx.LayerNorm, FEW),
-        "batch_norm": partial(BatchNorm, FEW, momentum=0.9),
-        "group_norm": partial(nnx.GroupNorm, FEW, num_groups=GROUPS),
+        "layer_norm": partial(nnx.LayerNorm, NARROW),
+        "batch_norm": partial(BatchNorm, NARROW, momentum=0.9),
+        "group_norm": partial(nnx.GroupNorm, NARROW, num_groups=GROUPS),
     }
     return {
         name: made(partial(layer, use_fast_variance=fast), NORMED)
@@ -140,10 +148,13 @@ def norms(fast: bool) -> Models:
 MODELS: Models = {
     "transformer, unrolled": made(Unrolled, (BATCH, TIME, WIDTH)),
     "transformer, scanned": made(Scanned, (BATCH, TIME, WIDTH)),
+    "attention": made(attention, ATTENDED),
     "conv net": made(ConvNet, (BATCH, SIDE, SIDE, COLORS)),
     "pooling": lambda: pure(Pools(), POOLED),
-    "LSTM": made(lstm, (BATCH, STEPS, FEATURES)),
-    "rms_norm": made(partial(nnx.RMSNorm, FEW), NORMED),
+    "LSTM": recurrent(nnx.OptimizedLSTMCell, MANY),
+    "LSTM, batch of 4": recurrent(nnx.OptimizedLSTMCell, FEW),
+    "GRU": recurrent(nnx.GRUCell, MANY),
+    "rms_norm": made(partial(nnx.RMSNorm, NARROW), NORMED),
 } | norms(fast=False)
 
 FAST: Models = norms(fast=True)
