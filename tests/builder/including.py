@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
+from golden_models import graph_of
 from sample_specs import spec
 
 import blox as bx
-from blox.schema import Graph, from_bytes
+from blox.schema import Graph
 
-MODELS = Path(__file__).parents[1] / "models"
 TOKENS = bx.Input(["batch", "seq"], "int32")
-
-
-def graph_of(name: str) -> Graph:
-    return from_bytes((MODELS / f"{name}.json").read_bytes())
 
 
 def around(graph: Graph, entry: str) -> Graph:

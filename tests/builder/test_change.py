@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import pytest
-from builder.including import graph_of
+from golden_models import graph_of
 from random_programs import program
 from sample_specs import function, spec
 

@@ -9,14 +9,13 @@ import jax.numpy as jnp
 import pytest
 from builder.including import (
     BOUNDED,
-    MODELS,
     TOKENS,
     around,
-    graph_of,
     lambda_named,
     shapes_of,
     two_of_a_name,
 )
+from golden_models import NAMES, few, graph_of
 from jaxprs import assert_same_jaxpr
 from random_programs import program
 from sample_specs import function, spec
@@ -24,11 +23,7 @@ from sample_specs import function, spec
 import blox as bx
 from blox.schema import Graph
 
-ENTRIES = [
-    (path.stem, entry)
-    for path in sorted(MODELS.glob("*.json"))
-    for entry in graph_of(path.stem).entries
-]
+ENTRIES = few((name, entry) for name in NAMES for entry in graph_of(name).entries)
 
 
 def traced(graph: Graph, entry: str, arrays: dict[str, Any]) -> Any:

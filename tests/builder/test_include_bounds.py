@@ -11,10 +11,10 @@ from builder.including import (
     BOUNDED,
     called,
     gpt_with,
-    graph_of,
     lambda_named,
     shapes_of,
 )
+from golden_models import graph_of
 
 import blox as bx
 from blox.schema import Graph

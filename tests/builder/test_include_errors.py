@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from builder.including import (
-    graph_of,
     lambda_named,
     two_of_a_name,
 )
+from golden_models import graph_of
 from sample_specs import spec
 
 import blox as bx

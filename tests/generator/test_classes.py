@@ -15,6 +15,7 @@ import pytest
 from class_files import TARGETS, tagger
 from class_specs import REFUSED, WRITTEN, X, call, graph, linear, to_data, two_entries
 from generated_files import assert_tidy
+from golden_models import EACH, NAMES, graph_of
 from random_programs import program
 from sample_specs import function, spec
 
@@ -24,7 +25,6 @@ from blox.codegen.library.allowed import Allowed
 from blox.schema import from_bytes
 
 TESTS = Path(__file__).parents[1]
-MODELS = sorted(p.stem for p in (TESTS / "models").glob("*.json"))
 LAYERS = {
     "nnx.Linear": ["kernel", "bias"],
     "nnx.Conv": ["kernel", "bias"],
@@ -122,10 +122,9 @@ def _named(path: str) -> str:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EACH)
 def test_paths_are_those_of_the_weights(name: str, target: str) -> None:
-    model = from_bytes((TESTS / "models" / f"{name}.json").read_bytes())
-    assert_paths(model, golden(name, target))
+    assert_paths(graph_of(name), golden(name, target))
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -142,10 +141,9 @@ def test_shared_paths_and_attributes(target: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EACH)
 def test_golden_file_is_what_the_generator_writes(name: str, target: Any) -> None:
-    model = from_bytes((TESTS / "models" / f"{name}.json").read_bytes())
-    assert bx.generate(model, target=target) == golden(name, target)
+    assert bx.generate(graph_of(name), target=target) == golden(name, target)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -160,7 +158,7 @@ def test_random_programs(target: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_golden_files_are_tidy(target: str, tmp_path: Path) -> None:
-    assert_tidy({name: golden(name, target) for name in MODELS}, tmp_path)
+    assert_tidy({name: golden(name, target) for name in NAMES}, tmp_path)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -10,18 +10,13 @@ import jax
 import jax.numpy as jnp
 import pytest
 from generated_files import assert_same_way, executed, functions, ways
+from golden_models import NAMES, few, graph_of
 from trees import same_structure
 
 import blox as bx
-from blox.schema import Graph, from_bytes
+from blox.schema import from_bytes
 
 HERE = Path(__file__).parents[1]
-MODELS = sorted(p.stem for p in (HERE / "models").glob("*.json"))
-
-
-@cache
-def graph_of(name: str) -> Graph:
-    return from_bytes((HERE / "models" / f"{name}.json").read_bytes())
 
 
 @cache
@@ -34,7 +29,7 @@ def generated(name: str, function: str) -> Any:
     return names_of(name)[function]
 
 
-CASES = [(name, *way) for name in MODELS for way in ways(graph_of(name))]
+CASES = few((name, *way) for name in NAMES for way in ways(graph_of(name)))
 
 
 @pytest.mark.parametrize(("name", "entry", "train", "optional"), CASES)
@@ -44,7 +39,7 @@ def test_jaxprs_are_equal(name: str, entry: str, train: bool, optional: bool) ->
     assert_same_way(graph, names_of(name), params, entry, train, optional)
 
 
-@pytest.mark.parametrize("name", [n for n in MODELS if n != "minilm"])
+@pytest.mark.parametrize("name", few((n,) for n in NAMES if n != "minilm"))
 def test_golden_file_makes_the_same_arrays(name: str) -> None:
     graph = graph_of(name)
 
@@ -75,7 +70,7 @@ def test_golden_file_computes_the_same() -> None:
         assert bool(jnp.abs(a).max() > 0)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_golden_file_is_what_the_generator_writes(name: str) -> None:
     golden = (HERE / "golden" / f"{name}.py").read_text(encoding="utf-8")
     assert bx.generate(graph_of(name)) == golden

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from golden_models import EACH, graph_of
 from sample_specs import Data, function, spec
 from saved_models import linear
 
 import blox as bx
 from blox.schema import Diagnostic, Graph
 
-MODELS = sorted((Path(__file__).parents[1] / "models").glob("*.json"))
 SEQ: Data = {"x": {"shape": ["batch", "seq", 8], "dtype": "float"}}
 TWO: Data = {
     "a": {"shape": ["n", 8], "dtype": "float"},
@@ -65,9 +63,9 @@ def test_a_wrong_node_in_nested_functions(node: Data, text: str) -> None:
     assert text in error.message
 
 
-@pytest.mark.parametrize("path", MODELS, ids=lambda p: p.stem)
-def test_whole_models_pass(path: Path) -> None:
-    report = bx.validate(Graph.parse(json.loads(path.read_text())))
+@pytest.mark.parametrize("name", EACH)
+def test_whole_models_pass(name: str) -> None:
+    report = bx.validate(graph_of(name))
     assert report.ok, str(report)
 
 
@@ -334,7 +332,7 @@ def test_what_flows_into_a_function_is_as_it_declares() -> None:
 
 def test_bounds_hold_where_a_node_calls_an_entry() -> None:
     """`main` calls `step` with a table of as many rows as it has itself."""
-    data: Data = json.loads((MODELS[0].parent / "tiny_gpt.json").read_text("utf-8"))
+    data: Data = graph_of("tiny_gpt").plain()
     assert found(data) == []
     wide = {"max": "$context", "multiple_of": 16}
     error = only(data | {"dims": data["dims"] | {"cached": wide}})

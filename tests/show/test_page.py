@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import pytest
+from golden_models import EACH, graph_of
 from hostile_page import hostile
 from large_models import experts, unrolled
 
@@ -22,8 +23,6 @@ from blox.demo_data import read
 from blox.schema import from_bytes, to_json
 from blox.show.page.html import _file, is_page, page
 
-MODELS = Path(__file__).parents[1] / "models"
-NAMES = sorted(p.stem for p in MODELS.glob("*.json"))
 POLICY = "Content-Security-Policy"
 
 
@@ -35,7 +34,7 @@ def model(name: str) -> bx.Graph:
         return make()
     if name == "demo":
         return from_bytes(read("graph.json"))
-    return from_bytes((MODELS / f"{name}.json").read_bytes())
+    return graph_of(name)
 
 
 @cache
@@ -82,7 +81,7 @@ class Parsed(HTMLParser):
         return next(m["content"] or "" for m in metas if m.get("http-equiv") == POLICY)
 
 
-@pytest.mark.parametrize("name", [*NAMES, "demo", "hostile"])
+@pytest.mark.parametrize("name", [*EACH, "demo", "hostile"])
 def test_all_pages_are_the_same_but_for_their_data(name: str) -> None:
     found, other = Parsed(page_of(name)), Parsed(page_of("demo"))
     assert found.tags == other.tags
@@ -179,7 +178,7 @@ def test_sizes() -> None:
     assert sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) < 1_000_000
 
 
-@pytest.mark.parametrize("name", [*NAMES, "demo"])
+@pytest.mark.parametrize("name", [*EACH, "demo"])
 def test_counts_are_those_of_the_arrays(name: str) -> None:
     data = Parsed(page_of(name)).data
     params = jax.eval_shape(lambda: bx.init(model(name), jax.random.key(0)))
@@ -190,7 +189,7 @@ def test_counts_are_those_of_the_arrays(name: str) -> None:
     assert data["arrays"] == len(leaves)
 
 
-@pytest.mark.parametrize("name", [*NAMES, "demo"])
+@pytest.mark.parametrize("name", [*EACH, "demo"])
 def test_every_function_node_and_edge_is_there(name: str) -> None:
     """Against the JSON of the file, which knows nothing of how it is resolved."""
     data = Parsed(page_of(name)).data
@@ -217,7 +216,7 @@ def test_every_function_node_and_edge_is_there(name: str) -> None:
             }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_the_json_in_pieces_is_that_of_the_file(name: str) -> None:
     spec = Parsed(page_of(name)).data["spec"]
     data = json.loads(spec["head"])

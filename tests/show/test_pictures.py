@@ -8,10 +8,10 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
+from golden_models import EACH, graph_of
 from sample_specs import Data, function, spec
 from saved_models import linear, repeat
 
@@ -20,7 +20,6 @@ from blox.show.diagram import Arrow, Box, Part, parts
 from blox.show.dot import dot_text
 from blox.show.mermaid import mermaid_text
 
-MODELS = sorted((Path(__file__).parents[1] / "models").glob("*.json"))
 EVIL = [
     '</script><img src=x onerror="alert(1)">',
     '"]; click f0i0 href "javascript:alert(1)"; x["',
@@ -173,9 +172,9 @@ def test_sizes_of_dims_stand_in_the_shapes() -> None:
 
 
 @pytest.mark.parametrize(("write", "read"), READERS, ids=["mermaid", "dot"])
-@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
-def test_models_are_drawn_whole(write: Any, read: Any, path: Path) -> None:
-    found = Graph.parse(json.loads(path.read_text()))
+@pytest.mark.parametrize("name", EACH)
+def test_models_are_drawn_whole(write: Any, read: Any, name: str) -> None:
+    found = graph_of(name)
     drawn = parts(found)
     titles, boxes, arrows = read(write(drawn))
     assert set(titles.values()) == set(found.functions)

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-from builder.including import graph_of
+from golden_models import graph_of
 
 import blox as bx
 from blox.runtime.params import flat
