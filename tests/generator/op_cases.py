@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from ops.row import Row
-from ops.rows import ROWS
+from ops.rows import FAMILIES, ROWS
 
 import blox as bx
 from blox.schema import Graph, op_class
@@ -115,8 +115,22 @@ def case(name: str, row: Row) -> Case:
 CASES = [case(name, row) for name, rows in ROWS.items() for row in rows]
 
 
+def family(name: str) -> Graph:
+    """A Graph with every row of the ops of a family."""
+    main = new_main()
+    for op in FAMILIES[name]:
+        for i, row in enumerate(ROWS[op]):
+            add_node(main, f"{python_name(op)}_{i}", case(op, row))
+    return parsed(main, f"all_{name}")
+
+
 def files() -> dict[str, str]:
     """Those that `test_clean` checks."""
+    return {name: bx.generate(family(name)) for name in FAMILIES}
+
+
+def slow_files() -> dict[str, str]:
+    """Those that it checks where time is no matter: each row alone."""
     return {
         f"{python_name(name)}_{i}": bx.generate(graph_of(name, row))
         for name, rows in ROWS.items()

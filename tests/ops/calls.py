@@ -48,6 +48,14 @@ def arrays_of_floats(tree: Any) -> list[Any]:
     return [x for x in jax.tree.leaves(tree) if is_array(x) and is_float(x)]
 
 
+def placed(arrays: Sequence[Any], tree: Any) -> Any:
+    """The tree with `arrays` in place of its arrays of floats."""
+    rest = iter(arrays)
+    return jax.tree.map(
+        lambda x: next(rest) if is_array(x) and is_float(x) else x, tree
+    )
+
+
 def is_complex(x: Any) -> bool:
     return is_array(x) and not is_key(x) and bool(jnp.iscomplexobj(x))
 
@@ -77,6 +85,21 @@ def turned(tree: Any) -> Any:
     return jax.tree.map(lambda x: x[::-1] if np.ndim(x) else x, tree)
 
 
+def worth(outputs: Any, kinds: Any, numpy: Any) -> Any:
+    """A number that every float of 32 bits in the outputs has its own part in.
+
+    `kinds` are arrays of the dtypes that count; `numpy` is JAX's, or NumPy itself.
+    """
+    total: Any = 0.0
+    for y, kind in zip(outputs, kinds, strict=True):
+        if is_wide(kind):
+            weights = numpy.cos(numpy.arange(y.size, dtype=y.real.dtype))
+            total += numpy.sum(y.real.ravel() * weights)
+            if numpy.iscomplexobj(kind):
+                total += numpy.sum(y.imag.ravel() * weights[::-1])
+    return total
+
+
 @dataclass(frozen=True)
 class Called:
     """The row of an op, as functions of its operands and parameters."""
@@ -98,6 +121,11 @@ class Called:
             name: np.abs(random.normal(size=leaf.shape)).astype(np.float32) + 0.5
             for name, leaf in self.op.stored().items()
         }
+
+    @property
+    def given(self) -> tuple[Any, Any]:
+        """Operands and parameters."""
+        return self.row.operands, self.params
 
     @cached_property
     def trained(self) -> set[str]:
@@ -157,7 +185,7 @@ class Called:
         if self.whole is not None:
             found["integers"] = self(self.whole, params)
         if "turned" in calls:
-            found |= self.batches(operands, params)
+            found["batches"] = self.batches(operands, params)
         return found
 
     def one_by_one(self, calls: dict[str, Any]) -> dict[str, Any]:
@@ -187,14 +215,23 @@ class Called:
         found |= {n: self(*given) for n, given in calls.items() if n not in alike}
         return found | {"slopes": [s[0] for s in slopes]}
 
-    def batches(self, operands: Any, params: Any) -> dict[str, Any]:
-        """What `vmap` gives, of calls with a leading dim, and what two of them give."""
-        both = self.batch(operands, lambda x: stacked(x, turned(x)))
-        column = self.batch(both, lambda x: jax.tree.map(lambda x: x[:, None], x))
+    def batches(self, operands: Any, params: Any) -> list[Any]:
+        """What `vmap` gives: of calls with two leading dims, where the op takes any.
+
+        They hold the operands and other numbers in turn, `[[x, y], [y, x]]`.
+        """
+
+        def pair(x: Any) -> Any:
+            return stacked(x, turned(x))
+
+        def grid(x: Any) -> Any:
+            both = stacked(pair(x), stacked(turned(x), x))
+            return jax.tree.map(lambda x: x[:, :, None], both)
+
+        given = self.batch(operands, grid if self.row.lead else pair)
         axes = tuple(0 if m else None for m in self.mapped)
-        inner = column if self.row.lead else both
-        found = {"vmap": jax.vmap(lambda *x: self(x, params), axes)(*inner)}
-        return found | ({"two dims": self(column, params)} if self.row.lead else {})
+        found: list[Any] = jax.vmap(lambda *x: self(x, params), axes)(*given)
+        return found
 
     def empty(self) -> list[Any]:
         """The shapes of what an empty batch gives."""
@@ -242,25 +279,15 @@ class Called:
 
         `arrays` stand in place of the floats among the operands and parameters.
         """
-        leaves, tree = jax.tree.flatten((operands, params))
-        rest = iter(arrays)
-        leaves = [next(rest) if is_array(x) and is_float(x) else x for x in leaves]
-        total = jnp.zeros((), dtype)
-        operands, params = jax.tree.unflatten(tree, leaves)
+        operands, params = placed(arrays, (operands, params))
         outputs = self(operands, params, dtype)
-        for y in outputs:
-            if is_wide(y):
-                weights = jnp.cos(jnp.arange(y.size, dtype=y.real.dtype))
-                total += jnp.sum(y.real.ravel() * weights)
-                if jnp.iscomplexobj(y):
-                    total += jnp.sum(y.imag.ravel() * weights[::-1])
-        return total, outputs
+        return worth(outputs, outputs, jnp), outputs
 
     @cached_property
     def differentiable(self) -> bool:
         """Floats go in, floats of 32 bits come out, and nothing says otherwise."""
-        outputs = jax.eval_shape(lambda: self(self.row.operands, self.params))
-        given = arrays_of_floats((self.row.operands, self.params))
+        outputs = jax.eval_shape(lambda: self(*self.given))
+        given = arrays_of_floats(self.given)
         return self.row.grad and bool(given) and any(map(is_wide, outputs))
 
     def with_slopes(self, operands: Any, params: Any) -> tuple[list[Any], list[Any]]:
@@ -272,16 +299,32 @@ class Called:
         found, outputs = slopes(arrays, operands, params, jnp.float32)
         return outputs, found
 
-    def difference(self, steps: Sequence[Any]) -> float:
-        """The slope of `loss` along `steps`, by central differences in float64."""
+    def formula(self, given: Any) -> list[Any]:
+        """What the reference of the row gives for (operands, parameters) in float64."""
+        assert callable(self.row.reference)
+        operands, params = cast(given, np.float64)
+        named = {n or "value": p for n, p in params.items()}
+        found = self.row.reference(*operands, **named)
+        return [np.asarray(y) for y in (found if isinstance(found, tuple) else [found])]
+
+    def difference(self, steps: Sequence[Any], outputs: Sequence[Any]) -> float:
+        """The slope of `loss` along `steps`, by central differences in float64.
+
+        Of the formula of the row, where it has one: nothing has to be compiled then.
+        """
         wide = not self.keyed
-        dtype, step = (jnp.float64, STEP) if wide else (jnp.float32, WIDE_STEP)
+        dtype, step = (np.float64, STEP) if wide else (np.float32, WIDE_STEP)
         with jax.enable_x64(wide):
-            operands, params = cast((self.row.operands, self.params), dtype)
-            arrays = arrays_of_floats((operands, params))
-            at = jax.jit(lambda arrays: self.loss(arrays, operands, params, dtype)[0])
+            given = cast(self.given, dtype)
+            start = arrays_of_floats(given)
+
+            def formula(arrays: Any) -> Any:
+                return worth(self.formula(placed(arrays, given)), outputs, np)
+
+            compiled = jax.jit(lambda arrays: self.loss(arrays, *given, dtype)[0])
+            at = formula if wide and callable(self.row.reference) else compiled
             ends = [
-                float(at([a + h * s for a, s in zip(arrays, steps, strict=True)]))
+                float(at([a + h * s for a, s in zip(start, steps, strict=True)]))
                 for h in (step, -step)
             ]
         return (ends[0] - ends[1]) / (2 * step)

@@ -13,7 +13,7 @@ from generator.op_cases import graph_of
 from ops.calls import Called, arrays_of_floats, is_array, is_complex, is_float
 from ops.row import TORCH, Row
 from ops.rows import ROWS
-from ops.test_contract import COMPUTED, assert_close, assert_slopes, reference
+from ops.test_contract import COMPUTED, assert_close, assert_slopes
 
 import blox as bx
 from blox.schema import op_class
@@ -62,8 +62,8 @@ SMOOTH = {n: c for n, c in CALLED.items() if c.row.grad and not n.startswith(DIS
 def test_numbers(called: Called) -> None:
     """What the formula of the row gives for complex numbers, of the type that the shape
     engine finds."""
-    found = jax.jit(called.__call__)(called.row.operands, called.params)
-    assert_close("reference", found, reference(called))
+    found = jax.jit(called.__call__)(*called.given)
+    assert_close("reference", found, called.formula(called.given))
     graph = graph_of(called.name, called.row, lead=["batch"])
     table = measure(graph).shapes[graph.program().entries["main"]]["node"]
     assert [known and known.dtype for known in table] == [y.dtype for y in found]
@@ -73,8 +73,8 @@ def test_numbers(called: Called) -> None:
 @pytest.mark.parametrize("called", SMOOTH.values(), ids=SMOOTH)
 def test_slopes(called: Called) -> None:
     """The gradient against differences in float64."""
-    _, slopes = called.with_slopes(called.row.operands, called.params)
-    assert_slopes(called, slopes)
+    outputs, slopes = called.with_slopes(*called.given)
+    assert_slopes(called, slopes, outputs)
 
 
 @pytest.mark.parametrize("name", [n for n in FLOATS if not takes_complex(n)])
