@@ -7,6 +7,7 @@ Warnings are errors (`filterwarnings` in pyproject.toml). Tests that need the ex
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -53,6 +54,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     if config.getoption("cpu"):
         config.pluginmanager.register(Cpu(), "cpu")
+
+
+def pytest_collection_finish() -> None:
+    """What is there once all tests are known stays: no need to look through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

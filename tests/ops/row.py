@@ -33,6 +33,8 @@ class Row:
         grad: the gradient is that of differences. False where it is not by design.
         integers: what comes of integers in place of floats is what comes of floats of
             their values, or they are refused. False where it is cut to integers.
+        heavy: its gradient, batches and narrow types take so long to compile that only
+            the first call is made in every run: `pytest --cpu` says which.
     """
 
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -42,6 +44,7 @@ class Row:
     lead: bool | tuple[int, ...] = True
     grad: bool = True
     integers: bool = True
+    heavy: bool = False
 
 
 Rows: TypeAlias = dict[str, Row | list[Row]]
@@ -76,6 +79,11 @@ def unary(reference: Callable[..., Any] | str, x: Any = X, **attributes: Any) ->
 def floats(row: Row) -> Row:
     """The row of an op that is meant for floats alone: it cuts what it gives for integers."""
     return replace(row, integers=False)
+
+
+def heavy(row: Row) -> Row:
+    """The row, of which every run makes the first call alone."""
+    return replace(row, heavy=True)
 
 
 def binary(reference: Callable[..., Any], a: Any = X, b: Any = Y, **more: Any) -> Row:

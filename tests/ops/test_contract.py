@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jax
@@ -26,11 +28,26 @@ from blox.schema.registry import definition, versions
 from blox.schema.release.lock import FOLDER, locked
 from blox.show.flops import measure
 
-CALLS = [
-    pytest.param(Called(name, row), id=name if i == 0 else f"{name}-{i}")
+CALLS = {
+    name if i == 0 else f"{name}-{i}": Called(name, row)
     for name, rows in ROWS.items()
     for i, row in enumerate(rows)
-]
+}
+
+
+def often(title: str) -> bool:
+    """True of the call whose batches, types and gradient are computed in every run."""
+    return title in ROWS and not CALLS[title].row.heavy
+
+
+def params(often: Callable[[str], bool]) -> list[Any]:
+    """All calls, `slow` but for some."""
+    return [
+        pytest.param(called, id=title, marks=() if often(title) else pytest.mark.slow)
+        for title, called in CALLS.items()
+    ]
+
+
 COMPUTED = [n for n in op_names() if not issubclass(op_class(n) or Op, ScopeOp)]
 NEAR = 2e-5
 ROUGH = 2.0**-5
@@ -73,7 +90,7 @@ def f(x):
     ]
 
 
-@pytest.mark.parametrize("called", CALLS)
+@pytest.mark.parametrize("called", CALLS.values(), ids=CALLS)
 def test_spec(called: Called) -> None:
     """Sound, kept in JSON, written by the builder, and in the lock with its defaults."""
     op = called.op
@@ -84,8 +101,7 @@ def test_spec(called: Called) -> None:
     assert type(again) is type(op)
     found = definition(called.name)
     assert found is not None
-    lock = json.loads((FOLDER / f"{found.home}.json").read_text(encoding="utf-8"))
-    assert lock[called.name] == locked(called.name)
+    assert lock_of(found.home)[called.name] == locked(called.name)
     if found.version == versions(found.name)[-1]:
         graph = graph_of(called.name, called.row)
         assert (
@@ -94,7 +110,12 @@ def test_spec(called: Called) -> None:
         )
 
 
-@pytest.mark.parametrize("called", CALLS)
+@cache
+def lock_of(family: str) -> Any:
+    return json.loads((FOLDER / f"{family}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("called", params(ROWS.__contains__))
 def test_graph(called: Called) -> None:
     """Its parameters, its shapes for any batch, and its generated file."""
     graph = graph_of(called.name, called.row, lead=["batch"])
@@ -135,7 +156,7 @@ def sized(called: Called, batch: int) -> Any:
     return called.batch(operands, lambda x: jax.tree.map(one, x))
 
 
-@pytest.mark.parametrize("called", CALLS)
+@pytest.mark.parametrize("called", params(often))
 def test_numbers(called: Called) -> None:
     """Reference, `jit`, `vmap`, leading dims, gradient, bfloat16 and integers."""
     found = computed(called)
@@ -147,6 +168,20 @@ def test_numbers(called: Called) -> None:
         assert_integers(found["integers"], found["as floats"])
     if called.differentiable:
         assert_slopes(called, found["slopes"], found["single"])
+
+
+FORMULAS = {
+    title: called
+    for title, called in CALLS.items()
+    if callable(called.row.reference) and not often(title)
+}
+
+
+@pytest.mark.parametrize("called", FORMULAS.values(), ids=FORMULAS)
+def test_formula(called: Called) -> None:
+    """In every run, of the calls whose other numbers are `slow`."""
+    found = jax.jit(called.__call__)(*called.given)
+    assert_close("reference", found, called.formula(called.given))
 
 
 def computed(called: Called) -> dict[str, Any]:

@@ -68,6 +68,7 @@ ROWS: Rows = {
         Row(
             {"heads_per_kv": 2},
             (normal(3, 4, 6), normal(5, 2, 6), normal(5, 2, 7), normal(4, 3, 5) > -0.5),
+            heavy=True,
         ),
         Row(
             {"heads_per_kv": 2, "query_chunk": 2}, (_Q, _K, _V, _MASK, normal(4, 3, 5))

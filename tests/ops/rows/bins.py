@@ -30,6 +30,7 @@ ROWS: Rows = {
                 0
             ],
             grad=False,
+            heavy=True,
         ),
         Row(
             {"bins": [2, 2], "low": [-2.0, -2.0], "high": [2.0, 2.0], "density": True},
@@ -51,7 +52,7 @@ ROWS: Rows = {
         ),
     ],
     "interp": [
-        Row({}, (2 * X[0], EDGES, Y[0]), reference=np.interp, lead=(0,)),
+        Row({}, (2 * X[0], EDGES, Y[0]), reference=np.interp, lead=(0,), heavy=True),
         Row({}, (2 * X[0], EDGES, Y[0]), reference=np.interp, lead=(0, 2)),
         Row(
             {"extrapolate": True},
@@ -69,7 +70,12 @@ ROWS: Rows = {
         ),
     ],
     "histogram": [
-        Row({"bins": 4, "low": -1.0, "high": 1.0}, (X[0], None), reference=_binned),
+        Row(
+            {"bins": 4, "low": -1.0, "high": 1.0},
+            (X[0], None),
+            reference=_binned,
+            heavy=True,
+        ),
         Row(
             {"bins": 4, "low": -1.0, "high": 1.0, "density": True},
             (X[0], POSITIVE[0]),

@@ -37,6 +37,7 @@ ROWS: Rows = {
         reference=lambda key, a: jax.random.gamma(KEY, 3 * POSITIVE),
         lead=False,
         grad=False,
+        heavy=True,
     ),
     "poisson": Row(
         {},
@@ -44,5 +45,6 @@ ROWS: Rows = {
         reference=lambda key, rate: jax.random.poisson(KEY, 3 * POSITIVE),
         lead=False,
         grad=False,
+        heavy=True,
     ),
 }

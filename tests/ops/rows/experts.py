@@ -39,6 +39,7 @@ ROWS: Rows = {
         (normal(7, 3), normal(4, 3, 2), np.array([2, 0, 3, 1], np.int32)),
         reference=_grouped,
         lead=(0, 2),
+        heavy=True,
     ),
     "expert_linear": [
         Row(
@@ -46,6 +47,7 @@ ROWS: Rows = {
             (normal(5, 1, 3), _CHOSEN),
             {"kernel": normal(4, 3, 2), "bias": normal(4, 2)},
             _chosen,
+            heavy=True,
         ),
         Row(
             {"experts": 4, "in_features": 3, "out_features": 2, "use_bias": False},

@@ -16,18 +16,20 @@ ROWS: Rows = {
     "gammaln": unary(special.gammaln, 3 * POSITIVE),
     "digamma": unary(special.digamma, POSITIVE),
     "factorial": unary(special.factorial, POSITIVE),
-    "beta": binary(special.beta, POSITIVE, OTHER),
-    "betaln": binary(special.betaln, POSITIVE, OTHER),
-    "gammainc": binary(special.gammainc, POSITIVE, OTHER),
-    "gammaincc": binary(special.gammaincc, POSITIVE, OTHER),
+    "beta": binary(special.beta, POSITIVE, OTHER, heavy=True),
+    "betaln": binary(special.betaln, POSITIVE, OTHER, heavy=True),
+    "gammainc": binary(special.gammainc, POSITIVE, OTHER, heavy=True),
+    "gammaincc": binary(special.gammaincc, POSITIVE, OTHER, heavy=True),
     "zeta": binary(special.zeta, 1 + POSITIVE, OTHER, grad=False),
     "polygamma": [
         binary(special.polygamma, INTS, POSITIVE),
         Row({}, (1, POSITIVE), reference=special.polygamma, lead=(1,)),
     ],
-    "poch": binary(special.poch, POSITIVE, OTHER),
-    "betainc": Row({}, (POSITIVE, OTHER, PART), reference=special.betainc, grad=False),
-    "hyp1f1": Row({}, (POSITIVE, OTHER, Y), reference=special.hyp1f1),
+    "poch": binary(special.poch, POSITIVE, OTHER, heavy=True),
+    "betainc": Row(
+        {}, (POSITIVE, OTHER, PART), reference=special.betainc, grad=False, heavy=True
+    ),
+    "hyp1f1": Row({}, (POSITIVE, OTHER, Y), reference=special.hyp1f1, heavy=True),
     "multigammaln": unary(
         lambda x: (
             1.5 * np.log(np.pi) + sum(special.gammaln(x - j / 2) for j in range(3))

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from ops.row import IMAGE, TORCH, Row, Rows, X, numbers, unary
+from ops.row import IMAGE, TORCH, Row, Rows, X, heavy, numbers, unary
 
 normal = numbers(11)
 GRID = np.tanh(normal(3, 2, 2))
@@ -51,7 +51,7 @@ def _moved(x: Any, scale: Any, translation: Any, antialias: bool) -> Any:
 
 ROWS: Rows = {
     "resize": [
-        unary(TORCH, IMAGE, sizes=[7, 4], method="linear", antialias=False),
+        heavy(unary(TORCH, IMAGE, sizes=[7, 4], method="linear", antialias=False)),
         *(
             Row({"sizes": [7, 4], "antialias": False, **more}, (IMAGE,))
             for more in (
@@ -71,7 +71,7 @@ ROWS: Rows = {
         for antialias in (False, True)
     ],
     "grid_sample": [
-        Row({"align_corners": False}, (IMAGE, GRID)),
+        Row({"align_corners": False}, (IMAGE, GRID), heavy=True),
         Row(
             {"align_corners": True, "padding_mode": "reflection"},
             (IMAGE, GRID),
@@ -101,6 +101,7 @@ ROWS: Rows = {
             reference=lambda x, boxes: _regions(
                 x, boxes, scale=0.9, ratio=2, aligned=True
             ),
+            heavy=True,
         ),
         Row(
             {"sizes": [2, 3], "sampling_ratio": 3, "aligned": False},

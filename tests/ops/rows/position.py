@@ -154,6 +154,7 @@ ROWS: Rows = {
             (_AT, np.arange(400)),
             {"embedding": normal(32, 3)},
             lambda q, k, embedding: _relative(q, k, embedding, 128, True),
+            heavy=True,
         ),
         Row(
             {"heads": 2, "bidirectional": False, "num_buckets": 10, "max_distance": 50},

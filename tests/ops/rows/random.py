@@ -46,6 +46,7 @@ ROWS: Rows = {
                 x * np.asarray(jax.random.bernoulli(key, 0.75, (3, 1))) / 0.75
             ),
             lead=False,
+            heavy=True,
         ),
         unary(lambda x: x, rate=0.5),
         Row({"rate": 0.0}, (X, KEY), reference=lambda x, key: x, lead=(0,)),
@@ -106,6 +107,7 @@ ROWS: Rows = {
             (KEY, X),
             reference=lambda key, x: x[:, np.asarray(jax.random.permutation(key, 4))],
             lead=(1,),
+            heavy=True,
         ),
         Row(
             {"independent": True},
@@ -125,6 +127,7 @@ ROWS: Rows = {
         (KEY,),
         reference=lambda key: jax.random.randint(key, (2, 3), 0, 9) - 4,
         lead=False,
+        heavy=True,
     ),
     "gumbel": Row(
         {"shape": [2, 3], "dtype": "float"},
@@ -142,6 +145,7 @@ ROWS: Rows = {
                 x * np.asarray(jax.random.bernoulli(key, 0.75, (1, 4))) / 0.75
             ),
             lead=(0,),
+            heavy=True,
         ),
         Row({}, (X, 0.5), reference=lambda x, rate: x, lead=(0,)),
         Row(

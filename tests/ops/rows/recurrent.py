@@ -60,11 +60,11 @@ def _gru(
 SIZES = {"in_features": 4, "units": 5}
 ROWS: Rows = {
     "lstm_cell": [
-        Row(SIZES, (X, H, C), _weights(4, 1), _lstm),
+        Row(SIZES, (X, H, C), _weights(4, 1), _lstm, heavy=True),
         Row({**SIZES, "use_bias": False}, (X, H, C), reference=_lstm),
     ],
     "gru_cell": [
-        Row(SIZES, (X, H), _weights(3, 2), _gru),
+        Row(SIZES, (X, H), _weights(3, 2), _gru, heavy=True),
         Row({**SIZES, "use_bias": False}, (X, H), reference=_gru),
         Row(
             {**SIZES, "variant": "original"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from ops.row import BOOLS, INTS, Row, Rows, X, unary
+from ops.row import BOOLS, INTS, Row, Rows, X, heavy, unary
 
 
 def _distinct(x: Any, size: int, fill: float | None = None) -> Any:
@@ -55,7 +55,7 @@ ROWS: Rows = {
         unary(lambda x: tuple(y.T for y in _greatest(x.T, 2)), k=2, axis=-2),
     ],
     "unique": [
-        unary(lambda x: _distinct(x, 3), INTS, size=3),
+        heavy(unary(lambda x: _distinct(x, 3), INTS, size=3)),
         unary(lambda x: _distinct(x, 6, -2.0), X, size=6, fill_value=-2.0),
     ],
     "nonzero": [

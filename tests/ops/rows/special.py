@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from ops.row import POSITIVE, Row, Rows, X, Y, binary, unary
+from ops.row import POSITIVE, Row, Rows, X, Y, binary, heavy, unary
 from scipy import special
 
 PART = (special.expit(X)).astype(np.float32)
 
 ROWS: Rows = {
     "erfcx": unary(special.erfcx, 2 * X),
-    "owens_t": binary(special.owens_t),
+    "owens_t": binary(special.owens_t, heavy=True),
     "erf_inv": unary(special.erfinv, X / 4),
     "erfc": unary(special.erfc, 2 * X),
     "dawsn": unary(special.dawsn, 3 * X),
@@ -24,7 +24,7 @@ ROWS: Rows = {
     ],
     "logit": unary(special.logit, PART),
     "ndtr": unary(special.ndtr, 2 * X),
-    "ndtri": unary(special.ndtri, PART),
+    "ndtri": heavy(unary(special.ndtri, PART)),
     "log_ndtr": unary(special.log_ndtr, 4 * X),
     "xlogy": [
         binary(special.xlogy, X, POSITIVE),
@@ -36,5 +36,5 @@ ROWS: Rows = {
     "rel_entr": binary(special.rel_entr, POSITIVE, POSITIVE[::-1]),
     "kl_div": binary(special.kl_div, POSITIVE, POSITIVE[::-1]),
     "fresnel": unary(special.fresnel, 2 * X),
-    "sici": unary(special.sici, 2 * POSITIVE),
+    "sici": heavy(unary(special.sici, 2 * POSITIVE)),
 }

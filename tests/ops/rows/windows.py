@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from ops.row import IMAGE, TORCH, Row, Rows, numbers, unary
+from ops.row import IMAGE, TORCH, Row, Rows, heavy, numbers, unary
 
 normal = numbers(12)
 TALL = IMAGE[:4]
@@ -59,7 +59,12 @@ ROWS: Rows = {
         ),
     ],
     "col2im": [
-        Row({"window": [2, 2], "sizes": [5, 6]}, (normal(4, 5, 8),), reference=_summed),
+        Row(
+            {"window": [2, 2], "sizes": [5, 6]},
+            (normal(4, 5, 8),),
+            reference=_summed,
+            heavy=True,
+        ),
         Row(
             {"window": [2], "strides": 2, "padding": [[1, 0]], "sizes": [5]},
             (normal(3, 4),),
@@ -67,7 +72,7 @@ ROWS: Rows = {
         ),
     ],
     "max_pool_with_indices": [
-        unary(TORCH, IMAGE, window=[3, 2]),
+        heavy(unary(TORCH, IMAGE, window=[3, 2])),
         Row(
             {"window": [2], "padding": "SAME", "strides": 1, "dilation": 2},
             (IMAGE[0],),
