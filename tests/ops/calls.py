@@ -321,7 +321,9 @@ class Called:
             def formula(arrays: Any) -> Any:
                 return worth(self.formula(placed(arrays, given)), outputs, np)
 
-            compiled = jax.jit(lambda arrays: self.loss(arrays, *given, dtype)[0])
+            compiled = jax.jit(
+                lambda arrays: self.loss(arrays, given[0], given[1], dtype)[0]
+            )
             at = formula if wide and callable(self.row.reference) else compiled
             ends = [
                 float(at([a + h * s for a, s in zip(start, steps, strict=True)]))
