@@ -60,6 +60,7 @@ def pytest_collection_finish() -> None:
     """What is there once all tests are known stays: no need to look through it again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

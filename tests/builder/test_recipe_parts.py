@@ -48,7 +48,9 @@ def test_patch_embedding_is_that_of_numpy() -> None:
     np.testing.assert_allclose(bx.build(graph)(params, x)[0], wanted, 1e-4, 1e-4)
 
 
-@pytest.mark.parametrize("lead", [(), (7,), (2, 3, 4)])
+@pytest.mark.parametrize(
+    "lead", [(2, 3, 4), *(pytest.param(n, marks=pytest.mark.slow) for n in ((), (7,)))]
+)
 def test_experts_are_counted_and_their_balance_is_a_loss(lead: tuple[int, ...]) -> None:
     b = bx.GraphBuilder("model", width=8)
 
