@@ -103,7 +103,7 @@ ROWS: Rows = {
             },
             (X, X),
             reference=lambda x, other, kernel: (
-                (x[:, :, None] * x[:, None]).reshape(3, 16) @ kernel.reshape(16, 5)
+                (x[:, :, None] * other[:, None]).reshape(3, 16) @ kernel.reshape(16, 5)
             ),
         ),
     ],
