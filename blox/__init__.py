@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from blox.io.validate import validate as validate
     from blox.io.verify import verify as verify
     from blox.mapping import layouts as layouts
+    from blox.mapping.conventions import layer_rules as layer_rules
     from blox.mapping.public import leaves as leaves
     from blox.mapping.public import map_params as map_params
     from blox.mapping.public import unmap_params as unmap_params
@@ -95,6 +96,7 @@ _HOME = {
     "generate": "blox.io.generate",
     "index": "blox.builder.arguments",
     "init": "blox.runtime.params",
+    "layer_rules": "blox.mapping.conventions",
     "layouts": "blox.mapping",
     "leaves": "blox.mapping.public",
     "load": "blox.io.load",

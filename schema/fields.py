@@ -86,7 +86,7 @@ class Elsewhere(Hint):
 
     Args:
         name: its last name there, `weight`.
-        transposed: True where its axes are in reverse order there.
+        transposed: True of a kernel, which is (out, in, spatial...) there.
     """
 
     name: str

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from blox.schema.diagnostics import Diagnostic, WeightsError, bounded
+from blox.weights.comparing import wide
 from blox.weights.faults import require_memory
-from blox.weights.loading import aligned_bytes
+from blox.weights.loading import aligned_bytes, x64_enabled
 from blox.weights.progress import track
 
 from .moves import Described, Move, Plan
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .spec import Array
 
 _CHUNK = 1 << 24
-_CAST = "cast them: dtype='float32'"
+_CAST = "cast some of them"
 
 
 def carry(
@@ -168,7 +169,8 @@ def _dtypes(
     """The dtype of each array of ours: that of `casts`, or one that holds all its parts.
 
     Raises:
-        WeightsError: there is none, as for float16 and bfloat16.
+        WeightsError: there is none, as for float16 and bfloat16; one of 64 bits while
+            JAX's x64 is off.
     """
     import numpy as np
 
@@ -182,7 +184,8 @@ def _dtypes(
             specs = known[move.layouts, given] = _after(move, given)
         for target, spec in zip(move.targets, specs, strict=True):
             found.setdefault(target.name, {})[spec.dtype] = None
-    faults, dtypes = [], {}
+    faults: list[Diagnostic] = []
+    dtypes: dict[str, np.dtype[Any]] = {}
     for path, names in found.items():
         joined = casts.get(path) or _joined([*names])
         if joined is None:
@@ -191,6 +194,9 @@ def _dtypes(
             faults.append(Diagnostic("weights-dtype", path, text, _CAST))
         else:
             dtypes[path] = np.dtype(joined)
+    if not x64_enabled():
+        ours = {path: Spec((), str(dtype)) for path, dtype in dtypes.items()}
+        faults += wide(ours, ours)
     if faults:
         raise WeightsError(bounded(faults))
     return dtypes

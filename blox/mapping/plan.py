@@ -254,5 +254,4 @@ def _without_rule(unit: Unit) -> Diagnostic:
     message = (
         f"expected a rule for {unit.spec.dtype}{list(unit.spec.shape)}, found none"
     )
-    hint = "bx.New(...) leaves it to bx.init"
-    return Diagnostic("weights-missing", unit.name, message, hint)
+    return Diagnostic("weights-missing", unit.name, message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
@@ -13,12 +13,11 @@ from blox.io.save import check_params
 from blox.schema import Graph, WeightsError
 from blox.schema.diagnostics import Diagnostic, bounded
 from blox.schema.graph import expect_graph
-from blox.weights.comparing import differences, wide
-from blox.weights.loading import x64_enabled
 
 from .back import Returned
 from .carry import carry
-from .moves import Described, Plan
+from .findings import findings
+from .moves import Plan
 from .plan import make_plan
 from .reading import describe
 from .rules import AnyRule
@@ -138,7 +137,7 @@ def map_params(
     there = {name: describe(array) for name, array in found.arrays.items()}
     plan = make_plan(graph.program().leaves(), rules, there)
     casts = _casts(plan, dtype)
-    if faults := bounded(chain(_partly_new(plan), findings(plan, there, set(casts)))):
+    if faults := bounded(chain(_partly_new(plan), _advised(findings(plan, there)))):
         raise WeightsError(faults)
     arrays = carry(plan, found.arrays, there, dtypes=casts, progress=progress)
     made = jax.device_put(arrays)
@@ -175,54 +174,20 @@ def unmap_params(
     tree = named(like)
     there = {name: describe(array) for name, array in tree.arrays.items()}
     plan = make_plan(graph.program().leaves(), rules, there)
-    if faults := bounded(findings(plan, there, {*flat})):
+    if faults := bounded(_advised(findings(plan, there))):
         raise WeightsError(faults)
     return tree.nest(dict(Returned(plan, flat)))
 
 
-def findings(
-    plan: Plan, there: Mapping[str, Described], cast: set[str] | None = None
-) -> Iterator[Diagnostic]:
-    """What keeps a plan from being carried out with these arrays.
-
-    Args:
-        plan: made for their names.
-        there: shapes and dtypes of theirs.
-        cast: paths whose arrays may have any width, as they are cast.
-    """
-    yield from plan.faults
-    used = {
-        name: array
-        for name, array in there.items()
-        if name in plan.expected or not plan.ignores(name)
-    }
-    for found in differences(used, plan.expected):
-        yield found if found.hint else replace(found, hint=_hint(plan, found, there))
-    if not x64_enabled():
-        kept = (
-            source.name
-            for move in plan.moves
-            if not all(target.name in (cast or ()) for target in move.targets)
-            for source in move.sources
-        )
-        yield from wide(dict.fromkeys(kept), used)
-
-
-def _hint(plan: Plan, found: Diagnostic, there: Mapping[str, Described]) -> str:
-    name = found.path
-    if found.code == "weights-unexpected":
-        return f"a rule takes it, or bx.Ignored({name!r})"
-    if name not in plan.becomes:  # one that is shown in another form
-        return ""
-    hint = f"it becomes {plan.becomes[name]}"
-    if found.code == "weights-shape":
-        shapes = (plan.expected[name].shape, there[name].shape)
-        hint += ", by a layout such as Kernel()?" if _same_sizes(*shapes) else ""
-    return hint
-
-
-def _same_sizes(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    return len(one) > 1 and sorted(one) == sorted(other)
+def _advised(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """With what to write, for those who wrote the rules."""
+    for one in found:
+        hint = one.hint
+        if one.code == "weights-unexpected" and not hint:
+            hint = f"a rule takes it, or bx.Ignored({one.path!r})"
+        elif one.code == "weights-missing" and not hint:
+            hint = "bx.New(...) leaves it to bx.init"
+        yield replace(one, hint=hint)
 
 
 def _casts(plan: Plan, dtype: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from blox.weights.dtypes import FROM_JAX
+from blox.weights.dtypes import FLOATING, FROM_JAX
 
 from .parts import groups, shown
 from .spec import (
@@ -124,9 +124,13 @@ class Constant(Layout):
         return Spec(self.shape, self.dtype)
 
     def shapes(self, given: Specs) -> list[Spec]:
-        if not given or given[-1] != self._spec:
+        if not given or not self._is_last(given[-1]):
             unfit(f"expected {shown([self._spec])} at last, found {shown(given)}")
         return [*given[:-1]]
+
+    def _is_last(self, spec: Spec) -> bool:
+        either = spec.dtype == "float" and self.dtype in FLOATING
+        return spec.shape == self.shape and (either or spec.dtype == self.dtype)
 
     def unshapes(self, given: Specs) -> list[Spec]:
         return [*given, self._spec]

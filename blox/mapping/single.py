@@ -215,15 +215,18 @@ class Pad(Each):
     Args:
         by: how many.
         axis: where.
+        front: at its beginning instead.
     """
 
     by: int
     axis: int = 0
+    front: bool = False
 
     def __post_init__(self) -> None:
         sound = type(self.by) is int and 0 < self.by < 2**31
         check(self, "by", sound, "a positive integer")
         check(self, "axis", type(self.axis) is int, "an integer")
+        check(self, "front", type(self.front) is bool, "True or False")
 
     def _resized(self, spec: Spec, by: int) -> Spec:
         axis = axis_of(self.axis, spec.shape)
@@ -242,11 +245,15 @@ class Pad(Each):
         import numpy as np
 
         axis = axis_of(self.axis, array.shape)
-        return np.pad(array, [(0, self.by * (k == axis)) for k in range(array.ndim)])
+        widths = [(0, 0)] * array.ndim
+        widths[axis] = (self.by, 0) if self.front else (0, self.by)
+        return np.pad(array, widths)
 
     def _back(self, array: Array) -> Array:
         axis = axis_of(self.axis, array.shape)
-        return array[(slice(None),) * axis + (slice(array.shape[axis] - self.by),)]
+        size = array.shape[axis]
+        kept = slice(self.by, None) if self.front else slice(size - self.by)
+        return array[(slice(None),) * axis + (kept,)]
 
 
 def _at_least(count: int, shape: tuple[int, ...]) -> tuple[int, ...]:

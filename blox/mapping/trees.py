@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from blox.schema import ModelError
@@ -40,11 +41,23 @@ def named(tree: Any) -> Tree:
     """
     if hasattr(tree, "state_dict"):  # a module of PyTorch
         tree = tree.state_dict()
-    elif hasattr(tree, "weights") and not isinstance(tree, Mapping):  # of Keras
+    elif hasattr(tree, "get_weights"):  # a model of Keras
         tree = {weight.path: weight for weight in tree.weights}
-    if isinstance(tree, (Mapping, list, tuple)) and not hasattr(tree, "_fields"):
-        return _of_plain(tree)
-    return _of_jax(tree)
+    arrays: dict[str, Any] = {}
+    faults: list[Diagnostic] = []
+    for path, value in _walk(tree, (), 0):
+        name = _joined(path)
+        if not is_array(value):
+            text = f"expected an array, found {quote(type(value).__name__)}"
+            faults.append(Diagnostic("params", quote(name), text, "leave it out"))
+        elif name in arrays:
+            text = "expected one array of this name, found two"
+            faults.append(Diagnostic("params", quote(name), text))
+        arrays[name] = value
+    if faults or len(arrays) > _MAX_ARRAYS:
+        text = f"expected at most {_MAX_ARRAYS} arrays, found {len(arrays)}"
+        raise ModelError(bounded(faults or [Diagnostic("params", "", text)]))
+    return Tree(arrays, partial(_replaced, tree, ()))
 
 
 def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,90 +75,73 @@ def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _of_plain(tree: Any) -> Tree:
-    rows = list(_walk(tree, (), 0))
-    arrays, faults = _collected((_joined(path), value) for path, value in rows)
-    if faults:
-        raise ModelError(bounded(faults))
-    names = {path: _joined(path) for path, _ in rows}
-
-    def nest(found: Mapping[str, Any]) -> Any:
-        return _replaced(tree, (), names, found)
-
-    return Tree(arrays, nest)
-
-
 def _walk(
     tree: Any, path: tuple[Any, ...], depth: int
 ) -> Iterator[tuple[tuple[Any, ...], Any]]:
     if depth > _MAX_DEPTH:
         message = f"expected at most {_MAX_DEPTH} levels, found more"
         raise ModelError(Diagnostic("params", "", message))
-    if isinstance(tree, Mapping):
-        for key, part in tree.items():
+    if is_array(tree):
+        yield path, tree
+    elif _is_opaque(tree):
+        names, parts, _ = _opened(tree)
+        for name, part in zip(names, parts, strict=True):
+            if is_array(part):  # others are functions, numbers, texts of a module
+                yield (*path, name), part
+    elif isinstance(tree, (Mapping, list, tuple)):
+        for key, part in _items(tree):
             yield from _walk(part, (*path, key), depth + 1)
-    elif isinstance(tree, (list, tuple)):
-        for number, part in enumerate(tree):
-            yield from _walk(part, (*path, number), depth + 1)
     elif tree is not None:
         yield path, tree
 
 
-def _replaced(
-    tree: Any, path: tuple[Any, ...], names: Mapping[Any, str], found: Mapping[str, Any]
-) -> Any:
+def _replaced(tree: Any, path: tuple[Any, ...], found: Mapping[str, Any]) -> Any:
+    """`tree` with the arrays of `found` in it, by their names."""
+    if is_array(tree):
+        return found.get(_joined(path), tree)
+    if _is_opaque(tree):
+        import jax
+
+        names, parts, structure = _opened(tree)
+        new = [
+            found.get(_joined((*path, name)), part) if is_array(part) else part
+            for name, part in zip(names, parts, strict=True)
+        ]
+        return jax.tree_util.tree_unflatten(structure, new)
     if isinstance(tree, Mapping):
-        return {k: _replaced(t, (*path, k), names, found) for k, t in tree.items()}
+        return {k: _replaced(part, (*path, k), found) for k, part in tree.items()}
     if isinstance(tree, (list, tuple)):
-        parts = [_replaced(t, (*path, i), names, found) for i, t in enumerate(tree)]
+        parts = [_replaced(part, (*path, i), found) for i, part in enumerate(tree)]
         return tuple(parts) if isinstance(tree, tuple) else parts
-    return None if tree is None else found.get(names[path], tree)
+    return tree
 
 
-def _of_jax(tree: Any) -> Tree:
+def _items(tree: Any) -> Iterator[tuple[Any, Any]]:
+    return iter(tree.items() if isinstance(tree, Mapping) else enumerate(tree))
+
+
+def _is_opaque(tree: Any) -> bool:
+    """True of what JAX takes apart and Python doesn't: a module, a State, a named tuple."""
+    if type(tree) in (dict, list, tuple) or tree is None:
+        return False
+    import jax
+
+    return not jax.tree_util.all_leaves([tree])
+
+
+def _opened(tree: Any) -> tuple[list[str], list[Any], Any]:
+    """(names, leaves, structure) of what JAX takes apart."""
     import jax
 
     rows, structure = jax.tree_util.tree_flatten_with_path(tree)
-    names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in rows]
-    names = [_plain(name).removesuffix(".value") for name in names]
-    arrays, faults = _collected(
-        (name, value)
-        for name, (_, value) in zip(names, rows, strict=True)
-        if is_array(value)
+    keys = (jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in rows)
+    return (
+        [key.removesuffix(".value") for key in keys],
+        [part for _, part in rows],
+        structure,
     )
-    if faults:
-        raise ModelError(bounded(faults))
-
-    def nest(found: Mapping[str, Any]) -> Any:
-        leaves = [
-            found.get(name, value) if is_array(value) else value
-            for name, (_, value) in zip(names, rows, strict=True)
-        ]
-        return jax.tree_util.tree_unflatten(structure, leaves)
-
-    return Tree(arrays, nest)
-
-
-def _collected(
-    rows: Iterator[tuple[str, Any]],
-) -> tuple[dict[str, Any], list[Diagnostic]]:
-    arrays: dict[str, Any] = {}
-    faults: list[Diagnostic] = []
-    for name, value in rows:
-        if not is_array(value):
-            text = f"expected an array, found {quote(type(value).__name__)}"
-            faults.append(Diagnostic("params", quote(name), text, "leave it out"))
-        elif name in arrays or len(arrays) >= _MAX_ARRAYS:
-            text = "expected one array of this name, found two"
-            faults.append(Diagnostic("params", quote(name), text))
-        arrays[name] = value
-    return arrays, faults
 
 
 def _joined(path: tuple[Any, ...]) -> str:
-    return ".".join(_plain(str(key)) for key in path)
-
-
-def _plain(name: str) -> str:
-    """Keras and Haiku have slashes where others have dots."""
-    return name.replace("/", ".")
+    """A path as a name; Keras and Haiku have slashes where others have dots."""
+    return ".".join(str(key).replace("/", ".") for key in path)

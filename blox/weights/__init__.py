@@ -2,8 +2,8 @@
 
 `names` is the closed set of a model's files, `folder` reads them as one save left them,
 `header` reads one file's header strictly, `reading` a model's, `comparing` holds them
-against what is expected, `loading` makes arrays, `layout` and `writing` make files,
-`commit` puts several into place at once, `integrity` checks their bytes.
+against what is expected, `loading` makes arrays, `stored` one by one, `layout` and `writing`
+make files, `commit` puts several into place at once, `integrity` checks their bytes.
 
 Names are imported when they are first used: whoever loads needs nothing that saves. JAX
 and NumPy are imported only where arrays are handled.
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from .log import finish as finish
     from .reading import Headers as Headers
     from .reading import read_headers as read_headers
+    from .stored import StoredTensors as StoredTensors
     from .writing import dump_flat as dump_flat
     from .writing import save_flat as save_flat
 
 _HOME = {
     "Headers": "reading",
     "LeafSpec": "comparing",
+    "StoredTensors": "stored",
     "TensorInfo": "header",
     "compare": "comparing",
     "dump_flat": "writing",

@@ -134,7 +134,7 @@ def _map(file: FileIO, path: Path, infos: list[TensorInfo]) -> list[Array]:
     except OSError as error:
         reason = error.strerror or "unknown error"
         refuse("weights-file", shown(path), f"can't be mapped: {reason}")
-    return [_view(info, memory[info.start : info.stop]) for info in infos]
+    return [view_of(info, memory[info.start : info.stop]) for info in infos]
 
 
 def _read(
@@ -152,7 +152,7 @@ def _read(
                 refuse(CHANGED, shown(path), found, "load again")
             filled += count
             done(count)
-        arrays[info.name] = _view(info, data)
+        arrays[info.name] = view_of(info, data)
     return [arrays[info.name] for info in infos]
 
 
@@ -166,7 +166,8 @@ def aligned_bytes(size: int) -> Array:
     return data
 
 
-def _view(info: TensorInfo, data: Array) -> Array:
+def view_of(info: TensorInfo, data: Array) -> Array:
+    """The bytes of a tensor as an array of its shape and dtype."""
     import ml_dtypes
     import numpy as np
 

@@ -28,8 +28,6 @@ GROUPS: dict[str, tuple[Code, ...]] = {
              "config.json with model_type `nothing`"),
         Code("hf-architecture", "a head that blox doesn't know",
              "config.json with architectures [`BertForNothing`]"),
-        Code("hf-name", "an array that transformers has no name for",
-             "an array beside those of the family"),
         Code("hf-graph", "a Graph that isn't one of the family",
              "bx.to_hf of a Graph with another activation"),
         Code("hf-sentence", "files of sentence-transformers that are not sound",

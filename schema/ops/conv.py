@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import ParamOp
-from ..fields import Count, OptionalSize, ParamSlot, Size, SizeOf, Tensor
+from ..fields import Count, Elsewhere, OptionalSize, ParamSlot, Size, SizeOf, Tensor
 from ..initializers import LECUN_NORMAL, ZEROS
 from ..parameters import Leaf
 from ..problems import Problem, mirrored_too_far
@@ -37,8 +37,8 @@ class Conv(ParamOp):
 
     op: Literal["conv"] = "conv"
     x: Tensor
-    kernel: ParamSlot = None
-    bias: ParamSlot = None
+    kernel: Annotated[ParamSlot, Elsewhere("weight", transposed=True)] = None
+    bias: Annotated[ParamSlot, Elsewhere("bias")] = None
     in_features: Annotated[OptionalSize, SizeOf("x")] = None
     out_features: Annotated[OptionalSize, SizeOf("out")] = None
     kernel_size: list[Size] | None = None
@@ -96,8 +96,8 @@ class ConvTranspose(ParamOp):
 
     op: Literal["conv_transpose"] = "conv_transpose"
     x: Tensor
-    kernel: ParamSlot = None
-    bias: ParamSlot = None
+    kernel: Annotated[ParamSlot, Elsewhere("weight", transposed=True)] = None
+    bias: Annotated[ParamSlot, Elsewhere("bias")] = None
     in_features: Annotated[OptionalSize, SizeOf("x")] = None
     out_features: Annotated[OptionalSize, SizeOf("out")] = None
     kernel_size: list[Size] | None = None

@@ -15,7 +15,6 @@ from hf.checkpoints import copy
 from sample_specs import spec
 
 import blox as bx
-from blox.importers.hf.names import places
 from blox.schema import Graph, from_bytes, registry
 from blox.schema.fields import Tensor
 from blox.schema.op import Op
@@ -130,6 +129,5 @@ FILES: dict[str, Callable[[Path], Any]] = {
     "hf-family": hf(model_type="nothing"),
     "hf-architecture": hf(architectures=["BertForNothing"]),
     "hf-graph": changed_hf(other_norm),
-    "hf-name": lambda path: places((), MODEL.program().leaves()),
     "hf-sentence": unknown_pooling,
 }

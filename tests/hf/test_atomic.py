@@ -94,13 +94,15 @@ def test_a_failing_disk_leaves_the_old_one(
 
 def test_layers_are_taken_apart_one_at_a_time(tmp_path: Path) -> None:
     """No second model stands in memory while the first is written."""
-    from blox.importers.hf.families.bert import MODULES
-    from blox.importers.hf.names import Scattered, places
+    from blox.importers.hf.families.bert import bert_rules
     from blox.io.save import check_params
+    from blox.mapping.back import Returned
+    from blox.mapping.plan import make_plan
 
     arrays = check_params(GRAPH, PARAMS)
-    found = places(MODULES, GRAPH.program().leaves())
-    made = Scattered(found, arrays)
-    assert len(made) == len(found) > len(arrays)
-    for place in found:
-        assert np.shares_memory(made[place.name], np.asarray(arrays[place.path]))
+    plan = make_plan(GRAPH.program().leaves(), bert_rules(GRAPH))
+    made = Returned(plan, arrays)
+    assert len(made) == len(plan.moves) > len(arrays)
+    for move in plan.moves:
+        (source,), (target,) = move.sources, move.targets
+        assert np.shares_memory(made[source.name], np.asarray(arrays[target.name]))

@@ -7,12 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hf.checkpoints import Arrays, copy
+from safetensors.numpy import load_file
 
 from blox.importers.hf import from_hf
 from blox.schema import BloxError, SpecError, WeightsError
+from blox.weights import save_flat
 
 
 def refused(folder: Path, kind: type[BloxError]) -> list[str]:
@@ -140,10 +143,11 @@ def test_differences_of_arrays_in_one_error(tmp_path: Path) -> None:
         return arrays
 
     assert refused(copy(tmp_path, arrays=change), WeightsError) == [
-        "embeddings.LayerNorm.bias: expected dtype float, found int32",
+        "embeddings.LayerNorm.bias: expected dtype float, found int32; it becomes norm.bias",
         "encoder.layer.1.attention.self.query.bias: expected float[16], found no "
-        "tensor",
-        "pooler.dense.weight: expected shape [16, 16], found [16, 15]",
+        "tensor; it becomes encoder.1.attention.query.bias",
+        "pooler.dense.weight: expected shape [16, 16], found [16, 15]; it becomes "
+        "pooler.kernel",
         "encoder.layer.3.output.dense.bias: expected no tensor here, found float32[16]",
     ]
 
@@ -165,12 +169,22 @@ def test_arrays_that_are_there_twice(tmp_path: Path) -> None:
 
 
 def test_layers_of_unequal_dtypes(tmp_path: Path) -> None:
-    def change(arrays: Arrays) -> Arrays:
-        name = "encoder.layer.1.output.dense.bias"
-        return {**arrays, name: arrays[name].astype(np.float16)}
+    """One dtype holds float16 and float32, none holds float16 and bfloat16."""
+    half = "encoder.layer.1.output.dense.bias"
 
-    assert refused(copy(tmp_path, arrays=change), WeightsError) == [
-        "encoder.down.bias: expected one dtype for all layers, found float16, float32"
+    def change(arrays: Arrays) -> Arrays:
+        return {**arrays, half: arrays[half].astype(np.float16)}
+
+    _, params = from_hf(copy(tmp_path / "a", arrays=change))
+    assert params["encoder"]["down"]["bias"].dtype == np.float32
+    folder = copy(tmp_path / "b")
+    found = load_file(folder / "model.safetensors")
+    mixed = {name: jnp.asarray(a, "bfloat16") for name, a in found.items()}
+    mixed[half] = jnp.asarray(found[half], "float16")
+    save_flat(folder, mixed, metadata={"format": "pt"}, stem="model")
+    assert refused(folder, WeightsError) == [
+        "encoder.down.bias: expected one dtype for all copies of one array, found "
+        "bfloat16, float16; cast some of them"
     ]
 
 

@@ -8,15 +8,16 @@ from typing import Any
 
 from blox.io import hub
 from blox.io.save import check_params
+from blox.mapping.back import Returned
+from blox.mapping.plan import make_plan
 from blox.schema import Graph
 from blox.schema.diagnostics import Diagnostic, SpecError, listing, quote
 from blox.schema.graph import expect_graph
 from blox.weights import save_flat
 
 from .config import CONFIG, BertConfig, config_data, json_bytes, parse_config
-from .families.bert import ACTIVATIONS, MODULES, SIZES, bert_graph
+from .families.bert import ACTIVATIONS, SIZES, bert_graph, bert_rules
 from .importing import STEM
-from .names import Scattered, places
 from .sentence import SENTENCE, SentenceConfig, sentence_files, sentence_from_extra
 
 _ONLY = "only a Graph that computes what from_hf makes can be exported"
@@ -53,9 +54,9 @@ def to_hf(
     """
     expect_graph(graph)
     config, sentence = _settings(graph)
-    found = places(MODULES, graph.program().leaves())
+    plan = make_plan(graph.program().leaves(), bert_rules(graph))
     params = check_params(graph, params)
-    arrays = Scattered(found, params)
+    arrays = Returned(plan, params)
     dtypes = {str(array.dtype) for array in params.values()}
     dtype = dtypes.pop() if len(dtypes) == 1 else "float32"
     files = {CONFIG: config_data(config, dtype)}

@@ -11,28 +11,27 @@ from typing import Any
 
 from blox.io.assemble import grow
 from blox.io.model import again_if_changed
+from blox.mapping.carry import carry
+from blox.mapping.findings import findings
+from blox.mapping.plan import make_plan
 from blox.schema import Graph
 from blox.schema.diagnostics import Diagnostic, WeightsError, bounded, quote
-from blox.weights import Headers, TensorInfo, load_arrays
-from blox.weights.comparing import differences, wide
+from blox.weights import Headers, StoredTensors, TensorInfo
 from blox.weights.faults import typed_faults
 from blox.weights.files import local_path
 from blox.weights.folder import Folder, read_folder
-from blox.weights.loading import x64_enabled
 from blox.weights.names import TRANSFORMERS
 from blox.weights.reading import headers_of
 
 from .config import CONFIG, BertConfig, parse_config, read_config
 from .families.bert import (
     ACTIVATIONS,
-    IGNORED,
-    MODULES,
     OLD_NAMES,
     PREFIX,
     SIZES,
     bert_graph,
+    bert_rules,
 )
-from .names import expected, gather, places
 from .sentence import SentenceConfig, read_sentence, sentence_extra
 
 STEM = TRANSFORMERS.stem
@@ -118,15 +117,12 @@ def _converted(
             },
         },
     )
-    found = places(MODULES, graph.program().leaves())
-    wanted = expected(found)
-    narrow = () if x64_enabled() else wide(wanted, tensors)
-    differing = bounded(chain(faults, differences(tensors, wanted), narrow))
-    if differing:
+    plan = make_plan(graph.program().leaves(), bert_rules(graph), tensors)
+    if differing := bounded(chain(faults, findings(plan, tensors))):
         raise WeightsError(differing)
-    own = {place.name: tensors[place.name].name for place in found}
-    arrays = load_arrays(read.headers, own.values(), progress=progress)
-    return graph, gather(found, {n: arrays[o] for n, o in own.items()}, progress)
+    stored = StoredTensors(read.headers)
+    tree = {name: stored[tensors[name].name] for name in plan.expected}
+    return graph, carry(plan, tree, tensors, progress=progress)
 
 
 def _headers(folder: Folder) -> Headers:
@@ -151,8 +147,6 @@ def _renamed(
         for old, new in OLD_NAMES:
             if known.endswith(old):
                 known = known.removesuffix(old) + new
-        if known in IGNORED:
-            continue
         if known in tensors:
             other = quote(tensors[known].name)
             message = f"expected one tensor of this meaning, found {other} as well"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from blox.builder.graph import GraphBuilder
 from blox.builder.values import Input
+from blox.mapping.conventions import layer_rules
+from blox.mapping.rules import AnyRule, Ignored
 
 from ..config import BertConfig
 from ..sentence import SentenceConfig, add_sentence_embedding
@@ -46,31 +48,27 @@ ACTIVATIONS: dict[str, tuple[str, Data]] = {
     "sigmoid": ("sigmoid", {}),
 }
 
-# (node, module, op): where arrays are in Params and in transformers, `*` is the layer.
-MODULES: tuple[tuple[str, str, str], ...] = (
-    ("word", "embeddings.word_embeddings", "embed"),
-    ("position", "embeddings.position_embeddings", "embed"),
-    ("token_type", "embeddings.token_type_embeddings", "embed"),
-    ("norm", "embeddings.LayerNorm", "layer_norm"),
-    ("encoder.*.attention.query", "encoder.layer.*.attention.self.query", "linear"),
-    ("encoder.*.attention.key", "encoder.layer.*.attention.self.key", "linear"),
-    ("encoder.*.attention.value", "encoder.layer.*.attention.self.value", "linear"),
-    ("encoder.*.attention.output", "encoder.layer.*.attention.output.dense", "linear"),
-    (
-        "encoder.*.attention_norm",
-        "encoder.layer.*.attention.output.LayerNorm",
-        "layer_norm",
-    ),
-    ("encoder.*.up", "encoder.layer.*.intermediate.dense", "linear"),
-    ("encoder.*.down", "encoder.layer.*.output.dense", "linear"),
-    ("encoder.*.output_norm", "encoder.layer.*.output.LayerNorm", "layer_norm"),
-    ("pooler", "pooler.dense", "linear"),
-)
+# Where a layer's arrays are in Params, and its module in transformers.
+LAYERS: dict[str, str] = {
+    "word": "embeddings.word_embeddings",
+    "position": "embeddings.position_embeddings",
+    "token_type": "embeddings.token_type_embeddings",
+    "norm": "embeddings.LayerNorm",
+    "encoder.{i}.attention.query": "encoder.layer.{i}.attention.self.query",
+    "encoder.{i}.attention.key": "encoder.layer.{i}.attention.self.key",
+    "encoder.{i}.attention.value": "encoder.layer.{i}.attention.self.value",
+    "encoder.{i}.attention.output": "encoder.layer.{i}.attention.output.dense",
+    "encoder.{i}.attention_norm": "encoder.layer.{i}.attention.output.LayerNorm",
+    "encoder.{i}.up": "encoder.layer.{i}.intermediate.dense",
+    "encoder.{i}.down": "encoder.layer.{i}.output.dense",
+    "encoder.{i}.output_norm": "encoder.layer.{i}.output.LayerNorm",
+    "pooler": "pooler.dense",
+}
 
 PREFIX = "bert."
 """The prefixes that transformers puts before the names above where the model has a head."""
 
-IGNORED = frozenset({"embeddings.position_ids", "embeddings.token_type_ids"})
+IGNORED = Ignored("embeddings.position_ids", "embeddings.token_type_ids")
 """Buffers of old checkpoints: they count up, or are zero."""
 
 OLD_NAMES = (
@@ -78,6 +76,13 @@ OLD_NAMES = (
     (".LayerNorm.beta", ".LayerNorm.bias"),
 )
 """Ends of names in checkpoints that were converted from TensorFlow."""
+
+
+def bert_rules(graph: Graph) -> list[AnyRule]:
+    """What the arrays of a Graph of `bert_graph` are in transformers."""
+    has_pooler = "pooler" in graph.functions["main"].nodes
+    layers = {n: m for n, m in LAYERS.items() if n != "pooler" or has_pooler}
+    return [*layer_rules(graph, layers), IGNORED]
 
 
 def bert_graph(
