@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from blox.mapping.rules import Ignored as Ignored
     from blox.mapping.rules import New as New
     from blox.mapping.rules import Rule as Rule
+    from blox.mapping.suggest import suggest_rules as suggest_rules
     from blox.ops.register import register as register
     from blox.runtime.build import build as build
     from blox.runtime.params import init as init
@@ -111,6 +112,7 @@ _HOME = {
     "save": "blox.io.save",
     "slices": "blox.builder.arguments",
     "split": "blox.runtime.params",
+    "suggest_rules": "blox.mapping.suggest",
     "summary": "blox.show.summary",
     "to_hf": "blox.importers.hf",
     "unmap_params": "blox.mapping.public",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from diagnostics.making import BASE, MODEL, X, in_turn, save, saved
+from diagnostics.making import BASE, X, in_turn, save, saved
 from hf.checkpoints import copy
 from sample_specs import spec
 

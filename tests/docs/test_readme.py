@@ -28,6 +28,7 @@ RUN = [
             "generate",
             "huggingface",
             "initializers",
+            "mapping",
             "running",
             "show",
             "training",

@@ -18,8 +18,10 @@ from docs.pages import ROOT
 from docs.running import run_page
 
 import blox as bx
+from blox.mapping.trees import named
 from docs import torch_tagger
 
+L = bx.layouts
 pytestmark = pytest.mark.parity
 X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
 KEY = jax.random.key(0)
@@ -47,6 +49,18 @@ def test_numpy_gives_what_the_pages_module_gives(page: dict[str, Any]) -> None:
     assert page["torch"] is torch
     found = torch_tagger.tagger(state, example["tokens"])
     np.testing.assert_allclose(found, example["scores"], rtol=1e-5, atol=1e-5)
+
+
+def kernel(array: Any) -> Any:
+    return L.Kernel().forward([np.asarray(array)])[0]
+
+
+def gates(array: Any, theirs: str, ours: str) -> Any:
+    return L.Gates(theirs, ours).forward([array])[0]
+
+
+def by_name(tree: Any) -> Any:
+    return named(tree).arrays
 
 
 # --- Gates ---------------------------------------------------------------------------
@@ -83,7 +97,7 @@ def in_torch(module: torch.nn.Module, turn: Any) -> tuple[Any, dict[str, Any]]:
 def test_gates_of_pytorch(page: dict[str, Any]) -> None:
     for kind, cell, carries in (("LSTM", "cell", 2), ("GRU", "gru", 1)):
         module = getattr(torch.nn, kind)(3, UNITS, batch_first=True)
-        wanted, arrays = in_torch(module, page["kernel"])
+        wanted, arrays = in_torch(module, kernel)
         close(scanned(page[cell], carries, arrays), wanted)
 
 
@@ -99,17 +113,17 @@ def test_gates_of_equinox(page: dict[str, Any]) -> None:
     zeros = jnp.zeros(UNITS)
     lstm = eqx.nn.LSTMCell(3, UNITS, key=KEY)
     arrays = {
-        "input.kernel": page["kernel"](lstm.weight_ih),
+        "input.kernel": kernel(lstm.weight_ih),
         "input.bias": lstm.bias,
-        "recurrent.kernel": page["kernel"](lstm.weight_hh),
+        "recurrent.kernel": kernel(lstm.weight_hh),
         "recurrent.bias": np.zeros(4 * UNITS),
     }
     close(scanned(page["cell"], 2, arrays), in_equinox(lstm, (zeros, zeros)))
     gru = eqx.nn.GRUCell(3, UNITS, key=KEY)
     arrays = {
-        "input.kernel": page["kernel"](gru.weight_ih),
+        "input.kernel": kernel(gru.weight_ih),
         "input.bias": gru.bias,
-        "recurrent.kernel": page["kernel"](gru.weight_hh),
+        "recurrent.kernel": kernel(gru.weight_hh),
         "recurrent.bias": np.concatenate([np.zeros(2 * UNITS), gru.bias_n]),
     }
     close(scanned(page["gru"], 1, arrays), in_equinox(gru, zeros))
@@ -136,12 +150,12 @@ def test_gates_of_flax(page: dict[str, Any]) -> None:
 
 def test_other_orders_are_turned(page: dict[str, Any]) -> None:
     """Keras has z, r, n."""
-    wanted, arrays = in_torch(torch.nn.GRU(3, UNITS, batch_first=True), page["kernel"])
-    keras = {n: page["reorder"](a, "rzn", "zrn") for n, a in arrays.items()}
+    wanted, arrays = in_torch(torch.nn.GRU(3, UNITS, batch_first=True), kernel)
+    keras = {n: gates(a, "rzn", "zrn") for n, a in arrays.items()}
     np.testing.assert_array_equal(
         keras["input.kernel"][:, :UNITS], arrays["input.kernel"][:, UNITS : 2 * UNITS]
     )
-    back = {n: page["reorder"](a, "zrn", "rzn") for n, a in keras.items()}
+    back = {n: gates(a, "zrn", "rzn") for n, a in keras.items()}
     close(scanned(page["gru"], 1, back), wanted)
 
 
@@ -170,12 +184,12 @@ def test_convolutions(page: dict[str, Any], spatial: int) -> None:
     weight, bias = (p.detach().numpy() for p in (module.weight, module.bias))
     with torch.no_grad():
         wanted = np.moveaxis(module(torch.from_numpy(x)).numpy(), 1, -1)
-    params = {"kernel": jnp.asarray(page["kernel"](weight)), "bias": jnp.asarray(bias)}
+    params = {"kernel": jnp.asarray(kernel(weight)), "bias": jnp.asarray(bias)}
     close(ours("conv", params, last, groups=2, **how), wanted)
 
     named = nn.Conv(8, sizes, padding=1, feature_group_count=2)
     variables = named.init(KEY, last)
-    found = page["by_name"](variables)
+    found = by_name(variables)
     assert {*found} == {"params.kernel", "params.bias"}
     close(
         ours("conv", dict(variables["params"]), last, groups=2, **how),
@@ -185,11 +199,11 @@ def test_convolutions(page: dict[str, Any], spatial: int) -> None:
     layer = getattr(eqx.nn, f"Conv{spatial}d")(
         4, 8, sizes, padding=1, groups=2, key=KEY
     )
-    found = page["by_name"](eqx.filter(layer, eqx.is_array))
+    found = by_name(eqx.filter(layer, eqx.is_array))
     assert {*found} == {"weight", "bias"}
     assert found["bias"].shape == (8,) + (1,) * spatial
     params = {
-        "kernel": jnp.asarray(page["kernel"](found["weight"])),
+        "kernel": jnp.asarray(kernel(found["weight"])),
         "bias": jnp.asarray(found["bias"].reshape(-1)),
     }
     wanted = np.moveaxis(jax.vmap(layer)(x), 1, -1)
@@ -207,12 +221,12 @@ def test_norms_and_maps_of_flax_and_equinox(page: dict[str, Any]) -> None:
             ours(op, dict(variables["params"]), X, **sizes), layer.apply(variables, X)
         )
     batch = nn.BatchNorm(use_running_average=True).init(KEY, X)
-    assert {*page["by_name"](batch)} == {
+    assert {*by_name(batch)} == {
         "batch_stats.mean", "batch_stats.var", "params.bias", "params.scale",
     }  # fmt: skip
     linear = eqx.nn.Linear(3, 6, key=KEY)
-    found = page["by_name"](eqx.filter(linear, eqx.is_array))
-    params = {"kernel": page["kernel"](found["weight"]), "bias": found["bias"]}
+    found = by_name(eqx.filter(linear, eqx.is_array))
+    params = {"kernel": kernel(found["weight"]), "bias": found["bias"]}
     wanted = jax.vmap(jax.vmap(linear))(X)
     close(ours("linear", jax.tree.map(jnp.asarray, params), X, out_features=6), wanted)
 
@@ -235,6 +249,13 @@ def test_rotary_layouts_of_transformers() -> None:
     assert rotate_half(x).tolist() == [-2.0, -3.0, 0.0, 1.0]
 
 
+def _of_heads(layout: Any, sizes: dict[str, int]) -> Any:
+    """A layout of the page, for another number of heads."""
+    if not isinstance(layout, L.Rearrange):
+        return layout
+    return L.Rearrange(layout.pattern, **{**dict(layout.sizes), **sizes})
+
+
 def test_fused_projections_of_transformers(page: dict[str, Any]) -> None:
     """`by_head` parts what GPT-NeoX joins: attention by parts is the module's."""
     from transformers import GPTNeoXConfig
@@ -248,14 +269,18 @@ def test_fused_projections_of_transformers(page: dict[str, Any]) -> None:
     still = torch.ones(1, 5, 2), torch.zeros(1, 5, 2)  # no rotation
     with torch.no_grad():
         wanted = module(torch.from_numpy(x), None, position_embeddings=still)[0].numpy()
-    kernels = page["by_head"](page["kernel"](state["query_key_value.weight"]), 3)
-    biases = page["by_head"](state["query_key_value.bias"], 3)
+    kernels, biases = ([state[f"query_key_value.{n}"]] for n in ("weight", "bias"))
+    sizes = {"h": 3}
+    for layout in page["by_head"]:
+        kernels = _of_heads(layout, sizes).forward(kernels)
+    for layout in page["by_head_bias"]:
+        biases = _of_heads(layout, sizes).forward(biases)
     q, k, v = (
         (x @ kernel + bias).reshape(1, 5, 3, 4)
         for kernel, bias in zip(kernels, biases, strict=True)
     )
     y = np.asarray(jax.nn.dot_product_attention(q, k, v)).reshape(1, 5, 12)
-    close(y @ page["kernel"](state["dense.weight"]) + state["dense.bias"], wanted)
+    close(y @ kernel(state["dense.weight"]) + state["dense.bias"], wanted)
 
 
 def test_files_are_where_the_page_writes_them(page: dict[str, Any]) -> None:

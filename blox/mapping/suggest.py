@@ -1,0 +1,264 @@
+"""`bx.suggest_rules`: a first table of rules, by names and shapes; what is open is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from blox.schema import Graph, SpecError
+from blox.schema.diagnostics import Diagnostic, listing, quote
+from blox.schema.graph import expect_graph
+
+from .alike import Layer, layers_of
+from .conventions import LIBRARIES
+from .layouts import Constant, Kernel, Rearrange
+from .reading import describe
+from .rules import AnyRule, Rule
+from .spec import Layout, Spec
+from .trees import named
+from .units import all_units
+
+_WORDS: dict[str, tuple[str, ...]] = {
+    "kernel": ("weight", "kernel", "w"),
+    "bias": ("bias", "b", "beta", "offset"),
+    "scale": ("weight", "scale", "gamma"),
+    "embedding": ("weight", "embedding", "embeddings"),
+    "mean": ("running_mean", "mean", "moving_mean"),
+    "var": ("running_var", "var", "moving_variance"),
+    "slope": ("weight", "negative_slope", "alpha"),
+}
+"""What arrays of ours are called elsewhere."""
+_SAME = {"q": "query", "k": "key", "v": "value", "o": "out", "output": "out", "w": "word",
+         "ln": "norm", "layernorm": "norm", "batchnorm": "norm", "bn": "norm",
+         "embedding": "embed", "embeddings": "embed", "fc": "linear", "dense": "linear",
+         "proj": "", "layer": "layers", "h": "layers", "blocks": "layers", "model": "",
+         "attn": "attention", "self": ""}  # fmt: skip
+"""Parts of names that mean the same."""
+_COUNTER = "num_batches_tracked"
+_TURNED = ("torch", "equinox")
+_MOST = 500
+"""Layers of one kind that are compared; more are asked for."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """An array of ours, and the rules that would fit: one of them is right."""
+
+    ours: str
+    choices: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Rules that names and shapes speak for; prints as Python to be pasted.
+
+    Attributes:
+        rules: those without an alternative.
+        questions: what names and shapes leave open.
+        without: names of ours that nothing fits.
+        unused: names of theirs that fit nothing.
+    """
+
+    rules: tuple[AnyRule, ...]
+    questions: tuple[Question, ...]
+    without: tuple[str, ...]
+    unused: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield "rules = ["
+        yield from (f"    {rule!r}," for rule in self.rules)
+        for question in self.questions:
+            yield f"    # {question.ours}: one of these"
+            yield from (f"    # {rule!r}," for rule in question.choices)
+        yield "]"
+        yield from (f"# of yours, without a rule: {name}" for name in self.without)
+        yield from (f"# of theirs, without a use: {name}" for name in self.unused)
+
+
+def suggest_rules(graph: Graph, tree: Any, of: str | None = None) -> Suggestion:
+    """Rules for `bx.map_params`, as far as names and shapes decide them.
+
+        print(bx.suggest_rules(graph, model.state_dict(), of="torch"))
+
+    Layers are compared as a whole. Of layers of the same shapes that is taken whose name is
+    nearest, if one is; otherwise all are asked for. A square kernel may be turned or not:
+    without `of` it is asked for, too. A suggestion is to be read and to be tried on an
+    example: shapes that fit prove nothing.
+
+    Args:
+        graph: what the arrays are for.
+        tree: as for `bx.map_params`; no array is read.
+        of: the library that wrote it: `torch`, `equinox`, `linen`, `nnx`, `haiku`, `keras`.
+
+    Raises:
+        SpecError: another library. ModelError: a tree that is none.
+    """
+    expect_graph(graph)
+    if of is not None and of not in LIBRARIES:
+        message = f"expected one of {listing(LIBRARIES)}, found {quote(of)}"
+        raise SpecError(Diagnostic("mapping-rule", "", message))
+    units = all_units(graph.program().leaves())
+    ours = layers_of({u.name: u.spec for some in units.values() for u in some})
+    found = named(tree).arrays
+    theirs = layers_of({name: describe(array) for name, array in found.items()})
+    return _Search(ours, theirs, of).suggestion()
+
+
+class _Search:
+    def __init__(self, ours: list[Layer], theirs: list[Layer], of: str | None) -> None:
+        self.of = of
+        self.ours, self.theirs = ours, theirs
+        kinds: dict[tuple[object, ...], list[Layer]] = {}
+        for layer in theirs:
+            kinds.setdefault(_without_counter(layer).kind, []).append(layer)
+        self.candidates = {
+            layer.name: [
+                t for t in kinds.get(layer.kind, [])[:_MOST] if self._fits(layer, t)
+            ]
+            for layer in ours
+        }
+
+    def suggestion(self) -> Suggestion:
+        pairs = self._decided()
+        taken = {id(layer) for layer in pairs.values()}
+        rules: list[AnyRule] = []
+        questions: list[Question] = []
+        without: list[str] = []
+        for layer in self.ours:
+            left = [t for t in self.candidates[layer.name] if id(t) not in taken]
+            chosen = [pairs[layer.name]] if layer.name in pairs else left
+            if not chosen:
+                without += [pattern for pattern, _ in layer.arrays.values()]
+            for slot, (pattern, _) in layer.arrays.items():
+                choices = [rule for t in chosen for rule in self._rules(layer, t, slot)]
+                if len(choices) == 1:
+                    rules += choices
+                elif choices:
+                    questions.append(Question(pattern, tuple(choices)))
+        named_ = {n for r in rules if isinstance(r, Rule) for n in r.theirs}
+        named_ |= {n for q in questions for rule in q.choices for n in rule.theirs}
+        every = [
+            pattern for layer in self.theirs for pattern, _ in layer.arrays.values()
+        ]
+        unused = tuple(pattern for pattern in every if pattern not in named_)
+        return Suggestion(tuple(rules), tuple(questions), tuple(without), unused)
+
+    def _decided(self) -> dict[str, Layer]:
+        """The layer of theirs by the name of ours, where each is the other's nearest."""
+        pairs: dict[str, Layer] = {}
+        left = {layer.name: layer for layer in self.ours}
+        while True:
+            taken = {id(layer) for layer in pairs.values()}
+            open_ = {
+                name: [t for t in self.candidates[name] if id(t) not in taken]
+                for name in left
+            }
+            rivals: dict[int, list[str]] = {}
+            for name, some in open_.items():
+                for t in some:
+                    rivals.setdefault(id(t), []).append(name)
+            new = {}
+            for name, some in open_.items():
+                best = _nearest(name, {t.name: t for t in some})
+                if best is None:
+                    continue
+                back = _nearest(best.name, {n: left[n] for n in rivals[id(best)]})
+                sure = self._alone(name) or _is_alike(name, best.name)
+                if back is not None and back.name == name and sure:
+                    new[name] = best
+            if not new:
+                return pairs
+            pairs |= new
+            left = {name: layer for name, layer in left.items() if name not in new}
+
+    def _alone(self, name: str) -> bool:
+        """True of a layer that no other is like, here and there."""
+        mine = self.candidates[name]
+        takers = [
+            n for n, some in self.candidates.items() if any(t in mine for t in some)
+        ]
+        return len(mine) == 1 and takers == [name]
+
+    def _fits(self, ours: Layer, theirs: Layer) -> bool:
+        """True where each array of ours has one of theirs, and none is left."""
+        words = [self._word(slot, theirs) for slot in ours.arrays]
+        if None in words or set(words) != theirs.arrays.keys() - {_COUNTER}:
+            return False
+        return all(self._rules(ours, theirs, slot) for slot in ours.arrays)
+
+    def _word(self, slot: str, theirs: Layer) -> str | None:
+        known = (slot, *_WORDS.get(slot, ()))
+        return next((word for word in known if word in theirs.arrays), None)
+
+    def _rules(self, ours: Layer, theirs: Layer, slot: str) -> list[Rule]:
+        """The rules that shapes allow for an array of ours."""
+        word = self._word(slot, theirs)
+        if word is None:
+            return []
+        (mine, spec), (other, given) = ours.arrays[slot], theirs.arrays[word]
+        names: tuple[str, ...] = (other,)
+        last: tuple[Layout, ...] = ()
+        if slot == "mean" and _COUNTER in theirs.arrays:
+            counter, counted = theirs.arrays[_COUNTER]
+            names, last = (other, counter), (Constant(0, counted.dtype),)
+        rank = max(len(s.shape) for _, s in ours.arrays.values())
+        return [
+            Rule(mine, names, *layouts, *last)
+            for layouts in self._layouts(slot, spec, given, rank)
+        ]
+
+    def _layouts(
+        self, slot: str, ours: Spec, theirs: Spec, rank: int
+    ) -> Iterator[tuple[Layout, ...]]:
+        turned = slot == "kernel" and len(ours.shape) > 1
+        there = Kernel().unshapes([ours])[0].shape if turned else None
+        if self.of in (None, *_TURNED) and there == theirs.shape:
+            yield (Kernel(),)
+        if ours.shape == theirs.shape and not (turned and self.of in _TURNED):
+            yield ()
+        ones = (1,) * (rank - 2)
+        if slot == "bias" and ones and theirs.shape == (*ours.shape, *ones):
+            yield (Rearrange(f"o {'1 ' * len(ones)}-> o"),)
+
+
+def _without_counter(layer: Layer) -> Layer:
+    arrays = {word: row for word, row in layer.arrays.items() if word != _COUNTER}
+    return Layer(layer.name, layer.copies, arrays)
+
+
+def _nearest(name: str, others: dict[str, Layer]) -> Layer | None:
+    """The layer whose name is nearest; None where two are as near."""
+    ranked = sorted(others, key=lambda other: -_nearness(name, other))
+    if len(ranked) > 1 and _nearness(name, ranked[0]) == _nearness(name, ranked[1]):
+        return None
+    return others[ranked[0]] if ranked else None
+
+
+def _is_alike(one: str, other: str) -> bool:
+    """True where the last word of one name is in the other."""
+    a, b = _parts(one), _parts(other)
+    return bool(a and b) and (a[-1] in b or b[-1] in a)
+
+
+def _nearness(one: str, other: str) -> float:
+    """How many parts of two names mean the same; the last ones count most."""
+    a, b = _parts(one), _parts(other)
+    common = set(a) & set(b)
+    weight = sum(2.0 if part in (a[-1], b[-1]) else 1.0 for part in common)
+    return (
+        weight
+        + (4.0 if a and b and a[-1] == b[-1] else 0.0)
+        - 0.01 * abs(len(a) - len(b))
+    )
+
+
+def _parts(name: str) -> list[str]:
+    """The words of a name, and its numbers, less what says nothing."""
+    split = re.findall(r"[a-z]+|[A-Z][a-z]*|[0-9]+", name[:400].replace("{i", ""))
+    words = [_SAME.get(word.lower(), word.lower()) for word in split]
+    return [word for word in words if word]
