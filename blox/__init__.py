@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from blox.builder.arguments import index as index
     from blox.builder.arguments import slices as slices
     from blox.builder.attributes import check_attributes as check_attributes
-    from blox.builder.change import change as change
     from blox.builder.function import F as F
     from blox.builder.graph import GraphBuilder as GraphBuilder
     from blox.builder.original import Node as Node
@@ -89,7 +88,6 @@ _HOME = {
     "WeightsError": "blox.schema",
     "build": "blox.runtime.build",
     "carry_over": "blox.surgery.matching",
-    "change": "blox.builder.change",
     "check_attributes": "blox.builder.attributes",
     "each": "blox.builder.arguments",
     "edit": "blox.surgery.edit",

@@ -1,4 +1,4 @@
-"""`bx.change`: the same model with something else in place of nodes."""
+"""The same model with something else in place of nodes, as `bx.edit` has it written."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ def change(graph: Graph, around: Mapping[str, Change]) -> Graph:
             ...
             return node() + up
 
-        tuned = bx.change(minilm, {"attention.query": lora})
-        params = bx.init(tuned, key, given=weights)
+        tuned = change(minilm, {"attention.query": lora})
 
     Args:
         graph: the model.

@@ -6,7 +6,7 @@ same shapes, sizes, attributes and grouping of calls.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from blox.schema import ModelError
@@ -34,6 +34,7 @@ class Replay:
         self.source, self.name, self.trace = source, name, trace
         self.function = function = source.graph.functions[name]
         self.values: dict[str, Any] = {n: arguments.get(n) for n in function.inputs}
+        trace.counts |= _numbers(function.nodes)
         self.trees: dict[str, Tree] = {
             name: tree_of_number(number) for name, number in self.source.numbers.items()
         }
@@ -186,6 +187,16 @@ class Replay:
         self.values |= {f"{name}.{part}": value for part, value in parts.items()}
         if len(parts) == 1:
             self.values[name] = next(iter(parts.values()))
+
+
+def _numbers(names: Iterable[str]) -> dict[str, int]:
+    """The highest numbers of `add_2` and the like: names that are made up come behind."""
+    found: dict[str, int] = {}
+    for name in names:
+        stem, _, number = name.rpartition("_")
+        if number.isdecimal():
+            found[stem] = max(int(number), found.get(stem, 0))
+    return found
 
 
 def _wrong_dtype(declared: str | None, found: Any) -> list[str]:

@@ -105,7 +105,7 @@ class Trace(NumberScope):
         """What names in expressions mean where the function is that of another Graph."""
         self.polynomials: dict[str, Tree] = {}
         """Expressions by the polynomial of attributes that they are."""
-        self._counts: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
 
     def __repr__(self) -> str:
         return f"Trace({self.path})"
@@ -140,10 +140,10 @@ class Trace(NumberScope):
     def unnamed(self, op: str) -> str:
         """A name for a node that the user gave none: `add_2`."""
         stem = op.rpartition(":")[2].partition("@")[0]
-        count = self._counts.get(stem, 0) + 1
+        count = self.counts.get(stem, 0) + 1
         while f"{stem}_{count}" in self.nodes or f"{stem}_{count}" in self.inputs:
             count += 1
-        self._counts[stem] = count
+        self.counts[stem] = count
         return f"{stem}_{count}"
 
     def own(self, where: str, value: Value) -> Value:

@@ -28,6 +28,7 @@ COMMANDS = {
     "init": "init",
     "import": "transfer",
     "export": "transfer",
+    "edit": "edit",
     "verify": "verify",
     "fmt": "fmt",
 }

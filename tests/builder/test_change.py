@@ -11,6 +11,7 @@ from random_programs import program
 from sample_specs import function, spec
 
 import blox as bx
+from blox.builder.change import change
 from blox.schema import Graph
 
 # Of the one that is left, a list of numbers for copies becomes an attribute of these.
@@ -29,18 +30,18 @@ SAME = [
 @pytest.mark.parametrize("name", SAME)
 def test_nothing_in_place_of_nothing_is_the_same_model(name: str) -> None:
     graph = graph_of(name)
-    assert bx.change(graph, {}) == graph
+    assert change(graph, {}) == graph
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_random_models_stay_what_they_are(seed: int) -> None:
     graph = program(seed)()
-    assert bx.change(graph, {}) == graph
+    assert change(graph, {}) == graph
 
 
 def test_loops_of_every_kind_keep_their_arrays() -> None:
     graph = graph_of("state_everywhere")
-    changed = bx.change(graph, {})
+    changed = change(graph, {})
     assert dict(changed.program().leaves()) == dict(graph.program().leaves())
 
 
@@ -52,7 +53,7 @@ def lora(f: bx.F, node: bx.Node) -> bx.Value:
 
 def test_what_there_was_keeps_its_place() -> None:
     graph = graph_of("tiny_gpt")
-    tuned = bx.change(graph, {"attention.qkv": lora})
+    tuned = change(graph, {"attention.qkv": lora})
     plain, before = tuned.plain(), graph.plain()
     assert {k: v for k, v in plain.items() if k != "functions"} == {
         k: v for k, v in before.items() if k != "functions"
@@ -91,7 +92,7 @@ def test_a_node_is_left_out_or_given_another_operand() -> None:
     def negative(f: bx.F, node: bx.Node) -> Any:
         return node(a=-node.a)
 
-    changed = bx.change(graph, {"main.a": without, "main.b": negative})
+    changed = change(graph, {"main.a": without, "main.b": negative})
     assert changed.metadata == graph.metadata
     assert changed.ops == graph.ops
     assert list(changed.functions["main"].nodes) == ["negative_1", "b", "c"]
@@ -105,13 +106,13 @@ def test_faults_are_those_of_the_place() -> None:
         return f.concatenate([node(), node.x], axis=-1)
 
     with pytest.raises(bx.ModelError, match=r"main\.model\.h\.attn"):
-        bx.change(graph_of("tiny_gpt"), {"attention.qkv": wide})
+        change(graph_of("tiny_gpt"), {"attention.qkv": wide})
     with pytest.raises(
         bx.SpecError, match=r"found 'attn.qkv'; did you mean attention.qkv"
     ):
-        bx.change(graph_of("tiny_gpt"), {"attn.qkv": wide})
+        change(graph_of("tiny_gpt"), {"attn.qkv": wide})
     with pytest.raises(TypeError, match="expected a Graph, found a path"):
-        bx.change("model", {})  # type: ignore[arg-type]
+        change("model", {})  # type: ignore[arg-type]
 
 
 def stack() -> Graph:
@@ -132,7 +133,7 @@ def test_a_node_that_runs_functions_gives_its_value_and_gets_others() -> None:
         once = {**node.inputs, "by": f.relu(node.inputs["by"])}
         return node(inputs=once, count=2) + node.carry["x"]
 
-    graph = bx.change(stack(), {"main.h": around})
+    graph = change(stack(), {"main.h": around})
     nodes = graph.plain()["functions"]["main"]["nodes"]
     assert nodes["h"]["inputs"] == {"by": "relu_1"}
     assert nodes["h"]["carry"] == {"x": "x"}
@@ -145,7 +146,7 @@ def test_a_carry_is_given_anew() -> None:
     def around(f: bx.F, node: bx.Node) -> Any:
         return node(carry={"x": f.relu(node.carry["x"])})
 
-    nodes = bx.change(stack(), {"main.h": around}).plain()["functions"]["main"]["nodes"]
+    nodes = change(stack(), {"main.h": around}).plain()["functions"]["main"]["nodes"]
     assert nodes["h"]["carry"] == {"x": "relu_1"}
 
 
@@ -153,10 +154,24 @@ def test_a_node_gets_options_that_it_had_not() -> None:
     def around(f: bx.F, node: bx.Node) -> Any:
         return node(frozen=["kernel"], init={"bias": {"name": "ones"}})
 
-    graph = bx.change(stack(), {"block.up": around})
+    graph = change(stack(), {"block.up": around})
     leaves = graph.program().leaves()
     assert leaves["h.up.kernel"].frozen
     assert leaves["h.up.bias"].init.name == "ones"
+
+
+def test_names_that_are_made_up_are_those_of_no_node_that_comes() -> None:
+    nodes = {
+        "up": {"op": "tanh", "x": "x"},
+        "add_2": {"op": "add", "a": "up", "b": "x"},
+    }
+    graph = Graph.parse(spec(nodes, "add_2"))
+
+    def twice(f: bx.F, node: bx.Node) -> Any:
+        return node() + node.x + node.x
+
+    changed = change(graph, {"main.up": twice})
+    assert list(changed.functions["main"].nodes) == ["up", "add_3", "add_4", "add_2"]
 
 
 def test_an_op_with_a_body_is_a_value_too() -> None:
@@ -172,7 +187,7 @@ def test_an_op_with_a_body_is_a_value_too() -> None:
     def twice(f: bx.F, node: bx.Node) -> Any:
         return node(cap=2.0, x=-node.x) + node.x
 
-    changed = bx.change(graph, {"main.c": twice})
+    changed = change(graph, {"main.c": twice})
     x = jnp.array([[1.0, -5.0] * 4])
     assert jnp.array_equal(bx.build(changed)({}, x)[0], jnp.minimum(-x, 2.0) + x)
 
@@ -190,12 +205,12 @@ def test_what_makes_it_another_node_is_refused(
     changes: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(bx.SpecError) as caught:
-        bx.change(stack(), {"main.h": lambda f, node: node(**changes)})
+        change(stack(), {"main.h": lambda f, node: node(**changes)})
     assert text in str(caught.value)
 
 
 def test_around_is_a_dict() -> None:
     with pytest.raises(bx.SpecError, match="expected a dict of functions by globs"):
-        bx.change(stack(), [len])  # type: ignore[arg-type]
+        change(stack(), [len])  # type: ignore[arg-type]
     with pytest.raises(bx.SpecError, match="expected a glob over"):
-        bx.change(stack(), {3: len})  # type: ignore[dict-item]
+        change(stack(), {3: len})  # type: ignore[dict-item]

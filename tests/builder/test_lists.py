@@ -107,7 +107,7 @@ def test_arrays_and_lists_are_two_functions() -> None:
 def test_of_another_graph(change: bool) -> None:
     inner = decoder()
     if change:
-        assert bx.change(inner, {}) == inner
+        assert change(inner, {}) == inner
         return
     b = bx.GraphBuilder("outer", depth=3)
     base = b.include(inner, depth=b.depth)

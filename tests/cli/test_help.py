@@ -21,7 +21,7 @@ LEAVES = [(n, "hf") if n in ("import", "export") else (n,) for n in COMMANDS]
 
 
 def test_the_commands_are_those_that_the_readme_promises() -> None:
-    names = "demo validate show codegen init import export verify fmt"
+    names = "demo validate show codegen init import export edit verify fmt"
     assert " ".join(COMMANDS) == names
 
 

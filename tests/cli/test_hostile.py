@@ -46,6 +46,7 @@ READ: list[tuple[str, ...]] = [
     ("verify",),
     ("fmt",),
     ("init", "IT", "new"),
+    ("edit", "IT", "new", "--freeze", "*"),
     ("import", "hf", "IT", "new"),
     ("export", "hf", "IT", "new"),
 ]
@@ -53,6 +54,7 @@ WRITTEN: list[tuple[str, ...]] = [
     ("codegen", "spec.json", "-o", "IT"),
     ("codegen", "spec.json", "-o", "IT", "--check"),
     ("init", "spec.json", "IT"),
+    ("edit", "spec.json", "IT", "--freeze", "*"),
     ("export", "hf", "spec.json", "IT"),
 ]
 
