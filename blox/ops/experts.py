@@ -61,3 +61,17 @@ def expert_linear(
     y = y[jnp.argsort(order)]
     y = y if bias is None else y + bias[chosen]
     return y.reshape(*batch, kernel.shape[2])
+
+
+def within_capacity(
+    chosen: Array, *, experts: int, capacity: float
+) -> tuple[Array, Array]:
+    """Which choices (..., top_k) find room, and how many of each expert (experts,) do not."""
+    # The first choices of all rows stand before the second ones.
+    ranked = jnp.moveaxis(jnp.clip(chosen, 0, experts - 1), -1, 0)
+    taken = jax.nn.one_hot(ranked.reshape(-1), experts, dtype=jnp.int32)
+    place = (jnp.cumsum(taken, axis=0) * taken).sum(axis=-1)
+    counts = taken.sum(axis=0)
+    room = jnp.ceil(capacity * counts.sum() / experts).astype(jnp.int32)
+    kept = (place <= room).reshape(ranked.shape)
+    return jnp.moveaxis(kept, 0, -1), jnp.maximum(counts - room, 0)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from ..deferred import Op, ParamOp
-from ..fields import OptionalSize, ParamSlot, Size, SizeOf, Tensor
+from ..fields import Float, OptionalSize, ParamSlot, Size, SizeOf, Tensor
 from ..initializers import STACKED_LECUN_NORMAL, ZEROS
 from ..parameters import Leaf
 from ..problems import Problem
@@ -86,3 +86,31 @@ class ExpertLinear(ParamOp):
     def problems(self) -> Iterator[Problem]:
         if isinstance(self.experts, int) and self.experts < 1:
             yield Problem.expected("experts", "at least 1", self.experts)
+
+
+class WithinCapacity(Op):
+    """Which choices of experts find room there, and how many of each do not.
+
+    chosen (..., top_k) integer, the choices of each row, the best one first -> `kept`
+    (..., top_k) bool, `dropped` (experts,) int32. An expert has room for `ceil(capacity *
+    rows * top_k / experts)` choices, so that with `capacity` 1 all would fit if they were
+    shared out evenly. The first choices of all rows take theirs in the order of the rows,
+    then the second ones, and so on. All leading axes are rows of one group; an expert out of
+    range is clamped. Lepikhin et al., arXiv:2006.16668 (GShard); Fedus et al.,
+    arXiv:2101.03961 (Switch Transformer, `top_k` 1).
+    """
+
+    CONTINUES: ClassVar[tuple[str, ...]] = ()
+    OUTPUTS: ClassVar[tuple[str, ...]] = ("kept", "dropped")
+    ALSO: ClassVar[tuple[str, ...]] = ("expert_capacity", "capacity_factor")
+
+    op: Literal["within_capacity"] = "within_capacity"
+    chosen: Tensor
+    experts: Size
+    capacity: Float
+
+    def problems(self) -> Iterator[Problem]:
+        if isinstance(self.experts, int) and self.experts < 1:
+            yield Problem.expected("experts", "at least 1", self.experts)
+        if isinstance(self.capacity, (int, float)) and self.capacity <= 0:
+            yield Problem.expected("capacity", "a number above 0", self.capacity)

@@ -50,7 +50,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "reduce_precision",
     ),
     "experts": (
-        "ragged_dot", "expert_linear",
+        "ragged_dot", "expert_linear", "within_capacity",
     ),
     "fourier": (
         "fft", "ifft", "rfft", "irfft", "hfft", "ihfft", "fft2", "ifft2", "rfft2",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from ..parameter_options import Axes, Init
-from ..values import Operand, Value
+from ..values import Operand, Value, Values
 from .base import NodeMethods
 
 
@@ -84,3 +84,33 @@ class ExpertsMethods(NodeMethods):
             axes=axes,
             frozen=frozen,
         )[0]
+
+    def within_capacity(
+        self,
+        chosen: Operand,
+        experts: int | str,
+        capacity: float | str,
+        *,
+        name: str | None = None,
+    ) -> Values:
+        """Which choices of experts find room there, and how many of each do not.
+
+        chosen (..., top_k) integer, the choices of each row, the best one first ->
+        `kept` (..., top_k) bool, `dropped` (experts,) int32. An expert has room for
+        `ceil(capacity * rows * top_k / experts)` choices, so that with `capacity` 1 all
+        would fit if they were shared out evenly. The first choices of all rows take
+        theirs in the order of the rows, then the second ones, and so on. All leading
+        axes are rows of one group; an expert out of range is clamped. Lepikhin et al.,
+        arXiv:2006.16668 (GShard); Fedus et al., arXiv:2101.03961 (Switch Transformer,
+        `top_k` 1).
+        """
+        return Values(
+            ("kept", "dropped"),
+            self._node(
+                name,
+                "within_capacity",
+                chosen=chosen,
+                experts=experts,
+                capacity=capacity,
+            ),
+        )

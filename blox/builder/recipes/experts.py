@@ -34,13 +34,15 @@ def mixture_of_experts(
     top_groups: int = 1,
     shared_hidden: int | None = None,
     shared_gate: bool = False,
+    capacity: float | None = None,
     method: Method = "blocks",
 ) -> dict[str, Value]:
     """The weighted sum of the `top_k` MLPs that a router chooses for each row of x.
 
     (..., features in) -> `y` (..., features), `loss` () and `counts` (experts,). Nothing
-    is dropped: an expert runs as many rows as choose it, and all of it costs what the
-    chosen experts cost (the op `expert_linear`). Shazeer et al., arXiv:1701.06538.
+    is dropped without a `capacity`: an expert runs as many rows as choose it, and all of it
+    costs what the chosen experts cost (the op `expert_linear`). Shazeer et al.,
+    arXiv:1701.06538.
 
     `loss` is `experts * sum(share * probability)`, the share of rows that choose an expert
     (they sum up to `top_k`) times its mean probability: to be added, times a small number,
@@ -69,6 +71,11 @@ def mixture_of_experts(
         top_groups: see `groups`.
         shared_hidden: the hidden features of an MLP that all rows run beside, `shared`.
         shared_gate: what it gives is multiplied by the sigmoid of a linear map (Qwen2).
+        capacity: an expert has room for `ceil(capacity * rows * top_k / experts)` rows, in
+            the order of `within_capacity`. What finds none adds nothing to `y`, and the
+            weights of the others stay as they are; `dropped` (experts,) is how many. It
+            costs what it costs without. GShard, arXiv:2006.16668; Switch Transformer,
+            arXiv:2101.03961 (`top_k` 1, `normalize` False).
         method: how kernels are multiplied, see `expert_linear`.
 
     Raises:
@@ -91,6 +98,11 @@ def mixture_of_experts(
     if choice is not rated:
         weights = f.take_along_axis(rated, chosen, axis=-1)
     weights = _weighed(f, weights, scores, normalize, scale)
+    more: dict[str, Value] = {}
+    if capacity is not None:
+        expect(x, capacity > 0, "capacity", "a number above 0", capacity)
+        room = f.within_capacity(chosen, experts, capacity, name="room")
+        weights, more["dropped"] = f.where(room.kept, weights, 0), room.dropped
 
     size = x.features if features is None else features
     run = partial(f.expert_linear, use_bias=use_bias, method=method)
@@ -104,7 +116,7 @@ def mixture_of_experts(
         y = y + _shared(f, x, shared_hidden, size, activation, gated, shared_gate)
     counts = f.bincount(f.reshape(chosen, [-1]), length=experts, name="counts")
     loss = _balance_loss(f, counts, probabilities, experts, top_k)
-    return {"y": y, "loss": loss, "counts": counts}
+    return {"y": y, "loss": loss, "counts": counts, **more}
 
 
 def _weighed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,18 @@ def _chosen(x: Any, expert: Any, kernel: Any, bias: Any = None) -> Any:
     return y
 
 
+def _with_room(chosen: Any, *, experts: int, capacity: float) -> Any:
+    """Choice by choice, each a look at what is left."""
+    room = np.full(experts, np.ceil(capacity * chosen.size / experts), int)
+    kept, dropped = np.zeros(chosen.shape, bool), np.zeros(experts, int)
+    for choice, row in np.ndindex(chosen.shape[::-1]):
+        expert = min(max(chosen[row, choice], 0), experts - 1)
+        kept[row, choice] = room[expert] > 0
+        room[expert] -= 1
+        dropped[expert] += not kept[row, choice]
+    return kept, dropped
+
+
 ROWS: Rows = {
     "ragged_dot": Row(
         {},
@@ -54,5 +67,14 @@ ROWS: Rows = {
             (normal(5, 2, 3), _CHOSEN),
             reference=_chosen,
         ),
+    ],
+    "within_capacity": [
+        Row(
+            given,
+            (_CHOSEN,),
+            reference=partial(_with_room, **given),
+            lead=False,
+        )
+        for given in ({"experts": 4, "capacity": 1.0}, {"experts": 3, "capacity": 0.5})
     ],
 }
