@@ -160,8 +160,9 @@ class AssociativeScan(ScopeOp):
     shapes and types. It has to be associative, as `a + b` is: then
     `y[i] = f(y[i - 1], x[i])`, `y[0] = x[0]`, in about `2 log2(n)` calls over many
     elements at once in place of n steps; with `reverse` from the last one on. `inputs`
-    are the same for all. Elements lie along `axis`, whose size must be known when JAX
-    traces it. The function updates no state and gets no keys.
+    are the same for all. Elements lie along `axis`, whose size may be a dim; JAX must know
+    it when it traces, which `jax.export` of an open one does not: `linear_recurrence` takes
+    that too. The function updates no state and gets no keys.
     """
 
     CONTROL: ClassVar[str] = "associative_scan"

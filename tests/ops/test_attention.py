@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import jax
@@ -124,6 +125,26 @@ def test_scores_and_softmax_are_in_float32(rank: int, dtype: str) -> None:
     y = attend(query, key, value)
     assert y.dtype == dtype
     np.testing.assert_allclose(np.asarray(y, np.float32), 1, 5e-3)
+
+
+@pytest.mark.skipif(
+    any(find_spec(f"jax_cuda{n}_plugin") for n in (12, 13)), reason="has cuDNN"
+)
+def test_cudnn_is_not_to_be_had_elsewhere_even_for_another_platform() -> None:
+    """So no op chooses it: docs/running.md says how one gets it."""
+    attend = partial(jax.nn.dot_product_attention, implementation="cudnn")
+    query = jax.ShapeDtypeStruct((2, 16, 4, 64), jnp.bfloat16)
+
+    def chosen(query: Any) -> Any:
+        return jax.lax.platform_dependent(
+            query,
+            cuda=lambda q: attend(q, q, q),
+            default=lambda q: jax.nn.dot_product_attention(q, q, q),
+        )
+
+    for platform in ("cuda", "cpu"):
+        with pytest.raises(RuntimeError, match="cuDNN is not detected"):
+            jax.export.export(jax.jit(chosen), platforms=[platform])(query)
 
 
 def test_dtypes_that_differ_give_that_of_the_values() -> None:
