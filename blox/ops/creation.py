@@ -45,6 +45,11 @@ def eye(*, rows: int, columns: int | None, k: int, dtype: Any) -> Array:
     return jnp.eye(rows, columns, k, dtype)
 
 
+def tri(*, rows: int, columns: int | None, k: int, dtype: Any) -> Array:
+    """1 on diagonal k and below, 0 above."""
+    return jnp.tri(rows, columns, k, dtype)
+
+
 def linspace(
     *, start: float, stop: float, num: int, endpoint: bool, dtype: Any
 ) -> Array:

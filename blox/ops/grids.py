@@ -12,11 +12,6 @@ from jax import Array
 from .inline import inline
 
 
-def tri(*, rows: int, columns: int | None, k: int, dtype: Any) -> Array:
-    """1 on diagonal k and below, 0 above."""
-    return jnp.tri(rows, columns, k, dtype)
-
-
 @inline
 def indices(*, dimensions: Sequence[int], dtype: Any) -> Array:
     return jnp.indices(dimensions, dtype)

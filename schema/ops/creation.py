@@ -116,13 +116,9 @@ class Arange(Op):
                 yield from too_many("stop", [max(0, -((start - stop) // step))])
 
 
-class Eye(Op):
-    """1 on diagonal `k`, 0 beside it: () -> (rows, columns), square without `columns`."""
+class OfDiagonal(Op):
+    """The base of matrices made of a diagonal."""
 
-    ALSO: ClassVar[tuple[str, ...]] = ("identity_matrix",)
-    COMPLEX: ClassVar[bool] = True
-
-    op: Literal["eye"] = "eye"
     rows: Annotated[Size, SizeOf("out", axis=0)]
     columns: Annotated[OptionalSize, SizeOf("out", axis=1)] = None
     k: Int = 0
@@ -131,6 +127,23 @@ class Eye(Op):
     def problems(self) -> Iterator[Problem]:
         columns = self.rows if self.columns is None else self.columns
         yield from too_many("rows", [self.rows, columns])
+
+
+class Eye(OfDiagonal):
+    """1 on diagonal `k`, 0 beside it: () -> (rows, columns), square without `columns`."""
+
+    ALSO: ClassVar[tuple[str, ...]] = ("identity_matrix",)
+    COMPLEX: ClassVar[bool] = True
+
+    op: Literal["eye"] = "eye"
+
+
+class Tri(OfDiagonal):
+    """1 on diagonal `k` and below, 0 above: () -> (rows, columns), square without
+    `columns`. `jnp.tri`.
+    """
+
+    op: Literal["tri"] = "tri"
 
 
 class Linspace(Op):

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from ..deferred import Op
 from ..dtypes import DType
-from ..fields import Int, OptionalSize, Size, SizeOf, Tensor, Tensors
+from ..fields import Size, Tensor, Tensors
 from ..names import Name
 from ..problems import Problem, too_many
 
 MAX_AXES = 32
-
-
-class Tri(Op):
-    """1 on diagonal `k` and below, 0 above: () -> (rows, columns), square without
-    `columns`. `jnp.tri`.
-    """
-
-    op: Literal["tri"] = "tri"
-    rows: Annotated[Size, SizeOf("out", axis=0)]
-    columns: Annotated[OptionalSize, SizeOf("out", axis=1)] = None
-    k: Int = 0
-    dtype: DType = "float"
-
-    def problems(self) -> Iterator[Problem]:
-        columns = self.rows if self.columns is None else self.columns
-        yield from too_many("rows", [self.rows, columns])
 
 
 class Indices(Op):

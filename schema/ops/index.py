@@ -37,7 +37,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "creation": (
         "zeros", "ones", "full", "zeros_like", "ones_like", "full_like", "arange",
-        "eye", "linspace", "logspace", "geomspace",
+        "eye", "tri", "linspace", "logspace", "geomspace",
     ),
     "distributions": (
         "exponential", "laplace", "random_gamma", "poisson",
@@ -63,7 +63,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "gammasgn", "comb",
     ),
     "grids": (
-        "tri", "indices", "meshgrid", "unravel_index", "ravel_multi_index",
+        "indices", "meshgrid", "unravel_index", "ravel_multi_index",
     ),
     "image": (
         "resize", "scale_and_translate", "grid_sample", "affine_grid", "roi_align",

@@ -12,20 +12,6 @@ from .base import NodeMethods
 
 
 class GridsMethods(NodeMethods):
-    def tri(
-        self,
-        rows: int | str,
-        columns: int | str | None = None,
-        *,
-        k: int | str = 0,
-        dtype: DType = "float",
-        name: str | None = None,
-    ) -> Value:
-        """1 on diagonal `k` and below, 0 above: () -> (rows, columns), square without
-        `columns`. `jnp.tri`.
-        """
-        return self._node(name, "tri", rows=rows, columns=columns, k=k, dtype=dtype)[0]
-
     def indices(
         self,
         dimensions: Sequence[int | str],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .parts import Norm, at_least_one, divisor, expect, normed
 
@@ -79,39 +79,93 @@ def multi_head_attention(
         SpecError: sizes that do not fit; one of `cos` and `sin`; these, `causal` or
             `window` with a `context`, whose positions would be of two sequences.
     """
-    groups = heads if kv_heads is None else kv_heads
-    check_heads(x, heads, groups, head_dim, window)
+    sizes = heads_of(x, heads, kv_heads, head_dim, window)
     check_table(x, context, cos, sin)
-    size = x.features // heads if head_dim is None else head_dim
-    width = x.features if head_dim is None else heads * head_dim
-    narrow = width if kv_heads is None else kv_heads * size
-    source = x if context is None else context
-
-    q = f.linear("query", x, width, use_bias=use_bias)
-    q = f.reshape(q, ["...", heads, size], name="q")
-    k = f.linear("key", source, narrow, use_bias=use_bias)
-    k = f.reshape(k, ["...", groups, size], name="k")
-    v = f.linear("value", source, narrow, use_bias=use_bias)
-    v = f.reshape(v, ["...", groups, size], name="v")
+    q, k, v = projected(f, x, x if context is None else context, sizes, use_bias)
     q, k = turned(f, q, k, cos, sin, rope, qk_norm, eps)
     if causal or window is not None:
         expect(x, context is None, "context", "none with causal or window", "one")
         mask = _own_mask(f, x, mask, causal, window)
     sink = f.param("sinks", [heads]) if sinks else None
-    shared = 1 if kv_heads is None else heads // groups
     if dropout:
         y = _with_dropout(
-            f, q, k, v, mask, bias, sink, drop_key, scale, shared, softcap, dropout
+            f,
+            q,
+            k,
+            v,
+            mask,
+            bias,
+            sink,
+            drop_key,
+            scale,
+            sizes.shared,
+            softcap,
+            dropout,
         )
     else:
         y = f.dot_product_attention(
-            q, k, v, mask, bias, sink, scale, softcap, heads_per_kv=shared,
+            q, k, v, mask, bias, sink, scale, softcap, heads_per_kv=sizes.shared,
             name="attended",
         )  # fmt: skip
-    y = f.flatten(y, start=-2, name="merged")
     out = x.features if features is None else features
-    last_bias = use_bias if out_bias is None else out_bias
-    return f.linear("out", y, out, in_features=width, use_bias=last_bias)
+    return merged(f, y, out, sizes, use_bias if out_bias is None else out_bias)
+
+
+class Heads(NamedTuple):
+    """The heads of an attention, and the features of its maps."""
+
+    count: int
+    groups: int
+    """Those of keys and values."""
+    size: int
+    width: int
+    narrow: int
+    """The features of keys and values."""
+    shared: int
+    """How many heads each of keys and values serves."""
+
+
+def heads_of(
+    x: Value, heads: int, kv_heads: int | None, head_dim: int | None, window: int | None
+) -> Heads:
+    """The sizes that the arguments of a recipe mean; those that can't be are refused."""
+    groups = heads if kv_heads is None else kv_heads
+    at_least_one(x, heads=heads, kv_heads=groups, head_dim=head_dim, window=window)
+    divisor(x, "kv_heads", groups, "heads", heads)
+    if head_dim is None:
+        divisor(x, "heads", heads, "the features of x", x.features)
+    size = x.features // heads if head_dim is None else head_dim
+    width = x.features if head_dim is None else heads * head_dim
+    narrow = width if kv_heads is None else kv_heads * size
+    shared = 1 if kv_heads is None else heads // groups
+    return Heads(heads, groups, size, width, narrow, shared)
+
+
+def projected(
+    f: FunctionBuilder,
+    x: Value,
+    source: Value,
+    sizes: Heads,
+    use_bias: bool,
+    ending: str = "",
+) -> tuple[Value, Value, Value]:
+    """Queries of x, keys and values of a source, by heads; these with an ending to their
+    names."""
+    q = f.linear("query", x, sizes.width, use_bias=use_bias)
+    q = f.reshape(q, ["...", sizes.count, sizes.size], name="q")
+    k = f.linear("key", source, sizes.narrow, use_bias=use_bias)
+    k = f.reshape(k, ["...", sizes.groups, sizes.size], name=f"k{ending}")
+    v = f.linear("value", source, sizes.narrow, use_bias=use_bias)
+    v = f.reshape(v, ["...", sizes.groups, sizes.size], name=f"v{ending}")
+    return q, k, v
+
+
+def merged(
+    f: FunctionBuilder, y: Value, features: int, sizes: Heads, use_bias: bool
+) -> Value:
+    """The last map, of what all heads give."""
+    y = f.flatten(y, start=-2, name="merged")
+    return f.linear("out", y, features, in_features=sizes.width, use_bias=use_bias)
 
 
 def turned(
@@ -132,15 +186,6 @@ def turned(
         q = f.rope(q, cos, sin, layout=rope, name="q_rope")
         k = f.rope(k, cos, sin, layout=rope, name="k_rope")
     return q, k
-
-
-def check_heads(
-    x: Value, heads: int, groups: int, head_dim: int | None, window: int | None
-) -> None:
-    at_least_one(x, heads=heads, kv_heads=groups, head_dim=head_dim, window=window)
-    divisor(x, "kv_heads", groups, "heads", heads)
-    if head_dim is None:
-        divisor(x, "heads", heads, "the features of x", x.features)
 
 
 def check_table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .attention import Rope, check_heads, check_table, turned
+from .attention import Rope, check_table, heads_of, merged, projected, turned
 from .parts import Norm
 
 if TYPE_CHECKING:
@@ -70,30 +70,18 @@ def cached_attention(
     Raises:
         SpecError: sizes that do not fit; one of `cos` and `sin`.
     """
-    groups = heads if kv_heads is None else kv_heads
-    check_heads(x, heads, groups, head_dim, window)
+    sizes = heads_of(x, heads, kv_heads, head_dim, window)
     check_table(x, None, cos, sin)
-    size = x.features // heads if head_dim is None else head_dim
-    width = x.features if head_dim is None else heads * head_dim
-    narrow = width if kv_heads is None else kv_heads * size
-
-    q = f.linear("query", x, width, use_bias=use_bias)
-    q = f.reshape(q, ["...", heads, size], name="q")
-    k_now = f.linear("key", x, narrow, use_bias=use_bias)
-    k_now = f.reshape(k_now, ["...", groups, size], name="k_now")
-    v_now = f.linear("value", x, narrow, use_bias=use_bias)
-    v_now = f.reshape(v_now, ["...", groups, size], name="v_now")
+    q, k_now, v_now = projected(f, x, x, sizes, use_bias, "_now")
     q, k_now = turned(f, q, k_now, cos, sin, rope, qk_norm, eps)
     k = f.dynamic_update_slice(k, k_now, [position], axis=[-3], name="k_new")
     v = f.dynamic_update_slice(v, v_now, [position], axis=[-3], name="v_new")
     at = f.add(position, f.arange(x.shape[-2]), name="positions")
     places = f.arange(k.shape[-3], name="places")
     near = f.attention_mask(at, places, causal=True, window=window, name="near")
-    shared = 1 if kv_heads is None else heads // groups
     y = f.dot_product_attention(
-        q, k, v, near, None, None, scale, softcap, heads_per_kv=shared, name="attended"
-    )
-    y = f.flatten(y, start=-2, name="merged")
-    last_bias = use_bias if out_bias is None else out_bias
-    y = f.linear("out", y, x.features, in_features=width, use_bias=last_bias)
+        q, k, v, near, None, None, scale, softcap, heads_per_kv=sizes.shared,
+        name="attended",
+    )  # fmt: skip
+    y = merged(f, y, x.features, sizes, use_bias if out_bias is None else out_bias)
     return {"x": y, "k": k, "v": v}

@@ -30,6 +30,13 @@ ROWS: Rows = {
             reference=lambda: np.eye(3, 4, -1),
         ),
     ],
+    "tri": [
+        Row({"rows": 3}, reference=lambda: np.tri(3)),
+        Row(
+            {"rows": 2, "columns": 4, "k": 1, "dtype": "int32"},
+            reference=lambda: np.tri(2, 4, 1),
+        ),
+    ],
     "linspace": [
         Row(
             {"start": -1.0, "stop": 2.0, "num": 5},

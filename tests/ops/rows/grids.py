@@ -8,13 +8,6 @@ from ops.row import INTS, Row, Rows, X, Y
 NUMBERS = np.array([0, 5, 11, -1, 30], np.int32)
 
 ROWS: Rows = {
-    "tri": [
-        Row({"rows": 3}, reference=lambda: np.tri(3)),
-        Row(
-            {"rows": 2, "columns": 4, "k": 1, "dtype": "int32"},
-            reference=lambda: np.tri(2, 4, 1),
-        ),
-    ],
     "indices": [
         Row({"dimensions": [2, 3]}, reference=lambda: np.indices((2, 3))),
         Row({"dimensions": [4], "dtype": "float"}, reference=lambda: np.indices((4,))),
