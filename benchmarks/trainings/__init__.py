@@ -1,0 +1,1 @@
+"""The trainings of `benchmarks/training.py`, a module for each library."""
