@@ -190,13 +190,13 @@ def main() -> None:
         f"{'':12} {'':8} {'first':>8} {'test':>8} {'right':>6} {'step':>9} {'blox to it':>10}"
     )
     for name in options.names or ["cnn", "transformer", "lora"]:
-        graph, params, frozen = with_blox.params(name, options.minilm)
+        graph, params = with_blox.params(name, options.minilm)
         if name == "lora":
             task = sentences(with_blox.encoder(options.minilm)[0], options.minilm)
         else:
             task = digits() if name == "cnn" else code()
         trainings = {
-            "blox": with_blox.training(graph, params, frozen),
+            "blox": with_blox.training(graph, params),
             "NNX": with_nnx.training(name, params),
             "Equinox": with_equinox.training(name, params),
         }

@@ -28,7 +28,6 @@ from rich.progress import Progress
 import blox as bx
 
 TINY = Path(__file__).parents[1] / "tests" / "hf" / "tiny_bert"
-RANK, SCALE = 8, 2.0
 TEXTS = {
     "complaint": (
         "My parcel arrived with the box torn open.",
@@ -74,20 +73,10 @@ SEEN = 7
 # --- The spec --------------------------------------------------------------------
 
 
-def lora(f: bx.F, node: bx.Node) -> bx.Value:
-    """A linear node, and beside it two small ones, of which the second starts at zero."""
-    low = f.linear(f"{node.name}_down", node.x, RANK, use_bias=False)
-    zeros = {"kernel": {"name": "zeros"}}
-    size = node.out_features
-    up = f.linear(f"{node.name}_up", low, size, use_bias=False, init=zeros)
-    return node() + SCALE * up
-
-
-def classifier(encoder: bx.Graph, *, tuned: bool) -> bx.Graph:
-    """ids, mask (batch, seq) -> logits (batch, kinds), with LoRA where it is tuned."""
+def classifier(encoder: bx.Graph) -> bx.Graph:
+    """ids, mask (batch, seq) -> logits (batch, kinds)."""
     b = bx.GraphBuilder("classifier", kinds=len(TEXTS))
-    around = {"attention.query": lora, "attention.value": lora} if tuned else {}
-    base = b.include(encoder, around=around)
+    base = b.include(encoder)
     tokens = bx.Input(["batch", "seq"], "int32")
 
     @b.entry(ids=tokens, mask=tokens)
@@ -98,18 +87,10 @@ def classifier(encoder: bx.Graph, *, tuned: bool) -> bx.Graph:
     return b.graph(extra={"kinds": list(TEXTS)})
 
 
-def merged(tree: Any) -> Any:
-    """Params without LoRA, whose products are added to the kernels that they tune."""
-    if not isinstance(tree, dict):
-        return tree
-    new = {}
-    for name, part in tree.items():
-        if f"{name}_up" in tree:
-            product = tree[f"{name}_down"]["kernel"] @ tree[f"{name}_up"]["kernel"]
-            part = part | {"kernel": part["kernel"] + SCALE * product}
-        if not name.endswith(("_up", "_down")):
-            new[name] = merged(part)
-    return new
+def with_lora(graph: bx.Graph) -> bx.Edit:
+    """LoRA on queries and values; what is trained is LoRA and the head."""
+    edit = bx.edit(graph).lora("*.query", "*.value", rank=8, alpha=16)
+    return edit.train("head")
 
 
 # --- The training ----------------------------------------------------------------
@@ -135,16 +116,11 @@ def tokenised(folder: Path, texts: list[str], encoder: bx.Graph) -> tuple[Any, A
 
 
 def train(
-    graph: bx.Graph,
-    params: Any,
-    frozen: list[str],
-    folder: Path,
-    steps: int,
-    *data: Any,
+    graph: bx.Graph, params: Any, folder: Path, steps: int, *data: Any
 ) -> tuple[Any, list[float]]:
-    """Params in which all but what is frozen fits ids, mask and labels; the losses."""
+    """Params that fit ids, mask and labels, where they are not frozen; the losses."""
     model = bx.build(graph)
-    trainable, rest = bx.split(graph, params, freeze=frozen)
+    trainable, rest = bx.split(graph, params)
     optimizer = optax.adamw(optax.cosine_decay_schedule(5e-3, steps))
 
     @jax.jit
@@ -193,9 +169,10 @@ def main() -> None:
     folder = options.output
 
     encoder, weights = bx.from_hf(options.checkpoint, name="encoder")
-    tuned = classifier(encoder, tuned=True)
-    params = bx.init(tuned, jax.random.key(0), given={"encoder": weights})
-    frozen = [f"encoder.{path}" for path in encoder.program().leaves()]
+    graph = classifier(encoder)
+    params = bx.init(graph, jax.random.key(0), given={"encoder": weights})
+    tuned = with_lora(graph)
+    params = tuned.carry_over(params, key=jax.random.key(1))
 
     texts = [text for kind in TEXTS.values() for text in kind]
     ids, mask = tokenised(options.checkpoint, texts, encoder)
@@ -203,13 +180,13 @@ def main() -> None:
     seen = np.concatenate([np.arange(len(kind)) < SEEN for kind in TEXTS.values()])
     data = ids[seen], mask[seen], labels[seen]
     params, losses = train(
-        tuned, params, frozen, folder / "checkpoints", options.steps, *data
+        tuned.graph, params, folder / "checkpoints", options.steps, *data
     )
 
-    graph = classifier(encoder, tuned=False)
-    whole = merged(params)
+    merge = bx.edit(tuned.graph).merge_lora()
+    whole = merge.carry_over(params)
     logits, _ = jax.jit(bx.build(graph))(whole, ids, mask)
-    before, _ = jax.jit(bx.build(tuned))(params, ids, mask)
+    before, _ = jax.jit(bx.build(tuned.graph))(params, ids, mask)
     right = float(np.mean(np.argmax(logits[~seen], -1) == labels[~seen]))
     print(
         f"{right:.0%} of new texts are right; merged, logits differ by at most ", end=""

@@ -30,19 +30,21 @@ def encoder(folder: Path | None) -> tuple[bx.Graph, Any]:
     return graph, bx.init(graph, jax.random.key(0))
 
 
-def params(name: str, folder: Path | None) -> tuple[bx.Graph, Any, list[str]]:
-    """A Graph, Params to start with, and what is frozen of them."""
+def params(name: str, folder: Path | None) -> tuple[bx.Graph, Any]:
+    """A Graph, and Params to start with."""
     key = jax.random.key(0)
     if name != "lora":
-        graph = train_cnn.digits_cnn() if name == "cnn" else train_transformer.coder()
-        return graph, bx.init(graph, key), []
+        make = train_cnn.digits_cnn if name == "cnn" else train_transformer.coder
+        graph = make()
+        return graph, bx.init(graph, key)
     base, weights = encoder(folder)
-    graph = finetune_lora.classifier(base, tuned=True)
-    frozen = [f"encoder.{path}" for path in base.program().leaves()]
-    return graph, bx.init(graph, key, given={"encoder": weights}), frozen
+    graph = finetune_lora.classifier(base)
+    whole = bx.init(graph, key, given={"encoder": weights})
+    tuned = finetune_lora.with_lora(graph)
+    return tuned.graph, tuned.carry_over(whole, key=key)
 
 
-def training(graph: bx.Graph, params: Any, frozen: list[str]) -> Training:
+def training(graph: bx.Graph, params: Any) -> Training:
     train, still = bx.build(graph, train=True), bx.build(graph)
     keys = [n for n, i in graph.functions["main"].inputs.items() if i.dtype == "key"]
 
@@ -55,4 +57,4 @@ def training(graph: bx.Graph, params: Any, frozen: list[str]) -> Training:
         logits, state = train(merged, *inputs, **dict.fromkeys(keys, key))
         return logits, bx.merge(rest, state)
 
-    return Training(predict, *bx.split(graph, params, freeze=frozen))
+    return Training(predict, *bx.split(graph, params))

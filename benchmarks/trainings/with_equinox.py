@@ -148,27 +148,31 @@ class Coder(eqx.Module):
         return jax.vmap(self.head)(jax.vmap(self.norm)(x))
 
 
+class Lora(eqx.Module):
+    a: Array
+    b: Array
+
+    def __init__(self, width: int) -> None:
+        self.a = jax.random.normal(KEY, (width, RANK))
+        self.b = jnp.zeros((RANK, width))
+
+    def __call__(self, x: Array) -> Array:
+        return (x @ self.a) @ self.b * SCALE
+
+
 class Tuned(Attention):
     output: eqx.nn.Linear
-    query_down: eqx.nn.Linear
-    query_up: eqx.nn.Linear
-    value_down: eqx.nn.Linear
-    value_up: eqx.nn.Linear
+    query_lora: Lora
+    value_lora: Lora
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__(width, heads, bias=True)
         self.output = Linear(width, width)
-        self.query_down = Linear(width, RANK, use_bias=False)
-        self.query_up = Linear(RANK, width, use_bias=False)
-        self.value_down = Linear(width, RANK, use_bias=False)
-        self.value_up = Linear(RANK, width, use_bias=False)
+        self.query_lora, self.value_lora = Lora(width), Lora(width)
 
     def project(self, name: str, x: Array) -> Array:
         y = super().project(name, x)
-        if name == "key":
-            return y
-        low = super().project(f"{name}_down", x)
-        return y + SCALE * super().project(f"{name}_up", low)
+        return y if name == "key" else y + getattr(self, f"{name}_lora")(x)
 
     def __call__(self, x: Array, mask: Array) -> Array:
         return jax.vmap(self.output)(self.attended(x, mask, causal=False))
@@ -238,10 +242,13 @@ def loaded(module: Any, params: Any) -> Any:
         own = params
         for name in names:
             own = own[name]
-        (key,) = [k for k in ("kernel", "embedding", "scale") if k in own]
-        new = own["bias"] if last == "bias" else own[key]
-        if last == "weight" and key == "kernel":
+        if last != "weight":
+            new = own[last]
+        elif "kernel" in own:
+            new = own["kernel"]
             new = new.transpose(3, 2, 0, 1) if new.ndim == 4 else new.swapaxes(-1, -2)
+        else:
+            new = own["embedding"] if "embedding" in own else own["scale"]
         assert new.shape == old.shape, path
         return new
 
@@ -255,7 +262,7 @@ def training(name: str, params: Any) -> Training:
 
     def is_trained(path: Any, leaf: Any) -> bool:
         names = [str(part.name) for part in path]
-        lora = names[0] == "head" or names[-2].endswith(("_up", "_down"))
+        lora = names[0] == "head" or names[-2].endswith("_lora")
         return eqx.is_inexact_array(leaf) and (name != "lora" or lora)
 
     wanted = jax.tree_util.tree_map_with_path(is_trained, module)

@@ -96,20 +96,23 @@ class Coder(nnx.Module):
         return self.head(self.norm(run(x, self.blocks)))
 
 
+class Lora(nnx.Module):
+    def __init__(self, width: int, rngs: nnx.Rngs) -> None:
+        self.a = nnx.Param(jax.random.normal(rngs.params(), (width, RANK)))
+        self.b = nnx.Param(jnp.zeros((RANK, width)))
+
+    def __call__(self, x: Array) -> Array:
+        return (x @ self.a) @ self.b * SCALE
+
+
 class Tuned(Attention):
     def __init__(self, width: int, heads: int, rngs: nnx.Rngs) -> None:
         super().__init__(width, heads, "output", True, rngs)
-        down = partial(nnx.Linear, width, RANK, use_bias=False, rngs=rngs)
-        up = partial(nnx.Linear, RANK, width, use_bias=False, rngs=rngs)
-        self.query_down, self.query_up = down(), up()
-        self.value_down, self.value_up = down(), up()
+        self.query_lora, self.value_lora = Lora(width, rngs), Lora(width, rngs)
 
     def project(self, name: str, x: Array) -> Array:
         y = getattr(self, name)(x)
-        if name == "key":
-            return y
-        low = getattr(self, f"{name}_down")(x)
-        return y + SCALE * getattr(self, f"{name}_up")(low)
+        return y if name == "key" else y + getattr(self, f"{name}_lora")(x)
 
 
 class Layer(nnx.Module):
@@ -162,7 +165,7 @@ MODULES = {"cnn": Digits, "transformer": Coder, "lora": Classifier}
 
 def is_trained(name: str) -> Any:
     def trained(path: tuple[Any, ...], value: Any) -> bool:
-        lora = path[0] == "head" or str(path[-2]).endswith(("_up", "_down"))
+        lora = path[0] == "head" or str(path[-2]).endswith("_lora")
         return isinstance(value, nnx.Param) and (name != "lora" or lora)
 
     return trained
