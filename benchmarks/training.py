@@ -8,8 +8,9 @@ needs the extra `parity`. The trainings are those of `examples/`: `cnn`, `transf
 functions of their arrays there. So losses differ by the order of sums, and in `cnn` by
 what its dropout draws. First each is trained (`--part 0.1`: a tenth of the steps). Then
 steps are timed: short turns, in which who goes first changes, and the ratio is the median
-over rounds of blox to the peer in the same round. `--minilm` has the checkpoint; without
-it the encoder is of the same sizes, and random.
+over rounds of blox to the peer in the same round; MFLOP and MB of memory are XLA's count of
+a compiled step, which no other load of the machine disturbs. `--minilm` has the
+checkpoint; without it the encoder is of the same sizes, and random.
 """
 
 from __future__ import annotations
@@ -142,17 +143,20 @@ def trained(training: Training, task: Task, steps: int) -> tuple[float, float, f
     return first or 0.0, float(losses(logits, labels)), right
 
 
+def compiled(training: Training, task: Task) -> tuple[Any, Any]:
+    """The state of a training, and its step for batches such as the first."""
+    state, step = stepped(training, task.optimizer)
+    return state, step.lower(state, jax.random.key(0), task.batch(0)).compile()
+
+
 def turns(
-    trainings: dict[str, Training], task: Task, rounds: int, clock: Callable[[], float]
+    ways: dict[str, tuple[Any, Any]],
+    task: Task,
+    rounds: int,
+    clock: Callable[[], float],
 ) -> Iterator[dict[str, float]]:
     """Seconds of a step of each, round by round; who goes first changes."""
     batch, key = jax.block_until_ready(jax.device_put(task.batch(0))), jax.random.key(0)
-    ways = {}
-    for name, training in trainings.items():
-        state, step = stepped(training, task.optimizer)
-        compiled = step.lower(state, key, batch).compile()
-        ways[name] = [state, compiled]
-        ways[name][0] = jax.block_until_ready(compiled(state, key, batch)[0])
 
     def turn(name: str, count: int) -> float:
         state, step = ways[name]
@@ -164,7 +168,7 @@ def turns(
         jax.block_until_ready(state)
         took = clock() - start
         gc.enable()
-        ways[name][0] = state
+        ways[name] = state, step
         return took / count
 
     once = min(turn(name, 1) for name in ways for _ in range(3))
@@ -186,9 +190,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     clock = time.perf_counter if options.wall else time.process_time
-    print(
-        f"{'':12} {'':8} {'first':>8} {'test':>8} {'right':>6} {'step':>9} {'blox to it':>10}"
-    )
+    titles = f"{'first':>8} {'test':>8} {'right':>6} {'step':>9} {'blox to it':>10}"
+    print(f"{'':12} {'':8} {titles} {'MFLOP':>8} {'MB':>7}")
     for name in options.names or ["cnn", "transformer", "lora"]:
         graph, params = with_blox.params(name, options.minilm)
         if name == "lora":
@@ -202,13 +205,16 @@ def main() -> None:
         }
         steps = max(1, round(task.steps * options.part))
         found = {n: trained(t, task, steps) for n, t in trainings.items()}
-        took = list(turns(trainings, task, options.rounds, clock))
+        ways = {n: compiled(t, task) for n, t in trainings.items()}
+        took = list(turns(dict(ways), task, options.rounds, clock))
         for library, (first, test, right) in found.items():
+            cost = ways[library][1].cost_analysis()
             median = statistics.median(t[library] for t in took)
             ratio = statistics.median(t["blox"] / t[library] for t in took)
             print(
                 f"{name:12} {library:8} {first:8.4f} {test:8.4f} {right:6.1%} "
-                f"{1e3 * median:6.2f} ms {ratio:10.3f}",
+                f"{1e3 * median:6.2f} ms {ratio:10.3f} {cost['flops'] / 1e6:8.2f} "
+                f"{cost['bytes accessed'] / 1e6:7.1f}",
                 flush=True,
             )
 

@@ -38,7 +38,9 @@ def block(f: bx.F, x: bx.Value, *, heads: int) -> bx.Value:
     attend = f.call("attn", bx.recipes.multi_head_attention)
     x = x + attend(y, heads=heads, causal=True, use_bias=False)
     y = f.rms_norm("ln_2", x)
-    return x + f.call("mlp", bx.recipes.mlp)(y, hidden=4 * x.features, use_bias=False)
+    return x + f.call("mlp", bx.recipes.mlp)(
+        y, hidden=4 * x.features, activation="gelu_tanh", use_bias=False
+    )
 
 
 def coder() -> bx.Graph:

@@ -99,7 +99,7 @@ class Checkpoints:
                 state=self._args.StandardRestore(like), record=self._args.JsonRestore()
             ),
         )
-        return step, found.state, found.record
+        return step, found["state"], found["record"]
 
     def save(self, step: int, state: Any, record: dict[str, Any]) -> bool:
         """True if a checkpoint of `step` is being written: of the first, and each `every`.
