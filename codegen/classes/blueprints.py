@@ -128,13 +128,24 @@ def _place(
         return
     own = _leaves(plan, step)
     use = uses[name].get(step.name)
-    if use is not None and step.scope and not isinstance(step.tree, Leaf):
+    one = step.scope and not isinstance(step.tree, Leaf) and not _is_shared(plan, step)
+    if use is not None and one:
         add(blueprint.members, step.scope, Layer(step, use, plan, own), path)
         return
     shapes = stored_shapes(plan, step, own)
     for n, leaf in own.items():
         scope = (*step.scope, n) if n else step.scope
         add(blueprint.members, scope, Stored(leaf, shapes[n]), path)
+
+
+def _is_shared(plan: Plan, step: Step) -> bool:
+    """True of a node with another node's arrays below its own path, as `kernel.values`."""
+    size = len(step.scope)
+    return any(
+        len(other.scope) > size and other.scope[:size] == step.scope
+        for other in plan.steps
+        if other.tree
+    )
 
 
 def _leaves(plan: Plan, step: Step) -> dict[str, Leaf]:

@@ -1,7 +1,7 @@
 """quantized: A tied table and kernels as int8, with LoRA.
 
-209 parameters in 6 arrays.
-Made by blox of sha256:46e0c33f1139728a99399520d913c64d073c84e071d1092df928b17da9258a46
+221 parameters in 7 arrays.
+Made by blox of sha256:24763bba936d6def8152a4978a2e1898c06070cbdc1220338e81253ebc4c0f81
 
     params = load_params("folder of params.safetensors")
     logits = jax.jit(quantized)(params, ids)
@@ -31,7 +31,8 @@ def dequantize(values: Array, scale: Array) -> Array:
 
 
 def layer(params: Params, x: Array) -> Array:
-    up = x @ dequantize(**params["up"]["kernel"])
+    up_kernel = dequantize(**params["up"]["kernel"])
+    up = x @ up_kernel + params["up"]["bias"]
     up = up + x @ params["up_lora"]["a"] @ params["up_lora"]["b"] * (4.0 / 2)
     return x + jnp.tanh(up)
 
@@ -45,7 +46,7 @@ def quantized(params: Params, ids: Array) -> Array:
 
 # The shape of each array, where it lies in params: (n, shapes) are n on a first axis.
 LAYER: Params = {
-    "up": {"kernel": {"values": (WIDTH, WIDTH), "scale": (1, WIDTH)}},
+    "up": {"kernel": {"values": (WIDTH, WIDTH), "scale": (1, WIDTH)}, "bias": (WIDTH,)},
     "up_lora": {"a": (WIDTH, 2), "b": (2, WIDTH)},
 }
 SHAPES: Params = {
@@ -55,6 +56,7 @@ SHAPES: Params = {
 INIT: dict[str, Any] = {
     "values": jax.nn.initializers.zeros,
     "scale": jax.nn.initializers.ones,
+    "bias": jax.nn.initializers.zeros,
     "a": jax.nn.initializers.lecun_normal(),
     "b": jax.nn.initializers.zeros,
 }

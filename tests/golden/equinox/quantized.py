@@ -1,7 +1,7 @@
 """quantized: A tied table and kernels as int8, with LoRA.
 
-209 parameters in 6 arrays.
-Made by blox of sha256:46e0c33f1139728a99399520d913c64d073c84e071d1092df928b17da9258a46
+221 parameters in 7 arrays.
+Made by blox of sha256:24763bba936d6def8152a4978a2e1898c06070cbdc1220338e81253ebc4c0f81
 
     model = load("folder of params.safetensors")
     logits = eqx.filter_jit(model)(ids)
@@ -19,6 +19,11 @@ from jax import Array
 from safetensors.numpy import load_file
 
 VOCAB, WIDTH, DEPTH = 11, 6, 2
+
+
+def linear(x: Array, kernel: Array, bias: Array) -> Array:
+    """x @ kernel + bias: (..., in) -> (..., out)."""
+    return x @ kernel + bias
 
 
 class Lora(eqx.Module):
@@ -56,15 +61,20 @@ class Dequantize(eqx.Module):
 
 
 class Layer(eqx.Module):
-    up: dict[str, Dequantize]
+    up: dict[str, Any]
     up_lora: Lora
 
     def __init__(self, *, key: Array) -> None:
-        self.up = {"kernel": Dequantize((WIDTH, WIDTH), (1, WIDTH))}
+        self.up = {
+            "kernel": Dequantize((WIDTH, WIDTH), (1, WIDTH)),
+            "bias": jnp.zeros((WIDTH,)),
+        }
         self.up_lora = Lora(WIDTH, WIDTH, key=key)
 
     def __call__(self, x: Array) -> Array:
-        up = x @ self.up["kernel"]()
+        up = linear(
+            x, kernel=self.up["kernel"](), bias=jax.lax.stop_gradient(self.up["bias"])
+        )
         return x + jnp.tanh(self.up_lora(up, x))
 
 

@@ -1,7 +1,7 @@
 """quantized: A tied table and kernels as int8, with LoRA.
 
-209 parameters in 6 arrays.
-Made by blox of sha256:46e0c33f1139728a99399520d913c64d073c84e071d1092df928b17da9258a46
+221 parameters in 7 arrays.
+Made by blox of sha256:24763bba936d6def8152a4978a2e1898c06070cbdc1220338e81253ebc4c0f81
 
     model = load("folder of params.safetensors")
     logits = nnx.jit(Quantized.__call__)(model, ids)
@@ -35,6 +35,11 @@ def _stacked(make: Callable[[nnx.Rngs], M], count: int, rngs: nnx.Rngs) -> M:
     return modules
 
 
+def linear(x: Array, kernel: Array, bias: Array) -> Array:
+    """x @ kernel + bias: (..., in) -> (..., out)."""
+    return x @ kernel + bias
+
+
 class Lora(nnx.Module):
     """y + (x @ a) @ b * (alpha / rank)."""
 
@@ -64,11 +69,16 @@ class Dequantize(nnx.Module):
 
 class Layer(nnx.Module):
     def __init__(self, *, rngs: nnx.Rngs) -> None:
-        self.up = nnx.Dict({"kernel": Dequantize((WIDTH, WIDTH), (1, WIDTH))})
+        self.up: nnx.Dict[Any] = nnx.Dict(
+            {
+                "kernel": Dequantize((WIDTH, WIDTH), (1, WIDTH)),
+                "bias": Buffer(jnp.zeros((WIDTH,))),
+            }
+        )
         self.up_lora = Lora(WIDTH, WIDTH, rngs=rngs)
 
     def __call__(self, x: Array) -> Array:
-        up = x @ self.up["kernel"]()
+        up = linear(x, kernel=self.up["kernel"](), bias=self.up["bias"][...])
         return x + jnp.tanh(self.up_lora(up, x))
 
 
