@@ -67,7 +67,7 @@ def scale_and_translate(
     antialias: bool,
 ) -> Array:
     """x (..., spatial..., features) -> (..., sizes..., features), scaled and moved."""
-    axes = range(x.ndim - 1 - len(sizes), x.ndim - 1)
+    axes = range(x.ndim)[-1 - len(sizes) : -1]
     shape = (*x.shape[: axes[0]], *sizes, x.shape[-1])
     y: Array = jax.image.scale_and_translate(
         x, shape, axes, scale, translation, method, antialias
