@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from blox.schema.diagnostics import Diagnostic, WeightsError
+from blox.weights.dtypes import nbytes_of
+from blox.weights.faults import require_memory
 
 from .moves import Move, Plan
 from .reading import describe, host_array
@@ -37,6 +40,7 @@ class Returned(Mapping[str, Any]):
         import numpy as np
 
         rows = self._from[name]
+        self._require_memory(name)
         first = self._made(*rows[0])
         if not rows[0][0].sources[rows[0][1]].at:
             for row in rows[1:]:
@@ -63,6 +67,14 @@ class Returned(Mapping[str, Any]):
         for layout in reversed(move.layouts):
             specs = layout.unshapes(specs)
         return Spec(self._expected[name].shape, specs[at].dtype)
+
+    def _require_memory(self, name: str) -> None:
+        spec = self.spec(name)
+        try:
+            require_memory(nbytes_of(spec.dtype, math.prod(spec.shape)))
+        except MemoryError:
+            message = f"expected memory for {list(spec.shape)}, found too little"
+            raise WeightsError(Diagnostic("weights-memory", name, message)) from None
 
     def _made(self, move: Move, at: int) -> Array:
         arrays = [

@@ -34,8 +34,8 @@ def host_array(value: Any) -> Array:
         if str(value.dtype) == "torch.bfloat16":  # which NumPy has not
             import ml_dtypes
 
-            bits = value.contiguous().view(sys.modules["torch"].int16)
-            found: Array = bits.numpy().view(ml_dtypes.bfloat16)
+            value = value.contiguous().view(sys.modules["torch"].int16).numpy()
+            found: Array = value.view(ml_dtypes.bfloat16)
             return found
     array: Array = np.asarray(value)
     return array

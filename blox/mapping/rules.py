@@ -191,7 +191,9 @@ def _layout(data: Any) -> Layout:
     name = data.get("name") if isinstance(data, dict) else None
     if not isinstance(name, str) or name not in ALL:
         _refuse(f"expected the name of a layout, found {quote(data)}")
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    given: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in data.items()
+    }
     del given["name"]
     cls = ALL[name]
     if cls is Rearrange:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 from blox.weights.dtypes import FLOATING, FROM_JAX
 
@@ -21,8 +22,6 @@ from .spec import (
 
 if TYPE_CHECKING:
     from .spec import Array, Arrays
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,6 +116,7 @@ class Constant(Layout):
         check(self, "dtype", named, "a dtype such as 'float32'")
         sizes = isinstance(self.shape, tuple) and len(self.shape) <= 16
         sound = sizes and all(type(n) is int and 0 <= n < 2**31 for n in self.shape)
+        sound = sound and math.prod(self.shape) < 2**40
         check(self, "shape", sound, "a tuple of sizes")
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from typing import Any
 
 import jax
@@ -171,6 +172,41 @@ def test_arrays_of_others_are_copied() -> None:
     before = np.array(found["attention"]["out"]["kernel"])
     tree["out_kernel"][:] = 1
     np.testing.assert_array_equal(found["attention"]["out"]["kernel"], before)
+
+
+class Counted:
+    """An array that is read when it is needed; counts how many of its kind are held."""
+
+    held, most, reads = 0, 0, 0
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self._array, self.shape, self.dtype = array, array.shape, array.dtype
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
+        found = np.array(self._array)
+        Counted.reads += 1
+        Counted.held += 1
+        Counted.most = max(Counted.most, Counted.held)
+        weakref.finalize(found, Counted.drop)
+        return found
+
+    @classmethod
+    def drop(cls) -> None:
+        cls.held -= 1
+
+
+def test_arrays_of_one_rule_at_a_time_are_held() -> None:
+    graph, given = model(), params(model())
+    tree = {name: Counted(array) for name, array in by_hand(given).items()}
+    equal(bx.map_params(graph, tree, RULES), given)
+    assert (Counted.held, Counted.most, Counted.reads) == (0, 2, len(tree))
+
+
+def test_the_way_back_asks_for_no_more_than_there_is() -> None:
+    wide = bx.Rule("head.kernel", "x", *[bx.layouts.Crop(2**30)] * 900)
+    back = bx.unmap_params(model(), params(model()), [wide, *RULES])
+    with pytest.raises(bx.WeightsError, match="found too little"):
+        back["x"]
 
 
 TREES: dict[str, Any] = {
