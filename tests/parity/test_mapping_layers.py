@@ -41,8 +41,8 @@ def cells() -> bx.Graph:
 
 
 def of_linen() -> tuple[Any, Any]:
-    class Cells(nn.Module):
-        @nn.compact
+    class Cells(nn.Module):  # type: ignore[misc]
+        @nn.compact  # type: ignore[untyped-decorator]
         def __call__(self, h: Any, c: Any, x: Any) -> Any:
             some = {"bias_init": nn.initializers.normal()}
             (c, new), _ = nn.LSTMCell(5, name="lstm", **some)((c, h), x)
@@ -53,7 +53,7 @@ def of_linen() -> tuple[Any, Any]:
 
 
 def of_nnx() -> tuple[Any, Any]:
-    class Cells(nnx.Module):
+    class Cells(nnx.Module):  # type: ignore[misc]
         def __init__(self, rngs: nnx.Rngs) -> None:
             self.lstm = nnx.LSTMCell(3, 5, rngs=rngs)
             self.gru = nnx.GRUCell(3, 5, rngs=rngs)
@@ -63,7 +63,7 @@ def of_nnx() -> tuple[Any, Any]:
     return nnx.state(model, nnx.Param), (h, c, model.gru(H, X)[0])
 
 
-class EquinoxCells(eqx.Module):
+class EquinoxCells(eqx.Module):  # type: ignore[misc]
     lstm: eqx.nn.LSTMCell
     gru: eqx.nn.GRUCell
 
@@ -90,7 +90,7 @@ def test_cells(of: str, make: Any) -> None:
     equal(eqx.filter(back, eqx.is_array_like), eqx.filter(tree, eqx.is_array_like))
 
 
-class Recurrent(torch.nn.Module):
+class Recurrent(torch.nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         both = {"bidirectional": True, "batch_first": True}
@@ -101,7 +101,7 @@ class Recurrent(torch.nn.Module):
         return self.gru(self.lstm(x)[0])[0]
 
 
-class Images(torch.nn.Module):
+class Images(torch.nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.conv = torch.nn.Conv2d(3, 6, 3, padding=1)
