@@ -35,7 +35,6 @@ def carry(
     there: Mapping[str, Described],
     *,
     dtypes: Mapping[str, Any] | None = None,
-    into: Mapping[str, Array] | None = None,
     progress: bool | None = None,
 ) -> dict[str, Array]:
     """The arrays of Params by path (NumPy), those that the plan has moves for.
@@ -45,7 +44,6 @@ def carry(
         tree: arrays of theirs by name, each read when it is needed.
         there: their shapes and dtypes.
         dtypes: that arrays are cast to, by path; others keep theirs.
-        into: arrays by path that slices are written into; others are new.
         progress: see `track`.
 
     Raises:
@@ -53,11 +51,10 @@ def carry(
             and are not.
     """
     found = _dtypes(plan, there, dtypes or {})
-    given = into or {}
     made: dict[str, Array] = {}
     moved: list[Move] = []
     for path, moves in plan.paths.items():
-        shared = None if path in given else _as_it_is(path, moves, tree, found[path])
+        shared = _as_it_is(path, moves, tree, found[path])
         if shared is None:
             moved += [move for move in moves if move.targets[0].name == path]
         else:
@@ -67,11 +64,9 @@ def carry(
         for path in plan.paths
         if path not in made
     }
-    require_memory(sum(size for path, size in sizes.items() if path not in given))
+    require_memory(sum(sizes.values()))
     for path in sizes:
-        shape = plan.leaves[path].full_shape
-        known = given.get(path)
-        made[path] = _new(shape, found[path]) if known is None else known
+        made[path] = _new(plan.leaves[path].full_shape, found[path])
     reader = _Reader(tree)
     total = sum(sizes.values())
     with track("converting", total, progress if total else False) as done:

@@ -60,21 +60,6 @@ def named(tree: Any) -> Tree:
     return Tree(arrays, partial(_replaced, tree, ()))
 
 
-def nested(arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """Flat names as nested dicts, at the dots."""
-    found: dict[str, Any] = {}
-    for name, array in arrays.items():
-        *outer, last = name.split(".")
-        at = found
-        for part in outer:
-            at = at.setdefault(part, {})
-            if not isinstance(at, dict):
-                message = "expected an array or more below a name, found both"
-                raise ModelError(Diagnostic("params", name, message))
-        at[last] = array
-    return found
-
-
 def _walk(
     tree: Any, path: tuple[Any, ...], depth: int
 ) -> Iterator[tuple[tuple[Any, ...], Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import product
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from blox.schema import Leaf, ModelError
 from blox.schema.diagnostics import Diagnostic
@@ -66,33 +66,3 @@ def pattern_of(path: str, leaf: Leaf) -> str:
         parts.insert(len(parts) - below, "{}")
     named = [f"{{{next(letters)}}}" if part == "{}" else part for part in parts]
     return ".".join(named)
-
-
-class Numbered(Mapping[str, Any]):
-    """Params of a Graph by the names of rules, a copy each: the side of theirs between two
-    Graphs.
-
-    Args:
-        leaves: of the Graph.
-        arrays: its Params by path, in any form that can be indexed.
-    """
-
-    def __init__(self, leaves: Mapping[str, Leaf], arrays: Mapping[str, Any]) -> None:
-        found = all_units({p: leaf for p, leaf in leaves.items() if p in arrays})
-        self._units = {unit.name: unit for units in found.values() for unit in units}
-        self._arrays = arrays
-
-    def __getitem__(self, name: str) -> Any:
-        unit = self._units[name]
-        return self._arrays[unit.path][unit.at or ...]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._units)
-
-    def __len__(self) -> int:
-        return len(self._units)
-
-    def spec(self, name: str) -> Spec:
-        """Shape and dtype of one, which is not read."""
-        unit = self._units[name]
-        return Spec(unit.spec.shape, str(self._arrays[unit.path].dtype))
