@@ -34,9 +34,9 @@ def host_array(value: Any) -> Array:
         if str(value.dtype) == "torch.bfloat16":  # which NumPy has not
             import ml_dtypes
 
-            value = value.contiguous().view(sys.modules["torch"].int16).numpy()
-            found: Array = value.view(ml_dtypes.bfloat16)
-            return found
+            torch: Any = sys.modules["torch"]
+            bits: Array = np.asarray(value.contiguous().view(torch.int16))
+            return bits.view(ml_dtypes.bfloat16)
     array: Array = np.asarray(value)
     return array
 
@@ -46,8 +46,8 @@ def immutable(value: Any) -> Array | None:
 
     That of NumPy and PyTorch is its owner's, who may train on.
     """
-    mapped = getattr(value, "mapped", None)
-    if callable(mapped):
+    mapped: Any = getattr(value, "mapped", None)
+    if mapped is not None:
         found: Array = mapped()
         return found
     jax = sys.modules.get("jax")
