@@ -274,18 +274,3 @@ def test_rules_that_are_none_are_refused(case: str) -> None:
     (found,) = caught.value.diagnostics
     assert (found.code, found.path[:3]) == ("mapping-rule", "[1]")
     assert "expected" in found.message
-
-
-@pytest.mark.slow
-def test_hostile_rules_end_soon() -> None:
-    graph = model()
-    many = [bx.Rule(("**",) * 4000, tuple(f"b{i}.{{n}}" for i in range(4000)))] * 20
-    with pytest.raises(bx.BloxError):
-        bx.map_params(graph, {"x": np.zeros(1)}, many)
-    deep = bx.Rule("**", ".".join(["{a}"] * 60))
-    long = {".".join(["a"] * 800): np.zeros(1)}
-    with pytest.raises(bx.WeightsError):
-        bx.map_params(graph, long, [deep])
-    wide = [bx.Rule(f"layers.{'x' * i}*.{{n}}.kernel", "a") for i in range(150)]
-    with pytest.raises(bx.WeightsError):
-        bx.map_params(graph, {}, wide * 100)
