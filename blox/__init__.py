@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from blox.surgery.edit import Edit as Edit
     from blox.surgery.edit import edit as edit
     from blox.surgery.matching import carry_over as carry_over
+    from blox.surgery.matching import plan as plan
 
 _HOME = {
     "BloxError": "blox.schema",
@@ -105,6 +106,7 @@ _HOME = {
     "merge": "blox.runtime.params",
     "min": "blox.builder.sizes",
     "output": "blox.builder.values",
+    "plan": "blox.surgery.matching",
     "recipes": "blox.builder",
     "register": "blox.ops.register",
     "save": "blox.io.save",

@@ -1,4 +1,4 @@
-"""`bx.carry_over`: arrays of one Graph for another, by their paths."""
+"""`bx.plan`, `bx.carry_over`: arrays of one Graph for another, by their paths."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from blox.schema.graph import expect_graph
 
 from .carry import carried
 from .layouts import Picked
-from .plan import Move, Step, alike
+from .plan import Move, Plan, Step, alike, plan_of
 
 
 def carry_over(
@@ -30,7 +30,8 @@ def carry_over(
 
         params = bx.carry_over(old, params, new, key=jax.random.key(0))
 
-    `bx.edit` says more exactly what becomes of what.
+    `bx.plan(old, new)` says what will become of each array; `bx.edit` goes by what was
+    changed instead.
 
     Raises:
         SpecError: a repeat has another number of copies: which ones is for you to say.
@@ -39,6 +40,17 @@ def carry_over(
     expect_graph(old_graph)
     expect_graph(new_graph)
     return carried([matched(old_graph, new_graph)], params, key)
+
+
+def plan(old_graph: Graph, new_graph: Graph) -> Plan:
+    """What `bx.carry_over` would make of every array of one Graph, for another.
+
+    Raises:
+        SpecError: a repeat has another number of copies.
+    """
+    expect_graph(old_graph)
+    expect_graph(new_graph)
+    return plan_of([matched(old_graph, new_graph)])
 
 
 def matched(before: Graph, graph: Graph) -> Step:

@@ -5,12 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from generated_files import inputs_of
 from jax.extend.core import ClosedJaxpr
 from trees import same_structure
 
 import blox as bx
 from blox.schema import Graph
+
+
+def filled(graph: Graph, dtype: Any = "float32") -> Any:
+    """Params of random numbers, which nothing has to be compiled for."""
+    draw = np.random.default_rng(0)
+    shapes = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0), dtype=dtype))
+    return jax.tree.map(
+        lambda a: jnp.asarray(draw.normal(size=a.shape), a.dtype), shapes
+    )
 
 
 def assert_exhaustive(edit: bx.Edit) -> None:

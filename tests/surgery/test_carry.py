@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 from golden_models import graph_of
+from surgery.checking import filled
 
 import blox as bx
 from blox.runtime.params import flat
@@ -42,10 +43,11 @@ class Sum:
 
 def test_what_stays_is_the_same_object_and_what_is_new_is_that_of_init() -> None:
     graph = graph_of("tiny_gpt")
-    params = bx.init(graph, jax.random.key(0))
+    params = filled(graph)
     edited = bx.edit(graph).replace("attention.qkv", lora)
     found = dict(flat(edited.carry_over(params, jax.random.key(1))))
-    whole = dict(flat(bx.init(edited.graph, jax.random.key(1))))
+    key = jax.random.key(1)
+    whole = dict(flat(bx.init(edited.graph, key, given=params)))
     old = dict(flat(params))
     assert found.keys() == whole.keys()
     for path, array in found.items():
@@ -60,7 +62,7 @@ def test_what_stays_is_the_same_object_and_what_is_new_is_that_of_init() -> None
 
 def test_an_edit_of_nothing_needs_no_key() -> None:
     graph = graph_of("albert")
-    params = bx.init(graph, jax.random.key(0))
+    params = filled(graph)
     assert bx.edit(graph).graph is graph
     assert bx.edit(graph).carry_over(params) == params
     assert str(bx.edit(graph).plan).startswith("as is  ")
@@ -97,7 +99,7 @@ def test_operations_one_after_another_are_one_plan() -> None:
 
 def test_new_arrays_have_the_type_of_the_others() -> None:
     graph = graph_of("tiny_gpt")
-    params = bx.init(graph, jax.random.key(0), dtype="bfloat16")
+    params = filled(graph, "bfloat16")
     edited = bx.edit(graph).replace("attention.qkv", lora)
     found = edited.carry_over(params, jax.random.key(1))
     assert found["h"]["attn"]["qkv_up"]["kernel"].dtype == jnp.bfloat16

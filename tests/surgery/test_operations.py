@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-from builder.including import graph_of
+from golden_models import graph_of
 from jaxprs import same_program
 from sample_specs import function, spec
 from surgery.checking import assert_exhaustive, program_with
@@ -19,6 +19,15 @@ import blox as bx
 from blox.schema import Graph
 
 Operation = Callable[[bx.Edit], bx.Edit]
+
+
+def some(cases: list[tuple[str, Operation]]) -> list[Any]:
+    """All cases, every other one only in the slow run."""
+    slow = pytest.mark.slow
+    return [
+        pytest.param(*c, marks=[slow] if i % 2 else []) for i, c in enumerate(cases)
+    ]
+
 
 SAME: list[tuple[str, Operation]] = [
     ("tiny_gpt", lambda e: e.freeze("wte", "h.*.kernel").train("h.attn")),
@@ -39,7 +48,7 @@ SAME: list[tuple[str, Operation]] = [
 """Operations that change no number that comes out."""
 
 
-@pytest.mark.parametrize(("name", "operation"), SAME)
+@pytest.mark.parametrize(("name", "operation"), some(SAME))
 def test_what_computes_the_same_is_the_same_program(
     name: str, operation: Operation
 ) -> None:
@@ -71,7 +80,7 @@ MORE: list[tuple[str, Operation]] = [
 """Operations that make, drop or choose arrays."""
 
 
-@pytest.mark.parametrize(("name", "operation"), MORE)
+@pytest.mark.parametrize(("name", "operation"), some(MORE))
 def test_every_array_is_accounted_for(name: str, operation: Operation) -> None:
     edit = operation(bx.edit(graph_of(name)))
     assert_exhaustive(edit)
@@ -347,3 +356,42 @@ def test_what_another_model_has_otherwise_is_new() -> None:
     assert found["h"]["up"]["kernel"] is params["h"]["up"]["kernel"]
     whole = bx.init(new, jax.random.key(3))
     assert jnp.array_equal(found["out"]["kernel"], whole["out"]["kernel"])
+    assert str(bx.plan(old, new)) == (
+        "as is    2 arrays\n"
+        "new      out.kernel  float[4, 7]\n"
+        "new      out.bias    float[7]\n"
+        "dropped  out.kernel  float[4, 2]\n"
+        "dropped  out.bias    float[2]"
+    )
+    assert str(bx.plan(old, net(scan=False)).changed[0]) == (
+        "Carried(new='h.0.up.kernel', old=('h.up.kernel',), how='copy 0')"
+    )
+
+
+def test_a_repeat_without_copies_is_one_that_carries_its_input_on() -> None:
+    graph = net()
+    params = bx.init(graph, jax.random.key(0))
+    none = bx.edit(graph).copies("h", 0)
+    assert [a.path for a in none.plan.dropped] == ["h.up.kernel", "h.up.bias"]
+    out = outputs_of(none.graph, none.carry_over(params), X)["out"]
+    assert jnp.allclose(out, X @ params["out"]["kernel"] + params["out"]["bias"])
+    some = none.copies("h", 2)
+    assert [a.path for a in some.plan.new] == ["h.up.kernel", "h.up.bias"]
+    with pytest.raises(
+        bx.SpecError, match="expected a copy to copy, found none; say new="
+    ):
+        none.copies("h", 1, new="last")
+
+
+def test_arrays_in_the_body_of_an_op_are_frozen_there() -> None:
+    cap = function({"w": {"op": "linear", "x": "x", "in_features": 8, "out_features": 8}},
+                   "w")  # fmt: skip
+    made = spec({"c": {"op": "acme:cap", "x": "x"}}, "c", functions={"cap_of": cap})
+    graph = Graph.parse({**made, "ops": {"acme:cap": "cap_of"}})
+    leaf = next(iter(graph.program().leaves()))
+    with pytest.raises(
+        bx.SpecError, match="an op with a body of the Graph has its nodes"
+    ):
+        bx.edit(graph).freeze(leaf)
+    moved = bx.edit(graph).rename("main.c", "d")
+    assert moved.plan.changed[0].old == (leaf,)

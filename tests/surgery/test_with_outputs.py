@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-from builder.including import graph_of
 from generated_files import assert_same_program, ways
+from golden_models import graph_of
 from jaxprs import same_program
 from sample_specs import function, spec
 from surgery.inner import arguments, inner_paths, outputs_of, program_of
@@ -50,7 +50,9 @@ def test_all_inner_values_at_once(
             )
 
 
-@pytest.mark.parametrize("name", ["control_flow", "dropout_net", "tiny_gpt"])
+@pytest.mark.parametrize(
+    "name", ["control_flow", pytest.param("tiny_gpt", marks=pytest.mark.slow)]
+)
 def test_a_file_that_is_generated_has_them(name: str) -> None:
     graph = graph_of(name)
     paths = inner_paths(graph.program().entries[graph.entries[0]])
