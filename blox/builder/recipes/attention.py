@@ -114,7 +114,7 @@ def multi_head_attention(
 class Heads(NamedTuple):
     """The heads of an attention, and the features of its maps."""
 
-    count: int
+    heads: int
     groups: int
     """Those of keys and values."""
     size: int
@@ -152,7 +152,7 @@ def projected(
     """Queries of x, keys and values of a source, by heads; these with an ending to their
     names."""
     q = f.linear("query", x, sizes.width, use_bias=use_bias)
-    q = f.reshape(q, ["...", sizes.count, sizes.size], name="q")
+    q = f.reshape(q, ["...", sizes.heads, sizes.size], name="q")
     k = f.linear("key", source, sizes.narrow, use_bias=use_bias)
     k = f.reshape(k, ["...", sizes.groups, sizes.size], name=f"k{ending}")
     v = f.linear("value", source, sizes.narrow, use_bias=use_bias)

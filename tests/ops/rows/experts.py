@@ -34,6 +34,12 @@ def _chosen(x: Any, expert: Any, kernel: Any, bias: Any = None) -> Any:
     return y
 
 
+_CAPACITIES: list[dict[str, Any]] = [
+    {"experts": 4, "capacity": 1.0},
+    {"experts": 3, "capacity": 0.5},
+]
+
+
 def _with_room(chosen: Any, *, experts: int, capacity: float) -> Any:
     """Choice by choice, each a look at what is left."""
     room = np.full(experts, np.ceil(capacity * chosen.size / experts), int)
@@ -75,6 +81,6 @@ ROWS: Rows = {
             reference=partial(_with_room, **given),
             lead=False,
         )
-        for given in ({"experts": 4, "capacity": 1.0}, {"experts": 3, "capacity": 0.5})
+        for given in _CAPACITIES
     ],
 }
