@@ -38,6 +38,8 @@ def params_of(graph: Graph, seed: int = 0) -> Any:
     random = np.random.default_rng(seed)
 
     def moved(x: Any) -> Any:
+        if x.dtype == jnp.int8:  # an array that is quantised
+            return jnp.asarray(random.integers(-127, 128, x.shape), x.dtype)
         if not jnp.issubdtype(x.dtype, jnp.inexact):
             return x
         noise = random.uniform(0.01, 0.2, x.shape)

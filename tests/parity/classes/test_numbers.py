@@ -36,8 +36,10 @@ NAMES = [
     *WRITTEN,
     *("0", "2", "5"),
     "block",
+    *("sequential_lora", "mamba_int8", "control_flow_int8"),
 ]
-"""Models of the tests, small specs, seeds of random programs, one with two entries.
+"""Models of the tests, small specs, seeds of random programs, one with two entries, some
+that `bx.edit` changes.
 
 minilm is held to its real weights, in `test_minilm.py`.
 """
@@ -51,6 +53,10 @@ def graph_of(name: str) -> Graph:
         return program(int(name))()
     if name in ("block", "normed"):
         return two_entries(name)
+    model, _, operation = name.rpartition("_")
+    if operation in ("lora", "int8"):
+        edit = bx.edit(graph_of(model))
+        return (edit.lora() if operation == "lora" else edit.quantize()).graph
     if name in WRITTEN:
         return graph(WRITTEN[name])
     return from_bytes((MODELS / f"{name}.json").read_bytes())
