@@ -1,0 +1,160 @@
+"""`docs/comparison.md`, from what was observed and measured."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from points import GLANCE, LIBRARIES, NOTES, POINTS, Point
+
+HERE = Path(__file__).parent
+OBSERVED, TIMES = HERE / "observed.json", HERE / "times.json"
+PAGE = HERE.parents[1] / "docs" / "comparison.md"
+FOLDER = "../benchmarks/comparison"
+PLAIN = frozenset(["jax", "jnp", "optax", "OPTIMIZER"])
+"""What calls in a step begin with that are not the library's."""
+
+
+def function(library: str, name: str) -> tuple[str, ast.FunctionDef]:
+    """The source of a function of the probes of a library."""
+    text = (HERE / f"with_{library}.py").read_text(encoding="utf-8")
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return ast.get_source_segment(text, node) or "", node
+    raise LookupError(f"with_{library}.py: expected a function {name}")
+
+
+def called(node: ast.AST) -> list[str]:
+    """Methods and functions that are called by name, those of a library."""
+    names = set()
+    for part in ast.walk(node):
+        match part:
+            case ast.Call(func=ast.Attribute() as func):
+                names.add(ast.unparse(func))
+            case ast.FunctionDef(decorator_list=[decorator]):
+                names.add(ast.unparse(decorator).split("(")[0])
+    return sorted(n for n in names if re.split(r"\W", n)[0] not in PLAIN)
+
+
+def from_source(library: str, lines: Any) -> dict[str, str]:
+    """The facts that are counted in the files; `lines` counts lines of code."""
+    training, node = function(library, "training")
+    model = (HERE / f"model_{library}.py").read_text(encoding="utf-8")
+    names = called(node)
+    return {
+        "training_lines": str(lines(training)),
+        "training_names": f"{len(names)}: " + ", ".join(f"`{n}`" for n in names),
+        "model_lines": str(lines(model)),
+    }
+
+
+def cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """A paragraph, or an item of a list, in lines of at most 100 characters."""
+    lines = textwrap.wrap(
+        text,
+        100,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines) + ("" if indent else "\n")
+
+
+def row(*cells: str) -> str:
+    return "| " + " | ".join(map(cell, cells)) + " |"
+
+
+def table(head: str, rows: dict[str, dict[str, str]]) -> Iterator[str]:
+    yield row(head, *LIBRARIES.values())
+    yield row(*["---"] * (len(LIBRARIES) + 1))
+    for what, found in rows.items():
+        yield row(what, *(found[library] for library in LIBRARIES))
+
+
+def short(text: str) -> str:
+    """Without what is listed behind a number, and the text of an error."""
+    text = re.sub(r"\b(\w+Error): [^;]*", r"\1", text)
+    return re.sub(r"^(\d+)(; [^`]*\d+)?: `.*", r"\1\2", text)
+
+
+def section(point: Point, observed: Any) -> Iterator[str]:
+    yield f"## {point.title}\n"
+    yield wrapped(point.about)
+    facts = {
+        asked: {library: observed[library][fact] for library in LIBRARIES}
+        for fact, asked in point.facts.items()
+    }
+    yield from table("", facts)
+    yield ""
+    if "training_lines" in point.facts:
+        for library, title in LIBRARIES.items():
+            yield f"{title}:\n\n```python\n{function(library, 'training')[0]}\n```\n"
+
+
+def measured(times: Any) -> Iterator[str]:
+    yield "## Times\n"
+    yield wrapped(
+        "Ratios to the fastest, medians of process time in turns in one process, measured "
+        f"on two CPU cores ([timing.py]({FOLDER}/timing.py)). Tests do not compare them again. "
+        "`jax.jit` of the arrays is what `eqx.partition` and `nnx.split` are for; that of "
+        "jax-blox then returns no params. Equinox draws the mask of each sequence from its "
+        "own key; NNX takes the variance in one pass."
+    )
+    yield from table(
+        "", {w: {n: f"{t:.2f}" for n, t in f.items()} for w, f in times.items()}
+    )
+    yield ""
+
+
+def text() -> str:
+    """The page."""
+    observed = json.loads(OBSERVED.read_text(encoding="utf-8"))
+    times = json.loads(TIMES.read_text(encoding="utf-8"))
+    versions = ", ".join(
+        f"{LIBRARIES[n]} {f['version']}" for n, f in observed.items() if "version" in f
+    )
+    files = {
+        what: ", ".join(
+            f"[{title}]({FOLDER}/{kind}_{library}.py)"
+            for library, title in LIBRARIES.items()
+        )
+        for what, kind in (("definitions", "model"), ("probes", "with"))
+    }
+    glance = {
+        asked: {n: short(observed[n][fact]) for n in LIBRARIES}
+        for fact, asked in GLANCE.items()
+    }
+    glance |= {w: {n: f"{t:.2f}" for n, t in f.items()} for w, f in times.items()}
+    lines = [
+        "# blox beside Equinox, Flax NNX and jax-blox\n",
+        "<!-- Generated by `python benchmarks/compare.py` from what it observed. -->\n",
+        wrapped(
+            f"What four libraries do with one model, observed: {versions}, JAX "
+            f"{observed['blox']['jax']}. The model is a tagger of sequences. Its "
+            f"definitions: {files['definitions']}. A fact is what a function found that "
+            f"tries it out: [points.py]({FOLDER}/points.py) has the names, and the probes "
+            f"of each library have the functions: {files['probes']}. The stage `parity` "
+            "runs them all again and compares. To see what one does, with the extra "
+            "`parity`:"
+        ),
+        "```sh\npython benchmarks/compare.py --library equinox\n```\n",
+        "## At a glance\n",
+        *table("", glance),
+        "",
+        "Times are ratios to the fastest.\n",
+        "## What each does well\n",
+        *(wrapped(f"- **{LIBRARIES[n]}**: {text}", "  ") for n, text in NOTES.items()),
+        "",
+        *(line for point in POINTS for line in section(point, observed)),
+        *measured(times),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
