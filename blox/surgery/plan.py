@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from blox.schema import Graph, Leaf
+from blox.schema.diagnostics import listing
 
 
 class Layout(Protocol):
@@ -111,11 +112,15 @@ class Plan:
         carried: the arrays of the new Graph that are made of old ones, in its order.
         new: those that `bx.init` makes.
         dropped: the arrays of the old Graph that nothing is made of.
+        frozen: the paths of those that are carried and no longer trained.
+        trained: the paths of those that are carried, and trained from now on.
     """
 
     carried: tuple[Carried, ...]
     new: tuple[Array, ...]
     dropped: tuple[Array, ...]
+    frozen: tuple[str, ...] = ()
+    trained: tuple[str, ...] = ()
 
     @property
     def changed(self) -> tuple[Carried, ...]:
@@ -128,7 +133,7 @@ class Plan:
         changed = self.changed
         stay = len(self.carried) - len(changed)
         if stay:
-            yield "as is", f"{stay} array{'s' if stay > 1 else ''}", ""
+            yield "as is", _count(stay), ""
         for row in changed:
             source = "" if row.old == (row.new,) else ", ".join(row.old)
             text = ": ".join(part for part in (source, row.how) if part)
@@ -136,6 +141,9 @@ class Plan:
         for what, arrays in (("new", self.new), ("dropped", self.dropped)):
             for array in arrays:
                 yield what, array.path, f"{array.dtype}{list(array.shape)}"
+        for what, paths in (("frozen", self.frozen), ("trained", self.trained)):
+            if paths:
+                yield what, _count(len(paths)), listing(paths, 4)
 
     def __str__(self) -> str:
         rows = list(self.rows()) or [("no arrays", "", "")]
@@ -151,7 +159,7 @@ class Plan:
         return "<Plan: {} carried, {} new, {} dropped>".format(*counts)
 
     def to_json(self) -> str:
-        """The plan as JSON: `carried`, `new`, `dropped`."""
+        """The plan as JSON: its fields by name."""
         return json.dumps(asdict(self), indent=2)
 
 
@@ -167,10 +175,13 @@ def plan_of(steps: Sequence[Step]) -> Plan:
     carried = [Carried(path, *made[path]) for path in leaves if path in made]
     read = {path for row in carried for path in row.old}
     old = first.program().leaves()
+    turned = [r.new for r in carried if leaves[r.new].frozen != old[r.old[0]].frozen]
     return Plan(
         tuple(carried),
         tuple(_array(path, leaf) for path, leaf in leaves.items() if path not in made),
         tuple(_array(path, leaf) for path, leaf in old.items() if path not in read),
+        tuple(path for path in turned if leaves[path].frozen),
+        tuple(path for path in turned if not leaves[path].frozen),
     )
 
 
@@ -186,6 +197,10 @@ def _followed(
         texts = [text for _, text in known if text]
         texts += [str(layout) for layout in move.layouts]
         yield move.new, (paths, ", then ".join(dict.fromkeys(texts)))
+
+
+def _count(arrays: int) -> str:
+    return f"{arrays} array{'s' if arrays > 1 else ''}"
 
 
 def _array(path: str, leaf: Leaf) -> Array:

@@ -92,7 +92,10 @@ def test_nothing_is_written_over_or_without_need(
     assert (run.code, run.out) == (1, "")
     assert "expected a new place, found" in run.err
     run = blox("edit", gpt, tmp_path / "no", *freeze, "--dry-run")
-    assert (run.code, run.out) == (0, "as is  16 arrays\n")
+    assert (run.code, run.out) == (
+        0,
+        "as is   16 arrays\nfrozen  1 array    wte.embedding\n",
+    )
     assert blox("edit", gpt, *freeze, "--dry-run").out == run.out
     assert not (tmp_path / "no").exists()
     assert {file: file.read_bytes() for file in gpt.iterdir()} == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -240,6 +241,11 @@ def test_a_function_is_copied_where_its_calls_come_to_differ() -> None:
         "a.up.kernel",
         "a.up.bias",
     ]
+    assert one.plan.frozen == ("a.up.kernel", "a.up.bias")
+    back = bx.edit(one.graph).train("*.bias")
+    assert (back.plan.frozen, back.plan.trained) == ((), ("a.up.bias",))
+    assert str(back.plan).endswith("trained  1 array   a.up.bias")
+    assert json.loads(back.plan.to_json())["trained"] == ["a.up.bias"]
     assert list(one.graph.functions) == ["main", "block", "block_2"]
     assert one.graph.functions["block"] == graph.functions["block"]
     both = one.freeze("b")
