@@ -9,6 +9,7 @@ changes.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -48,6 +49,10 @@ def step(module: Any, sizes: dict[str, int], given: jax.Array) -> Callable[[], A
     return run
 
 
+def medians(ways: list[Callable[[], float]], rounds: int) -> list[float]:
+    return [statistics.median(times) for times in turns(ways, rounds)]
+
+
 def warm(runs: list[Callable[[], Any]], rounds: int) -> list[float]:
     """Seconds of each."""
     counts = []
@@ -63,7 +68,7 @@ def warm(runs: list[Callable[[], Any]], rounds: int) -> list[float]:
 
         return seconds(several, process_time) / counts[i]
 
-    return turns([partial(way, i) for i in range(len(runs))], rounds)
+    return medians([partial(way, i) for i in range(len(runs))], rounds)
 
 
 def cold(modules: list[Any], rounds: int) -> list[float]:
@@ -74,7 +79,7 @@ def cold(modules: list[Any], rounds: int) -> list[float]:
         run = step(module, LARGE, tokens(16, 64))
         return seconds(run, process_time)
 
-    return turns([partial(way, module) for module in modules], rounds)
+    return medians([partial(way, module) for module in modules], rounds)
 
 
 def measured() -> dict[str, dict[str, float]]:
