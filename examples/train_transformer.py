@@ -115,8 +115,9 @@ def train(
             state, value = update(state, windows(seen, draw, size))
             record["losses"].append(float(value))
             bar.update(shown, advance=1, description=f"loss {float(value):.3f}")
-            if step % EVERY == 0:
-                record["checked"].append(float(checked(state["params"], held)))
+            if step % EVERY == 0 or step == steps:
+                value = float(checked(state["params"], held))
+                record["checked"].append([step, value])
                 record["draw"] = draw.bit_generator.state
                 checkpoints.save(step, state, record)
     return state["params"], record
@@ -143,8 +144,7 @@ def written(graph: bx.Graph, params: Any, prompt: str, count: int) -> str:
 def plot(file: Path, record: dict[str, Any]) -> None:
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     axes.plot(record["losses"], lw=0.5, label="a batch of training")
-    ends = EVERY * np.arange(1, len(record["checked"]) + 1)
-    axes.plot(ends, record["checked"], label="text that is not trained on")
+    axes.plot(*zip(*record["checked"], strict=True), label="text not trained on")
     axes.set(xlabel="step", ylabel="nats a character")
     axes.legend()
     figure.savefig(file)
@@ -160,7 +160,8 @@ def main() -> None:
 
     graph = coder()
     params, record = train(graph, folder / "checkpoints", options.steps, options.dtype)
-    print(f"{record['checked'][-1]:.3f} nats a character of text that it has not seen")
+    _, loss = record["checked"][-1]
+    print(f"{loss:.3f} nats a character of text that it has not seen")
     print(written(graph, params, PROMPT, 200))
 
     bx.save(folder / "model", graph, params)
