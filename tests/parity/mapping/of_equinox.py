@@ -22,7 +22,7 @@ def _shaken(tree: Any) -> Any:
     )
 
 
-class Images(eqx.Module):
+class Images(eqx.Module):  # type: ignore[misc]
     conv: eqx.nn.Conv2d
     norm: eqx.nn.BatchNorm
     out: eqx.nn.Linear
@@ -56,7 +56,7 @@ def cnn() -> Case:
     return Case(graph, rules, {"model": model, "state": state}, wanted)
 
 
-class Tagger(eqx.Module):
+class Tagger(eqx.Module):  # type: ignore[misc]
     embed: eqx.nn.Embedding
     cell: eqx.nn.LSTMCell
     out: eqx.nn.Linear
@@ -85,7 +85,7 @@ def lstm() -> Case:
     return Case(graph, rules, model, jax.jit(jax.vmap(model))(graphs.TOKENS))
 
 
-class Block(eqx.Module):
+class Block(eqx.Module):  # type: ignore[misc]
     norm1: eqx.nn.LayerNorm
     attention: eqx.nn.MultiheadAttention
     norm2: eqx.nn.LayerNorm
@@ -105,7 +105,7 @@ class Block(eqx.Module):
         return x + jax.vmap(self.mlp)(jax.vmap(self.norm2)(x))
 
 
-class Encoder(eqx.Module):
+class Encoder(eqx.Module):  # type: ignore[misc]
     embed: eqx.nn.Embedding
     blocks: list[Block]
     norm: eqx.nn.LayerNorm

@@ -19,8 +19,8 @@ def _case(model: nn.Module, x: Any, graph: bx.Graph, rules: list[Any]) -> Case:
     return Case(graph, rules, variables, jax.jit(model.apply)(variables, x))
 
 
-class Images(nn.Module):
-    @nn.compact
+class Images(nn.Module):  # type: ignore[misc]
+    @nn.compact  # type: ignore[untyped-decorator]
     def __call__(self, x: Any) -> Any:
         x = nn.Conv(4, (3, 3), name="conv")(x)
         x = nn.relu(nn.BatchNorm(use_running_average=True, name="norm")(x))
@@ -34,8 +34,8 @@ def cnn() -> Case:
     return _case(Images(), graphs.PIXELS, graph, rules)
 
 
-class Tagger(nn.Module):
-    @nn.compact
+class Tagger(nn.Module):  # type: ignore[misc]
+    @nn.compact  # type: ignore[untyped-decorator]
     def __call__(self, tokens: Any) -> Any:
         x = nn.Embed(WORDS, WIDTH, name="embed")(tokens)
         x = nn.RNN(nn.OptimizedLSTMCell(UNITS, name="cell"))(x)
@@ -49,8 +49,8 @@ def lstm() -> Case:
     return _case(Tagger(), graphs.TOKENS, graph, rules)
 
 
-class Block(nn.Module):
-    @nn.compact
+class Block(nn.Module):  # type: ignore[misc]
+    @nn.compact  # type: ignore[untyped-decorator]
     def __call__(self, x: Any, _: None) -> Any:
         h = nn.LayerNorm(name="norm1")(x)
         x = x + nn.MultiHeadDotProductAttention(HEADS, name="attention")(h)
@@ -58,8 +58,8 @@ class Block(nn.Module):
         return x + nn.Dense(WIDTH, name="down")(h), None
 
 
-class Encoder(nn.Module):
-    @nn.compact
+class Encoder(nn.Module):  # type: ignore[misc]
+    @nn.compact  # type: ignore[untyped-decorator]
     def __call__(self, tokens: Any) -> Any:
         embed = nn.Embed(WORDS, WIDTH, name="embed")
         each = {"variable_axes": {"params": 0}, "split_rngs": {"params": True}}

@@ -23,7 +23,7 @@ def _case(model: Any, x: Any, graph: bx.Graph, rules: list[Any]) -> Case:
     )
 
 
-class Images(nnx.Module):
+class Images(nnx.Module):  # type: ignore[misc]
     def __init__(self, rngs: nnx.Rngs) -> None:
         self.conv = nnx.Conv(3, 4, (3, 3), rngs=rngs)
         self.norm = nnx.BatchNorm(4, rngs=rngs)
@@ -40,7 +40,7 @@ def cnn() -> Case:
     return _case(Images(nnx.Rngs(0)), graphs.PIXELS, graph, rules)
 
 
-class Tagger(nnx.Module):
+class Tagger(nnx.Module):  # type: ignore[misc]
     def __init__(self, rngs: nnx.Rngs) -> None:
         self.embed = nnx.Embed(WORDS, WIDTH, rngs=rngs)
         self.rnn = nnx.RNN(nnx.LSTMCell(WIDTH, UNITS, rngs=rngs), rngs=rngs)
@@ -57,7 +57,7 @@ def lstm() -> Case:
     return _case(Tagger(nnx.Rngs(0)), graphs.TOKENS, graph, rules)
 
 
-class Block(nnx.Module):
+class Block(nnx.Module):  # type: ignore[misc]
     def __init__(self, rngs: nnx.Rngs) -> None:
         self.norm1, self.norm2 = (nnx.LayerNorm(WIDTH, rngs=rngs) for _ in "12")
         self.attention = nnx.MultiHeadAttention(HEADS, WIDTH, decode=False, rngs=rngs)
@@ -69,7 +69,7 @@ class Block(nnx.Module):
         return x + self.down(nnx.gelu(self.up(self.norm2(x))))
 
 
-class Encoder(nnx.Module):
+class Encoder(nnx.Module):  # type: ignore[misc]
     def __init__(self, rngs: nnx.Rngs) -> None:
         self.embed = nnx.Embed(WORDS, WIDTH, rngs=rngs)
         self.layers = nnx.List([Block(rngs) for _ in range(DEPTH)])

@@ -22,7 +22,7 @@ def _case(model: nn.Module, x: Any, graph: bx.Graph, rules: list[Any]) -> Case:
     return Case(graph, rules, model, wanted)
 
 
-class Images(nn.Module):
+class Images(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, 4, 3, padding=1)
@@ -46,7 +46,7 @@ def cnn() -> Case:
     return _case(Images(), x, graph, rules)
 
 
-class Tagger(nn.Module):
+class Tagger(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.embed = nn.Embedding(WORDS, WIDTH)
@@ -73,7 +73,7 @@ def lstm() -> Case:
     return _case(Tagger(), graphs.TOKENS, graph, rules)
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.wte = nn.Embedding(WORDS, WIDTH)
@@ -120,7 +120,7 @@ def transformer() -> Case:
     return Case(graph, rules, model, case.wanted)
 
 
-class _Tied(nn.Module):
+class _Tied(nn.Module):  # type: ignore[misc]
     """Loads a state in which the two names of the table are one array."""
 
     def __init__(self, model: nn.Module) -> None:
