@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NoReturn
 
-from blox.schema import Graph, SpecError
+from blox.schema import BloxError, Graph, SpecError
 from blox.schema.diagnostics import quote
 from blox.schema.parameters import Leaf
 from blox.schema.resolve import replace
@@ -84,7 +84,7 @@ def _chosen(path: str, count: int, copies: int | Sequence[int], new: str) -> Cho
     if isinstance(copies, (str, bool)) or not isinstance(copies, Sequence):
         _fault(path, f"expected a count or numbers of copies, found {quote(copies)}")
     for i in copies:
-        if not isinstance(i, int) or not 0 <= i < count:
+        if isinstance(i, bool) or not isinstance(i, int) or not 0 <= i < count:
             _fault(path, f"expected copies of 0 to {count - 1}, found {quote(i)}")
     return tuple(copies)
 
@@ -109,19 +109,36 @@ def _written(graph: Graph, whole: Path, chosen: Chosen) -> Graph:
             changed["attributes"] = _lists(node["attributes"], chosen)
         return changed
 
-    after = varied(graph, change)
+    counted = varied(graph, change)
     name = _attribute(graph, nodes)
     if name is None:
-        return after
-    after = varied(
+        return counted
+    named = varied(
         graph,
         lambda p, s, node: (
             {**change(p, s, node), "count": node["count"]} if s.path in nodes else node
         ),
     )
-    data = after.plain()
+    data = named.plain()
     data["attributes"] = {**data["attributes"], name: len(chosen)}
-    return Graph.parse(data)
+    follows = Graph.parse(data)
+    return counted if _is_better(counted, follows) else follows
+
+
+def _is_better(counted: Graph, follows: Graph) -> bool:
+    """True where a number is the better count: the attribute says other sizes too."""
+    try:
+        own, other = (_shapes(graph) for graph in (counted, follows))
+        if own == other:
+            return False
+        replace.check(counted, counted.program())
+    except BloxError:
+        return False
+    return True
+
+
+def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    return {path: x.full_shape for path, x in graph.program().leaves().items()}
 
 
 def _lists(given: Data, chosen: Chosen) -> Data:

@@ -100,7 +100,7 @@ def _chosen(
     names = dict.fromkeys(name for s in stored for name in s.names())
     found: dict[str, None] = {}
     for glob in globs:
-        hits = {name for name in names if fnmatch.fnmatchcase(name, glob)}
+        hits = {name for name in names if fnmatch.fnmatchcase(name, str(glob))}
         if not hits:
             raise SpecError.one(
                 "edit",

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from blox.runtime.params import matches
 from blox.schema import Graph, SpecError
 from blox.schema.diagnostics import quote
-from blox.schema.parameters import Leaf
 from blox.schema.resolve.program import Step as Run
 from blox.schema.resolve.rewiring import Data
-from blox.schema.resolve.trees import flatten
 
+from .owners import arrays
 from .plan import Step, same_paths
 from .variants import Path, varied
 
@@ -32,7 +31,7 @@ def frozen(graph: Graph, globs: Sequence[str], *, freeze: bool) -> Step:
     wanted = _matching(globs, [p for p, leaf in leaves.items() if leaf.kind == "param"])
 
     def change(path: Path, step: Run, node: Data) -> Data:
-        slots = [slot for slot, full in _arrays(path, step) if full in wanted]
+        slots = [slot for slot, full in arrays(path, step) if full in wanted]
         if not slots:
             return node
         old = node.get("frozen", [])
@@ -58,16 +57,6 @@ def frozen(graph: Graph, globs: Sequence[str], *, freeze: bool) -> Step:
             "an op with a body of the Graph has its nodes there",
         )
     return Step(graph, new, same_paths(graph, new))
-
-
-def _arrays(path: Path, step: Run) -> list[tuple[str, str]]:
-    """(name, path) of the arrays that a node stores itself."""
-    if step.callees:
-        return []
-    own = ".".join((*path, *step.scope))
-    if isinstance(step.tree, Leaf):
-        return [("value", own)]
-    return [(name, f"{own}.{name}") for name, _ in flatten(step.tree)]
 
 
 def _matching(globs: Sequence[str], paths: Sequence[str]) -> set[str]:

@@ -65,9 +65,7 @@ def lora(
         if isinstance(op, Linear)
     }
     found = matching(graph, globs, linear, "linear nodes")
-    writers = {
-        ".".join(node): _adding(graph, node, rank, float(alpha)) for node in found
-    }
+    writers = {".".join(node): _adding(graph, node, rank, alpha) for node in found}
     new = change(graph, writers)
     new = _frozen_but_lora(new) if freeze else new
     return Step(graph, new, same_paths(graph, new))

@@ -15,6 +15,7 @@ from blox.schema.resolve.places import entry_of
 from blox.schema.resolve.program import Instance
 from blox.schema.resolve.program import Step as Run
 
+from .owners import arrays, runs
 from .plan import Step, same_paths
 
 Writer = Callable[..., Any]
@@ -44,6 +45,8 @@ def inserted(
             "expected one of after= and before=, and of= along with before=",
             'edit.insert(writer, after="block.up")',
         )
+
+    _expect_writer(writer)
 
     def behind(f: Any, node: Node) -> Any:
         return writer(f, node())
@@ -85,6 +88,7 @@ def headed(graph: Graph, output: str | None, writer: Writer, entry: str | None) 
         writer: `writer(f, x)`, x being the first operand of the node.
         entry: by default the first.
     """
+    _expect_writer(writer)
     instance = entry_of(graph.program().entries, entry)
     outputs = list(instance.outputs)
     if output is None and len(outputs) == 1:
@@ -94,26 +98,27 @@ def headed(graph: Graph, output: str | None, writer: Writer, entry: str | None) 
             instance.name,
             f"expected an output ({listing(outputs)}), found {quote(output)}",
         )
-    instance, step, path = _giving(instance, output or "")
+    instance, step = _giving(instance, output or "")
 
     def head(f: Any, node: Node) -> Any:
         return writer(f, _operand(node, None).value)
 
     new = change(graph, {f"{instance.name}.{step.name}": head})
-    own = ".".join((*path, step.name)) if step.scope == (step.name,) else None
-    moves = same_paths(graph, new)
-    if own is not None:  # arrays of the old head, which a new one of its name has not
-        moves = tuple(m for m in moves if not f"{m.new}.".startswith(f"{own}."))
-    return Step(graph, new, moves)
+    own = (instance.name, step.name)
+    kept = {
+        array
+        for path, _, run in runs(graph.program(), without=own)
+        for _, array in arrays(path, run)
+    }  # those of the old head alone are not carried to a new one of its name
+    return Step(graph, new, tuple(m for m in same_paths(graph, new) if m.new in kept))
 
 
-def _giving(instance: Instance, output: str) -> tuple[Instance, Run, tuple[str, ...]]:
-    """The function, the node and the path of what gives an output, behind all calls.
+def _giving(instance: Instance, output: str) -> tuple[Instance, Run]:
+    """The function and the node that give an output, behind all calls.
 
     Raises:
         SpecError: it is an input.
     """
-    path: tuple[str, ...] = ()
     while True:
         arg = instance.outputs[output]
         step = next((s for s in instance.steps if s.name == arg.source), None)
@@ -123,8 +128,7 @@ def _giving(instance: Instance, output: str) -> tuple[Instance, Run, tuple[str, 
                 f"expected an output that a node gives, found the input {arg.source}",
             )
         if step.op.op != "call":
-            return instance, step, path
-        path = (*path, *step.scope)
+            return instance, step
         output, instance = step.outputs[arg.output], step.callees[0].instance
 
 
@@ -175,6 +179,15 @@ def _operands(node: Node) -> Iterator[_Operand]:
             for key, part in value.items():
                 if isinstance(part, Value):
                     yield _Operand(node, name, key, part)
+
+
+def _expect_writer(writer: object) -> None:
+    if not callable(writer):
+        _fault(
+            "",
+            f"expected a function, found {quote(writer)}",
+            "def writer(f, x): return f.relu(x)",
+        )
 
 
 def _fault(where: str, message: str, hint: str = "") -> NoReturn:

@@ -11,6 +11,7 @@ from blox.schema.diagnostics import listing, quote
 from blox.schema.parameters import Leaf
 from blox.schema.resolve.program import Instance, Program
 from blox.schema.resolve.program import Step as Run
+from blox.schema.resolve.trees import flatten
 
 NodeName = tuple[str, str]
 """A function and a node of it."""
@@ -33,9 +34,16 @@ class Owner:
     scope: tuple[str, ...]
 
 
-def runs(program: Program) -> Iterator[tuple[tuple[str, ...], Instance, Run]]:
+def runs(
+    program: Program, without: NodeName | None = None
+) -> Iterator[tuple[tuple[str, ...], Instance, Run]]:
     """(path of the function, function, node) of every node that a run visits; those that
-    differ neither in arrays nor in attributes once."""
+    differ neither in arrays nor in attributes once.
+
+    Args:
+        program: of the Graph.
+        without: a node that is passed over, with all that it runs.
+    """
     todo: list[tuple[tuple[str, ...], Instance]] = [
         ((), instance) for instance in reversed(program.entries.values())
     ]
@@ -46,6 +54,8 @@ def runs(program: Program) -> Iterator[tuple[tuple[str, ...], Instance, Run]]:
             continue
         seen.add((path, id(instance)))
         for step in instance.steps:
+            if (instance.name, step.name) == without:
+                continue
             yield path, instance, step
             for called in step.callees:
                 role = called.declared.role
@@ -66,6 +76,17 @@ def owners(program: Program) -> dict[str, list[Owner]]:
             where = ".".join((*path, *step.scope, *([slot] if slot else [])))
             found.setdefault(where, []).append(Owner(node, slot, step.op, path))
     return found
+
+
+def arrays(path: tuple[str, ...], step: Run) -> list[tuple[str, str]]:
+    """(name, path) of the arrays that a node stores itself, as a function at a path runs
+    it; those of an op with a body too."""
+    if step.callees:
+        return []
+    own = ".".join((*path, *step.scope))
+    if isinstance(step.tree, Leaf):
+        return [("value", own)]
+    return [(name, f"{own}.{name}") for name, _ in flatten(step.tree)]
 
 
 def _arrays(step: Run) -> Sequence[str]:
@@ -94,7 +115,7 @@ def matching(
     names = {f"{function}.{node}": (function, node) for function, node in nodes}
     found: dict[NodeName, None] = {}
     for glob in globs:
-        hits = [n for n in names if fnmatch.fnmatchcase(n, glob)]
+        hits = [n for n in names if fnmatch.fnmatchcase(n, str(glob))]
         if not hits:
             raise SpecError.one(
                 "edit",

@@ -55,8 +55,11 @@ def quantized(array: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
         raise ValueError(
             "expected finite numbers, found others: int8 has none for them"
         )
-    scale = np.max(np.abs(wide), axis=axes, keepdims=True) / 127
-    scale = np.where(scale == 0, 1, scale).astype(given.dtype)
+    largest = np.max(np.abs(wide), axis=axes, keepdims=True)
+    scale = (largest / 127).astype(given.dtype)
+    short = largest > 127.5 * scale.astype(wide.dtype)  # as float16 rounds 9e-8 to 6e-8
+    scale = np.where(short, np.nextafter(scale, np.ones_like(scale)), scale)
+    scale = np.where(largest == 0, np.ones_like(scale), scale)
     values = np.rint(wide / scale.astype(wide.dtype)).clip(-127, 127)
     return values.astype(np.int8), scale
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from blox.schema import ModelError
+
 from .carry import behind
 from .plan import Step
 from .quantize import Quantized, quantized
@@ -49,7 +51,7 @@ def roundings(steps: Sequence[Step], params: Mapping[str, Any], key: Any) -> Rou
 
     Raises:
         ModelError: params are not those of the first Graph, or an array that is quantised
-            is new and there is no key.
+            is new and there is no key, or has numbers that are not finite.
     """
     return Roundings(_found(steps, params, key))
 
@@ -69,9 +71,13 @@ def _found(
 
 
 def _rounding(path: str, array: Any, axes: tuple[int, ...]) -> Rounding:
-    values, scale = quantized(array, axes)
+    try:
+        values, scale = quantized(array, axes)
+    except ValueError as error:
+        raise ModelError.one("params", path, str(error)) from error
     exact = array.astype(np.promote_types(array.dtype, np.float32))
     error = np.abs(exact - values * scale.astype(exact.dtype))
-    size = np.linalg.norm(exact.ravel())
-    relative = float(np.linalg.norm(error.ravel()) / size) if size else 0.0
-    return Rounding(path, float(error.max(initial=0)), relative)
+    top = np.abs(exact).max(initial=0)
+    parts = (x.ravel() / (top or 1) for x in (error, exact))  # squares of 1e38 are inf
+    wrong, size = map(np.linalg.norm, parts)
+    return Rounding(path, float(error.max(initial=0)), float(wrong / (size or 1)))

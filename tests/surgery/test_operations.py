@@ -168,6 +168,37 @@ def test_a_count_that_others_have_too_is_a_number_from_then_on() -> None:
     assert [row.new for row in edit.plan.changed] == ["a.w.kernel", "a.w.bias"]
 
 
+def test_a_count_that_is_a_width_too_is_a_number_from_then_on() -> None:
+    inner = {
+        "w": {"op": "linear", "x": "x", "in_features": 8, "out_features": "$n"},
+        "z": {"op": "linear", "x": "w", "in_features": "$n", "out_features": 8},
+    }
+    call = {"op": "repeat", "function": "g", "count": "$n", "carry": {"x": "x"}}
+    functions = {"g": function(inner, {"x": "z"})}
+    graph = Graph.parse(
+        spec({"a": call}, "a", attributes={"n": 3}, functions=functions)
+    )
+    edit = bx.edit(graph).copies("a", [2, 0])
+    assert edit.graph.attributes == {"n": 3}
+    assert {row.how for row in edit.plan.carried} == {"copies 2, 0"}
+    assert not edit.plan.new
+
+
+def test_a_head_is_new_wherever_its_function_runs() -> None:
+    up = {"op": "linear", "x": "x", "in_features": 8, "out_features": 8}
+    calls = {name: {"op": "call", "function": "g", "inputs": {"x": x}}
+             for name, x in (("a", "x"), ("b", "a"))}  # fmt: skip
+    inner = {"up": up, "out": {**up, "x": "up", "params": "there"}}
+    graph = Graph.parse(
+        spec(calls, "b", functions={"g": function(inner, {"y": "out"})})
+    )
+    edit = bx.edit(graph).head(lambda f, x: f.linear("there", x, 8))
+    made = [f"{call}.there.{name}" for call in "ab" for name in ("kernel", "bias")]
+    assert [a.path for a in edit.plan.new] == made
+    assert [a.path for a in edit.plan.dropped] == made
+    assert {row.how for row in edit.plan.carried} == {""}
+
+
 def test_a_head_is_new_even_where_the_old_one_had_its_shape() -> None:
     graph = net()
     params = bx.init(graph, jax.random.key(0))
@@ -316,6 +347,11 @@ GPT: list[tuple[Operation, str]] = [
     (lambda e: e.insert(normed, after="mlp.up", of="x"), "expected one of after="),
     (lambda e: e.head(normed, "nothing"), "expected an output (logits), found 'nothing'"),
     (lambda e: e.outputs("h"), "did you mean model.h?"),
+    (lambda e: e.copies("model.h", [True]), "copies of 0 to 2, found True"),
+    (lambda e: e.insert("mlp", after="mlp.up"), "a function, found 'mlp'"),  # type: ignore[arg-type]
+    (lambda e: e.head(None), "expected a function, found None"),  # type: ignore[arg-type]
+    (lambda e: e.lora(8), "that matches linear nodes"),  # type: ignore[arg-type]
+    (lambda e: e.lora("*", alpha=10**400), "lora.alpha: expected a finite number"),
 ]  # fmt: skip
 
 

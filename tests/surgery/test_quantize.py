@@ -85,6 +85,28 @@ def test_the_error_is_told() -> None:
     assert bx.edit(edit.graph).roundings(found) == ()
 
 
+@pytest.mark.parametrize("largest", [1e-7, 1.1e-5, 6e4])
+def test_small_numbers_of_float16_stay(largest: float) -> None:
+    """Scales are numbers of float16 too, of which the least is 6e-8."""
+    exact = np.linspace(-largest, largest, 12).reshape(3, 4).astype("float16")
+    values, scale = quantized(exact, (0,))
+    assert scale.dtype == exact.dtype
+    error = values * scale.astype("float64") - exact
+    assert np.abs(error).max() <= max(0.0051 * largest, 6e-8)
+
+
+def test_errors_of_the_largest_and_the_least_numbers() -> None:
+    graph, _ = imported()
+    edit = bx.edit(graph).quantize("main.pooler")
+    params = bx.init(graph, jax.random.key(0))
+    kernel = params["pooler"]["kernel"]
+    (wanted,) = edit.roundings(params)
+    for size in (2.0**125, 2.0**-100):
+        other = {**params, "pooler": {**params["pooler"], "kernel": kernel * size}}
+        (row,) = edit.roundings(other)
+        assert row.relative == pytest.approx(wanted.relative, rel=1e-5)
+
+
 def test_back_it_is_the_same_graph_and_values_times_scale() -> None:
     graph, _ = imported()
     edit, found = small()
@@ -164,6 +186,8 @@ def test_hard_numbers() -> None:
     }
     with pytest.raises(bx.ModelError, match=r"pooler\.kernel: expected finite numbers"):
         bx.edit(graph).quantize("*.pooler").carry_over(bad)
+    with pytest.raises(bx.ModelError, match=r"pooler\.kernel: expected finite numbers"):
+        bx.edit(graph).quantize("*.pooler").roundings(bad)
 
 
 Write = Callable[[bx.F, bx.Value, bx.GraphBuilder], bx.Value]
