@@ -39,7 +39,7 @@ def fields(what: str, data: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for field, value in data.items():
         yes = value if isinstance(value, bool) else value not in (None, [], {})
         formula = isinstance(value, str) and value.startswith("$")
-        name = "formula" if formula else value if field == "dtype" else ""
+        name = "formula" if formula else str(value) if field == "dtype" else ""
         yield what, field, str(yes), name
 
 

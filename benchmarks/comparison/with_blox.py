@@ -105,6 +105,7 @@ def jit_other_leaves() -> str:
 
 def jit_compilations() -> str:
     params = bx.init(tagger(), KEY)
+    jax.clear_caches()  # other probes may have compiled an equal Graph
     model = jax.jit(bx.build(model_blox.tagger(), train=True))
     return str(compilations(lambda: [model(params, TOKENS, key=KEY) for _ in range(3)]))
 
@@ -325,9 +326,7 @@ def settings_same() -> str:
     params = bx.init(tagger(), KEY)
     jax.block_until_ready(jax.jit(bx.build(tagger()))(params, TOKENS))
     graph = model_blox.tagger()
-    found = compilations(lambda: jax.jit(bx.build(graph))(params, TOKENS))
-    same = compilations(lambda: jax.jit(bx.build(tagger()))(params, TOKENS))
-    return f"{found}; built again of the same Graph: {same}"
+    return str(compilations(lambda: jax.jit(bx.build(graph))(params, TOKENS)))
 
 
 # Saving ------------------------------------------------------------------------------

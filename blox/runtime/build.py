@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 from blox.schema import Graph, ModelError
 from blox.schema.diagnostics import listing
 from blox.schema.graph import expect_graph
+from blox.schema.registry import CUSTOM
 from blox.schema.resolve.program import Program
 
 from .context import as_array, failed, floating_dtype
@@ -22,6 +24,9 @@ from .trees import Context, Params
 Model: TypeAlias = Callable[..., tuple[Any, dict[str, Any]]]
 MAX_BUILT = 16
 """Functions of a Graph that are kept; they go when it does."""
+
+_OF_EQUAL_GRAPHS: WeakValueDictionary[Any, Model] = WeakValueDictionary()
+"""Functions by digest and options, as long as a Graph keeps them."""
 
 
 def build(
@@ -46,7 +51,7 @@ def build(
     Returns:
         A function of Params and the entry's inputs, by position or name. `outputs` is the
         array of a single output, else a dict by name. `state` holds what the call
-        updates (`bx.merge(params, state)`), no arrays if nothing. The same Graph and
+        updates (`bx.merge(params, state)`), no arrays if nothing. Equal Graphs and
         options give the same function, so that `jax.jit` of it compiles once.
 
     Raises:
@@ -68,7 +73,22 @@ def build(
     if found is None:
         while len(built) >= MAX_BUILT:
             built.pop(next(iter(built)), None)
-        found = built.setdefault(options, _model(program, *options))
+        found = built.setdefault(options, _shared(graph, program, options))
+    return found
+
+
+def _shared(graph: Graph, program: Program, options: tuple[Any, ...]) -> Model:
+    """The function of a Graph, which may be there for one that is equal.
+
+    What an op of somebody else computes is not in the Graph, so those share nothing.
+    """
+    nodes = (node for f in graph.functions.values() for node in f.nodes.values())
+    if any(CUSTOM.fullmatch(node.op) for node in nodes):
+        return _model(program, *options)
+    key = (graph.digest, *options)
+    found = _OF_EQUAL_GRAPHS.get(key)
+    if found is None:
+        found = _OF_EQUAL_GRAPHS.setdefault(key, _model(program, *options))
     return found
 
 

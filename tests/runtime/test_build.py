@@ -75,6 +75,20 @@ def test_jit_of_it_in_a_loop_compiles_once(caplog: pytest.LogCaptureFixture) -> 
     assert len(compiled) == 1
 
 
+def test_equal_graphs_have_one_function_and_ops_of_others_share_nothing() -> None:
+    one, other = scaled(5), scaled(5)
+    assert one is not other
+    assert bx.build(one) is bx.build(other)
+    assert bx.build(one) is not bx.build(other, train=True)
+    body = fn({"y": node("negative")})
+    custom = {"y": {"op": "acme:turn", "x": "x"}}
+
+    def turned() -> bx.Graph:
+        return graph(custom, functions={"turn": body}, ops={"acme:turn": "turn"})
+
+    assert bx.build(turned()) is not bx.build(turned())
+
+
 def test_functions_are_kept_as_long_as_their_graph_and_not_too_many() -> None:
     model = scaled(4)
     first = weakref.ref(bx.build(model))
