@@ -131,7 +131,7 @@ def _below(pattern: Pattern, slots: Mapping[str, Slot]) -> list[list[Slot]]:
 
 def slots_of(program: Program) -> dict[str, Slot]:
     """What reads each array, by its name in rules; of stacked copies the first."""
-    ops = _ops(program)
+    ops = ops_of(program)
     found: dict[str, Slot] = {}
     for path, leaf in program.leaves().items():
         unit = next(units_of(path, leaf), None)
@@ -142,7 +142,7 @@ def slots_of(program: Program) -> dict[str, Slot]:
     return found
 
 
-def _ops(program: Program) -> dict[tuple[str, ...], tuple[str, bool]]:
+def ops_of(program: Program) -> dict[tuple[str, ...], tuple[str, bool]]:
     """The op that reads an array first, by its path without numbers of copies."""
     found: dict[tuple[str, ...], tuple[str, bool]] = {}
     seen: set[tuple[int, tuple[str, ...]]] = set()

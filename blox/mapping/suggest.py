@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,33 +11,26 @@ from blox.schema import Graph, SpecError
 from blox.schema.diagnostics import Diagnostic, listing, quote
 from blox.schema.graph import expect_graph
 
-from .alike import Layer, layers_of
-from .conventions import LIBRARIES
-from .layouts import Constant, Kernel, Rearrange
+from .alike import Layer, layers_of, stacked_layers
+from .conventions import LIBRARIES, ops_of
+from .fitting import COUNTER, Fitting
+from .flattened import flattened
+from .layouts import Same
+from .patterns import Index, Pattern
 from .reading import describe
 from .rules import AnyRule, Rule
-from .spec import Layout, Spec
 from .trees import named
 from .units import all_units
 
-_WORDS: dict[str, tuple[str, ...]] = {
-    "kernel": ("weight", "kernel", "w"),
-    "bias": ("bias", "b", "beta", "offset"),
-    "scale": ("weight", "scale", "gamma"),
-    "embedding": ("weight", "embedding", "embeddings"),
-    "mean": ("running_mean", "mean", "moving_mean"),
-    "var": ("running_var", "var", "moving_variance"),
-    "slope": ("weight", "negative_slope", "alpha"),
-}
-"""What arrays of ours are called elsewhere."""
 _SAME = {"q": "query", "k": "key", "v": "value", "o": "out", "output": "out", "w": "word",
          "ln": "norm", "layernorm": "norm", "batchnorm": "norm", "bn": "norm",
          "embedding": "embed", "embeddings": "embed", "fc": "linear", "dense": "linear",
          "proj": "", "layer": "layers", "h": "layers", "blocks": "layers", "model": "",
          "attn": "attention", "self": ""}  # fmt: skip
 """Parts of names that mean the same."""
-_COUNTER = "num_batches_tracked"
-_TURNED = ("torch", "equinox")
+_STACKED = ("linen", "nnx", "haiku")
+"""Libraries that may have all layers of a kind in one array."""
+_LONGEST = 300
 _MOST = 500
 """Layers of one kind that are compared; more are asked for."""
 
@@ -102,28 +95,36 @@ def suggest_rules(graph: Graph, tree: Any, of: str | None = None) -> Suggestion:
     if of is not None and of not in LIBRARIES:
         message = f"expected one of {listing(LIBRARIES)}, found {quote(of)}"
         raise SpecError(Diagnostic("mapping-rule", "", message))
-    units = all_units(graph.program().leaves())
+    program = graph.program()
+    units = all_units(program.leaves())
     ours = layers_of({u.name: u.spec for some in units.values() for u in some})
-    found = named(tree).arrays
-    theirs = layers_of({name: describe(array) for name, array in found.items()})
-    return _Search(ours, theirs, of).suggestion()
+    found = {name: describe(array) for name, array in named(tree).arrays.items()}
+    plain = {name: spec for name, spec in found.items() if _is_plain(name)}
+    theirs = layers_of(plain)
+    if of in _STACKED:
+        theirs += stacked_layers(plain, {layer.copies for layer in ours})
+    fitting = Fitting(of, ops_of(program), flattened(program))
+    return _Search(ours, theirs, fitting).suggestion(found)
 
 
 class _Search:
-    def __init__(self, ours: list[Layer], theirs: list[Layer], of: str | None) -> None:
-        self.of = of
-        self.ours, self.theirs = ours, theirs
+    def __init__(
+        self, ours: list[Layer], theirs: list[Layer], fitting: Fitting
+    ) -> None:
+        self.ours, self.fitting = ours, fitting
+        self.patterns = [p for layer in theirs for p, _ in layer.arrays.values()]
         kinds: dict[tuple[object, ...], list[Layer]] = {}
         for layer in theirs:
             kinds.setdefault(_without_counter(layer).kind, []).append(layer)
         self.candidates = {
             layer.name: [
-                t for t in kinds.get(layer.kind, [])[:_MOST] if self._fits(layer, t)
+                t for t in kinds.get(layer.kind, [])[:_MOST] if fitting.fits(layer, t)
             ]
             for layer in ours
         }
 
-    def suggestion(self) -> Suggestion:
+    def suggestion(self, names: Iterable[str]) -> Suggestion:
+        """What is found; `names` are all of theirs."""
         pairs = self._decided()
         taken = {id(layer) for layer in pairs.values()}
         rules: list[AnyRule] = []
@@ -135,18 +136,33 @@ class _Search:
             if not chosen:
                 without += [pattern for pattern, _ in layer.arrays.values()]
             for slot, (pattern, _) in layer.arrays.items():
-                choices = [rule for t in chosen for rule in self._rules(layer, t, slot)]
+                choices = self._choices(layer, chosen, slot)
                 if len(choices) == 1:
                     rules += choices
                 elif choices:
                     questions.append(Question(pattern, tuple(choices)))
-        named_ = {n for r in rules if isinstance(r, Rule) for n in r.theirs}
-        named_ |= {n for q in questions for rule in q.choices for n in rule.theirs}
-        every = [
-            pattern for layer in self.theirs for pattern, _ in layer.arrays.values()
-        ]
-        unused = tuple(pattern for pattern in every if pattern not in named_)
+        offered = [*rules, *(rule for q in questions for rule in q.choices)]
+        used = {n for rule in offered if isinstance(rule, Rule) for n in rule.theirs}
+        unused = self._unused(names, used)
         return Suggestion(tuple(rules), tuple(questions), tuple(without), unused)
+
+    def _choices(self, layer: Layer, chosen: list[Layer], slot: str) -> list[Rule]:
+        found = [rule for t in chosen for rule in self.fitting.rules(layer, t, slot)]
+        if slot == "embedding" and len(found) == 2:  # one table under two names?
+            both = tuple(name for rule in found for name in rule.theirs)
+            found.append(Rule(found[0].ours, both, Same(2)))
+        return found
+
+    def _unused(self, names: Iterable[str], used: set[str]) -> tuple[str, ...]:
+        """Patterns of theirs that no rule has, and names that are in none."""
+        index = Index(enumerate(map(Pattern, self.patterns)))
+        taken = Index(enumerate(map(Pattern, sorted(used))))
+        left = (name for name in names if not taken.matches(name))
+        found: dict[str, None] = {}
+        for name in left:
+            known = [pattern.text for _, pattern, _ in index.matches(name)]
+            found[known[0] if known else name] = None
+        return tuple(found)
 
     def _decided(self) -> dict[str, Layer]:
         """The layer of theirs by the name of ours, where each is the other's nearest."""
@@ -184,50 +200,15 @@ class _Search:
         ]
         return len(mine) == 1 and takers == [name]
 
-    def _fits(self, ours: Layer, theirs: Layer) -> bool:
-        """True where each array of ours has one of theirs, and none is left."""
-        words = [self._word(slot, theirs) for slot in ours.arrays]
-        if None in words or set(words) != theirs.arrays.keys() - {_COUNTER}:
-            return False
-        return all(self._rules(ours, theirs, slot) for slot in ours.arrays)
 
-    def _word(self, slot: str, theirs: Layer) -> str | None:
-        known = (slot, *_WORDS.get(slot, ()))
-        return next((word for word in known if word in theirs.arrays), None)
-
-    def _rules(self, ours: Layer, theirs: Layer, slot: str) -> list[Rule]:
-        """The rules that shapes allow for an array of ours."""
-        word = self._word(slot, theirs)
-        if word is None:
-            return []
-        (mine, spec), (other, given) = ours.arrays[slot], theirs.arrays[word]
-        names: tuple[str, ...] = (other,)
-        last: tuple[Layout, ...] = ()
-        if slot == "mean" and _COUNTER in theirs.arrays:
-            counter, counted = theirs.arrays[_COUNTER]
-            names, last = (other, counter), (Constant(0, counted.dtype),)
-        rank = max(len(s.shape) for _, s in ours.arrays.values())
-        return [
-            Rule(mine, names, *layouts, *last)
-            for layouts in self._layouts(slot, spec, given, rank)
-        ]
-
-    def _layouts(
-        self, slot: str, ours: Spec, theirs: Spec, rank: int
-    ) -> Iterator[tuple[Layout, ...]]:
-        turned = slot == "kernel" and len(ours.shape) > 1
-        there = Kernel().unshapes([ours])[0].shape if turned else None
-        if self.of in (None, *_TURNED) and there == theirs.shape:
-            yield (Kernel(),)
-        if ours.shape == theirs.shape and not (turned and self.of in _TURNED):
-            yield ()
-        ones = (1,) * (rank - 2)
-        if slot == "bias" and ones and theirs.shape == (*ours.shape, *ones):
-            yield (Rearrange(f"o {'1 ' * len(ones)}-> o"),)
+def _is_plain(name: str) -> bool:
+    """True of a name that a pattern can have as it is."""
+    odd = any(c in name for c in "{}*") or "" in name.split(".")
+    return not odd and len(name) <= _LONGEST
 
 
 def _without_counter(layer: Layer) -> Layer:
-    arrays = {word: row for word, row in layer.arrays.items() if word != _COUNTER}
+    arrays = {word: row for word, row in layer.arrays.items() if word != COUNTER}
     return Layer(layer.name, layer.copies, arrays)
 
 

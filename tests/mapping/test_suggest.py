@@ -109,3 +109,106 @@ def test_many_layers_of_one_kind_take_no_time() -> None:
     found = bx.suggest_rules(model(), arrays)
     rules = [rule for rule in found.rules if isinstance(rule, Rule)]
     assert not any(rule.ours[0].startswith("attention") for rule in rules)
+
+
+def image_graph() -> bx.Graph:
+    b = bx.GraphBuilder("images")
+
+    def head(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.linear("out", x, 3, use_bias=False)
+
+    def flat(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.flatten(f.relu(x), -3)
+
+    @b.entry(x=bx.Input(["batch", 4, 5, 2]))
+    def main(f: bx.F, x: bx.Value) -> dict[str, bx.Value]:
+        pixels = f.linear("pixels", f.flatten(x, -3), 3, use_bias=False)
+        x = f.call("flat", flat)(f.conv("conv", x, 6, [1, 1], use_bias=False))
+        y = f.call("head", head)(x)
+        return {"pixels": pixels, "y": f.linear("last", y, 4, use_bias=False)}
+
+    return b.graph()
+
+
+def test_the_order_of_a_flattened_image_is_asked_for() -> None:
+    """Across functions, and of an input that is an image itself."""
+    graph = image_graph()
+    names = {n: n for n in ("pixels", "conv", "head.out", "last")}
+    arrays = bx.unmap_params(graph, params(graph), bx.layer_rules(graph, names))
+    found = bx.suggest_rules(graph, arrays, of="torch")
+    channels = {q.ours: q.choices[1].layouts for q in found.questions}
+    assert channels == {
+        "pixels.kernel": (L.Rearrange("o (c n) -> (n c) o", c=2),),
+        "head.out.kernel": (L.Rearrange("o (c n) -> (n c) o", c=6),),
+    }
+    assert [rule.theirs for rule in found.rules if isinstance(rule, Rule)] == [
+        ("conv.weight",),
+        ("last.weight",),
+    ]
+
+
+def test_the_gates_of_a_gru_are_asked_for() -> None:
+    b = bx.GraphBuilder("gru")
+
+    @b.entry(x=bx.Input(["batch", 3]), h=bx.Input(["batch", 5]))
+    def main(f: bx.F, x: bx.Value, h: bx.Value) -> bx.Value:
+        return f.gru_cell("cell", x, h, units=5, use_bias=False)
+
+    graph = b.graph()
+    arrays = {f"cell.{n}": np.zeros((k, 15), np.float32)
+              for n, k in (("kernel", 3), ("recurrent_kernel", 5))}  # fmt: skip
+    asked = bx.suggest_rules(graph, arrays).questions
+    assert [len(question.choices) for question in asked] == [2, 2]
+    found = bx.suggest_rules(graph, arrays, of="keras").rules
+    assert plain(found) >= plain(
+        [Rule("cell.kernel", "cell.kernel", L.Gates("zrn", "rzn"))]
+    )
+
+
+def test_two_names_of_one_table_may_be_tied() -> None:
+    b = bx.GraphBuilder("tied")
+
+    @b.entry(ids=bx.Input(["time"], "int32"))
+    def main(f: bx.F, ids: bx.Value) -> bx.Value:
+        return f.unembed("head", f.embed("wte", ids, 7, 3), params="wte")
+
+    table = np.zeros((7, 3), np.float32)
+    (asked,) = bx.suggest_rules(
+        b.graph(), {"a.weight": table, "b.weight": table}
+    ).questions
+    assert asked.choices[2:] == (
+        Rule("wte.embedding", ("a.weight", "b.weight"), L.Same(2)),
+    )
+
+
+def test_copies_that_lie_stacked_and_names_of_several_numbers() -> None:
+    graph = model()
+    arrays = dict(tree("linen")[1])
+    stacked = {n.replace("h.0.", "h."): a for n, a in arrays.items() if "h.0." in n}
+    rest = {n: a for n, a in arrays.items() if ".h." not in n}
+    stacked = {n: np.stack([a] * 3) for n, a in stacked.items()}
+    found = bx.suggest_rules(graph, rest | stacked, of="linen")
+    assert (found.questions, found.without, found.unused) == ((), (), ())
+    made = bx.map_params(graph, rest | stacked, found.rules)
+    np.testing.assert_array_equal(
+        made["layers"]["up"]["kernel"], stacked["params.h.fc1.kernel"]
+    )
+    renamed = {n.replace("params.h.", "b").replace("fc1", "fc_1"): a
+               for n, a in arrays.items()}  # fmt: skip
+    found = bx.suggest_rules(graph, renamed, of="linen")
+    assert "b{i}.fc_1.kernel" in {
+        name for rule in found.rules if isinstance(rule, Rule) for name in rule.theirs
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["{i}.weight", "*.weight", "a..weight", "x" * 500 + ".weight", ".weight", "weight.",
+     "h.999999999999.weight", "h.007.weight", "h.16777216.weight", "²³.weight"],
+)  # fmt: skip
+def test_names_of_strangers_are_text(name: str) -> None:
+    graph = model()
+    arrays = {name: np.zeros((5, 4)), name.replace("6", "7"): np.zeros((5, 4))}
+    found = bx.suggest_rules(graph, arrays, of="torch")
+    named = {n for rule in found.rules if isinstance(rule, Rule) for n in rule.theirs}
+    assert set(found.unused) | named >= {name}

@@ -7,6 +7,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from parity.mapping.graphs import PIXELS, TOKENS, Case
@@ -44,3 +45,49 @@ def test_the_same_numbers_and_back_the_same_bits(library: str, model: str) -> No
 
 def bits(array: Any) -> bytes:
     return host_array(array).tobytes()
+
+
+ASKED = {
+    ("torch", "cnn"): ["out.kernel"],
+    ("torch", "transformer"): ["embed.embedding"],
+    ("equinox", "cnn"): ["out.kernel"],
+}
+"""What is open with the library named: the order of pixels, tied arrays."""
+WITHOUT = {
+    ("torch", "lstm"): ["lstm"],
+    ("torch", "transformer"): ["blocks.{i}.attn"],
+    ("linen", "lstm"): ["lstm"],
+    ("nnx", "lstm"): ["lstm"],
+    ("equinox", "cnn"): ["norm"],
+    ("equinox", "lstm"): ["lstm"],
+    ("haiku", "cnn"): ["norm"],
+}
+"""What is written otherwise there, by where it begins: one array of three, a gate an array."""
+
+
+@pytest.mark.parametrize(("library", "model"), CASES)
+def test_a_suggestion_is_right_or_a_question(library: str, model: str) -> None:
+    theirs = case(library, model)
+    asked, without = (t.get((library, model), []) for t in (ASKED, WITHOUT))
+    found = bx.suggest_rules(theirs.graph, theirs.tree, of=library)
+    assert [question.ours for question in found.questions] == asked
+    assert len(found.rules) + len(asked) + len(found.without) == len(
+        bx.leaves(theirs.graph)
+    )
+    starts = {name[: len(start)] for name in found.without for start in without}
+    assert starts == set(without)
+    assert bool(found.unused) == bool(without)
+    for of in (library, None):
+        suggested = bx.suggest_rules(theirs.graph, theirs.tree, of=of)
+        assert agrees(theirs, list(suggested.rules))
+        for question in suggested.questions:
+            assert any(agrees(theirs, [choice]) for choice in question.choices)
+
+
+def agrees(theirs: Case, rules: list[Any]) -> bool:
+    """True where rules, put before the right ones, change nothing."""
+    wanted = bx.map_params(theirs.graph, theirs.tree, theirs.rules)
+    ignored = bx.Ignored("**")  # of two tied names one alone
+    found = bx.map_params(theirs.graph, theirs.tree, [*rules, *theirs.rules, ignored])
+    same = jax.tree.map(lambda a, b: bits(a) == bits(b), found, wanted)
+    return all(jax.tree.leaves(same))
