@@ -16,7 +16,7 @@ from blox.schema.resolve.rewiring import Data, callees_of
 
 from .layouts import Copies
 from .plan import Move, Step, alike, same_paths
-from .variants import Path, varied
+from .variants import Path, names_of, varied
 
 MOST = 100_000
 Chosen = tuple[int | None, ...]
@@ -34,7 +34,8 @@ def copied(
 
     Args:
         graph: the model.
-        path: of the node from the entry: `h`, `encoder.layers`.
+        path: of the node from the entry: `h`, `encoder.layers`; of a repeat in a repeat,
+            `h.inner`, that of all copies.
         copies: so many, the first ones; or the numbers of those that stay.
         new: what more of them are: as `init` makes them, or copies of the last.
         entry: by default the first.
@@ -42,12 +43,12 @@ def copied(
     Raises:
         SpecError: there is no such repeat, or no such copy of it.
     """
-    place = place_of(entry_of(graph.program().entries, entry), path)
+    place = place_of(entry_of(graph.program().entries, entry), path, copy=0)
     step, called = _repeat(path, place.step)
     count = called.declared.copies
     assert isinstance(count, int)
     chosen = _chosen(path, count, copies, new)
-    whole = _names((*map(str, place.prefix), *step.scope))
+    whole = names_of((*map(str, place.prefix), *step.scope))
     after = _written(graph, whole, chosen)
     replace.check(after, after.program())
     layout = called.declared.layout
@@ -97,7 +98,7 @@ def _written(graph: Graph, whole: Path, chosen: Chosen) -> Graph:
     nodes: set[str] = set()
 
     def change(path: Path, step: Run, node: Data) -> Data:
-        if not callees_of(node) or _names((*path, *step.scope)) != whole:
+        if not callees_of(node) or names_of((*path, *step.scope)) != whole:
             return node
         if step.callees[0].declared.copies is None:
             return node
@@ -211,11 +212,6 @@ def _behind(parts: Sequence[str], whole: Path) -> int | None:
         elif not part.isdecimal():
             return None
     return len(parts) if not left else None
-
-
-def _names(path: Path) -> Path:
-    """A path without the numbers of copies, which have one function."""
-    return tuple(part for part in path if not part.isdecimal())
 
 
 def _fault(where: str, message: str, hint: str = "") -> NoReturn:

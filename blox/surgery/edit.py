@@ -216,7 +216,7 @@ class Edit:
         """Another number of copies of a repeat: `edit.copies("h", 4)`, or `[0, 2]`.
 
         Args:
-            path: of the node from the entry.
+            path: of the node from the entry; `h.inner` is meant in all copies of `h`.
             copies: so many, the first ones; or the numbers of those that stay, in order,
                 one of them several times too.
             new: what more of them are: as `bx.init` makes them, or copies of the last.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from blox.schema import Graph, Leaf
 from blox.schema.diagnostics import listing
@@ -166,13 +166,15 @@ class Plan:
 def plan_of(steps: Sequence[Step]) -> Plan:
     """The plan of operations one after another, as one."""
     first, last = steps[0].before, steps[-1].graph
-    made: dict[str, tuple[tuple[str, ...], str]] = {
-        path: ((path,), "") for path in first.program().leaves()
-    }
+    made: dict[str, Made] = {path: ((path,), ()) for path in first.program().leaves()}
     for step in steps:
         made = dict(_followed(step, made))
     leaves = last.program().leaves()
-    carried = [Carried(path, *made[path]) for path in leaves if path in made]
+    carried = [
+        Carried(path, made[path][0], ", then ".join(made[path][1]))
+        for path in leaves
+        if path in made
+    ]
     read = {path for row in carried for path in row.old}
     old = first.program().leaves()
     turned = [r.new for r in carried if leaves[r.new].frozen != old[r.old[0]].frozen]
@@ -185,18 +187,23 @@ def plan_of(steps: Sequence[Step]) -> Plan:
     )
 
 
-def _followed(
-    step: Step, made: dict[str, tuple[tuple[str, ...], str]]
-) -> Iterator[tuple[str, tuple[tuple[str, ...], str]]]:
+Made: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+"""The paths of what an array is made of, and what happens to it, in words."""
+
+
+def _followed(step: Step, made: Mapping[str, Made]) -> Iterator[tuple[str, Made]]:
     """Of what the arrays behind a step are made, by what those before it are made of."""
     for move in step.moves:
         known = [made[path] for path in move.old if path in made]
         if not known:
             continue
         paths = tuple(dict.fromkeys(path for old, _ in known for path in old))
-        texts = [text for _, text in known if text]
-        texts += [str(layout) for layout in move.layouts]
-        yield move.new, (paths, ", then ".join(dict.fromkeys(texts)))
+        texts = known[0][1]
+        if (
+            len(known) > 1
+        ):  # each of them, such as a kernel and LoRA: what is the same once
+            texts = tuple(dict.fromkeys(text for _, every in known for text in every))
+        yield move.new, (paths, (*texts, *map(str, move.layouts)))
 
 
 def _count(arrays: int) -> str:

@@ -9,14 +9,13 @@ from blox.schema import Graph, SpecError
 from blox.schema.diagnostics import listing, quote
 from blox.schema.names import is_name
 from blox.schema.resolve import replace
-from blox.schema.resolve.program import Instance
 from blox.schema.resolve.program import Step as Run
 from blox.schema.resolve.renaming import renamed as with_names
 from blox.schema.resolve.rewiring import Data, callees_of, rewired, with_callee
-from blox.schema.resolve.trees import flatten
 
-from .plan import Move, Step
-from .variants import Path, varied
+from .moved import moved
+from .plan import Step
+from .variants import Path, names_of, varied
 
 Kind = Literal["node", "function", "input", "output", "attribute", "path"]
 
@@ -60,7 +59,7 @@ def renamed(graph: Graph, old: str, new: str, kind: Kind | None) -> Step:
             _fault(old, f"expected a name, found {quote(new)}")
     after = change(new)
     replace.check(after, after.program())
-    return Step(graph, after, tuple(_moves(graph, after)))
+    return Step(graph, after, tuple(moved(graph, after)))
 
 
 def _meanings(graph: Graph, old: str) -> Iterator[tuple[Kind, Callable[[str], Graph]]]:
@@ -77,8 +76,12 @@ def _meanings(graph: Graph, old: str) -> Iterator[tuple[Kind, Callable[[str], Gr
         yield "function", lambda new: _function(graph, old, new)
     if old in graph.attributes:
         yield "attribute", lambda new: _attribute(graph, old, new)
-    if any(f"{p}.".startswith(f"{old}.") for p in graph.program().leaves()):
-        yield "path", lambda new: _path(graph, old, new)
+    leaves = [tuple(path.split(".")) for path in graph.program().leaves()]
+    wanted = tuple(old.split("."))
+    if any(path[: len(wanted)] == wanted for path in leaves):
+        yield "path", lambda new: _path(graph, old, new, lambda path: path)
+    elif any(names_of(path)[: len(wanted)] == wanted for path in leaves):
+        yield "path", lambda new: _path(graph, old, new, names_of)
 
 
 def _node(graph: Graph, function: str, old: str, new: str) -> Graph:
@@ -203,11 +206,19 @@ def _with_callers(
     return Graph.parse(data)
 
 
-def _path(graph: Graph, old: str, new: str) -> Graph:
-    """The Graph with arrays elsewhere, by `params` of the nodes that lead there."""
+def _path(graph: Graph, old: str, new: str, spelled: Callable[[Path], Path]) -> Graph:
+    """The Graph with arrays elsewhere, by `params` of the nodes that lead there.
+
+    Args:
+        graph: the model.
+        old: a path of arrays.
+        new: the whole of the other one.
+        spelled: how `old` says the path of a function: without numbers, of all copies.
+    """
     wanted, other = tuple(old.split(".")), tuple(new.split("."))
 
     def change(path: Path, step: Run, node: Data) -> Data:
+        path = spelled(path)
         full = (*path, *step.scope)
         inside = path == wanted[: len(path)] and len(path) < len(wanted)
         if not inside or full[: len(wanted)] != wanted or not step.tree:
@@ -232,57 +243,6 @@ def _path(graph: Graph, old: str, new: str) -> Graph:
             "the names of a node's arrays are those of its op",
         )
     return after
-
-
-# Arrays -------------------------------------------------------------------------------
-
-
-def _moves(before: Graph, after: Graph) -> Iterator[Move]:
-    """Each array at the path that its node has now: the two run alike, node for node."""
-    found: dict[str, str] = {}
-    for old, new in _pairs(before, after):
-        if found.setdefault(new, old) != old:
-            _fault(new, f"expected a path of one array, found those of {found[new]} and "
-                   f"{old}", "choose a name that is free")  # fmt: skip
-    taken: dict[str, str] = {}
-    for new in after.program().leaves():
-        old = found[new]
-        if taken.setdefault(old, new) != new:
-            _fault(old, f"expected all nodes that share the array to be renamed, found it "
-                   f"at {taken[old]} and {new}", 'rename its path, kind="path"')  # fmt: skip
-        yield Move(new, (old,))
-
-
-def _pairs(before: Graph, after: Graph) -> Iterator[tuple[str, str]]:
-    """(old path, new path) of every array of every node that runs."""
-    seen: set[tuple[Path, int, Path, int]] = set()
-    olds, news = before.program().entries.values(), after.program().entries.values()
-    todo: list[tuple[Path, Instance, Path, Instance]] = [
-        ((), old, (), new) for old, new in zip(olds, news, strict=True)
-    ]
-    while todo:
-        path, old, there, new = todo.pop()
-        if (key := (path, id(old), there, id(new))) in seen:
-            continue
-        seen.add(key)
-        for was, now in zip(old.steps, new.steps, strict=True):
-            own, its = (*path, *was.scope), (*there, *now.scope)
-            if not was.callees:
-                for name, _ in flatten(was.tree):
-                    yield _joined(own, name), _joined(its, name)
-            for a, b in zip(was.callees, now.callees, strict=True):
-                role = (a.declared.role,) if a.declared.role else ()
-                if a.declared.layout == "listed":
-                    calls = enumerate(zip(a.calls, b.calls, strict=True))
-                    todo += [((*own, *role, str(i)), x, (*its, *role, str(i)), y)
-                             for i, (x, y) in calls]  # fmt: skip
-                else:
-                    both = zip(a.instances, b.instances, strict=True)
-                    todo += [((*own, *role), x, (*its, *role), y) for x, y in both]
-
-
-def _joined(path: Path, name: str) -> str:
-    return ".".join([*path, name] if name else path)
 
 
 def _expect_free(old: str, new: str, taken: object) -> None:

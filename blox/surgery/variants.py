@@ -123,8 +123,8 @@ class _Variants:
                 ".".join(inner),
                 "expected the same of all copies of a repeat, which have one function, "
                 "found a change of some",
-                "name all of them, with * in place of the number; bx.split(freeze=) takes "
-                "single ones",
+                "name all of them: by rename without numbers, by freeze and train with * in "
+                "place of one; bx.split(freeze=) takes single ones",
             )
         return found.pop() if found else None
 
@@ -154,6 +154,11 @@ class _Variants:
             callee = next(c for c in callees_of(nodes[name]) if c.field == field)
             nodes[name] = with_callee(nodes[name], callee, names[number])
         return {**body.data, "nodes": nodes}
+
+
+def names_of(path: Path) -> Path:
+    """A path without the numbers of copies, which have one function."""
+    return tuple(part for part in path if not part.isdecimal())
 
 
 def _fault(where: str, message: str, hint: str) -> NoReturn:

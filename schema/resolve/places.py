@@ -41,8 +41,13 @@ class Place:
         return ".".join(map(str, self.prefix))
 
 
-def place_of(entry: Instance, path: str) -> Place:
+def place_of(entry: Instance, path: str, copy: int | None = None) -> Place:
     """The place that a path of nodes names.
+
+    Args:
+        entry: where the path begins.
+        path: of nodes that run functions.
+        copy: which copy is meant on the way where the path says none.
 
     Raises:
         SpecError: it names none.
@@ -57,15 +62,16 @@ def place_of(entry: Instance, path: str) -> Place:
             _fault(path, f"expected a node such as h or h[3], found {quote(parts[0])}")
         before = path[: len(path) - len(".".join(parts))]
         step = _step(path, before, place.instance, found[1])
-        copy = None if found[2] is None else int(found[2])
+        said = None if found[2] is None else int(found[2])
         parts = parts[1:]
         many = len(step.callees) > 1
-        if not parts and (many or (copy is None and _has_copies(step.callees[0]))):
+        if not parts and (many or (said is None and _has_copies(step.callees[0]))):
             return Place(place.instance, step, place.prefix, place.index, place.route)
         called = step.callees[0]
         if many:
             called, parts = _branch(path, step, parts[0]), parts[1:]
-        place = _inside(path, place, step, called, copy)
+        said = copy if said is None and _has_copies(called) else said
+        place = _inside(path, place, step, called, said)
     return place
 
 

@@ -85,10 +85,14 @@ def test_operations_one_after_another_are_one_plan() -> None:
     first = Step(a, b, (Move("r", ("p", "q"), (Sum(),)),))
     second = Step(b, c, (Move("t", ("r", "s"), (Sum(), Twice()), fresh=True),))
     plan = plan_of([first, second])
-    assert plan.carried == (Carried("t", ("p", "q"), "summed, then twice"),)
+    assert plan.carried == (
+        Carried("t", ("p", "q"), "summed, then summed, then twice"),
+    )
     assert plan.new == (Array("u", (4,), "float"),)
     assert plan.dropped == ()
-    assert str(plan) == ("carried  t  p, q: summed, then twice\nnew      u  float[4]")
+    assert str(plan) == (
+        "carried  t  p, q: summed, then summed, then twice\nnew      u  float[4]"
+    )
     edited = bx.edit(a).then(first).then(second)
     params = {"p": jnp.full(4, 2.0), "q": jnp.full(4, 3.0)}
     found = edited.carry_over(params, jax.random.key(0))

@@ -168,6 +168,34 @@ def test_a_count_that_others_have_too_is_a_number_from_then_on() -> None:
     assert [row.new for row in edit.plan.changed] == ["a.w.kernel", "a.w.bias"]
 
 
+@pytest.mark.parametrize("scan", [True, False])
+def test_what_is_in_all_copies_needs_no_number(scan: bool) -> None:
+    inner = {"w": {"op": "linear", "x": "x", "in_features": 8, "out_features": 8}}
+    call = {"op": "repeat", "count": 3, "carry": {"x": "x"}, "scan": scan}
+    functions = {"f": function({"i": {**call, "function": "g"}}, {"x": "i"}),
+                 "g": function(inner, {"x": "w"})}  # fmt: skip
+    graph = Graph.parse(
+        spec({"o": {**call, "function": "f"}}, "o", functions=functions)
+    )
+    edit = bx.edit(graph).rename("o.i", "o.j").copies("o.i", [2, 1])
+    old = bx.init(graph, jax.random.key(0))
+    new = edit.carry_over(old)
+
+    def kernel(params: Any, name: str, o: int, i: int) -> Any:
+        if scan:
+            return params["o"][name]["w"]["kernel"][o, i]
+        return params["o"][o][name][i]["w"]["kernel"]
+
+    for o in range(3):
+        for now, was in enumerate([2, 1]):
+            assert jnp.array_equal(kernel(new, "j", o, now), kernel(old, "i", o, was))
+
+
+def test_what_happens_twice_is_said_twice() -> None:
+    edit = bx.edit(net()).copies("h", [1, 0, 2]).copies("h", [1, 0, 2])
+    assert {r.how for r in edit.plan.changed} == {"copies 1, 0, 2, then copies 1, 0, 2"}
+
+
 def test_a_count_that_is_a_width_too_is_a_number_from_then_on() -> None:
     inner = {
         "w": {"op": "linear", "x": "x", "in_features": 8, "out_features": "$n"},
