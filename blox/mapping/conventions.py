@@ -22,16 +22,32 @@ from .layouts import Constant, Kernel, Rearrange
 from .patterns import Pattern, is_number
 from .rules import AnyRule, Rule
 from .spec import Layout
+from .transposed import FLIPPED, kernel_layouts
 from .units import units_of
 
 
-class Slot(NamedTuple):
-    """An array of ours: the op that reads it, its name there, its shape, if it has a scale."""
+class Reader(NamedTuple):
+    """What reads an array.
 
-    op: str
+    Attributes:
+        op: its name, `""` where none does.
+        scaled: True where it has a scale.
+        groups: of a convolution.
+        flipped: `flip_kernel` of a transposed convolution, None of other ops.
+    """
+
+    op: str = ""
+    scaled: bool = False
+    groups: int = 1
+    flipped: bool | None = None
+
+
+class Slot(NamedTuple):
+    """An array of ours: what reads it, its name there, its shape."""
+
+    reader: Reader
     name: str
     shape: tuple[int, ...]
-    scaled: bool
 
 
 @dataclass(frozen=True)
@@ -68,8 +84,8 @@ LIBRARIES: dict[str, Library] = {
 """Libraries by name, for `layer_rules`."""
 
 _LAYERS = frozenset({
-    "linear", "einsum_linear", "conv", "embed", "layer_norm", "rms_norm", "group_norm",
-    "batch_norm", "prelu",
+    "linear", "einsum_linear", "conv", "conv_transpose", "embed", "layer_norm", "rms_norm",
+    "group_norm", "batch_norm", "prelu",
 })  # fmt: skip
 """Ops whose arrays lie in Flax, Haiku and Keras as they do here."""
 
@@ -136,15 +152,15 @@ def slots_of(program: Program) -> dict[str, Slot]:
     for path, leaf in program.leaves().items():
         unit = next(units_of(path, leaf), None)
         parts = tuple(part for part in path.split(".") if not is_number(part))
-        op, scaled = ops.get(parts, ("", False))
         if unit is not None:
-            found[unit.name] = Slot(op, parts[-1], tuple(leaf.shape), scaled)
+            reader = ops.get(parts, Reader())
+            found[unit.name] = Slot(reader, parts[-1], tuple(leaf.shape))
     return found
 
 
-def ops_of(program: Program) -> dict[tuple[str, ...], tuple[str, bool]]:
-    """The op that reads an array first, by its path without numbers of copies."""
-    found: dict[tuple[str, ...], tuple[str, bool]] = {}
+def ops_of(program: Program) -> dict[tuple[str, ...], Reader]:
+    """What reads an array first, by its path without numbers of copies."""
+    found: dict[tuple[str, ...], Reader] = {}
     seen: set[tuple[int, tuple[str, ...]]] = set()
 
     def visit(instance: Instance, at: tuple[str, ...]) -> None:
@@ -160,7 +176,9 @@ def ops_of(program: Program) -> dict[tuple[str, ...], tuple[str, bool]]:
                 continue
             names = [name for name, _ in flatten(step.tree)]
             for name in names:
-                row = (step.op.op, "scale" in names)
+                groups = getattr(step.op, "groups", 1)
+                flipped = getattr(step.op, "flip_kernel", None)
+                row = Reader(step.op.op, "scale" in names, groups, flipped)
                 found.setdefault((*scope, *name.split(".")), row)
 
     for instance in program.entries.values():
@@ -171,7 +189,7 @@ def ops_of(program: Program) -> dict[tuple[str, ...], tuple[str, bool]]:
 def _rules(ours: str, theirs: str, layer: list[Slot], of: str) -> Iterator[Rule]:
     """The rules of the arrays of a layer; the first whose arrays are there counts."""
     names = {slot.name for slot in layer}
-    cell = CELLS.get((of, layer[0].op))
+    cell = CELLS.get((of, layer[0].reader.op))
     if cell is not None:
         units = next(s.shape[0] for s in layer if s.name == "recurrent_kernel")
         for mine, other, layouts in cell(units):
@@ -179,13 +197,14 @@ def _rules(ours: str, theirs: str, layer: list[Slot], of: str) -> Iterator[Rule]
                 yield _rule(ours, mine, theirs, other, layouts, of)
         return
     spatial = max(len(slot.shape) for slot in layer) - 2  # axes of a convolution
-    spatial = spatial if layer[0].op in ("conv", "conv_transpose") else 0
+    spatial = spatial if layer[0].reader.op in ("conv", "conv_transpose") else 0
     for slot in layer:
         found = _word(slot, of)
         if found is None:
-            message = (
-                f"expected a layer of {of}, found {slot.name} of {slot.op or 'no op'}"
-            )
+            op, flipped = slot.reader.op or "no op", slot.reader.flipped
+            message = f"expected a layer of {of}, found {slot.name} of {op}"
+            if flipped is not None and of in FLIPPED:
+                message += f" with flip_kernel={flipped}"
             hint = "write a bx.Rule for it"
             raise SpecError(Diagnostic("mapping-rule", ours, message, hint))
         word, layouts = found
@@ -214,14 +233,18 @@ def _rule(
 
 def _word(slot: Slot, of: str) -> tuple[str, tuple[Layout, ...]] | None:
     """What an array is called in a library, and its layouts from there; None if it isn't."""
-    library = LIBRARIES[of]
-    cls = op_class(slot.op) if library.marks else None
+    library, reader = LIBRARIES[of], slot.reader
+    cls = op_class(reader.op) if library.marks else None
     mark = cls.fields().elsewhere.get(slot.name) if cls is not None else None
-    own = f"norm.{slot.name}" if slot.scaled else slot.name
-    words = (library.words.get(n) for n in (f"{slot.op}.{slot.name}", own, slot.name))
+    own = f"norm.{slot.name}" if reader.scaled else slot.name
+    words = (library.words.get(n) for n in (f"{reader.op}.{slot.name}", own, slot.name))
     word = next((w for w in words if w is not None), mark.name if mark else None)
-    if word is None and not library.marks and slot.op in _LAYERS:
+    if reader.flipped is not None and FLIPPED.get(of) is not reader.flipped:
+        return None  # the kernel would be read in reverse, or nothing is known
+    if word is None and not library.marks and reader.op in _LAYERS:
         word = slot.name
-    if word is None or (of == "haiku" and slot.op == "batch_norm"):
+    if word is None or (of == "haiku" and reader.op == "batch_norm"):
         return None  # statistics of Haiku are in a tree of their own
+    if reader.flipped is not None and slot.name == "kernel":
+        return word, kernel_layouts(of, len(slot.shape) - 2, reader.groups)
     return word, (Kernel(),) if mark is not None and mark.transposed else ()

@@ -6,11 +6,13 @@ import math
 from collections.abc import Iterator, Mapping
 
 from .alike import Layer
+from .conventions import Reader
 from .flattened import Names
 from .layouts import Constant, Gates, Kernel, Rearrange
 from .patterns import is_number
 from .rules import Rule
 from .spec import Layout, Spec
+from .transposed import FLIPPED, kernel_layouts
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "kernel": ("weight", "kernel", "w"),
@@ -32,14 +34,14 @@ class Fitting:
 
     Args:
         of: the library; None for any.
-        ops: the op that reads an array, by the parts of its path without numbers.
+        ops: what reads an array, by the parts of its path without numbers.
         images: channels of a flattened image, by the parts of the map that gets it.
     """
 
     def __init__(
         self,
         of: str | None,
-        ops: Mapping[Names, tuple[str, bool]],
+        ops: Mapping[Names, Reader],
         images: Mapping[Names, int],
     ) -> None:
         self.of, self._ops, self._images = of, ops, images
@@ -75,6 +77,10 @@ class Fitting:
         turned = slot == "kernel" and len(ours.shape) > 1
         there = Kernel().unshapes([ours])[0].shape if turned else None
         at = _parts(layer.name)
+        reader = self._ops.get((*at, slot), Reader())
+        if slot == "kernel" and reader.flipped is not None:
+            yield from self._transposed(reader, ours, theirs)
+            return
         if self.of in (None, *_TURNED) and there == theirs.shape:
             yield (Kernel(),)
             if len(ours.shape) == 2 and (channels := self._images.get(at)):
@@ -88,9 +94,23 @@ class Fitting:
         if slot == "bias" and ones and theirs.shape == (*ours.shape, *ones):
             yield (Rearrange(f"o {'1 ' * len(ones)}-> o"),)
 
+    def _transposed(
+        self, reader: Reader, ours: Spec, theirs: Spec
+    ) -> Iterator[tuple[Layout, ...]]:
+        """Of the kernel of a transposed convolution, by the libraries that read it so."""
+        libraries = FLIPPED if self.of is None else {self.of} & FLIPPED.keys()
+        for of in libraries:
+            if FLIPPED[of] is reader.flipped:
+                layouts = kernel_layouts(of, len(ours.shape) - 2, reader.groups)
+                there = [ours]
+                for layout in reversed(layouts):
+                    there = [*layout.unshapes(there)]
+                if there[0].shape == theirs.shape:
+                    yield layouts
+
     def _as_it_lies(self, path: Names) -> Iterator[tuple[Layout, ...]]:
         """As it is; the gates of a GRU have another order in Keras."""
-        gru = self._ops.get(path, ("", False))[0] == "gru_cell"
+        gru = self._ops.get(path, Reader()).op == "gru_cell"
         if gru and self.of in (None, "keras"):
             yield (Gates("zrn", "rzn"),)
         if not gru or self.of != "keras":

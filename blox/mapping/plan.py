@@ -56,8 +56,9 @@ def _checked(rules: Iterable[AnyRule]) -> list[AnyRule]:
     found: list[Any] = [rules] if isinstance(rules, (Rule, Ignored)) else [*rules]
     wrong = [rule for rule in found if not isinstance(rule, (Rule, Ignored))]
     if wrong or len(found) > MAX_RULES:
+        wanted = "rules such as bx.Rule" if wrong else f"at most {MAX_RULES} rules"
         what = quote(wrong[0]) if wrong else str(len(found))
-        message = f"expected at most {MAX_RULES} rules such as bx.Rule, found {what}"
+        message = f"expected {wanted}, found {what}"
         raise SpecError(Diagnostic("mapping-rule", "", message))
     return found
 
