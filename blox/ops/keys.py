@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
+from zlib import crc32
 
 import jax
 from jax import Array
@@ -13,5 +13,5 @@ def fold_in(key: Any, part: str | int | Array) -> Any:
     """The key of a part, by its name or step; None stays None."""
     if key is None:
         return None
-    data = zlib.crc32(part.encode()) if isinstance(part, str) else part
+    data = crc32(part.encode()) if isinstance(part, str) else part
     return jax.random.fold_in(key, data)

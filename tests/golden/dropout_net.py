@@ -8,7 +8,6 @@ Made by blox of sha256:3ad803c950fc2bd0db8941b6404675fb897ef647d39ce8ec3414c7fed
 """
 
 import json
-import zlib
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ def fold_in(key: Any, part: str | int | Array) -> Any:
     """The key of a part, by its name or step; None stays None."""
     if key is None:
         return None
-    data = zlib.crc32(part.encode()) if isinstance(part, str) else part
+    data = crc32(part.encode()) if isinstance(part, str) else part
     return jax.random.fold_in(key, data)
 
 

@@ -8,10 +8,10 @@ Made by blox of sha256:5eab5d6c209a84b7bd83c4bdc1080af976a5bec95c69ded7d6ec995a4
 """
 
 import json
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
+from zlib import crc32
 
 import equinox as eqx
 import jax
@@ -75,7 +75,7 @@ def fold_in(key: Any, part: str | int | Array) -> Any:
     """The key of a part, by its name or step; None stays None."""
     if key is None:
         return None
-    data = zlib.crc32(part.encode()) if isinstance(part, str) else part
+    data = crc32(part.encode()) if isinstance(part, str) else part
     return jax.random.fold_in(key, data)
 
 
