@@ -52,6 +52,14 @@ def carried(
         if key == "map":
             _check_names(trace, node, body, names, list(flows))
         return [], names
+    if type(body.result) in (tuple, list) and len(flows) > len(own):
+        trace.fault(
+            node,
+            f"expected {body.name} to return what it gives by name, found a "
+            f"{type(body.result).__name__}, which does not say what is carried on",
+            f'return {{"{next(n for n in flows if n not in own)}": ..., "y": ...}}: an '
+            "output named as an argument is its next value, others are stacked",
+        )
     first = next(iter(flows), None)
     bare = isinstance(body.result, Value) or (alone and names[0] not in flows)
     if bare and first is not None and first not in own:

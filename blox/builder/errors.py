@@ -5,22 +5,31 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
+from blox.schema import SpecError
 from blox.schema.diagnostics import BloxError, Diagnostic
 
 from .function import FunctionBuilder
 from .trace import Trace
+from .values import Value
 
 P = ParamSpec("P")
 R = TypeVar("R")
 B = TypeVar("B", bound=BloxError)
 _HERE = str(Path(__file__).parents[1])
+_FOREIGN = f"{Value.__module__}.{Value.__qualname__}"
+_ELSEWHERE: Mapping[str, str] = {
+    "bias": "use_bias", "channels": "out_features", "dim": "axis", "end": "stop",
+    "epsilon": "eps", "features": "out_features", "filters": "out_features",
+    "keepdim": "keepdims", "p": "rate",
+}  # fmt: skip
+"""What arguments that other libraries have are called here."""
 _CALL = re.compile(r"\w+Methods\.(?P<name>\w+)\(\) (?P<fault>.*)")
 """What Python says of a wrong call of a method."""
 
@@ -37,6 +46,8 @@ def at_users_line(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except (BloxError, TypeError, AttributeError) as error:
+            if isinstance(error, TypeError) and _of_arrays(error):
+                raise _no_array().with_traceback(_users(error)) from None
             if isinstance(error, BloxError) or _is_of_name(error) or _explained(error):
                 error.__traceback__ = _users(error)
                 error.__suppress_context__ = True
@@ -71,6 +82,23 @@ def _is_of_name(error: Exception) -> bool:
     return _is_ours(last) and last.tb_frame.f_code.co_name == "__getattr__"
 
 
+def _of_arrays(error: TypeError) -> bool:
+    """True where NumPy, or a function of JAX with rules of its own, has met a Value."""
+    text = str(error)
+    return _FOREIGN in text or text.startswith(
+        "operand 'Value' does not support ufuncs"
+    )
+
+
+def _no_array() -> SpecError:
+    return SpecError.one(
+        "builder-value",
+        "",
+        "expected an op, found a function of arrays on a value, which has no numbers yet",
+        "use the op of that name: f.relu(x) for jax.nn.relu(x), f.exp(x) for np.exp(x)",
+    )
+
+
 def _explained(error: Exception) -> bool:
     """Lets the error of a wrong call of a method of `f` say how that is called.
 
@@ -87,7 +115,9 @@ def _explained(error: Exception) -> bool:
     last = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD][-1:]
     hint = ""
     if strange := re.search(r"unexpected keyword argument '(\w+)'", found["fault"]):
-        near = difflib.get_close_matches(strange[1], [p.name for p in parameters], 1)
+        names = [p.name for p in parameters]
+        near = [n for n in names if n == _ELSEWHERE.get(strange[1])]
+        near = near or difflib.get_close_matches(strange[1], names, 1)
         hint = f"; did you mean {near[0]}?" if near else ""
     elif "positional arguments but" in found["fault"] and last:
         hint = f"; what stands behind {last[0]} goes by keyword"

@@ -12,7 +12,7 @@ from .control import ControlMethods
 from .fields import needs_name
 from .nodes import written
 from .op_methods import OpMethods
-from .recipe_names import recipes_like
+from .recipe_names import recipes_known_as, recipes_like
 from .trace import Trace
 from .values import Value, Values
 
@@ -108,8 +108,10 @@ class FunctionBuilder(OpMethods, ControlMethods):
 
 def _hint(name: str) -> str:
     """What may be meant by the name of an op that is none."""
-    recipes = [f"bx.recipes.{recipe}" for recipe in recipes_like(name)]
-    ops = [] if recipes and not ops_known_as(name) else ops_like(name)
+    known = ops_known_as(name)
+    found = recipes_known_as(name) if known else recipes_like(name)
+    recipes = [f"bx.recipes.{recipe}" for recipe in found]
+    ops = [] if recipes and not known else ops_like(name)
     if meant := " or ".join([*(f"f.{op}" for op in ops), *recipes]):
         return f"; did you mean {meant}?"
     return "; bx.recipes has what takes several ops, bx.register adds your own"

@@ -76,8 +76,11 @@ def check(trace: Trace) -> None:
                 'outputs have one level: return {"x": x, "k": k}',
             )
         if not isinstance(value, Value) or value.trace is not trace:
+            foreign = isinstance(value, Value)
             trace.fault(
-                where, f"expected a value of {trace.name}, found {quote(value)}"
+                where,
+                f"expected a value of {trace.name}, found {quote(value)}",
+                "functions close over nothing: pass it as an input" if foreign else "",
             )
         if value.optional:
             trace.fault(

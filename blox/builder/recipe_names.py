@@ -22,6 +22,11 @@ def learn(recipe: str, *also: str) -> None:
             found.append(recipe)
 
 
+def recipes_known_as(name: str) -> list[str]:
+    """The recipes that are called so somewhere, but for case and underscores."""
+    return list(_KNOWN.get(plain_name(name), ()))
+
+
 def recipes_like(name: str) -> list[str]:
     """The recipes that people may mean by a name: case and underscores make no difference,
     nor does a slip."""

@@ -33,6 +33,8 @@ class Conv(ParamOp):
         "convolution",
         "conv_general_dilated",
         "conv_with_general_padding",
+        "depthwise_conv",
+        "separable_conv",
     )
 
     op: Literal["conv"] = "conv"

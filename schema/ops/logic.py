@@ -178,7 +178,7 @@ class Where(Op):
     """`a` where `condition` holds, else `b`. (...) bool, (...), (...) -> (...)."""
 
     CONTINUES: ClassVar[tuple[str, ...]] = ("a", "b")
-    ALSO: ClassVar[tuple[str, ...]] = ("select", "place", "putmask")
+    ALSO: ClassVar[tuple[str, ...]] = ("select", "place", "putmask", "masked_fill")
     COMPLEX: ClassVar[bool] = True
 
     op: Literal["where"] = "where"

@@ -220,7 +220,7 @@ class L2Normalize(Op):
     The gradient where x is 0 is that of `x / eps`.
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("normalize", "unit_norm")
+    ALSO: ClassVar[tuple[str, ...]] = ("normalize", "unit_norm", "l2norm")
 
     op: Literal["l2_normalize"] = "l2_normalize"
     x: Tensor

@@ -88,6 +88,7 @@ class Categorical(Op):
     least. `jax.random.categorical`.
     """
 
+    ALSO: ClassVar[tuple[str, ...]] = ("multinomial",)
     CONTINUES: ClassVar[tuple[str, ...]] = ()
 
     op: Literal["categorical"] = "categorical"

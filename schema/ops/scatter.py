@@ -105,6 +105,7 @@ class Scatter(Update):
         "scatter_max",
         "index_add",
         "index_copy",
+        "at",
         "index_put",
     )
 

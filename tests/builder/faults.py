@@ -123,6 +123,20 @@ def uncarried(f: bx.F, x: bx.Value) -> Any:
     return f.scan("s", body)(f.zeros([8]), bx.slices(x))
 
 
+def next_by_place(f: bx.F, x: bx.Value) -> Any:
+    def cell(f: bx.F, h: bx.Value, x: bx.Value) -> Any:
+        return h, h + x
+
+    return f.scan("s", cell)(x, bx.slices(x))
+
+
+def value_of_the_caller(f: bx.F, x: bx.Value) -> Any:
+    def inner(f: bx.F) -> bx.Value:
+        return x
+
+    return f.call("c", inner)()
+
+
 def while_name(f: bx.F, x: bx.Value) -> Any:
     def test(f: bx.F, x: bx.Value) -> bx.Value:
         return x.sum() > 0
@@ -211,7 +225,23 @@ FAULTS: list[tuple[Callable[..., Any], str]] = [
         "dim_size.l: linear: expected in_features, found nothing, and what flows "
         "in does not tell; give in_features=",
     ),
-    (same_name, "same_name.a: expected a new name, found that of a node"),
+    (
+        next_by_place,
+        "next_by_place.s: expected cell to return what it gives by name, found a tuple, "
+        'which does not say what is carried on; return {"h": ..., "y": ...}: an output '
+        "named as an argument is its next value, others are stacked",
+    ),
+    (
+        value_of_the_caller,
+        "value_of_the_caller.c.outputs.out: expected a value of inner, found "
+        "Value(value_of_the_caller.x: float32[batch, 8]); functions close over nothing: "
+        "pass it as an input",
+    ),
+    (
+        same_name,
+        "same_name.a: expected a new name, found that of a node; params= shares the arrays "
+        "of another node",
+    ),
     (of_input, "of_input.x: expected a new name, found that of an input"),
     (
         no_name,

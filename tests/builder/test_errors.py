@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 from builder.faults import (
     FAULTS,
@@ -51,6 +54,8 @@ NO_OP = "bx.recipes has what takes several ops, bx.register adds your own"
         ("BatchNorm2d", "did you mean f.batch_norm?"),
         ("MoE", "did you mean bx.recipes.mixture_of_experts?"),
         ("transformer_blok", "did you mean bx.recipes.transformer_block?"),
+        ("ReLU", "did you mean f.relu?"),
+        ("CrossAttention", "did you mean bx.recipes.multi_head_attention?"),
         ("view", "did you mean f.bitcast_convert_type or f.reshape?"),
     ],
 )
@@ -61,6 +66,41 @@ def test_an_op_that_is_none(name: str, hint: str) -> None:
     with pytest.raises(AttributeError) as caught:
         entry(main)
     assert str(caught.value) == f"expected the name of an op, found {name!r}; {hint}"
+
+
+@pytest.mark.parametrize(
+    ("write", "hint"),
+    [
+        (lambda x: x.unsqueeze(0), "found 'unsqueeze'; did you mean f.expand_dims?"),
+        (lambda x: x.at[0].set(1), "found 'at'; did you mean f.scatter?"),
+        (lambda x: x.qqq, "found 'qqq'; ops are methods of f"),
+    ],
+)
+def test_what_a_value_has_not(write: Callable[[Any], Any], hint: str) -> None:
+    def main(f: bx.F, x: bx.Value) -> Any:
+        return write(x)
+
+    with pytest.raises(AttributeError) as caught:
+        entry(main)
+    assert str(caught.value) == f"expected what a value has, {hint}"
+
+
+@pytest.mark.parametrize("function", [jax.nn.relu, np.tanh, jnp.tanh])
+def test_a_function_of_arrays_on_a_value(function: Callable[[Any], Any]) -> None:
+    def main(f: bx.F, x: bx.Value) -> Any:
+        return function(x)
+
+    with pytest.raises(bx.SpecError, match="use the op of that name"):
+        entry(main)
+
+
+def test_an_argument_by_its_name_elsewhere() -> None:
+    def main(f: bx.F, x: bx.Value) -> Any:
+        wrong: Any = {"features": 3, "kernel_size": [3]}
+        return f.conv("c", x, **wrong)
+
+    with pytest.raises(TypeError, match=r"'features'; did you mean out_features\?"):
+        entry(main)
 
 
 def test_an_op_that_is_none_by_text() -> None:

@@ -42,8 +42,10 @@ from .unets import double_conv as double_conv
 from .unets import unet as unet
 
 _ALSO = dict.fromkeys(("lstm", "gru", "simple_rnn"), ("bidirectional", "rnn")) | {
+    "cached_attention": ("kv_cache",),
     "decoder_block": ("transformer_decoder_layer",),
     "inverted_residual": ("mbconv",),
+    "multi_head_attention": ("attention", "cross_attention", "self_attention"),
     "mixture_of_experts": ("moe", "sparse_moe", "switch_transformer"),
     "patch_embedding": ("patch_embed",),
     "squeeze_excitation": ("squeeze_excite",),
