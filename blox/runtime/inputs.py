@@ -21,6 +21,9 @@ from .context import describe
 from .sizes import evaluate
 from .values import array_of
 
+_OF_BUILD = ("train", "dtype", "axis_name")
+"""What `bx.build` takes, and a call does not."""
+
 Sizes = dict[str, Any]
 
 
@@ -59,7 +62,10 @@ class Signature:
                 text = "given twice" if name in given else "no such input"
                 shown = name if name in self.inputs else quote(name).strip("'\"")
                 path = f"{self.entry}.{shown}"
-                faults.append(Diagnostic("inputs", path, text, self._takes()))
+                hint = self._takes()
+                if name in _OF_BUILD and name not in self.inputs:
+                    hint = f"bx.build(graph, {name}={quote(value)}) is another function"
+                faults.append(Diagnostic("inputs", path, text, hint))
             else:
                 given[name] = value
         result: dict[str, Any] = {}

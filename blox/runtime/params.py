@@ -7,6 +7,7 @@ import fnmatch
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import accumulate
 from operator import attrgetter
 from types import NoneType
 from typing import Any
@@ -287,7 +288,14 @@ def split(
 
     trainable, rest = parts(params, "")
     if unused:
+        every = {
+            p for path in leaves for p in accumulate(path.split("."), "{}.{}".format)
+        }
+        near = difflib.get_close_matches(min(unused), sorted(every), 1)
         raise ModelError.one(
-            "freeze", "", f"expected globs that match a path, found {sorted(unused)}"
+            "freeze",
+            "",
+            f"expected globs that match a path, found {sorted(unused)}",
+            f"did you mean {near[0]}?" if near else "",
         )
     return trainable, rest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -122,9 +123,24 @@ def matching(
                 graph.name,
                 f"expected a glob over function.node that matches {what} "
                 f"({listing(names) or 'there are none'}), found {quote(glob)}",
+                _meant(graph, glob, names),
             )
         found |= dict.fromkeys(names[name] for name in hits)
     return list(found)
+
+
+def _meant(graph: Graph, glob: str, names: Collection[str]) -> str:
+    """The nodes that may be meant by a glob that matches none, as a hint: those whose
+    arrays lie at that path, else the one of the nearest name."""
+    there = [
+        ".".join(owner.node)
+        for path, some in owners(graph.program()).items()
+        if fnmatch.fnmatchcase(path, glob) or fnmatch.fnmatchcase(path, f"{glob}.*")
+        for owner in some
+    ]
+    found = [name for name in dict.fromkeys(there) if name in names]
+    found = found[:3] or difflib.get_close_matches(glob, names, 1)
+    return f"did you mean {' or '.join(found)}?" if found else ""
 
 
 def free_name(graph: Graph, function: str, name: str) -> str:

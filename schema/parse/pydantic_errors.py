@@ -40,6 +40,7 @@ _CODES = {
     "expression": "expression",
     "reserved_name": "name-reserved",
 }
+_INITIALIZERS = (*INITIALIZERS, *ELSEWHERE)
 _WHOLE = {"missing", "extra_forbidden"}
 _LABEL = re.compile(r"(function-\w+|list|dict|literal|nullable|constrained-\w+)\[.*")
 _BARE_LABELS = {"int", "float", "str", "bool"}
@@ -148,6 +149,10 @@ def _message(item: Any, hints: bool) -> tuple[str, str]:
             return _EXPECTED[kind], f"{name} is {json.dumps(ELSEWHERE[name])}"
         return _EXPECTED[kind], _near(name, INITIALIZERS) if hints else ""
     text, given = _EXPECTED.get(kind), item["input"]
+    named = isinstance(given, str) and given in _INITIALIZERS
+    if text == "expected an object" and named:
+        start = ELSEWHERE.get(given, {"name": given})
+        return text, f"{given} is {json.dumps(start)}"
     if kind == "list_type" and type(given) is int:
         return str(text), f"one number for each axis, such as [{given}, {given}]"
     if text is None:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from runtime.calling import (
     WIDTH,
     fn,
@@ -142,3 +143,12 @@ def test_constraints_of_other_entries_are_not_asked() -> None:
         "main.m: expected at least 3, found 2".replace("main", "other"),
         "other: expected n > m, found n 2, m 2",
     ]
+
+
+def test_an_option_of_build_given_to_a_call() -> None:
+    model = typed(x=([], "float32"))
+    with pytest.raises(bx.ModelError) as error:
+        model({}, train=True)
+    assert "main.train: no such input; bx.build(graph, train=True) is another" in str(
+        error.value
+    )

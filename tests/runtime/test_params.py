@@ -270,6 +270,8 @@ def test_split_reports_what_is_wrong() -> None:
     with pytest.raises(bx.ModelError) as error:
         bx.split(MODEL, params, freeze=["wte", "nothing.*"])
     assert str(error.value) == ("expected globs that match a path, found ['nothing.*']")
+    with pytest.raises(bx.ModelError, match=r"found \['wt'\]; did you mean wte\?"):
+        bx.split(MODEL, params, freeze=["wt"])
     with pytest.raises(bx.ModelError) as error:
         bx.split(MODEL, {**params, "extra": {"kernel": x}})
     assert str(error.value) == (

@@ -156,6 +156,9 @@ def test_arguments_at_the_edge(init: Data) -> None:
 def test_names_of_other_libraries_are_answered() -> None:
     with pytest.raises(bx.SpecError, match=r"he_normal is \{\"name\": \"variance"):
         bx.Graph.parse(spec({"name": "he_normal"}))
+    for name in ("he_normal", "normal"):
+        with pytest.raises(bx.SpecError, match=rf"{name} is \{{\"name\": "):
+            bx.Graph.parse(spec(name))
 
 
 @pytest.mark.parametrize(

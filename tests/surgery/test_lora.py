@@ -224,3 +224,20 @@ def test_globs_that_match_no_linear_are_refused() -> None:
         bx.edit(graph).lora("*.quary")
     with pytest.raises(bx.SpecError, match="expected a node lora behind a linear, fo"):
         bx.edit(graph).merge_lora()
+
+
+@pytest.mark.parametrize(
+    ("glob", "meant"),
+    [
+        ("encoder.attention.query", "attention.query"),
+        ("encoder.up", "layer.up"),
+        ("attention.qery", "attention.query"),
+    ],
+)
+def test_a_path_where_a_function_and_a_node_are_asked_for(
+    glob: str, meant: str
+) -> None:
+    graph, _ = imported()
+    with pytest.raises(bx.SpecError) as error:
+        bx.edit(graph).lora(glob)
+    assert str(error.value).endswith(f"found '{glob}'; did you mean {meant}?")
