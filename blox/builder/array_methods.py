@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, cast
+
+from blox.schema.alike import ops_like
 
 from .indexing import ArrayLike, At, computed
 from .method_arguments import axis_of, dtype_name, is_list
@@ -21,6 +23,17 @@ class ArrayMethods(ArrayLike):
     def _op(self, op: str, *operands: Any, **fields: Any) -> Self:
         value: Self = getattr(self.builder, op)(*operands, **fields)
         return value
+
+    if not TYPE_CHECKING:  # to a type checker there are no others
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            near = " or ".join(f"f.{op}" for op in ops_like(name))
+            raise AttributeError(
+                f"expected what a value has, found {name!r}; "
+                + (f"did you mean {near}?" if near else "ops are methods of f")
+            )
 
     # Operators ---------------------------------------------------------------------
 

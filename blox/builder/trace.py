@@ -134,11 +134,7 @@ class Trace(NumberScope):
             )
         if name in self.nodes or name in self.inputs:
             what = "a node" if name in self.nodes else "an input"
-            self.fault(
-                name,
-                f"expected a new name, found that of {what}",
-                "params= shares the arrays of another node" if what == "a node" else "",
-            )
+            self.fault(name, f"expected a new name, found that of {what}")
         return name
 
     def unnamed(self, op: str) -> str:

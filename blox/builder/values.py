@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, TypeAlias, cast
 
 from blox.schema import SpecError
-from blox.schema.alike import ops_like
 from blox.shapes.values import Value as Known
 
 from .array_methods import ArrayMethods
@@ -172,17 +171,6 @@ class Value(ArrayMethods):
         )
 
     __int__ = __float__ = _number
-
-    if not TYPE_CHECKING:  # to a type checker there are no others
-
-        def __getattr__(self, name: str) -> NoReturn:
-            if name.startswith("_"):
-                raise AttributeError(name)
-            near = " or ".join(f"f.{op}" for op in ops_like(name))
-            raise AttributeError(
-                f"expected what a value has, found {name!r}; "
-                + (f"did you mean {near}?" if near else "ops are methods of f")
-            )
 
     def __hash__(self) -> int:
         return id(self)

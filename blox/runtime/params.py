@@ -7,7 +7,7 @@ import fnmatch
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from operator import attrgetter
 from types import NoneType
 from typing import Any
@@ -288,10 +288,8 @@ def split(
 
     trainable, rest = parts(params, "")
     if unused:
-        every = {
-            p for path in leaves for p in accumulate(path.split("."), "{}.{}".format)
-        }
-        near = difflib.get_close_matches(min(unused), sorted(every), 1)
+        steps = (accumulate(path.split("."), "{}.{}".format) for path in leaves)
+        near = difflib.get_close_matches(min(unused), {*chain(*steps)}, 1)
         raise ModelError.one(
             "freeze",
             "",

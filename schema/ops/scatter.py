@@ -105,7 +105,6 @@ class Scatter(Update):
         "scatter_max",
         "index_add",
         "index_copy",
-        "at",
         "index_put",
     )
 
@@ -135,7 +134,7 @@ class ScatterNd(Update):
     `scatter`. ONNX ScatterND, tf.tensor_scatter_nd_update.
     """
 
-    ALSO: ClassVar[tuple[str, ...]] = ("tensor_scatter_nd_update",)
+    ALSO: ClassVar[tuple[str, ...]] = ("tensor_scatter_nd_update", "at")
 
     op: Literal["scatter_nd"] = "scatter_nd"
     x: Tensor

@@ -237,11 +237,7 @@ FAULTS: list[tuple[Callable[..., Any], str]] = [
         "Value(value_of_the_caller.x: float32[batch, 8]); functions close over nothing: "
         "pass it as an input",
     ),
-    (
-        same_name,
-        "same_name.a: expected a new name, found that of a node; params= shares the arrays "
-        "of another node",
-    ),
+    (same_name, "same_name.a: expected a new name, found that of a node"),
     (of_input, "of_input.x: expected a new name, found that of an input"),
     (
         no_name,

@@ -72,7 +72,7 @@ def test_an_op_that_is_none(name: str, hint: str) -> None:
     ("write", "hint"),
     [
         (lambda x: x.unsqueeze(0), "found 'unsqueeze'; did you mean f.expand_dims?"),
-        (lambda x: x.at[0].set(1), "found 'at'; did you mean f.scatter?"),
+        (lambda x: x.at[0].set(1), "found 'at'; did you mean f.scatter_nd?"),
         (lambda x: x.qqq, "found 'qqq'; ops are methods of f"),
     ],
 )
