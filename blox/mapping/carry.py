@@ -48,7 +48,7 @@ def carry(
 
     Raises:
         WeightsError: copies whose dtypes no one dtype holds; arrays that are to be equal
-            and are not.
+            and are not; values that haven't the shape that was promised.
     """
     found = _dtypes(plan, there, dtypes or {})
     made: dict[str, Array] = {}
@@ -67,7 +67,7 @@ def carry(
     require_memory(sum(sizes.values()))
     for path in sizes:
         made[path] = _new(plan.leaves[path].full_shape, found[path])
-    reader = _Reader(tree)
+    reader = _Reader(tree, there)
     total = sum(sizes.values())
     with track("converting", total, progress if total else False) as done:
         for move in moved:
@@ -78,8 +78,8 @@ def carry(
 class _Reader:
     """Arrays by name; those of the last move are kept, as the next may be a slice of one."""
 
-    def __init__(self, tree: Mapping[str, Any]) -> None:
-        self._tree = tree
+    def __init__(self, tree: Mapping[str, Any], there: Mapping[str, Described]) -> None:
+        self._tree, self._there = tree, there
         self._held: dict[str, Array] = {}
 
     def keep(self, names: set[str]) -> None:
@@ -87,7 +87,13 @@ class _Reader:
 
     def read(self, name: str, at: tuple[int, ...]) -> Array:
         if name not in self._held:
-            self._held[name] = host_array(self._tree[name])
+            array, shape = host_array(self._tree[name]), tuple(self._there[name].shape)
+            if array.shape != shape:
+                text = (
+                    f"expected values of shape {list(shape)}, found {list(array.shape)}"
+                )
+                raise WeightsError(Diagnostic("weights-value", name, text))
+            self._held[name] = array
         return part(self._held[name], at)
 
 

@@ -17,7 +17,7 @@ from blox.schema.diagnostics import Diagnostic, bounded, quote
 from .reading import is_array
 
 _MAX_DEPTH = 200
-_MAX_ARRAYS = 1_000_000
+_MAX_PARTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def named(tree: Any) -> Tree:
         tree = {weight.path: weight for weight in tree.weights}
     arrays: dict[str, Any] = {}
     faults: list[Diagnostic] = []
-    for path, value in _walk(tree, (), 0):
+    for path, value in _walk(tree):
         name = _joined(path)
         if not is_array(value):
             text = f"expected an array, found {quote(type(value).__name__)}"
@@ -54,30 +54,36 @@ def named(tree: Any) -> Tree:
             text = "expected one array of this name, found two"
             faults.append(Diagnostic("params", quote(name), text))
         arrays[name] = value
-    if faults or len(arrays) > _MAX_ARRAYS:
-        text = f"expected at most {_MAX_ARRAYS} arrays, found {len(arrays)}"
-        raise ModelError(bounded(faults or [Diagnostic("params", "", text)]))
+    if faults:
+        raise ModelError(bounded(faults))
     return Tree(arrays, partial(_replaced, tree, ()))
 
 
-def _walk(
-    tree: Any, path: tuple[Any, ...], depth: int
-) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    if depth > _MAX_DEPTH:
-        message = f"expected at most {_MAX_DEPTH} levels, found more"
-        raise ModelError(Diagnostic("params", "", message))
-    if is_array(tree):
-        yield path, tree
-    elif _is_opaque(tree):
-        names, parts, _ = _opened(tree)
-        for name, part in zip(names, parts, strict=True):
-            if is_array(part):  # others are functions, numbers, texts of a module
-                yield (*path, name), part
-    elif isinstance(tree, (Mapping, list, tuple)):
-        for key, part in _items(tree):
-            yield from _walk(part, (*path, key), depth + 1)
-    elif tree is not None:
-        yield path, tree
+def _walk(tree: Any) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """(path, value) of what is in a tree, in order; a part that is met often counts often."""
+    todo: list[tuple[tuple[Any, ...], Any]] = [((), tree)]
+    met = 0
+    while todo:
+        path, value = todo.pop()
+        met += 1
+        if met > _MAX_PARTS or len(path) > _MAX_DEPTH:
+            most = (
+                f"{_MAX_DEPTH} levels" if met <= _MAX_PARTS else f"{_MAX_PARTS} parts"
+            )
+            message = f"expected at most {most}, found more"
+            raise ModelError(Diagnostic("params", "", message))
+        if is_array(value):
+            yield path, value
+        elif _is_opaque(value):
+            names, parts, _ = _opened(value)
+            for name, part in zip(names, parts, strict=True):
+                if is_array(part):  # others are functions, numbers, texts of a module
+                    yield (*path, name), part
+        elif isinstance(value, (Mapping, list, tuple)):
+            inner = [((*path, key), part) for key, part in _items(value)]
+            todo += reversed(inner)
+        elif value is not None:
+            yield path, value
 
 
 def _replaced(tree: Any, path: tuple[Any, ...], found: Mapping[str, Any]) -> Any:

@@ -36,7 +36,7 @@ RUN = [
         )
     ),
 ]
-OF_OTHERS = [ROOT / "docs" / "classes.md"]
+OF_OTHERS = [ROOT / "docs" / f"{name}.md" for name in ("classes", "sources")]
 """Pages that need libraries of the extra `parity`."""
 CHECKPOINT = "all-MiniLM-L6-v2"
 TINY = ROOT / "tests" / "hf" / "tiny_bert"

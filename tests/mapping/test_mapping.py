@@ -274,3 +274,21 @@ def test_rules_that_are_none_are_refused(case: str) -> None:
     (found,) = caught.value.diagnostics
     assert (found.code, found.path[:3]) == ("mapping-rule", "[1]")
     assert "expected" in found.message
+
+
+def test_a_tree_that_has_its_parts_twice_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blox.mapping.trees._MAX_PARTS", 1000)
+    twice: dict[str, Any] = {}
+    for _ in range(60):
+        twice = {"a": twice, "b": twice}
+    with pytest.raises(bx.ModelError, match="expected at most 1000 parts, found more"):
+        bx.map_params(model(), twice, RULES)
+
+
+def test_values_have_the_shape_that_they_promise() -> None:
+    graph = model()
+    tree = dict(bx.unmap_params(graph, params(graph), RULES))
+    tree["fc1_biases"] = jax.ShapeDtypeStruct(tree["fc1_biases"].shape, np.float32)
+    expected = r"fc1_biases: expected values of shape \[3, 6\], found \[\]"
+    with pytest.raises(bx.WeightsError, match=expected):
+        bx.map_params(graph, tree, RULES)

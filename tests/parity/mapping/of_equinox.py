@@ -29,7 +29,7 @@ class Images(eqx.Module):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.conv = eqx.nn.Conv2d(3, 4, 3, padding=1, key=KEYS[0])
-        self.norm = eqx.nn.BatchNorm(4, axis_name="batch", mode="batch")
+        self.norm = eqx.nn.BatchNorm(4, axis_name="batch", mode="ema")
         self.out = eqx.nn.Linear(8 * 6 * 4, 10, key=KEYS[1])
 
     def __call__(self, x: Any, state: Any) -> Any:
