@@ -30,7 +30,7 @@ class Returned(Mapping[str, Any]):
 
     def __init__(self, plan: Plan, arrays: Mapping[str, Any]) -> None:
         self._arrays = arrays
-        self._expected = plan.expected
+        self._expected, self._leaves = plan.expected, plan.leaves
         self._from: dict[str, list[tuple[Move, int]]] = {}
         for move in plan.moves:
             for at, source in enumerate(move.sources):
@@ -61,8 +61,11 @@ class Returned(Mapping[str, Any]):
         """Shape and dtype of one, which is not made."""
         move, at = self._from[name][0]
         specs = [
-            Spec(shape, describe(self._arrays[target.name]).dtype)
-            for target, (shape, _) in zip(move.targets, move.shapes, strict=True)
+            Spec(
+                self._leaves[target.name].full_shape[len(target.at) :],
+                describe(self._arrays[target.name]).dtype,
+            )
+            for target in move.targets
         ]
         for layout in reversed(move.layouts):
             specs = layout.unshapes(specs)
@@ -85,12 +88,11 @@ class Returned(Mapping[str, Any]):
             for layout in reversed(move.layouts):
                 arrays = layout.back(arrays)
         except Unfit as error:
-            name = ", ".join(move.names[:4])
-            raise WeightsError(Diagnostic("weights-value", name, str(error))) from None
+            found = Diagnostic("weights-value", move.where, str(error))
+            raise WeightsError(found) from None
         return arrays[at]
 
     def _require_equal(self, name: str, first: Array, row: tuple[Move, int]) -> None:
         if not equal_bits(first, self._made(*row)):
             message = f"expected arrays that are equal, as both are {name!r}"
-            whose = ", ".join(row[0].names[:4])
-            raise WeightsError(Diagnostic("weights-value", whose, message))
+            raise WeightsError(Diagnostic("weights-value", row[0].where, message))

@@ -118,8 +118,8 @@ def _perform(
             reader.keep({source.name})
             _copy(window, reader.read(*source), done)
     except Unfit as error:
-        name = ", ".join(move.names[:4])
-        raise WeightsError(Diagnostic("weights-value", name, str(error))) from None
+        found = Diagnostic("weights-value", move.where, str(error))
+        raise WeightsError(found) from None
 
 
 def _from_behind(
@@ -209,8 +209,8 @@ def _after(move: Move, given: tuple[Spec, ...]) -> list[Spec]:
         for layout in move.layouts:
             specs = layout.shapes(specs)
     except Unfit as error:
-        name = ", ".join(move.names[:4])
-        raise WeightsError(Diagnostic("weights-dtype", name, str(error))) from None
+        found = Diagnostic("weights-dtype", move.where, str(error))
+        raise WeightsError(found) from None
     return specs
 
 

@@ -6,6 +6,9 @@ ours: `Rule(("q.kernel", "k.kernel", "v.kernel"), "in_proj_weight", Split(3), Ke
 
 from __future__ import annotations
 
+from .compact import Dequantize as Dequantize
+from .compact import Merge as Merge
+from .compact import Quantize as Quantize
 from .parts import Concat as Concat
 from .parts import Split as Split
 from .parts import Stack as Stack
@@ -29,7 +32,7 @@ ALL: dict[str, type[Layout]] = {
     layout.__name__: layout
     for layout in (
         Kernel, Transpose, Rearrange, Gates, Affine, Cast, Pad, Crop, Split, Concat, Unstack,
-        Stack, Sum, Same, Copies, Constant, Fill,
+        Stack, Sum, Same, Copies, Constant, Fill, Merge, Quantize, Dequantize,
     )
 }  # fmt: skip
 """Every layout by its name, which is that in JSON."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,16 +25,30 @@ class Slice(NamedTuple):
 class Move:
     """`targets` are what `layouts` make of `sources`.
 
-    Targets are slices of Params by path, `names` what rules call them; sources are slices of
-    arrays of theirs.
+    Targets are slices of Params by path; sources are slices of arrays of theirs, or of the
+    Params of another Graph.
+
+    Attributes:
+        names: what errors call it.
     """
 
     targets: tuple[Slice, ...]
     sources: tuple[Slice, ...]
-    layouts: tuple[Layout, ...]
-    names: tuple[str, ...]
-    shapes: tuple[Spec, ...]
-    """Of the targets."""
+    layouts: tuple[Layout, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @classmethod
+    def whole(
+        cls, targets: Sequence[str], sources: Sequence[str], *layouts: Layout
+    ) -> Move:
+        """Whole arrays of whole arrays, by their names."""
+        made, of = (tuple(map(Slice, names)) for names in (targets, sources))
+        return cls(made, of, layouts, tuple(sources))
+
+    @property
+    def where(self) -> str:
+        """What errors call it, in a text."""
+        return ", ".join(self.names[:4])
 
 
 @dataclass

@@ -196,7 +196,7 @@ class _Planner:
         names = tuple(unit.name for unit in choice.units)
         for numbers, sources in made:
             targets = tuple(Slice(u.path, (*u.at, *numbers)) for u in choice.units)
-            self.plan.moves.append(Move(targets, sources, rule.layouts, names, inner))
+            self.plan.moves.append(Move(targets, sources, rule.layouts, names))
             for source, spec in zip(sources, specs, strict=True):
                 self._expect(choice, source, spec)
 

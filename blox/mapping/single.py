@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 from blox.weights.dtypes import FLOATING, FROM_JAX
 
-from .spec import Backwards, Layout, Movable, Spec, Specs, axis_of, check, unfit
+from .spec import (
+    Backwards,
+    Layout,
+    Movable,
+    Spec,
+    Specs,
+    axis_of,
+    check,
+    floating,
+    unfit,
+)
 
 if TYPE_CHECKING:
     from .spec import Array, Arrays
@@ -164,8 +174,7 @@ class Affine(Each):
             check(self, name, sound and (name != "scale" or value != 0), "a number")
 
     def _shape(self, spec: Spec) -> Spec:
-        if spec.dtype != "float" and spec.dtype not in FLOATING:
-            unfit(f"expected a floating dtype, found {spec.dtype}")
+        floating(spec)
         return spec
 
     _unshape = _shape

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 
 from blox.schema.diagnostics import Diagnostic, SpecError, quote
 from blox.weights.comparing import LeafSpec
+from blox.weights.dtypes import FLOATING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,6 +123,12 @@ def axis_of(axis: int, shape: Sequence[int]) -> int:
     if not -len(shape) <= axis < len(shape):
         unfit(f"expected an axis {axis}, found shape {list(shape)}")
     return axis % len(shape)
+
+
+def floating(spec: Spec) -> None:
+    """Raises `Unfit` for an array of another dtype."""
+    if spec.dtype != "float" and spec.dtype not in FLOATING:
+        unfit(f"expected a floating dtype, found {spec.dtype}")
 
 
 def part(array: Array, at: tuple[int, ...]) -> Array:

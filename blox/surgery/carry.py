@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from blox.io.assemble import grow
+from blox.mapping.join import join
 from blox.runtime.params import flat, init, initial, refuse_given
 from blox.schema import Graph, ModelError
 from blox.schema.diagnostics import Diagnostic
 
-from .plan import Move, Step
+from .plan import Step
 
 
 def carried(
@@ -44,33 +45,24 @@ def _step(
     step: Step, arrays: Mapping[str, Any], key: Any, dtype: Any
 ) -> dict[str, Any]:
     """The arrays behind a step. What was new before it and stays so is made at the end."""
-    made: dict[str, Any] = {}
-    for move in step.moves:
-        if not move.layouts and move.old[0] not in arrays:
-            continue
-        parts = [
-            arrays[path] if path in arrays else _new(step.before, path, key, dtype)
-            for path in move.old
-        ]
-        if move.fresh:
-            parts.append(_new(step.graph, move.new, key, dtype))
-        made[move.new] = _made(move, parts)
-    return made
+
+    def read(path: str) -> Any:
+        return arrays[path] if path in arrays else _new(step.before, path, key, dtype)
+
+    def rest(path: str) -> Any:
+        return _new(step.graph, path, key, dtype)
+
+    moves = [
+        move
+        for move in step.moves
+        if move.layouts or all(source.name in arrays for source in move.sources)
+    ]
+    return join(moves, read, step.graph.program().leaves(), rest)
 
 
 def _new(graph: Graph, path: str, key: Any, dtype: Any) -> Any:
     _expect_key([path], key)
     return initial(graph, path, key, dtype)
-
-
-def _made(move: Move, parts: list[Any]) -> Any:
-    for layout in move.layouts:
-        try:
-            parts = layout.forward(parts)
-        except ValueError as error:
-            raise ModelError.one("params", move.old[0], str(error)) from error
-    (array,) = parts
-    return array
 
 
 def _with_new(

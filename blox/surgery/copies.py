@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Literal, NoReturn
 
 from blox.schema import BloxError, Graph, SpecError
 from blox.schema.diagnostics import quote
-from blox.schema.parameters import Leaf
 from blox.schema.resolve import replace
 from blox.schema.resolve.places import entry_of, place_of
 from blox.schema.resolve.program import Called
 from blox.schema.resolve.program import Step as Run
 from blox.schema.resolve.rewiring import Data, callees_of
 
-from .layouts import Copies
-from .plan import Move, Step, alike, same_paths
+from .plan import Step, copy_by_copy, same_paths
 from .variants import Path, names_of, varied
 
 MOST = 100_000
@@ -42,6 +41,7 @@ def copied(
 
     Raises:
         SpecError: there is no such repeat, or no such copy of it.
+        ModelError: there are too many copies of arrays.
     """
     place = place_of(entry_of(graph.program().entries, entry), path, copy=0)
     step, called = _repeat(path, place.step)
@@ -51,12 +51,11 @@ def copied(
     whole = names_of((*map(str, place.prefix), *step.scope))
     after = _written(graph, whole, chosen)
     replace.check(after, after.program())
-    layout = called.declared.layout
-    if layout == "shared":
+    if called.declared.layout == "shared":
         return Step(graph, after, same_paths(graph, after))
-    listed = layout == "listed"
-    moves = tuple(_moves(graph, after, whole, chosen, count, listed))
-    return Step(graph, after, moves)
+    found = copy_by_copy(graph, after, lambda name: _old_name(name, whole, chosen))
+    how = {p: _said(chosen) for p, moves in found.items() if moves[0].targets[0].at}
+    return Step(graph, after, tuple(chain(*found.values())), how)
 
 
 def _repeat(path: str, step: Run | None) -> tuple[Run, Called]:
@@ -174,31 +173,25 @@ def _attribute(graph: Graph, nodes: set[str]) -> str | None:
 # The arrays ---------------------------------------------------------------------------
 
 
-def _moves(
-    before: Graph, after: Graph, whole: Path, chosen: Chosen, count: int, listed: bool
-) -> Iterator[Move]:
-    old = before.program().leaves()
-    for path, leaf in after.program().leaves().items():
-        parts = path.split(".")
-        at = _behind(parts, whole)
-        if at is None:
-            if path in old and alike(old[path], leaf):
-                yield Move(path, (path,))
-        elif listed:
-            source = chosen[int(parts[at])]
-            if source is not None:
-                parts[at] = str(source)
-                yield Move(path, (".".join(parts),))
-        elif path in old and any(i is not None for i in chosen):
-            yield _stacked(path, old[path], len(parts) - at, chosen, count)
+def _old_name(name: str, whole: Path, chosen: Chosen) -> str | None:
+    """The name that a copy of an array had; None for a new one."""
+    parts = name.split(".")
+    at = _behind(parts, whole)
+    if at is None or not parts[at].isdecimal():  # of a node beside the copies
+        return name
+    number = chosen[int(parts[at])]
+    return (
+        None
+        if number is None
+        else ".".join((*parts[:at], str(number), *parts[at + 1 :]))
+    )
 
 
-def _stacked(path: str, old: Leaf, below: int, chosen: Chosen, count: int) -> Move:
-    axes = zip(old.stack, old.below, strict=True)
-    axis = next(i for i, found in enumerate(axes) if found == (count, below))
-    if chosen == tuple(range(count)):
-        return Move(path, (path,))
-    return Move(path, (path,), (Copies(axis, chosen),), fresh=None in chosen)
+def _said(chosen: Chosen) -> str:
+    names = ["new" if i is None else str(i) for i in chosen]
+    if len(names) > 8:
+        names = [*names[:7], f"and {len(names) - 7} more"]
+    return f"copies {', '.join(names)}"
 
 
 def _behind(parts: Sequence[str], whole: Path) -> int | None:
@@ -211,7 +204,7 @@ def _behind(parts: Sequence[str], whole: Path) -> int | None:
             left.pop(0)
         elif not part.isdecimal():
             return None
-    return len(parts) if not left else None
+    return None
 
 
 def _fault(where: str, message: str, hint: str = "") -> NoReturn:

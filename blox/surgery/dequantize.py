@@ -5,10 +5,9 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import jax.numpy as jnp
-
+from blox.mapping.layouts import Dequantize as Floats
+from blox.mapping.moves import Move
 from blox.schema import Graph, SpecError
 from blox.schema.diagnostics import listing, quote
 from blox.schema.op import ParamOp
@@ -17,20 +16,7 @@ from blox.schema.resolve.program import Instance
 from blox.schema.resolve.program import Step as Run
 
 from .owners import NodeName, runs
-from .plan import Move, Step, same_paths
-
-
-@dataclass(frozen=True, slots=True)
-class Dequantized:
-    """`values * scale`, in the dtype of scale."""
-
-    def forward(self, arrays: Sequence[Any]) -> list[Any]:
-        """[values, scale] -> [array]."""
-        values, scale = arrays
-        return [jnp.asarray(values).astype(scale.dtype) * scale]
-
-    def __str__(self) -> str:
-        return "values * scale"
+from .plan import Step, same_paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +65,16 @@ def dequantize(graph: Graph, globs: Sequence[str]) -> Step:
             shape = nodes[name]["shape"]
             nodes[name] = {"op": "param", "shape": shape, "params": scope}
     new = Graph.parse(data)
-    moves = [
-        Move(path, (f"{path}.values", f"{path}.scale"), (Dequantized(),))
-        for path in paths
-    ]
-    return Step(graph, new, (*same_paths(graph, new), *moves))
+    moves = [_floats(graph, path) for path in paths]
+    how = dict.fromkeys(paths, "values * scale")
+    return Step(graph, new, (*same_paths(graph, new), *moves), how)
+
+
+def _floats(graph: Graph, path: str) -> Move:
+    parts = [f"{path}.values", f"{path}.scale"]
+    scale = graph.program().leaves()[parts[1]]
+    axes = (i - len(scale.shape) for i, size in enumerate(scale.shape) if size == 1)
+    return Move.whole([path], parts, Floats(tuple(axes)))
 
 
 def _stored(graph: Graph) -> Iterator[_Stored]:

@@ -6,38 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-import jax.numpy as jnp
-import numpy as np
-
 from blox.builder.change import change
+from blox.mapping.layouts import Merge
+from blox.mapping.moves import Move
 from blox.schema import Graph, SpecError
 from blox.schema.diagnostics import quote
 from blox.schema.op import ParamOp
 from blox.schema.ops.linear import Linear, Lora
+from blox.schema.resolve.rewiring import free_name
 
-from .owners import NodeName, free_name, matching, owners, runs
-from .plan import Move, Step, same_paths
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """`kernel + a @ b * factor`, calculated in float32 at least.
-
-    Args:
-        factor: alpha / rank.
-    """
-
-    factor: float
-
-    def forward(self, arrays: Sequence[Any]) -> list[Any]:
-        """[kernel, a, b], each with the same leading axes, -> [kernel]."""
-        dtype = arrays[0].dtype
-        wide = np.promote_types(dtype, np.float32)
-        kernel, a, b = (np.asarray(array).astype(wide) for array in arrays)
-        return [jnp.asarray((kernel + a @ b * self.factor).astype(dtype))]
-
-    def __str__(self) -> str:
-        return f"merged, kernel + a @ b * {self.factor:g}"
+from .owners import NodeName, matching, owners, runs
+from .plan import Step, same_paths
 
 
 def lora(
@@ -75,8 +54,9 @@ def _adding(
     graph: Graph, node: NodeName, rank: int, alpha: float
 ) -> Callable[..., Any]:
     function, name = node
-    own = free_name(graph, function, f"{name}_lora")
-    op = graph.functions[function].nodes[name]
+    taken = graph.functions[function]
+    own = free_name(f"{name}_lora", taken.nodes, taken.inputs, taken.attributes)
+    op = taken.nodes[name]
     assert isinstance(op, Linear)
     params = None if op.params is None else _free_path(graph, function, op.scope(name))
 
@@ -135,7 +115,7 @@ def merge_lora(graph: Graph) -> Step:
     for each in found:
         first = kernels.setdefault(each.kernel, each)
         bases.setdefault(each.kernel, set()).add(each.base)
-        if (first.arrays, first.factor) != (each.arrays, each.factor):
+        if (first.arrays, first.layout) != (each.arrays, each.layout):
             both = f"{first.where} and {each.where}"
             _refuse(each.kernel, "one LoRA for all that use this array", both)
     shared = owners(graph.program())
@@ -151,14 +131,16 @@ def merge_lora(graph: Graph) -> Step:
             )
     new = change(graph, {each.where: lambda f, node: node.y for each in found})
     moves = [
-        Move(
-            kernel,
-            (kernel, f"{each.arrays}.a", f"{each.arrays}.b"),
-            (Merged(each.factor),),
+        Move.whole(
+            [kernel], [kernel, f"{each.arrays}.a", f"{each.arrays}.b"], each.layout
         )
         for kernel, each in kernels.items()
     ]
-    return Step(graph, new, (*same_paths(graph, new, kernels), *moves))
+    how = {
+        kernel: f"merged, kernel + a @ b * {each.layout.alpha / each.layout.rank:g}"
+        for kernel, each in kernels.items()
+    }
+    return Step(graph, new, (*same_paths(graph, new, kernels), *moves), how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +152,14 @@ class _Found:
         base: those of the `linear` that it changes.
         kernel: the path of its kernel.
         arrays: where `a` and `b` lie.
-        factor: alpha / rank.
+        layout: that folds them into it.
     """
 
     where: str
     base: NodeName
     kernel: str
     arrays: str
-    factor: float
+    layout: Merge
 
 
 def _found(graph: Graph) -> Iterator[_Found]:
@@ -212,8 +194,8 @@ def _found(graph: Graph) -> Iterator[_Found]:
             _refuse(where, f"to be all that reads {base.name}", "others")
         kernel = ".".join((*path, *base.scope, "kernel"))
         arrays = ".".join((*path, *run.scope))
-        factor = float(run.op.alpha) / run.op.rank
-        yield _Found(where, (instance.name, base.name), kernel, arrays, factor)
+        layout = Merge(run.op.rank, float(run.op.alpha))
+        yield _Found(where, (instance.name, base.name), kernel, arrays, layout)
 
 
 def _refuse(where: str, wanted: str, found: str, hint: str = "") -> NoReturn:

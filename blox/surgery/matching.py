@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import chain
+from math import prod
 from typing import Any
 
-from blox.mapping.units import Unit, all_units
 from blox.schema import Graph, SpecError
 from blox.schema.diagnostics import Diagnostic, bounded
 from blox.schema.graph import expect_graph
 
 from .carry import carried
-from .layouts import Picked
-from .plan import Move, Plan, Step, alike, plan_of
+from .plan import Plan, Step, copy_by_copy, plan_of
 
 
 def carry_over(
@@ -59,39 +59,33 @@ def matched(before: Graph, graph: Graph) -> Step:
     Raises:
         SpecError: repeats that have another number of copies, all of them.
     """
-    old, new = before.program().leaves(), graph.program().leaves()
-    ours, theirs = all_units(new), all_units(old)
-    there = {unit.name: unit for units in theirs.values() for unit in units}
-    counts, wanted = _counts(theirs), _counts(ours)
-    moves: list[Move] = []
+    found = copy_by_copy(before, graph, str)
+    counts, wanted = _counts(before), _counts(graph)
+    how: dict[str, str] = {}
     faults: dict[str, Diagnostic] = {}
-    for path, copies in ours.items():
-        leaf = new[path]
-        if path in old and alike(old[path], leaf):
-            moves.append(Move(path, (path,)))
-            continue
-        found = [there[unit.name] for unit in copies if unit.name in there]
-        if not found or any(unit.spec != copies[0].spec for unit in found):
-            continue
-        key = _key(copies[0])
-        if counts[key] != wanted[key]:
-            faults.setdefault(key, _other_count(path, counts[key], wanted[key]))
-            continue
-        names = tuple(dict.fromkeys(unit.path for unit in found))
-        parts = tuple((names.index(unit.path), unit.at) for unit in found)
-        moves.append(Move(path, names, (Picked(parts, leaf.stack),)))
+    for path, moves in found.items():
+        (target,), (source,), key = moves[0].targets, moves[0].sources, _key(path)
+        if target.at or source.at:
+            number = ", ".join(map(str, source.at))
+            how[path] = "stacked" if target.at else f"copy {number}"
+            if counts[key] != wanted[key]:
+                fault = _other_count(path, counts[key], wanted[key])
+                faults.setdefault(key, fault)
     if faults:
         raise SpecError(bounded(faults.values()))
-    return Step(before, graph, tuple(moves))
+    return Step(before, graph, tuple(chain(*found.values())), how)
 
 
-def _counts(units: Mapping[str, list[Unit]]) -> Counter[str]:
+def _counts(graph: Graph) -> Counter[str]:
     """How many copies there are of each array, by its path without their numbers."""
-    return Counter(_key(unit) for copies in units.values() for unit in copies)
+    counts: Counter[str] = Counter()
+    for path, leaf in graph.program().leaves().items():
+        counts[_key(path)] += prod(leaf.stack)
+    return counts
 
 
-def _key(unit: Unit) -> str:
-    return ".".join(part for part in unit.name.split(".") if not part.isdecimal())
+def _key(path: str) -> str:
+    return ".".join(part for part in path.split(".") if not part.isdecimal())
 
 
 def _other_count(path: str, found: int, wanted: int) -> Diagnostic:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NoReturn
 
+from blox.mapping.moves import Move
 from blox.schema import Graph, SpecError
 from blox.schema.diagnostics import quote
 from blox.schema.resolve.program import Instance
 from blox.schema.resolve.trees import flatten
 
-from .plan import Move
 from .variants import Path
 
 
@@ -35,7 +35,7 @@ def moved(before: Graph, after: Graph) -> Iterator[Move]:
                 f"{taken[old]} and {new}",
                 'rename its path, kind="path"',
             )
-        yield Move(new, (old,))
+        yield Move.whole([new], [old])
 
 
 def _pairs(before: Graph, after: Graph) -> Iterator[tuple[str, str]]:

@@ -110,7 +110,8 @@ def headed(graph: Graph, output: str | None, writer: Writer, entry: str | None) 
         for path, _, run in runs(graph.program(), without=own)
         for _, array in arrays(path, run)
     }  # those of the old head alone are not carried to a new one of its name
-    return Step(graph, new, tuple(m for m in same_paths(graph, new) if m.new in kept))
+    own_alone = graph.program().leaves().keys() - kept
+    return Step(graph, new, same_paths(graph, new, own_alone))
 
 
 def _giving(instance: Instance, output: str) -> tuple[Instance, Run]:

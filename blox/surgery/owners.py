@@ -141,12 +141,3 @@ def _meant(graph: Graph, glob: str, names: Collection[str]) -> str:
     found = [name for name in dict.fromkeys(there) if name in names]
     found = found[:3] or difflib.get_close_matches(glob, names, 1)
     return f"did you mean {' or '.join(found)}?" if found else ""
-
-
-def free_name(graph: Graph, function: str, name: str) -> str:
-    """`name`, or where the function has it, `name_2` and so on."""
-    own = graph.functions[function]
-    taken, found, number = {*own.nodes, *own.inputs, *own.attributes}, name, 2
-    while found in taken:
-        found, number = f"{name}_{number}", number + 1
-    return found

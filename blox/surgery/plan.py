@@ -3,63 +3,51 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TypeAlias
 
+from blox.mapping.moves import Move, Slice
+from blox.mapping.spec import Spec
+from blox.mapping.units import Unit, all_units
 from blox.schema import Graph, Leaf
 from blox.schema.diagnostics import listing
-
-
-class Layout(Protocol):
-    """One way to make arrays of others; `str` says it in a word or two."""
-
-    def forward(self, arrays: Sequence[Any]) -> list[Any]:
-        """The arrays that are made of some."""
-        ...
-
-
-@dataclass(frozen=True)
-class Move:
-    """How an array of the new Graph is made of arrays of the old one.
-
-    Args:
-        new: its path, as `graph.program().leaves()` has it.
-        old: the paths of what it is made of, in the order in which layouts get them.
-        layouts: what makes one array of them, one after another; none for one array that
-            stays as it is.
-        fresh: the array that `bx.init` of the new Graph makes is put behind the old ones.
-    """
-
-    new: str
-    old: tuple[str, ...]
-    layouts: tuple[Layout, ...] = ()
-    fresh: bool = False
 
 
 @dataclass(frozen=True)
 class Step:
     """One operation: a Graph, what became of it, and how its arrays carry over.
 
-    An array of the new Graph that no move makes is new; one of the old Graph that no move
-    reads is dropped.
+    An array of the new Graph that no move makes is new, and so is a slice of one; an array
+    of the old Graph that no move reads is dropped.
+
+    Args:
+        before: the Graph.
+        graph: the new one.
+        moves: from slices of the old arrays to slices of the new ones.
+        how: what happens to an array, in a word or two, by its path in the new Graph.
     """
 
     before: Graph
     graph: Graph
     moves: tuple[Move, ...]
+    how: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         old, new = self.before.program().leaves(), self.graph.program().leaves()
-        made = [move.new for move in self.moves]
+        made = [target for move in self.moves for target in move.targets]
         assert len({*made}) == len(made), "an array has two moves"
         for move in self.moves:
-            assert move.new in new, f"no array {move.new}"
-            assert all(path in old for path in move.old), f"no array {move.old}"
-            if not move.layouts:
-                assert len(move.old) == 1, f"{move.new} needs a layout"
-                assert not move.fresh, f"{move.new} needs a layout"
-                assert alike(old[move.old[0]], new[move.new]), f"{move.new} changes"
+            specs = [_spec(old, source) for source in move.sources]
+            for layout in move.layouts:
+                specs = layout.shapes(specs)
+            assert specs == [_spec(new, target) for target in move.targets], move
+
+
+def _spec(leaves: Mapping[str, Leaf], part: Slice) -> Spec:
+    assert part.name in leaves, f"no array {part.name}"
+    leaf = leaves[part.name]
+    return Spec(leaf.full_shape[len(part.at) :], leaf.dtype)
 
 
 def alike(old: Leaf, new: Leaf) -> bool:
@@ -79,10 +67,46 @@ def same_paths(
     """
     old = before.program().leaves()
     return tuple(
-        Move(path, (path,))
+        Move.whole([path], [path])
         for path, leaf in graph.program().leaves().items()
         if path not in but and path in old and alike(old[path], leaf)
     )
+
+
+def copy_by_copy(
+    before: Graph, graph: Graph, named: Callable[[str], str | None]
+) -> dict[str, list[Move]]:
+    """The moves to each array of a Graph, by the names of single copies: `h.0.up.kernel`.
+
+    Args:
+        before: the old Graph.
+        graph: the new one.
+        named: gives the name of an old copy for that of a new one; None where it is new.
+
+    Raises:
+        ModelError: there are too many copies.
+    """
+    old, new = before.program().leaves(), graph.program().leaves()
+    there = {unit.name: unit for units in all_units(old).values() for unit in units}
+    found = {}
+    for path, units in all_units(new).items():
+        own = [there.get(named(unit.name) or "") for unit in units]
+        whole = own[0].path if own and own[0] else path
+        if whole in old and alike(old[whole], new[path]) and _stay(units, own, whole):
+            found[path] = [Move.whole([path], [whole])]
+        else:
+            found[path] = [
+                Move((Slice(path, unit.at),), (Slice(part.path, part.at),))
+                for unit, part in zip(units, own, strict=True)
+                if part and part.spec == unit.spec
+            ]
+    return {path: moves for path, moves in found.items() if moves}
+
+
+def _stay(units: Sequence[Unit], own: Sequence[Unit | None], path: str) -> bool:
+    """True of copies that lie as they lay in one array."""
+    pairs = zip(units, own, strict=True)
+    return all(part and (part.path, part.at) == (path, u.at) for u, part in pairs)
 
 
 @dataclass(frozen=True)
@@ -193,17 +217,21 @@ Made: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
 def _followed(step: Step, made: Mapping[str, Made]) -> Iterator[tuple[str, Made]]:
     """Of what the arrays behind a step are made, by what those before it are made of."""
+    sources: dict[str, dict[str, None]] = {}
     for move in step.moves:
-        known = [made[path] for path in move.old if path in made]
+        names = dict.fromkeys(source.name for source in move.sources)
+        for target in dict.fromkeys(target.name for target in move.targets):
+            sources.setdefault(target, {}).update(names)
+    for path, names in sources.items():
+        known = [made[name] for name in names if name in made]
         if not known:
             continue
         paths = tuple(dict.fromkeys(path for old, _ in known for path in old))
         texts = known[0][1]
-        if (
-            len(known) > 1
-        ):  # each of them, such as a kernel and LoRA: what is the same once
+        if len(known) > 1:  # as of a kernel and LoRA: what is the same once
             texts = tuple(dict.fromkeys(text for _, every in known for text in every))
-        yield move.new, (paths, (*texts, *map(str, move.layouts)))
+        how = step.how.get(path)
+        yield path, (paths, (*texts, how) if how else texts)
 
 
 def _count(arrays: int) -> str:

@@ -3,65 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
-
-import jax.numpy as jnp
-import numpy as np
+from typing import Any
 
 from blox.builder.change import change
+from blox.mapping.layouts import Quantize
+from blox.mapping.moves import Move
 from blox.schema import Graph, SpecError
+from blox.schema.resolve.rewiring import free_name
 
-from .owners import NodeName, Owner, free_name, matching, owners
-from .plan import Move, Step, same_paths
+from .owners import NodeName, Owner, matching, owners
+from .plan import Step, same_paths
 from .written_sizes import written_sizes
-
-
-@dataclass(frozen=True, slots=True)
-class Quantized:
-    """An array as int8, symmetric: `round(array / scale)`, `scale = max(abs(array)) / 127`.
-
-    Args:
-        axes: over which the largest absolute value is taken, counted from the end.
-        part: which of the two it gives.
-    """
-
-    axes: tuple[int, ...]
-    part: Literal["values", "scale"]
-
-    def forward(self, arrays: Sequence[Any]) -> list[Any]:
-        """[array] -> [values] of int8, or [scale] of the array's dtype.
-
-        Raises:
-            ValueError: a number is infinite or none.
-        """
-        (array,) = arrays
-        values, scale = quantized(array, self.axes)
-        return [jnp.asarray(values if self.part == "values" else scale)]
-
-    def __str__(self) -> str:
-        return f"int8 {self.part}"
-
-
-def quantized(array: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
-    """(values, scale) of an array; a scale of 1 where all numbers are 0.
-
-    Raises:
-        ValueError: a number is infinite or none.
-    """
-    given = np.asarray(array)
-    wide = given.astype(np.promote_types(given.dtype, np.float32))
-    if not np.isfinite(wide).all():
-        raise ValueError(
-            "expected finite numbers, found others: int8 has none for them"
-        )
-    largest = np.max(np.abs(wide), axis=axes, keepdims=True)
-    scale = (largest / 127).astype(given.dtype)
-    short = largest > 127.5 * scale.astype(wide.dtype)  # as float16 rounds 9e-8 to 6e-8
-    scale = np.where(short, np.nextafter(scale, np.ones_like(scale)), scale)
-    scale = np.where(largest == 0, np.ones_like(scale), scale)
-    values = np.rint(wide / scale.astype(wide.dtype)).clip(-127, 127)
-    return values.astype(np.int8), scale
 
 
 def quantize(graph: Graph, globs: Sequence[str]) -> Step:
@@ -92,10 +44,10 @@ def quantize(graph: Graph, globs: Sequence[str]) -> Step:
     for path in paths:
         kept, rank = _kept(arrays[path][0]), len(leaves[path].shape)
         axes = tuple(i - rank for i in range(rank) if i not in kept)
-        for part in ("values", "scale"):
-            layout = Quantized(axes, part)
-            moves.append(Move(f"{path}.{part}", (path,), (layout,)))
-    return Step(graph, new, (*same_paths(graph, new), *moves))
+        parts = [f"{path}.{part}" for part in ("values", "scale")]
+        moves.append(Move.whole(parts, [path], Quantize(axes)))
+    how = {f"{p}.{part}": f"int8 {part}" for p in paths for part in ("values", "scale")}
+    return Step(graph, new, (*same_paths(graph, new), *moves), how)
 
 
 def _channels(owner: Owner) -> tuple[int, ...] | None:
@@ -143,14 +95,15 @@ def _quantizing(
 ) -> Callable[..., Any]:
     """What writes a node whose arrays, at slots of these sizes, are stored as int8."""
     function, own = name
-    op = graph.functions[function].nodes[own]
+    taken = graph.functions[function]
+    op = taken.nodes[own]
 
     def write(f: Any, node: Any) -> Any:
         made = {}
         for slot, sizes in slots.items():
             kept = {axis % len(sizes) for axis in op.channels()[slot]}
             made[slot] = f.dequantize(
-                free_name(graph, function, f"{own}_{slot}"),
+                free_name(f"{own}_{slot}", taken.nodes, taken.inputs, taken.attributes),
                 sizes,
                 [size if i in kept else 1 for i, size in enumerate(sizes)],
                 params=".".join((*op.scope(own), slot)),

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from blox.mapping.layouts import Quantize
+from blox.mapping.spec import Unfit
 from blox.schema import ModelError
 
 from .carry import behind
 from .plan import Step
-from .quantize import Quantized, quantized
 
 
 @dataclass(frozen=True)
@@ -60,24 +61,25 @@ def _found(
     steps: Sequence[Step], params: Mapping[str, Any], key: Any
 ) -> Iterator[Rounding]:
     for i, step in enumerate(steps):
-        layouts = {m.old[0]: part for m in step.moves for part in m.layouts}
-        axes = {p: x.axes for p, x in layouts.items() if isinstance(x, Quantized)}
-        if not axes:
+        kinds = {
+            m.where: x for m in step.moves for x in m.layouts if type(x) is Quantize
+        }
+        if not kinds:
             continue
         arrays, _ = behind(steps[:i], params, key)
-        for path, own in axes.items():
+        for path, layout in kinds.items():
             if path in arrays:  # else it is new, and has no numbers yet
-                yield _rounding(path, np.asarray(arrays[path]), own)
+                yield _rounding(path, np.asarray(arrays[path]), layout)
 
 
-def _rounding(path: str, array: Any, axes: tuple[int, ...]) -> Rounding:
+def _rounding(path: str, array: Any, layout: Quantize) -> Rounding:
     try:
-        values, scale = quantized(array, axes)
-    except ValueError as error:
+        (back,) = layout.back(layout.forward([array]))
+    except Unfit as error:
         raise ModelError.one("params", path, str(error)) from error
-    exact = array.astype(np.promote_types(array.dtype, np.float32))
-    error = np.abs(exact - values * scale.astype(exact.dtype))
+    exact, found = (x.astype(np.promote_types(x.dtype, "f4")) for x in (array, back))
+    wrong = np.abs(exact - found)
     top = np.abs(exact).max(initial=0)
-    parts = (x.ravel() / (top or 1) for x in (error, exact))  # squares of 1e38 are inf
-    wrong, size = map(np.linalg.norm, parts)
-    return Rounding(path, float(error.max(initial=0)), float(wrong / (size or 1)))
+    parts = (x.ravel() / (top or 1) for x in (wrong, exact))  # squares of 1e38 are inf
+    norm, size = map(np.linalg.norm, parts)
+    return Rounding(path, float(wrong.max(initial=0)), float(norm / (size or 1)))

@@ -19,6 +19,8 @@ from blox.mapping.spec import Spec, Unfit
 L = bx.layouts
 Arrays = list[np.ndarray[Any, Any]]
 SIZES = st.integers(0, 4)
+NUMBERS = {"Affine", "Cast", "Sum", "Quantize", "Dequantize", "Merge"}
+"""Layouts that change numbers."""
 
 
 def spec(array: np.ndarray[Any, Any]) -> Spec:
@@ -37,7 +39,7 @@ def drawn(draw: Any, *shapes: tuple[int, ...]) -> Arrays:
 @st.composite
 def cases(draw: Any) -> tuple[Layout, Arrays]:
     """A layout of each kind, and arrays of theirs that it takes."""
-    kind = draw(st.sampled_from(sorted(ALL.keys() - {"Affine", "Cast", "Sum"})))
+    kind = draw(st.sampled_from(sorted(ALL.keys() - NUMBERS)))
     n, k = draw(st.integers(1, 4)), draw(st.integers(1, 3))
     shape = tuple(draw(st.lists(SIZES, min_size=2, max_size=4)))
     axis = draw(st.integers(-len(shape), len(shape) - 1))
@@ -138,10 +140,48 @@ def test_arrays_that_do_not_fit_are_told_before_they_are_read(
 
 
 def test_every_layout_is_among_the_cases() -> None:
-    seen = {type(layout).__name__ for layout in (
-        L.Affine(2.0, 1.0), L.Cast("float16", "float32"), L.Sum(2)
-    )}  # fmt: skip
-    assert seen | (ALL.keys() - {"Affine", "Cast", "Sum"}) == ALL.keys()
+    assert {type(layout).__name__ for layout, _ in CHANGING} == NUMBERS
+    assert ALL.keys() > NUMBERS
+
+
+A = np.arange(-6, 6, dtype=np.float32).reshape(2, 3, 2)
+LOW = [A[..., :1] * 0.5, np.ones((2, 1, 2), np.float32)]
+CHANGING: list[tuple[Layout, Arrays]] = [
+    (L.Affine(2.0, 1.0), [A]),
+    (L.Cast("float32", "float16"), [A]),
+    (L.Sum(2), [A, np.zeros_like(A)]),
+    (L.Quantize((-2,)), [A, A[:, :1] * 0]),
+    (L.Quantize(()), [A.astype("float16")]),
+    (
+        L.Dequantize((-3, -1)),
+        [(np.sign(A) * 127).astype("int8"), np.ones((1, 3, 1), np.float32)],
+    ),
+    (L.Merge(1, 2.0), [A, *LOW, A, np.zeros_like(LOW[0]), np.zeros_like(LOW[1])]),
+]
+
+
+@pytest.mark.parametrize(("layout", "arrays"), CHANGING)
+def test_layouts_that_change_numbers_keep_shapes_and_come_near(
+    layout: Layout, arrays: Arrays
+) -> None:
+    made = layout.forward(arrays)
+    specs = layout.shapes([spec(a) for a in arrays])
+    assert specs == [spec(a) for a in made]
+    assert layout.unshapes(specs) == [spec(a) for a in arrays]
+    back = layout.back(made)
+    assert [spec(a) for a in back] == [spec(a) for a in arrays]
+    for found, wanted in zip(layout.forward(back), made, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    assert eval(repr(layout), {"bx": bx}) == layout
+    for wrong in (
+        [],
+        [Spec((2, 3), "int8")],
+        [Spec((), "float")],
+        [Spec((4, 4), "bool")] * 3,
+    ):
+        for shapes in (layout.shapes, layout.unshapes):
+            with suppress(Unfit):
+                assert all(type(one) is Spec for one in shapes(wrong))
 
 
 def test_numbers_that_change() -> None:
@@ -155,8 +195,14 @@ def test_numbers_that_change() -> None:
     (scaled,) = L.Affine(2.0, 1.0).forward([a])
     np.testing.assert_array_equal(scaled, [[3, 5]])
     same(L.Affine(2.0, 1.0).back([scaled]), [a])
+    (kernel,) = L.Merge(1, 2.0).forward([A, *LOW])
+    np.testing.assert_array_equal(kernel, A + A[..., :1])
+    same(
+        L.Merge(1, 2.0).back([kernel]),
+        [kernel, np.zeros_like(LOW[0]), np.zeros_like(LOW[1])],
+    )
     assert [n for n, cls in ALL.items() if cls.lossy] == [
-        "Affine", "Cast", "Crop", "Sum", "Constant"
+        "Affine", "Cast", "Crop", "Sum", "Constant", "Merge", "Quantize", "Dequantize"
     ]  # fmt: skip
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import pytest
@@ -13,32 +9,18 @@ from golden_models import graph_of
 from surgery.checking import filled
 
 import blox as bx
+from blox.mapping.layouts import Affine, Sum
+from blox.mapping.moves import Move, Slice
 from blox.runtime.params import flat
-from blox.surgery.plan import Array, Carried, Move, Step, plan_of, same_paths
+from blox.surgery.plan import Array, Carried, Step, plan_of, same_paths
+
+move = Move.whole
 
 
 def lora(f: bx.F, node: bx.Node) -> bx.Value:
     low = f.linear(f"{node.name}_down", node.x, 2, use_bias=False)
     changed: bx.Value = node() + f.linear(f"{node.name}_up", low, node.out_features)
     return changed
-
-
-@dataclass(frozen=True)
-class Twice:
-    def forward(self, arrays: Sequence[Any]) -> list[Any]:
-        return [2 * array for array in arrays]
-
-    def __str__(self) -> str:
-        return "twice"
-
-
-@dataclass(frozen=True)
-class Sum:
-    def forward(self, arrays: Sequence[Any]) -> list[Any]:
-        return [sum(arrays)]
-
-    def __str__(self) -> str:
-        return "summed"
 
 
 def test_what_stays_is_the_same_object_and_what_is_new_is_that_of_init() -> None:
@@ -82,22 +64,21 @@ def made(*leaves: str) -> bx.Graph:
 
 def test_operations_one_after_another_are_one_plan() -> None:
     a, b, c = made("p", "q"), made("r", "s"), made("t", "u")
-    first = Step(a, b, (Move("r", ("p", "q"), (Sum(),)),))
-    second = Step(b, c, (Move("t", ("r", "s"), (Sum(), Twice()), fresh=True),))
+    first = Step(a, b, (move(["r"], ["p", "q"], Sum()),), {"r": "summed"})
+    twice = move(["t"], ["r", "s"], Sum(), Affine(2.0))
+    second = Step(b, c, (twice,), {"t": "twice their sum"})
     plan = plan_of([first, second])
-    assert plan.carried == (
-        Carried("t", ("p", "q"), "summed, then summed, then twice"),
-    )
+    assert plan.carried == (Carried("t", ("p", "q"), "summed, then twice their sum"),)
     assert plan.new == (Array("u", (4,), "float"),)
     assert plan.dropped == ()
     assert str(plan) == (
-        "carried  t  p, q: summed, then summed, then twice\nnew      u  float[4]"
+        "carried  t  p, q: summed, then twice their sum\nnew      u  float[4]"
     )
     edited = bx.edit(a).then(first).then(second)
     params = {"p": jnp.full(4, 2.0), "q": jnp.full(4, 3.0)}
     found = edited.carry_over(params, jax.random.key(0))
-    # s was new in between and is made of ones, as is what `fresh` adds.
-    assert jnp.array_equal(found["t"], jnp.full(4, 2 * (5.0 + 1.0 + 1.0)))
+    # s was new in between and is made of ones.
+    assert jnp.array_equal(found["t"], jnp.full(4, 2 * (5.0 + 1.0)))
     assert jnp.array_equal(found["u"], jnp.ones(4))
 
 
@@ -111,12 +92,18 @@ def test_new_arrays_have_the_type_of_the_others() -> None:
 
 def test_a_step_that_leaves_something_open_is_no_step() -> None:
     a, b = made("p", "q"), made("q", "r")
-    assert same_paths(a, b) == (Move("q", ("q",)),)
-    for wrong in (Move("q", ("z",)), Move("z", ("q",)), Move("q", ("p", "q"))):
+    assert same_paths(a, b) == (move(["q"], ["q"]),)
+    part = Move((Slice("q", (0,)),), (Slice("q"),))
+    for wrong in (
+        move(["q"], ["z"]),
+        move(["z"], ["q"]),
+        move(["q"], ["p", "q"]),
+        part,
+    ):
         with pytest.raises(AssertionError):
             Step(a, b, (wrong,))
     with pytest.raises(AssertionError, match="two moves"):
-        Step(a, b, (Move("q", ("q",)), Move("q", ("p",))))
+        Step(a, b, (move(["q"], ["q"]), move(["q"], ["p"])))
 
 
 def test_faults_of_params_are_all_told() -> None:

@@ -17,6 +17,7 @@ from surgery.inner import outputs_of
 from trees import same_structure
 
 import blox as bx
+from blox.runtime.params import flat
 from blox.schema import Graph
 
 Operation = Callable[[bx.Edit], bx.Edit]
@@ -465,3 +466,25 @@ def test_arrays_in_the_body_of_an_op_are_frozen_there() -> None:
         bx.edit(graph).freeze(leaf)
     moved = bx.edit(graph).rename("main.c", "d")
     assert moved.plan.changed[0].old == (leaf,)
+
+
+def test_copies_of_what_is_new_are_those_of_init() -> None:
+    """Also where some copies are old, and those of a list."""
+    key = jax.random.key(2)
+    for scan in (True, False):
+        graph = net(scan)
+        params = bx.init(graph, jax.random.key(0))
+        edit = bx.edit(graph).insert(lambda f, x: f.linear("extra", x, 4), after="*.up")
+        edit = edit.copies("h", [2, 0]).copies("h", 3)
+        found = dict(flat(edit.carry_over(params, key)))
+        whole = dict(flat(bx.init(edit.graph, key)))
+        for row in edit.plan.new:
+            assert jnp.array_equal(found[row.path], whole[row.path])
+        made, old = (
+            [p["h.up.kernel"][i] if scan else p[f"h.{i}.up.kernel"] for i in range(3)]
+            for p in (found, dict(flat(params)))
+        )
+        assert jnp.array_equal(made[0], old[2])
+        assert jnp.array_equal(made[1], old[0])
+        if scan:
+            assert jnp.array_equal(made[2], whole["h.up.kernel"][2])

@@ -15,10 +15,10 @@ from generated_files import executed
 from hf.checkpoints import imported
 
 import blox as bx
+from blox.mapping.layouts import Merge, Quantize
 from blox.runtime.params import flat
 from blox.schema.ops.quantization import Dequantize
 from blox.surgery.edit import Edit
-from blox.surgery.quantize import quantized
 
 IDS = jnp.asarray(np.random.default_rng(0).integers(1, 48, (3, 5)), "int32")
 
@@ -89,7 +89,7 @@ def test_the_error_is_told() -> None:
 def test_small_numbers_of_float16_stay(largest: float) -> None:
     """Scales are numbers of float16 too, of which the least is 6e-8."""
     exact = np.linspace(-largest, largest, 12).reshape(3, 4).astype("float16")
-    values, scale = quantized(exact, (0,))
+    values, scale = Quantize((-2,)).forward([exact])
     assert scale.dtype == exact.dtype
     error = values * scale.astype("float64") - exact
     assert np.abs(error).max() <= max(0.0051 * largest, 6e-8)
@@ -171,12 +171,14 @@ def test_lora_on_int8_is_what_trains() -> None:
 
 def test_hard_numbers() -> None:
     array = np.array([[0, 2.5, -254, 1], [0, 0.5, 1, 1]], np.float32)
-    values, scale = quantized(array, (0,))
+    values, scale = Quantize((-2,)).forward([array])
     assert scale.tolist() == [[1, np.float32(2.5) / 127, 2, np.float32(1) / 127]]
     assert values.tolist() == [[0, 127, -127, 127], [0, 25, 0, 127]]
-    ties, _ = quantized(np.array([127, 0.5, 1.5, -2.5], np.float32), (0,))
+    ties, _ = Quantize((-1,)).forward([np.array([127, 0.5, 1.5, -2.5], np.float32)])
     assert ties.tolist() == [127, 0, 2, -2]
-    values, scale = quantized(jnp.array([3.0, 1.0], "bfloat16"), (0,))
+    values, scale = Quantize((-1,)).forward(
+        [np.asarray(jnp.array([3.0, 1.0], "bfloat16"))]
+    )
     assert scale.dtype == jnp.bfloat16
     assert values.dtype == np.int8
     graph, params = imported()
@@ -188,6 +190,32 @@ def test_hard_numbers() -> None:
         bx.edit(graph).quantize("*.pooler").carry_over(bad)
     with pytest.raises(bx.ModelError, match=r"pooler\.kernel: expected finite numbers"):
         bx.edit(graph).quantize("*.pooler").roundings(bad)
+
+
+def test_rules_make_the_same_int8_and_merge_the_same_lora() -> None:
+    graph, params = imported()
+    edit = bx.edit(graph).quantize("*.pooler")
+    names = [bx.Rule("**", "**")]
+    own = bx.Rule(
+        ("pooler.kernel.values", "pooler.kernel.scale"),
+        "pooler.kernel",
+        Quantize((-2,)),
+    )
+    found = bx.map_params(edit.graph, params, [own, *names])
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, found, edit.carry_over(params)))
+    tuned = bx.edit(graph).lora("*.pooler", rank=2, alpha=3)
+    draw = np.random.default_rng(0)
+    low = {"a": draw.normal(size=(16, 2)), "b": draw.normal(size=(2, 16))}
+    given = {
+        **params,
+        "pooler_lora": {n: jnp.asarray(a, "float32") for n, a in low.items()},
+    }
+    parts = ("pooler.kernel", "pooler_lora.a", "pooler_lora.b")
+    merged = bx.map_params(
+        graph, given, [bx.Rule(parts[0], parts, Merge(2, 3.0)), *names]
+    )
+    wanted = bx.edit(tuned.graph).merge_lora().carry_over(given)
+    assert jax.tree.all(jax.tree.map(jnp.array_equal, merged, wanted))
 
 
 Write = Callable[[bx.F, bx.Value, bx.GraphBuilder], bx.Value]
