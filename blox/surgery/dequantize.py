@@ -15,7 +15,7 @@ from blox.schema.ops.quantization import Dequantize
 from blox.schema.resolve.program import Instance
 from blox.schema.resolve.program import Step as Run
 
-from .owners import NodeName, runs
+from .owners import NodeName, expect_texts, runs
 from .plan import Step, same_paths
 
 
@@ -90,8 +90,9 @@ def _chosen(
     """The paths of what globs match."""
     names = dict.fromkeys(name for s in stored for name in s.names())
     found: dict[str, None] = {}
+    expect_texts(globs)
     for glob in globs:
-        hits = {name for name in names if fnmatch.fnmatchcase(name, str(glob))}
+        hits = {name for name in names if fnmatch.fnmatchcase(name, glob)}
         if not hits:
             raise SpecError.one(
                 "edit",

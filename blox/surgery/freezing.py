@@ -11,7 +11,7 @@ from blox.schema.diagnostics import quote
 from blox.schema.resolve.program import Step as Run
 from blox.schema.resolve.rewiring import Data
 
-from .owners import arrays
+from .owners import arrays, expect_texts
 from .plan import Step, same_paths
 from .variants import Path, varied
 
@@ -63,10 +63,11 @@ def _matching(globs: Sequence[str], paths: Sequence[str]) -> set[str]:
     found: set[str] = set()
     if not globs:
         raise SpecError.one("edit", "", "expected a glob over paths, found none")
+    expect_texts(globs)
     for glob in globs:
-        hits = [path for path in paths if matches(path, str(glob))]
+        hits = [path for path in paths if matches(path, glob)]
         if not hits:
-            near = difflib.get_close_matches(str(glob), paths, 1, 0.5)
+            near = difflib.get_close_matches(glob, paths, 1, 0.5)
             raise SpecError.one(
                 "edit",
                 quote(glob),

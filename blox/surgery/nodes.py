@@ -15,7 +15,7 @@ from blox.schema.resolve.places import entry_of
 from blox.schema.resolve.program import Instance
 from blox.schema.resolve.program import Step as Run
 
-from .owners import arrays, runs
+from .owners import arrays, expect_texts, runs
 from .plan import Step, same_paths
 
 Writer = Callable[..., Any]
@@ -71,6 +71,7 @@ def removed(graph: Graph, nodes: Sequence[str], by: str | None) -> Step:
 
     if not nodes:
         _fault("", "expected a glob over function.node, found none")
+    expect_texts(nodes)
 
     def without(f: Any, node: Node) -> Any:
         return _operand(node, by).value
@@ -97,6 +98,7 @@ def headed(graph: Graph, output: str | None, writer: Writer, entry: str | None) 
         _fault(
             instance.name,
             f"expected an output ({listing(outputs)}), found {quote(output)}",
+            f"output={outputs[0]!r} says which" if output is None else "",
         )
     instance, step = _giving(instance, output or "")
 

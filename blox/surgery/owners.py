@@ -115,6 +115,7 @@ def matching(
     """
     names = {f"{function}.{node}": (function, node) for function, node in nodes}
     found: dict[NodeName, None] = {}
+    expect_texts(globs)
     for glob in globs:
         hits = [n for n in names if fnmatch.fnmatchcase(n, str(glob))]
         if not hits:
@@ -127,6 +128,18 @@ def matching(
             )
         found |= dict.fromkeys(names[name] for name in hits)
     return list(found)
+
+
+def expect_texts(globs: Sequence[object]) -> None:
+    """Refuses a list among globs, which `bx.split` takes and operations don't."""
+    for glob in globs:
+        if not isinstance(glob, str):
+            raise SpecError.one(
+                "edit",
+                "",
+                f"expected globs as texts, found {quote(glob)}",
+                'one by one, freeze("wte", "wpe"); *globs are those of a list',
+            )
 
 
 def _meant(graph: Graph, glob: str, names: Collection[str]) -> str:

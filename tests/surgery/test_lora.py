@@ -241,3 +241,12 @@ def test_a_path_where_a_function_and_a_node_are_asked_for(
     with pytest.raises(bx.SpecError) as error:
         bx.edit(graph).lora(glob)
     assert str(error.value).endswith(f"found '{glob}'; did you mean {meant}?")
+
+
+@pytest.mark.parametrize("name", ["lora", "quantize", "freeze", "remove", "dequantize"])
+def test_a_list_where_globs_go_one_by_one(name: str) -> None:
+    edit = bx.edit(imported()[0])
+    with pytest.raises(
+        bx.SpecError, match=r"expected globs as texts, found \['\*'\]; one"
+    ):
+        getattr(edit, name)(["*"])
