@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from functools import cache
 from itertools import product
 from typing import Any
 
@@ -22,16 +21,10 @@ MODELS = ("cnn", "lstm", "transformer")
 CASES = list(product(LIBRARIES, MODELS))
 
 
-@cache
-def case(library: str, model: str) -> Case:
-    module = importlib.import_module(f"parity.mapping.of_{library}")
-    made: Case = getattr(module, model)()
-    return made
-
-
 @pytest.mark.parametrize(("library", "model"), CASES)
 def test_the_same_numbers_and_back_the_same_bits(library: str, model: str) -> None:
-    theirs = case(library, model)
+    module = importlib.import_module(f"parity.mapping.of_{library}")
+    theirs: Case = getattr(module, model)()
     params = bx.map_params(theirs.graph, theirs.tree, theirs.rules)
     found, _ = bx.build(theirs.graph)(params, PIXELS if model == "cnn" else TOKENS)
     np.testing.assert_allclose(found, np.asarray(theirs.wanted), rtol=0, atol=1e-5)
@@ -41,6 +34,7 @@ def test_the_same_numbers_and_back_the_same_bits(library: str, model: str) -> No
     for name, array in given.items():
         assert describe(returned[name]) == describe(array), name
         assert bits(returned[name]) == bits(array), name
+    check_suggestion(library, model, theirs)
 
 
 def bits(array: Any) -> bytes:
@@ -65,9 +59,8 @@ WITHOUT = {
 """What is written otherwise there, by where it begins: one array of three, a gate an array."""
 
 
-@pytest.mark.parametrize(("library", "model"), CASES)
-def test_a_suggestion_is_right_or_a_question(library: str, model: str) -> None:
-    theirs = case(library, model)
+def check_suggestion(library: str, model: str, theirs: Case) -> None:
+    """What is suggested is right, or a question."""
     asked, without = (t.get((library, model), []) for t in (ASKED, WITHOUT))
     found = bx.suggest_rules(theirs.graph, theirs.tree, of=library)
     assert [question.ours for question in found.questions] == asked
