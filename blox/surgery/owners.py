@@ -124,7 +124,7 @@ def matching(
                 graph.name,
                 f"expected a glob over function.node that matches {what} "
                 f"({listing(names) or 'there are none'}), found {quote(glob)}",
-                _meant(graph, glob, names),
+                _meant(graph, str(glob), names),
             )
         found |= dict.fromkeys(names[name] for name in hits)
     return list(found)
