@@ -201,13 +201,17 @@ def plan_of(steps: Sequence[Step]) -> Plan:
     ]
     read = {path for row in carried for path in row.old}
     old = first.program().leaves()
-    turned = [r.new for r in carried if leaves[r.new].frozen != old[r.old[0]].frozen]
+    turned = [
+        row.new
+        for row in carried
+        if leaves[row.new].trainable != old[row.old[0]].trainable
+    ]
     return Plan(
         tuple(carried),
         tuple(_array(path, leaf) for path, leaf in leaves.items() if path not in made),
         tuple(_array(path, leaf) for path, leaf in old.items() if path not in read),
-        tuple(path for path in turned if leaves[path].frozen),
-        tuple(path for path in turned if not leaves[path].frozen),
+        tuple(path for path in turned if not leaves[path].trainable),
+        tuple(path for path in turned if leaves[path].trainable),
     )
 
 

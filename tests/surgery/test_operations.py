@@ -192,6 +192,14 @@ def test_what_is_in_all_copies_needs_no_number(scan: bool) -> None:
             assert jnp.array_equal(kernel(new, "j", o, now), kernel(old, "i", o, was))
 
 
+def test_int8_is_not_trained_and_floats_are_again() -> None:
+    small = bx.edit(net()).quantize("main.out")
+    assert small.plan.frozen == ("out.kernel.values", "out.kernel.scale")
+    back = bx.edit(small.graph).dequantize()
+    assert (back.plan.frozen, back.plan.trained) == ((), ("out.kernel",))
+    assert (both := small.dequantize().plan).frozen == both.trained == ()
+
+
 def test_what_happens_twice_is_said_twice() -> None:
     edit = bx.edit(net()).copies("h", [1, 0, 2]).copies("h", [1, 0, 2])
     assert {r.how for r in edit.plan.changed} == {"copies 1, 0, 2, then copies 1, 0, 2"}
