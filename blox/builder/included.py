@@ -98,7 +98,9 @@ def changes_of(
             '{"attention.query": lora}',
         )
     for glob, change in around.items():
-        hits = [n for n in nodes if fnmatch.fnmatchcase(n, str(glob))]
+        text = str(glob)
+        exact = [text] if text in nodes else []  # of many names each is looked up alone
+        hits = exact or [n for n in nodes if fnmatch.fnmatchcase(n, text)]
         if not hits:
             near = difflib.get_close_matches(str(glob), nodes, 1, 0.5)
             fail(

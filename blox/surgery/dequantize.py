@@ -21,11 +21,19 @@ from .plan import Step, same_paths
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """A node `dequantize` that has its arrays itself, as one call runs it."""
+    """A node `dequantize` that has its arrays itself, as one call runs it.
+
+    Args:
+        instance: the function that it is in.
+        run: the node.
+        path: of its arrays.
+        readers: the nodes that read it, by the fields that do.
+    """
 
     instance: Instance
     run: Run
     path: str
+    readers: Sequence[tuple[Run, str]]
 
     @property
     def node(self) -> NodeName:
@@ -34,7 +42,7 @@ class _Stored:
     def names(self) -> Iterator[str]:
         """`function.node` of the node itself and of those that read it."""
         yield ".".join(self.node)
-        for run, _ in _readers(self.instance, self.run.name):
+        for run, _ in self.readers:
             yield f"{self.instance.name}.{run.name}"
 
 
@@ -78,10 +86,14 @@ def _floats(graph: Graph, path: str) -> Move:
 
 
 def _stored(graph: Graph) -> Iterator[_Stored]:
+    known: dict[int, dict[str, list[tuple[Run, str]]]] = {}
     for path, instance, run in runs(graph.program()):
         given = run.args.keys() & {"values", "scale"}
         if isinstance(run.op, Dequantize) and not given:
-            yield _Stored(instance, run, ".".join((*path, *run.scope)))
+            if id(instance) not in known:
+                known[id(instance)] = _readers(instance)
+            readers = known[id(instance)].get(run.name, ())
+            yield _Stored(instance, run, ".".join((*path, *run.scope)), readers)
 
 
 def _chosen(
@@ -104,16 +116,20 @@ def _chosen(
     return found
 
 
-def _readers(instance: Instance, name: str) -> Iterator[tuple[Run, str]]:
-    """The nodes that read a node, by the fields that do."""
+def _readers(instance: Instance) -> dict[str, list[tuple[Run, str]]]:
+    """The nodes that read each node of a function, by the fields that do."""
+    found: dict[str, list[tuple[Run, str]]] = {}
     for run in instance.steps:
-        for field, arg in run.args.items():
-            for part in arg if isinstance(arg, list) else [arg]:
-                if part.source == name:
-                    yield run, field
+        read = [
+            (part.source, field)
+            for field, arg in run.args.items()
+            for part in (arg if isinstance(arg, list) else [arg])
+        ]
         for group in run.groups.values():
-            if any(arg.source == name for arg in group.values()):
-                yield run, ""
+            read += [(arg.source, "") for arg in group.values()]
+        for source, field in dict.fromkeys(read):
+            found.setdefault(source or "", []).append((run, field))
+    return found
 
 
 def _own_slots(found: _Stored) -> list[tuple[str, str]]:
@@ -122,7 +138,7 @@ def _own_slots(found: _Stored) -> list[tuple[str, str]]:
     if any(arg.source == run.name for arg in instance.outputs.values()):
         return []
     slots: list[tuple[str, str]] = []
-    for reader, field in _readers(instance, run.name):
+    for reader, field in found.readers:
         op = reader.op
         own = isinstance(op, ParamOp) and field in op.fields().slots
         if not own or (*reader.scope, field) != run.scope:
@@ -135,7 +151,7 @@ def _are_sized(stored: Sequence[_Stored]) -> bool:
     """True where the readers of nodes that have one array give all its sizes."""
     shapes = []
     for each in stored:
-        for reader, field in _readers(each.instance, each.run.name):
+        for reader, field in each.readers:
             if field in reader.op.fields().slots:
                 op = reader.op.unchecked_copy(**{field: None})
                 shapes.append(op.leaves()[field].shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -13,6 +14,7 @@ from blox.schema import Graph, SpecError
 from blox.schema.diagnostics import quote
 from blox.schema.op import ParamOp
 from blox.schema.ops.linear import Linear, Lora
+from blox.schema.resolve.program import Instance
 from blox.schema.resolve.rewiring import free_name
 
 from .owners import NodeName, matching, owners, runs
@@ -168,12 +170,12 @@ def _found(graph: Graph) -> Iterator[_Found]:
     Raises:
         SpecError: one changes something else, or more than its kernel can say.
     """
+    uses: dict[int, Counter[str]] = {}
     for path, instance, run in runs(graph.program()):
         if not isinstance(run.op, Lora):
             continue
-        steps = {step.name: step for step in instance.steps}
         y, where = run.operand("y"), f"{instance.name}.{run.name}"
-        base = steps.get(y.source or "")
+        base = next((s for s in instance.steps if s.name == y.source), None)
         if base is not None and isinstance(base.op, Lora):
             continue
         if base is None or not isinstance(base.op, Linear):
@@ -186,16 +188,21 @@ def _found(graph: Graph) -> Iterator[_Found]:
             hint = "dequantize first, where it is stored as int8"
             own = f"{instance.name}.{base.name}"
             _refuse(own, "arrays that the nodes have themselves", "given ones", hint)
-        users = [
-            *instance.outputs.values(),
-            *(a for s in instance.steps for a in s.arguments()),
-        ]
-        if sum(arg.source == base.name for arg in users) > 1:
+        if id(instance) not in uses:
+            uses[id(instance)] = _uses(instance)
+        if uses[id(instance)][base.name] > 1:
             _refuse(where, f"to be all that reads {base.name}", "others")
         kernel = ".".join((*path, *base.scope, "kernel"))
         arrays = ".".join((*path, *run.scope))
         layout = Merge(run.op.rank, float(run.op.alpha))
         yield _Found(where, (instance.name, base.name), kernel, arrays, layout)
+
+
+def _uses(instance: Instance) -> Counter[str]:
+    """How often each value of a function is read."""
+    args = [*instance.outputs.values()]
+    args += (arg for step in instance.steps for arg in step.arguments())
+    return Counter(arg.source for arg in args if arg.source)
 
 
 def _refuse(where: str, wanted: str, found: str, hint: str = "") -> NoReturn:
