@@ -117,14 +117,14 @@ def matching(
     found: dict[NodeName, None] = {}
     expect_texts(globs)
     for glob in globs:
-        hits = [n for n in names if fnmatch.fnmatchcase(n, str(glob))]
+        hits = [n for n in names if fnmatch.fnmatchcase(n, glob)]
         if not hits:
             raise SpecError.one(
                 "edit",
                 graph.name,
                 f"expected a glob over function.node that matches {what} "
                 f"({listing(names) or 'there are none'}), found {quote(glob)}",
-                _meant(graph, str(glob), names),
+                _meant(graph, glob, names),
             )
         found |= dict.fromkeys(names[name] for name in hits)
     return list(found)

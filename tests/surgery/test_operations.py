@@ -387,7 +387,7 @@ GPT: list[tuple[Operation, str]] = [
     (lambda e: e.copies("model.h", [True]), "copies of 0 to 2, found True"),
     (lambda e: e.insert("mlp", after="mlp.up"), "a function, found 'mlp'"),  # type: ignore[arg-type]
     (lambda e: e.head(None), "expected a function, found None"),  # type: ignore[arg-type]
-    (lambda e: e.lora(8), "that matches linear nodes"),  # type: ignore[arg-type]
+    (lambda e: e.lora(8), "globs as texts, found 8"),  # type: ignore[arg-type]
     (lambda e: e.lora("*", alpha=10**400), "lora.alpha: expected a finite number"),
 ]  # fmt: skip
 
