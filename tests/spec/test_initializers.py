@@ -15,7 +15,7 @@ from blox.schema.initializers import INITIALIZERS, VarianceScaling
 BOUND = "width ** -0.5"
 
 
-def spec(init: Data, **more: Any) -> Data:
+def spec(init: Data | str, **more: Any) -> Data:
     """Two calls of a layer of other widths, whose bias starts so."""
     node: Data = {"op": "linear", "x": "x", "in_features": "$width", "out_features": 64}
     calls: Data = {
