@@ -47,8 +47,10 @@ OPTIONS: dict[str, Any] = {
 class LazyGroup(TyperGroup):
     """Knows its commands by name, and makes one when it is asked for."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        unmade: dict[str, Any] = dict.fromkeys(COMMANDS)
+        self.commands = unmade  # what helps and suggestions list
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:

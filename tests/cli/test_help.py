@@ -33,6 +33,14 @@ def test_help_names_every_command_with_a_line(blox: Callable[..., Any]) -> None:
     assert "Exit codes: 0 fine, 1 findings" in run.out
 
 
+def test_a_command_with_a_typo_is_answered_with_the_one_that_is_near(
+    blox: Callable[..., Any],
+) -> None:
+    run = blox("shwo")
+    assert run.code == 2
+    assert "Did you mean 'show'?" in run.err
+
+
 @pytest.mark.parametrize("command", LEAVES)
 def test_help_of_a_command_has_examples_that_are_calls_of_it(
     blox: Callable[..., Any], command: tuple[str, ...]
