@@ -25,6 +25,7 @@ from .program import Instance, Program
 from .references import Binder, BoundFunction
 from .satisfiable import check_satisfiable
 from .specialize import Instances, TooLarge
+from .stacks import check_stacks
 from .trees import Tree, TreeConflict, join
 
 
@@ -110,6 +111,7 @@ class Resolver:
             report.error("parameter-conflict", ".".join(conflict.path), str(conflict))
             return None, report
         check_lists(tree, report)
+        check_stacks(tree, report)
         tree = listed(tree) if report.ok else tree
         assert isinstance(tree, dict)
         check_leaves(tree, report)

@@ -121,22 +121,6 @@ def at_the_root() -> Data:
     return spec(nodes, inputs=X)
 
 
-def beside() -> Data:
-    """An array below a scanned repeat that is none of its copies."""
-    nodes = {
-        "h": repeat("block", True),
-        "extra": linear("h", params="h.extra"),
-    }
-    return spec(nodes, inputs=X, functions={"block": BLOCK})
-
-
-def beside_lists() -> Data:
-    """The same, where the copies have copies in a list."""
-    row = function({"g": repeat("block", False, 2)}, {"x": "g"})
-    nodes = {"h": repeat("row", True), "extra": linear("h", params="h.extra")}
-    return spec(nodes, inputs=X, functions={"row": row, "block": BLOCK})
-
-
 CASES: dict[str, Callable[[], Data]] = {
     "plain": lambda: spec({"a": linear(), "b": linear("a")}, inputs=X),
     "scanned": lambda: spec(
@@ -155,8 +139,6 @@ CASES: dict[str, Callable[[], Data]] = {
     "mixed": mixed,
     "drawing": drawing,
     "at_the_root": at_the_root,
-    "beside": beside,
-    "beside_lists": beside_lists,
     "nothing": lambda: spec({"y": {"op": "relu", "x": "x"}}, inputs=X),
 }
 

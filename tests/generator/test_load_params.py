@@ -79,7 +79,7 @@ def mutants(flat: dict[str, Any], random: Random) -> Iterator[dict[str, Any]]:
         yield {**rest, ".".join([*parts[:at], "00", *parts[at + 1 :]]): array}
 
 
-FAULTS = [c for c in CASES if c not in ("nothing", "beside", "beside_lists")]
+FAULTS = [c for c in CASES if c != "nothing"]
 
 
 @pytest.mark.parametrize("case", FAULTS)

@@ -82,6 +82,38 @@ def test_specs_that_meet_agree(change: Data, why: str) -> None:
     assert fault(shared(**change)).startswith("parameter-conflict")
 
 
+def test_below_the_path_of_copies_lie_their_arrays_alone() -> None:
+    """A loop takes its slices of all of them."""
+    block = {
+        "inputs": {"x": {"shape": ["batch", 8]}},
+        "outputs": {"x": "y"},
+        "nodes": {
+            "up": {"op": "linear", "x": "x", "in_features": 8, "out_features": 8},
+            "y": {"op": "add", "a": "x", "b": "up"},
+        },
+    }
+
+    def repeated(**second: Any) -> Data:
+        loop = {"op": "repeat", "function": "block", "count": 2, "scan": True}
+        nodes = {"h": {**loop, "carry": {"x": "x"}}, "b": {**second, "x": "h"}}
+        return spec(nodes, "b", functions={"block": block})
+
+    plain = {"op": "linear", "in_features": 8, "out_features": 8}
+    assert fault(repeated(**plain, params="h.more")) == (
+        "parameter-conflict h.more.kernel: expected the copies [2] of h, as h.up.kernel "
+        "has them, as all below a path of copies is theirs; found an array without "
+        'copies; give it another path by "params"'
+    )
+    more: Data = {"op": "repeat", "function": "block", "scan": True, "params": "h.more"}
+    nodes = repeated()
+    nodes["functions"]["main"]["nodes"]["b"] = {
+        **more, "count": 3, "carry": {"x": "h"},
+    }  # fmt: skip
+    assert fault(nodes).startswith("parameter-conflict h.more.up.kernel: expected")
+    nodes["functions"]["main"]["nodes"]["b"]["params"] = "more"
+    assert "more.up.kernel" in program(nodes).leaves()
+
+
 def test_sizes_that_nobody_gives() -> None:
     data = spec({"a": {"op": "linear", "x": "x", "out_features": 3}})
     assert fault(data) == (
