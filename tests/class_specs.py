@@ -277,9 +277,6 @@ REFUSED: dict[str, tuple[Data, str]] = {
         },
         f"main.b: {SHARED}",
     ),
-    "an array among those of copies": (
-        {"h": repeat(True), "b": linear("h", params="h.extra")}, f"main.b: {WITHIN}",
-    ),
     "an array among those of a call": (
         {"a": call("block"), "b": linear("a", params="a.extra")}, f"main.b: {WITHIN}",
     ),
