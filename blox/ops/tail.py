@@ -3,12 +3,11 @@
 The tables here are those of a model that has a bit of everything. The generator puts a
 model's own in their place, and drops what they decide: LISTED where no copies lie in
 lists, STACKED where none lie on an axis, UNLIKE where the copies of each list are alike,
-BESIDE where all that lies below a repeat is of its copies, DTYPES where it is empty,
-EXACT where last names are keys enough (of INIT, of DTYPES), NUMBERED where no key has a
-number, WIDE where no dtype has 64 bits.
+DTYPES where it is empty, EXACT where last names are keys enough (of INIT, of DTYPES),
+NUMBERED where no key has a number, WIDE where no dtype has 64 bits.
 
 SHAPES has the shapes of one copy: `(3, shapes)` are three on a leading axis, a list has
-one by one what lies in a list. `(shapes, shapes)` lie at one place, of copies and not.
+one by one what lies in a list.
 """
 
 from __future__ import annotations
@@ -70,17 +69,10 @@ DTYPES: dict[str, str] = {"scale": "float32"}
 LISTED: bool = True
 STACKED: bool = True
 UNLIKE: bool = True
-BESIDE: bool = False
 EXACT: bool = True
 EXACT_DTYPES: bool = True
 NUMBERED: bool = False
 WIDE: bool = True
-
-
-def joined(some: Any, more: Any) -> Any:
-    """Two trees of arrays at one place."""
-    both = {k: joined(some[k], more[k]) for k in some.keys() & more.keys()}
-    return {**some, **more, **both}
 
 
 def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
@@ -97,8 +89,6 @@ def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
                     draw(s, f"{path}{i}.", *copies, i) for i, s in enumerate(shapes)
                 ]
             return [draw(s, path, *copies, i) for i, s in enumerate(shapes)]
-        if BESIDE and shapes and not isinstance(shapes[0], int):
-            return reduce(joined, [draw(s, path, *copies) for s in shapes])
         if STACKED and shapes and not isinstance(shapes[-1], int):
             n, each = shapes
             return jax.vmap(partial(draw, each, path, *copies))(jnp.arange(n))
@@ -175,8 +165,6 @@ def load_params(path: str | Path) -> Params:
             copies = read(shapes[0], path, *axes, n)
             takes = [partial(np.take, indices=i, axis=len(axes)) for i in range(n)]
             return [jax.tree.map(take, copies) for take in takes]
-        if BESIDE and shapes and not isinstance(shapes[0], int):
-            return reduce(joined, [read(s, path, *axes) for s in shapes])
         if STACKED and shapes and not isinstance(shapes[-1], int):
             n, each = shapes
             if path not in numbered:

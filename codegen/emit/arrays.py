@@ -9,7 +9,7 @@ from ...schema.resolve.trees import Tree
 from ..names import Names
 from ..nodes import annotated, call, function, is_same, literal, names_in
 from ..printer import render
-from .copies import Axes, only, parts_of
+from .copies import axes_of, parts_of
 from .sized import Part, Sizes, written
 
 SEVERAL = 3
@@ -46,7 +46,6 @@ class Arrays:
     """
 
     def __init__(self, tree: Tree, sizes: Sizes, names: Names) -> None:
-        self.axes = Axes()
         self.keys: dict[int, str] = {}
         self.kinds: dict[str, _Kind] = {}
         self.parameters: set[str] = set()
@@ -64,7 +63,7 @@ class Arrays:
         if isinstance(sizes, Part):
             kind = self._kind(tree, sizes)
             kind.uses += 1
-            kind.copied += copied or any(self.axes.at(tree, sizes))
+            kind.copied += copied or bool(axes_of(tree, sizes))
             kind.given.add(
                 tuple(ast.dump(written(sizes.given[name])) for name in kind.used)
             )
@@ -111,17 +110,10 @@ class Arrays:
 
     def _written(self, tree: Tree, sizes: Sizes | None) -> ast.expr:
         """The shapes at a place, of the copies on axes as well."""
-        places = self.axes.at(tree, sizes)
-        parts: list[ast.expr] = []
-        for counts, axes in places.items():
-            some = (tree, sizes)
-            if len(places) > 1:
-                some = only(tree, sizes, counts)
-            node = self._inner(*some)
-            for axis in reversed(axes):
-                node = ast.Tuple([axis, node])
-            parts.append(node)
-        return ast.Tuple(parts) if len(parts) > 1 else parts[0]
+        node = self._inner(tree, sizes)
+        for axis in reversed(axes_of(tree, sizes)):
+            node = ast.Tuple([axis, node])
+        return node
 
     def _inner(self, tree: Tree, sizes: Sizes | None) -> ast.expr:
         """The shapes of one copy, in the nesting of Params."""

@@ -6,11 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from ...schema.parameters import Leaf
-from ...schema.resolve.trees import Tree, flatten
+from ...schema.resolve.trees import Tree, distinct, flatten
 from .sized import Sizes, written
-
-Counts = tuple[int, ...]
-"""How many copies lie on the axes that arrays get at a place."""
 
 
 def period(copies: Sequence[Tree]) -> int:
@@ -49,63 +46,19 @@ def parts_of(tree: Tree, sizes: Sizes | None) -> Iterator[tuple[Tree, Sizes | No
             yield part, copies[i] if copies else None
 
 
-class Axes:
-    """The axes that arrays get where copies lie: only there their trees are walked."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[Tree, frozenset[int]]] = {}
-
-    def at(self, tree: Tree, sizes: Sizes | None) -> dict[Counts, list[ast.expr]]:
-        """The axes of copies that arrays get at the place of their tree, as written.
-
-        Of arrays that lie below copies and beside them, both.
-        """
-        return _axes(tree, sizes) if 0 in self._heights(tree) else {(): []}
-
-    def _heights(self, tree: Tree) -> frozenset[int]:
-        """How far above a tree there are copies of its arrays; 0 where it lies."""
-        if isinstance(tree, Leaf):
-            return frozenset(tree.below)
-        if id(tree) not in self._known:
-            parts = [part for part, _ in parts_of(tree, None)]
-            below = {n - 1 for part in parts for n in self._heights(part) if n > 0}
-            self._known[id(tree)] = tree, frozenset(below)
-        return self._known[id(tree)][1]
-
-
-def _axes(
-    tree: Tree, sizes: Sizes | None, depth: int = 0
-) -> dict[Counts, list[ast.expr]]:
-    """The axes of the arrays of a tree, `depth` parts of their paths above it."""
-    if not isinstance(tree, Leaf):
-        found: dict[Counts, list[ast.expr]] = {}
-        for part, inner in parts_of(tree, sizes):
-            for counts, axes in _axes(part, inner, depth + 1).items():
-                found.setdefault(counts, axes)
-        return found
-    own = []
+def axes_of(tree: Tree, sizes: Sizes | None) -> list[ast.expr]:
+    """The axes of copies that all arrays of a tree get where it lies, as written."""
+    path, leaf = next(distinct(tree), ("", None))
+    depth = path.count(".") + 1 if path else 0
+    if leaf is None or depth not in leaf.below:
+        return []
+    while not isinstance(tree, Leaf):
+        tree, sizes = next(parts_of(tree, sizes))
     given = sizes if isinstance(sizes, tuple) else ()
-    behind = len(given) - len(tree.full_shape)
-    for i, count in enumerate(tree.stack):
-        if tree.below[i] == depth:
+    behind = len(given) - len(leaf.full_shape)
+    own = []
+    for i, count in enumerate(leaf.stack):
+        if leaf.below[i] == depth:
             known = given[behind + i] if behind + i >= 0 else count
             own.append(known if known == count else count)
-    return {tuple(own): [written(size) for size in own]}
-
-
-def only(
-    tree: Tree, sizes: Sizes | None, counts: Counts, depth: int = 0
-) -> tuple[Tree, Sizes | None]:
-    """The arrays of a tree that get these axes where it lies, with their sizes."""
-    if not isinstance(tree, dict):
-        same = [*_axes(tree, sizes, depth)] == [counts]
-        return (tree, sizes) if same else ({}, None)
-    parts: dict[str, Tree] = {}
-    known: dict[str, Sizes] = {}
-    for name, (part, inner) in zip(tree, parts_of(tree, sizes), strict=True):
-        some, own = only(part, inner, counts, depth + 1)
-        if some != {}:
-            parts[name] = some
-        if some != {} and own is not None:
-            known[name] = own
-    return (tree, sizes) if parts == tree else (parts, known)
+    return [written(size) for size in own]

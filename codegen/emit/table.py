@@ -13,7 +13,6 @@ from ...schema.parameters import Leaf
 from ...schema.resolve.program import Program
 from ...schema.resolve.trees import Tree, flatten
 from ...schema.start import Start
-from ..allowlist import GenerationError
 from ..names import Names
 from ..nodes import annotated, assign, call, dotted, literal
 from ..printer.remarks import Remarks, set_remarks
@@ -69,7 +68,6 @@ def tables(
         init: whether initialisers are among them.
     """
     groups = list(groups_of(program.tree))
-    beside = _is_beside(groups)
     initialisers = _by_name(
         program.tree,
         groups,
@@ -108,7 +106,6 @@ def tables(
         "EXACT_DTYPES": bool(own) and (numbered or any("." in key for key in own)),
         "NUMBERED": numbered,
         "WIDE": any(group.leaf.dtype in NEEDS_X64 for group in groups),
-        "BESIDE": beside,
     }
     return Tables(statements, facts, init)
 
@@ -129,25 +126,6 @@ def groups_of(tree: Tree, path: Path = (), copies: int = 1) -> Iterator[Group]:
         for i, part in enumerate(tree[:kinds]):
             alike = len(range(i, len(tree), kinds))
             yield from groups_of(part, (*path, i), copies * alike)
-
-
-def _is_beside(groups: Sequence[Group]) -> bool:
-    """Whether what lies below a repeat isn't all of its copies."""
-    places: dict[tuple[object, ...], tuple[int, ...]] = {}
-    lists: dict[tuple[object, ...], tuple[int, ...]] = {}
-    beside = False
-    for group in groups:
-        path = tuple("#" if isinstance(p, int) else p for p in group.path)
-        for cut in range(len(path)):
-            pairs = zip(group.leaf.stack, group.leaf.below, strict=True)
-            axes = tuple(n for n, below in pairs if below == len(path) - cut)
-            beside |= places.setdefault(path[:cut], axes) != axes
-            for end in range(cut, len(path)):
-                known = lists.setdefault((cut, path[:end]), axes)
-                if path[end] == "#" and known != axes:
-                    wanted = "expected copies in lists that are stacked as one"
-                    raise GenerationError.one("generate", ".".join(path), wanted)
-    return beside
 
 
 def _by_name(

@@ -21,7 +21,7 @@ STORED = "stored_arrays"
 COPIES = ("copies", "axes")
 """What functions get of the copies that an array is one of."""
 PROGRESSION = "progression"
-BEFORE = (IN_FLOAT32, PROGRESSION, "joined")
+BEFORE = (IN_FLOAT32, PROGRESSION)
 """Functions that stand before the tables."""
 
 

@@ -121,6 +121,17 @@ def at_the_root() -> Data:
     return spec(nodes, inputs=X)
 
 
+def unlike() -> Data:
+    """Parts of a list of which two are stacked, with lists in them, and one is not."""
+    row = function({"g": repeat("block", False, 2)}, {"x": "g"})
+    nodes = {
+        "a": repeat("row", True, 3, params="layers.0"),
+        "b": repeat("row", True, 2, params="layers.1") | {"carry": {"x": "a"}},
+        "c": linear("b", params="layers.2"),
+    }
+    return spec(nodes, inputs=X, functions={"row": row, "block": BLOCK})
+
+
 CASES: dict[str, Callable[[], Data]] = {
     "plain": lambda: spec({"a": linear(), "b": linear("a")}, inputs=X),
     "scanned": lambda: spec(
@@ -139,6 +150,7 @@ CASES: dict[str, Callable[[], Data]] = {
     "mixed": mixed,
     "drawing": drawing,
     "at_the_root": at_the_root,
+    "unlike": unlike,
     "nothing": lambda: spec({"y": {"op": "relu", "x": "x"}}, inputs=X),
 }
 

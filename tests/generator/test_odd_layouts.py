@@ -93,7 +93,7 @@ def test_odd_layouts_are_read_alike(case: str, tmp_path: Path) -> None:
         for decide in decisions(random):
             save_file(laid_out(dict(copies), decide), place)
             taken += assert_same(case, tmp_path)
-    assert taken >= 6
+    assert taken >= 4
 
 
 @pytest.mark.parametrize("case", NESTS)
