@@ -1,0 +1,46 @@
+"""What all functions of one import share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..trace import Param, Path, Value
+
+
+class Missing(Exception):
+    """An equation that no op of blox is; the text says why."""
+
+
+@dataclass(eq=False)
+class Context:
+    """What all functions of one import share.
+
+    Args:
+        missing: what can't be expressed, by reason, module and line.
+        notes: what to tell the user.
+        embedded: paths of the tables that are looked up, which may also be heads.
+        tables: captured arrays, by identity, with the Param that each became.
+        rng: the key that ops take which draw.
+    """
+
+    missing: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+    embedded: set[Path] = field(default_factory=set)
+    tables: dict[int, tuple[Any, Param]] = field(default_factory=dict)
+    values: dict[Path, Any] = field(default_factory=dict)
+    """The arrays of `tables`, by the path that they got."""
+    rng: Value | None = None
+
+    def table(self, array: Any, hint: str) -> Param:
+        """A captured array as a buffer of the Graph."""
+        if id(array) not in self.tables:
+            path: Path = (f"table_{len(self.tables)}",)
+            found = np.asarray(array)
+            made = Param(found.shape, str(found.dtype), hint, path, "buffer")
+            self.tables[id(array)] = array, made
+            self.values[path] = found
+        return self.tables[id(array)][1]

@@ -1,0 +1,1 @@
+"""What each library calls its layers and keeps its arrays in."""

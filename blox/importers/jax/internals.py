@@ -1,0 +1,89 @@
+"""All that the importer takes from JAX's internals: what it has no public name for.
+
+Tried with JAX 0.10 and 0.12. Everything else uses `jax`, `jax.extend.core` and `jax.export`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+from jax._src import core as _core
+from jax._src import source_info_util as _source_info
+from jax.extend.core import (
+    ClosedJaxpr,
+    Jaxpr,
+    JaxprEqn,
+    Literal,
+    Primitive,
+    Var,
+    new_jaxpr_eqn,
+    no_effects,
+)
+from jax.interpreters import ad, batching
+
+__all__ = [
+    "Atom",
+    "ClosedJaxpr",
+    "Jaxpr",
+    "JaxprEqn",
+    "Literal",
+    "Primitive",
+    "Var",
+    "ad",
+    "batching",
+    "clear_caches",
+    "dtype_of",
+    "is_tracer",
+    "new_equation",
+    "new_variable",
+    "plain_size",
+    "shaped_array",
+    "user_frames",
+]
+
+Atom = Var | Literal
+
+
+def is_tracer(value: Any) -> bool:
+    return isinstance(value, _core.Tracer)
+
+
+def shaped_array(shape: Any, dtype: Any) -> Any:
+    """The abstract value of an output of a primitive."""
+    return _core.ShapedArray(shape, dtype)
+
+
+def dtype_of(atom: Atom) -> Any:
+    aval: Any = atom.aval
+    return aval.dtype
+
+
+def new_equation(
+    inputs: list[Any], outputs: list[Any], primitive: Primitive, params: dict[str, Any]
+) -> JaxprEqn:
+    return new_jaxpr_eqn(inputs, outputs, primitive, params, no_effects)
+
+
+def new_variable(aval: Any) -> Var:
+    return Var(aval)
+
+
+def plain_size(size: Any) -> Any:
+    """An integer as Python has it; a symbol as it is."""
+    return int(size) if _core.is_constant_dim(size) else size
+
+
+def clear_caches() -> None:
+    """Forgets traces: `jax.jit` inside of a library keeps what it traced before its layers
+    were marked, and would keep the marks."""
+    jax.clear_caches()
+
+
+def user_frames(equation: JaxprEqn) -> Iterator[tuple[str, int, str]]:
+    """(file, line, function) of the Python frames that wrote an equation, innermost first."""
+    info = equation.source_info
+    traceback = getattr(info, "traceback", info)
+    for frame in _source_info.user_frames(traceback):
+        yield frame.file_name, frame.start_line, frame.function_name

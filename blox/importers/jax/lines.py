@@ -1,0 +1,50 @@
+"""Where the user's code wrote an equation, and the name that it assigns there."""
+
+from __future__ import annotations
+
+import ast
+import sysconfig
+from functools import lru_cache
+from pathlib import Path
+
+from ..trace import Line
+from .internals import JaxprEqn, user_frames
+
+_HERE = str(Path(__file__).parents[1])
+_LIBRARIES = tuple({sysconfig.get_paths()[k] for k in ("purelib", "platlib", "stdlib")})
+
+
+def line_of(equation: JaxprEqn) -> Line | None:
+    """The innermost statement of the user's own files that an equation comes from."""
+    for file, number, _ in user_frames(equation):
+        if file.startswith((_HERE, *_LIBRARIES)) or "site-packages" in file:
+            continue
+        start, target = _statements(file).get(number, (number, ""))
+        return Line(file, start, target)
+    return None
+
+
+@lru_cache(maxsize=256)
+def _statements(file: str) -> dict[int, tuple[int, str]]:
+    """By line: the line on which its statement begins, and the name that it assigns."""
+    try:
+        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return {}
+    found: dict[int, tuple[int, str]] = {}
+    for node in ast.walk(tree):
+        target = ""
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                target = name
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
+                target = name
+            case ast.AugAssign(target=ast.Name(id=name)):
+                target = name
+            case ast.Assign() | ast.Return():
+                pass
+            case _:
+                continue
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+            found[line] = node.lineno, target
+    return found

@@ -1,0 +1,131 @@
+"""Equations of JAX as steps of blox: one rule for each primitive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..trace import Size, Value
+from ..views import View
+from .context import Context, Missing
+from .emit import Emitter
+from .flatten import Flat, live, value_of
+from .internals import Atom, JaxprEqn, Literal, Var, plain_size
+from .lines import line_of
+from .numbers import is_uniform, number_of, plain_numbers, said_dtype
+
+Result: TypeAlias = "View | Sequence[View] | None"
+Rule: TypeAlias = Callable[["Lowering", JaxprEqn], Result]
+
+RULES: dict[str, Rule] = {}
+"""A rule for each primitive, by its name."""
+SMALL = 64
+"""Elements of a captured array that still stands in the Graph as a constant."""
+
+
+def rule(*primitives: str) -> Callable[[Rule], Rule]:
+    """Registers the rule of primitives."""
+
+    def register(function: Rule) -> Rule:
+        for name in primitives:
+            assert name not in RULES, name
+            RULES[name] = function
+        return function
+
+    return register
+
+
+class Lowering(Emitter):
+    """Lowers the equations of one jaxpr.
+
+    A rule takes the Lowering and an equation, reads what flows in by `read`, writes steps by
+    `emit`, `elementwise` and the like, and gives a View of each output. `Missing` says that
+    an equation can't be expressed; all of them are told at once.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.environment: dict[Var, View] = {}
+        self.known: dict[Var, Any] = {}
+        self.modules: list[str] = []
+
+    # What flows in --------------------------------------------------------------------
+
+    def read(self, atom: Atom) -> View:
+        """What an equation is given."""
+        if isinstance(atom, Literal):
+            return self.constant(value_of(atom))
+        if atom not in self.environment and atom in self.known:
+            self.environment[atom] = self.constant(self.known[atom])
+        return self.environment[atom]
+
+    def constant(self, array: Any) -> View:
+        """An array that is known while one imports."""
+        dtype = str(getattr(array, "dtype", np.asarray(array).dtype))
+        if dtype.startswith("key"):
+            raise Missing("a key that is fixed in the code")
+        found = np.asarray(array)
+        if found.size and is_uniform(found):
+            return View.filled(number_of(found.flat[0]), found.shape, dtype)
+        if found.size > SMALL or not found.size:
+            return View.of(self.context.table(array, "table"))
+        attributes = {"value": plain_numbers(found), "dtype": said_dtype(dtype)}
+        return self.emit("constant", {}, attributes, found.shape, dtype, hint="table")
+
+    # Equations ------------------------------------------------------------------------
+
+    def run(self, flat: Flat, given: Mapping[Var, View]) -> list[View | None]:
+        """Lowers all equations that outputs need; a View of each output."""
+        self.environment |= given
+        self.known |= flat.known
+        equations = live(flat)
+        for equation in equations:
+            self.equation(equation)
+        return [self._output(atom) for atom in flat.outputs]
+
+    def _output(self, atom: Atom) -> View | None:
+        try:
+            return self.read(atom)
+        except Missing as missing:
+            self.miss(str(missing))
+        return None
+
+    def equation(self, equation: JaxprEqn) -> None:
+        self.line = line_of(equation) or self.line
+        name = equation.primitive.name
+        try:
+            found = RULES.get(name)
+            if found is None:
+                raise Missing(name)
+            result = found(self, equation)
+        except Missing as missing:
+            self.miss(str(missing) or name)
+            result = [self._lost(v) for v in equation.outvars]
+        if result is None:
+            return
+        views = [result] if isinstance(result, View) else list(result)
+        self.environment |= dict(zip(equation.outvars, views, strict=True))
+
+    def miss(self, reason: str) -> None:
+        module = ".".join(self.modules)
+        line = str(self.line) if self.line else ""
+        self.context.missing[reason, module, line] += 1
+
+    def _lost(self, variable: Var) -> View:
+        aval: Any = variable.aval
+        shape = tuple(map(plain_size, getattr(aval, "shape", ())))
+        return View.of(Value(shape, str(getattr(aval, "dtype", "float32"))))
+
+    def child(self) -> Lowering:
+        """For the body of a loop or a branch."""
+        made = Lowering(self.context)
+        made.modules, made.line = list(self.modules), self.line
+        return made
+
+
+def output_of(equation: JaxprEqn, index: int = 0) -> tuple[tuple[Size, ...], str]:
+    """Shape and dtype of an output."""
+    aval: Any = equation.outvars[index].aval
+    return tuple(map(plain_size, aval.shape)), str(aval.dtype)

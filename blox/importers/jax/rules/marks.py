@@ -1,0 +1,70 @@
+"""Known layers, and where functions begin and end."""
+
+from __future__ import annotations
+
+from ...trace import Enter, Exit, Param, Path, Value
+from ...views import View
+from ..internals import JaxprEqn
+from ..lower import Lowering, output_of, rule
+from ..marks import Layer
+
+
+@rule("blox_mark")
+def mark(lower: Lowering, equation: JaxprEqn) -> list[View]:
+    params = equation.params
+    if params["mark"] == "exit":
+        lower.modules.pop()
+        lower.items.append(Exit())
+        return []
+    count = len(params["paths"])
+    scope: Path | None = None
+    arguments: dict[str, Value] = {}
+    for place, atom in enumerate(equation.invars):
+        source = _source(lower, atom)
+        if place < count and isinstance(source, Param) and scope is None:
+            own = params["paths"][place]
+            scope = source.path[: len(source.path) - len(own)]
+        elif place >= count and source is not None:
+            arguments[params["arguments"][place - count]] = source
+    name = params["name"]
+    lower.modules.append(name)
+    lower.items.append(Enter(name, scope, arguments, remat=name == "remat"))
+    return []
+
+
+def _source(lower: Lowering, atom: object) -> Value | None:
+    """The array that an argument is, where the equations so far give one."""
+    view = lower.environment.get(atom)  # type: ignore[call-overload]
+    if view is None:
+        return None
+    return view.source if isinstance(view.source, Value) else None
+
+
+@rule("blox_layer")
+def layer(lower: Lowering, equation: JaxprEqn) -> list[View]:
+    static: Layer = equation.params["layer"]
+    count = len(static.operands)
+    operands = {
+        name: lower.read(atom)
+        for name, atom in zip(static.operands, equation.invars[:count], strict=True)
+    }
+    slots = {
+        name: lower.slot(lower.read(atom))
+        for name, atom in zip(static.slots, equation.invars[count:], strict=True)
+    }
+    params = [s for s in slots.values() if isinstance(s, Param)]
+    scope = params[0].path[:-1] if params else None
+    if static.op == "embed" and params:
+        lower.context.embedded.add(params[0].path)
+    shape, dtype = output_of(equation)
+    return [
+        lower.emit(
+            static.op,
+            operands,
+            static.attributes,
+            shape,
+            dtype,
+            slots=slots,
+            scope=scope,
+        )
+    ]
