@@ -80,9 +80,15 @@ class Included:
 
 
 def changes_of(
-    graph: Graph, name: str, around: Mapping[str, Change]
+    graph: Graph, name: str, around: Mapping[str, Change], where: str
 ) -> dict[tuple[str, str], Change]:
     """What takes the place of nodes, by function and node; of several globs the first.
+
+    Args:
+        graph: whose nodes these are.
+        name: what it is called.
+        around: functions by globs.
+        where: what an error names, where they were given.
 
     Raises:
         SpecError: a glob matches no node, or there is no function for it.
@@ -93,7 +99,7 @@ def changes_of(
     found: dict[tuple[str, str], Change] = {}
     if not isinstance(around, Mapping):
         fail(
-            f"{name}.around",
+            where,
             f"expected a dict of functions by globs, found {quote(around)}",
             '{"attention.query": lora}',
         )
@@ -104,7 +110,7 @@ def changes_of(
         if not hits:
             near = difflib.get_close_matches(str(glob), nodes, 1, 0.5)
             fail(
-                f"{name}.around",
+                where,
                 f"expected a glob over function.node that matches one of {name}, found "
                 f"{quote(glob)}",
                 f"did you mean {near[0]}?"
@@ -113,7 +119,7 @@ def changes_of(
             )
         if not callable(change):
             fail(
-                f"{name}.around.{glob}",
+                f"{where}.{glob}",
                 f"expected a function, found {quote(change)}",
                 "def lora(f, node): ... return node() + ...",
             )
@@ -175,7 +181,8 @@ def included(
         declared: gets the declared inputs of its functions.
     """
     graph.program()
-    changes = changes_of(graph, name, around)
+    where = name if needs is None else f"{name}.around"
+    changes = changes_of(graph, name, around, where)
     prefix = "" if needs is None else f"{name}_"
     source = Source(graph, name, prefix, dict(numbers), needs, changes, declared)
     made = Included(source)

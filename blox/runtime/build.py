@@ -17,6 +17,7 @@ from blox.schema.registry import CUSTOM
 from blox.schema.resolve.program import Program
 
 from .context import as_array, failed, floating_dtype
+from .given import refuse_unknown
 from .inputs import Signature
 from .interpreter import Interpreter
 from .trees import Context, Params
@@ -95,7 +96,7 @@ def _shared(graph: Graph, program: Program, options: tuple[Any, ...]) -> Model:
 def _model(
     program: Program, name: str, train: bool, target: Any, axis_name: str | None
 ) -> Model:
-    graph, instance = program.graph, program.entries[name]
+    graph, instance, tree = program.graph, program.entries[name], program.tree
     bounded = graph.entries if graph.dims or graph.constraints else []
     checks = {
         n: Signature(program, program.entries[n]).check for n in bounded if n != name
@@ -118,6 +119,7 @@ def _model(
 
     def model(params: Params, *args: Any, **kwargs: Any) -> tuple[Any, dict[str, Any]]:
         inputs = signature.bind(args, kwargs)
+        refuse_unknown(tree, params)
         if target is not None:
             params = cast("", params)
             for input_name, spec in instance.function.inputs.items():

@@ -23,6 +23,7 @@ from .values import array_of
 
 _OF_BUILD = ("train", "dtype", "axis_name")
 """What `bx.build` takes, and a call does not."""
+_MAKES_KEYS = "jax.random.key(0) makes one, jax.random.wrap_key_data of raw data"
 
 Sizes = dict[str, Any]
 
@@ -203,6 +204,8 @@ class _Expected:
         kind = "a key" if self.dtype == "key" else f"{dtype}{self.shown}"
         if self.copies is not None:
             kind = f"a list of {self.copies}, each {kind}"
+        elif self.dtype == "key":
+            hint = hint or _MAKES_KEYS
         return Diagnostic("inputs", self.path, f"expected {kind}, found {found}", hint)
 
     def faults(self, value: Any, sizes: Sizes) -> Iterator[Diagnostic]:
@@ -244,8 +247,7 @@ class _Expected:
         if self.dtype == "key":
             if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
                 return None
-            hint = "jax.random.key(0) makes one, jax.random.wrap_key_data of raw data"
-            return self.fault(describe(value), hint)
+            return self.fault(describe(value))
         if self.dtype == "float":
             if jnp.issubdtype(value.dtype, jnp.floating):
                 return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import accumulate, chain
 from operator import attrgetter
@@ -26,7 +26,8 @@ from blox.schema.graph import expect_graph
 from blox.schema.resolve.program import Program
 from blox.schema.resolve.trees import Tree
 
-from .context import floating_dtype
+from .context import describe, floating_dtype
+from .given import flat, refuse_given
 
 
 @lru_cache(1024)
@@ -74,6 +75,9 @@ def init(
     if not hasattr(key, "dtype"):
         found = type(key).__name__
         raise TypeError(f"expected a key, such as jax.random.key(0), found {found}")
+    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.shape:
+        text = f"expected one key, found {describe(key)}"
+        raise TypeError(f"{text}; jax.vmap(lambda key: bx.init(graph, key)) takes many")
     floating = floating_dtype(dtype)
     if not isinstance(given, (Mapping, NoneType)):
         found = type(given).__name__
@@ -121,53 +125,6 @@ def _drawn_at(
     make = initializer(leaf.init)
     drawn: Array = _drawn(tuple(copies), make, key, folded, leaf.full_shape, dtype)
     return drawn
-
-
-def flat(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, array) of nested dicts and lists; None is no array."""
-    if isinstance(tree, (Mapping, list)):
-        items = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
-        for name, part in items:
-            yield from flat(part, f"{path}.{name}" if path else str(name))
-    elif tree is not None:
-        yield path, tree
-
-
-def refuse_given(program: Program, given: Mapping[str, Any]) -> None:
-    """Refuses arrays, by path, that the Graph lacks or has otherwise.
-
-    Raises:
-        ModelError: every one of them.
-    """
-    leaves = program.leaves()
-    faults: list[Diagnostic] = []
-    for path, array in given.items():
-        leaf = leaves.get(path)
-        if leaf is None:
-            few = len(faults) < 3 and len(leaves) < 5_000
-            near = difflib.get_close_matches(path, leaves, 1) if few else []
-            hint = f"did you mean {near[0]}?" if near else ""
-            text = "expected an array of the Graph, found one that it lacks"
-            faults.append(Diagnostic("params", path, text, hint))
-        elif jnp.shape(array) != tuple(leaf.full_shape):
-            shapes = [list(s) for s in (leaf.full_shape, jnp.shape(array))]
-            text = "expected shape {}, found {}".format(*shapes)
-            faults.append(Diagnostic("params", path, text))
-        elif not _is_of(array, leaf.dtype):
-            text = f"expected dtype {leaf.dtype}, found {_dtype_of(array)}"
-            faults.append(Diagnostic("params", path, text))
-    if faults:
-        raise ModelError(faults)
-
-
-def _dtype_of(array: Any) -> Any:
-    return getattr(array, "dtype", None) or np.asarray(array).dtype
-
-
-def _is_of(array: Any, wanted: str) -> bool:
-    dtype = _dtype_of(array)
-    floating: bool = jnp.issubdtype(dtype, jnp.floating)
-    return floating if wanted == "float" else str(dtype) == wanted
 
 
 def _refuse_wide(program: Program, floating: Any) -> None:

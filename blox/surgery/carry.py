@@ -7,7 +7,8 @@ from typing import Any
 
 from blox.io.assemble import grow
 from blox.mapping.join import join
-from blox.runtime.params import flat, init, initial, refuse_given
+from blox.runtime.given import flat, refuse_given
+from blox.runtime.params import init, initial
 from blox.schema import Graph, ModelError
 from blox.schema.diagnostics import Diagnostic
 

@@ -23,6 +23,7 @@ Writer = Callable[..., Any]
 
 def replaced(graph: Graph, nodes: str, writer: Writer) -> Step:
     """Something else in place of the nodes that a glob over `function.node` matches."""
+    _expect_writer(writer, "def writer(f, node): return f.relu(node())")
     new = change(graph, {nodes: writer})
     return Step(graph, new, same_paths(graph, new))
 
@@ -184,13 +185,11 @@ def _operands(node: Node) -> Iterator[_Operand]:
                     yield _Operand(node, name, key, part)
 
 
-def _expect_writer(writer: object) -> None:
+def _expect_writer(
+    writer: object, such: str = "def writer(f, x): return f.relu(x)"
+) -> None:
     if not callable(writer):
-        _fault(
-            "",
-            f"expected a function, found {quote(writer)}",
-            "def writer(f, x): return f.relu(x)",
-        )
+        _fault("", f"expected a function, found {quote(writer)}", such)
 
 
 def _fault(where: str, message: str, hint: str = "") -> NoReturn:

@@ -108,7 +108,7 @@ OF_PARAMS: list[tuple[Any, str]] = [
     ),
     (
         own(g=[*PARAMS["g"], *PARAMS["g"]]),
-        "main.g: expected a list of 2 copies in Params, found a list of 4",
+        "g: expected a list of 2 in Params, found a list of 4",
     ),
     (
         own(g=[PARAMS["g"][0], {"up": {}, "bn": {}}]),
@@ -136,6 +136,30 @@ def test_params_that_are_not_of_the_graph(params: Any, text: str) -> None:
             there = ", ".join(sorted(way.split(", ")))
             text = text.replace(f"found {way}", f"found {there}")
     assert found == text + HINT
+
+
+LACKS = "expected an array of the Graph, found one that it lacks; "
+
+
+def test_arrays_that_no_node_reads_are_refused() -> None:
+    """Each part of Params by its first array, in whatever entry they are given."""
+    more = {**H["c"]["then"], "w": mask}
+    found = message(
+        jax.eval_shape,
+        BUILT,
+        {**PARAMS, "h": {**H, "c": {**H["c"], "then": more}}, "old": [{}, PARAMS["g"]]},
+        x,
+        mask,
+    )
+    assert found.splitlines() == [
+        f"h.c.then.w: {LACKS}leave it out",
+        f"old.1.0.bn.bias: {LACKS}leave it out",
+    ]
+    renamed = {"oat": OUT, "h": H, "g": PARAMS["g"]}
+    found = message(jax.eval_shape, BUILT, renamed, x, mask)
+    assert found == f"oat.bias: {LACKS}did you mean out for oat?"
+    empty = {**PARAMS, "old": {"a": {}, "b": [{}]}}
+    assert jax.eval_shape(BUILT, empty, x, mask)
 
 
 OF_INPUTS: list[tuple[tuple[Any, ...], dict[str, Any], list[str]]] = [

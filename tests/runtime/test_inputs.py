@@ -36,6 +36,7 @@ def test_keys_and_integers() -> None:
     keys = jax.random.split(jax.random.key(0), 2)
     assert message(keyed, {}, keys, n) == "main.key: expected shape [], found [2]"
     assert message(keyed, {}, 0, n) == f"main.key: expected a key, found int32[]{hint}"
+    assert message(keyed, {}, "0", n) == f"main.key: expected a key, found str{hint}"
     plain = typed(x=(["n"], "int32"))
     assert message(plain, {}, n.astype("uint8")) == (
         'main.x: expected dtype int32, found uint8; cast it: x.astype("int32")'

@@ -27,6 +27,10 @@ def test_what_is_no_key() -> None:
         TypeError, match=r"a key, such as jax.random.key\(0\), found int"
     ):
         bx.init(graph, 0)  # type: ignore[arg-type]
+    with pytest.raises(
+        TypeError, match=r"expected one key, found key<fry>\[2\]; jax\.v"
+    ):
+        bx.init(graph, jax.random.split(jax.random.key(0)))
 
 
 @pytest.mark.parametrize(

@@ -377,7 +377,8 @@ GPT: list[tuple[Operation, str]] = [
     (lambda e: e.copies("model.h", "3"), "expected a count or numbers of copies"),  # type: ignore[arg-type]
     (lambda e: e.copies("model.h", 4, new="first"), '"init" or "last"'),  # type: ignore[arg-type]
     (lambda e: e.copies("model.h[0]", 2), "expected a node with copies"),
-    (lambda e: e.remove("mlp.nothing"), "expected a glob over"),
+    (lambda e: e.remove("mlp.nothing"), "tiny_gpt: expected a glob over"),
+    (lambda e: e.replace("mlp.up", "x"), "def writer(f, node)"),  # type: ignore[arg-type]
     (lambda e: e.remove("mlp.up", by="y"), "an operand that is a value (x), found 'y'"),
     (lambda e: e.remove("block.*"), "or a dict of its outputs"),
     (lambda e: e.insert(normed), "expected one of after= and before="),
