@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
+from blox.cli.edited import GRAPHS, is_spec, weights_of, write_model, write_spec
 from blox.cli.init import WEIGHTS
 from blox.cli.output import existing, fail, place, say, usage
 from blox.cli.validate import HUB
-from blox.cli.writing import keep_apart, write_atomically
+from blox.cli.writing import keep_apart
 from blox.show.printable import printable
 
 if TYPE_CHECKING:
-    from blox.schema import Graph
     from blox.surgery.edit import Edit
-
-SPECS = (".json", ".msgpack")
-GRAPHS = ("graph.json", "graph.msgpack")
 
 
 def _option(name: str, metavar: str, text: str) -> Any:
@@ -127,7 +123,8 @@ def edit(
     """Changes a model, and prints what becomes of its arrays.
 
     Operations happen in the order of this list; options may be repeated. What stays is
-    carried over bit for bit; what is new is initialised. Examples that SRC has are left out.
+    carried over bit for bit; what is new is initialised. Examples of SRC stay where they
+    hold, and get new outputs where they don't.
 
     Examples:
         blox edit model shallow --copies h=4
@@ -141,7 +138,7 @@ def edit(
         usage("expected DST, or --dry-run")
     target = None if dst is None else place(dst)
     alone = _is_alone(src)
-    if target is not None and not alone and _is_spec(target):
+    if target is not None and not alone and is_spec(target):
         usage(
             f"{dst}: expected a model folder or a .safetensors file, as SRC has weights"
         )
@@ -168,30 +165,29 @@ def edit(
         usage("expected an operation, such as --freeze GLOB")
     if target is not None and not dry_run:
         keep_apart(target, (*WEIGHTS, *GRAPHS), force)
+        if alone and (weights := weights_of(target)):
+            fail(
+                f"{weights}: expected no weights where a spec without them is written, as "
+                f"they would not be its own; edit {weights.parent}, which has both"
+            )
     edited = _edited(src, simple)
     say(str(edited.plan))
     if target is None or dry_run:
         return
     if alone:
-        _write_spec(target, edited.graph)
+        write_spec(target, edited.graph)
     else:
-        _write_model(src, target, edited, seed)
+        write_model(src, target, edited, seed)
     shown = printable(str(target))
     say(f"{shown}: written; next: blox show {shown}")
 
 
-def _is_spec(path: Path) -> bool:
-    return path.name.endswith(SPECS)
-
-
 def _is_alone(src: str) -> bool:
     """True of a spec without weights."""
-    from blox.weights.log import LOG
-
     path = place(src)
     if src.startswith(HUB) or not path.is_dir():
-        return not src.startswith(HUB) and _is_spec(path)
-    return not any(file for name in (*WEIGHTS, LOG) for file in path.glob(name))
+        return not src.startswith(HUB) and is_spec(path)
+    return weights_of(path) is None
 
 
 def _renaming(text: str) -> Operation:
@@ -219,32 +215,6 @@ def _edited(src: str, operations: Sequence[Operation]) -> Edit:
     for operation in operations:
         edited = operation(edited)
     return edited
-
-
-def _write_spec(target: Path, graph: Graph) -> None:
-    from blox.schema import to_json, to_msgpack
-
-    if not _is_spec(target):
-        target.mkdir(parents=True, exist_ok=True)
-        target = target / "graph.json"
-    packed = target.suffix == ".msgpack"
-    data = to_msgpack(graph) if packed else to_json(graph).encode()
-    write_atomically(target, data)
-
-
-def _write_model(src: str, target: Path, edited: Edit, seed: int) -> None:
-    import jax
-
-    from blox.io.load import load
-    from blox.io.save import save
-
-    graph, params = load(src)
-    if graph != edited.steps[0].before:
-        fail(f"{src}: changed meanwhile; try again")
-    roundings = edited.roundings(params)
-    if roundings:
-        say(str(roundings))
-    save(target, edited.graph, edited.carry_over(params, jax.random.key(seed)))
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"edit": edit}

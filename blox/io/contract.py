@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from blox.schema import BloxError, Graph, WeightsError
@@ -17,37 +17,64 @@ def run_examples(
     graph: Graph, params: Any, headers: Headers, stored: Sequence[Stored]
 ) -> list[Diagnostic]:
     """What the model doesn't do as the examples say; empty if all is well."""
-    import jax
-
-    from blox.runtime.build import build
-    from blox.weights import load_flat
-
     findings: list[Diagnostic] = []
-    models = {e.entry: jax.jit(build(graph, e.entry)) for e in stored}
     for number, example in enumerate(stored):
         path = f"examples.{number}"
         try:
-            tree = (example.inputs, example.outputs)
-            arrays = load_flat(headers, jax.tree.leaves(tree))
-            inputs, wanted = jax.tree.map(arrays.__getitem__, tree)
-            for name, spec in graph.functions[example.entry].inputs.items():
-                if spec.dtype == "key" and name in inputs:
-                    inputs[name] = _key(name, inputs[name])
-            with exact_products():
-                outputs, _ = models[example.entry](params, **inputs)
+            inputs, wanted = arrays_of(graph, headers, example)
+            outputs = outputs_of(graph, params, example.entry, inputs)
         except BloxError as error:
             findings += [
                 Diagnostic(d.code, _path(path, d.path), d.message, d.hint)
                 for d in error.diagnostics
             ]
             continue
-        if not isinstance(outputs, dict):
-            outputs = {next(iter(graph.functions[example.entry].outputs)): outputs}
         for name, expected in wanted.items():
             where = f"{path}.outputs.{name}"
             for text in differences(outputs[name], expected, example.tolerance):
                 findings.append(Diagnostic("example", where, text))
     return findings
+
+
+def arrays_of(
+    graph: Graph, headers: Headers, example: Stored
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The inputs of an example, and the outputs that it promises, by name.
+
+    Raises:
+        WeightsError: an array can't be read, or is no key where one is expected.
+    """
+    import jax
+
+    from blox.weights import load_flat
+
+    tree = (example.inputs, example.outputs)
+    arrays = load_flat(headers, jax.tree.leaves(tree))
+    inputs, outputs = jax.tree.map(arrays.__getitem__, tree)
+    for name, spec in graph.functions[example.entry].inputs.items():
+        if spec.dtype == "key" and name in inputs:
+            inputs[name] = _key(name, inputs[name])
+    return inputs, outputs
+
+
+def outputs_of(
+    graph: Graph, params: Any, entry: str, inputs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a model gives for the inputs of an example, by name.
+
+    Raises:
+        ModelError: it has no such entry, or doesn't take them.
+    """
+    import jax
+
+    from blox.runtime.build import build
+
+    model = jax.jit(build(graph, entry))  # one function for equal Graphs
+    with exact_products():
+        outputs, _ = model(params, **inputs)
+    if isinstance(outputs, dict):
+        return outputs
+    return {next(iter(graph.functions[entry].outputs)): outputs}
 
 
 def _path(example: str, path: str) -> str:

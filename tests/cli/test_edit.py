@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import pytest
+from safetensors.numpy import load_file
 from surgery.checking import filled
 
 import blox as bx
+from blox.io.examples import EXAMPLES
 
 GPT = Path(__file__).parents[1] / "models" / "tiny_gpt.json"
 
@@ -103,6 +106,44 @@ def test_nothing_is_written_over_or_without_need(
     graph, params = bx.load(gpt)
     assert graph.program().leaves()["wte.embedding"].frozen
     assert equal(params, filled(graph))
+
+
+def test_examples_hold_or_have_new_outputs_or_are_left_out(
+    blox: Callable[..., Any], gpt: Path, tmp_path: Path
+) -> None:
+    graph, params = bx.load(gpt)
+    ids = {"tokens": jnp.array([[1, 2, 3]])}
+    promised = bx.Example(ids, jnp.ones((1, 3, 64)), 1e9)  # not what it computes
+    bx.save(gpt, graph, params, examples=[promised, ids])
+    new = tmp_path / "new"
+    run = blox("edit", gpt, new, "--freeze", "wte")
+    assert "\nexamples 2 hold\n" in run.out
+    assert equal(load_file(new / EXAMPLES), load_file(gpt / EXAMPLES))
+    run = blox("edit", new, new, "--copies", "model.h=1", "--force")
+    assert "\nexamples 1 hold, 1 with new outputs\n" in run.out
+    assert bx.verify(new).ok
+    run = blox("edit", new, new, "--rename", "main.tokens=ids", "--force")
+    assert (
+        "\nexamples 2 left out (example 0: main.tokens: no such input; inputs"
+        in run.out
+    )
+    assert not (new / EXAMPLES).exists()
+    run = blox("edit", gpt, tmp_path / "one.safetensors", "--freeze", "wte")
+    assert "\nexamples 2 left out, as a single file has none\n" in run.out
+
+
+@pytest.mark.parametrize("name", ["", "graph.json", "graph.msgpack"])
+def test_a_spec_does_not_take_the_place_of_that_of_weights(
+    blox: Callable[..., Any], gpt: Path, name: str
+) -> None:
+    before = {file: file.read_bytes() for file in gpt.iterdir()}
+    run = blox("edit", GPT, gpt / name, "--freeze", "wte", "--force")
+    assert (run.code, run.out) == (1, "")
+    assert (
+        "params.safetensors: expected no weights where a spec without them" in run.err
+    )
+    assert {file: file.read_bytes() for file in gpt.iterdir()} == before
+    assert blox("edit", GPT, gpt / "seen.json", "--freeze", "wte").code == 0
 
 
 @pytest.mark.parametrize(
