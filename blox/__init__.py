@@ -93,6 +93,7 @@ _HOME = {
     "each": "blox.builder.arguments",
     "edit": "blox.surgery.edit",
     "from_hf": "blox.importers.hf",
+    "from_jax": "blox.importers.jax.public",
     "generate": "blox.io.generate",
     "index": "blox.builder.arguments",
     "init": "blox.runtime.params",

@@ -97,6 +97,14 @@ def tidy(region: Region) -> None:
     region.items = kept
 
 
+def unwrap(root: Region) -> None:
+    """Where one region is all of a model, its items are the model's own."""
+    while len(root.items) == 1 and isinstance(root.items[0], Region):
+        if root.items[0].remat:
+            return
+        root.items = root.items[0].items
+
+
 def _remat(region: Region) -> list[Step | Region]:
     if len(region.items) == 1 and isinstance(region.items[0], Region):
         region.items[0].remat = True

@@ -283,10 +283,15 @@ def _is_named(op: str) -> bool:
 
 
 def write(
-    root: Region, inputs: Mapping[str, bx.Input], name: str
+    root: Region,
+    inputs: Mapping[str, bx.Input],
+    name: str,
+    dims: Mapping[str, Mapping[str, int]],
 ) -> tuple[bx.Graph, dict[str, Leaf]]:
     """The Graph of a tree of regions, and where its arrays lie."""
     builder = bx.GraphBuilder(name)
+    for dim, bounds in dims.items():
+        builder.dim(dim, **bounds)
     function = RegionFunction(None, root, ())
     builder.entry(function, **inputs)
     return builder.graph(), function.writer.leaves

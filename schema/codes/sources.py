@@ -33,6 +33,14 @@ GROUPS: dict[str, tuple[Code, ...]] = {
         Code("hf-sentence", "files of sentence-transformers that are not sound",
              "modules.json with an unknown pooling"),
     ),
+    "Models of JAX": (
+        Code("import-model", "what can't be imported, or not in this way",
+             "bx.from_jax(3, inputs={})"),
+        Code("import-primitive", "what JAX computes and no op of blox does",
+             "bx.from_jax of a function that calls back to Python"),
+        Code("import-size", "a size that the code decides by, and that was given a name",
+             "bx.from_jax of a function with `if x.shape[0] > 3`"),
+    ),
     "All": (
         Code("more", "how many more findings there are than are reported one by one",
              "a Graph of 200 nodes of unknown ops", "either"),

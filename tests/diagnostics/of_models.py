@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+import jax
 import pytest
 from diagnostics.making import BASE, LINEAR, MODEL, PARAMS, X, graph
 from sample_specs import spec
@@ -113,7 +114,16 @@ def halved(width: int = 16) -> Graph:
     return b.graph()
 
 
+VECTOR = {"x": bx.Input(["n"])}
+
 MODELS: dict[str, Callable[[Path], Any]] = {
+    "import-model": lambda path: bx.from_jax(3, VECTOR),
+    "import-primitive": lambda path: bx.from_jax(
+        lambda x: jax.pure_callback(abs, x, x), VECTOR
+    ),
+    "import-size": lambda path: bx.from_jax(
+        lambda x: x if x.shape[0] > 3 else -x, VECTOR
+    ),
     "op-register": lambda path: bx.register(Op, abs),
     "op-source": typed_in,
     "entry": lambda path: bx.build(MODEL, "other"),

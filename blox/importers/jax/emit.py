@@ -47,12 +47,14 @@ class Emitter:
         attributes: Mapping[str, Any],
         outputs: Sequence[tuple[str, Sequence[Size], Any]],
         *,
+        slots: Mapping[str, Value] | None = None,
+        scope: Path | None = None,
         hint: str = "",
     ) -> list[View]:
         """A step of several outputs: (name, shape, dtype) of each."""
         made = [Value(tuple(map(plain_size, s)), str(d)) for _, s, d in outputs]
         names = tuple(name for name, _, _ in outputs)
-        self._step(op, operands, attributes, made, names, None, None, hint)
+        self._step(op, operands, attributes, made, names, slots, scope, hint)
         return list(map(View.of, made))
 
     def _step(

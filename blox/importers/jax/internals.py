@@ -13,6 +13,7 @@ from jax._src import core as _core
 from jax._src import source_info_util as _source_info
 from jax.extend.core import (
     ClosedJaxpr,
+    InconclusiveDimensionOperation,
     Jaxpr,
     JaxprEqn,
     Literal,
@@ -24,6 +25,7 @@ from jax.extend.core import (
 from jax.interpreters import ad, batching
 
 __all__ = [
+    "SYMBOLIC_ERRORS",
     "Atom",
     "ClosedJaxpr",
     "Jaxpr",
@@ -44,6 +46,9 @@ __all__ = [
 ]
 
 Atom = Var | Literal
+
+SYMBOLIC_ERRORS = (InconclusiveDimensionOperation,)
+"""What is raised where code decides by a symbolic size."""
 
 
 def is_tracer(value: Any) -> bool:

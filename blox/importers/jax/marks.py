@@ -43,6 +43,18 @@ class Layer:
     def __repr__(self) -> str:
         return self.op
 
+    def gives(
+        self, operands: Mapping[str, Any], stored: Sequence[Any], wanted: Sequence[Any]
+    ) -> bool:
+        """True where operands of these shapes give outputs of those."""
+        every = [operands[n] for n in self.operands] + list(stored)
+        shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in every]
+        try:
+            found = jax.tree.leaves(jax.eval_shape(self.function, *shapes))
+        except Exception:  # whatever an op says of shapes that it doesn't take
+            return False
+        return [f.shape for f in found] == [w.shape for w in wanted]
+
 
 def layer(
     op: str,

@@ -1,131 +1,123 @@
-"""`bx.from_jax`: a model of JAX as a Graph and Params."""
+"""`bx.from_jax`: a model of JAX as a Graph, its Params, and the way back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import numpy as np
-from jax import export
 
 import blox as bx
+from blox.schema.diagnostics import quote
+from blox.schema.names import name_of
 
-from ..regions import close, identifier, needed, tidy, tree
-from ..trace import Param, Path, Value
-from ..views import View
-from ..write import Leaf, write
-from . import rules
-from .context import Context
-from .flatten import flatten
-from .internals import clear_caches, plain_size
-from .lower import Lowering
-from .source import Source
-
-__all__ = ["import_source", "path_of", "rules"]
+from ..origin import Origin, rules_of
+from ..origin import name_of as source_name
+from ..regions import snake
+from ..trace import Path
+from .convert import convert
+from .frontends.functions import marked_functions
+from .frontends.paths import path_of
+from .source import Kind, Source
+from .trace import Bounds, trace
 
 
-def import_source(
-    source: Source,
+def from_jax(
+    model: Any,
     inputs: Mapping[str, bx.Input],
+    params: Any = None,
     *,
-    name: str,
-    without: frozenset[str] = frozenset(),
-) -> tuple[bx.Graph, dict[str, Leaf], Context]:
-    """The Graph of a model, and where its arrays lie.
+    name: str | None = None,
+    dims: Bounds | None = None,
+) -> tuple[bx.Graph, dict[str, Any], Origin]:
+    """A model of JAX as a Graph and Params: of Equinox, Flax, Haiku, or a plain function.
+
+        graph, params, origin = bx.from_jax(
+            lambda model, x: jax.vmap(model)(x), {"x": bx.Input(["batch", 8])}, model
+        )
+
+    The model's code runs, under a trace of JAX, with the dims of the inputs as symbols.
 
     Args:
-        without: classes of layers that are traced like any other module.
+        model: a module of Equinox or NNX; a module of Linen or a transformed function of
+            Haiku, with its `params`; or `function(params, *inputs)`, whose params are a
+            tree of arrays, or a module of Equinox or NNX. Without `params` a function is
+            of its inputs alone.
+        inputs: what it is called with, in order. The names are those of the Graph.
+        params: variables of Linen, params of Haiku, or what a function takes first.
+        name: of the Graph; by default that of the class or function.
+        dims: what bounds dims of the inputs: `{"seq": {"max": 512}}`.
+
+    Returns:
+        The Graph; its Params, those of the model; and the `Origin`, whose
+        `export(params)` gives them back to the model's code.
+
+    Raises:
+        SpecError: the model does what no op of blox does, all of it at once, each with its
+            module, file and line.
     """
-    specs = symbolic(inputs)
+    source = source_of(model, params, name)
+    traced = trace(source, inputs, dims or {})
+    graph, placed, context = convert(source, traced, inputs, dims or {}, source.name)
+    arrays = {source_name(path): array for path, array in traced.arrays.items()}
+    constants = {source_name(path): array for path, array in context.values.items()}
     leaves, structure = jax.tree_util.tree_flatten_with_path(source.arrays)
-    shapes = [jax.ShapeDtypeStruct(np.shape(x), x.dtype) for _, x in leaves]
-    names: list[str] = []
+    names = [source_name(path_of(keys)) for keys, _ in leaves]
 
-    def call(arrays: Any, *given: Any) -> Any:
-        outputs, updates = source.call(arrays, *given)
-        found = named_outputs(outputs)
-        names.extend(found)
-        return list(found.values()), dict(updates)
+    def rebuilt(found: Mapping[str, Any]) -> Any:
+        tree = jax.tree.unflatten(structure, [found[n] for n in names])
+        return source.rebuilt(tree)
 
-    clear_caches()
-    try:
-        with source.marked(without):
-            closed = jax.make_jaxpr(call)(
-                jax.tree.unflatten(structure, shapes), *specs.values()
-            )
-    finally:
-        clear_caches()
-    paths = [path_of(keys) for keys, _ in leaves]
-    kept = [
-        Param(tuple(s.shape), str(s.dtype), path=p, kind=source.kinds.get(p, "param"))
-        for p, s in zip(paths, shapes, strict=True)
-    ]
-    flowing = [
-        Value(tuple(map(plain_size, s.shape)), str(s.dtype), n)
-        for n, s in specs.items()
-    ]
-    context = Context()
-    lower = Lowering(context)
-    given = map(View.of, [*kept, *flowing])
-    environment = dict(zip(closed.jaxpr.invars, given, strict=True))
-    found = lower.run(flatten(closed.jaxpr, closed.consts), environment)
-    if context.missing:
-        raise bx.SpecError.one("import", name, str(context.missing))
-    outputs = [lower.array(v) for v in found if v is not None]
-    root = tree(needed(lower.items, outputs))
-    root.inputs = {value: value.hint for value in flowing}
-    root.scope = ()
-    tidy(root)
-    close(root, dict(zip(names, outputs, strict=False)))
-    graph, placed = write(root, inputs, name)
-    return graph, placed, context
+    origin = Origin(
+        graph, rules_of(graph, placed, names), constants, "", arrays, rebuilt
+    )
+    return graph, origin.params(), origin
 
 
-def symbolic(inputs: Mapping[str, bx.Input]) -> dict[str, jax.ShapeDtypeStruct]:
-    """The inputs as JAX traces them, dims as symbols."""
-    scope = export.SymbolicScope()
-    specs = {}
-    for name, declared in inputs.items():
-        text = ", ".join(map(str, declared.shape))
-        shape = export.symbolic_shape(text, scope=scope) if declared.shape else ()
-        dtype = "float32" if declared.dtype == "float" else declared.dtype
-        specs[name] = jax.ShapeDtypeStruct(shape, dtype)
-    return specs
+def source_of(model: Any, params: Any, name: str | None) -> Source:
+    """The model as a function of its arrays, by the library that wrote it.
+
+    Raises:
+        SpecError: it is none that blox knows.
+    """
+    wanted = name_of(snake(name or _name(model)))
+    if "equinox" in sys.modules:
+        from .frontends import eqx
+
+        if eqx.is_model(model) and params is None:
+            return eqx.source_of(lambda m, *xs: m(*xs), model, wanted)
+        if callable(model) and eqx.has_modules(params):
+            return eqx.source_of(model, params, wanted)
+    if not callable(model):
+        raise bx.SpecError.one(
+            "import-model",
+            "",
+            f"expected a module of Equinox, Flax or Haiku, or a function, found "
+            f"{quote(model)}",
+            "bx.from_jax(function, inputs, params)",
+        )
+    return function_source(model, params, wanted)
 
 
-def named_outputs(outputs: Any) -> dict[str, Any]:
-    """The arrays of what a model gives, by name."""
-    leaves = jax.tree_util.tree_flatten_with_path(outputs)[0]
-    if len(leaves) == 1:
-        return {"out": leaves[0][1]}
-    found: dict[str, Any] = {}
-    for keys, array in leaves:
-        parts = [
-            identifier(p) if isinstance(p, str) else f"out_{p}" for p in path_of(keys)
-        ]
-        found["_".join(parts)] = array
-    return found
+def function_source(function: Callable[..., Any], params: Any, name: str) -> Source:
+    """A plain function of a tree of arrays and of its inputs."""
+    arrays = {} if params is None else params
+
+    def call(given: Any, *inputs: Any) -> tuple[Any, Mapping[Path, Any]]:
+        return (function(*inputs) if params is None else function(given, *inputs)), {}
+
+    kinds: dict[Path, Kind] = {
+        path_of(keys): "buffer"
+        for keys, leaf in jax.tree_util.tree_flatten_with_path(arrays)[0]
+        if not jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating)
+    }
+    code = getattr(function, "__code__", None)
+    return Source(
+        call, arrays, name, lambda without: marked_functions(code), kinds=kinds
+    )
 
 
-def path_of(keys: Sequence[Any]) -> Path:
-    """Keys of JAX as a path."""
-    found: list[str | int] = []
-    for key in keys:
-        for attribute in ("name", "key", "idx"):
-            if hasattr(key, attribute):
-                found.append(getattr(key, attribute))
-                break
-    return tuple(found)
-
-
-def import_function(
-    function: Callable[..., Any],
-    params: Any,
-    inputs: Mapping[str, bx.Input],
-    name: str,
-) -> tuple[bx.Graph, dict[str, Leaf]]:
-    """A function of a tree of arrays and of inputs."""
-    source = Source(lambda p, *xs: (function(p, *xs), {}), params, name)
-    graph, leaves, _ = import_source(source, inputs, name=name)
-    return graph, leaves
+def _name(model: Any) -> str:
+    found = getattr(model, "__name__", "") or type(model).__name__
+    return found if found.isidentifier() else "model"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from blox.schema import op_class
+
 from ...trace import Enter, Exit, Param, Path, Value
 from ...views import View
 from ..internals import JaxprEqn
@@ -53,18 +55,47 @@ def layer(lower: Lowering, equation: JaxprEqn) -> list[View]:
         for name, atom in zip(static.slots, equation.invars[count:], strict=True)
     }
     params = [s for s in slots.values() if isinstance(s, Param)]
+    operands = _small(static, operands, equation)
     scope = params[0].path[:-1] if params else None
     if static.op == "embed" and params:
         lower.context.embedded.add(params[0].path)
-    shape, dtype = output_of(equation)
-    return [
-        lower.emit(
-            static.op,
-            operands,
-            static.attributes,
-            shape,
-            dtype,
-            slots=slots,
-            scope=scope,
-        )
-    ]
+    outputs = [output_of(equation, i) for i in range(len(equation.outvars))]
+    if len(outputs) == 1:
+        ((shape, dtype),) = outputs
+        return [
+            lower.emit(
+                static.op,
+                operands,
+                static.attributes,
+                shape,
+                dtype,
+                slots=slots,
+                scope=scope,
+            )
+        ]
+    cls = op_class(static.op)
+    assert cls is not None
+    named = [(n, *o) for n, o in zip(cls.OUTPUTS, outputs, strict=True)]
+    return lower.emit_several(
+        static.op, operands, static.attributes, named, slots=slots, scope=scope
+    )
+
+
+def _small(
+    layer: Layer, operands: dict[str, View], equation: JaxprEqn
+) -> dict[str, View]:
+    """Operands without batch axes that are only broadcast, where the op gives the same."""
+    wanted = [v.aval for v in equation.outvars]
+    stored = [v.aval for v in equation.invars[len(operands) :]]
+    found = dict(operands)
+    for name, view in operands.items():
+        lead = 0
+        while lead < view.ndim and view.axes[lead] is None:
+            lead += 1
+        while lead:
+            kept = View(view.source, view.axes[lead:], view.shape[lead:], view.dtype)
+            if layer.gives({**found, name: kept}, stored, wanted):
+                found[name] = kept
+                break
+            lead -= 1
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...factors import common_factors
 from ...trace import Param
 from ...views import View
 from ..internals import JaxprEqn, plain_size
@@ -39,7 +40,7 @@ def reshape(lower: Lowering, equation: JaxprEqn) -> View:
         return view
     if isinstance(x.source, Param) and x.is_arranged:
         slot = lower.slot(x)
-        if isinstance(slot, Param):
+        if isinstance(slot, Param) and common_factors(slot.shape, shape) is not None:
             return View.of(slot.moved("reshape", shape))
     return lower.emit("reshape", {"x": x}, {"shape": list(shape)}, shape, dtype)
 

@@ -1,0 +1,140 @@
+"""Functions of the user's code while they are traced: each call is marked where it begins
+and ends, methods of modules among them."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path as FilePath
+from types import CodeType, FrameType
+from typing import Any, TypeAlias
+
+import jax
+
+from ...trace import Path
+from ..internals import is_tracer
+from ..marks import enter, leave
+from .paths import path_of
+
+Leaves: TypeAlias = Callable[[Any], Sequence[tuple[Path, Any]]]
+"""The arrays in an object, by path."""
+
+LIBRARIES = (
+    "jax",
+    "jaxlib",
+    "numpy",
+    "scipy",
+    "equinox",
+    "flax",
+    "haiku",
+    "optax",
+    "einops",
+    "jaxtyping",
+    "beartype",
+    "typeguard",
+    "wadler_lindig",
+    "chex",
+    "blox",
+)
+"""What is called from a model and is none of it."""
+_STANDARD = tuple(sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib"))
+_HERE = str(FilePath(__file__).parents[3])
+_SKIPPED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+
+
+def leaves_of(tree: Any) -> list[tuple[Path, Any]]:
+    """The arrays of a pytree that are being traced, by path."""
+    try:
+        leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    except (TypeError, ValueError):
+        return []
+    return [(path_of(keys), leaf) for keys, leaf in leaves if is_tracer(leaf)]
+
+
+@contextmanager
+def marked_functions(
+    root: CodeType | None = None,
+    leaves: Leaves = leaves_of,
+    also: frozenset[CodeType] = frozenset(),
+) -> Iterator[None]:
+    """Marks calls of functions of the model's own files, while it lasts.
+
+    A function without arrays among its arguments is not marked, nor is `root`, the model
+    itself.
+
+    Args:
+        leaves: the arrays of an argument, modules among them, by path.
+        also: functions of libraries that are marked too.
+    """
+    open_frames: set[FrameType] = set()
+
+    def hook(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":
+            code = frame.f_code
+            wanted = code in also or (is_own(code.co_filename) and code is not root)
+            if wanted and _is_function(code) and _enter(frame, leaves):
+                open_frames.add(frame)
+        elif event == "return" and frame in open_frames:
+            open_frames.discard(frame)
+            leave()
+
+    before = sys.getprofile()
+    sys.setprofile(hook)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+
+
+@lru_cache(maxsize=4096)
+def is_own(file: str) -> bool:
+    """True for a file that is of a model, and of no library below it."""
+    if file.startswith("<") and not file.startswith("<ipython"):
+        return False
+    parts = file.replace("\\", "/").split("/")
+    for folder in ("site-packages", "dist-packages"):
+        if folder in parts:
+            return parts[parts.index(folder) + 1] not in LIBRARIES
+    return not file.startswith((*_STANDARD, f"{_HERE}/"))
+
+
+def _is_function(code: CodeType) -> bool:
+    return not (code.co_name.startswith("<") or code.co_flags & _SKIPPED)
+
+
+def _enter(frame: FrameType, leaves: Leaves) -> bool:
+    """Marks that a call begins; False where nothing that is traced flows in."""
+    code, given = frame.f_code, frame.f_locals
+    count = code.co_argcount + code.co_kwonlyargcount
+    names = [n for n in code.co_varnames[:count] if n in given]
+    if code.co_name.startswith("__") and code.co_name != "__call__":
+        return False
+    owner = given[names[0]] if names and _is_method(code, given[names[0]]) else None
+    inside: list[tuple[Path, Any]] = []
+    arguments: dict[str, Any] = {}
+    for name in names:
+        value = given[name]
+        if is_tracer(value):
+            arguments[name] = value
+            continue
+        found = leaves(value)
+        inside += found
+        if value is not owner:
+            arguments |= {"_".join(map(str, (name, *p))): x for p, x in found}
+    if not inside and not arguments:
+        return False
+    name = code.co_name
+    if name == "__call__":
+        name = type(owner).__name__
+    enter(name.strip("_") or "function", inside, arguments)
+    return True
+
+
+def _is_method(code: CodeType, first: Any) -> bool:
+    """True for the function of a class of which the first argument is an instance."""
+    owner = code.co_qualname.rpartition(".")[0].rpartition(".")[2]
+    return owner in {cls.__name__ for cls in type(first).__mro__}

@@ -1,0 +1,112 @@
+"""Known layers of any library: an op of blox in place of a call, with the layer's arrays."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+from blox.ops.library import argument, op_function
+from blox.schema import op_class
+
+from ...trace import Path
+from ..marks import enter, layer, leave
+
+Convert: TypeAlias = Callable[..., Any]
+"""Writes a layer as ops: it is given what the layer's call is, `(module, x, ...)`, and gives
+what that gives; `NotImplemented` where no op says the same."""
+
+
+def op(
+    name: str,
+    attributes: Mapping[str, Any],
+    operands: Mapping[str, Any],
+    slots: Mapping[str, Any] | None = None,
+    *,
+    of: str = "",
+) -> Any:
+    """An op in the trace; its first output, or a tuple of them.
+
+    Args:
+        name: of the op.
+        attributes: as a Graph has them; `use_bias` and the like are found here.
+        operands: arrays by field; None is left out.
+        slots: parameters by name, as blox lays them out; None is one that is not used.
+        of: the class of the layer.
+    """
+    kept = {slot: array for slot, array in (slots or {}).items() if array is not None}
+    cls = op_class(name)
+    assert cls is not None
+    chosen = [f.removeprefix("use_") for f in cls.model_fields if f.startswith("use_")]
+    uses = {f"use_{slot}": slot in kept for slot in chosen}
+    given = {**uses, **attributes}
+    function = op_function(name)
+    defaults = {
+        n: field.get_default(call_default_factory=True)
+        for n, field in cls.model_fields.items()
+        if not field.is_required()
+    }
+    taken = {n: argument({**defaults, **given}[n]) for n in function.attributes}
+    if cls.TRAIN or cls.STATEFUL:
+        taken["train"] = False
+
+    def run(**arrays: Any) -> Any:
+        found = function.call(**arrays, **taken)
+        return found[0] if cls.STATEFUL else found
+
+    return layer(name, run, given, operands, kept, of=of)
+
+
+@contextmanager
+def region(
+    name: str, leaves: Sequence[tuple[Path, Any]], arguments: Mapping[str, Any]
+) -> Iterator[None]:
+    """What is traced inside is a function of the Graph.
+
+    Args:
+        leaves: the arrays of the module, by path in it.
+        arguments: what it is given, by name.
+    """
+    enter(name, leaves, arguments)
+    try:
+        yield
+    finally:
+        leave()
+
+
+@contextmanager
+def replaced(
+    table: Mapping[type, Convert], without: frozenset[str] = frozenset()
+) -> Iterator[None]:
+    """Calls of layers are ops, while it lasts.
+
+    Args:
+        table: what converts a layer, by its class.
+        without: names of classes that are left as they are.
+    """
+    saved: list[tuple[type, Any]] = []
+    try:
+        for cls, convert in table.items():
+            if cls.__name__ in without:
+                continue
+            saved.append((cls, cls.__dict__.get("__call__")))
+            type.__setattr__(cls, "__call__", _converted(cls, convert))
+        yield
+    finally:
+        for cls, before in reversed(saved):
+            if before is None:
+                type.__delattr__(cls, "__call__")
+            else:
+                type.__setattr__(cls, "__call__", before)
+
+
+def _converted(cls: type, convert: Convert) -> Callable[..., Any]:
+    before: Callable[..., Any] = cls.__call__
+
+    @functools.wraps(before)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        found = convert(self, *args, **kwargs)
+        return before(self, *args, **kwargs) if found is NotImplemented else found
+
+    return call

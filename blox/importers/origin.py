@@ -1,0 +1,138 @@
+"""Where the arrays of a Graph lie in the source: a table of rules, read both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from blox.mapping import layouts
+from blox.mapping.public import leaves, map_params, unmap_params
+from blox.mapping.rules import AnyRule, Ignored, Rule
+from blox.mapping.spec import Layout
+from blox.schema import Graph
+
+from .factors import common_factors
+from .trace import Path
+from .write import Leaf
+
+
+def name_of(path: Path) -> str:
+    """A path of the source as rules call it."""
+    return ".".join(map(str, path))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a Graph comes from.
+
+    Attributes:
+        graph: what was made of the source.
+        rules: which array of the source is which of Params; data, for `bx.map_params`.
+        constants: arrays that the source's code made and the Graph keeps, by name.
+        report: what the import found; print it.
+    """
+
+    graph: Graph
+    rules: tuple[AnyRule, ...]
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    report: str = ""
+    _arrays: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    _rebuilt: Callable[[Mapping[str, Any]], Any] = field(default=dict, repr=False)
+
+    def params(self) -> dict[str, Any]:
+        """The Params of the source's arrays as they are now."""
+        return map_params(self.graph, {**self._arrays, **self.constants}, self.rules)
+
+    def export(self, params: Any) -> Any:
+        """The source with the arrays of Params: a model trained in blox returns to its code.
+
+            model = origin.export(trained)
+
+        Args:
+            params: of the Graph.
+
+        Returns:
+            What was imported: a module of Equinox or NNX, variables of Linen, Params of
+            Haiku, or the tree that a function was given.
+
+        Raises:
+            WeightsError: Params that are not those of the Graph.
+        """
+        found = unmap_params(self.graph, params, self.rules)
+        rest = {n: a for n, a in self._arrays.items() if n not in found}
+        return self._rebuilt(
+            {**rest, **{n: found[n] for n in self._arrays.keys() & found}}
+        )
+
+
+def rules_of(
+    graph: Graph, placed: Mapping[str, Leaf], names: Sequence[str]
+) -> tuple[AnyRule, ...]:
+    """The rules for where arrays lie.
+
+    Args:
+        placed: by path in Params.
+        names: of all arrays of the source; those that are in no Graph are ignored.
+    """
+    info = leaves(graph)
+    rules: list[AnyRule] = []
+    used: set[str] = set()
+    for path, leaf in placed.items():
+        if path not in info:
+            continue
+        moves = tuple(_layouts(leaf))
+        for ours, source in zip(
+            _copies(info[path].name, leaf), leaf.sources, strict=True
+        ):
+            used.add(name_of(source))
+            rules.append(Rule(ours, name_of(source), *moves))
+    ignored = [n for n in names if n not in used]
+    return (*rules, *([Ignored(*ignored)] if ignored else []))
+
+
+def _copies(pattern: str, leaf: Leaf) -> Iterator[str]:
+    """The names of an array's copies; those that the source has stacked keep their hole."""
+    for numbers in product(*map(range, leaf.counts)):
+        name = pattern
+        for number in numbers:
+            start, _, rest = name.partition("{")
+            name = f"{start}{number}{rest.partition('}')[2]}"
+        yield name
+
+
+def _layouts(leaf: Leaf) -> Iterator[Layout]:
+    """What the moves of a parameter are as layouts."""
+    param = leaf.param
+    shape = (param.base or param).shape
+    for kind, sizes in param.moves:
+        if kind == "transpose":
+            yield layouts.Transpose(tuple(sizes))
+            shape = tuple(shape[i] for i in sizes)
+        else:
+            yield _reshape(shape, sizes)
+            shape = tuple(sizes)
+
+
+def _reshape(before: Sequence[int], after: Sequence[int]) -> Layout:
+    """A reshape by the factors that both shapes have in common."""
+    factors = common_factors(before, after)
+    assert factors is not None
+    names = [f"a{i}" for i in range(len(factors))]
+    sides = [_side(shape, factors, names) for shape in (before, after)]
+    sizes = dict(zip(names, factors, strict=True))
+    return layouts.Rearrange(f"{sides[0]} -> {sides[1]}", **sizes)
+
+
+def _side(shape: Sequence[int], factors: Sequence[int], names: Sequence[str]) -> str:
+    rest = list(zip(names, factors, strict=True))
+    axes = []
+    for size in shape:
+        own, count = [], 1
+        while count < size:
+            name, factor = rest.pop(0)
+            own.append(name)
+            count *= factor
+        axes.append(own[0] if len(own) == 1 else f"({' '.join(own)})" if own else "1")
+    return " ".join(axes)
