@@ -161,7 +161,7 @@ class Frame:
             return self.value(operand)
         if isinstance(operand, (list, tuple)):
             return [self.given(part) for part in operand]
-        return operand
+        return Sizes(self.values).resolved(operand)
 
     def step(self, step: Step) -> None:
         """Writes a node."""

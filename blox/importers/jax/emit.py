@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..trace import Item, Line, Number, Param, Path, Size, Step, Value
 from ..views import View, fits, frame, same
 from .context import Context
 from .internals import plain_size
-from .numbers import said_dtype
+from .numbers import is_weak, real_dtype, said_dtype
 
 
 class Emitter:
@@ -93,8 +93,9 @@ class Emitter:
 
     def operand(self, view: View) -> Value | Number:
         """A View as an operand: a scalar that is a number stays one."""
-        if not view.shape and not isinstance(view.source, Value):
-            return view.source
+        number = view.source
+        if not view.shape and not isinstance(number, Value) and is_weak(number):
+            return number
         return self.array(view)
 
     def array(self, view: View) -> Value:
@@ -154,9 +155,18 @@ class Emitter:
         return value
 
     def _filled(self, view: View, number: Number) -> Value:
-        attributes: dict[str, Any] = {"shape": list(view.shape)}
-        attributes["dtype"] = said_dtype(view.dtype)
-        op = "zeros" if number == 0 else "ones" if number == 1 else ""
+        attributes: dict[str, Any]
+        if isinstance(number, complex):
+            dtype = real_dtype(view.dtype)
+            attributes = {"value": number.real, "dtype": dtype}
+            real = self.emit("constant", {}, attributes, (), dtype)
+            parts = {"real": real, "imag": number.imag}
+            made = self.emit("complex", parts, {}, (), view.dtype)
+            return self.array(made.broadcast(view.shape, ()))
+        dtype = said_dtype(view.dtype)
+        attributes = {"shape": list(view.shape), "dtype": dtype}
+        op = {"0": "zeros", "0.0": "zeros", "False": "zeros"}.get(str(number), "")
+        op = "ones" if number == 1 else op
         if not op:
             op = "full"
             attributes["fill_value"] = number
@@ -205,7 +215,8 @@ class Emitter:
         """
         views = {n: self._grown(self._unmoved(v), shape) for n, v in operands.items()}
         order = frame([*views.values()], len(shape))
-        given = {n: self._aligned(v, order) for n, v in views.items()}
+        kept = {v.dtype for v in views.values() if not v.is_number}
+        given = {n: self._number(v, kept, order) for n, v in views.items()}
         numbers = {n: g for n, g in given.items() if not isinstance(g, Value)}
         if len(numbers) == len(given):
             first, number = next(iter(numbers.items()))
@@ -213,6 +224,21 @@ class Emitter:
         made = self.emit(op, given, attributes or {}, [shape[i] for i in order], dtype)
         axes = tuple(order.index(i) if i in order else None for i in range(len(shape)))
         return View(made.source, axes, tuple(shape), str(dtype))
+
+    def _number(
+        self, view: View, kept: Collection[str], order: Sequence[int]
+    ) -> Value | Number:
+        """An operand, which stays a number where its dtype survives that.
+
+        Args:
+            kept: the dtypes of operands that are arrays.
+        """
+        if not view.is_number:
+            return self._aligned(view, order)
+        weak = view.dtype in kept or view.dtype in ("bool", "int32", "float32")
+        if not weak or not is_weak(view.source):  # type: ignore[arg-type]
+            return self.array(View.filled(view.source, (), view.dtype))  # type: ignore[arg-type]
+        return view.source
 
     def _unmoved(self, view: View) -> View:
         if isinstance(view.source, Param) and view.source.moves:

@@ -37,6 +37,7 @@ __all__ = [
     "batching",
     "clear_caches",
     "dtype_of",
+    "evaluated",
     "is_tracer",
     "new_equation",
     "new_variable",
@@ -92,3 +93,11 @@ def user_frames(equation: JaxprEqn) -> Iterator[tuple[str, int, str]]:
     traceback = getattr(info, "traceback", info)
     for frame in _source_info.user_frames(traceback):
         yield frame.file_name, frame.start_line, frame.function_name
+
+
+def evaluated(equation: JaxprEqn, given: list[Any]) -> list[Any]:
+    """What an equation gives for arrays."""
+    found = equation.primitive.get_bind_params(equation.params)
+    functions, params = found if isinstance(found, tuple) else ((), found)
+    found = equation.primitive.bind(*functions, *given, **params)
+    return list(found) if equation.primitive.multiple_results else [found]

@@ -12,17 +12,18 @@ from ..views import View
 from .context import Context, Missing
 from .emit import Emitter
 from .flatten import Flat, live, value_of
+from .fold import SMALL, computed
 from .internals import Atom, JaxprEqn, Literal, Var, plain_size
 from .lines import line_of
 from .numbers import is_uniform, number_of, plain_numbers, said_dtype
+from .refused import REFUSED
 
-Result: TypeAlias = "View | Sequence[View] | None"
+Result: TypeAlias = "View | Sequence[View | Missing] | None"
+"""What a rule gives: a View of each output, or why nothing may use it."""
 Rule: TypeAlias = Callable[["Lowering", JaxprEqn], Result]
 
 RULES: dict[str, Rule] = {}
 """A rule for each primitive, by its name."""
-SMALL = 64
-"""Elements of a captured array that still stands in the Graph as a constant."""
 
 
 def rule(*primitives: str) -> Callable[[Rule], Rule]:
@@ -47,7 +48,7 @@ class Lowering(Emitter):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self.environment: dict[Var, View] = {}
+        self.environment: dict[Var, View | Missing] = {}
         self.known: dict[Var, Any] = {}
         self.modules: list[str] = []
 
@@ -59,7 +60,10 @@ class Lowering(Emitter):
             return self.constant(value_of(atom))
         if atom not in self.environment and atom in self.known:
             self.environment[atom] = self.constant(self.known[atom])
-        return self.environment[atom]
+        found = self.environment[atom]
+        if isinstance(found, Missing):
+            raise found
+        return found
 
     def constant(self, array: Any) -> View:
         """An array that is known while one imports."""
@@ -71,6 +75,10 @@ class Lowering(Emitter):
             return View.filled(number_of(found.flat[0]), found.shape, dtype)
         if found.size > SMALL or not found.size:
             return View.of(self.context.table(array, "table"))
+        if found.dtype.kind == "c":
+            parts = {"real": found.real, "imag": found.imag}
+            given = {name: self.constant(part) for name, part in parts.items()}
+            return self.elementwise("complex", given, found.shape, dtype)
         attributes = {"value": plain_numbers(found), "dtype": said_dtype(dtype)}
         return self.emit("constant", {}, attributes, found.shape, dtype, hint="table")
 
@@ -93,20 +101,25 @@ class Lowering(Emitter):
         return None
 
     def equation(self, equation: JaxprEqn) -> None:
+        if (found := computed(equation, self.known)) is not None:
+            self.known |= zip(equation.outvars, found, strict=True)
+            return
         self.line = line_of(equation) or self.line
         name = equation.primitive.name
         try:
-            found = RULES.get(name)
-            if found is None:
-                raise Missing(name)
-            result = found(self, equation)
+            if name in REFUSED:
+                raise Missing(f"{name}: {REFUSED[name]}")
+            written = RULES.get(name)
+            if written is None:
+                raise Missing(f"{name}: no op of blox is it")
+            result = written(self, equation)
         except Missing as missing:
             self.miss(str(missing) or name)
             result = [self._lost(v) for v in equation.outvars]
         if result is None:
             return
-        views = [result] if isinstance(result, View) else list(result)
-        self.environment |= dict(zip(equation.outvars, views, strict=True))
+        views = [result] if isinstance(result, View) else result
+        self.environment |= zip(equation.outvars, views, strict=True)
 
     def miss(self, reason: str) -> None:
         module = ".".join(self.modules)

@@ -36,4 +36,20 @@ def plain_numbers(array: Any) -> Any:
 def is_uniform(array: Any) -> bool:
     """True where all elements are one number, or all are NaN."""
     first = array.flat[0]
+    if array.dtype.kind in "fc" and first == 0:
+        signs = np.signbit(array.real)
+        return bool((array == 0).all() and signs.all() == signs.any())
     return bool((array == first).all() or (first != first and (array != array).all()))
+
+
+def is_weak(number: Number) -> bool:
+    """True for a number that may stand beside an array of any dtype that holds it: no
+    complex one, and none beyond 32 bits with a sign."""
+    if isinstance(number, complex):
+        return False
+    return not isinstance(number, int) or -(2**31) <= number < 2**31
+
+
+def real_dtype(dtype: str) -> str:
+    """The dtype of the parts of complex numbers."""
+    return "float64" if dtype == "complex128" else "float32"

@@ -1,5 +1,37 @@
 """The rules of all primitives, a module for each kind."""
 
-from . import elementwise, indexing, marks, products, reductions, shapes
+from . import (
+    along,
+    casts,
+    choices,
+    copies,
+    elementwise,
+    fourier,
+    indexing,
+    integers,
+    linalg,
+    marks,
+    order,
+    placement,
+    products,
+    reductions,
+    shapes,
+)
 
-__all__ = ["elementwise", "indexing", "marks", "products", "reductions", "shapes"]
+__all__ = [
+    "along",
+    "casts",
+    "choices",
+    "copies",
+    "elementwise",
+    "fourier",
+    "indexing",
+    "integers",
+    "linalg",
+    "marks",
+    "order",
+    "placement",
+    "products",
+    "reductions",
+    "shapes",
+]

@@ -1,52 +1,78 @@
-"""Primitives that go element by element."""
+"""Primitives that go element by element, and that an op is as it stands."""
 
 from __future__ import annotations
 
 from ...views import View
-from ..context import Missing
+from ..fold import of_numbers
 from ..internals import JaxprEqn
-from ..lower import Lowering, output_of, rule
-from ..numbers import said_dtype
+from ..lower import Lowering, Rule, output_of, rule
 
 UNARY = {
+    "abs": "abs",
+    "acos": "acos",
+    "acosh": "acosh",
+    "asin": "asin",
+    "asinh": "asinh",
+    "atan": "atan",
+    "atanh": "atanh",
+    "bessel_i0e": "i0e",
+    "bessel_i1e": "i1e",
+    "cbrt": "cbrt",
+    "ceil": "ceil",
+    "cos": "cos",
+    "cosh": "cosh",
+    "digamma": "digamma",
+    "erf": "erf",
+    "erf_inv": "erf_inv",
+    "erfc": "erfc",
     "exp": "exp",
     "exp2": "exp2",
     "expm1": "expm1",
+    "floor": "floor",
+    "imag": "imag",
+    "is_finite": "isfinite",
+    "lgamma": "gammaln",
     "log": "log",
     "log1p": "log1p",
-    "sqrt": "sqrt",
-    "rsqrt": "rsqrt",
-    "sin": "sin",
-    "cos": "cos",
-    "tanh": "tanh",
-    "erf": "erf",
     "logistic": "sigmoid",
-    "abs": "abs",
-    "sign": "sign",
-    "floor": "floor",
-    "ceil": "ceil",
     "neg": "negative",
-    "is_finite": "isfinite",
+    "real": "real",
+    "rsqrt": "rsqrt",
+    "sign": "sign",
+    "sin": "sin",
+    "sinh": "sinh",
+    "sqrt": "sqrt",
     "square": "square",
     "stop_gradient": "stop_gradient",
+    "tan": "tan",
+    "tanh": "tanh",
 }
 BINARY = {
     "add": "add",
     "add_any": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "pow": "power",
+    "atan2": "atan2",
+    "eq": "equal",
+    "ge": "greater_equal",
+    "gt": "greater",
+    "le": "less_equal",
+    "lt": "less",
     "max": "maximum",
     "min": "minimum",
-}
-COMPARE = {
-    "eq": "equal",
+    "mul": "multiply",
     "ne": "not_equal",
-    "lt": "less",
-    "le": "less_equal",
-    "gt": "greater",
-    "ge": "greater_equal",
+    "nextafter": "nextafter",
+    "pow": "power",
+    "sub": "subtract",
 }
+SPECIAL = {
+    "complex": ("complex", ("real", "imag")),
+    "igamma": ("gammainc", ("a", "x")),
+    "igammac": ("gammaincc", ("a", "x")),
+    "polygamma": ("polygamma", ("n", "x")),
+    "regularized_incomplete_beta": ("betainc", ("a", "b", "x")),
+    "zeta": ("zeta", ("x", "q")),
+}
+"""The op, and the names of its operands."""
 UNITS = {
     "add": (0, 0),
     "subtract": (None, 0),
@@ -55,21 +81,39 @@ UNITS = {
     "power": (None, 1),
 }
 """What changes nothing as the first, and as the second operand."""
-LOGICAL = {"and": "logical_and", "or": "logical_or"}
+
+
+def folded(written: Rule) -> Rule:
+    """A rule of what goes element by element, which gives a number for numbers."""
+
+    def whole(lower: Lowering, equation: JaxprEqn) -> View:
+        views = [lower.read(v) for v in equation.invars]
+        found = of_numbers(equation, views)
+        return written(lower, equation) if found is None else found  # type: ignore[return-value]
+
+    return whole
 
 
 @rule(*UNARY)
+@folded
 def unary(lower: Lowering, equation: JaxprEqn) -> View:
     shape, dtype = output_of(equation)
     x = lower.read(equation.invars[0])
     return lower.elementwise(UNARY[equation.primitive.name], {"x": x}, shape, dtype)
 
 
-@rule(*BINARY, *COMPARE)
+@rule(*BINARY)
+@folded
 def binary(lower: Lowering, equation: JaxprEqn) -> View:
     shape, dtype = output_of(equation)
     a, b = map(lower.read, equation.invars)
-    op = (BINARY | COMPARE)[equation.primitive.name]
+    return two(lower, BINARY[equation.primitive.name], a, b, shape, dtype)
+
+
+def two(
+    lower: Lowering, op: str, a: View, b: View, shape: tuple[object, ...], dtype: str
+) -> View:
+    """An op of two operands; one of them where the other changes nothing."""
     for x, other, place in ((a, b, 1), (b, a, 0)):
         neutral = UNITS.get(op, ())[place : place + 1]
         if other.is_number and (other.source,) == neutral and x.shape == shape:
@@ -77,16 +121,17 @@ def binary(lower: Lowering, equation: JaxprEqn) -> View:
     return lower.elementwise(op, {"a": a, "b": b}, shape, dtype)
 
 
-@rule("div")
-def div(lower: Lowering, equation: JaxprEqn) -> View:
+@rule(*SPECIAL)
+@folded
+def special(lower: Lowering, equation: JaxprEqn) -> View:
     shape, dtype = output_of(equation)
-    if "int" in dtype:
-        raise Missing("div: of integers, truncated")
-    a, b = map(lower.read, equation.invars)
-    return lower.elementwise("divide", {"a": a, "b": b}, shape, dtype)
+    op, names = SPECIAL[equation.primitive.name]
+    given = map(lower.read, equation.invars)
+    return lower.elementwise(op, dict(zip(names, given, strict=True)), shape, dtype)
 
 
 @rule("integer_pow")
+@folded
 def integer_pow(lower: Lowering, equation: JaxprEqn) -> View:
     shape, dtype = output_of(equation)
     x, y = lower.read(equation.invars[0]), equation.params["y"]
@@ -94,36 +139,3 @@ def integer_pow(lower: Lowering, equation: JaxprEqn) -> View:
         return lower.elementwise("square", {"x": x}, shape, dtype)
     power = View.filled(y, (), "int32")
     return lower.elementwise("power", {"a": x, "b": power}, shape, dtype)
-
-
-@rule("select_n")
-def select_n(lower: Lowering, equation: JaxprEqn) -> View:
-    shape, dtype = output_of(equation)
-    which, *cases = map(lower.read, equation.invars)
-    if which.dtype != "bool":
-        raise Missing("select_n: of more than two")
-    operands = {"condition": which, "a": cases[1], "b": cases[0]}
-    return lower.elementwise("where", operands, shape, dtype)
-
-
-@rule("convert_element_type")
-def convert_element_type(lower: Lowering, equation: JaxprEqn) -> View:
-    shape, dtype = output_of(equation)
-    x = lower.read(equation.invars[0])
-    if x.dtype == dtype:
-        return x
-    if x.is_number:
-        number = x.source
-        if dtype == "bool":
-            number = bool(number)
-        elif "float" in dtype:
-            number = float(number)  # type: ignore[arg-type]
-        return View.filled(number, x.shape, dtype)  # type: ignore[arg-type]
-    return lower.elementwise(
-        "astype", {"x": x}, shape, dtype, {"dtype": said_dtype(dtype)}
-    )
-
-
-@rule("copy", "copy_p", "optimization_barrier")
-def same(lower: Lowering, equation: JaxprEqn) -> list[View]:
-    return [lower.read(v) for v in equation.invars]

@@ -37,9 +37,9 @@ def mark(lower: Lowering, equation: JaxprEqn) -> list[View]:
 def _source(lower: Lowering, atom: object) -> Value | None:
     """The array that an argument is, where the equations so far give one."""
     view = lower.environment.get(atom)  # type: ignore[call-overload]
-    if view is None:
+    if not isinstance(view, View) or not isinstance(view.source, Value):
         return None
-    return view.source if isinstance(view.source, Value) else None
+    return view.source
 
 
 @rule("blox_layer")

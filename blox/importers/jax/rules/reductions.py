@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ...trace import Value
 from ...views import View
+from ..context import Missing
 from ..internals import JaxprEqn
 from ..lower import Lowering, output_of, rule
+from .casts import cast
 
 REDUCE = {
     "reduce_sum": "sum",
@@ -15,6 +17,10 @@ REDUCE = {
     "reduce_and": "all",
     "reduce_or": "any",
 }
+BITS = ("reduce_and", "reduce_or")
+TOTALS = ("reduce_sum", "reduce_prod")
+PROMOTED = {"int8": "int32", "int16": "int32", "uint8": "uint32", "uint16": "uint32"}
+"""What `sum` and `prod` make of small integers."""
 
 
 @rule(*REDUCE)
@@ -24,7 +30,27 @@ def reduce(lower: Lowering, equation: JaxprEqn) -> View:
     gone = [int(a) for a in equation.params["axes"]]
     if not gone:
         return x
-    return reduced(lower, REDUCE[equation.primitive.name], x, gone, shape, dtype)
+    name = equation.primitive.name
+    if name in BITS and dtype != "bool":
+        raise Missing(f"{name}: of the bits of integers")
+    wide = PROMOTED.get(dtype, dtype) if name in TOTALS else dtype
+    return cast(lower, reduced(lower, REDUCE[name], x, gone, shape, wide), dtype)
+
+
+@rule("reduce_xor")
+def reduce_xor(lower: Lowering, equation: JaxprEqn) -> View:
+    """True for an odd number of them."""
+    shape, dtype = output_of(equation)
+    x = lower.read(equation.invars[0])
+    gone = [int(a) for a in equation.params["axes"]]
+    if dtype != "bool":
+        raise Missing("reduce_xor: of the bits of integers")
+    if not gone:
+        return x
+    count = reduced(lower, "count_nonzero", x, gone, shape, "int32")
+    two = View.filled(2, (), "int32")
+    odd = lower.elementwise("remainder", {"a": count, "b": two}, shape, "int32")
+    return cast(lower, odd, dtype)
 
 
 def reduced(

@@ -1,0 +1,206 @@
+"""Which functions of JAX an import takes, over every callable of `jax.numpy`,
+`jax.numpy.linalg`, `jax.nn` and `jax.scipy.special` that traces on arrays of floats.
+
+Each is imported, with a symbolic batch where JAX can trace one, and its Graph is compared
+with it: values and gradients, on two draws.
+
+    python benchmarks/imports/coverage.py            # the table, and the reasons of refusals
+    python benchmarks/imports/coverage.py sort fft   # only functions with these texts
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.scipy.special
+import numpy as np
+
+import blox as bx
+from blox.importers.jax.public import import_source
+from blox.importers.jax.source import Source
+
+MODULES = {
+    "jnp": jnp,
+    "jnp.linalg": jnp.linalg,
+    "jax.nn": jax.nn,
+    "jax.scipy.special": jax.scipy.special,
+}
+LEFT_OUT = (
+    "apply_along_axis",
+    "apply_over_axes",
+    "from_dlpack",
+    "fromfile",
+    "frompyfunc",
+    "fromfunction",
+    "get_printoptions",
+    "info",
+    "load",
+    "printoptions",
+    "save",
+    "savez",
+    "set_printoptions",
+    "vectorize",
+)
+"""What takes functions or files, or prints."""
+WIDE, SQUARE = (3, 4), (4, 4)
+CALLS: tuple[tuple[tuple[int, ...], ...], ...] = (
+    (WIDE,),
+    (WIDE, WIDE),
+    (SQUARE,),
+    (SQUARE, SQUARE),
+    (WIDE, WIDE, WIDE),
+)
+"""Shapes of arguments that are tried, one after the other."""
+
+
+def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """All callables, by name."""
+    for module, found in MODULES.items():
+        for name in sorted(dir(found)):
+            function = getattr(found, name)
+            plain = not name.startswith("_") and name not in LEFT_OUT
+            if plain and callable(function) and not inspect.isclass(function):
+                yield f"{module}.{name}", function
+
+
+def shapes_of(function: Callable[..., Any]) -> tuple[tuple[int, ...], ...] | None:
+    """Shapes of arguments with which a function traces and gives arrays."""
+    for shapes in CALLS:
+        given = [jax.ShapeDtypeStruct(s, jnp.float32) for s in shapes]
+        try:
+            traced = jax.make_jaxpr(function)(*given)
+        except Exception:
+            continue
+        if traced.jaxpr.outvars:
+            return shapes
+    return None
+
+
+def imported(
+    function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...], batch: str | int
+) -> tuple[bx.Graph, Any]:
+    """The Graph of a function, and its Params."""
+    source = Source(lambda _, *xs: (function(*xs), {}), {}, "function")
+    inputs = {
+        f"x{i}": bx.Input([batch, *s[1:]] if s == WIDE else [*s])
+        for i, s in enumerate(shapes)
+    }
+    graph, leaves, context = import_source(source, inputs, name="function")
+    params: dict[str, Any] = {}
+    for path, leaf in leaves.items():
+        *above, last = path.split(".")
+        place = params
+        for name in above:
+            place = place.setdefault(name, {})
+        place[last] = context.values[leaf.sources[0]]
+    return graph, params
+
+
+def leaves_of(out: Any) -> list[Any]:
+    return [jnp.asarray(leaf) for leaf in jax.tree.leaves(out)]
+
+
+def differs(
+    function: Callable[..., Any],
+    graph: bx.Graph,
+    params: Any,
+    shapes: tuple[tuple[int, ...], ...],
+) -> str:
+    """What differs, or ""."""
+    model = bx.build(graph)
+
+    def call(*xs: Any) -> Any:
+        return model(params, *xs)[0]
+
+    rng = np.random.default_rng(0)
+    for low, high in ((0.1, 0.9), (-2.0, 2.0)):
+        xs = [jnp.asarray(rng.uniform(low, high, s), jnp.float32) for s in shapes]
+        ours, theirs = leaves_of(call(*xs)), leaves_of(function(*xs))
+        for a, b in zip(ours, theirs, strict=True):
+            if a.shape != b.shape or a.dtype != b.dtype:
+                return f"{a.dtype}{a.shape} for {b.dtype}{b.shape}"
+            if not np.allclose(a, b, 1e-5, 1e-5, equal_nan=True):
+                return f"values by {float(np.nanmax(np.abs(np.subtract(a, b)))):.2g}"
+        if any(jnp.issubdtype(b.dtype, jnp.floating) for b in theirs):
+            a, b = gradients(call, xs), gradients(function, xs)
+            if isinstance(a, str) or isinstance(b, str):
+                if a != b:
+                    return f"gradients: {a if isinstance(a, str) else b}"
+                continue
+            for x, y in zip(a, b, strict=True):
+                if not np.allclose(x, y, 1e-4, 1e-5, equal_nan=True):
+                    return "gradients"
+    return ""
+
+
+def gradients(function: Callable[..., Any], xs: list[Any]) -> list[Any] | str:
+    """Those of a weighted sum of what is a float, or the error that JAX gives."""
+
+    def loss(*given: Any) -> Any:
+        total = 0.0
+        for leaf in leaves_of(function(*given)):
+            if jnp.issubdtype(leaf.dtype, jnp.floating):
+                weights = jnp.cos(jnp.arange(leaf.size)).reshape(leaf.shape)
+                total += jnp.sum(leaf * weights)
+        return total
+
+    try:
+        return list(jax.grad(loss, tuple(range(len(xs))))(*xs))
+    except (ValueError, TypeError, NotImplementedError) as error:
+        return f"{type(error).__name__}"
+
+
+def outcome(
+    function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]
+) -> tuple[str, str]:
+    """("converted" | "refused" | "wrong" | "failed", how)."""
+    for batch in ("batch", WIDE[0]):
+        try:
+            graph, params = imported(function, shapes, batch)
+        except bx.SpecError as error:
+            return "refused", str(error)
+        except Exception as error:
+            if batch == "batch":
+                continue
+            return "failed", f"{type(error).__name__}: {error}"
+        try:
+            found = differs(function, graph, params, shapes)
+        except Exception as error:
+            return "failed", f"running: {type(error).__name__}: {error}"
+        return ("wrong", found) if found else ("converted", str(batch))
+    raise AssertionError
+
+
+def main(texts: list[str]) -> int:
+    warnings.simplefilter("ignore")
+    counts: Counter[str] = Counter()
+    reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, function in functions():
+        if texts and not any(text in name for text in texts):
+            continue
+        shapes = shapes_of(function)
+        if shapes is None:
+            continue
+        kind, how = outcome(function, shapes)
+        counts[kind] += 1
+        if kind != "converted":
+            reasons[kind, how.strip()[:400]].append(name)
+        elif how != "batch":
+            counts["converted, of fixed sizes"] += 1
+    for (kind, how), names in sorted(reasons.items(), key=lambda r: -len(r[1])):
+        print(f"{kind}: {', '.join(names)}\n    {how}")
+    print(sum(counts[k] for k in ("converted", "refused", "wrong", "failed")), "functions")
+    for kind, count in counts.most_common():
+        print(f"{count:5} {kind}")
+    return counts["wrong"] + counts["failed"]
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main(sys.argv[1:])))

@@ -1,0 +1,28 @@
+"""Fourier transforms of the last axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...views import View
+from ..internals import JaxprEqn
+from ..lower import Lowering, output_of, rule
+
+KINDS = ("fft", "ifft", "rfft", "irfft")
+"""By the number that JAX gives each."""
+
+
+@rule("fft")
+def fft(lower: Lowering, equation: JaxprEqn) -> View:
+    shape, dtype = output_of(equation)
+    x = lower.array(lower.read(equation.invars[0]))
+    op = KINDS[int(equation.params["fft_type"])]
+    lengths = list(equation.params["fft_lengths"])
+    attributes: dict[str, Any] = {}
+    if len(lengths) > 1:
+        attributes["axis"] = list(range(-len(lengths), 0))
+    if op == "irfft":
+        attributes["s" if len(lengths) > 1 else "n"] = (
+            lengths if len(lengths) > 1 else lengths[0]
+        )
+    return lower.emit(op + "n" * (len(lengths) > 1), {"x": x}, attributes, shape, dtype)
