@@ -23,8 +23,6 @@ import jax.scipy.special
 import numpy as np
 
 import blox as bx
-from blox.importers.jax.public import import_source
-from blox.importers.jax.source import Source
 
 MODULES = {
     "jnp": jnp,
@@ -87,19 +85,11 @@ def imported(
     function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...], batch: str | int
 ) -> tuple[bx.Graph, Any]:
     """The Graph of a function, and its Params."""
-    source = Source(lambda _, *xs: (function(*xs), {}), {}, "function")
     inputs = {
         f"x{i}": bx.Input([batch, *s[1:]] if s == WIDE else [*s])
         for i, s in enumerate(shapes)
     }
-    graph, leaves, context = import_source(source, inputs, name="function")
-    params: dict[str, Any] = {}
-    for path, leaf in leaves.items():
-        *above, last = path.split(".")
-        place = params
-        for name in above:
-            place = place.setdefault(name, {})
-        place[last] = context.values[leaf.sources[0]]
+    graph, params, _ = bx.from_jax(lambda *xs: function(*xs), inputs, name="function")
     return graph, params
 
 
@@ -160,22 +150,31 @@ def gradients(function: Callable[..., Any], xs: list[Any]) -> list[Any] | str:
 def outcome(
     function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]
 ) -> tuple[str, str]:
-    """("converted" | "refused" | "wrong" | "failed", how)."""
-    for batch in ("batch", WIDE[0]):
-        try:
-            graph, params = imported(function, shapes, batch)
-        except bx.SpecError as error:
-            return "refused", str(error)
-        except Exception as error:
-            if batch == "batch":
-                continue
-            return "failed", f"{type(error).__name__}: {error}"
-        try:
-            found = differs(function, graph, params, shapes)
-        except Exception as error:
-            return "failed", f"running: {type(error).__name__}: {error}"
-        return ("wrong", found) if found else ("converted", str(batch))
-    raise AssertionError
+    """("converted" | "converted, of fixed sizes" | "refused" | "wrong" | "failed", how)."""
+    kind, how = attempt(function, shapes, "batch")
+    if kind in ("converted", "wrong"):
+        return kind, how
+    fixed, found = attempt(function, shapes, WIDE[0])
+    return (
+        ("converted, of fixed sizes", how) if fixed == "converted" else (fixed, found)
+    )
+
+
+def attempt(
+    function: Callable[..., Any], shapes: tuple[tuple[int, ...], ...], batch: str | int
+) -> tuple[str, str]:
+    """The same, with this batch."""
+    try:
+        graph, params = imported(function, shapes, batch)
+    except bx.SpecError as error:
+        return "refused", str(error)
+    except Exception as error:
+        return "failed", f"{type(error).__name__}: {error}"
+    try:
+        found = differs(function, graph, params, shapes)
+    except Exception as error:
+        return "failed", f"running: {type(error).__name__}: {error}"
+    return ("wrong" if found else "converted"), found
 
 
 def main(texts: list[str]) -> int:
@@ -192,11 +191,9 @@ def main(texts: list[str]) -> int:
         counts[kind] += 1
         if kind != "converted":
             reasons[kind, how.strip()[:400]].append(name)
-        elif how != "batch":
-            counts["converted, of fixed sizes"] += 1
     for (kind, how), names in sorted(reasons.items(), key=lambda r: -len(r[1])):
         print(f"{kind}: {', '.join(names)}\n    {how}")
-    print(sum(counts[k] for k in ("converted", "refused", "wrong", "failed")), "functions")
+    print(sum(counts.values()), "functions")
     for kind, count in counts.most_common():
         print(f"{count:5} {kind}")
     return counts["wrong"] + counts["failed"]
