@@ -51,6 +51,19 @@ def used(item: Step | Region) -> Iterator[Value]:
             yield from used(part)
 
 
+def everything(item: Step | Region) -> Iterator[Value]:
+    """The values that it uses, those in the functions of loops and branches among them."""
+    if isinstance(item, Region):
+        for part in item.items:
+            yield from everything(part)
+        return
+    yield from values_in(item.operands)
+    yield from values_in(item.slots)
+    for body in item.functions.values():
+        yield from everything(body)
+        yield from body.outputs.values()
+
+
 def made(item: Step | Region) -> Iterator[Value]:
     """The values that it makes."""
     if isinstance(item, Step):
@@ -158,7 +171,7 @@ def close(region: Region, outputs: dict[str, Value] | None = None) -> None:
             own = set(made(item))
             given = [v for v in dict.fromkeys(made(item)) if v in after]
             item.outputs = _named_outputs(given)
-            _inputs(item, own)
+            name_inputs(item, own)
             after |= set(item.inputs)
             close(item)
         else:
@@ -168,12 +181,23 @@ def close(region: Region, outputs: dict[str, Value] | None = None) -> None:
 
 
 def _scoped(region: Region, outer: Path) -> None:
-    paths = [p.path for p in params_in(region)]
     own = region.scope
     if own is None or not is_under(own, outer):
-        inside = [p for p in paths if is_under(p, outer)]
+        inside = [p for p in _places(region) if is_under(p, outer)]
         own = common(inside) if inside else outer
         region.scope = own if is_under(own, outer) else outer
+
+
+def _places(region: Region) -> Iterator[Path]:
+    """Where arrays of a region lie, those that it is given aside."""
+    given = _given(region)
+    for item in region.items:
+        if isinstance(item, Region):
+            yield from (p for p in _places(item) if p not in given)
+        elif item.functions and item.scope is not None:
+            yield (*item.scope, "")
+        else:
+            yield from (p.path for p in params_in(item) if p.path not in given)
 
 
 def _named_outputs(values: Sequence[Value]) -> dict[str, Value]:
@@ -185,18 +209,26 @@ def _named_outputs(values: Sequence[Value]) -> dict[str, Value]:
     return names
 
 
-def _inputs(region: Region, own: set[Value]) -> None:
-    """The values that flow in: arguments first, in their order, then what it closes over,
-    arrays that lie elsewhere among them."""
-    free: dict[Value, None] = {}
+def name_inputs(region: Region, own: set[Value], first: Sequence[Value] = ()) -> None:
+    """Names the values that flow in: arguments first, in their order, then what it closes
+    over, arrays that lie elsewhere among them.
+
+    Args:
+        own: the values that it makes.
+        first: those that go before all others.
+    """
     scope = region.scope or ()
+    given = () if region.copies else _given(region)
+    free: dict[Value, None] = {}
     for value in used(region):
-        if isinstance(value, Param) and is_under(value.path, scope):
-            continue
+        if isinstance(value, Param):
+            if value.path not in given and is_under(value.path, scope):
+                continue
+            value = value.base or value
         if value not in own:
-            free[value.base or value if isinstance(value, Param) else value] = None
+            free[value] = None
     named = {v: n for n, v in reversed(region.arguments.items()) if v in free}
-    order = [v for v in region.arguments.values() if v in named]
+    order = [v for v in (*first, *region.arguments.values()) if v in free]
     names: dict[str, Value] = {}
     region.inputs = {}
     for value in dict.fromkeys([*order, *free]):
@@ -207,6 +239,13 @@ def _inputs(region: Region, own: set[Value]) -> None:
         name = fresh(names, identifier(hint) if hint else lone)
         names[name] = value
         region.inputs[value] = name
+
+
+def _given(region: Region) -> set[Path]:
+    """The arrays of the source that a function is given, and uses as they are."""
+    given = {v.path for v in region.arguments.values() if isinstance(v, Param)}
+    moved = {p.path for p in params_in(region) if p.moves}
+    return given - moved
 
 
 def fresh(taken: Iterable[str], wanted: str) -> str:

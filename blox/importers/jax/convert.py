@@ -8,7 +8,8 @@ from typing import Any
 import blox as bx
 from blox.schema.diagnostics import Diagnostic
 
-from ..regions import close, needed, tidy, tree, unwrap
+from ..readable import readable
+from ..regions import needed, tree
 from ..trace import Param
 from ..views import View
 from ..write import Leaf, write
@@ -55,9 +56,7 @@ def convert(
     root = tree(needed(lower.items, outputs))
     root.inputs = {value: value.hint for value in traced.inputs}
     root.scope = ()
-    tidy(root)
-    unwrap(root)
-    close(root, dict(zip(traced.outputs, outputs, strict=False)))
+    readable(root, dict(zip(traced.outputs, outputs, strict=False)))
     graph, placed = write(root, inputs, name, dims)
     return graph, placed, context
 

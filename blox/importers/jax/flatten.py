@@ -18,6 +18,7 @@ from .internals import (
     dtype_of,
     new_equation,
     new_variable,
+    user_frames,
 )
 from .marks import mark_p
 
@@ -96,7 +97,8 @@ class _Flattening:
             remat = name in REMAT
             if remat:
                 yield _mark("enter", "remat")
-            yield from self.run(inner, fresh)
+            for part in self.run(inner, fresh):
+                yield _where(part, equation)
             if remat:
                 yield _mark("exit", "")
             for variable, atom in zip(made, inner.outvars, strict=True):
@@ -104,6 +106,17 @@ class _Flattening:
                 self.same[variable] = found
                 if name in CUSTOM and isinstance(found, Var):
                     self.custom.setdefault(found, _custom_name(equation))
+
+
+def _where(inner: JaxprEqn, call: JaxprEqn) -> JaxprEqn:
+    """An equation of a function under `jax.jit` with the line that called the function,
+    where that is no function of the user's: JAX keeps its trace, and the line of an
+    earlier call."""
+    name = call.params.get("name")
+    if any(function == name for _, _, function in user_frames(inner)):
+        return inner
+    moved: JaxprEqn = inner.replace(source_info=call.source_info)
+    return moved
 
 
 def _mark(kind: str, name: str) -> JaxprEqn:

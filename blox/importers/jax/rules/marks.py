@@ -21,11 +21,14 @@ def mark(lower: Lowering, equation: JaxprEqn) -> list[View]:
     count = len(params["paths"])
     scope: Path | None = None
     arguments: dict[str, Value] = {}
+    inside = {id(atom) for atom in equation.invars[:count]}
     for place, atom in enumerate(equation.invars):
         source = _source(lower, atom)
         if place < count and isinstance(source, Param) and scope is None:
             own = params["paths"][place]
             scope = source.path[: len(source.path) - len(own)]
+        elif isinstance(source, Param) and id(atom) in inside:
+            continue  # an array of the module, and no argument
         elif place >= count and source is not None:
             arguments[params["arguments"][place - count]] = source
     name = params["name"]

@@ -1,0 +1,27 @@
+"""A tree of regions as a person would have written it."""
+
+from __future__ import annotations
+
+from .names import hint_all, name_nodes
+from .order import order
+from .outline import outline
+from .regions import close, tidy, unwrap
+from .trace import Region, Value
+
+
+def readable(root: Region, outputs: dict[str, Value]) -> None:
+    """Repeats in place of copies, names, and the order in which one reads.
+
+    Args:
+        root: whose inputs and scope are known.
+        outputs: what it gives, by name.
+    """
+    root.outputs = outputs
+    tidy(root)
+    unwrap(root)
+    hint_all(root)
+    outline(root)
+    hint_all(root)
+    close(root)
+    order(root)
+    name_nodes(root)

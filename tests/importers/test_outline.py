@@ -1,0 +1,196 @@
+"""Equal consecutive copies become one `repeat`, and nothing else does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from imported import check
+
+import blox as bx
+
+X = {"x": bx.Input(["batch", 4])}
+ONE = jnp.linspace(-1.0, 1.0, 8).reshape(2, 4)
+
+
+def dense(rng: np.random.Generator, features: int = 4) -> dict[str, Any]:
+    kernel = rng.normal(size=(4, features)).astype("float32")
+    return {"w": kernel * 0.5, "b": rng.normal(size=features).astype("float32")}
+
+
+def several(count: int) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    return [dense(rng) for _ in range(count)]
+
+
+def block(layer: Any, x: jax.Array) -> jax.Array:
+    h = jnp.tanh(x @ layer["w"] + layer["b"])
+    return x + h * jnp.sin(h)
+
+
+def repeats(graph: bx.Graph) -> dict[str, Any]:
+    """The repeats of a Graph, by function and node."""
+    return {
+        f"{title}.{name}": node
+        for title, function in graph.plain()["functions"].items()
+        for name, node in function["nodes"].items()
+        if node["op"] == "repeat"
+    }
+
+
+@pytest.mark.parametrize(
+    ("params", "name"),
+    [
+        ({"layers": several(3)}, "layers"),
+        ({"net": {f"block_{i}": p for i, p in enumerate(several(3))}}, "net_block"),
+        ({f"layer{i}": p for i, p in enumerate(several(11))}, "layer"),
+        (several(3), "blocks"),
+        ({"layers": {str(i): p for i, p in enumerate(several(2))}}, "layers"),
+    ],
+    ids=["list", "nested names", "eleven names", "root", "numbered keys"],
+)
+def test_copies_are_one_repeat(params: Any, name: str) -> None:
+    def model(params: Any, x: jax.Array) -> jax.Array:
+        order = jax.tree.leaves(params, is_leaf=lambda p: "w" in p)
+        if isinstance(params, dict) and "layer10" in params:
+            order = [params[f"layer{i}"] for i in range(11)]
+        for layer in order:
+            x = block(layer, x)
+        return x
+
+    graph = check(model, params, X, ONE)
+    (node,) = repeats(graph).items()
+    assert node[0] == f"main.{name}"
+    assert node[1]["scan"]
+    assert node[1]["count"] == len(jax.tree.leaves(params)) // 2
+
+
+def test_statements_without_a_function() -> None:
+    def model(params: Any, x: jax.Array) -> jax.Array:
+        x = x * 2
+        for layer in params["layers"]:
+            x = jnp.tanh(x @ layer["w"] + layer["b"])
+        return x.sum(-1)
+
+    graph = check(model, {"layers": several(4)}, X, ONE)
+    (node,) = repeats(graph).values()
+    assert (node["count"], node["function"]) == (4, "layer")
+
+
+def test_the_first_of_another_shape_stays_alone() -> None:
+    def model(params: Any, x: jax.Array) -> jax.Array:
+        for layer in params:
+            x = jnp.tanh(x @ layer["w"] + layer["b"])
+        return x
+
+    rng = np.random.default_rng(1)
+    first = {"w": np.ones((3, 4), "float32"), "b": np.zeros(4, "float32")}
+    inputs = {"x": bx.Input(["batch", 3])}
+    params = [first, *(dense(rng) for _ in range(3))]
+    graph = check(model, params, inputs, ONE[:, :3])
+    (node,) = repeats(graph).values()
+    assert node["count"] == 3
+
+
+def test_shapes_that_differ_are_no_copies() -> None:
+    def model(params: Any, x: jax.Array) -> jax.Array:
+        for layer in params["layers"]:
+            x = jnp.tanh(x @ layer["w"] + layer["b"])
+        return x
+
+    sizes = [(4, 5), (5, 6), (6, 4)]
+    layers = [
+        {"w": np.ones(s, "float32"), "b": np.ones(s[1], "float32")} for s in sizes
+    ]
+    assert not repeats(check(model, {"layers": layers}, X, ONE))
+
+
+def test_two_values_are_carried_and_others_stay_the_same() -> None:
+        def cell(layer: Any, x: jax.Array, h: jax.Array, scale: jax.Array) -> Any:
+        h = jnp.tanh(h @ layer["w"] + x) * scale
+        return x + layer["b"] * h, h
+
+    def model(params: Any, x: jax.Array) -> jax.Array:
+        scale = jnp.exp(params["scale"])
+        start, h = x, jnp.ones_like(x)
+        for layer in params["layers"]:
+            x, h = cell(layer, x, h, scale)
+        return x + h + start
+
+    params = {"layers": several(3), "scale": np.ones(4, "float32")}
+    graph = check(model, params, X, ONE)
+    (node,) = repeats(graph).values()
+    assert len(node["carry"]) == 2
+    assert list(node["inputs"]) == ["scale"]
+
+
+def test_what_only_copies_before_give_is_no_carry_of_all() -> None:
+    """The start is another input in every copy but the first, where both are one value."""
+
+    def model(params: Any, x: jax.Array) -> jax.Array:
+        start = jnp.sin(x)
+        x = start
+        for layer in params["layers"]:
+            x = jnp.tanh(x @ layer["w"] + layer["b"] + start)
+        return x
+
+    graph = check(model, {"layers": several(3)}, X, ONE)
+    (node,) = repeats(graph).values()
+    assert node["count"] == 3
+    assert node["inputs"] == {"start": node["carry"]["x"]}
+
+
+def test_a_layer_that_is_seen_ends_a_run() -> None:
+    def model(params: Any, x: jax.Array) -> Any:
+        for i, layer in enumerate(params["layers"]):
+            x = block(layer, x)
+            if i == 2:
+                seen = x
+        return x, seen
+
+    graph = check(model, {"layers": several(6)}, X, ONE)
+    found = repeats(graph)
+    assert {n["count"] for n in found.values()} == {3}
+    assert list(found) == ["main.layers", "main.layers_3"]
+
+
+def test_an_array_that_others_use_too_is_no_copy() -> None:
+    def model(params: Any, x: jax.Array) -> jax.Array:
+        for layer in params["layers"]:
+            x = block(layer, x)
+        out: jax.Array = x @ params["layers"][0]["w"].T
+        return out
+
+    graph = check(model, {"layers": several(3)}, X, ONE)
+    assert {n["count"] for n in repeats(graph).values()} <= {2}
+
+
+def test_one_module_many_times_is_shared() -> None:
+    def model(params: Any, x: jax.Array) -> jax.Array:
+        for _ in range(4):
+            x = block(params["block"], x)
+        return x
+
+    graph = check(model, {"block": several(1)[0]}, X, ONE)
+    (node,) = repeats(graph).values()
+    assert node["shared"]
+    assert list(graph.program().leaves()) == ["block.w", "block.b"]
+
+
+def test_copies_in_copies() -> None:
+        def stage(layers: Any, x: jax.Array) -> jax.Array:
+        for layer in layers:
+            x = block(layer, x)
+        return jnp.cos(x)
+
+    def model(params: Any, x: jax.Array) -> jax.Array:
+        for layers in params["stages"]:
+            x = stage(layers, x)
+        return x
+
+    params = {"stages": [several(2), several(2), several(2)]}
+    graph = check(model, params, X, ONE)
+    assert list(repeats(graph)) == ["main.stages", "stage.blocks"]
