@@ -109,7 +109,7 @@ def test_shapes_that_differ_are_no_copies() -> None:
 
 
 def test_two_values_are_carried_and_others_stay_the_same() -> None:
-        def cell(layer: Any, x: jax.Array, h: jax.Array, scale: jax.Array) -> Any:
+    def cell(layer: Any, x: jax.Array, h: jax.Array, scale: jax.Array) -> Any:
         h = jnp.tanh(h @ layer["w"] + x) * scale
         return x + layer["b"] * h, h
 
@@ -181,7 +181,7 @@ def test_one_module_many_times_is_shared() -> None:
 
 
 def test_copies_in_copies() -> None:
-        def stage(layers: Any, x: jax.Array) -> jax.Array:
+    def stage(layers: Any, x: jax.Array) -> jax.Array:
         for layer in layers:
             x = block(layer, x)
         return jnp.cos(x)
