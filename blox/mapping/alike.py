@@ -16,6 +16,8 @@ _Key: TypeAlias = tuple[tuple[str, ...], Spec]
 """Of names that differ by numbers alone: what stands around the numbers, their shape."""
 _Row: TypeAlias = tuple[str, tuple[int, ...]]
 """A name, and the numbers in it."""
+_CELL = re.compile(r"((?:weight|bias)_[ih]h)_(l(?:[0-9]+|\{i[^}]*\})(?:_reverse)?)")
+"""Arrays of `torch.nn.LSTM` and its like: of each layer and direction a cell."""
 _COLLECTIONS = ("params", "batch_stats", "state")
 
 
@@ -45,6 +47,8 @@ def layers_of(specs: Mapping[str, Spec]) -> list[Layer]:
     found: dict[tuple[str, int | None], Layer] = {}
     for pattern, copies, spec in _patterns(specs):
         layer, last = _outer(pattern), pattern.rpartition(".")[2]
+        if cell := _CELL.fullmatch(last):
+            layer, last = f"{layer}.{cell[2]}", cell[1]
         whole = found.setdefault((layer, copies), Layer(layer, copies))
         whole.arrays[last] = (pattern, spec)
     return list(found.values())

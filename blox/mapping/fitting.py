@@ -8,15 +8,17 @@ from collections.abc import Iterator, Mapping
 from .alike import Layer
 from .conventions import Reader
 from .flattened import Names
-from .layouts import Constant, Gates, Kernel, Rearrange
+from .layouts import Constant, Gates, Kernel, Rearrange, Sum
 from .patterns import is_number
 from .rules import Rule
 from .spec import Layout, Spec
 from .transposed import FLIPPED, kernel_layouts
 
 _WORDS: dict[str, tuple[str, ...]] = {
-    "kernel": ("weight", "kernel", "w"),
-    "bias": ("bias", "b", "beta", "offset"),
+    "kernel": ("weight", "kernel", "w", "weight_ih"),
+    "recurrent_kernel": ("weight_hh",),
+    "bias": ("bias", "b", "beta", "offset", "bias_ih"),
+    "recurrent_bias": ("bias_hh",),
     "scale": ("weight", "scale", "gamma"),
     "embedding": ("weight", "embedding", "embeddings"),
     "mean": ("running_mean", "mean", "moving_mean"),
@@ -25,7 +27,9 @@ _WORDS: dict[str, tuple[str, ...]] = {
 }
 """What arrays of ours are called elsewhere."""
 COUNTER = "num_batches_tracked"
-_TURNED = ("torch", "equinox")
+SECOND_BIAS = "bias_hh"
+"""Of an LSTM in PyTorch: added to the first one, and to be added to ours."""
+TURNED = ("torch", "equinox")
 """Libraries whose kernels are (out, in, spatial...), behind images with channels first."""
 
 
@@ -49,13 +53,19 @@ class Fitting:
     def fits(self, ours: Layer, theirs: Layer) -> bool:
         """True where each array of ours has one of theirs, and none is left."""
         words = [self._word(slot, theirs) for slot in ours.arrays]
-        if None in words or set(words) != theirs.arrays.keys() - {COUNTER}:
+        more = {COUNTER, SECOND_BIAS} if self._is_summed(ours, theirs) else {COUNTER}
+        if None in words or set(words) != theirs.arrays.keys() - more:
             return False
         return all(self.rules(ours, theirs, slot) for slot in ours.arrays)
 
     def _word(self, slot: str, theirs: Layer) -> str | None:
         known = (slot, *_WORDS.get(slot, ()))
         return next((word for word in known if word in theirs.arrays), None)
+
+    def _is_summed(self, ours: Layer, theirs: Layer) -> bool:
+        """True of a cell that has one bias here and two there."""
+        both = theirs.arrays.keys() >= {"bias_ih", SECOND_BIAS}
+        return both and "bias" in ours.arrays and "recurrent_bias" not in ours.arrays
 
     def rules(self, ours: Layer, theirs: Layer, slot: str) -> list[Rule]:
         """The rules that shapes allow for an array of ours."""
@@ -68,26 +78,28 @@ class Fitting:
         if slot == "mean" and COUNTER in theirs.arrays:
             counter, counted = theirs.arrays[COUNTER]
             names, last = (other, counter), (Constant(0, counted.dtype),)
+        if slot == "bias" and self._is_summed(ours, theirs):
+            names, last = (other, theirs.arrays[SECOND_BIAS][0]), (Sum(),)
         found = dict.fromkeys(self._layouts(ours, slot, spec, given))
         return [Rule(mine, names, *layouts, *last) for layouts in found]
 
     def _layouts(
         self, layer: Layer, slot: str, ours: Spec, theirs: Spec
     ) -> Iterator[tuple[Layout, ...]]:
-        turned = slot == "kernel" and len(ours.shape) > 1
+        turned = slot in ("kernel", "recurrent_kernel") and len(ours.shape) > 1
         there = Kernel().unshapes([ours])[0].shape if turned else None
         at = _parts(layer.name)
         reader = self._ops.get((*at, slot), Reader())
         if slot == "kernel" and reader.flipped is not None:
             yield from self._transposed(reader, ours, theirs)
             return
-        if self.of in (None, *_TURNED) and there == theirs.shape:
+        if self.of in (None, *TURNED) and there == theirs.shape:
             yield (Kernel(),)
             if len(ours.shape) == 2 and (channels := self._images.get(at)):
                 yield (Rearrange("o (c n) -> (n c) o", c=channels),)
-        if ours.shape == theirs.shape and not (turned and self.of in _TURNED):
+        if ours.shape == theirs.shape and not (turned and self.of in TURNED):
             yield from self._as_it_lies((*at, slot))
-        if self.of not in _TURNED:
+        if self.of not in TURNED:
             yield from _heads(slot, ours.shape, theirs.shape)
         rank = max(len(spec.shape) for _, spec in layer.arrays.values())
         ones = (1,) * (rank - 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,9 @@ from blox.schema.graph import expect_graph
 
 from .alike import Layer, layers_of, stacked_layers
 from .conventions import LIBRARIES, ops_of
-from .fitting import COUNTER, Fitting
+from .fitting import COUNTER, SECOND_BIAS, TURNED, Fitting
 from .flattened import flattened
+from .fused import fused_rules, parted
 from .layouts import Same
 from .patterns import Index, Pattern
 from .reading import describe
@@ -30,6 +32,8 @@ _SAME = {"q": "query", "k": "key", "v": "value", "o": "out", "output": "out", "w
 """Parts of names that mean the same."""
 _STACKED = ("linen", "nnx", "haiku")
 """Libraries that may have all layers of a kind in one array."""
+_MORE = ((COUNTER,), (COUNTER, SECOND_BIAS))
+"""Words of arrays that layers may have beside those that ours have."""
 _LONGEST = 300
 _MOST = 500
 """Layers of one kind that are compared; more are asked for."""
@@ -111,11 +115,12 @@ class _Search:
     def __init__(
         self, ours: list[Layer], theirs: list[Layer], fitting: Fitting
     ) -> None:
-        self.ours, self.fitting = ours, fitting
+        self.ours, self.theirs, self.fitting = ours, theirs, fitting
         self.patterns = [p for layer in theirs for p, _ in layer.arrays.values()]
         kinds: dict[tuple[object, ...], list[Layer]] = {}
         for layer in theirs:
-            kinds.setdefault(_without_counter(layer).kind, []).append(layer)
+            for kind in {_without(layer, *words).kind for words in _MORE}:
+                kinds.setdefault(kind, []).append(layer)
         self.candidates = {
             layer.name: [
                 t for t in kinds.get(layer.kind, [])[:_MOST] if fitting.fits(layer, t)
@@ -129,18 +134,25 @@ class _Search:
         taken = {id(layer) for layer in pairs.values()}
         rules: list[AnyRule] = []
         questions: list[Question] = []
-        without: list[str] = []
+        missing: list[Layer] = []
         for layer in self.ours:
             left = [t for t in self.candidates[layer.name] if id(t) not in taken]
             chosen = [pairs[layer.name]] if layer.name in pairs else left
             if not chosen:
-                without += [pattern for pattern, _ in layer.arrays.values()]
+                missing.append(layer)
             for slot, (pattern, _) in layer.arrays.items():
                 choices = self._choices(layer, chosen, slot)
                 if len(choices) == 1:
                     rules += choices
                 elif choices:
                     questions.append(Question(pattern, tuple(choices)))
+        sure, asked = self._fused(missing, taken)
+        rules += sure
+        questions += asked
+        fused = (*sure, *(rule for question in asked for rule in question.choices))
+        made = {name for rule in fused for name in rule.ours}
+        patterns = [p for layer in missing for p, _ in layer.arrays.values()]
+        without = [pattern for pattern in patterns if pattern not in made]
         offered = [*rules, *(rule for q in questions for rule in q.choices)]
         used = {n for rule in offered if isinstance(rule, Rule) for n in rule.theirs}
         unused = self._unused(names, used)
@@ -152,6 +164,28 @@ class _Search:
             both = tuple(name for rule in found for name in rule.theirs)
             found.append(Rule(found[0].ours, both, Same(2)))
         return found
+
+    def _fused(
+        self, ours: list[Layer], taken: set[int]
+    ) -> tuple[list[Rule], list[Question]]:
+        """Each query, key and value that are one of the layers left; of several, asked."""
+        of = self.fitting.of
+        ways = {"turned": of in (None, *TURNED), "straight": of != "equinox"}
+        left = [layer for layer in self.theirs if id(layer) not in taken]
+        found = []
+        for parts in parted(ours):
+            every = (fused_rules(parts, layer, **ways) for layer in left)
+            found.append([rules for rules in every if rules])
+        uses = Counter(rules[0].theirs for choices in found for rules in choices)
+        sure: list[Rule] = []
+        asked: list[Question] = []
+        for choices in found:
+            if len(choices) == 1 and uses[choices[0][0].theirs] == 1:
+                sure += choices[0]
+            else:
+                rows = zip(*choices, strict=True)
+                asked += [Question(", ".join(row[0].ours), row) for row in rows]
+        return sure, asked
 
     def _unused(self, names: Iterable[str], used: set[str]) -> tuple[str, ...]:
         """Patterns of theirs that no rule has, and names that are in none."""
@@ -207,8 +241,8 @@ def _is_plain(name: str) -> bool:
     return not odd and len(name) <= _LONGEST
 
 
-def _without_counter(layer: Layer) -> Layer:
-    arrays = {word: row for word, row in layer.arrays.items() if word != COUNTER}
+def _without(layer: Layer, *words: str) -> Layer:
+    arrays = {word: row for word, row in layer.arrays.items() if word not in words}
     return Layer(layer.name, layer.copies, arrays)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -212,3 +213,90 @@ def test_names_of_strangers_are_text(name: str) -> None:
     found = bx.suggest_rules(graph, arrays, of="torch")
     named = {n for rule in found.rules if isinstance(rule, Rule) for n in rule.theirs}
     assert set(found.unused) | named >= {name}
+
+
+def attention(*names: str) -> bx.Graph:
+    """A query, key and value of each name, which are one array elsewhere."""
+    b = bx.GraphBuilder("attention")
+
+    def layer(f: bx.F, x: bx.Value) -> bx.Value:
+        for name in names:
+            q, k, v = (f.linear(f"{name}_{part}", x, 6) for part in "qkv")
+            x = f.linear(f"{name}_out", q + k + v, 4)
+        return x
+
+    @b.entry(x=bx.Input(["batch", 4]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        return f.repeat("h", layer, count=2)(x)
+
+    return b.graph()
+
+
+def fused(ours: Any, *names: str, turned: bool) -> dict[str, Any]:
+    """The arrays of `attention` as other libraries have them."""
+    found = {}
+    for i, name in product(range(2), names):
+        kernels = [np.asarray(ours["h"][f"{name}_{n}"]["kernel"][i]) for n in "qkv"]
+        kernel = np.concatenate(kernels, axis=1)
+        found[f"h.{i}.{name}.c_attn.weight"] = kernel.T if turned else kernel
+        found[f"h.{i}.{name}.c_attn.bias"] = np.concatenate(
+            [ours["h"][f"{name}_{n}"]["bias"][i] for n in "qkv"]
+        )
+        out = ours["h"][f"{name}_out"]
+        found[f"h.{i}.{name}.out.weight"] = np.asarray(out["kernel"][i]).T
+        found[f"h.{i}.{name}.out.bias"] = np.asarray(out["bias"][i])
+    return found
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_query_key_and_value_may_be_one_array(turned: bool) -> None:
+    graph = attention("self")
+    wanted = params(graph)
+    arrays = fused(wanted, "self", turned=turned)
+    found = bx.suggest_rules(graph, arrays, of="torch")
+    assert (found.questions, found.without, found.unused) == ((), (), ())
+    equal(bx.map_params(graph, arrays, found.rules), wanted)
+    less = {n: a for n, a in arrays.items() if not n.endswith("c_attn.bias")}
+    assert len(bx.suggest_rules(graph, less, of="torch").without) == 6
+
+
+def test_of_several_fused_arrays_one_is_asked_for() -> None:
+    graph = attention("self", "cross")
+    arrays = fused(params(graph), "self", "cross", turned=True)
+    asked = bx.suggest_rules(graph, arrays, of="torch").questions
+    names = [f"h.{{i}}.self_{n}.kernel" for n in "qkv"]
+    assert asked[0].ours == ", ".join(names)
+    assert asked[0].choices == tuple(
+        Rule(names, f"h.{{i}}.{name}.c_attn.weight", L.Split(3), L.Kernel())
+        for name in ("self", "cross")
+    )
+    assert len(asked) == 4
+
+
+@pytest.mark.parametrize("op", ["lstm", "gru"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_cells_of_torch_are_found(op: str, layers: int) -> None:
+    b = bx.GraphBuilder("cells")
+
+    @b.entry(x=bx.Input(["batch", "time", 3]))
+    def main(f: bx.F, x: bx.Value) -> bx.Value:
+        y: bx.Value = f.call("rnn", getattr(bx.recipes, op))(x, units=5, layers=layers)[
+            "y"
+        ]
+        return f.linear("out", y, 2)
+
+    graph, gates = b.graph(), {"lstm": 4, "gru": 3}[op]
+    rng = np.random.default_rng(0)
+    theirs = {"out.weight": rng.normal(size=(2, 5)), "out.bias": rng.normal(size=2)}
+    for i in range(layers):
+        for name, shape in (
+            ("weight_ih", (5 * gates, 5 if i else 3)), ("weight_hh", (5 * gates, 5)),
+            ("bias_ih", (5 * gates,)), ("bias_hh", (5 * gates,)),
+        ):  # fmt: skip
+            theirs[f"rnn.{name}_l{i}"] = rng.normal(size=shape)
+    theirs = {name: a.astype(np.float32) for name, a in theirs.items()}
+    found = bx.suggest_rules(graph, theirs, of="torch")
+    assert (found.questions, found.without, found.unused) == ((), (), ())
+    rules = bx.layer_rules(graph, {"out": "out", "rnn.layer_{i}.cell": "rnn.{}_l{i}"})
+    wanted = bx.map_params(graph, theirs, rules)
+    equal(bx.map_params(graph, theirs, found.rules), wanted)
