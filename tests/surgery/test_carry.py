@@ -11,7 +11,7 @@ from surgery.checking import filled
 import blox as bx
 from blox.mapping.layouts import Affine, Sum
 from blox.mapping.moves import Move, Slice
-from blox.runtime.params import flat
+from blox.runtime.given import flat
 from blox.surgery.plan import Array, Carried, Step, plan_of, same_paths
 
 move = Move.whole

@@ -15,7 +15,7 @@ from generated_files import executed
 from hf.checkpoints import imported
 
 import blox as bx
-from blox.runtime.params import flat
+from blox.runtime.given import flat
 from blox.surgery.edit import Edit
 
 GLOBS = ("*.query", "*.value")

@@ -16,7 +16,7 @@ from hf.checkpoints import imported
 
 import blox as bx
 from blox.mapping.layouts import Merge, Quantize
-from blox.runtime.params import flat
+from blox.runtime.given import flat
 from blox.schema.ops.quantization import Dequantize
 from blox.surgery.edit import Edit
 

@@ -18,7 +18,7 @@ from parity.hf.test_minilm import folder, reference, tokenised
 from torch.ao.quantization import PerChannelMinMaxObserver
 
 import blox as bx
-from blox.runtime.params import flat
+from blox.runtime.given import flat
 from blox.surgery.edit import Edit
 
 __all__ = ["folder", "reference"]

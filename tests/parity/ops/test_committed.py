@@ -43,7 +43,7 @@ def test_is_what_is_there(
         found, wanted = arrays_of(CASES), load_file(getattr(writer, file))
     finally:
         torch.set_default_dtype(torch.float32)
-        for name in (module, "torch_modules", "torch_reference"):
+        for name in (module, "torch_blocks", "torch_modules", "torch_reference"):
             sys.modules.pop(name, None)
     assert_same(found, wanted)
 
