@@ -45,7 +45,7 @@ def used(item: Step | Region) -> Iterator[Value]:
         yield from values_in(item.operands)
         yield from values_in(item.slots)
         for body in item.functions.values():
-            yield from params_in(body)
+            yield from free(body)
     else:
         for part in item.items:
             yield from used(part)
@@ -62,6 +62,15 @@ def everything(item: Step | Region) -> Iterator[Value]:
     for body in item.functions.values():
         yield from everything(body)
         yield from body.outputs.values()
+
+
+def free(region: Region) -> Iterator[Value]:
+    """The values that a region uses and does not make, its parameters among them, and
+    those inputs excepted that are settled."""
+    own = {*made(region), *region.inputs}
+    for value in (*used(region), *region.outputs.values()):
+        if value not in own:
+            yield value
 
 
 def made(item: Step | Region) -> Iterator[Value]:
@@ -101,7 +110,7 @@ def tidy(region: Region) -> None:
             kept.append(item)
             continue
         tidy(item)
-        if item.name == "remat":
+        if item.remat and item.name == "remat":
             kept += _remat(item)
         elif len(item.items) > 1 or _is_whole(item):
             kept.append(item)
@@ -120,7 +129,8 @@ def unwrap(root: Region) -> None:
 
 def _remat(region: Region) -> list[Step | Region]:
     if len(region.items) == 1 and isinstance(region.items[0], Region):
-        region.items[0].remat = True
+        inner = region.items[0]
+        inner.remat = inner.remat or region.remat
         return list(region.items)
     region.name = "checkpointed"
     return [region] if region.items else []
@@ -132,8 +142,8 @@ def _is_whole(region: Region) -> bool:
         return False
     only = region.items[0]
     if isinstance(only, Region):
-        return region.remat and not only.remat
-    return region.remat or bool(only.functions)
+        return bool(region.remat) and not only.remat
+    return bool(region.remat or only.functions)
 
 
 def common(paths: Iterable[Path]) -> Path:
@@ -152,100 +162,6 @@ def common(paths: Iterable[Path]) -> Path:
 
 def is_under(path: Path, scope: Path) -> bool:
     return path[: len(scope)] == scope
-
-
-def close(region: Region, outputs: dict[str, Value] | None = None) -> None:
-    """Finds what flows into and out of each region in this one, and where each lies.
-
-    Args:
-        region: whose own scope and inputs are known.
-        outputs: what it gives, by name.
-    """
-    if outputs is not None:
-        region.outputs = outputs
-    scope = region.scope or ()
-    after = set(region.outputs.values())
-    for item in reversed(region.items):
-        if isinstance(item, Region):
-            _scoped(item, scope)
-            own = set(made(item))
-            given = [v for v in dict.fromkeys(made(item)) if v in after]
-            item.outputs = _named_outputs(given)
-            name_inputs(item, own)
-            after |= set(item.inputs)
-            close(item)
-        else:
-            for body in item.functions.values():
-                close(body)
-            after |= set(used(item))
-
-
-def _scoped(region: Region, outer: Path) -> None:
-    own = region.scope
-    if own is None or not is_under(own, outer):
-        inside = [p for p in _places(region) if is_under(p, outer)]
-        own = common(inside) if inside else outer
-        region.scope = own if is_under(own, outer) else outer
-
-
-def _places(region: Region) -> Iterator[Path]:
-    """Where arrays of a region lie, those that it is given aside."""
-    given = _given(region)
-    for item in region.items:
-        if isinstance(item, Region):
-            yield from (p for p in _places(item) if p not in given)
-        elif item.functions and item.scope is not None:
-            yield (*item.scope, "")
-        else:
-            yield from (p.path for p in params_in(item) if p.path not in given)
-
-
-def _named_outputs(values: Sequence[Value]) -> dict[str, Value]:
-    if len(values) == 1:
-        return {"out": values[0]}
-    names: dict[str, Value] = {}
-    for place, value in enumerate(values):
-        names[fresh(names, value.hint or f"out_{place}")] = value
-    return names
-
-
-def name_inputs(region: Region, own: set[Value], first: Sequence[Value] = ()) -> None:
-    """Names the values that flow in: arguments first, in their order, then what it closes
-    over, arrays that lie elsewhere among them.
-
-    Args:
-        own: the values that it makes.
-        first: those that go before all others.
-    """
-    scope = region.scope or ()
-    given = () if region.copies else _given(region)
-    free: dict[Value, None] = {}
-    for value in used(region):
-        if isinstance(value, Param):
-            if value.path not in given and is_under(value.path, scope):
-                continue
-            value = value.base or value
-        if value not in own:
-            free[value] = None
-    named = {v: n for n, v in reversed(region.arguments.items()) if v in free}
-    order = [v for v in (*first, *region.arguments.values()) if v in free]
-    names: dict[str, Value] = {}
-    region.inputs = {}
-    for value in dict.fromkeys([*order, *free]):
-        hint = named.get(value) or value.hint
-        if not hint and isinstance(value, Param):
-            hint = str(value.path[-1])
-        lone = "x" if len(free) == 1 else f"x_{len(names)}"
-        name = fresh(names, identifier(hint) if hint else lone)
-        names[name] = value
-        region.inputs[value] = name
-
-
-def _given(region: Region) -> set[Path]:
-    """The arrays of the source that a function is given, and uses as they are."""
-    given = {v.path for v in region.arguments.values() if isinstance(v, Param)}
-    moved = {p.path for p in params_in(region) if p.moves}
-    return given - moved
 
 
 def fresh(taken: Iterable[str], wanted: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import blox as bx
@@ -18,12 +18,31 @@ _TWO = {
 }
 
 
+def parsed(size: Size) -> ast.expr:
+    """The expression of a size."""
+    return _parsed(str(size))
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text.replace("^", "**"), mode="eval").body
+
+
 class Sizes:
     """The sizes that the values of a function know, by their expressions."""
 
-    def __init__(self, values: Mapping[Value, Any]) -> None:
-        self.values = values
-        self._known: dict[str, Any] | None = None
+    def __init__(self) -> None:
+        self.known: dict[str, Any] = {}
+
+    def learn(self, value: Value, built: Any) -> None:
+        """Remembers the sizes of a value.
+
+        Args:
+            built: the value as the builder has it.
+        """
+        for axis, size in enumerate(value.shape):
+            if not isinstance(size, int):
+                self.known.setdefault(ast.unparse(parsed(size)), built.shape[axis])
 
     def resolved(self, attribute: Any) -> Any:
         """An attribute with the builder's sizes in place of the source's."""
@@ -34,24 +53,11 @@ class Sizes:
             return [self.resolved(part) for part in attribute]
         if isinstance(attribute, dict):
             return {key: self.resolved(part) for key, part in attribute.items()}
-        plain = attribute is None or isinstance(attribute, (str, int, float, complex))
-        return attribute if plain or attribute is Ellipsis else self.size(attribute)
+        return self.size(attribute) if is_symbolic(attribute) else attribute
 
     def size(self, size: Size) -> Any:
         """A size as the builder has it: that of an axis, or calculated of such."""
-        text = str(size).replace("^", "**")
-        return self._value(ast.parse(text, mode="eval").body)
-
-    @property
-    def known(self) -> dict[str, Any]:
-        if self._known is None:
-            self._known = {}
-            for value, built in self.values.items():
-                for axis, size in enumerate(value.shape):
-                    if not isinstance(size, int):
-                        text = ast.unparse(ast.parse(str(size).replace("^", "**")))
-                        self._known.setdefault(text, built.shape[axis])
-        return self._known
+        return self._value(parsed(size))
 
     def _value(self, tree: ast.expr) -> Any:
         text = ast.unparse(tree)
@@ -76,3 +82,9 @@ class Sizes:
             case ast.Call(func=ast.Name(id=name), args=[left, right]) if name in _TWO:
                 return _TWO[name](self._value(left), self._value(right))
         raise KeyError(text)
+
+
+def is_symbolic(size: Any) -> bool:
+    """True of a size that only a call decides."""
+    plain = size is None or size is Ellipsis
+    return not (plain or isinstance(size, (str, int, float, complex, Value)))

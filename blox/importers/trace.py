@@ -119,12 +119,13 @@ class Enter:
         name: of the class or function.
         scope: the path of the module, where it is one that has arrays.
         arguments: its arguments by name, as far as they are values.
+        remat: the policy by which its values are computed again in gradients, or "".
     """
 
     name: str
     scope: Path | None = None
     arguments: dict[str, Value] = field(default_factory=dict)
-    remat: bool = False
+    remat: str = ""
 
 
 @dataclass(eq=False, slots=True)
@@ -150,7 +151,7 @@ class Region:
     arguments: dict[str, Value] = field(default_factory=dict)
     inputs: dict[Value, str] = field(default_factory=dict)
     outputs: dict[str, Value] = field(default_factory=dict)
-    remat: bool = False
+    remat: str = ""
     copies: tuple[Path, ...] = ()
     node: str = ""
 

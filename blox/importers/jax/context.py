@@ -34,6 +34,13 @@ class Context:
     values: dict[Path, Any] = field(default_factory=dict)
     """The arrays of `tables`, by the path that they got."""
     rng: Value | None = None
+    whole: set[Path] = field(default_factory=set)
+    """Stacked arrays that are used as a whole too, and so are those of no `repeat`."""
+
+    def note(self, text: str) -> None:
+        """Tells the user something, once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def table(self, array: Any, hint: str) -> Param:
         """A captured array as a buffer of the Graph."""

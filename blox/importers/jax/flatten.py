@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import numpy as np
 
 from .internals import (
@@ -18,6 +19,7 @@ from .internals import (
     dtype_of,
     new_equation,
     new_variable,
+    source_of,
     user_frames,
 )
 from .marks import mark_p
@@ -41,20 +43,31 @@ REMAT = ("remat", "remat2", "checkpoint")
 CUSTOM = ("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
 
 
+POLICIES = (
+    "nothing_saveable",
+    "everything_saveable",
+    "dots_saveable",
+    "dots_with_no_batch_dims_saveable",
+)
+"""The policies of `jax.checkpoint` that a Graph has names for."""
+
+
 @dataclass(eq=False)
 class Flat:
     """Equations in order; each variable is given once.
 
     Args:
         known: arrays by variable, of what is captured.
-        custom: names of the functions with derivatives of their own, by the equation
-            that gives their outputs first.
+        custom: the functions with derivatives of their own, as "name at file:line", by
+            what they give.
+        passed: those of them that give what they are given.
     """
 
     equations: list[JaxprEqn]
     outputs: list[Atom]
     known: dict[Var, Any] = field(default_factory=dict)
     custom: dict[Var, str] = field(default_factory=dict)
+    passed: list[str] = field(default_factory=list)
 
 
 def flatten(jaxpr: Jaxpr, constants: Sequence[Any] = ()) -> Flat:
@@ -64,7 +77,8 @@ def flatten(jaxpr: Jaxpr, constants: Sequence[Any] = ()) -> Flat:
         flattening.known[variable] = constant
     equations = list(flattening.run(jaxpr, lambda v: v))
     outputs = [flattening.resolved(v) for v in jaxpr.outvars]
-    return Flat(equations, outputs, flattening.known, flattening.custom)
+    known, custom, passed = flattening.known, flattening.custom, flattening.passed
+    return Flat(equations, outputs, known, custom, passed)
 
 
 class _Flattening:
@@ -72,6 +86,7 @@ class _Flattening:
         self.same: dict[Var, Atom] = {}
         self.known: dict[Var, Any] = {}
         self.custom: dict[Var, str] = {}
+        self.passed: list[str] = []
 
     def resolved(self, atom: Atom) -> Atom:
         while not isinstance(atom, Literal) and atom in self.same:
@@ -96,7 +111,7 @@ class _Flattening:
                 self.known[fresh(variable)] = constant
             remat = name in REMAT
             if remat:
-                yield _mark("enter", "remat")
+                yield _mark("enter", "remat", _policy(equation.params["policy"]))
             for part in self.run(inner, fresh):
                 yield _where(part, equation)
             if remat:
@@ -105,7 +120,13 @@ class _Flattening:
                 found = self.resolved(fresh(atom))
                 self.same[variable] = found
                 if name in CUSTOM and isinstance(found, Var):
-                    self.custom.setdefault(found, _custom_name(equation))
+                    self._customised(found, given, source_of(inner))
+
+    def _customised(self, made: Var, given: Sequence[Atom], name: str) -> None:
+        if any(made is atom for atom in given):
+            self.passed.append(name)
+        else:
+            self.custom.setdefault(made, name)
 
 
 def _where(inner: JaxprEqn, call: JaxprEqn) -> JaxprEqn:
@@ -119,18 +140,16 @@ def _where(inner: JaxprEqn, call: JaxprEqn) -> JaxprEqn:
     return moved
 
 
-def _mark(kind: str, name: str) -> JaxprEqn:
-    params = {"mark": kind, "name": name, "paths": (), "arguments": ()}
+def _mark(kind: str, name: str, remat: str = "") -> JaxprEqn:
+    params = {"mark": kind, "name": name, "paths": (), "arguments": (), "remat": remat}
     return new_equation([], [], mark_p, params)
 
 
-def _custom_name(equation: JaxprEqn) -> str:
-    name = equation.params.get("name")
-    if isinstance(name, str):
-        return name
-    inner = equation.params[INNER[equation.primitive.name]]
-    first = getattr(inner, "jaxpr", inner).eqns[:1]
-    return str(first[0].params.get("name", "?")) if first else "?"
+def _policy(policy: Any) -> str:
+    """The name of a policy; plain checkpointing for one that a Graph can't name: it says
+    what is kept in memory, not what is computed."""
+    found = (n for n in POLICIES if getattr(jax.checkpoint_policies, n) == policy)
+    return next(found, "nothing_saveable")
 
 
 def _fresh() -> Callable[[Any], Any]:
@@ -145,19 +164,6 @@ def _fresh() -> Callable[[Any], Any]:
         return made[atom]
 
     return own
-
-
-def live(flat: Flat) -> list[JaxprEqn]:
-    """The equations that outputs need, and the marks."""
-    needed = {v for v in flat.outputs if isinstance(v, Var)}
-    kept = []
-    for equation in reversed(flat.equations):
-        if equation.primitive is mark_p:
-            kept.append(equation)
-        elif equation.effects or any(v in needed for v in equation.outvars):
-            kept.append(equation)
-            needed |= {v for v in equation.invars if isinstance(v, Var)}
-    return kept[::-1]
 
 
 def value_of(literal: Literal) -> Any:

@@ -34,6 +34,7 @@ __all__ = [
     "Primitive",
     "Var",
     "ad",
+    "argument_names",
     "batching",
     "clear_caches",
     "dtype_of",
@@ -43,6 +44,7 @@ __all__ = [
     "new_variable",
     "plain_size",
     "shaped_array",
+    "source_of",
     "user_frames",
 ]
 
@@ -85,6 +87,17 @@ def clear_caches() -> None:
     """Forgets traces: `jax.jit` inside of a library keeps what it traced before its layers
     were marked, and would keep the marks."""
     jax.clear_caches()
+
+
+def source_of(jaxpr: Jaxpr) -> str:
+    """`name at file:line` of the function that a jaxpr was traced from."""
+    return str(jaxpr.debug_info.func_src_info or "?")
+
+
+def argument_names(jaxpr: Jaxpr) -> tuple[str, ...]:
+    """The names of its arguments, "" where there is none: `h`, `carry[0]`, `p['w']`."""
+    names = jaxpr.debug_info.arg_names or ()
+    return (*(str(n or "") for n in names), *[""] * (len(jaxpr.invars) - len(names)))
 
 
 def user_frames(equation: JaxprEqn) -> Iterator[tuple[str, int, str]]:

@@ -7,9 +7,12 @@ import sysconfig
 from functools import lru_cache
 from pathlib import Path
 
+import jax
+
 from ..trace import Line
 from .internals import JaxprEqn, user_frames
 
+_ACTIVATIONS = str(Path(jax.__file__).parent / "_src" / "nn")
 _HERE = str(Path(__file__).parents[1])
 _LIBRARIES = tuple({sysconfig.get_paths()[k] for k in ("purelib", "platlib", "stdlib")})
 
@@ -17,11 +20,16 @@ _LIBRARIES = tuple({sysconfig.get_paths()[k] for k in ("purelib", "platlib", "st
 def line_of(equation: JaxprEqn) -> Line | None:
     """The innermost statement of the user's own files that an equation comes from."""
     for file, number, _ in user_frames(equation):
-        if file.startswith((_HERE, *_LIBRARIES)) or "site-packages" in file:
+        if is_library(file):
             continue
         start, target = _statements(file).get(number, (number, ""))
         return Line(file, start, target)
     return None
+
+
+def is_library(file: str) -> bool:
+    """True for a file that is not the user's own."""
+    return file.startswith((_HERE, *_LIBRARIES)) or "site-packages" in file
 
 
 @lru_cache(maxsize=256)
@@ -48,3 +56,8 @@ def _statements(file: str) -> dict[int, tuple[int, str]]:
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
             found[line] = node.lineno, target
     return found
+
+
+def is_activation(place: str) -> bool:
+    """True of `relu at .../jax/_src/nn/functions.py:71`: a function of `jax.nn`."""
+    return f" at {_ACTIVATIONS}" in place

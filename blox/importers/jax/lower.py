@@ -11,10 +11,12 @@ from ..trace import Size, Value
 from ..views import View
 from .context import Context, Missing
 from .emit import Emitter
-from .flatten import Flat, live, value_of
+from .flatten import Flat, value_of
 from .fold import SMALL, computed
 from .internals import Atom, JaxprEqn, Literal, Var, plain_size
-from .lines import line_of
+from .lines import is_activation, line_of
+from .liveness import live
+from .marks import layer_p
 from .numbers import is_uniform, number_of, plain_numbers, said_dtype
 from .refused import REFUSED
 
@@ -50,7 +52,11 @@ class Lowering(Emitter):
         super().__init__(context)
         self.environment: dict[Var, View | Missing] = {}
         self.known: dict[Var, Any] = {}
+        self.needed: set[Var] = set()
+        """The variables that something uses."""
         self.modules: list[str] = []
+        self.primitive = ""
+        """The name of that which is being lowered."""
 
     # What flows in --------------------------------------------------------------------
 
@@ -88,9 +94,15 @@ class Lowering(Emitter):
         """Lowers all equations that outputs need; a View of each output."""
         self.environment |= given
         self.known |= flat.known
-        equations = live(flat)
+        equations, self.needed = live(flat)
         for equation in equations:
             self.equation(equation)
+            if equation.primitive is not layer_p:  # an op has that of what it is
+                for variable in equation.outvars:
+                    if variable in flat.custom:
+                        self._customised(flat.custom[variable])
+        for name in flat.passed:
+            self._customised(name)
         return [self._output(atom) for atom in flat.outputs]
 
     def _output(self, atom: Atom) -> View | None:
@@ -105,7 +117,7 @@ class Lowering(Emitter):
             self.known |= zip(equation.outvars, found, strict=True)
             return
         self.line = line_of(equation) or self.line
-        name = equation.primitive.name
+        name = self.primitive = equation.primitive.name
         try:
             if name in REFUSED:
                 raise Missing(f"{name}: {REFUSED[name]}")
@@ -120,6 +132,13 @@ class Lowering(Emitter):
             return
         views = [result] if isinstance(result, View) else result
         self.environment |= zip(equation.outvars, views, strict=True)
+
+    def _customised(self, name: str) -> None:
+        """Says of a function that its own derivative is lost."""
+        if not is_activation(name):
+            self.context.note(
+                f"{name}: its own derivative is replaced by that of what it computes"
+            )
 
     def miss(self, reason: str) -> None:
         module = ".".join(self.modules)

@@ -33,7 +33,7 @@ def mark(lower: Lowering, equation: JaxprEqn) -> list[View]:
             arguments[params["arguments"][place - count]] = source
     name = params["name"]
     lower.modules.append(name)
-    lower.items.append(Enter(name, scope, arguments, remat=name == "remat"))
+    lower.items.append(Enter(name, scope, arguments, params.get("remat", "")))
     return []
 
 

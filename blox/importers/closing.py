@@ -1,0 +1,192 @@
+"""Regions as closed functions: what flows into and out of each, and where arrays lie."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from .carriers import carriers
+from .naming import argument_name
+from .regions import common, free, fresh, is_under, made, params_in, used
+from .trace import Param, Path, Region, Step, Value
+
+BRANCHES = ("cond", "switch", "while_loop")
+"""Ops whose functions keep their arrays each at a path of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Where a function lies.
+
+    Args:
+        scope: the path of its arrays in the source.
+        depth: how many stacks of copies it is in.
+        foreign: arrays below the scope that flow in.
+    """
+
+    scope: Path = ()
+    depth: int = 0
+    foreign: frozenset[Path] = frozenset()
+
+    def has(self, value: Value) -> bool:
+        """True for an array that the function itself keeps."""
+        return (
+            isinstance(value, Param)
+            and value.stacked == self.depth
+            and value.path not in self.foreign
+            and is_under(value.path, self.scope)
+        )
+
+
+def close(region: Region, outputs: dict[str, Value] | None = None) -> None:
+    """Finds what flows into and out of each region in this one, and where each lies.
+
+    Args:
+        region: the whole model, whose own scope and inputs are known.
+        outputs: what it gives, by name.
+    """
+    if outputs is not None:
+        region.outputs = outputs
+    totals = Counter(p.path for p in params_in(region))
+    _Closing(totals).close(region, Inside(region.scope or ()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    """Closes all regions of a model.
+
+    Args:
+        totals: how often each array is used, by path.
+    """
+
+    totals: Counter[Path]
+
+    def close(self, region: Region, inside: Inside) -> None:
+        self._give(region)
+        before: list[Value] = [*region.inputs]
+        for item in region.items:
+            if isinstance(item, Region):
+                own = _scoped(item, inside)
+                _take(item, free(item), own, before)
+                self.close(item, own)
+            else:
+                self._step(item, inside, before)
+            before += made(item)
+
+    def _give(self, region: Region) -> None:
+        """The outputs of the regions in one: what is used behind them."""
+        after = set(region.outputs.values())
+        for item in reversed(region.items):
+            if isinstance(item, Region):
+                given = [v for v in dict.fromkeys(made(item)) if v in after]
+                item.outputs = _named_outputs(given)
+            after |= set(used(item))
+
+    def _step(self, step: Step, inside: Inside, before: Sequence[Value]) -> None:
+        """The functions that a step runs."""
+        names: dict[Value, str] = {}
+        taken = [n for body in step.functions.values() for n in body.inputs.values()]
+        for body in step.functions.values():
+            own = self._kept(step, body, inside)
+            given = dict(body.inputs)
+            shared = {v: n for v, n in names.items() if v not in given}
+            _take(body, free(body), own, before, {**given, **shared}, taken)
+            names |= {v: n for v, n in body.inputs.items() if v not in given}
+            self.close(body, own)
+        if step.op in ("cond", "switch"):
+            for body in step.functions.values():
+                body.inputs = dict(names)
+        if names:
+            step.operands["inputs"] = {n: v for v, n in names.items()}
+
+    def _kept(self, step: Step, body: Region, inside: Inside) -> Inside:
+        """What a body keeps itself."""
+        if body.copies:
+            return Inside(body.scope or (), inside.depth, inside.foreign)
+        depth = inside.depth
+        if step.op == "repeat":
+            depth += 1
+        every = [p for p in params_in(body) if p.stacked == depth]
+        if step.op == "scan":
+            own = _scoped(body, inside)
+            step.scope = own.scope if any(map(own.has, every)) else None
+            return own
+        outer = inside.scope if depth == inside.depth else ()
+        here = Counter(p.path for p in params_in(body))
+        foreign = set(inside.foreign)
+        if step.op in BRANCHES:
+            foreign |= {p for p, count in here.items() if count != self.totals[p]}
+        kept = [
+            p.path for p in every if is_under(p.path, outer) and p.path not in foreign
+        ]
+        body.scope = common(kept) if kept else outer
+        step.scope = None
+        if depth > inside.depth and self._is_alone(body.scope, set(kept), inside):
+            step.scope = body.scope
+        return Inside(body.scope, depth, frozenset(foreign))
+
+    def _is_alone(self, scope: Path, kept: set[Path], inside: Inside) -> bool:
+        """True of a path below which nothing but these arrays lies."""
+        below = {p for p in self.totals if is_under(p, scope)}
+        own = scope != inside.scope and is_under(scope, inside.scope)
+        return own and below <= kept
+
+
+def _scoped(region: Region, inside: Inside) -> Inside:
+    """A region at the path of its module, or of its arrays."""
+    own, outer = region.scope, inside.scope
+    if own is None or not is_under(own, outer):
+        paths = [p.path for p in params_in(region) if inside.has(p)]
+        own = common(paths) if paths else outer
+        region.scope = own if is_under(own, outer) else outer
+    return Inside(region.scope or (), inside.depth, inside.foreign)
+
+
+def _named_outputs(values: Sequence[Value]) -> dict[str, Value]:
+    if len(values) == 1:
+        return {"out": values[0]}
+    names: dict[str, Value] = {}
+    for place, value in enumerate(values):
+        names[fresh(names, value.hint or f"out_{place}")] = value
+    return names
+
+
+def _take(
+    region: Region,
+    values: Iterable[Value],
+    own: Inside,
+    before: Sequence[Value],
+    named: dict[Value, str] | None = None,
+    taken: Iterable[str] = (),
+) -> None:
+    """The values that flow in: arguments first, in their order, then what it closes over,
+    arrays that lie elsewhere among them, then those that only a size is taken of.
+
+    Args:
+        before: the values of the caller.
+        named: names of inputs that are settled.
+        taken: names that no input may get.
+    """
+    given = {} if named is None else named
+    flowing: dict[Value, None] = dict.fromkeys(region.inputs)
+    for value in values:
+        if not own.has(value):
+            base = value.base if isinstance(value, Param) else None
+            flowing[base or value] = None
+    flowing |= dict.fromkeys(carriers(region, flowing, before))
+    said = {v: n for n, v in reversed(region.arguments.items()) if v in flowing}
+    order = [v for v in region.arguments.values() if v in said]
+    region.inputs = {}
+    names = {*given.values(), *taken}
+    for value in dict.fromkeys([*order, *flowing]):
+        if value in given:
+            region.inputs[value] = given[value]
+            continue
+        hint = said.get(value) or value.hint
+        if not hint and isinstance(value, Param):
+            hint = str(value.path[-1])
+        lone = "x" if len(flowing) == 1 else f"x_{len(region.inputs)}"
+        name = fresh(names, argument_name(hint or lone))
+        names.add(name)
+        region.inputs[value] = name

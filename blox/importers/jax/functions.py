@@ -1,0 +1,106 @@
+"""A function that a loop or a branch runs, while it is lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..bodies import body_of
+from ..naming import argument_name
+from ..regions import fresh
+from ..trace import Number, Region, Size, Value
+from ..views import View
+from .context import Missing
+from .internals import ClosedJaxpr, JaxprEqn, Var, argument_names, plain_size, source_of
+from .lines import is_library
+from .liveness import body_of as flat_of
+from .liveness import only
+from .lower import Lowering
+
+LITERAL = {"float32": float, "int32": int, "bool": bool}
+"""The dtypes of which a carry may start as a number."""
+
+
+@dataclass
+class Function:
+    """A function of a loop or branch.
+
+    Args:
+        lower: of the caller.
+        closed: as JAX has it.
+        role: its name where the user's code has none.
+        given: Views of its inputs, by place.
+        inputs: the names of those that are its own.
+        found: Views of its outputs, by place.
+    """
+
+    lower: Lowering
+    closed: ClosedJaxpr
+    role: str
+    given: dict[int, View] = field(default_factory=dict)
+    inputs: dict[Value, str] = field(default_factory=dict)
+    found: dict[int, View] = field(default_factory=dict)
+    child: Lowering = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.child = self.lower.child()
+
+    @property
+    def name(self) -> str:
+        """That of the user's function."""
+        name, _, place = source_of(self.closed.jaxpr).partition(" at ")
+        own = name.isidentifier() and not is_library(place)
+        return name if own else self.role
+
+    def value(self, place: int, shape: Sequence[Size], dtype: str, role: str) -> Value:
+        """An input of its own: a carry, a slice or the number of the step."""
+        if dtype.startswith("key"):
+            raise Missing(f"{self.lower.primitive}: a key as a {role}")
+        hint = argument_names(self.closed.jaxpr)[place]
+        made = Value(tuple(map(plain_size, shape)), dtype, hint)
+        self.given[place] = View.of(made)
+        wanted = argument_name(hint or role)
+        self.inputs[made] = fresh(self.inputs.values(), wanted)
+        return made
+
+    def run(self, outputs: set[int]) -> None:
+        """Lowers it, as far as these outputs need it."""
+        variables = self.closed.jaxpr.invars
+        given = {variables[i]: view for i, view in self.given.items()}
+        places = sorted(outputs)
+        views = self.child.run(only(flat_of(self.closed), places), given)
+        lost = View.filled(0, (), "float32")
+        pairs = zip(places, views, strict=True)
+        self.found = {i: lost if view is None else view for i, view in pairs}
+
+    def array(self, place: int) -> Value:
+        """An output as it is seen."""
+        return self.child.array(self.found[place])
+
+    def region(self, outputs: Mapping[str, Value]) -> Region:
+        """It, with its outputs by name."""
+        region = body_of(self.child.items, self.name, outputs)
+        region.inputs = dict(self.inputs)
+        return region
+
+
+def given_of(lower: Lowering, equation: JaxprEqn, used: set[int]) -> dict[int, View]:
+    """Views of the inputs of an equation that are used, by place; of others where they are
+    there, as marks speak of them."""
+    found = {}
+    for place, atom in enumerate(equation.invars):
+        if place in used:
+            found[place] = lower.read(atom)
+        elif isinstance(atom, Var) and atom in lower.environment:
+            found[place] = lower.environment[atom]
+    return found
+
+
+def start_of(lower: Lowering, view: View) -> Value | Number:
+    """What a carry starts with: a scalar that is a number stays one."""
+    kind = LITERAL.get(view.dtype)
+    number = view.source
+    plain = isinstance(number, (bool, int, float)) and abs(number) < float("inf")
+    if kind is None or view.shape or not plain:
+        return lower.array(view)
+    return kind(number)  # type: ignore[arg-type]
