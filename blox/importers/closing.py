@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .carriers import carriers
@@ -30,13 +30,11 @@ class Inside:
     foreign: frozenset[Path] = frozenset()
 
     def has(self, value: Value) -> bool:
-        """True for an array that the function itself keeps."""
-        return (
-            isinstance(value, Param)
-            and value.stacked == self.depth
-            and value.path not in self.foreign
-            and is_under(value.path, self.scope)
-        )
+        """True for an array that the function keeps, or a stack of copies in it."""
+        if not isinstance(value, Param) or value.stacked != self.depth:
+            return isinstance(value, Param) and value.stacked > self.depth
+        own = is_under(value.path, self.scope) and value.path != self.scope
+        return own and value.path not in self.foreign
 
 
 def close(region: Region, outputs: dict[str, Value] | None = None) -> None:
@@ -67,7 +65,7 @@ class _Closing:
         before: list[Value] = [*region.inputs]
         for item in region.items:
             if isinstance(item, Region):
-                own = _scoped(item, inside)
+                own = _scoped(item, inside, given_to(item))
                 _take(item, free(item), own, before)
                 self.close(item, own)
             else:
@@ -98,11 +96,12 @@ class _Closing:
             for body in step.functions.values():
                 body.inputs = dict(names)
         if names:
-            step.operands["inputs"] = {n: v for v, n in names.items()}
+            inputs = {n: v for v, n in names.items()}
+            step.operands["inputs"] = step.operands.get("inputs", {}) | inputs
 
     def _kept(self, step: Step, body: Region, inside: Inside) -> Inside:
         """What a body keeps itself."""
-        if body.copies:
+        if body.copies or step.attributes.get("shared"):
             return Inside(body.scope or (), inside.depth, inside.foreign)
         depth = inside.depth
         if step.op == "repeat":
@@ -122,8 +121,10 @@ class _Closing:
         ]
         body.scope = common(kept) if kept else outer
         step.scope = None
-        if depth > inside.depth and self._is_alone(body.scope, set(kept), inside):
-            step.scope = body.scope
+        if depth > inside.depth:
+            step.hint = step.hint or "_".join(map(str, body.scope[-1:])) or "layers"
+            if self._is_alone(body.scope, set(kept), inside):
+                step.scope = body.scope
         return Inside(body.scope, depth, frozenset(foreign))
 
     def _is_alone(self, scope: Path, kept: set[Path], inside: Inside) -> bool:
@@ -133,14 +134,40 @@ class _Closing:
         return own and below <= kept
 
 
-def _scoped(region: Region, inside: Inside) -> Inside:
-    """A region at the path of its module, or of its arrays."""
-    own, outer = region.scope, inside.scope
+def _scoped(
+    region: Region, inside: Inside, given: frozenset[Path] = frozenset()
+) -> Inside:
+    """A region at the path of its module, or of its arrays.
+
+    Args:
+        given: arrays that flow in.
+    """
+    outer, foreign = inside.scope, inside.foreign | given
+    own = region.scope
     if own is None or not is_under(own, outer):
-        paths = [p.path for p in params_in(region) if inside.has(p)]
+        paths = list(_places(region, Inside(outer, inside.depth, foreign)))
         own = common(paths) if paths else outer
         region.scope = own if is_under(own, outer) else outer
-    return Inside(region.scope or (), inside.depth, inside.foreign)
+    return Inside(region.scope or (), inside.depth, foreign)
+
+
+def _places(region: Region, inside: Inside) -> Iterator[Path]:
+    """Where arrays of a region lie, those aside that it is given."""
+    for item in region.items:
+        if isinstance(item, Region):
+            given = inside.foreign | given_to(item)
+            yield from _places(item, Inside(inside.scope, inside.depth, given))
+        elif item.functions and item.scope is not None:
+            if is_under(item.scope, inside.scope):
+                yield (*item.scope, "")
+        else:
+            yield from (p.path for p in params_in(item) if inside.has(p))
+
+
+def given_to(region: Region) -> frozenset[Path]:
+    """The arrays of the source that a function is given, and uses as they are."""
+    given = {v.path for v in region.arguments.values() if isinstance(v, Param)}
+    return frozenset(given - {p.path for p in params_in(region) if p.moves})
 
 
 def _named_outputs(values: Sequence[Value]) -> dict[str, Value]:
@@ -160,28 +187,58 @@ def _take(
     named: dict[Value, str] | None = None,
     taken: Iterable[str] = (),
 ) -> None:
-    """The values that flow in: arguments first, in their order, then what it closes over,
-    arrays that lie elsewhere among them, then those that only a size is taken of.
+    """The values that flow in, those among them that only a size is taken of.
 
     Args:
         before: the values of the caller.
         named: names of inputs that are settled.
         taken: names that no input may get.
     """
-    given = {} if named is None else named
     flowing: dict[Value, None] = dict.fromkeys(region.inputs)
     for value in values:
         if not own.has(value):
             base = value.base if isinstance(value, Param) else None
             flowing[base or value] = None
     flowing |= dict.fromkeys(carriers(region, flowing, before))
+    _name(region, list(flowing), named or {}, taken)
+
+
+def name_inputs(region: Region, own: set[Value], first: Sequence[Value] = ()) -> None:
+    """Names the values that flow into a function that is no part of a model yet.
+
+    Args:
+        own: the values that it makes.
+        first: those that go before all others.
+    """
+    scope = region.scope or ()
+    given = frozenset() if region.copies else given_to(region)
+    flowing: dict[Value, None] = {}
+    for value in used(region):
+        if isinstance(value, Param):
+            if value.path not in given and is_under(value.path, scope):
+                continue
+            value = value.base or value
+        if value not in own:
+            flowing[value] = None
+    ahead = [v for v in first if v in flowing]
+    _name(region, list(dict.fromkeys([*ahead, *flowing])), {}, (), ahead)
+
+
+def _name(
+    region: Region,
+    flowing: Sequence[Value],
+    named: Mapping[Value, str],
+    taken: Iterable[str],
+    first: Sequence[Value] = (),
+) -> None:
+    """Names what flows in: arguments first, in their order, then what it closes over."""
     said = {v: n for n, v in reversed(region.arguments.items()) if v in flowing}
     order = [v for v in region.arguments.values() if v in said]
     region.inputs = {}
-    names = {*given.values(), *taken}
-    for value in dict.fromkeys([*order, *flowing]):
-        if value in given:
-            region.inputs[value] = given[value]
+    names = {*named.values(), *taken}
+    for value in dict.fromkeys([*first, *order, *flowing]):
+        if value in named:
+            region.inputs[value] = named[value]
             continue
         hint = said.get(value) or value.hint
         if not hint and isinstance(value, Param):

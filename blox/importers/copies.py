@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from .closing import name_inputs
 from .matching import Key, Match, Part, key_of, matched
 from .names import hint_values
-from .regions import everything, identifier, is_under, made, name_inputs
+from .regions import everything, identifier, is_under, made
 from .trace import Param, Path, Region, Step, Value
 
 Uses = Mapping[Value | Path, int]
@@ -65,7 +66,7 @@ class Run:
         if not self.scopes:
             attributes |= {"scan": False, "shared": True}
         if body.remat:
-            attributes["remat"] = "full"
+            attributes["remat"] = body.remat
         place = self._place(body, scope, taken)
         taken.add(place)
         operands = {"carry": carry, "inputs": inputs}

@@ -14,8 +14,8 @@ from blox.mapping.spec import Layout
 from blox.schema import Graph
 
 from .factors import common_factors
+from .stored import Leaf
 from .trace import Path
-from .write import Leaf
 
 
 def name_of(path: Path) -> str:
@@ -94,12 +94,14 @@ def rules_of(
 
 def _copies(pattern: str, leaf: Leaf) -> Iterator[str]:
     """The names of an array's copies; those that the source has stacked keep their hole."""
-    for numbers in product(*map(range, leaf.counts)):
-        name = pattern
+    texts = [[None] if count is None else range(count) for count in leaf.counts]
+    for numbers in product(*texts):
+        name, rest = "", pattern
         for number in numbers:
-            start, _, rest = name.partition("{")
-            name = f"{start}{number}{rest.partition('}')[2]}"
-        yield name
+            start, _, rest = rest.partition("{")
+            hole, _, rest = rest.partition("}")
+            name += start + (f"{{{hole}}}" if number is None else str(number))
+        yield name + rest
 
 
 def _layouts(leaf: Leaf) -> Iterator[Layout]:

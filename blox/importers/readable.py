@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from .closing import close
 from .names import hint_all, name_nodes
 from .order import order
 from .outline import outline
-from .regions import close, tidy, unwrap
+from .regions import tidy, unwrap
 from .trace import Region, Value
 
 

@@ -12,6 +12,8 @@ Size: TypeAlias = Any
 Path: TypeAlias = tuple[str | int, ...]
 """Where an array lies in the source's tree."""
 Number: TypeAlias = int | float | bool | complex
+Move: TypeAlias = tuple[str, tuple[int, ...]]
+"""`("transpose", permutation)` or `("reshape", shape)`."""
 
 
 @dataclass(eq=False, slots=True)
@@ -48,7 +50,7 @@ class Param(Value):
     path: Path = ()
     kind: Literal["param", "buffer", "state"] = "param"
     stacked: int = 0
-    moves: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    moves: tuple[Move, ...] = ()
     base: Param | None = None
 
     def moved(self, kind: str, sizes: Sequence[int]) -> Param:

@@ -62,7 +62,7 @@ def pattern_of(path: str, leaf: Leaf) -> str:
     """The name of all copies of a leaf in a rule: `encoder.{i}.up.kernel`."""
     parts = path.split(".")
     letters = iter("ijklmnopq" * 4)
-    for below in reversed(leaf.below):
+    for below in sorted(leaf.below, reverse=True):
         parts.insert(len(parts) - below, "{}")
     named = [f"{{{next(letters)}}}" if part == "{}" else part for part in parts]
     return ".".join(named)

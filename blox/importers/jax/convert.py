@@ -10,9 +10,10 @@ from blox.schema.diagnostics import Diagnostic
 
 from ..readable import readable
 from ..regions import needed, tree
+from ..stored import Leaf, mixed
 from ..trace import Param
 from ..views import View
-from ..write import Leaf, write
+from ..write import write
 from . import rules
 from .context import Context
 from .flatten import flatten
@@ -36,6 +37,25 @@ def convert(
         SpecError: everything in it that no op of blox is.
     """
     context = Context()
+    lower, found = _lowered(source, traced, context)
+    while clash := mixed(lower.items):
+        context = Context(whole=context.whole | clash)
+        lower, found = _lowered(source, traced, context)
+    if context.missing:
+        raise bx.SpecError(_missing(context, name))
+    outputs = [lower.array(v) for v in found if v is not None]
+    root = tree(needed(lower.items, outputs))
+    root.inputs = {value: value.hint for value in traced.inputs}
+    root.scope = ()
+    readable(root, dict(zip(traced.outputs, outputs, strict=False)))
+    graph, placed = write(root, inputs, name, dims)
+    return graph, placed, context
+
+
+def _lowered(
+    source: Source, traced: Traced, context: Context
+) -> tuple[Lowering, list[View | None]]:
+    """The steps of a trace, and what it gives."""
     lower = Lowering(context)
     kept = [
         Param(
@@ -49,16 +69,7 @@ def convert(
     closed = traced.closed
     given = map(View.of, [*kept, *traced.inputs])
     environment = dict(zip(closed.jaxpr.invars, given, strict=True))
-    found = lower.run(flatten(closed.jaxpr, closed.consts), environment)
-    if context.missing:
-        raise bx.SpecError(_missing(context, name))
-    outputs = [lower.array(v) for v in found if v is not None]
-    root = tree(needed(lower.items, outputs))
-    root.inputs = {value: value.hint for value in traced.inputs}
-    root.scope = ()
-    readable(root, dict(zip(traced.outputs, outputs, strict=False)))
-    graph, placed = write(root, inputs, name, dims)
-    return graph, placed, context
+    return lower, lower.run(flatten(closed.jaxpr, closed.consts), environment)
 
 
 def _missing(context: Context, name: str) -> list[Diagnostic]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..bodies import body_of
 from ..naming import argument_name
@@ -30,6 +31,7 @@ class Function:
         closed: as JAX has it.
         role: its name where the user's code has none.
         given: Views of its inputs, by place.
+        known: inputs that are known while one imports.
         inputs: the names of those that are its own.
         found: Views of its outputs, by place.
     """
@@ -38,6 +40,7 @@ class Function:
     closed: ClosedJaxpr
     role: str
     given: dict[int, View] = field(default_factory=dict)
+    known: dict[int, Any] = field(default_factory=dict)
     inputs: dict[Value, str] = field(default_factory=dict)
     found: dict[int, View] = field(default_factory=dict)
     child: Lowering = field(init=False)
@@ -66,7 +69,10 @@ class Function:
     def run(self, outputs: set[int]) -> None:
         """Lowers it, as far as these outputs need it."""
         variables = self.closed.jaxpr.invars
-        given = {variables[i]: view for i, view in self.given.items()}
+        self.child.known |= {variables[i]: a for i, a in self.known.items()}
+        given = {
+            variables[i]: view for i, view in self.given.items() if i not in self.known
+        }
         places = sorted(outputs)
         views = self.child.run(only(flat_of(self.closed), places), given)
         lost = View.filled(0, (), "float32")
@@ -91,9 +97,20 @@ def given_of(lower: Lowering, equation: JaxprEqn, used: set[int]) -> dict[int, V
     for place, atom in enumerate(equation.invars):
         if place in used:
             found[place] = lower.read(atom)
-        elif isinstance(atom, Var) and atom in lower.environment:
-            found[place] = lower.environment[atom]
+        elif isinstance(atom, Var):
+            view = lower.environment.get(atom)
+            if isinstance(view, View):
+                found[place] = view
     return found
+
+
+def known_of(lower: Lowering, equation: JaxprEqn) -> dict[int, Any]:
+    """The inputs of an equation that are known while one imports, by place."""
+    return {
+        place: lower.known[atom]
+        for place, atom in enumerate(equation.invars)
+        if isinstance(atom, Var) and atom in lower.known
+    }
 
 
 def start_of(lower: Lowering, view: View) -> Value | Number:

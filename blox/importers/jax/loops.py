@@ -40,7 +40,9 @@ class Carries:
         """What they start with, by name."""
         names = self.function.inputs
         lower = self.function.lower
-        return {names[v]: start_of(lower, self.starts[i]) for i, v in self.inner.items()}
+        return {
+            names[v]: start_of(lower, self.starts[i]) for i, v in self.inner.items()
+        }
 
     def settle(
         self, flat: Flat, length: Size | None, wanted: set[int], counting: bool = True

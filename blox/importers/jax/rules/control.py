@@ -12,7 +12,7 @@ from ...regions import free, fresh
 from ...trace import Region, Size, Step, Value
 from ...views import View
 from ..flatten import Flat
-from ..functions import Function, given_of
+from ..functions import Function, given_of, known_of
 from ..internals import JaxprEqn, plain_size
 from ..liveness import body_of, branched, looped, scanned
 from ..loops import Carries, bound, counts
@@ -30,6 +30,8 @@ def scan(lower: Lowering, equation: JaxprEqn) -> list[View]:
     own, count = params["num_consts"], params["num_carry"]
     function = Function(lower, params["jaxpr"], "step")
     function.given = {i: view for i, view in given.items() if i < own}
+    known = known_of(lower, equation)
+    function.known = {i: a for i, a in known.items() if i < own}
     length = plain_size(params["length"])
     reverse = bool(params["reverse"])
     starts = {i: given[own + i] for i in sorted(outputs) if i < count}
@@ -108,7 +110,13 @@ def while_(lower: Lowering, equation: JaxprEqn) -> list[View]:
     given = given_of(lower, equation, used)
     asked, own = params["cond_nconsts"], params["body_nconsts"]
     function = Function(lower, params["body_jaxpr"], "loop_body")
-    function.given = {i - asked: v for i, v in given.items() if asked <= i < asked + own}
+    function.given = {
+        i - asked: v for i, v in given.items() if asked <= i < asked + own
+    }
+    known = known_of(lower, equation)
+    function.known = {
+        i - asked: a for i, a in known.items() if asked <= i < asked + own
+    }
     starts = {i: given[asked + own + i] for i in sorted(outputs)}
     carries = Carries(function, own, starts)
     flat, condition = body_of(params["body_jaxpr"]), body_of(params["cond_jaxpr"])
@@ -133,7 +141,10 @@ def _length(
         return None
     low, high = found[0] - asked, found[1]
     variables = params["body_jaxpr"].jaxpr.invars
-    if high >= asked and flat.outputs[high - asked] is not variables[high - asked + own]:
+    if (
+        high >= asked
+        and flat.outputs[high - asked] is not variables[high - asked + own]
+    ):
         return None
     end, start = given[high if high < asked else high + own], given[asked + own + low]
     if not end.is_number or not counts(flat, low, variables[own + low], start):
@@ -153,7 +164,9 @@ def _difference(end: Any, start: Any) -> Size | None:
         return None
 
 
-def _until(equation: JaxprEqn, carries: Carries, given: Mapping[int, View]) -> list[View]:
+def _until(
+    equation: JaxprEqn, carries: Carries, given: Mapping[int, View]
+) -> list[View]:
     """A loop that ends when its condition says so."""
     function, params = carries.function, equation.params
     asked = params["cond_nconsts"]
@@ -187,9 +200,10 @@ def cond(lower: Lowering, equation: JaxprEqn) -> list[View]:
     given = given_of(lower, equation, branched(equation.params, wanted))
     which = given.pop(0)
     given = {i - 1: view for i, view in given.items()}
+    known = {i - 1: a for i, a in known_of(lower, equation).items() if i}
     if isinstance(which.source, int):
         place = min(max(which.source, 0), len(branches) - 1)
-        only = Function(lower, branches[place], "", given)
+        only = Function(lower, branches[place], "", given, known)
         only.run(wanted)
         lower.items += only.child.items
         return _every(equation, only.found)
@@ -197,7 +211,7 @@ def cond(lower: Lowering, equation: JaxprEqn) -> list[View]:
     names = {i: f"out_{i}" if len(wanted) > 1 else "out" for i in sorted(wanted)}
 
     def branch(place: int, role: str) -> Region:
-        function = Function(lower, branches[place], role, dict(given))
+        function = Function(lower, branches[place], role, dict(given), known)
         function.run(wanted)
         return function.region({n: function.array(i) for i, n in names.items()})
 

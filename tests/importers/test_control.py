@@ -1,0 +1,213 @@
+"""Loops and branches of JAX: numbers of the source, and what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import blox as bx
+from blox.importers.jax.public import from_jax
+
+Tree = Any
+RNG = np.random.default_rng(0)
+X = {"x": bx.Input(["batch", 4])}
+OVER_TIME = {"x": bx.Input(["batch", "seq", 4])}
+
+
+def array(*shape: int) -> np.ndarray:
+    return (RNG.normal(size=shape) * 0.5).astype("float32")
+
+
+STACKED = {"layers": {"w": array(3, 4, 4), "b": array(3, 4)}, "out": array(4, 2)}
+
+
+def rnn(p: Tree, x: Any) -> Any:
+    def step(h: Any, t: Any) -> Any:
+        h = jnp.tanh(t @ p["w"] + h @ p["u"])
+        return h, h
+
+    start = jnp.zeros((x.shape[0], 3))
+    h, hs = jax.lax.scan(step, start, jnp.swapaxes(x, 0, 1))
+    _, back = jax.lax.scan(step, start, jnp.swapaxes(x, 0, 1), reverse=True)
+    return h, jnp.swapaxes(hs, 0, 1), back
+
+
+def layers(p: Tree, x: Any) -> Any:
+    def layer(h: Any, q: Any) -> Any:
+        h = jnp.tanh(h @ q["w"] + q["b"])
+        return h, h.sum(-1)
+
+    h, sums = jax.lax.scan(layer, x, p["layers"])
+    return h @ p["out"], sums
+
+
+def copies_of_copies(p: Tree, x: Any) -> Any:
+    def outer(h: Any, q: Any) -> Any:
+        def inner(h: Any, w: Any) -> Any:
+            return jnp.tanh(h @ w + q["b"]), None
+
+        return jax.lax.scan(inner, h, q["w"])[0], None
+
+    return jax.lax.scan(outer, x, p["layers"])[0]
+
+
+def backwards_and_whole(p: Tree, x: Any) -> Any:
+    def layer(h: Any, w: Any) -> Any:
+        return jnp.tanh(h @ w), h.sum()
+
+    h, sums = jax.lax.scan(layer, x, p["w"], reverse=True)
+    return h + (p["w"] * 2)[0, 0], sums
+
+
+def masked(p: Tree, x: Any) -> Any:
+    def layer(h: Any, w: Any) -> Any:
+        mask = jnp.tril(jnp.ones((x.shape[0], x.shape[0])))
+        return mask @ h @ w, None
+
+    def step(c: Any, i: Any) -> Any:
+        return c + jnp.ones(x.shape).sum() * i, None
+
+    h = jax.lax.scan(layer, x, p["layers"]["w"])[0]
+    return h, jax.lax.scan(step, 0.0, jnp.arange(3.0))[0]
+
+
+def counting(x: Any) -> Any:
+    y = jax.lax.fori_loop(0, 3, lambda i, z: z * 0.5 + i, x)
+    start = (2, 5, y)
+    i, _, y = jax.lax.while_loop(
+        lambda s: s[0] < s[1], lambda s: (s[0] + 1, s[1], s[2] * 1.5 + s[0]), start
+    )
+    return y + i
+
+
+def until(p: Tree, x: Any) -> Any:
+    def less(s: Any) -> Any:
+        return (s[0] ** 2).sum() + s[1] < 40.0 * p["limit"]
+
+    def more(s: Any) -> Any:
+        return s[0] @ p["w"] + x, s[1] + 1
+
+    return jax.lax.while_loop(less, more, (x, 0))[0]
+
+
+def branches(p: Tree, x: Any) -> Any:
+    y = jax.lax.cond(
+        x.sum() > 0, lambda a: (a @ p["w"], 1.0), lambda a: (a + p["b"], a.sum()), x
+    )
+    shared = jax.lax.cond(
+        x.sum() > 1, lambda a: a @ p["s"], lambda a: a @ p["s"].T, y[0]
+    )
+    return shared + p["s"][0], y[1]
+
+
+def mapped(x: Any) -> Any:
+    return jax.lax.map(lambda row: row / jnp.abs(row).sum(), x)
+
+
+def checkpointed(p: Tree, x: Any) -> Any:
+    saved = jax.checkpoint_policies.dots_saveable
+
+    def block(h: Any) -> Any:
+        return jnp.tanh(h @ p["w"]) @ p["w"]
+
+    h = jax.checkpoint(block, policy=saved)(x)
+    return jax.lax.scan(
+        jax.checkpoint(lambda h, _: (block(h), None)), h, None, length=3
+    )[0]
+
+
+CASES: dict[str, tuple[Callable[..., Any], Any, Any, dict[str, list[str]]]] = {
+    "rnn": (
+        rnn,
+        {"w": array(4, 3), "u": array(3, 3)},
+        OVER_TIME,
+        {"main": ["zeros", "scan", "zeros", "scan", "swapaxes"]},
+    ),
+    "layers": (layers, STACKED, X, {"main": ["repeat", "param", "matmul"]}),
+    "copies_of_copies": (
+        copies_of_copies,
+        {"layers": {"w": array(3, 2, 4, 4), "b": array(3, 4)}},
+        X,
+        {"main": ["repeat"], "outer": ["param", "repeat"]},
+    ),
+    "backwards_and_whole": (backwards_and_whole, {"w": array(3, 4, 4)}, X, {}),
+    "masked": (masked, STACKED, X, {"main": ["repeat", "arange", "scan"]}),
+    "counting": (counting, None, X, {"main": ["scan", "scan", "add"]}),
+    "until": (
+        until,
+        {"w": np.eye(4, dtype="float32") + array(4, 4), "limit": np.float32(1)},
+        X,
+        {"main": ["while_loop"]},
+    ),
+    "branches": (
+        branches,
+        {"w": array(4, 4), "b": array(4), "s": array(4, 4)},
+        X,
+        {
+            "main": [
+                "sum",
+                "greater",
+                "cond",
+                "sum",
+                "greater",
+                "param",
+                "cond",
+                "index",
+                "add",
+            ]
+        },
+    ),
+    "mapped": (mapped, None, X, {"main": ["scan"]}),
+    "checkpointed": (checkpointed, {"w": array(4, 4)}, X, {"main": ["call", "scan"]}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_control_gives_what_it_gave(name: str) -> None:
+    function, tree, inputs, written = CASES[name]
+    graph, params, _ = from_jax(function, inputs, tree, name=name)
+    ops = {
+        n: [node.op for node in f.nodes.values()] for n, f in graph.functions.items()
+    }
+    assert {n: ops[n] for n in written} == written
+    built = bx.build(graph)
+    for sizes in ((2, 5), (3, 3)):
+        x = array(*sizes[: len(inputs["x"].shape) - 1], 4)
+        for sign in (1, -1):
+            wanted = function(*([] if tree is None else [tree]), sign * x)
+            found = built(params, sign * x)[0]
+            found = found.values() if isinstance(found, dict) else [found]
+            for a, b in zip(jax.tree.leaves(wanted), found, strict=True):
+                np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["rnn", "layers", "copies_of_copies"])
+def test_gradients_of_scans_are_those_of_the_source(name: str) -> None:
+    function, tree, inputs, _ = CASES[name]
+    graph, params, origin = from_jax(function, inputs, tree, name=name)
+    built, x = bx.build(graph), array(*[2] * (len(inputs["x"].shape) - 1), 4)
+
+    def loss(outputs: Any) -> Any:
+        return sum((leaf**2).sum() for leaf in jax.tree.leaves(outputs))
+
+    wanted = jax.grad(lambda p: loss(function(p, x)))(tree)
+    found = origin.export(jax.grad(lambda p: loss(built(p, x)[0]))(params))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+        wanted,
+        found,
+    )
+
+
+def test_a_policy_of_checkpoints_is_kept() -> None:
+    graph, _, _ = from_jax(checkpointed, X, {"w": array(4, 4)}, name="saved")
+    nodes = graph.functions["main"].nodes.values()
+    assert [getattr(n, "remat", None) for n in nodes] == [
+        "dots_saveable",
+        "nothing_saveable",
+    ]
