@@ -3,6 +3,7 @@ kept aside until something needs the array itself, so that most are never writte
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ class View:
     """An array as the source sees it.
 
     Args:
-        source: what it is made of; a number fills it.
+        source: what it is made of; a number fills it, or a size.
         axes: for each of its axes that of the source, or None for one that is new, of
             size 1 or broadcast. Axes of the source that none is are of size 1.
         shape: its sizes.
@@ -71,6 +72,11 @@ class View:
             axes[place] = axis if same(size, shape[place]) else None
         return View(self.source, tuple(axes), tuple(shape), self.dtype)
 
+    def rebased(self, twin: View) -> View:
+        """It as a View of what its source is a View of."""
+        axes = tuple(None if a is None else twin.axes[a] for a in self.axes)
+        return View(twin.source, axes, self.shape, self.dtype)
+
     def squeeze(self, gone: Sequence[int]) -> View:
         """Without axes of size 1."""
         kept = [i for i in range(self.ndim) if i not in gone]
@@ -94,6 +100,42 @@ def same(a: Size, b: Size) -> bool:
     if isinstance(a, int) and isinstance(b, int):
         return a == b
     return type(a) is type(b) and str(a) == str(b)
+
+
+def groups(
+    old: Sequence[Size], new: Sequence[Size]
+) -> list[tuple[range, range]] | None:
+    """The axes of one shape and those of another that have the same elements, in order;
+    sizes of 1 stand alone. None where that can't be told."""
+    found: list[tuple[range, range]] = []
+    i = j = 0
+    while i < len(old) or j < len(new):
+        if i < len(old) and same(old[i], 1) and not (j < len(new) and same(new[j], 1)):
+            found.append((range(i, i + 1), range(j, j)))
+            i += 1
+            continue
+        if j < len(new) and same(new[j], 1) and not (i < len(old) and same(old[i], 1)):
+            found.append((range(i, i), range(j, j + 1)))
+            j += 1
+            continue
+        group = _group(old[i:], new[j:])
+        if group is None:
+            return None
+        a, b = group
+        found.append((range(i, i + a), range(j, j + b)))
+        i, j = i + a, j + b
+    return found
+
+
+def _group(old: Sequence[Size], new: Sequence[Size]) -> tuple[int, int] | None:
+    """How many axes of each are the first that have the same number of elements."""
+    counts = [
+        (a, b, math.prod(old[:a]), math.prod(new[:b]))
+        for a in range(1, len(old) + 1)
+        for b in range(1, len(new) + 1)
+    ]
+    equal = [(a, b) for a, b, m, n in counts if same(m, n)]
+    return min(equal, key=sum, default=None)
 
 
 def frame(views: Sequence[View], rank: int) -> list[int]:

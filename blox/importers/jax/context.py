@@ -33,6 +33,8 @@ class Context:
     tables: dict[int, tuple[Any, Param]] = field(default_factory=dict)
     values: dict[Path, Any] = field(default_factory=dict)
     """The arrays of `tables`, by the path that they got."""
+    layers: dict[tuple[Path, str], Path] = field(default_factory=dict)
+    """The array that each slot of a layer is, by the path of the layer and the slot."""
     rng: Value | None = None
     whole: set[Path] = field(default_factory=set)
     """Stacked arrays that are used as a whole too, and so are those of no `repeat`."""

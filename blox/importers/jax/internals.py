@@ -40,6 +40,7 @@ __all__ = [
     "dtype_of",
     "evaluated",
     "is_tracer",
+    "max_size",
     "new_equation",
     "new_variable",
     "plain_size",
@@ -81,6 +82,11 @@ def new_variable(aval: Any) -> Var:
 def plain_size(size: Any) -> Any:
     """An integer as Python has it; a symbol as it is."""
     return int(size) if _core.is_constant_dim(size) else size
+
+
+def max_size(a: Any, b: Any) -> Any:
+    """The greater of two sizes, for all that symbols may be."""
+    return _core.max_dim(a, b)
 
 
 def clear_caches() -> None:

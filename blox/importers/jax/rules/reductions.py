@@ -67,6 +67,7 @@ def reduced(
     attributes = {"axis": axes[0] if len(axes) == 1 else axes}
     rest = [s for i, s in enumerate(source.shape) if i not in own]
     made = lower.emit(op, {"x": source}, attributes, rest, dtype)
+    lower.keep_axes(made, op, source, own, attributes)
     kept = [i for i in range(x.ndim) if i not in gone]
     places = {a: a - sum(g < a for g in own) for a in range(source.ndim)}
     moved = tuple(None if (a := x.axes[i]) is None else places[a] for i in kept)

@@ -1,0 +1,93 @@
+"""Windows that are reduced: pooling, channels last."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ...trace import Value
+from ...views import View
+from ..context import Missing
+from ..internals import JaxprEqn, plain_size
+from ..lower import Lowering, output_of, rule
+from .convolutions import max_between
+from .slices import padded
+from .spatial import one_or_each, said_padding, split_padding
+
+POOLS = {
+    "reduce_window_max": ("max_pool", -math.inf),
+    "reduce_window_min": ("min_pool", math.inf),
+    "reduce_window_sum": ("avg_pool", 0),
+}
+
+
+@rule(*POOLS)
+def reduce_window(lower: Lowering, equation: JaxprEqn) -> View:
+    shape, dtype = output_of(equation)
+    x = lower.read(equation.invars[0])
+    params = equation.params
+    op, empty = POOLS[equation.primitive.name]
+    if "float" not in dtype:
+        raise Missing(f"{equation.primitive.name}: of {dtype}")
+    window = list(map(plain_size, params["window_dimensions"]))
+    steps = list(map(int, params["window_strides"]))
+    rates = list(map(int, params["window_dilation"]))
+    spread = list(map(int, params["base_dilation"]))
+    pads = [tuple(map(plain_size, pair)) for pair in params["padding"]]
+    more, less = split_padding(pads, equation.primitive.name)
+    for i, pair in enumerate(more):
+        if any(isinstance(n, int) and n >= window[i] > 1 for n in pair):
+            less[i] = tuple(a + b for a, b in zip(less[i], pair, strict=True))
+            more[i] = (0, 0)
+    config = [(a, b, s - 1) for (a, b), s in zip(less, spread, strict=True)]
+    inner = [
+        plain_size(n + max_between(n, c) + a + b)
+        for n, (a, b, c) in zip(x.shape, config, strict=True)
+    ]
+    x = padded(lower, x, config, View.filled(empty, (), dtype), inner)
+    moving = [
+        i for i in range(x.ndim) if (window[i], steps[i], more[i]) != (1, 1, (0, 0))
+    ]
+    if not moving:
+        return View(x.source, x.axes, shape, dtype)
+    x, order = _laid(lower, x, moving)
+    spatial = [i for i in order if i in moving]
+    attributes: dict[str, Any] = {"window": [window[i] for i in spatial]}
+    reach = [plain_size(rates[i] * (window[i] - 1) + 1) for i in spatial]
+    strides = [steps[i] for i in spatial]
+    if strides != attributes["window"]:
+        attributes["strides"] = one_or_each(strides)
+    here = [more[i] for i in spatial]
+    attributes["padding"] = said_padding(
+        [inner[i] for i in spatial], reach, strides, here
+    )
+    if any(rates[i] != 1 for i in spatial):
+        attributes["dilation"] = one_or_each([rates[i] for i in spatial])
+    sizes = [1 if i is None else shape[i] for i in order]
+    made = lower.emit(op, {"x": x}, attributes, sizes, dtype)
+    axes = tuple(order.index(i) for i in range(len(shape)))
+    result = View(made.source, axes, shape, dtype)
+    if op != "avg_pool":
+        return result
+    count = math.prod(attributes["window"])
+    number = View.filled(float(count), (), dtype)
+    return lower.elementwise("multiply", {"a": result, "b": number}, shape, dtype)
+
+
+def _laid(
+    lower: Lowering, x: View, moving: Sequence[int]
+) -> tuple[View, list[int | None]]:
+    """x with the axes along which windows move before its last, others in the order of its
+    source; None is a new axis of size 1."""
+    x = lower.arranged(x)
+    assert isinstance(x.source, Value)
+    own = sorted(range(x.ndim), key=lambda i: x.axes[i] or 0)
+    spatial = [i for i in own if i in moving]
+    rest = [i for i in own if i not in moving]
+    if not rest:
+        order: list[int | None] = [*spatial, None]
+        kept = x.transpose(spatial)
+        return kept.broadcast([*kept.shape, 1], range(len(spatial))), order
+    order = [*rest[:-1], *spatial, rest[-1]]
+    return x.transpose([i for i in order if i is not None]), order
