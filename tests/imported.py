@@ -18,6 +18,7 @@ def check(
     *arrays: Any,
 ) -> bx.Graph:
     """The Graph of a function, which gives the same numbers as it."""
+    graph: bx.Graph
     graph, placed, origin = bx.from_jax(function, inputs, params, name="model")
     found, _ = bx.build(graph)(placed, *arrays)
     wanted = function(params, *arrays)

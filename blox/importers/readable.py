@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from . import rewrites as rewrites
 from .closing import close
 from .names import hint_all, name_nodes
 from .order import order
 from .outline import outline
 from .regions import tidy, unwrap
+from .simplify import merge, simplify
 from .trace import Region, Value
 
 
@@ -18,10 +20,12 @@ def readable(root: Region, outputs: dict[str, Value]) -> None:
         outputs: what it gives, by name.
     """
     root.outputs = outputs
+    simplify(root)
     tidy(root)
     unwrap(root)
     hint_all(root)
     outline(root)
+    merge(root)
     hint_all(root)
     close(root)
     order(root)

@@ -177,7 +177,7 @@ def test_one_module_many_times_is_shared() -> None:
     graph = check(model, {"block": several(1)[0]}, X, ONE)
     (node,) = repeats(graph).values()
     assert node["shared"]
-    assert list(graph.program().leaves()) == ["block.w", "block.b"]
+    assert list(graph.program().leaves()) == ["block.kernel", "block.bias"]
 
 
 def test_copies_in_copies() -> None:

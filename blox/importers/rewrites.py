@@ -1,0 +1,262 @@
+"""What people write in place of what a trace has."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from blox.schema import op_class
+from blox.schema.ops.arithmetic import Binary, Matmul, Negative, StopGradient
+from blox.schema.ops.elementary import Elementary
+
+from .simplify import Tree, rewrite
+from .trace import Param, Path, Step, Value
+from .views import same
+
+
+@rewrite("where")
+def chosen(step: Step, tree: Tree) -> Value | None:
+    """where(c, True, False) -> c; where(n < 0, ..., n) -> n of an n that counts up."""
+    given = step.operands
+    condition, a, b = given["condition"], given["a"], given["b"]
+    if isinstance(condition, Value) and _alike(condition, step.outputs[0]):
+        if a is True and b is False:
+            return condition
+        if a is False and b is True:
+            tree.turn(step, "logical_not", {"a": condition})
+            return None
+    below = tree.maker(condition, "less")
+    if below is None or below.operands["a"] is not b or below.operands["b"] != 0:
+        return None
+    counted = tree.maker(b, "arange")
+    if counted is None or not _alike(b, step.outputs[0]):
+        return None
+    sizes = [counted.attributes.get(name, default) for name, default in _COUNTS]
+    upward = all(isinstance(s, int) and s >= 0 for s in sizes)
+    return b if upward else None  # type: ignore[no-any-return]
+
+
+_COUNTS = (("start", 0), ("step", 1))
+
+
+@rewrite("maximum")
+def unbounded(step: Step, tree: Tree) -> Value | None:
+    """maximum(-inf, x) -> x"""
+    for low, x in (("a", "b"), ("b", "a")):
+        value = step.operands[x]
+        if step.operands[low] == -math.inf and isinstance(value, Value):
+            return value if _alike(value, step.outputs[0]) else None
+    return None
+
+
+@rewrite("multiply")
+def squared(step: Step, tree: Tree) -> None:
+    """x * x -> square(x)"""
+    a, b = step.operands["a"], step.operands["b"]
+    if isinstance(a, Value) and a is b:
+        tree.turn(step, "square", {"x": a})
+
+
+@rewrite("expand_dims")
+def kept(step: Step, tree: Tree) -> Value | None:
+    """expand_dims(f(sum(x, axis)), axis) -> f(sum(x, axis, keepdims=True)), f elementwise."""
+    x = step.operands["x"]
+    chain: list[Step] = []
+    value = x
+    while (maker := _lone_maker(value, tree)) is not None:
+        chain.append(maker)
+        if "keepdims" in _fields(maker):
+            break
+        value = _only_operand(maker)
+    if not chain or "keepdims" not in _fields(chain[-1]):
+        return None
+    reduction = chain[-1]
+    source = reduction.operands["x"]
+    axis = reduction.attributes.get("axis")
+    if reduction.attributes.get("keepdims") or axis is None:
+        return None
+    rank = step.outputs[0].ndim
+    if source.ndim != rank or _places(axis, rank) != _places(
+        step.attributes["axis"], rank
+    ):
+        return None
+    reduction.attributes["keepdims"] = True
+    for maker in chain:
+        maker.outputs[0].shape = step.outputs[0].shape
+    return x  # type: ignore[no-any-return]
+
+
+def _lone_maker(value: Any, tree: Tree) -> Step | None:
+    """The reduction or elementwise step of one array that gives a value, used here alone."""
+    maker = tree.lone(value)
+    if maker is None or len(maker.outputs) != 1 or maker.functions or maker.slots:
+        return None
+    if "keepdims" in _fields(maker):
+        return maker
+    only = _only_operand(maker)
+    fits = only is not None and _same_shape(only, maker.outputs[0])
+    return maker if fits and _is_elementwise(maker) else None
+
+
+def _only_operand(step: Step) -> Value | None:
+    arrays = [v for v in step.operands.values() if isinstance(v, Value)]
+    others = [v for v in step.operands.values() if not isinstance(v, Value)]
+    plain = all(isinstance(v, (int, float)) for v in others)
+    return arrays[0] if len(arrays) == 1 and plain else None
+
+
+def _is_elementwise(step: Step) -> bool:
+    cls = op_class(step.op)
+    assert cls is not None
+    if issubclass(cls, Matmul):
+        return False
+    return issubclass(cls, (Binary, Elementary, Negative, StopGradient))
+
+
+def _fields(step: Step) -> Sequence[str]:
+    cls = op_class(step.op)
+    return () if cls is None else list(cls.model_fields)
+
+
+@rewrite("transpose", "swapaxes")
+def turned(step: Step, tree: Tree) -> Value | None:
+    """Two transposes that cancel; those of what an einsum gives are its letters."""
+    x = step.operands["x"]
+    permutation = _permutation(step)
+    if (maker := tree.maker(x, "transpose", "swapaxes")) is not None:
+        before = _permutation(maker)
+        if [before[p] for p in permutation] == list(range(len(before))):
+            return maker.operands["x"]  # type: ignore[no-any-return]
+        return None
+    maker = tree.lone(x, "einsum")
+    if maker is None or "." in maker.attributes["equation"]:
+        return None
+    given, _, letters = maker.attributes["equation"].partition("->")
+    out = "".join(letters[p] for p in permutation)
+    maker.attributes["equation"] = f"{given}->{out}"
+    maker.outputs[0].shape = step.outputs[0].shape
+    return x  # type: ignore[no-any-return]
+
+
+def _permutation(step: Step) -> list[int]:
+    rank = step.outputs[0].ndim
+    if step.op == "transpose":
+        return [int(p) % rank for p in step.attributes["permutation"]]
+    order = list(range(rank))
+    a, b = (step.attributes[name] % rank for name in ("axis1", "axis2"))
+    order[a], order[b] = b, a
+    return order
+
+
+@rewrite("reshape")
+def reshaped(step: Step, tree: Tree) -> Value | None:
+    """A reshape of a reshape; one to the shape that it has."""
+    x = step.operands["x"]
+    if isinstance(x, Value) and _same_shape(x, step.outputs[0]):
+        return x
+    maker = tree.maker(x, "reshape")
+    if maker is not None:
+        step.operands["x"] = maker.operands["x"]
+        tree.changed = True
+    return None
+
+
+@rewrite("concatenate")
+def stacked(step: Step, tree: Tree) -> None:
+    """concatenate of arrays with a new axis each -> stack"""
+    parts = [tree.maker(x, "expand_dims") for x in step.operands["xs"]]
+    axis, rank = step.attributes["axis"], step.outputs[0].ndim
+    found = [p for p in parts if p is not None]
+    if len(found) != len(parts) or len(parts) < 2:
+        return
+    if all(_places(p.attributes["axis"], rank) == {axis % rank} for p in found):
+        tree.turn(step, "stack", {"xs": [p.operands["x"] for p in found]}, axis=axis)
+
+
+@rewrite("multiply", "add")
+def counted(step: Step, tree: Tree) -> None:
+    """arange(n) * 2 -> arange(0, 2 * n, 2); arange(n) + 1 -> arange(1, n + 1)"""
+    for x, number in (("a", "b"), ("b", "a")):
+        value, by = step.operands.get(x), step.operands.get(number)
+        maker = tree.maker(value, "arange")
+        if maker is None or type(by) is not int or by < 1:
+            continue
+        output = step.outputs[0]
+        if "int" not in output.dtype or not _alike(maker.outputs[0], output):
+            continue
+        start, pace = (maker.attributes.get(n, default) for n, default in _COUNTS)
+        stop, own = maker.attributes["stop"], dict(maker.attributes)
+        if step.op == "add":
+            own |= {"start": start + by, "stop": stop + by}
+        else:
+            own |= {"start": start * by, "stop": stop * by, "step": pace * by}
+        tree.turn(step, "arange", {}, **own)
+        return
+
+
+@rewrite("add")
+def affine(step: Step, tree: Tree) -> None:
+    """x @ w + b -> linear, where w and b are all that lies at their place."""
+    if (found := _affine(step, tree)) is None:
+        return
+    product, kernel, bias = found
+    pair = kernel.path, bias.path
+    count = _affine_uses(tree)[pair]
+    if any(tree.uses[path] != count for path in pair):
+        return
+    if tree.siblings[kernel.path[:-1]] != {*pair}:
+        return
+    step.slots = {"kernel": kernel, "bias": bias}
+    step.scope = kernel.path[:-1]
+    sizes = {"in_features": kernel.shape[0], "out_features": kernel.shape[1]}
+    tree.turn(step, "linear", {"x": product.operands["a"]}, **sizes)
+
+
+def _affine_uses(tree: Tree) -> Counter[tuple[Path, ...]]:
+    """How often each pair of arrays is a linear map."""
+    if "affine" not in tree.notes:
+        adds = [_affine(step, tree) for step in tree.steps if step.op == "add"]
+        pairs: list[Sequence[Value]] = [pair[1:] for pair in adds if pair]
+        pairs += [[*s.slots.values()] for s in tree.steps if s.op == "linear"]
+        tree.notes["affine"] = Counter(
+            tuple(p.path for p in pair if isinstance(p, Param)) for pair in pairs
+        )
+    found: Counter[tuple[Path, ...]] = tree.notes["affine"]
+    return found
+
+
+def _affine(step: Step, tree: Tree) -> tuple[Step, Param, Param] | None:
+    for x, b in (("a", "b"), ("b", "a")):
+        product, bias = tree.lone(step.operands[x], "matmul"), step.operands[b]
+        if product is None or not _is_trained(bias, 1):
+            continue
+        kernel, value = product.operands["b"], product.operands["a"]
+        if not isinstance(value, Value) or not _is_trained(kernel, 2):
+            continue
+        if kernel.path[:-1] == bias.path[:-1] and bias.shape == kernel.shape[1:]:
+            return product, kernel, bias
+    return None
+
+
+def _is_trained(value: Any, rank: int) -> bool:
+    return (
+        isinstance(value, Param)
+        and (value.kind, value.stacked, value.moves) == ("param", 0, ())
+        and value.ndim == rank
+    )
+
+
+def _places(axis: Any, rank: int) -> set[int]:
+    return {
+        int(a) % rank for a in (axis if isinstance(axis, (list, tuple)) else [axis])
+    }
+
+
+def _same_shape(a: Value, b: Value) -> bool:
+    return a.ndim == b.ndim and all(map(same, a.shape, b.shape))
+
+
+def _alike(a: Value, b: Value) -> bool:
+    return a.dtype == b.dtype and _same_shape(a, b)
