@@ -25,7 +25,7 @@ def chosen(step: Step, tree: Tree) -> Value | None:
         if a is True and b is False:
             return condition
         if a is False and b is True:
-            tree.turn(step, "logical_not", {"a": condition})
+            tree.turn(step, "logical_not", {"x": condition})
             return None
     below = tree.maker(condition, "less")
     if below is None or below.operands["a"] is not b or below.operands["b"] != 0:

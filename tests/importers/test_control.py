@@ -126,7 +126,7 @@ CASES: dict[str, tuple[Callable[..., Any], Any, Any, dict[str, list[str]]]] = {
         rnn,
         {"w": array(4, 3), "u": array(3, 3)},
         OVER_TIME,
-        {"main": ["zeros", "scan", "zeros", "scan", "swapaxes"]},
+        {"main": ["zeros", "scan", "scan", "swapaxes"]},
     ),
     "layers": (layers, STACKED, X, {"main": ["repeat", "param", "matmul"]}),
     "copies_of_copies": (
@@ -153,7 +153,6 @@ CASES: dict[str, tuple[Callable[..., Any], Any, Any, dict[str, list[str]]]] = {
                 "sum",
                 "greater",
                 "cond",
-                "sum",
                 "greater",
                 "param",
                 "cond",
