@@ -56,6 +56,11 @@ def _with_sinks(scores: Array, sinks: Array) -> Array:
     return jax.nn.softmax(both, axis=-1)[..., :-1]
 
 
+def _distance(scores: Array) -> Array:
+    """How far each key is behind each query, were both to start at 0: (q, k)."""
+    return jnp.arange(scores.shape[-2])[:, None] - jnp.arange(scores.shape[-1])
+
+
 def _attended(
     query: Array,
     key: Array,
@@ -63,12 +68,15 @@ def _attended(
     mask: Array | None,
     bias: Array | None,
     sinks: Array | None,
+    start: Array | None = None,
     *,
     scale: float | None = None,
     heads_per_kv: int,
     softcap: float | None = None,
+    causal: bool = False,
+    window: int | None = None,
 ) -> Array:
-    """The formula, for any batch axes and dtypes."""
+    """The formula, for any batch axes and dtypes; the first query is at `start`."""
     if heads_per_kv == 1:
         dtype = jnp.promote_types(query.dtype, jnp.float32)
         y = jnp.einsum(
@@ -78,6 +86,10 @@ def _attended(
         y = y if softcap is None else softcap * jnp.tanh(y / softcap)
         y = y if bias is None else y + bias
         y = y if mask is None else jnp.where(mask, y, -1e30)
+        if causal or window is not None:
+            distance = _distance(y) if start is None else start + _distance(y)
+            y = jnp.where(distance >= 0, y, -1e30) if causal else y
+            y = y if window is None else jnp.where(abs(distance) < window, y, -1e30)
         y = jax.nn.softmax(y, axis=-1) if sinks is None else _with_sinks(y, sinks)
         y = y.astype(jnp.result_type(value, float))
         return jnp.einsum("...hqk,...khd->...qhd", y, value)
@@ -93,6 +105,10 @@ def _attended(
     y = y if softcap is None else softcap * jnp.tanh(y / softcap)
     y = y if bias is None else y + bias
     y = y if mask is None else jnp.where(mask, y, -1e30)
+    if causal or window is not None:
+        distance = _distance(y) if start is None else start + _distance(y)
+        y = jnp.where(distance >= 0, y, -1e30) if causal else y
+        y = y if window is None else jnp.where(abs(distance) < window, y, -1e30)
     y = jax.nn.softmax(y, axis=-1) if sinks is None else _with_sinks(y, sinks)
     y = y.astype(jnp.result_type(value, float))
     y = y.reshape(*y.shape[:-3], *shape[-4:])
@@ -119,12 +135,15 @@ def dot_product_attention(
     heads_per_kv: int,
     softcap: float | None = None,
     query_chunk: int | None = None,
+    causal: bool = False,
+    window: int | None = None,
 ) -> Array:
     """softmax(query @ key.T * scale + bias) @ value: (..., time, heads, dim)."""
     if (
         query_chunk is None
         and sinks is None
         and softcap is None
+        and window is None
         and query.ndim in (3, 4)
         and key.shape[:-3] == query.shape[:-3]
         and value.shape[:-3] == query.shape[:-3]
@@ -135,7 +154,7 @@ def dot_product_attention(
         and _joins(query, bias)
     ):
         return jax.nn.dot_product_attention(
-            query, key, value, mask=mask, bias=bias, scale=scale
+            query, key, value, mask=mask, bias=bias, scale=scale, is_causal=causal
         )
     if query_chunk is None:
         return _attended(
@@ -148,6 +167,8 @@ def dot_product_attention(
             scale=scale,
             heads_per_kv=heads_per_kv,
             softcap=softcap,
+            causal=causal,
+            window=window,
         )
     time = query.shape[-3]
     size = min_dim(time, query_chunk)
@@ -164,9 +185,12 @@ def dot_product_attention(
             allowed,
             added,
             sinks,
+            start,
             scale=scale,
             heads_per_kv=heads_per_kv,
             softcap=softcap,
+            causal=causal,
+            window=window,
         )
 
     # The last chunk ends with the last query. No scores are kept for the gradient.

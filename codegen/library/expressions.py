@@ -110,6 +110,11 @@ def is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
 
 
+def says_array(annotation: ast.expr | None) -> bool:
+    """True of the annotation of what is there, and an array."""
+    return isinstance(annotation, ast.Name) and annotation.id == "Array"
+
+
 def is_rank(node: ast.AST) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == "ndim"
 

@@ -21,6 +21,7 @@ from .expressions import (
     is_rank,
     joined_lists,
     negated,
+    says_array,
     speaks_of_sizes,
 )
 from .fold import Folder
@@ -52,7 +53,7 @@ class Specializer(Folder):
         self.idle = idle
         self.locals: dict[str, ast.expr] = {}
         self.arrays: set[str] = set()
-        """Locals that are what a helper returns: an array."""
+        """Locals that are what a helper returns or a function within takes: arrays."""
         self.filled: set[str] = set()
         """Lists that get items one by one."""
 
@@ -137,8 +138,7 @@ class Specializer(Folder):
         """True of the call of a helper that says so."""
         match value:
             case ast.Call(func=ast.Name(id=name)) if name in self.functions:
-                returns = self.functions[name].returns
-                return isinstance(returns, ast.Name) and returns.id == "Array"
+                return says_array(self.functions[name].returns)
         return False
 
     def visit_If(self, node: ast.If) -> Any:
@@ -171,6 +171,8 @@ class Specializer(Folder):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
         with self._inside({a.arg for a in walk(node) if isinstance(a, ast.arg)}):
+            own = node.args.args
+            self.arrays |= {a.arg for a in own if says_array(a.annotation)}
             node.body = self.block(node.body)
         return node
 

@@ -55,12 +55,17 @@ class PaddingMask(Op):
 
 
 class DotProductAttention(Op):
-    """`softmax(query @ key.T * scale + bias) @ value` over the keys that `mask` allows.
+    """`softmax(query @ key.T * scale + bias) @ value` over the keys that may be attended to.
 
     query (..., q, heads, head_dim), key (..., k, kv_heads, head_dim), value (..., k,
     kv_heads, value_dim) -> (..., q, heads, value_dim). Each of the kv_heads serves
     `heads_per_kv` adjacent heads (grouped and multi-query attention,
     arXiv:2305.13245). mask bool and bias float: (..., heads or 1, q, k).
+
+    Of the keys that `mask` allows, `causal` leaves those at or before the query, and
+    `window` those less than so many positions away. Positions count from 0 in queries and in
+    keys, however many there are: query i and key i are at the same place, as in
+    `jax.nn.dot_product_attention` and PyTorch. For others there is `attention_mask`.
 
     With `softcap` the scaled scores are `softcap * tanh(scores / softcap)`, before bias
     and mask (Gemma 2, arXiv:2408.00118). `sinks` (..., heads) float is a score of each head
@@ -71,8 +76,8 @@ class DotProductAttention(Op):
     times keys. The numbers are the same, but for rounding.
 
     Of query, key and value with the same dtype, features and at most one batch axis, and
-    without these three, it is `jax.nn.dot_product_attention`, which JAX compiles for float16
-    on GPUs alone; else the same formula over any batch axes.
+    without `window` and these three, it is `jax.nn.dot_product_attention`, which JAX compiles
+    for float16 on GPUs alone; else the same formula over any batch axes.
     Scores and softmax are in float32, the result has the dtype of value. A `scale` of
     null is head_dim ** -0.5. A query that may attend to nothing gets the plain mean of
     all values, or 0 with sinks: finite, and to be ignored. Vaswani et al.,
@@ -93,9 +98,13 @@ class DotProductAttention(Op):
     heads_per_kv: Size = 1
     softcap: Float | None = None
     query_chunk: Size | None = None
+    causal: bool = False
+    window: Size | None = None
 
     def problems(self) -> Iterator[Problem]:
         if isinstance(self.softcap, (int, float)) and self.softcap <= 0:
             yield Problem.expected("softcap", "a number above 0", self.softcap)
-        if isinstance(self.query_chunk, int) and self.query_chunk < 1:
-            yield Problem.expected("query_chunk", "at least 1", self.query_chunk)
+        for name in ("query_chunk", "window"):
+            value = getattr(self, name)
+            if isinstance(value, int) and value < 1:
+                yield Problem.expected(name, "at least 1", value)

@@ -1,6 +1,6 @@
 """starts: 1,202 parameters in 15 arrays.
 
-Made by blox of sha256:790cbd78bcbfd486129930f9c84cb464ac4c3cd72b280d2d8b15d9e30a415bbe
+Made by blox of sha256:2707a4453103ddd6560f19ca6f14d0d6d5841465a776eb5d81bcf3183af7375a
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(starts)(params, x)
@@ -42,11 +42,10 @@ def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float = 1e-05) -> Ar
 
 
 def attention(params: Params, x: Array) -> Array:
-    x = jax.nn.dot_product_attention(
-        einsum_linear(x, **params["query"]),
-        einsum_linear(x, **params["key"]),
-        einsum_linear(x, **params["value"]),
-    )
+    query = einsum_linear(x, **params["query"])
+    key = einsum_linear(x, **params["key"])
+    value = einsum_linear(x, **params["value"])
+    x = jax.nn.dot_product_attention(query, key, value, is_causal=True)
     return einsum_linear(x, **params["out"], equation="...hk,hkd->...d")
 
 

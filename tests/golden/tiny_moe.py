@@ -2,7 +2,7 @@
 each token.
 
 23,968 parameters in 15 arrays. License: MIT.
-Made by blox of sha256:ae6e5936899a024cae79182ccc30fa1d660577e7caab884ba7566e9e26a65e36
+Made by blox of sha256:9b51139ad1c6af45aefb37880e59b2152091ac014e0d80b4fbfb4633b10199d7
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(tiny_moe)(params, tokens)
@@ -130,7 +130,9 @@ def dot_product_attention(
         shape = y.shape
         y = y.reshape(*y.shape[:-4], heads, *y.shape[-2:])
         y = softcap * jnp.tanh(y / softcap)
-        y = jax.nn.softmax(jnp.where(allowed, y, -1e30), axis=-1)
+        y = jnp.where(allowed, y, -1e30)
+        distance = start + (jnp.arange(y.shape[-2])[:, None] - jnp.arange(y.shape[-1]))
+        y = jax.nn.softmax(jnp.where(abs(distance) < 4, y, -1e30), axis=-1)
         y = y.astype(jnp.result_type(value, float))
         y = y.reshape(*y.shape[:-3], *shape[-4:])
         y = jnp.einsum("...hgqk,...khd->...qhgd", y, value)

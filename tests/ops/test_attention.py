@@ -191,10 +191,35 @@ def test_chunks_give_what_all_queries_at_once_give(form: str) -> None:
         np.testing.assert_allclose(ours, whole, 2e-5, 2e-6)
 
 
-@pytest.mark.parametrize("chunk", [1, pytest.param(4, marks=pytest.mark.slow), 100])
-def test_chunks_of_a_symbolic_number_of_queries(chunk: int) -> None:
+NEAR: list[dict[str, Any]] = [
+    {},
+    {"causal": True},
+    {"window": 2},
+    {"causal": True, "window": 3},
+]
+"""Attributes that say which keys are near enough, in turn."""
+
+
+@pytest.mark.parametrize(
+    ("chunk", "near"),
+    [
+        *((chunk, NEAR[0]) for chunk in (1, 100)),
+        pytest.param(4, NEAR[0], marks=pytest.mark.slow),
+        (4, NEAR[3]),
+        (None, NEAR[1]),
+        *(
+            pytest.param(chunk, near, marks=pytest.mark.slow)
+            for chunk in (None, 1, 3)
+            for near in NEAR[1:]
+        ),
+    ],
+)
+def test_any_number_of_queries_and_keys(
+    chunk: int | None, near: dict[str, Any]
+) -> None:
+    """Symbolic sizes; query i and key i are at the same place, however many there are."""
     attend = partial(
-        dot_product_attention, scale=None, heads_per_kv=2, query_chunk=chunk
+        dot_product_attention, scale=None, heads_per_kv=2, query_chunk=chunk, **near
     )
     n, m = jax.export.symbolic_shape("n, m")
     kinds = [
@@ -212,6 +237,11 @@ def test_chunks_of_a_symbolic_number_of_queries(chunk: int) -> None:
     for queries in (1, 4, 7):
         query, mask = normal(0, (2, queries, 4, 3)), normal(3, (1, queries, 6)) > -1
         found = exported.call(query, key, value, mask)
+        behind = np.arange(queries)[:, None] - np.arange(6)
+        if near.get("causal"):
+            mask = mask & (behind >= 0)
+        if "window" in near:
+            mask = mask & (np.abs(behind) < near["window"])
         wanted = formula(query, key, value, mask, None, 2)
         np.testing.assert_allclose(found, wanted, 2e-5, 2e-5)
 

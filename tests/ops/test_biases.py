@@ -20,6 +20,11 @@ FAULTS: list[tuple[dict[str, Any], str]] = [
         | {"query_chunk": 0},
         "query_chunk: expected at least 1, found 0",
     ),
+    (
+        {"op": "dot_product_attention", "query": "q", "key": "k", "value": "v"}
+        | {"window": 0},
+        "window: expected at least 1, found 0",
+    ),
     ({"op": "alibi", "heads": 2**21, **AT}, "heads: expected at most 1048576"),
     (
         RELATIVE | {"num_buckets": 7},

@@ -59,17 +59,25 @@ class AttentionMethods(NodeMethods):
         scale: float | str | None = None,
         softcap: float | str | None = None,
         query_chunk: int | str | None = None,
+        window: int | str | None = None,
         *,
         heads_per_kv: int | str = 1,
+        causal: bool = False,
         name: str | None = None,
     ) -> Value:
-        """`softmax(query @ key.T * scale + bias) @ value` over the keys that `mask`
-        allows.
+        """`softmax(query @ key.T * scale + bias) @ value` over the keys that may be
+        attended to.
 
         query (..., q, heads, head_dim), key (..., k, kv_heads, head_dim), value (...,
         k, kv_heads, value_dim) -> (..., q, heads, value_dim). Each of the kv_heads
         serves `heads_per_kv` adjacent heads (grouped and multi-query attention,
         arXiv:2305.13245). mask bool and bias float: (..., heads or 1, q, k).
+
+        Of the keys that `mask` allows, `causal` leaves those at or before the query,
+        and `window` those less than so many positions away. Positions count from 0 in
+        queries and in keys, however many there are: query i and key i are at the same
+        place, as in `jax.nn.dot_product_attention` and PyTorch. For others there is
+        `attention_mask`.
 
         With `softcap` the scaled scores are `softcap * tanh(scores / softcap)`, before
         bias and mask (Gemma 2, arXiv:2408.00118). `sinks` (..., heads) float is a score
@@ -81,12 +89,12 @@ class AttentionMethods(NodeMethods):
         then that of chunk times keys. The numbers are the same, but for rounding.
 
         Of query, key and value with the same dtype, features and at most one batch
-        axis, and without these three, it is `jax.nn.dot_product_attention`, which JAX
-        compiles for float16 on GPUs alone; else the same formula over any batch axes.
-        Scores and softmax are in float32, the result has the dtype of value. A `scale`
-        of null is head_dim ** -0.5. A query that may attend to nothing gets the plain
-        mean of all values, or 0 with sinks: finite, and to be ignored. Vaswani et al.,
-        arXiv:1706.03762.
+        axis, and without `window` and these three, it is
+        `jax.nn.dot_product_attention`, which JAX compiles for float16 on GPUs alone;
+        else the same formula over any batch axes. Scores and softmax are in float32,
+        the result has the dtype of value. A `scale` of null is head_dim ** -0.5. A
+        query that may attend to nothing gets the plain mean of all values, or 0 with
+        sinks: finite, and to be ignored. Vaswani et al., arXiv:1706.03762.
         """
         return self._node(
             name,
@@ -101,4 +109,6 @@ class AttentionMethods(NodeMethods):
             heads_per_kv=heads_per_kv,
             softcap=softcap,
             query_chunk=query_chunk,
+            causal=causal,
+            window=window,
         )[0]

@@ -85,9 +85,10 @@ def multi_head_attention(
     q, k = turned(f, q, k, cos, sin, rope, qk_norm, eps)
     if causal or window is not None:
         expect(x, context is None, "context", "none with causal or window", "one")
-        mask = _own_mask(f, x, mask, causal, window)
     sink = f.param("sinks", [heads]) if sinks else None
     if dropout:
+        if causal or window is not None:
+            mask = _own_mask(f, x, mask, causal, window)
         y = _with_dropout(
             f,
             q,
@@ -104,8 +105,8 @@ def multi_head_attention(
         )
     else:
         y = f.dot_product_attention(
-            q, k, v, mask, bias, sink, scale, softcap, heads_per_kv=sizes.shared,
-            name="attended",
+            q, k, v, mask, bias, sink, scale, softcap, window=window, causal=causal,
+            heads_per_kv=sizes.shared, name="attended",
         )  # fmt: skip
     out = x.features if features is None else features
     return merged(f, y, out, sizes, use_bias if out_bias is None else out_bias)

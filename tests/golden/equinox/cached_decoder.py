@@ -1,7 +1,7 @@
 """cached_decoder: A decoder with caches per layer, in lists.
 
 2,440 parameters in 42 arrays.
-Made by blox of sha256:b1b96ee711b197cff4d054b4929985164d66c2fad67354d7f80eb96cd2e1ba9a
+Made by blox of sha256:2827ba457d015dd028cb323c38267995e982adb3e42e48ebf758257e06ade7ea
 
     model = load("folder of params.safetensors")
     outputs = eqx.filter_jit(model)(tokens, position, k, v)

@@ -1,7 +1,7 @@
 """minilm: 22,713,216 parameters in 23 arrays.
 
 Source: nreimers/MiniLM-L6-H384-uncased.
-Made by blox of sha256:c85cd60847baa7835605f3da245c81e51a9443f99b3786f396a4b5af46043ed5
+Made by blox of sha256:4514f0bb5538a872f9293aabfb5cbb6d73cbf69001fd8adf9b61b4b5da89373f
 
     model = load("folder of params.safetensors")
     outputs = eqx.filter_jit(model)(input_ids)

@@ -1,6 +1,6 @@
 """starts: 1,202 parameters in 15 arrays.
 
-Made by blox of sha256:790cbd78bcbfd486129930f9c84cb464ac4c3cd72b280d2d8b15d9e30a415bbe
+Made by blox of sha256:2707a4453103ddd6560f19ca6f14d0d6d5841465a776eb5d81bcf3183af7375a
 
     model = load("folder of params.safetensors")
     out = eqx.filter_jit(model)(x)
@@ -140,7 +140,10 @@ class Attention(eqx.Module):
         self.out = EinsumLinear_(equation="...hk,hkd->...d", key=keys[3])
 
     def __call__(self, x: Array) -> Array:
-        x = jax.nn.dot_product_attention(self.query(x), self.key(x), self.value(x))
+        query = self.query(x)
+        y = self.key(x)
+        value = self.value(x)
+        x = jax.nn.dot_product_attention(query, y, value, is_causal=True)
         return self.out(x)
 
 

@@ -1,7 +1,7 @@
 """albert: ALBERT: a factorised table of words, layers that share their parameters.
 
 1,148 parameters in 26 arrays.
-Made by blox of sha256:e46570d7b2a5a50a51eb940064bd8f55c225041ab0b6e94490b57299c1eb66cf
+Made by blox of sha256:8522e94011f9012fe5efcb356fcf250b9323d51a2ec273a34ed802f56b4b59ec
 
     model = load("folder of params.safetensors")
     outputs = nnx.jit(Albert.__call__)(model, tokens)

@@ -2,7 +2,7 @@
 empty cache.
 
 40,736 parameters in 16 arrays. License: MIT.
-Made by blox of sha256:14ab614afa55b9587163efb8acd69535711a68857dd899eee7f8356dd9f8ced7
+Made by blox of sha256:2076bbf899265c0ac8986c34be8078dbce19e4e58dc0ff9ef1ca33c7d88265ef
 
     model = load("folder of params.safetensors")
     logits = nnx.jit(TinyGpt.__call__)(model, tokens)

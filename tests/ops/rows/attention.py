@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,15 @@ def _attended(
     return result
 
 
+def _near(
+    query: Any, key: Any, value: Any, mask: Any = True, *, window: int = 9
+) -> Any:
+    """Of a key at or before the query, less than `window` away."""
+    behind = np.arange(len(query))[:, None] - np.arange(len(key))
+    near = mask & (behind >= 0) & (behind < window)
+    return _attended(query, key, value, near.reshape(1, *behind.shape), cap=1e9)
+
+
 ROWS: Rows = {
     "attention_mask": [
         Row(
@@ -82,6 +92,17 @@ ROWS: Rows = {
             {"softcap": 2.0, "scale": 3.0},
             (normal(3, 2, 6), _K, _V),
             reference=lambda q, k, v: _attended(q, k, v, cap=2.0, scale=3.0),
+        ),
+        Row({"heads_per_kv": 2, "causal": True}, (_Q, _K, _V), reference=_near),
+        Row(
+            {"heads_per_kv": 2, "causal": True, "window": 2, "query_chunk": 2},
+            (_Q, _K, _V, np.arange(5) != [[[4], [0], [1]]]),
+            reference=partial(_near, window=2),
+        ),
+        Row(
+            {"window": 1},
+            (normal(2, 2, 6), _K, _V),
+            reference=lambda q, k, v: np.stack([v[0], v[1]]),
         ),
     ],
 }

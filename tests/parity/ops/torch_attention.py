@@ -144,6 +144,34 @@ def attention() -> None:
         )  # fmt: skip
 
 
+def near() -> None:
+    """`is_causal` of PyTorch, and bands around a diagonal that starts at the first two."""
+    forms = product((HEADS, 2), ((4, 6), (6, 4), (5, 5)), (True, False), (None, 2, 3))
+    for number, (kv_heads, (queries, keys), causal, window) in enumerate(forms):
+        if not causal and window is None:
+            continue
+        arrays = {
+            "query": leaf(2, queries, HEADS, DIM),
+            "key": leaf(2, keys, kv_heads, DIM),
+            "value": leaf(2, keys, kv_heads, DIM),
+        }
+        q, k, v = heads_first(arrays)
+        band = torch.ones(queries, keys, dtype=torch.bool)
+        if window is not None:
+            band = band.triu(1 - window).tril(0 if causal else window - 1)
+            q = torch.where(band.any(-1, keepdim=True), q, 0.0)
+        added = None if window is None else torch.where(band, 0.0, -1e30)
+        with sdpa_kernel(SDPBackend.MATH):
+            y = F.scaled_dot_product_attention(
+                q, k, v, added, is_causal=window is None, enable_gqa=True
+            )
+        case(
+            "dot_product_attention", arrays, y.transpose(1, 2),
+            heads_per_kv=HEADS // kv_heads, causal=causal, window=window,
+            query_chunk=(None, 3)[number // 4 % 2], slow=bool(number % 4),
+        )  # fmt: skip
+
+
 def rotary() -> None:
     """Angles of inverse frequencies, whose cosines and sines may be scaled too."""
     yarn = {"factor": 4.0, "original_length": 16}
@@ -193,6 +221,7 @@ def make() -> None:
     torch.manual_seed(5)
     attention()
     rotary()
+    near()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ WIDTH, SOURCE, OUT, SIZE = 16, 7, 5, 4
 """Features of the layers, of another sequence, of the result, of a head."""
 Mask: TypeAlias = Literal["none", "causal", "padding", "heads"]
 MASKS: tuple[Mask, ...] = ("none", "causal", "padding", "heads")
+KINDS: tuple[Mask, ...] = ("none", "heads")
 
 
 def mask_of(kind: Mask, numbers: Numbers, lead: Any, queries: int, keys: int) -> Any:
@@ -76,6 +77,43 @@ def attention() -> Rows:
         given = {"heads_per_kv": HEADS // kv_heads, "query_chunk": chunk}
         reference = by_linen if kv_heads == HEADS and biased else by_flax
         yield Row("dot_product_attention", given, arrays, reference, "flax")
+
+
+def near() -> Rows:
+    """`causal` and `window` of the op, beside a mask that NumPy makes."""
+    numbers = Numbers(92)
+    forms = product([(), (2,)], [HEADS, 2], [True, False], [None, 2], KINDS)
+    for number, (lead, kv_heads, causal, window, kind) in enumerate(forms):
+        if not causal and window is None:
+            continue
+        arrays = {
+            "query": numbers(*lead, QUERIES, HEADS, DIM),
+            "key": numbers(*lead, KEYS, kv_heads, DIM),
+            "value": numbers(*lead, KEYS, kv_heads, DIM),
+        }
+        if kind == "heads":
+            arrays["mask"] = mask_of(kind, numbers, lead, QUERIES, KEYS)
+        given = {
+            "heads_per_kv": HEADS // kv_heads, "causal": causal, "window": window,
+            "query_chunk": (None, 3)[number % 3 // 2],
+        }  # fmt: skip
+        yield Row("dot_product_attention", given, arrays, _of_band(given), "flax")
+
+
+_ALL = np.ones((1, QUERIES, KEYS), bool)
+
+
+def _of_band(given: Any) -> Any:
+    behind = np.arange(QUERIES)[:, None] - np.arange(KEYS)
+    band = np.ones_like(behind, bool)
+    if given["window"] is not None:
+        band &= np.abs(behind) < given["window"]
+
+    def reference(query: Any, key: Any, value: Any, mask: Any = _ALL) -> Any:
+        joined = jnp.broadcast_to(mask & band, (*np.shape(mask)[:-2], QUERIES, KEYS))
+        return by_flax(query, key, value, joined, is_causal=given["causal"])
+
+    return reference
 
 
 def layers() -> Rows:
@@ -166,4 +204,4 @@ def of_linen(given: Any) -> Any:
     return reference
 
 
-TABLES = (attention, layers)
+TABLES = (attention, near, layers)
