@@ -18,6 +18,7 @@ from .lines import is_activation, line_of
 from .liveness import live
 from .marks import layer_p
 from .numbers import is_uniform, number_of, plain_numbers, said_dtype
+from .recognise import recognise
 from .refused import REFUSED
 
 Result: TypeAlias = "View | Sequence[View | Missing] | None"
@@ -94,6 +95,7 @@ class Lowering(Emitter):
         """Lowers all equations that outputs need; a View of each output."""
         self.environment |= given
         self.known |= flat.known
+        flat = recognise(flat)
         equations, self.needed = live(flat)
         for equation in equations:
             self.equation(equation)

@@ -30,6 +30,8 @@ class Layer:
         function: of all of these, what it computes.
         of: the class of the source, for reports.
         event: how many axes of its own each operand has; those before are batches.
+        elementwise: True where it goes element by element, by NumPy's rules.
+        recognised: True where equations of small ops were found to be it.
     """
 
     op: str
@@ -39,6 +41,8 @@ class Layer:
     function: Callable[..., Any]
     of: str = ""
     event: tuple[int, ...] | None = None
+    elementwise: bool = False
+    recognised: bool = False
 
     def __repr__(self) -> str:
         return self.op

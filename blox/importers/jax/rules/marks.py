@@ -57,9 +57,15 @@ def layer(lower: Lowering, equation: JaxprEqn) -> list[View]:
         name: lower.slot(lower.read(atom))
         for name, atom in zip(static.slots, equation.invars[count:], strict=True)
     }
+    if static.elementwise:
+        shape, dtype = output_of(equation)
+        attributes = static.attributes
+        return [lower.elementwise(static.op, operands, shape, dtype, attributes)]
     params = [s for s in slots.values() if isinstance(s, Param)]
     operands = _small(static, operands, equation)
     scope = params[0].path[:-1] if params else None
+    if static.recognised and not _is_layer(slots):
+        scope = None
     if static.op == "embed" and params:
         lower.context.embedded.add(params[0].path)
     outputs = [output_of(equation, i) for i in range(len(equation.outvars))]
@@ -82,6 +88,14 @@ def layer(lower: Lowering, equation: JaxprEqn) -> list[View]:
     return lower.emit_several(
         static.op, operands, static.attributes, named, slots=slots, scope=scope
     )
+
+
+def _is_layer(slots: dict[str, Value]) -> bool:
+    """True where arrays lie together, under the names that the op gives them."""
+    paths = [s.path for s in slots.values() if isinstance(s, Param)]
+    places = {path[:-1] for path in paths}
+    own = [path[-1] for path in paths if path[:-1]]
+    return len(places) == 1 and own == list(slots)
 
 
 def _small(

@@ -1,0 +1,96 @@
+"""A guess that an op stands at some equation. Guesses may be wrong: what counts is whether
+its formula is found among the equations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import jax
+
+from blox.ops.library import op_function
+from blox.schema import op_class
+
+from ..internals import Atom, JaxprEqn, Var
+from ..matching import Traced
+from ..numbers import number_of
+from ..seen import Seen
+from ..table import Table
+
+Tail = Callable[["Site", Seen], Iterator[tuple[Seen, Mapping[str, Seen]]]]
+"""What may follow a formula and belong to the op: what it gives then, and operands."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """An op, its attributes and what flows in.
+
+    Args:
+        function: the formula, by name of operands, then of numbers.
+        shapes: of all operands.
+        given: the operands that are known. Others are looked for.
+        numbers: attributes that may be any number, which is looked for.
+        attributes: all others.
+        said: attributes by the numbers that were found, by default the numbers.
+        slots: operands that are parameters of the op.
+        elementwise: True where the formula is one of single elements, traced as such.
+        tail: what may follow.
+        key: of proposals with the same formula and attributes.
+        traced: the formula, where it is traced already.
+    """
+
+    op: str
+    function: Callable[..., Any]
+    shapes: Mapping[str, jax.ShapeDtypeStruct]
+    given: Mapping[str, Seen]
+    key: Any
+    traced: Traced | None = None
+    numbers: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    said: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] = lambda numbers: {
+        name: number_of(number) for name, number in numbers.items()
+    }
+    slots: tuple[str, ...] = ()
+    elementwise: bool = False
+    tail: Tail | None = None
+
+
+def formula(op: str) -> Callable[..., Any]:
+    """The function of an op, by name of operands, parameters and attributes."""
+    cls = op_class(op)
+    assert cls is not None
+    function, order = op_function(op).call, [*cls.fields().operands]
+
+    def call(**given: Any) -> Any:
+        operands = [given.pop(name, None) for name in order]
+        while operands[-1] is None:
+            operands.pop()
+        return function(*operands, **given)
+
+    return call
+
+
+class Site(Protocol):
+    """The equations among which ops are looked for."""
+
+    table: Table
+
+    def of(self, atom: Atom) -> Seen:
+        """The value of a variable."""
+
+    def base(self, node: int) -> Var | None:
+        """The variable that has a value in its own layout."""
+
+    def consumers(self, node: int) -> set[str]:
+        """The primitives that a value flows into."""
+
+    def reductions(self, node: int) -> list[tuple[int, ...]]:
+        """The axes of a value over which something near it is reduced."""
+
+
+class Pattern(Protocol):
+    """An op and a formula for it."""
+
+    def proposals(self, site: Site, equation: JaxprEqn) -> Iterator[Proposal]:
+        """The guesses that begin at an equation."""

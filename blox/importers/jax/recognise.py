@@ -1,0 +1,124 @@
+"""Ops in place of the equations that compute them: where equations are those of an op's
+own formula, they become one.
+
+What counts is equality, never a name: the formula is traced on the very arrays that flow
+in, and each of its equations must be there, whatever lies between them. Values inside of it
+must flow nowhere else. Where formulas overlap the longer one wins.
+
+A function of the source that is marked is kept whole: a formula may take all of a function,
+or lie within one, and may not take parts of two. What is rematerialised stays apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .flatten import Flat
+from .liveness import live
+from .marks import layer_p, mark_p
+from .matching import Match, Traced, matches, trace
+from .patterns import patterns_at
+from .patterns.proposal import Proposal
+from .rewrite import Found, rewritten
+from .site import Equations
+
+
+def recognise(flat: Flat) -> Flat:
+    """The equations with ops in place of those that compute them."""
+    site = Equations(flat, live(flat)[0])
+    taken: set[int] = set()
+    chosen = []
+    for found in sorted(_Search(site).found(), key=lambda f: f.rank):
+        if not taken & found.equations:
+            taken |= found.equations
+            chosen.append(found)
+    made = {v for found in chosen for v in site.equations[found.root].outvars}
+    custom = {v: name for v, name in flat.custom.items() if v not in made}
+    return replace(flat, equations=rewritten(site, chosen), custom=custom)
+
+
+class _Search:
+    """Looks for ops among equations."""
+
+    def __init__(self, site: Equations) -> None:
+        self.site = site
+        self.traces: dict[Any, Traced | None] = {}
+
+    def found(self) -> Iterator[Found]:
+        """All ops that are there, those that overlap among them."""
+        tried: set[Any] = set()
+        for equation in self.site.equations:
+            if equation.primitive in (mark_p, layer_p):
+                continue
+            for order, pattern in patterns_at(equation):
+                for proposal in pattern.proposals(self.site, equation):
+                    key = (proposal.key, tuple(proposal.given.items()))
+                    if key not in tried:
+                        tried.add(key)
+                        yield from self.proved(proposal, order)
+
+    def proved(self, proposal: Proposal, order: int) -> Iterator[Found]:
+        """The places where a proposal is true."""
+        traced = proposal.traced or self.traced(proposal)
+        if traced is None:
+            return
+        for match in matches(self.site.table, traced, proposal.given):
+            attributes = dict(proposal.attributes)
+            if proposal.numbers:
+                said = proposal.said(match.numbers)
+                if said is None or not self.exact(proposal, match):
+                    continue
+                attributes |= said
+            tails: list[Any] = [(match.outputs[0], {})]
+            if proposal.tail is not None:
+                tails = list(proposal.tail(self.site, match.outputs[0]))
+            for output, more in tails:
+                whole = replace(match, operands={**match.operands, **more})
+                for root in self.site.makers.get(output.node, ()):
+                    places = self.site.slice(root, whole.operands.values())
+                    if places is not None:
+                        direct = self.site.given_by(root) == output
+                        yield Found(
+                            proposal,
+                            whole,
+                            attributes,
+                            places,
+                            root,
+                            output,
+                            (
+                                -len(places),
+                                len(whole.operands),
+                                not direct,
+                                order,
+                                root,
+                            ),
+                        )
+
+    def traced(self, proposal: Proposal) -> Traced | None:
+        key = proposal.key
+        if key not in self.traces:
+            self.traces[key] = trace(
+                proposal.function, proposal.shapes, proposal.numbers
+            )
+        return self.traces[key]
+
+    def exact(self, proposal: Proposal, match: Match) -> bool:
+        """True where the formula with the numbers that were found is there."""
+        numbers = {n: np.asarray(v).item() for n, v in match.numbers.items()}
+        if set(numbers) != set(proposal.numbers):
+            return False
+        function = proposal.function
+        key = (proposal.key, tuple(numbers.items()))
+        if key not in self.traces:
+            self.traces[key] = trace(
+                lambda **given: function(**given, **numbers), proposal.shapes
+            )
+        traced = self.traces[key]
+        if traced is None:
+            return False
+        again = matches(self.site.table, traced, match.operands)
+        return any(m.outputs == match.outputs for m in again)

@@ -1,0 +1,162 @@
+"""The equations of one list, by the values that they give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .flatten import Flat
+from .internals import JaxprEqn, Literal, Var
+from .marks import mark_p
+from .numbering import Numbering
+from .seen import Seen
+from .spelling import ELEMENTWISE, REDUCE
+from .table import Table
+
+NEAR = 3
+"""Equations between an array and a reduction that says which axes an op may have."""
+FEW = 16
+"""Equations that a value further away may flow into, that are looked at."""
+
+
+class Equations(Numbering):
+    """The equations of one list, by number."""
+
+    def __init__(self, flat: Flat, equations: list[JaxprEqn]) -> None:
+        super().__init__(Table(), flat.custom, flat.known)
+        self.given = {v for v in flat.outputs if isinstance(v, Var)}
+        self.equations = equations
+        self.bases: dict[int, Var] = {}
+        self.places: dict[Var, int] = {}
+        self.users: dict[Var, set[int]] = {}
+        self.makers: dict[int, list[int]] = {}
+        self.scopes: list[tuple[int, ...]] = []
+        self.ends: dict[int, int] = {}
+        self._near: dict[int, list[tuple[int, ...]]] = {}
+        self._number()
+
+    def _number(self) -> None:
+        scope: tuple[int, ...] = ()
+        for place, equation in enumerate(self.equations):
+            if equation.primitive is mark_p:
+                if equation.params["mark"] == "enter":
+                    scope = (*scope, place)
+                else:
+                    self.ends[scope[-1]] = place
+                    scope = scope[:-1]
+                self.scopes.append(scope)
+                continue
+            self.scopes.append(scope)
+            for atom in equation.invars:
+                if isinstance(atom, Var):
+                    self._base(atom, self.of(atom))
+                    self.users.setdefault(atom, set()).add(place)
+            before = len(self.table.nodes)
+            self.equation(equation)
+            for variable in equation.outvars:
+                seen = self.seen[variable]
+                self.places[variable] = place
+                made = seen.node >= before or seen.node in self.makers
+                if made and not self._passes(equation, seen):
+                    self.makers.setdefault(seen.node, []).append(place)
+                    self._base(variable, seen)
+
+    def _passes(self, equation: JaxprEqn, seen: Seen) -> bool:
+        """True where an equation gives what flows in."""
+        return any(self.of(v).node == seen.node for v in equation.invars)
+
+    def _base(self, variable: Var, seen: Seen) -> None:
+        node = self.table.nodes[seen.node]
+        if node.number is None and len([a for a in seen.axes if a is not None]) == len(
+            node.shape
+        ):
+            self.bases.setdefault(seen.node, variable)
+
+    def base(self, node: int) -> Var | None:
+        return self.bases.get(node)
+
+    def given_by(self, place: int) -> Seen:
+        """What an equation gives first."""
+        return self.seen[self.equations[place].outvars[0]]
+
+    def consumers(self, node: int) -> set[str]:
+        """The primitives that a value flows into."""
+        return {
+            self.table.nodes[user].kind[0] for user in self.table.users.get(node, ())
+        }
+
+    def reductions(self, node: int) -> list[tuple[int, ...]]:
+        if node not in self._near:
+            self._near[node] = list(dict.fromkeys(self._reductions(node, NEAR)))
+        return self._near[node]
+
+    def _reductions(self, node: int, steps: int) -> Iterator[tuple[int, ...]]:
+        users = self.table.users.get(node, ())
+        for user in users if steps == NEAR else users[:FEW]:
+            made = self.table.nodes[user]
+            if made.kind[0] in REDUCE:
+                yield made.kind[3]
+            elif steps and made.kind[0] in (*ELEMENTWISE, "custom"):
+                for operand, relative in made.operands:
+                    if operand != node:
+                        continue
+                    for own in self._reductions(user, steps - 1):
+                        axes = [relative[a] for a in own]
+                        if None not in axes:
+                            yield tuple(sorted(a for a in axes if a is not None))
+
+    def slice(self, root: int, operands: Iterable[Seen]) -> frozenset[int] | None:
+        """The equations from the operands to a result; None where what they give flows
+        elsewhere, or where they belong to several functions of the source."""
+        stops = {s.node for s in operands}
+        found = {root}
+        waiting = [root]
+        while waiting:
+            for atom in self.equations[waiting.pop()].invars:
+                if isinstance(atom, Literal) or self.of(atom).node in stops:
+                    continue
+                place = self.places.get(atom)
+                if self.table.nodes[self.of(atom).node].fixed or place in found:
+                    continue
+                if place is None:
+                    return None
+                found.add(place)
+                waiting.append(place)
+        for place in found - {root}:
+            for variable in self.equations[place].outvars:
+                if variable in self.given or self.users.get(variable, set()) - found:
+                    return None
+        return frozenset(found) if self.end(found, root) is not None else None
+
+    def end(self, found: set[int] | frozenset[int], root: int) -> int | None:
+        """The place before which the op comes; None where there is none."""
+        scopes = [self.scopes[place] for place in found]
+        shared = scopes[0]
+        for scope in scopes:
+            count = sum(a == b for a, b in zip(shared, scope, strict=False))
+            shared = shared[:count]
+        for scope in scopes:
+            for start in scope[len(shared) :]:
+                if self.equations[start].params["name"] == "remat":
+                    return None
+                if not self._consumed(start, found):
+                    return None
+        own = self.scopes[root]
+        return self.ends[own[len(shared)]] + 1 if len(own) > len(shared) else root
+
+    def _consumed(self, start: int, found: set[int] | frozenset[int]) -> bool:
+        """True where all of a marked function is part of the formula, but for constants."""
+        inside = set(found)
+        for place in reversed(range(start + 1, self.ends[start])):
+            equation = self.equations[place]
+            if place in found or equation.primitive is mark_p:
+                continue
+            users = {u for v in equation.outvars for u in self.users.get(v, ())}
+            if users <= inside and not self.given.intersection(equation.outvars):
+                inside.add(place)
+            elif not self.is_fixed(equation):
+                return False
+        return True
+
+    def is_fixed(self, equation: JaxprEqn) -> bool:
+        """True where what it gives depends on nothing that flows in."""
+        return all(self.table.nodes[self.of(v).node].fixed for v in equation.outvars)
