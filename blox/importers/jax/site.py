@@ -93,7 +93,7 @@ class Equations(Numbering):
         users = self.table.users.get(node, ())
         for user in users if steps == NEAR else users[:FEW]:
             made = self.table.nodes[user]
-            if made.kind[0] in REDUCE:
+            if made.kind[0] in REDUCE and isinstance(made.kind[3], tuple):
                 yield made.kind[3]
             elif steps and made.kind[0] in (*ELEMENTWISE, "custom"):
                 for operand, relative in made.operands:
