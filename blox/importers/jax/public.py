@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -45,7 +45,8 @@ def from_jax(
             tree of arrays, or a module of Equinox or NNX. Without `params` a function is
             of its inputs alone.
         inputs: what it is called with, in order. The names are those of the Graph.
-        params: variables of Linen, params of Haiku, or what a function takes first.
+        params: variables of Linen; params of Haiku, or a tuple of these and its state; or
+            what a function takes first.
         name: of the Graph; by default that of the class or function.
         dims: what bounds dims of the inputs: `{"seq": {"max": 512}}`.
 
@@ -57,7 +58,7 @@ def from_jax(
         SpecError: the model does what no op of blox does, all of it at once, each with its
             module, file and line.
     """
-    source = source_of(model, params, name)
+    source = source_of(model, params, name, list(inputs))
     traced = trace(source, inputs, dims or {})
     graph, placed, context = convert(source, traced, inputs, dims or {}, source.name)
     arrays = {source_name(path): array for path, array in traced.arrays.items()}
@@ -75,8 +76,13 @@ def from_jax(
     return graph, origin.params(), origin
 
 
-def source_of(model: Any, params: Any, name: str | None) -> Source:
+def source_of(
+    model: Any, params: Any, name: str | None, inputs: Sequence[str] = ()
+) -> Source:
     """The model as a function of its arrays, by the library that wrote it.
+
+    Args:
+        inputs: the names of what it is called with.
 
     Raises:
         SpecError: it is none that blox knows.
@@ -89,6 +95,13 @@ def source_of(model: Any, params: Any, name: str | None) -> Source:
             return eqx.source_of(lambda m, *xs: m(*xs), model, wanted)
         if callable(model) and eqx.has_modules(params):
             return eqx.source_of(model, params, wanted)
+    if "flax.nnx" in sys.modules:
+        from .frontends import nnx
+
+        if nnx.is_model(model) and params is None:
+            return nnx.source_of(None, model, wanted, inputs)
+        if callable(model) and nnx.is_model(params):
+            return nnx.source_of(model, params, wanted, inputs)
     if not callable(model):
         raise bx.SpecError.one(
             "import-model",

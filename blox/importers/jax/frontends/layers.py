@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -77,36 +78,47 @@ def region(
 
 @contextmanager
 def replaced(
-    table: Mapping[type, Convert], without: frozenset[str] = frozenset()
+    table: Mapping[type | tuple[type, str], Convert],
+    without: frozenset[str] = frozenset(),
 ) -> Iterator[None]:
     """Calls of layers are ops, while it lasts.
 
     Args:
-        table: what converts a layer, by its class.
+        table: what converts a layer, by its class, or that and another method.
         without: names of classes that are left as they are.
     """
-    saved: list[tuple[type, Any]] = []
+    saved: list[tuple[type, str, Any]] = []
     try:
-        for cls, convert in table.items():
+        for key, convert in table.items():
+            cls, method = (key, "__call__") if isinstance(key, type) else key
             if cls.__name__ in without:
                 continue
-            saved.append((cls, cls.__dict__.get("__call__")))
-            type.__setattr__(cls, "__call__", _converted(cls, convert))
+            saved.append((cls, method, cls.__dict__.get(method)))
+            type.__setattr__(cls, method, _converted(getattr(cls, method), convert))
         yield
     finally:
-        for cls, before in reversed(saved):
+        for cls, method, before in reversed(saved):
             if before is None:
-                type.__delattr__(cls, "__call__")
+                type.__delattr__(cls, method)
             else:
-                type.__setattr__(cls, "__call__", before)
+                type.__setattr__(cls, method, before)
 
 
-def _converted(cls: type, convert: Convert) -> Callable[..., Any]:
-    before: Callable[..., Any] = cls.__call__
-
+def _converted(before: Callable[..., Any], convert: Convert) -> Callable[..., Any]:
     @functools.wraps(before)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        found = convert(self, *args, **kwargs)
+        placed, named = by_place(before, self, *args, **kwargs)
+        found = convert(*placed, **named)
         return before(self, *args, **kwargs) if found is NotImplemented else found
 
     return call
+
+
+def by_place(
+    function: Callable[..., Any], *args: Any, **kwargs: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments as a function takes them: by place what it takes so, others by name."""
+    if not kwargs:
+        return args, kwargs
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    return bound.args, bound.kwargs

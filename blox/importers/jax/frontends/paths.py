@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...trace import Path
@@ -17,3 +17,14 @@ def path_of(keys: Sequence[Any]) -> Path:
                 found.append(getattr(key, attribute))
                 break
     return tuple(found)
+
+
+def nested(arrays: Mapping[Path, Any]) -> dict[str | int, Any]:
+    """Arrays by path as a tree of dicts."""
+    tree: dict[str | int, Any] = {}
+    for path, array in arrays.items():
+        at = tree
+        for part in path[:-1]:
+            at = at.setdefault(part, {})
+        at[path[-1]] = array
+    return tree

@@ -1,0 +1,131 @@
+"""Models of Flax NNX."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import CodeType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from ...trace import Path
+from ..internals import is_tracer
+from ..source import Kind, Source
+from .calls import given_as
+from .functions import marked_functions
+from .layers import replaced
+from .nnx_layers import CONTAINERS, layers
+from .paths import nested, path_of
+
+
+def is_model(model: Any) -> bool:
+    return isinstance(model, nnx.Module)
+
+
+def source_of(
+    function: Callable[..., Any] | None,
+    model: Any,
+    name: str,
+    inputs: Sequence[str] = (),
+) -> Source:
+    """A module in its form for evaluation: dropout and norms of the batch are ops that
+    know training by themselves. Keys are no arrays of the Graph.
+
+    Args:
+        function: of the module and the inputs; without it the module is called.
+        inputs: the names of what the model is given, in order.
+    """
+    model = nnx.merge(*nnx.split(model))
+    model.eval()
+    graphdef, keys, state = nnx.split(model, nnx.RngState, ...)
+    variables = {tuple(map(_part, p)): v for p, v in nnx.to_flat_state(state)}
+    arrays = nested({path: _array(v) for path, v in variables.items()})
+    kinds = _kinds(variables)
+
+    def rebuilt(given: Any) -> Any:
+        values = {
+            path_of(k): x for k, x in jax.tree_util.tree_flatten_with_path(given)[0]
+        }
+        filled = [
+            (path, _filled(v, values[tuple(map(_part, path))]))
+            for path, v in nnx.to_flat_state(state)
+        ]
+        return nnx.merge(graphdef, keys, nnx.from_flat_state(filled))
+
+    def call(given: Any, *xs: Any) -> tuple[Any, Mapping[Path, Any]]:
+        module = rebuilt(given)
+        before = dict(_values(module))
+        if function is not None:
+            outputs = function(module, *xs)
+        else:
+            arguments, flags = given_as(type(model).__call__, inputs, xs)
+            outputs = module(*arguments, **flags)
+        return outputs, {
+            path: array
+            for path, array in _values(module)
+            if kinds.get(path) == "state" and array is not before[path]
+        }
+
+    @contextmanager
+    def marked(without: frozenset[str]) -> Iterator[None]:
+        root: Any = getattr(function or type(model).__call__, "__code__", None)
+        codes = frozenset(_codes())
+        with replaced(layers(), without), marked_functions(root, leaves_of, codes):
+            yield
+
+    return Source(call, arrays, name, marked, rebuilt, kinds)
+
+
+def leaves_of(tree: Any) -> list[tuple[Path, Any]]:
+    """The arrays in a module, or in a tree with modules, that are being traced."""
+    try:
+        leaves = jax.tree_util.tree_flatten_with_path(tree, is_leaf=_is_variable)[0]
+    except (TypeError, ValueError):
+        return []
+    found = [(tuple(map(_part, path_of(k))), _array(v)) for k, v in leaves]
+    return [(path, array) for path, array in found if is_tracer(array)]
+
+
+def _is_variable(tree: Any) -> bool:
+    return isinstance(tree, nnx.Variable)
+
+
+def _array(leaf: Any) -> Any:
+    return leaf.get_raw_value() if _is_variable(leaf) else leaf
+
+
+def _filled(leaf: Any, array: Any) -> Any:
+    return leaf.replace(array) if _is_variable(leaf) else array
+
+
+def _part(part: Any) -> str | int:
+    """A part of a path; a key that is a path itself as one text."""
+    if isinstance(part, (str, int)):
+        return part
+    return "/".join(map(str, part)) if isinstance(part, tuple) else str(part)
+
+
+def _values(module: Any) -> Iterator[tuple[Path, Any]]:
+    for path, leaf in nnx.to_flat_state(nnx.state(module)):
+        if not isinstance(leaf, nnx.RngState):
+            yield tuple(map(_part, path)), _array(leaf)
+
+
+def _kinds(variables: Mapping[Path, Any]) -> dict[Path, Kind]:
+    """What is no Param is state; numbers that are not floating are not trained."""
+    found: dict[Path, Kind] = {}
+    for path, leaf in variables.items():
+        if _is_variable(leaf) and not isinstance(leaf, nnx.Param):
+            found[path] = "state"
+        elif not jnp.issubdtype(_array(leaf).dtype, jnp.inexact):
+            found[path] = "buffer"
+    return found
+
+
+def _codes() -> Iterator[CodeType]:
+    for cls in CONTAINERS:
+        yield inspect.unwrap(cls.__call__).__code__
