@@ -41,6 +41,31 @@ def shaken(array: Any) -> Any:
     return array + RNG.uniform(lowest, lowest + 0.3, array.shape).astype(array.dtype)
 
 
+def rules_of_heads(theirs: str, out: str = "out") -> list[bx.Rule]:
+    """Attention whose heads lie on an axis of their own there.
+
+    Args:
+        theirs: what its names begin with.
+        out: what its output is called.
+    """
+    ours, rearrange = "blocks.{i}.attn.", bx.layouts.Rearrange
+    behind, before = "h d o -> (h d) o", "i h d -> i (h d)"
+    return [
+        bx.Rule(
+            f"{ours}out.kernel", f"{theirs}{out}.kernel", rearrange(behind, h=HEADS)
+        ),
+        bx.Rule(f"{ours}out.bias", f"{theirs}{out}.bias"),
+        bx.Rule(
+            f"{ours}{{n}}.kernel", f"{theirs}{{n}}.kernel", rearrange(before, h=HEADS)
+        ),
+        bx.Rule(
+            f"{ours}{{n}}.bias",
+            f"{theirs}{{n}}.bias",
+            rearrange("h d -> (h d)", h=HEADS),
+        ),
+    ]
+
+
 def cnn(eps: float = 1e-5) -> bx.Graph:
     b = bx.GraphBuilder("cnn")
 

@@ -14,8 +14,6 @@ from parity.mapping.graphs import DEPTH, HEADS, UNITS, WIDTH, WORDS, Case, shake
 
 import blox as bx
 
-L = bx.layouts
-
 
 def _case(model: Any, x: Any, graph: bx.Graph, rules: list[Any]) -> Case:
     for weight in model.weights:
@@ -84,22 +82,8 @@ def transformer() -> Case:
         "blocks.{i}.mlp.down": "block_{i}_down",
         "norm": "norm",
     }
-    ours, theirs = "blocks.{i}.attn.", "block_{i}_attention."
     rules = [
-        bx.Rule(
-            ours + "out.kernel",
-            theirs + "attention_output.kernel",
-            L.Rearrange("h d o -> (h d) o", h=HEADS),
-        ),
-        bx.Rule(ours + "out.bias", theirs + "attention_output.bias"),
-        bx.Rule(
-            ours + "{n}.kernel",
-            theirs + "{n}.kernel",
-            L.Rearrange("i h d -> i (h d)", h=HEADS),
-        ),
-        bx.Rule(
-            ours + "{n}.bias", theirs + "{n}.bias", L.Rearrange("h d -> (h d)", h=HEADS)
-        ),
+        *graphs.rules_of_heads("block_{i}_attention.", "attention_output"),
         *bx.layer_rules(graph, modules, of="keras"),
     ]
     return _case(keras.Model(tokens, x), graphs.TOKENS, graph, rules)

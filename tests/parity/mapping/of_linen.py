@@ -11,8 +11,6 @@ from parity.mapping.graphs import DEPTH, HEADS, UNITS, WIDTH, WORDS, Case, shake
 
 import blox as bx
 
-L = bx.layouts
-
 
 def _case(model: nn.Module, x: Any, graph: bx.Graph, rules: list[Any]) -> Case:
     variables = jax.tree.map(shaken, jax.jit(model.init)(jax.random.key(0), x))
@@ -77,24 +75,8 @@ def transformer() -> Case:
         "blocks.{i}.mlp.down": "blocks.down",
         "norm": "norm",
     }
-    theirs = "params.blocks.attention."
     rules = [
-        bx.Rule(
-            "blocks.{i}.attn.out.kernel",
-            theirs + "out.kernel",
-            L.Rearrange("h d o -> (h d) o", h=HEADS),
-        ),
-        bx.Rule("blocks.{i}.attn.out.bias", theirs + "out.bias"),
-        bx.Rule(
-            "blocks.{i}.attn.{n}.kernel",
-            theirs + "{n}.kernel",
-            L.Rearrange("i h d -> i (h d)", h=HEADS),
-        ),
-        bx.Rule(
-            "blocks.{i}.attn.{n}.bias",
-            theirs + "{n}.bias",
-            L.Rearrange("h d -> (h d)", h=HEADS),
-        ),
+        *graphs.rules_of_heads("params.blocks.attention."),
         *bx.layer_rules(graph, modules, of="linen"),
     ]
     return _case(Encoder(), graphs.TOKENS, graph, rules)

@@ -11,7 +11,6 @@ from parity.mapping.graphs import DEPTH, HEADS, UNITS, WIDTH, WORDS, Case, shake
 
 import blox as bx
 
-L = bx.layouts
 ARRAYS = (nnx.Param, nnx.BatchStat)
 
 
@@ -90,22 +89,8 @@ def transformer() -> Case:
         "blocks.{i}.mlp.{n}": "layers.{i}.{n}",
         "norm": "norm",
     }
-    ours, theirs = "blocks.{i}.attn.", "layers.{i}.attention."
     rules = [
-        bx.Rule(
-            ours + "out.kernel",
-            theirs + "out.kernel",
-            L.Rearrange("h d o -> (h d) o", h=HEADS),
-        ),
-        bx.Rule(ours + "out.bias", theirs + "out.bias"),
-        bx.Rule(
-            ours + "{n}.kernel",
-            theirs + "{n}.kernel",
-            L.Rearrange("i h d -> i (h d)", h=HEADS),
-        ),
-        bx.Rule(
-            ours + "{n}.bias", theirs + "{n}.bias", L.Rearrange("h d -> (h d)", h=HEADS)
-        ),
+        *graphs.rules_of_heads("layers.{i}.attention."),
         *bx.layer_rules(graph, modules, of="nnx"),
     ]
     return _case(Encoder(nnx.Rngs(0)), graphs.TOKENS, graph, rules)
