@@ -12,41 +12,9 @@ import jax
 import jax.numpy as jnp
 import model_blox
 import optax
+import probing
 from jax.sharding import PartitionSpec as P
-from probing import (
-    BATCH,
-    FEATURES,
-    ONES,
-    OPTIMIZER,
-    RUN,
-    TOKENS,
-    alike,
-    changed,
-    compilations,
-    cross_entropy,
-    exported,
-    files,
-    filled,
-    in_a_new_process,
-    in_force,
-    keys_in,
-    leaves,
-    listed,
-    masks,
-    moved,
-    numbers,
-    others,
-    own_transforms,
-    path,
-    same_outputs,
-    same_tree,
-    some,
-    statistics,
-    tried,
-    two_devices,
-    words,
-    yes,
-)
+from probing import BATCH, FEATURES, ONES, OPTIMIZER, RUN, TOKENS, cross_entropy
 
 import blox as bx
 from blox.schema.registry import op_class, op_names
@@ -96,18 +64,20 @@ evaluation_of_arrays = evaluation
 def jit_whole() -> str:
     params = bx.init(tagger(), KEY)
     model = bx.build(tagger(), train=True)
-    return tried(lambda: jax.jit(model)(params, TOKENS, key=KEY) and "runs")
+    return probing.tried(lambda: jax.jit(model)(params, TOKENS, key=KEY) and "runs")
 
 
 def jit_other_leaves() -> str:
-    return others(bx.init(tagger(), KEY))
+    return probing.others(bx.init(tagger(), KEY))
 
 
 def jit_compilations() -> str:
     params = bx.init(tagger(), KEY)
     jax.clear_caches()  # other probes may have compiled an equal Graph
     model = jax.jit(bx.build(model_blox.tagger(), train=True))
-    return str(compilations(lambda: [model(params, TOKENS, key=KEY) for _ in range(3)]))
+    return str(
+        probing.compilations(lambda: [model(params, TOKENS, key=KEY) for _ in range(3)])
+    )
 
 
 # State -------------------------------------------------------------------------------
@@ -115,24 +85,27 @@ def jit_compilations() -> str:
 
 def state_statistics() -> str:
     _, state = bx.build(tagger(), train=True)(bx.init(tagger(), KEY), TOKENS, key=KEY)
-    return "the second result of a call: " + ", ".join(f"`{n}`" for n in leaves(state))
+    return "the second result of a call: " + ", ".join(
+        f"`{n}`" for n in probing.leaves(state)
+    )
 
 
 def state_in_place() -> str:
     params = bx.init(tagger(), KEY)
-    before = numbers(params)
+    before = probing.numbers(params)
     bx.build(tagger(), train=True)(params, TOKENS, key=KEY)
-    return yes(changed(before, numbers(params)))
+    return probing.yes(probing.changed(before, probing.numbers(params)))
 
 
 def state_keys() -> str:
-    return keys_in(bx.init(tagger(), KEY))
+    return probing.keys_in(bx.init(tagger(), KEY))
 
 
 def transforms() -> str:
     rooms = [(n, str(op_class(n).__module__).split(".")[-1]) for n in op_names()]
     ops = [n for n, room in rooms if room in ("control", "loops") and n != "call"]
-    return f"{listed(own_transforms(bx))}; ops of the format {listed(ops)}"
+    own = probing.listed(probing.own_transforms(bx))
+    return f"{own}; ops of the format {probing.listed(ops)}"
 
 
 # Random numbers ----------------------------------------------------------------------
@@ -151,22 +124,22 @@ def dropout(rate: float = 0.5) -> Any:
 
 
 def random_vmap() -> str:
-    return masks(jax.vmap(dropout(), (0, None))(ONES, KEY))
+    return probing.masks(jax.vmap(dropout(), (0, None))(ONES, KEY))
 
 
 def random_vmap_own() -> str:
-    found = masks(jax.vmap(dropout())(ONES, jax.random.split(KEY, 4)))
+    found = probing.masks(jax.vmap(dropout())(ONES, jax.random.split(KEY, 4)))
     return f"{found}: a key for each, `jax.random.split(key, 4)`"
 
 
 def random_scan() -> str:
-    return masks(jax.lax.scan(lambda c, x: (c, dropout()(x, KEY)), 0, ONES)[1])
+    return probing.masks(jax.lax.scan(lambda c, x: (c, dropout()(x, KEY)), 0, ONES)[1])
 
 
 def random_scan_own() -> str:
     keys = jax.random.split(KEY, 4)
     found = jax.lax.scan(lambda c, given: (c, dropout()(*given)), 0, (ONES, keys))[1]
-    return f"{masks(found)}: a key for each, `jax.random.split(key, 4)`"
+    return f"{probing.masks(found)}: a key for each, `jax.random.split(key, 4)`"
 
 
 def random_layers() -> str:
@@ -180,7 +153,7 @@ def random_layers() -> str:
         return f.repeat("h", layer, count=4)(x, key)["y"]
 
     found, _ = bx.build(b.graph())({}, ONES[0], KEY)
-    return f"{masks(found)}: one key, folded by the number of the copy"
+    return f"{probing.masks(found)}: one key, folded by the number of the copy"
 
 
 # Trees -------------------------------------------------------------------------------
@@ -188,7 +161,7 @@ def random_layers() -> str:
 
 def tree_step() -> str:
     carry, step = training()
-    return same_tree(carry, stepped(step, carry, TOKENS, KEY))
+    return probing.same_tree(carry, stepped(step, carry, TOKENS, KEY))
 
 
 def tree_scan() -> str:
@@ -202,9 +175,9 @@ def tree_scan() -> str:
         expected = carry
         for key in keys:
             expected = stepped(step, expected, TOKENS, key)
-        return alike(jax.lax.scan(body, carry, keys)[0], expected)
+        return probing.alike(jax.lax.scan(body, carry, keys)[0], expected)
 
-    return tried(run)
+    return probing.tried(run)
 
 
 def tied_arrays() -> str:
@@ -257,7 +230,7 @@ def norm(axis_name: str | None = None) -> Any:
 
 
 def statistics_jit() -> str:
-    return statistics(jax.jit(norm())(BATCH)[1])
+    return probing.statistics(jax.jit(norm())(BATCH)[1])
 
 
 def statistics_grad() -> str:
@@ -265,12 +238,12 @@ def statistics_grad() -> str:
         y, mean = norm()(x)
         return jnp.sum(y**2), mean
 
-    return statistics(jax.grad(loss, has_aux=True)(BATCH)[1])
+    return probing.statistics(jax.grad(loss, has_aux=True)(BATCH)[1])
 
 
 def statistics_vmap() -> str:
     call = jax.vmap(norm("data"), out_axes=(0, None), axis_name="data")
-    return statistics(call(BATCH[:, None])[1])
+    return probing.statistics(call(BATCH[:, None])[1])
 
 
 def statistics_scan() -> str:
@@ -278,28 +251,28 @@ def statistics_scan() -> str:
         return norm()(x, mean)[::-1]
 
     batches = jnp.stack([BATCH] * 3)
-    return statistics(jax.lax.scan(body, jnp.zeros(FEATURES), batches)[0], 3)
+    return probing.statistics(jax.lax.scan(body, jnp.zeros(FEATURES), batches)[0], 3)
 
 
 def statistics_shard_map() -> str:
     call = jax.shard_map(
         norm("data"),
-        mesh=two_devices(),
+        mesh=probing.two_devices(),
         in_specs=P("data"),
         out_specs=(P("data"), P()),
     )
-    return statistics(call(BATCH)[1])
+    return probing.statistics(call(BATCH)[1])
 
 
 # Starts and settings -----------------------------------------------------------------
 
 
 def init_inserted() -> str:
-    return moved(*(kernels(names) for names in ("abc", "aXbc")))
+    return probing.moved(*(kernels(names) for names in ("abc", "aXbc")))
 
 
 def init_appended() -> str:
-    return moved(*(kernels(names) for names in ("abc", "abcX")))
+    return probing.moved(*(kernels(names) for names in ("abc", "abcX")))
 
 
 def kernels(names: str) -> dict[str, Any]:
@@ -318,15 +291,15 @@ def kernels(names: str) -> dict[str, Any]:
 def settings_changed() -> str:
     low, high = jax.jit(dropout(0.1)), jax.jit(dropout(0.9))
     low(ONES, KEY)
-    count = compilations(lambda: high(ONES, KEY))
-    return f"another Graph: {in_force(count, high(ONES, KEY))}"
+    count = probing.compilations(lambda: high(ONES, KEY))
+    return f"another Graph: {probing.in_force(count, high(ONES, KEY))}"
 
 
 def settings_same() -> str:
     params = bx.init(tagger(), KEY)
     jax.block_until_ready(jax.jit(bx.build(tagger()))(params, TOKENS))
     graph = model_blox.tagger()
-    return str(compilations(lambda: jax.jit(bx.build(graph))(params, TOKENS)))
+    return str(probing.compilations(lambda: jax.jit(bx.build(graph))(params, TOKENS)))
 
 
 # Saving ------------------------------------------------------------------------------
@@ -342,14 +315,16 @@ def saved() -> tuple[Path, Any, Any]:
 
 
 def save_files() -> str:
-    return f"`bx.save`: {files(saved()[0])}"
+    return f"`bx.save`: {probing.files(saved()[0])}"
 
 
 def save_run() -> str:
     folder, _, model = saved()
     setup = "import blox as bx; graph, params = bx.load('model')"
     code = RUN.format(setup=setup, call="bx.build(graph)(params, x)[0]")
-    return same_outputs(in_a_new_process(code, folder.parent), model(TOKENS))
+    return probing.same_outputs(
+        probing.in_a_new_process(code, folder.parent), model(TOKENS)
+    )
 
 
 def save_names() -> str:
@@ -359,21 +334,23 @@ def save_names() -> str:
         "n = int.from_bytes(f.read(8), 'little'); "
         "print(len(set(json.loads(f.read(n))) - {'__metadata__'}))"
     )
-    found = in_a_new_process(code, folder.parent)
+    found = probing.in_a_new_process(code, folder.parent)
     return f"{found} of {len(jax.tree.leaves(params))}"
 
 
 def save_settings() -> str:
-    return words(saved()[0])
+    return probing.words(saved()[0])
 
 
 def save_export() -> str:
-    return exported(saved()[2])
+    return probing.exported(saved()[2])
 
 
 def logits() -> list[float]:
     def fill(keys: Any, leaf: jax.Array) -> Any:
-        return filled(".".join(re.findall(r"\w+", path(keys))), leaf.shape)
+        return probing.filled(
+            ".".join(re.findall(r"\w+", probing.path(keys))), leaf.shape
+        )
 
     params = jax.tree_util.tree_map_with_path(fill, bx.init(tagger(), KEY))
-    return some(bx.build(tagger())(params, TOKENS)[0])
+    return probing.some(bx.build(tagger())(params, TOKENS)[0])

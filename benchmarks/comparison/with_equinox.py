@@ -12,42 +12,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import probing
 from jax.sharding import PartitionSpec as P
 from model_equinox import Tagger
-from probing import (
-    BATCH,
-    FEATURES,
-    ONES,
-    OPTIMIZER,
-    RUN,
-    TOKENS,
-    alike,
-    changed,
-    compilations,
-    cross_entropy,
-    either,
-    exported,
-    files,
-    filled,
-    in_a_new_process,
-    in_force,
-    keys_in,
-    listed,
-    masks,
-    moved,
-    numbers,
-    others,
-    own_transforms,
-    path,
-    same_outputs,
-    same_tree,
-    some,
-    statistics,
-    tried,
-    two_devices,
-    words,
-    yes,
-)
+from probing import BATCH, FEATURES, ONES, OPTIMIZER, RUN, TOKENS, cross_entropy
 
 PACKAGE = "equinox"
 KEY = jax.random.key(0)
@@ -118,16 +86,16 @@ def evaluation_of_arrays(**sizes: Any) -> Any:
 
 
 def jit_whole() -> str:
-    return tried(lambda: jax.jit(batched)(*made(), TOKENS) and "runs")
+    return probing.tried(lambda: jax.jit(batched)(*made(), TOKENS) and "runs")
 
 
 def jit_other_leaves() -> str:
-    return others(made()[0])
+    return probing.others(made()[0])
 
 
 def jit_compilations() -> str:
     call = eqx.filter_jit(batched)
-    found = compilations(lambda: [call(*made(), TOKENS)[0] for _ in range(3)])
+    found = probing.compilations(lambda: [call(*made(), TOKENS)[0] for _ in range(3)])
     return f"{found}, by `eqx.filter_jit`"
 
 
@@ -136,22 +104,22 @@ def jit_compilations() -> str:
 
 def state_statistics() -> str:
     (_, state), (_, after) = made(), batched(*made(), TOKENS)
-    there = changed(numbers(state), numbers(after))
+    there = probing.changed(probing.numbers(state), probing.numbers(after))
     return f"the second result of a call, `eqx.nn.State`: {len(there)} leaves"
 
 
 def state_in_place() -> str:
-    before = numbers(made())
+    before = probing.numbers(made())
     batched(*made(), TOKENS)
-    return yes(changed(before, numbers(made())))
+    return probing.yes(probing.changed(before, probing.numbers(made())))
 
 
 def state_keys() -> str:
-    return keys_in(made())
+    return probing.keys_in(made())
 
 
 def transforms() -> str:
-    return listed(own_transforms(eqx))
+    return probing.listed(probing.own_transforms(eqx))
 
 
 # Random numbers ----------------------------------------------------------------------
@@ -164,27 +132,27 @@ def dropped(x: jax.Array, key: jax.Array = KEY) -> jax.Array:
 
 
 def random_vmap() -> str:
-    return masks(jax.vmap(dropped)(ONES))
+    return probing.masks(jax.vmap(dropped)(ONES))
 
 
 def random_vmap_own() -> str:
-    found = masks(jax.vmap(dropped)(ONES, jax.random.split(KEY, 4)))
+    found = probing.masks(jax.vmap(dropped)(ONES, jax.random.split(KEY, 4)))
     return f"{found}: a key for each, `jax.random.split(key, 4)`"
 
 
 def random_scan() -> str:
-    return masks(jax.lax.scan(lambda c, x: (c, dropped(x)), 0, ONES)[1])
+    return probing.masks(jax.lax.scan(lambda c, x: (c, dropped(x)), 0, ONES)[1])
 
 
 def random_scan_own() -> str:
     keys = jax.random.split(KEY, 4)
     found = jax.lax.scan(lambda c, given: (c, dropped(*given)), 0, (ONES, keys))[1]
-    return f"{masks(found)}: a key for each, `jax.random.split(key, 4)`"
+    return f"{probing.masks(found)}: a key for each, `jax.random.split(key, 4)`"
 
 
 def random_layers() -> str:
     found = jax.lax.scan(lambda x, key: (x, dropped(x, key)), ONES[0], KEYS)[1]
-    return f"{masks(found)}: keys split by hand, beside the layers"
+    return f"{probing.masks(found)}: keys split by hand, beside the layers"
 
 
 # Trees -------------------------------------------------------------------------------
@@ -192,7 +160,7 @@ def random_layers() -> str:
 
 def tree_step() -> str:
     carry, step = training()
-    return same_tree(carry, stepped(step, carry, TOKENS, KEY))
+    return probing.same_tree(carry, stepped(step, carry, TOKENS, KEY))
 
 
 def tree_scan() -> str:
@@ -203,7 +171,7 @@ def tree_scan() -> str:
         expected = carry
         for key in keys:
             expected = stepped(step, expected, TOKENS, key)
-        return alike(found, expected)
+        return probing.alike(found, expected)
 
     def plain() -> str:
         def body(carry: Any, key: jax.Array) -> Any:
@@ -220,7 +188,7 @@ def tree_scan() -> str:
 
         return checked(jax.lax.scan(body, arrays, keys)[0])
 
-    return either(plain, ("`eqx.partition` around it", own))
+    return probing.either(plain, ("`eqx.partition` around it", own))
 
 
 class Tied(eqx.Module):
@@ -298,7 +266,7 @@ def mean_of(state: Any, layer: Any = LAYER) -> Any:
 
 
 def statistics_jit() -> str:
-    return statistics(mean_of(jax.jit(normed)(BATCH, STATE)[1]))
+    return probing.statistics(mean_of(jax.jit(normed)(BATCH, STATE)[1]))
 
 
 def statistics_grad() -> str:
@@ -306,11 +274,11 @@ def statistics_grad() -> str:
         y, state = normed(x, STATE)
         return jnp.sum(y**2), state
 
-    return statistics(mean_of(jax.grad(loss, has_aux=True)(BATCH)[1]))
+    return probing.statistics(mean_of(jax.grad(loss, has_aux=True)(BATCH)[1]))
 
 
 def statistics_vmap() -> str:
-    return statistics(mean_of(normed(BATCH, STATE)[1]))
+    return probing.statistics(mean_of(normed(BATCH, STATE)[1]))
 
 
 def statistics_scan() -> str:
@@ -318,7 +286,9 @@ def statistics_scan() -> str:
         return normed(x, state)[::-1]
 
     batches = jnp.stack([BATCH] * 3)
-    return tried(lambda: statistics(mean_of(jax.lax.scan(body, STATE, batches)[0]), 3))
+    return probing.tried(
+        lambda: probing.statistics(mean_of(jax.lax.scan(body, STATE, batches)[0]), 3)
+    )
 
 
 def statistics_shard_map() -> str:
@@ -327,14 +297,14 @@ def statistics_shard_map() -> str:
     def run(**options: Any) -> str:
         call = jax.shard_map(
             lambda x, state: normed(x, state, layer),
-            mesh=two_devices(),
+            mesh=probing.two_devices(),
             in_specs=(P("data"), P()),
             out_specs=(P("data"), P()),
             **options,
         )
-        return statistics(mean_of(call(BATCH, state)[1], layer))
+        return probing.statistics(mean_of(call(BATCH, state)[1], layer))
 
-    return either(run, ("`check_vma=False`", lambda: run(check_vma=False)))
+    return probing.either(run, ("`check_vma=False`", lambda: run(check_vma=False)))
 
 
 # Starts and settings -----------------------------------------------------------------
@@ -349,18 +319,20 @@ def kernels(names: str) -> dict[str, Any]:
 
 
 def init_inserted() -> str:
-    return f"{moved(kernels('abc'), kernels('aXbc'))}, by `jax.random.split(key, n)`"
+    return f"{probing.moved(kernels('abc'), kernels('aXbc'))}, by `jax.random.split(key, n)`"
 
 
 def init_appended() -> str:
-    return f"{moved(kernels('abc'), kernels('abcX'))}, by `jax.random.split(key, n)`"
+    return f"{probing.moved(kernels('abc'), kernels('abcX'))}, by `jax.random.split(key, n)`"
 
 
 def settings_changed() -> str:
     call = eqx.filter_jit(lambda layer, x: layer(x, key=KEY))
     call(eqx.nn.Dropout(0.1), ONES)
     high = eqx.nn.Dropout(0.9)
-    found = in_force(compilations(lambda: call(high, ONES)), call(high, ONES))
+    found = probing.in_force(
+        probing.compilations(lambda: call(high, ONES)), call(high, ONES)
+    )
     return f"another layer: {found}"
 
 
@@ -368,7 +340,7 @@ def settings_same() -> str:
     call = eqx.filter_jit(batched)
     jax.block_until_ready(call(*made(), TOKENS)[0])
     again = eqx.nn.make_with_state(Tagger)(key=KEY)
-    return str(compilations(lambda: call(*again, TOKENS)[0]))
+    return str(probing.compilations(lambda: call(*again, TOKENS)[0]))
 
 
 # Saving ------------------------------------------------------------------------------
@@ -384,19 +356,19 @@ def saved() -> tuple[Path, Any, Any]:
 
 
 def save_files() -> str:
-    return f"`eqx.tree_serialise_leaves`: {files(saved()[0])}"
+    return f"`eqx.tree_serialise_leaves`: {probing.files(saved()[0])}"
 
 
 def save_run() -> str:
     folder, _, model = saved()
     setup = "import equinox as eqx; model = eqx.tree_deserialise_leaves('model.eqx')"
     code = RUN.format(setup=setup, call="model(x)")
-    return same_outputs(in_a_new_process(code, folder), model(TOKENS))
+    return probing.same_outputs(probing.in_a_new_process(code, folder), model(TOKENS))
 
 
 def save_names() -> str:
     text = (saved()[0] / "model.eqx").read_bytes()
-    arrays = numbers(saved()[1])
+    arrays = probing.numbers(saved()[1])
     found = [n for n in arrays if n.rpartition(".")[2].encode() in text]
     code = """
 import numpy as np, os
@@ -405,16 +377,16 @@ while file.tell() < os.path.getsize("model.eqx"):
     count += np.load(file).ndim > 0
 print(count)
 """
-    read = in_a_new_process(code, saved()[0])
+    read = probing.in_a_new_process(code, saved()[0])
     return f"{len(found)} of {len(arrays)}; {read} arrays in the order of the tree"
 
 
 def save_settings() -> str:
-    return words(saved()[0])
+    return probing.words(saved()[0])
 
 
 def save_export() -> str:
-    return exported(saved()[2])
+    return probing.exported(saved()[2])
 
 
 LAYOUTS = {2: (1, 0), 3: (2, 1, 0)}
@@ -425,21 +397,21 @@ def logits() -> list[float]:
     def fill(keys: Any, leaf: Any) -> Any:
         if not eqx.is_array(leaf):
             return leaf
-        name = ".".join(re.findall(r"\w+", path(keys))).replace("_proj", "")
+        name = ".".join(re.findall(r"\w+", probing.path(keys))).replace("_proj", "")
         name = name.replace("attn.output", "attn.out")
         if name == "embed.weight":
-            return filled("embed.embedding", leaf.shape)
+            return probing.filled("embed.embedding", leaf.shape)
         if re.match(r".*(norm|ln_.)\.weight$", name):
-            return filled(name.replace("weight", "scale"), leaf.shape)
+            return probing.filled(name.replace("weight", "scale"), leaf.shape)
         if name.endswith("bias"):
-            return filled(name, (leaf.size,)).reshape(leaf.shape)
+            return probing.filled(name, (leaf.size,)).reshape(leaf.shape)
         order = LAYOUTS[leaf.ndim]
         shape = tuple(leaf.shape[axis] for axis in order)
-        return filled(name.replace("weight", "kernel"), shape).transpose(order)
+        return probing.filled(name.replace("weight", "kernel"), shape).transpose(order)
 
     model = jax.tree_util.tree_map_with_path(fill, eqx.nn.inference_mode(made()[0]))
     arrays, rest = eqx.partition(model, lambda a: isinstance(a, np.ndarray))
     model = eqx.combine(jax.tree.map(jnp.asarray, arrays), rest)
-    running = tuple(filled(f"norm.{n}", (32,)) for n in ("mean", "var"))
+    running = tuple(probing.filled(f"norm.{n}", (32,)) for n in ("mean", "var"))
     state = made()[1].set(model.norm.batch_state_index, running)
-    return some(batched(model, state, TOKENS)[0])
+    return probing.some(batched(model, state, TOKENS)[0])

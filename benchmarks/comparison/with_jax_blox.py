@@ -13,37 +13,10 @@ import jax.numpy as jnp
 import jax_blox as bx
 import numpy as np
 import optax
+import probing
 from jax.sharding import PartitionSpec as P
 from model_jax_blox import Tagger
-from probing import (
-    BATCH,
-    ONES,
-    OPTIMIZER,
-    TOKENS,
-    alike,
-    changed,
-    compilations,
-    cross_entropy,
-    exported,
-    files,
-    filled,
-    in_a_new_process,
-    in_force,
-    keys_in,
-    listed,
-    masks,
-    moved,
-    numbers,
-    others,
-    own_transforms,
-    same_tree,
-    some,
-    statistics,
-    tried,
-    two_devices,
-    words,
-    yes,
-)
+from probing import BATCH, ONES, OPTIMIZER, TOKENS, cross_entropy
 
 PACKAGE = "jax-blox"
 KEY = jax.random.key(0)
@@ -108,16 +81,16 @@ def evaluation_of_arrays(**sizes: Any) -> Any:
 
 
 def jit_whole() -> str:
-    return tried(lambda: jax.jit(made())(params(), TOKENS) and "runs")
+    return probing.tried(lambda: jax.jit(made())(params(), TOKENS) and "runs")
 
 
 def jit_other_leaves() -> str:
-    return others(params())
+    return probing.others(params())
 
 
 def jit_compilations() -> str:
     model, given = jax.jit(new()[0]), params()
-    return str(compilations(lambda: [model(given, TOKENS) for _ in range(3)]))
+    return str(probing.compilations(lambda: [model(given, TOKENS) for _ in range(3)]))
 
 
 # State -------------------------------------------------------------------------------
@@ -133,17 +106,17 @@ def state_statistics() -> str:
 
 
 def state_in_place() -> str:
-    before = numbers(params())
+    before = probing.numbers(params())
     made()(params(), TOKENS)
-    return yes(changed(before, numbers(params())))
+    return probing.yes(probing.changed(before, probing.numbers(params())))
 
 
 def state_keys() -> str:
-    return keys_in(params())
+    return probing.keys_in(params())
 
 
 def transforms() -> str:
-    return listed(own_transforms(bx))
+    return probing.listed(probing.own_transforms(bx))
 
 
 # Random numbers ----------------------------------------------------------------------
@@ -159,7 +132,7 @@ def dropout(rate: float = 0.5) -> tuple[bx.Rng, bx.Dropout, bx.Params]:
 
 def random_vmap() -> str:
     _, drop, params = dropout()
-    return masks(jax.vmap(drop, (None, 0), (0, None))(params, ONES)[0])
+    return probing.masks(jax.vmap(drop, (None, 0), (0, None))(params, ONES)[0])
 
 
 def random_vmap_own() -> str:
@@ -172,19 +145,19 @@ def random_vmap_own() -> str:
         return y, rng.seed(params, seed=seed)
 
     run = jax.vmap(call, (None, 0), (0, None), axis_name="lane")
-    found = masks(run(params, ONES)[0])
+    found = probing.masks(run(params, ONES)[0])
     return f"{found}: the lane folded into the seed by hand, and the seed put back"
 
 
 def random_scan() -> str:
     _, drop, params = dropout()
-    return masks(jax.lax.scan(lambda c, x: (c, drop(params, x)[0]), 0, ONES)[1])
+    return probing.masks(jax.lax.scan(lambda c, x: (c, drop(params, x)[0]), 0, ONES)[1])
 
 
 def random_scan_own() -> str:
     _, drop, params = dropout()
     found = jax.lax.scan(lambda p, x: drop(p, x)[::-1], params, ONES)[1]
-    return f"{masks(found)}: the params as carry"
+    return f"{probing.masks(found)}: the params as carry"
 
 
 def random_layers() -> str:
@@ -196,7 +169,7 @@ def random_layers() -> str:
 
 def tree_step() -> str:
     carry, step = training()
-    return same_tree(carry, stepped(step, carry, TOKENS, KEY))
+    return probing.same_tree(carry, stepped(step, carry, TOKENS, KEY))
 
 
 def tree_scan() -> str:
@@ -209,9 +182,9 @@ def tree_scan() -> str:
         expected = carry
         for _ in range(3):
             expected = stepped(step, expected, TOKENS, KEY)
-        return alike(jax.lax.scan(body, carry, length=3)[0], expected)
+        return probing.alike(jax.lax.scan(body, carry, length=3)[0], expected)
 
-    return tried(run)
+    return probing.tried(run)
 
 
 @cache
@@ -261,7 +234,7 @@ def mean_of(params: bx.Params) -> Any:
 
 def statistics_jit() -> str:
     layer, params = norm()
-    return statistics(mean_of(jax.jit(layer)(params, BATCH)[1]))
+    return probing.statistics(mean_of(jax.jit(layer)(params, BATCH)[1]))
 
 
 def statistics_grad() -> str:
@@ -271,31 +244,33 @@ def statistics_grad() -> str:
         y, after = layer(params, x)
         return jnp.sum(y**2), after
 
-    return statistics(mean_of(jax.grad(loss, has_aux=True)(BATCH)[1]))
+    return probing.statistics(mean_of(jax.grad(loss, has_aux=True)(BATCH)[1]))
 
 
 def statistics_vmap() -> str:
     layer, params = norm("data")
     call = jax.vmap(layer, (None, 0), (0, None), axis_name="data")
-    return tried(lambda: statistics(mean_of(call(params, BATCH[:, None])[1])))
+    return probing.tried(
+        lambda: probing.statistics(mean_of(call(params, BATCH[:, None])[1]))
+    )
 
 
 def statistics_scan() -> str:
     layer, params = norm()
     batches = jnp.stack([BATCH] * 3)
     after, _ = jax.lax.scan(lambda p, x: layer(p, x)[::-1], params, batches)
-    return statistics(mean_of(after), 3)
+    return probing.statistics(mean_of(after), 3)
 
 
 def statistics_shard_map() -> str:
     layer, params = norm("data")
     call = jax.shard_map(
         layer,
-        mesh=two_devices(),
+        mesh=probing.two_devices(),
         in_specs=(P(), P("data")),
         out_specs=(P("data"), P()),
     )
-    return tried(lambda: statistics(mean_of(call(params, BATCH)[1])))
+    return probing.tried(lambda: probing.statistics(mean_of(call(params, BATCH)[1])))
 
 
 # Starts and settings -----------------------------------------------------------------
@@ -311,11 +286,11 @@ def kernels(names: str) -> dict[str, Any]:
 
 
 def init_inserted() -> str:
-    return f"{moved(kernels('abc'), kernels('aXbc'))}, by one `bx.Rng`"
+    return f"{probing.moved(kernels('abc'), kernels('aXbc'))}, by one `bx.Rng`"
 
 
 def init_appended() -> str:
-    return f"{moved(kernels('abc'), kernels('abcX'))}, by one `bx.Rng`"
+    return f"{probing.moved(kernels('abc'), kernels('abcX'))}, by one `bx.Rng`"
 
 
 def settings_changed() -> str:
@@ -323,18 +298,20 @@ def settings_changed() -> str:
     call = jax.jit(drop)
     call(params, ONES)
     drop.rate = 0.9
-    count = compilations(lambda: call(params, ONES))
-    found = in_force(count, call(params, ONES)[0])
+    count = probing.compilations(lambda: call(params, ONES))
+    found = probing.in_force(count, call(params, ONES)[0])
     again = jax.jit(dropout(0.9)[1])
-    count = compilations(lambda: again(params, ONES))
-    return f"in place: {found}; another: {in_force(count, again(params, ONES)[0])}"
+    count = probing.compilations(lambda: again(params, ONES))
+    return (
+        f"in place: {found}; another: {probing.in_force(count, again(params, ONES)[0])}"
+    )
 
 
 def settings_same() -> str:
     jax.block_until_ready(jax.jit(made())(params(), TOKENS))
     again = new()[0]
-    found = compilations(lambda: jax.jit(again)(params(), TOKENS))
-    same = compilations(lambda: jax.jit(made())(params(), TOKENS))
+    found = probing.compilations(lambda: jax.jit(again)(params(), TOKENS))
+    same = probing.compilations(lambda: jax.jit(made())(params(), TOKENS))
     return f"{found}; of the same module: {same}"
 
 
@@ -354,25 +331,25 @@ def saved() -> tuple[Path, Any, Any]:
 
 def save_files() -> str:
     own = [n for n in bx.__all__ if re.search("save|load|serial", n)]
-    return f"{listed(own)} functions for it; `numpy.savez`: {files(saved()[0])}"
+    return f"{probing.listed(own)} functions for it; `numpy.savez`: {probing.files(saved()[0])}"
 
 
 def save_run() -> str:
     code = "import numpy as np; print(type(dict(np.load('params.npz'))).__name__)"
-    return f"no: a `{in_a_new_process(code, saved()[0])}` of arrays"
+    return f"no: a `{probing.in_a_new_process(code, saved()[0])}` of arrays"
 
 
 def save_names() -> str:
     code = "import numpy as np; print(len(np.load('params.npz').files))"
-    return f"{in_a_new_process(code, saved()[0])} of {len(saved()[1])}"
+    return f"{probing.in_a_new_process(code, saved()[0])} of {len(saved()[1])}"
 
 
 def save_settings() -> str:
-    return words(saved()[0])
+    return probing.words(saved()[0])
 
 
 def save_export() -> str:
-    return exported(saved()[2])
+    return probing.exported(saved()[2])
 
 
 def logits() -> list[float]:
@@ -380,9 +357,9 @@ def logits() -> list[float]:
     for names, param in params().items():
         name = ".".join(names[2:]).replace("block_", "blocks.").replace("running_", "")
         keep = "rng" in names
-        value = param.value if keep else filled(name, param.value.shape)
+        value = param.value if keep else probing.filled(name, param.value.shape)
         values[names] = param.replace(value=jnp.asarray(value))
     given = params().unlocked()
     for names, param in values.items():
         given[names] = param
-    return some(made()(given, TOKENS, train=False)[0])
+    return probing.some(made()(given, TOKENS, train=False)[0])

@@ -11,41 +11,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
+import probing
 from flax import nnx
 from jax.sharding import PartitionSpec as P
 from model_nnx import Tagger
-from probing import (
-    BATCH,
-    FEATURES,
-    ONES,
-    OPTIMIZER,
-    TOKENS,
-    alike,
-    changed,
-    compilations,
-    cross_entropy,
-    either,
-    exported,
-    files,
-    filled,
-    in_a_new_process,
-    in_force,
-    keys_in,
-    listed,
-    masks,
-    moved,
-    numbers,
-    others,
-    own_transforms,
-    path,
-    same_tree,
-    some,
-    statistics,
-    tried,
-    two_devices,
-    words,
-    yes,
-)
+from probing import BATCH, FEATURES, ONES, OPTIMIZER, TOKENS, cross_entropy
 
 PACKAGE = "flax"
 
@@ -110,18 +80,18 @@ def evaluation_of_arrays(**sizes: Any) -> Any:
 
 def jit_whole() -> str:
     model = made()
-    found = tried(lambda: str(jax.jit(called)(model, TOKENS).dtype) and "runs")
+    found = probing.tried(lambda: str(jax.jit(called)(model, TOKENS).dtype) and "runs")
     lost = jnp.array_equal(model.norm.mean[...], made().norm.mean[...])
     return f"{found}; what it changed is {'lost' if lost else 'kept'}"
 
 
 def jit_other_leaves() -> str:
-    return others(made())
+    return probing.others(made())
 
 
 def jit_compilations() -> str:
     model, call = made(), nnx.jit(called)
-    found = compilations(lambda: [call(model, TOKENS) for _ in range(3)])
+    found = probing.compilations(lambda: [call(model, TOKENS) for _ in range(3)])
     return f"{found}, by `nnx.jit`"
 
 
@@ -130,25 +100,27 @@ def jit_compilations() -> str:
 
 def state_statistics() -> str:
     model = made()
-    before = numbers(model)
+    before = probing.numbers(model)
     model(TOKENS)
-    there = [n for n in changed(before, numbers(model)) if "rngs" not in n]
+    there = [
+        n for n in probing.changed(before, probing.numbers(model)) if "rngs" not in n
+    ]
     return "attributes of the model: " + ", ".join(f"`{n}`" for n in there)
 
 
 def state_in_place() -> str:
     model = made()
-    before = numbers(model)
+    before = probing.numbers(model)
     model(TOKENS)
-    return yes(changed(before, numbers(model)))
+    return probing.yes(probing.changed(before, probing.numbers(model)))
 
 
 def state_keys() -> str:
-    return keys_in(made())
+    return probing.keys_in(made())
 
 
 def transforms() -> str:
-    return listed(own_transforms(nnx))
+    return probing.listed(probing.own_transforms(nnx))
 
 
 # Random numbers ----------------------------------------------------------------------
@@ -159,8 +131,8 @@ def dropout() -> nnx.Dropout:
 
 
 def random_vmap() -> str:
-    closed = tried(lambda: masks(jax.vmap(dropout())(ONES)))
-    given = masks(jax.vmap(called, (None, 0))(dropout(), ONES))
+    closed = probing.tried(lambda: probing.masks(jax.vmap(dropout())(ONES)))
+    given = probing.masks(jax.vmap(called, (None, 0))(dropout(), ONES))
     return f"closed over: {closed}; as an argument: {given}"
 
 
@@ -170,17 +142,19 @@ def random_vmap_own() -> str:
     def call(drop: nnx.Dropout, x: jax.Array) -> jax.Array:
         return drop(x)
 
-    return f"{masks(call(dropout(), ONES))}, by `nnx.split_rngs` and `nnx.vmap`"
+    return f"{probing.masks(call(dropout(), ONES))}, by `nnx.split_rngs` and `nnx.vmap`"
 
 
 def random_scan() -> str:
     drop = dropout()
-    return tried(lambda: masks(jax.lax.scan(lambda c, x: (c, drop(x)), 0, ONES)[1]))
+    return probing.tried(
+        lambda: probing.masks(jax.lax.scan(lambda c, x: (c, drop(x)), 0, ONES)[1])
+    )
 
 
 def random_scan_own() -> str:
     found = jax.lax.scan(lambda drop, x: (drop, drop(x)), dropout(), ONES)[1]
-    return f"{masks(found)}: the model as carry"
+    return f"{probing.masks(found)}: the model as carry"
 
 
 def random_layers() -> str:
@@ -193,7 +167,7 @@ def random_layers() -> str:
     def call(x: jax.Array, drop: nnx.Dropout) -> Any:
         return x, drop(x)
 
-    found = masks(call(ONES[0], layers(nnx.Rngs(0)))[1])
+    found = probing.masks(call(ONES[0], layers(nnx.Rngs(0)))[1])
     return f"{found}, by `nnx.split_rngs` and `nnx.vmap` where they are made"
 
 
@@ -203,7 +177,7 @@ def random_layers() -> str:
 def tree_step() -> str:
     carry, step = training()
     before = jax.tree.map(lambda a: a, nnx.split(carry))
-    return same_tree(before, nnx.split(stepped(step, carry, TOKENS, None)))
+    return probing.same_tree(before, nnx.split(stepped(step, carry, TOKENS, None)))
 
 
 def tree_scan() -> str:
@@ -214,11 +188,11 @@ def tree_scan() -> str:
             step(*carry, TOKENS)
             return carry, None
 
-        return alike(jax.lax.scan(body, carry, length=3)[0], expected)
+        return probing.alike(jax.lax.scan(body, carry, length=3)[0], expected)
 
     for _ in range(3):
         step(*expected, TOKENS)
-    return tried(run)
+    return probing.tried(run)
 
 
 class Tied(nnx.Module):
@@ -271,12 +245,12 @@ def norm(axis_name: str | None = None) -> nnx.BatchNorm:
 def kept(call: Any, model: nnx.BatchNorm, x: jax.Array) -> str:
     """The statistics of the model that was given to a call."""
     call(model, x)
-    return statistics(model.mean[...])
+    return probing.statistics(model.mean[...])
 
 
 def returned(call: Any, model: nnx.BatchNorm, x: jax.Array) -> str:
     """The statistics of the model that a call returns as its second result."""
-    return statistics(call(model, x)[1].mean[...])
+    return probing.statistics(call(model, x)[1].mean[...])
 
 
 def both(model: nnx.BatchNorm, x: jax.Array) -> Any:
@@ -295,7 +269,7 @@ RETURNED = "the model returned"
 
 
 def statistics_jit() -> str:
-    return either(
+    return probing.either(
         lambda: kept(jax.jit(called), norm(), BATCH),
         (RETURNED, lambda: returned(jax.jit(both), norm(), BATCH)),
         ("`nnx.jit`", lambda: kept(nnx.jit(called), norm(), BATCH)),
@@ -304,7 +278,7 @@ def statistics_jit() -> str:
 
 def statistics_grad() -> str:
     aux = jax.grad(loss_and_model, has_aux=True)
-    return either(
+    return probing.either(
         lambda: kept(jax.grad(loss), norm(), BATCH),
         (RETURNED, lambda: returned(aux, norm(), BATCH)),
         ("`nnx.grad`", lambda: kept(nnx.grad(loss), norm(), BATCH)),
@@ -314,7 +288,7 @@ def statistics_grad() -> str:
 def statistics_vmap() -> str:
     x, options = BATCH[:, None], {"in_axes": (None, 0), "axis_name": "data"}
     out = {"out_axes": (0, None)}
-    return either(
+    return probing.either(
         lambda: kept(jax.vmap(called, **options), norm("data"), x),
         (RETURNED, lambda: returned(jax.vmap(both, **options, **out), norm("data"), x)),
         ("`nnx.vmap`", lambda: kept(nnx.vmap(called, **options), norm("data"), x)),
@@ -324,17 +298,17 @@ def statistics_vmap() -> str:
 def statistics_scan() -> str:
     batches = jnp.stack([BATCH] * 3)
     found, _ = jax.lax.scan(lambda model, x: both(model, x)[::-1], norm(), batches)
-    return statistics(found.mean[...], 3)
+    return probing.statistics(found.mean[...], 3)
 
 
 def statistics_shard_map() -> str:
-    options = {"mesh": two_devices(), "in_specs": (P(), P("data"))}
+    options = {"mesh": probing.two_devices(), "in_specs": (P(), P("data"))}
 
     def run(how: Any, transform: Any, function: Any, out: Any) -> str:
         return how(transform(function, **options, out_specs=out), norm("data"), BATCH)
 
     lanes = P("data")
-    return either(
+    return probing.either(
         lambda: run(kept, jax.shard_map, called, lanes),
         (RETURNED, lambda: run(returned, jax.shard_map, both, (lanes, P()))),
         ("`nnx.shard_map`", lambda: run(kept, nnx.shard_map, called, lanes)),
@@ -350,11 +324,11 @@ def kernels(names: str) -> dict[str, Any]:
 
 
 def init_inserted() -> str:
-    return f"{moved(kernels('abc'), kernels('aXbc'))}, by one `nnx.Rngs`"
+    return f"{probing.moved(kernels('abc'), kernels('aXbc'))}, by one `nnx.Rngs`"
 
 
 def init_appended() -> str:
-    return f"{moved(kernels('abc'), kernels('abcX'))}, by one `nnx.Rngs`"
+    return f"{probing.moved(kernels('abc'), kernels('abcX'))}, by one `nnx.Rngs`"
 
 
 def settings_changed() -> str:
@@ -362,7 +336,9 @@ def settings_changed() -> str:
     drop.rate = 0.1
     call(drop, ONES)
     drop.rate = 0.9
-    found = in_force(compilations(lambda: call(drop, ONES)), call(drop, ONES))
+    found = probing.in_force(
+        probing.compilations(lambda: call(drop, ONES)), call(drop, ONES)
+    )
     return f"in place: {found}"
 
 
@@ -370,7 +346,7 @@ def settings_same() -> str:
     call = nnx.jit(called)
     first, again = made(), made()
     call(first, TOKENS)
-    return str(compilations(lambda: call(again, TOKENS)))
+    return str(probing.compilations(lambda: call(again, TOKENS)))
 
 
 # Saving ------------------------------------------------------------------------------
@@ -389,7 +365,7 @@ def saved() -> tuple[Path, Any, Any]:
 
 
 def save_files() -> str:
-    return f"`orbax.checkpoint` of `nnx.to_pure_dict`: {files(saved()[0])}"
+    return f"`orbax.checkpoint` of `nnx.to_pure_dict`: {probing.files(saved()[0])}"
 
 
 READ = """
@@ -400,32 +376,36 @@ tree = ocp.StandardCheckpointer().restore(Path("model").absolute())
 
 
 def save_run() -> str:
-    found = in_a_new_process(f"{READ}\nprint(type(tree).__name__)", saved()[0].parent)
+    found = probing.in_a_new_process(
+        f"{READ}\nprint(type(tree).__name__)", saved()[0].parent
+    )
     return f"no: a `{found}` of arrays"
 
 
 def save_names() -> str:
-    found = in_a_new_process(
+    found = probing.in_a_new_process(
         f"{READ}\nprint(len(jax.tree.leaves(tree)))", saved()[0].parent
     )
     return f"{found} of {len(jax.tree.leaves(saved()[1]))}"
 
 
 def save_settings() -> str:
-    return words(saved()[0])
+    return probing.words(saved()[0])
 
 
 def save_export() -> str:
-    return exported(lambda tokens: saved()[2](tokens))
+    return probing.exported(lambda tokens: saved()[2](tokens))
 
 
 def logits() -> list[float]:
     def fill(keys: Any, leaf: jax.Array) -> Any:
-        name = ".".join(re.findall(r"\w+", path(keys))).removesuffix(".value")
+        name = ".".join(re.findall(r"\w+", probing.path(keys))).removesuffix(".value")
         if "rngs" in name:
             return leaf
         sizes = (leaf.size // 32, 32) if "attn" in name else leaf.shape
-        return jnp.asarray(filled(name, sizes).reshape(leaf.shape))
+        return jnp.asarray(probing.filled(name, sizes).reshape(leaf.shape))
 
     model = jax.tree_util.tree_map_with_path(fill, made())
-    return some(nnx.view(model, deterministic=True, use_running_average=True)(TOKENS))
+    return probing.some(
+        nnx.view(model, deterministic=True, use_running_average=True)(TOKENS)
+    )
