@@ -12,7 +12,7 @@ from .places import Places
 from .regions import fresh, identifier
 from .sizes import Sizes
 from .stored import Leaf, Stored, undone
-from .trace import Move, Param, Path, Region, Value
+from .trace import Each, Move, Param, Path, Region, Value
 
 
 @dataclass
@@ -38,9 +38,9 @@ class Writer:
         sources = [param.path]
         for region in reversed(around):
             if region.copies:
-                own = len(region.scope or ())
-                sources = [(*copy, *s[own:]) for copy in region.copies for s in sources]
-        counts = tuple(len(region.copies) or None for region in around)
+                copies = zip(*map(region.copied, sources), strict=True)
+                sources = [source for copy in copies for source in copy]
+        counts = tuple(region.count or None for region in around)
         self.leaves.setdefault(path, Leaf(path, param, tuple(sources), counts))
 
 
@@ -55,6 +55,8 @@ class Known:
     around: tuple[Region, ...]
     values: dict[Any, Any] = field(default_factory=dict)
     sizes: Sizes = field(default_factory=Sizes)
+    turns: Mapping[Region, int] = field(default_factory=dict)
+    """The number of the copy that is being written, of functions with copies that differ."""
 
     @property
     def scope(self) -> Path:
@@ -135,7 +137,18 @@ class Known:
             return self.value(operand)
         if isinstance(operand, (list, tuple)):
             return [self.given(part) for part in operand]
-        return self.sizes.resolved(operand)
+        return self.said(operand)
+
+    def said(self, attribute: Any) -> Any:
+        """An attribute as the builder takes it."""
+        return self.sizes.resolved(self._of_copy(attribute))
+
+    def _of_copy(self, tree: Any) -> Any:
+        if isinstance(tree, Each):
+            return tree.values[self.turns[tree.owner]]
+        if isinstance(tree, (list, tuple)):
+            return [self._of_copy(part) for part in tree]
+        return tree
 
 
 def key_of(value: Value) -> Any:

@@ -10,7 +10,7 @@ from blox.builder.fields import takes_expressions
 from blox.schema import op_class
 
 from .regions import is_under, made
-from .trace import Param, Path, Region, Size, Step, Value, values_in
+from .trace import Each, Param, Path, Region, Size, Step, Value, values_in
 
 Part: TypeAlias = Step | Region
 Key: TypeAlias = Value | tuple[Any, ...]
@@ -51,12 +51,20 @@ class Match:
         assert isinstance(found, Param)
         return found
 
-    def scopes_fit(self, own: Path, other: Path) -> bool:
-        """True where modules of the template lie in it as those of the other run do."""
-        return all(
-            b == ((*other, *a[len(own) :]) if is_under(a, own) else a)
-            for a, b in self.scopes.items()
-        )
+    def scopes_fit(self, places: Mapping[Path, Path]) -> bool:
+        """True where modules of the template lie in it as those of the other run do.
+
+        Args:
+            places: by paths of the template, those of the other run.
+        """
+
+        def other(path: Path) -> Path:
+            for own, place in places.items():
+                if is_under(path, own):
+                    return (*place, *path[len(own) :])
+            return path
+
+        return all(other(a) == b for a, b in self.scopes.items())
 
     def _part(self, a: Part, b: Part) -> bool:
         if isinstance(a, Region) or isinstance(b, Region):
@@ -64,9 +72,8 @@ class Match:
                 isinstance(a, Region)
                 and isinstance(b, Region)
                 and (a.name, a.remat, a.node) == (b.name, b.remat, b.node)
-                and len(a.copies) == len(b.copies)
                 and self._scope(a.scope, b.scope)
-                and all(map(self._scope, a.copies, b.copies))
+                and self._copies(a, b)
                 and self.parts(a.items, b.items)
             )
         return (
@@ -78,6 +85,15 @@ class Match:
             and a.functions.keys() == b.functions.keys()
             and all(map(self._body, a.functions.values(), b.functions.values()))
             and self._made(a.outputs, b.outputs)
+        )
+
+    def _copies(self, a: Region, b: Region) -> bool:
+        if a.count != b.count or len(a.copies) != len(b.copies) or a.varies != b.varies:
+            return False
+        return all(
+            self._scope(own, other)
+            and all(map(self._scope, a.copies[own], b.copies[other]))
+            for own, other in zip(a.copies, b.copies, strict=True)
         )
 
     def _attributes(self, a: Step, b: Step) -> bool:
@@ -125,6 +141,8 @@ class Match:
             return same and all(map(self._tree, a, b))
         if isinstance(a, slice):
             return isinstance(b, slice) and same_text(a, b)
+        if isinstance(a, Each):
+            return isinstance(b, Each) and a.values == b.values
         if is_number(a) and is_number(b):
             self.differs |= a != b and not (a != a and b != b)
             return type(a) is type(b)

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from blox.mapping import layouts
-from blox.mapping.public import leaves, map_params, unmap_params
+from blox.mapping.public import LeafInfo, leaves, map_params, unmap_params
 from blox.mapping.rules import AnyRule, Ignored, Rule
 from blox.mapping.spec import Layout
 from blox.schema import Graph
@@ -79,29 +79,35 @@ def rules_of(
     info = leaves(graph)
     rules: list[AnyRule] = []
     used: set[str] = set()
-    for path, leaf in placed.items():
-        if path not in info:
-            continue
+    for leaf in placed.values():
         moves = tuple(_layouts(leaf))
-        for ours, source in zip(
-            _copies(info[path].name, leaf), leaf.sources, strict=True
-        ):
+        for ours, source in _copies(leaf, info):
             used.add(name_of(source))
             rules.append(Rule(ours, name_of(source), *moves))
     ignored = [n for n in names if n not in used]
     return (*rules, *([Ignored(*ignored)] if ignored else []))
 
 
-def _copies(pattern: str, leaf: Leaf) -> Iterator[str]:
-    """The names of an array's copies; those that the source has stacked keep their hole."""
+def _copies(leaf: Leaf, info: Mapping[str, LeafInfo]) -> Iterator[tuple[str, Path]]:
+    """The names of an array's copies, and where each lies; those that the source has
+    stacked keep their hole."""
     texts = [[None] if count is None else range(count) for count in leaf.counts]
-    for numbers in product(*texts):
-        name, rest = "", pattern
-        for number in numbers:
-            start, _, rest = rest.partition("{")
-            hole, _, rest = rest.partition("}")
-            name += start + (f"{{{hole}}}" if number is None else str(number))
-        yield name + rest
+    listed = [f"{{{place}}}" in leaf.path for place in range(len(texts))]
+    for numbers, source in zip(product(*texts), leaf.sources, strict=True):
+        path = leaf.path.format(*numbers)
+        stacked = [n for n, own in zip(numbers, listed, strict=True) if not own]
+        if path in info:
+            yield _filled(info[path].name, stacked), source
+
+
+def _filled(pattern: str, numbers: Sequence[int | None]) -> str:
+    """A pattern with numbers in its holes; those without one stay."""
+    name, rest = "", pattern
+    for number in numbers:
+        start, _, rest = rest.partition("{")
+        hole, _, rest = rest.partition("}")
+        name += start + (f"{{{hole}}}" if number is None else str(number))
+    return name + rest
 
 
 def _layouts(leaf: Leaf) -> Iterator[Layout]:

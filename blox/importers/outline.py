@@ -4,11 +4,13 @@ own, each of which takes what the one before it gave."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from .copies import Run, run_of
+from .chains import run_of
+from .copies import Run
 from .matching import Part, Shapes
 from .regions import everything
+from .relocated import every_part
 from .trace import Param, Path, Region, Step, Value
 
 LONGEST = 160
@@ -44,8 +46,8 @@ def _outline(
     taken: set[Path] = set()
     while (run := _longest(region.items, scope, uses, shapes)) is not None:
         gone = region.items[run.start : run.end]
-        step = run.step(scope, taken)
         uses.subtract(use_of(v) for part in gone for v in everything(part))
+        step = run.step(scope, taken)
         uses.update(map(use_of, everything(step)))
         region.items[run.start : run.end] = [step]
 
@@ -92,12 +94,5 @@ def _periodic(numbers: Sequence[int]) -> list[tuple[int, int, int]]:
 
 def _is_worth_it(run: Run) -> bool:
     """False for what reads better as it stands."""
-    return run.count > 2 or sum(1 for _ in _steps(run.template)) >= ENOUGH
-
-
-def _steps(parts: Sequence[Part]) -> Iterator[Step]:
-    for part in parts:
-        if isinstance(part, Region):
-            yield from _steps(part.items)
-        else:
-            yield part
+    steps = [p for p in every_part(run.template) if isinstance(p, Step)]
+    return run.count > 2 or len(steps) >= ENOUGH

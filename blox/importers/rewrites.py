@@ -35,7 +35,7 @@ def chosen(step: Step, tree: Tree) -> Value | None:
         return None
     sizes = [counted.attributes.get(name, default) for name, default in _COUNTS]
     upward = all(isinstance(s, int) and s >= 0 for s in sizes)
-    return b if upward else None  # type: ignore[no-any-return]
+    return b if upward else None
 
 
 _COUNTS = (("start", 0), ("step", 1))

@@ -14,7 +14,8 @@ class Leaf:
     """Where arrays of the source lie in Params.
 
     Args:
-        path: in Params.
+        path: in Params, with `{0}` for the number of a copy that lies in a list, by the place
+            of its repeat in `counts`.
         param: as the Graph has it, one copy.
         sources: the paths in the source, of each copy one.
         counts: how many copies each repeat around it has, the outer one first; None for

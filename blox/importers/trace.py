@@ -142,8 +142,9 @@ class Region:
     Args:
         inputs: names by value, in order, once they are known.
         outputs: values by name, once they are known.
-        copies: of what a repeat runs, the path in the source of each copy's module; `scope`
-            is the first.
+        copies: of what a repeat runs, by paths in it, the path in the source that each copy
+            has.
+        varies: True of what a repeat runs if numbers in it differ from copy to copy.
         node: the name that the call would like.
     """
 
@@ -154,8 +155,33 @@ class Region:
     inputs: dict[Value, str] = field(default_factory=dict)
     outputs: dict[str, Value] = field(default_factory=dict)
     remat: str = ""
-    copies: tuple[Path, ...] = ()
+    copies: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
+    varies: bool = False
     node: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many copies it has, 0 where it is no function of such."""
+        return len(next(iter(self.copies.values()), ()))
+
+    def copied(self, path: Path) -> list[Path]:
+        """The paths in the source that a path in it is, by copy."""
+        for own, others in self.copies.items():
+            if path[: len(own)] == own:
+                return [(*other, *path[len(own) :]) for other in others]
+        raise KeyError(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """A number that is another one in each copy of a function.
+
+    Args:
+        owner: the function.
+    """
+
+    values: tuple[Number, ...]
+    owner: Region = field(repr=False)
 
 
 Item: TypeAlias = Step | Enter | Exit

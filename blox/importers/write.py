@@ -15,7 +15,7 @@ from blox.schema import op_class
 from blox.schema.names import name_of
 
 from .known import Known, Writer, key_of
-from .regions import snake
+from .regions import fresh, snake
 from .stored import Leaf, stored_in
 from .trace import Param, Region, Step, Value
 
@@ -29,29 +29,40 @@ class RegionFunction:
         region: Region,
         place: Sequence[str] = (),
         repeated: bool = False,
+        listed: bool = False,
     ) -> None:
         """
         Args:
             place: where its arrays lie below those of the caller.
             repeated: True where it has arrays of its own for each copy.
+            listed: True where these lie in a list.
         """
         self.region = region
         outer = caller if isinstance(caller, Frame) else None
         self.writer = caller.writer if isinstance(caller, Frame) else caller
         around = () if outer is None else outer.around
         self.around = (*around, region) if repeated else around
-        self.prefix = (*(() if outer is None else outer.prefix), *place)
+        number = (f"{{{len(around)}}}",) if listed else ()
+        self.prefix = (*(() if outer is None else outer.prefix), *place, *number)
         self.__name__ = name_of(snake(region.name))
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
         names = ["f", *region.inputs.values()]
-        self.__signature__ = inspect.Signature(
-            [inspect.Parameter(n, kind) for n in names]
-        )
+        parameters = [inspect.Parameter(n, kind) for n in names]
+        self.turn = fresh(names, "copy") if region.varies else ""
+        """The argument that is the number of the copy, where copies differ."""
+        if self.turn:
+            only = inspect.Parameter.KEYWORD_ONLY
+            parameters.append(inspect.Parameter(self.turn, only))
+        self.__signature__ = inspect.Signature(parameters)
         self.doc = ""
+        self.turns = {} if outer is None else dict(outer.turns)
 
     def __call__(self, f: Any, *values: Any, **named: Any) -> Any:
         region = self.region
+        if self.turn:
+            self.turns[region] = int(named.pop(self.turn))
         frame = Frame(f, self.writer, region, self.prefix, self.around)
+        frame.turns = dict(self.turns)
         for value, built in zip(region.inputs, [*values, *named.values()], strict=True):
             frame.know(value, built)
         for item in region.items:
@@ -73,7 +84,7 @@ class Frame(Known):
             self.control(step)
             return
         fields = {name: self.given(x) for name, x in step.operands.items()}
-        attributes = {n: self.sizes.resolved(a) for n, a in step.attributes.items()}
+        attributes = {n: self.said(a) for n, a in step.attributes.items()}
         if step.op == "index":
             self.know(step.outputs[0], fields["x"][tuple(attributes.pop("at"))])
             return
@@ -121,17 +132,19 @@ class Frame(Known):
     def control(self, step: Step) -> None:
         """Writes a loop or a branch."""
         name, place = self._named(step)
-        options = {n: self.sizes.resolved(a) for n, a in step.attributes.items()}
+        options = {n: self.said(a) for n, a in step.attributes.items()}
         if place != (name,):
             options["params"] = ".".join(place) or "."
         roles = list(step.functions)
         repeated = step.op == "repeat" and not step.attributes.get("shared")
+        listed = repeated and not step.attributes["scan"]
         functions = [
             RegionFunction(
                 self,
                 step.functions[role],
                 place if len(roles) == 1 else (*place, _branch(role)),
                 repeated,
+                listed,
             )
             for role in roles
         ]
@@ -144,7 +157,12 @@ class Frame(Known):
             )
         else:
             run = method(name, *functions, **options)
-        made = run(**self._flowing(step))
+        turns = {
+            fn.turn: bx.each(range(step.attributes["count"]))
+            for fn in functions
+            if fn.turn
+        }
+        made = run(**self._flowing(step), **turns)
         self.take(dict(zip(step.output_names, step.outputs, strict=True)), made)
 
     def _named(self, step: Step) -> tuple[str, tuple[str, ...]]:

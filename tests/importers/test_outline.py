@@ -194,3 +194,89 @@ def test_copies_in_copies() -> None:
     params = {"stages": [several(2), several(2), several(2)]}
     graph = check(model, params, X, ONE)
     assert list(repeats(graph)) == ["main.stages", "stage.blocks"]
+
+
+def mixer(layer: Any, x: jax.Array) -> Any:
+    return x + jnp.cos(x @ layer["w"] + layer["b"])
+
+
+def test_two_kinds_of_layers_in_turn() -> None:
+    def model(params: Any, x: jax.Array) -> Any:
+        for i, layer in enumerate(params["layers"]):
+            x = mixer(layer, x) if i % 2 else block(layer, x)
+        return x
+
+    graph = check(model, {"layers": several(6)}, X, ONE)
+    (node,) = repeats(graph).values()
+    assert node["count"] == 3
+    places = [f"layers.{kind}.kernel" for kind in ("block", "mixer")]
+    assert list(graph.program().leaves())[::2] == places
+
+
+def columns(count: int) -> dict[str, Any]:
+    rows = several(count)
+    return {name: [row[name] for row in rows] for name in ("w", "b")}
+
+
+def test_a_list_for_each_array() -> None:
+    def model(params: Any, x: jax.Array) -> Any:
+        for w, b in zip(params["w"], params["b"], strict=True):
+            x = jnp.tanh(x @ w + b)
+        return x
+
+    graph = check(model, columns(4), X, ONE)
+    (node,) = repeats(graph).values()
+    assert (node["count"], node["function"]) == (4, "layer")
+    assert list(graph.program().leaves()) == ["layers.w", "layers.b"]
+
+
+def test_one_list_of_arrays() -> None:
+    def model(params: Any, x: jax.Array) -> Any:
+        for w in params["net"]["w"]:
+            x = jnp.tanh(x @ w)
+        return x
+
+    graph = check(model, {"net": {"w": columns(3)["w"]}}, X, ONE)
+    (node,) = repeats(graph).values()
+    assert node["count"] == 3
+
+
+def test_numbered_names_of_arrays() -> None:
+    def model(params: Any, x: jax.Array) -> Any:
+        for i in range(1, 4):
+            x = jnp.tanh(x @ params[f"w{i}"] + params[f"b{i}"])
+        return x
+
+    params = {f"{n}{i + 1}": a for n, c in columns(3).items() for i, a in enumerate(c)}
+    (node,) = repeats(check(model, params, X, ONE)).values()
+    assert node["count"] == 3
+
+
+def test_numbers_that_differ_are_attributes_of_each_copy() -> None:
+    def scaled(layer: Any, x: jax.Array, power: float, shift: float) -> Any:
+        return jnp.tanh(power * (x @ layer["w"])) + shift * jnp.sin(x) + layer["b"]
+
+    def model(params: Any, x: jax.Array) -> Any:
+        for i, layer in enumerate(params["layers"]):
+            x = scaled(layer, x, 2.0 + i, 4.0 - i)
+        return x
+
+    graph = check(model, {"layers": several(3)}, X, ONE)
+    (node,) = repeats(graph).values()
+    assert not node["scan"]
+    assert sorted(node["attributes"].values()) == [[2.0, 3.0, 4.0], [4.0, 3.0, 2.0]]
+
+
+def test_copies_in_copies_that_differ() -> None:
+    def stage(layers: Any, x: jax.Array, power: float) -> Any:
+        for i, layer in enumerate(layers):
+            x = jnp.tanh(x @ layer["w"] * power + layer["b"]) + (i + 2.0) * jnp.sin(x)
+        return jnp.cos(x)
+
+    def model(params: Any, x: jax.Array) -> Any:
+        for i, layers in enumerate(params["stages"]):
+            x = stage(layers, x, 0.5 * i + 0.25)
+        return x
+
+    graph = check(model, {"stages": [several(3), several(3)]}, X, ONE)
+    assert [node["scan"] for node in repeats(graph).values()] == [False, False]

@@ -1,0 +1,138 @@
+"""Whether parts are a chain of copies: what they carry on, and where their arrays lie."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from .copies import Run
+from .matching import Key, Match, Part, key_of, matched
+from .regions import everything, is_under, made
+from .trace import Param, Path, Region, Value
+
+Uses = Mapping[Value | Path, int]
+
+
+def run_of(
+    parts: Sequence[Part], start: int, period: int, scope: Path, uses: Uses
+) -> Run | int:
+    """The parts as copies of `period` parts each, else how many copies may be a run.
+
+    Args:
+        start: their place in the region.
+        scope: of the region.
+        uses: how often each value is used, and each array of the source.
+    """
+    copies = [parts[i : i + period] for i in range(0, len(parts), period)]
+    matches: list[Match] = []
+    for place, copy in enumerate(copies[:-1]):
+        match = matched(copies[-1], copy)
+        if match is None:
+            return len(copies) - 1
+        if _is_seen(copy, copies[place + 1], uses):
+            return place + 1
+        matches.append(match)
+    if (sorting := _sorted(matches)) is None:
+        return 0
+    carries, params = sorting
+    places = places_of([[*(m.param(p).path for m in matches), p.path] for p in params])
+    if not carries or places is None:
+        return 0
+    run = Run(start, copies, matches, carries, places)
+    return run if _is_whole(run, scope, uses) else 0
+
+
+def _is_seen(copy: Sequence[Part], after: Sequence[Part], uses: Uses) -> bool:
+    """True where others than it and the next copy need what a copy gives."""
+    own = {v for part in copy for v in made(part)}
+    both = Counter(v for part in (*copy, *after) for v in everything(part) if v in own)
+    return any(uses[v] != both[v] for v in own)
+
+
+def _sorted(matches: Sequence[Match]) -> tuple[dict[Key, Value], list[Param]] | None:
+    """What is carried, by its next value, and the arrays that are others in each copy."""
+    carries: dict[Key, Value] = {}
+    params: list[Param] = []
+    for key, value in matches[-1].free.items():
+        if all(key_of(m.values[key]) == key for m in matches):
+            continue
+        if isinstance(value, Param):
+            params.append(value)
+        elif (given := _next(key, value, matches)) is not None:
+            carries[key] = given
+        else:
+            return None
+    return carries, params
+
+
+def _next(key: Key, value: Value, matches: Sequence[Match]) -> Value | None:
+    """The value of the template that is the next one of a value which flows in."""
+    for own, seen in matches[-1].values.items():
+        if seen is value and isinstance(own, Value):
+            before = pairwise(matches)
+            if all(b.values[key] is a.values[own] for a, b in before):
+                return own
+    return None
+
+
+def places_of(arrays: Sequence[Sequence[Path]]) -> dict[Path, tuple[Path, ...]] | None:
+    """By the paths in the last copy under which all arrays lie, those in each copy; None
+    where they don't count up.
+
+    Args:
+        arrays: the paths of each array, by copy.
+    """
+    found: dict[Path, tuple[Path, ...]] = {}
+    for paths in arrays:
+        places = counting(paths)
+        if places is None or found.setdefault(places[-1], places) != places:
+            return None
+    every = [place for places in found.values() for place in places]
+    return found if len(set(every)) == len(every) else None
+
+
+def counting(paths: Sequence[Path]) -> tuple[Path, ...] | None:
+    """The starts of paths that differ in one place, where they count up."""
+    if len({len(path) for path in paths}) > 1:
+        return None
+    columns = list(zip(*paths, strict=True))
+    differing = [i for i, column in enumerate(columns) if len(set(column)) > 1]
+    if len(differing) != 1:
+        return None
+    place = differing[0]
+    words = [re.fullmatch(r"(.*?)(\d+)", str(part)) for part in columns[place]]
+    if None in words or len({w[1] for w in words if w}) > 1:
+        return None
+    numbers = [int(w[2]) for w in words if w]
+    step = numbers[1] - numbers[0]
+    if step < 1 or numbers != list(range(numbers[0], numbers[-1] + 1, step)):
+        return None
+    return tuple(path[: place + 1] for path in paths)
+
+
+def _is_whole(run: Run, scope: Path, uses: Uses) -> bool:
+    """True where the arrays of each copy lie in it, and nothing else uses them."""
+    if not run.places:
+        return (
+            run.period == 1 and isinstance(run.template[0], Region) and not run.varies
+        )
+    if not all(is_under(places[0][:-1], scope) for places in run.places.values()):
+        return False
+    used = [v for c in run.copies for part in c for v in everything(part)]
+    counts = Counter(v.path for v in used if isinstance(v, Param))
+    own = {path: count for path, count in counts.items() if run.has(path)}
+    if any(uses[path] != count for path, count in own.items()):
+        return False
+    first = {
+        v.path
+        for part in run.template
+        for v in everything(part)
+        if isinstance(v, Param)
+    }
+    inside = [p for p in first if any(is_under(p, place) for place in run.places)]
+    return len(own) == len(inside) * run.count and all(
+        match.scopes_fit({own: places[copy] for own, places in run.places.items()})
+        for copy, match in enumerate(run.matches)
+    )
