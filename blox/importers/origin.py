@@ -14,6 +14,7 @@ from blox.mapping.spec import Layout
 from blox.schema import Graph
 
 from .factors import common_factors
+from .proof import Report
 from .stored import Leaf
 from .trace import Path
 
@@ -37,13 +38,14 @@ class Origin:
     graph: Graph
     rules: tuple[AnyRule, ...]
     constants: Mapping[str, Any] = field(default_factory=dict)
-    report: str = ""
+    report: Report = field(default_factory=Report)
     _arrays: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _rebuilt: Callable[[Mapping[str, Any]], Any] = field(default=dict, repr=False)
 
-    def params(self) -> dict[str, Any]:
-        """The Params of the source's arrays as they are now."""
-        return map_params(self.graph, {**self._arrays, **self.constants}, self.rules)
+    def params(self, arrays: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The Params of the source's arrays, or of others by their names."""
+        given = self._arrays if arrays is None else arrays
+        return map_params(self.graph, {**given, **self.constants}, self.rules)
 
     def export(self, params: Any) -> Any:
         """The source with the arrays of Params: a model trained in blox returns to its code.

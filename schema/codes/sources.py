@@ -36,6 +36,8 @@ GROUPS: dict[str, tuple[Code, ...]] = {
     "Models of JAX": (
         Code("import-model", "what can't be imported, or not in this way",
              "bx.from_jax(3, inputs={})"),
+        Code("import-numbers", "a Graph that doesn't give the numbers of its source",
+             "bx.from_jax of a function that draws numbers of its own in each call"),
         Code("import-primitive", "what JAX computes and no op of blox does",
              "bx.from_jax of a function that calls back to Python"),
         Code("import-size", "a size that the code decides by, and that was given a name",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
+import numpy as np
 import pytest
 from diagnostics.making import BASE, LINEAR, MODEL, PARAMS, X, graph
 from sample_specs import spec
@@ -118,6 +119,9 @@ VECTOR = {"x": bx.Input(["n"])}
 
 MODELS: dict[str, Callable[[Path], Any]] = {
     "import-model": lambda path: bx.from_jax(3, VECTOR),
+    "import-numbers": lambda path: bx.from_jax(
+        lambda x: x * np.random.default_rng().random(), VECTOR
+    ),
     "import-primitive": lambda path: bx.from_jax(
         lambda x: jax.pure_callback(abs, x, x), VECTOR
     ),

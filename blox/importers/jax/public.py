@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 
 import blox as bx
-from blox.schema.diagnostics import quote
+from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.names import name_of
 
 from ..origin import Origin, rules_of
 from ..origin import name_of as source_name
+from ..proof import Report, compare
 from ..regions import snake
 from ..trace import Path
 from .convert import convert
 from .frontends.functions import marked_functions
 from .frontends.paths import path_of
 from .source import Kind, Source
-from .trace import Bounds, trace
+from .trace import Bounds, named_outputs, trace
 
 
 def from_jax(
@@ -30,6 +31,7 @@ def from_jax(
     *,
     name: str | None = None,
     dims: Bounds | None = None,
+    check: bool = True,
 ) -> tuple[bx.Graph, dict[str, Any], Origin]:
     """A model of JAX as a Graph and Params: of Equinox, Flax, Haiku, or a plain function.
 
@@ -49,6 +51,8 @@ def from_jax(
             what a function takes first.
         name: of the Graph; by default that of the class or function.
         dims: what bounds dims of the inputs: `{"seq": {"max": 512}}`.
+        check: compare the Graph with the model on random inputs: `print(origin.report)`. A
+            known layer whose numbers differ is taken apart, and named there.
 
     Returns:
         The Graph; its Params, those of the model; and the `Origin`, whose
@@ -56,24 +60,94 @@ def from_jax(
 
     Raises:
         SpecError: the model does what no op of blox does, all of it at once, each with its
-            module, file and line.
+            module, file and line. ModelError: numbers differ.
     """
     source = source_of(model, params, name, list(inputs))
-    traced = trace(source, inputs, dims or {})
-    graph, placed, context = convert(source, traced, inputs, dims or {}, source.name)
+    imported = _imported(source, inputs, dims or {}, frozenset())
+    if not check:
+        return imported
+    return _proven(imported, source, inputs, dims or {})
+
+
+Imported: TypeAlias = tuple[bx.Graph, dict[str, Any], Origin]
+
+
+def _imported(
+    source: Source,
+    inputs: Mapping[str, bx.Input],
+    dims: Bounds,
+    without: frozenset[str],
+) -> Imported:
+    """The model, its known layers but for some as ops."""
+    traced = trace(source, inputs, dims, without)
+    graph, placed, context = convert(source, traced, inputs, dims, source.name)
     arrays = {source_name(path): array for path, array in traced.arrays.items()}
     constants = {source_name(path): array for path, array in context.values.items()}
+    names = list(arrays)
+    structure = jax.tree.structure(source.arrays)
+
+    def rebuilt(found: Mapping[str, Any]) -> Any:
+        return source.rebuilt(jax.tree.unflatten(structure, [found[n] for n in names]))
+
+    report = Report(notes=list(context.notes), layers=sorted(context.layers))
+    rules = rules_of(graph, placed, names)
+    origin = Origin(graph, rules, constants, report, arrays, rebuilt)
+    return graph, origin.params(), origin
+
+
+def _proven(
+    imported: Imported, source: Source, inputs: Mapping[str, bx.Input], dims: Bounds
+) -> Imported:
+    """The model, compared with its source; with layers taken apart that differ.
+
+    Raises:
+        ModelError: it differs, whatever is taken apart.
+    """
+    _compare(imported, source, inputs, dims)
+    report = imported[2].report
+    if report.is_equal:
+        return imported
+    apart = []
+    for layer in report.layers:
+        other = _imported(source, inputs, dims, frozenset({layer}))
+        _compare(other, source, inputs, dims)
+        if other[2].report.greatest < report.greatest:
+            apart.append(layer)
+    if apart:
+        imported = _imported(source, inputs, dims, frozenset(apart))
+        _compare(imported, source, inputs, dims)
+        report = imported[2].report
+        report.notes += [f"{n}: taken apart, as no op gives its numbers" for n in apart]
+    if not report.is_equal:
+        raise bx.ModelError(
+            Diagnostic(
+                "import-numbers",
+                row.name,
+                f"expected the numbers of the source, found a difference of "
+                f"{row.difference:.1e} ({row.sizes})",
+                "that is a fault of blox; check=False gives the Graph all the same",
+            )
+            for row in report.rows
+            if not row.is_equal
+        )
+    return imported
+
+
+def _compare(
+    imported: Imported, source: Source, inputs: Mapping[str, bx.Input], dims: Bounds
+) -> None:
+    graph, _, origin = imported
     leaves, structure = jax.tree_util.tree_flatten_with_path(source.arrays)
     names = [source_name(path_of(keys)) for keys, _ in leaves]
 
-    def rebuilt(found: Mapping[str, Any]) -> Any:
-        tree = jax.tree.unflatten(structure, [found[n] for n in names])
-        return source.rebuilt(tree)
+    def run(arrays: Mapping[str, Any], given: Sequence[Any]) -> Mapping[str, Any]:
+        tree = jax.tree.unflatten(structure, [arrays[n] for n in names])
+        return named_outputs(source.call(tree, *given)[0])
 
-    origin = Origin(
-        graph, rules_of(graph, placed, names), constants, "", arrays, rebuilt
-    )
-    return graph, origin.params(), origin
+    arrays = {
+        n: jax.numpy.asarray(leaf) for n, (_, leaf) in zip(names, leaves, strict=True)
+    }
+    origin.report.rows[:] = compare(graph, run, arrays, origin.params, inputs, dims)
 
 
 def source_of(

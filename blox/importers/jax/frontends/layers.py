@@ -18,14 +18,15 @@ Convert: TypeAlias = Callable[..., Any]
 """Writes a layer as ops: it is given what the layer's call is, `(module, x, ...)`, and gives
 what that gives; `NotImplemented` where no op says the same."""
 
+_CLASSES: list[str] = []
+"""The layers that are being converted, the innermost last."""
+
 
 def op(
     name: str,
     attributes: Mapping[str, Any],
     operands: Mapping[str, Any],
     slots: Mapping[str, Any] | None = None,
-    *,
-    of: str = "",
 ) -> Any:
     """An op in the trace; its first output, or a tuple of them.
 
@@ -34,7 +35,6 @@ def op(
         attributes: as a Graph has them; `use_bias` and the like are found here.
         operands: arrays by field; None is left out.
         slots: parameters by name, as blox lays them out; None is one that is not used.
-        of: the class of the layer.
     """
     kept = {slot: array for slot, array in (slots or {}).items() if array is not None}
     cls = op_class(name)
@@ -56,6 +56,7 @@ def op(
         found = function.call(**arrays, **taken)
         return found[0] if cls.STATEFUL else found
 
+    of = _CLASSES[-1] if _CLASSES else ""
     return layer(name, run, given, operands, kept, of=of)
 
 
@@ -108,7 +109,11 @@ def _converted(before: Callable[..., Any], convert: Convert) -> Callable[..., An
     @functools.wraps(before)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         placed, named = by_place(before, self, *args, **kwargs)
-        found = convert(*placed, **named)
+        _CLASSES.append(type(self).__name__)
+        try:
+            found = convert(*placed, **named)
+        finally:
+            _CLASSES.pop()
         return before(self, *args, **kwargs) if found is NotImplemented else found
 
     return call

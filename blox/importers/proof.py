@@ -1,0 +1,227 @@
+"""Whether a Graph does what its source does: both on random inputs, at two sizes, in float32
+and bfloat16, values and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import blox as bx
+
+TOLERANCE = 1e-4
+"""The greatest difference in float32, of the greatest value, that is taken for rounding."""
+_PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23)
+
+Sizes = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Row:
+    """How far one array of the Graph is from the source's.
+
+    Args:
+        name: of the output, or what the gradient is of.
+        sizes: of the dims, as a text.
+        difference: the greatest, divided by the greatest value where that is above 1.
+    """
+
+    name: str
+    sizes: str
+    dtype: str
+    difference: float
+
+    @property
+    def is_equal(self) -> bool:
+        return self.dtype != "float32" or self.difference <= TOLERANCE
+
+
+@dataclass
+class Report:
+    """What an import found.
+
+    Attributes:
+        rows: the differences, by output and size.
+        notes: what is to be known: layers that were taken apart, derivatives of their own
+            that are JAX's now, and the like.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    layers: list[str] = field(default_factory=list)
+    """The classes of layers that are ops of the Graph."""
+
+    @property
+    def greatest(self) -> float:
+        """The greatest difference in float32."""
+        found = [r.difference for r in self.rows if r.dtype == "float32"]
+        return max(found, default=0.0)
+
+    @property
+    def is_equal(self) -> bool:
+        return all(row.is_equal for row in self.rows)
+
+    def __str__(self) -> str:
+        table = [("", "sizes", "dtype", "greatest difference")]
+        table += [(r.name, r.sizes, r.dtype, f"{r.difference:.1e}") for r in self.rows]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = [
+            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+            for row in table
+        ]
+        return "\n".join([*lines, *self.notes])
+
+
+def compare(
+    graph: bx.Graph,
+    source: Callable[[Mapping[str, Any], Sequence[Any]], Mapping[str, Any]],
+    arrays: Mapping[str, Any],
+    to_params: Callable[[Mapping[str, Any]], Any],
+    inputs: Mapping[str, bx.Input],
+    dims: Mapping[str, Mapping[str, int]],
+) -> Iterator[Row]:
+    """Runs both.
+
+    Args:
+        source: of its arrays by name, and of inputs; its outputs by name.
+        to_params: Params of arrays, and of anything that is laid out as they are.
+    """
+    every = list(sizes_of(inputs, dims))
+    low = {n: _cast(a, "bfloat16") for n, a in arrays.items()}
+    runs = [(sizes, "float32", arrays) for sizes in every]
+    runs.append((every[0], "bfloat16", low))
+    for number, (sizes, dtype, own) in enumerate(runs):
+        given = list(random_inputs(inputs, sizes, number, dtype))
+        said = ", ".join(f"{n}={s}" for n, s in sizes.items()) or "fixed"
+        found = _differences(
+            _Both(graph, source, to_params, own, given), gradient=number == 0
+        )
+        yield from (Row(name, said, dtype, gap) for name, gap in found)
+
+
+@dataclass(frozen=True)
+class _Both:
+    """A Graph and its source, on the same arrays and inputs."""
+
+    graph: bx.Graph
+    source: Callable[[Mapping[str, Any], Sequence[Any]], Mapping[str, Any]]
+    to_params: Callable[[Mapping[str, Any]], Any]
+    arrays: Mapping[str, Any]
+    given: Sequence[Any]
+
+
+def _differences(both: _Both, *, gradient: bool) -> Iterator[tuple[str, float]]:
+    """The difference of each output, and that of the gradient of all of them."""
+    floating = {
+        n: a for n, a in both.arrays.items() if jnp.issubdtype(a.dtype, jnp.floating)
+    }
+    rest = {n: a for n, a in both.arrays.items() if n not in floating}
+    model = bx.build(both.graph)
+    trained, fixed = bx.split(both.graph, both.to_params(both.arrays))
+
+    def theirs(arrays: Mapping[str, Any]) -> tuple[Any, Any]:
+        outputs = both.source({**rest, **arrays}, both.given)
+        return _loss(outputs), outputs
+
+    def ours(params: Any) -> tuple[Any, Any]:
+        found = model(bx.merge(params, fixed), *both.given)[0]
+        outputs = {names[0]: found} if len(names) == 1 else {n: found[n] for n in names}
+        return _loss(outputs), outputs
+
+    def both_of(call: Callable[..., Any], arrays: Any) -> tuple[Any, Any]:
+        run = jax.value_and_grad(call, has_aux=True) if gradient else call
+        with jax.default_matmul_precision("highest"):
+            found = jax.jit(run)(arrays)
+        (_, outputs), slopes = found if gradient else (found, None)
+        return outputs, slopes
+
+    try:
+        wanted, their_slopes = both_of(theirs, floating)
+    except ValueError:
+        if not gradient:
+            raise
+        yield from _differences(both, gradient=False)  # JAX has no reverse mode for it
+        return
+    names = list(wanted)
+    found, our_slopes = both_of(ours, trained)
+    for name in names:
+        yield name, difference(found[name], wanted[name])
+    if gradient and floating:
+        zeros = {n: np.zeros_like(a) for n, a in rest.items()}
+        laid_out, _ = bx.split(both.graph, both.to_params({**zeros, **their_slopes}))
+        yield "gradient", difference(our_slopes, laid_out)
+
+
+def _loss(outputs: Mapping[str, Any]) -> Any:
+    """A weighted sum of all numbers."""
+    total = jnp.float32(0)
+    for place, array in enumerate(outputs.values()):
+        if jnp.issubdtype(array.dtype, jnp.floating):
+            weight = jax.random.normal(jax.random.key(place), array.shape)
+            total += jnp.sum(weight * array)
+    return total
+
+
+def difference(found: Any, wanted: Any) -> float:
+    """The greatest difference of two trees, of their greatest value where that is above 1;
+    infinite where shapes or what is no number differ."""
+    greatest = 0.0
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        if a.shape != b.shape:
+            return float("inf")
+        x, y = (np.asarray(z, np.complex128).ravel() for z in (a, b))
+        finite = np.isfinite(y)
+        if not np.array_equal(x[~finite], y[~finite], equal_nan=True):
+            return float("inf")
+        if finite.any():
+            scale = max(1.0, float(np.abs(y[finite]).max()))
+            gap = float(np.abs(x[finite] - y[finite]).max()) / scale
+            greatest = max(greatest, gap if gap == gap else float("inf"))
+    return greatest
+
+
+def sizes_of(
+    inputs: Mapping[str, bx.Input], dims: Mapping[str, Mapping[str, int]]
+) -> Iterator[dict[str, int]]:
+    """Sizes for the dims of the inputs, two choices; one where there are none."""
+    names = [s for i in inputs.values() for s in i.shape if isinstance(s, str)]
+    names = [n for n in dict.fromkeys(names) if n.isidentifier()]
+    for turn in range(2 if names else 1):
+        found = {}
+        for place, name in enumerate(names):
+            bounds = dims.get(name, {})
+            step = bounds.get("multiple_of", 1)
+            size = _PRIMES[(place + turn) % len(_PRIMES)] + turn
+            size = max(size, bounds.get("min", 1))
+            size = -(-size // step) * step
+            found[name] = min(size, bounds.get("max", size))
+        yield found
+
+
+def random_inputs(
+    inputs: Mapping[str, bx.Input], sizes: Sizes, seed: int, dtype: str
+) -> Iterator[Any]:
+    """Values for the inputs: floats about 0, small integers, booleans, a key."""
+    for place, declared in enumerate(inputs.values()):
+        key = jax.random.fold_in(jax.random.key(seed), place)
+        shape = tuple(s if isinstance(s, int) else sizes[s] for s in declared.shape)
+        kind = declared.dtype
+        if kind == "key":
+            yield key
+        elif kind == "bool":
+            yield jax.random.bernoulli(key, 0.7, shape)
+        elif kind.startswith(("int", "uint")):
+            yield jax.random.randint(key, shape, 0, 2).astype(kind)
+        else:
+            yield _cast(
+                jax.random.normal(key, shape), dtype if kind == "float" else kind
+            )
+
+
+def _cast(array: Any, dtype: str) -> Any:
+    floating = jnp.issubdtype(array.dtype, jnp.floating)
+    return jnp.asarray(array, dtype) if floating else array
