@@ -22,7 +22,7 @@ class Context:
     Args:
         missing: what can't be expressed, by reason, module and line.
         notes: what to tell the user.
-        layers: the classes of known layers that are ops now.
+        classes: those of the known layers that are ops now.
         embedded: paths of the tables that are looked up, which may also be heads.
         tables: captured arrays, by identity, with the Param that each became.
         rng: the key that ops take which draw.
@@ -30,7 +30,7 @@ class Context:
 
     missing: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
-    layers: set[str] = field(default_factory=set)
+    classes: set[str] = field(default_factory=set)
     embedded: set[Path] = field(default_factory=set)
     tables: dict[int, tuple[Any, Param]] = field(default_factory=dict)
     values: dict[Path, Any] = field(default_factory=dict)

@@ -89,7 +89,7 @@ def _imported(
     def rebuilt(found: Mapping[str, Any]) -> Any:
         return source.rebuilt(jax.tree.unflatten(structure, [found[n] for n in names]))
 
-    report = Report(notes=list(context.notes), layers=sorted(context.layers))
+    report = Report(notes=list(context.notes), layers=sorted(context.classes))
     rules = rules_of(graph, placed, names)
     origin = Origin(graph, rules, constants, report, arrays, rebuilt)
     return graph, origin.params(), origin

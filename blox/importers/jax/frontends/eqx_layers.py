@@ -191,7 +191,7 @@ def _prelu(m: Any, x: Any, *, key: Any = None) -> Any:
     return jnp.moveaxis(y, -1, 0)
 
 
-def layers() -> dict[type, Convert]:
+def layers() -> dict[type | tuple[type, str], Convert]:
     """What converts each layer."""
     return {
         eqx.nn.Linear: _linear,

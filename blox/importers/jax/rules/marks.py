@@ -67,7 +67,7 @@ def layer(lower: Lowering, equation: JaxprEqn) -> list[View]:
     if static.recognised and not _is_layer(slots):
         scope = None
     if static.of:
-        lower.context.layers.add(static.of)
+        lower.context.classes.add(static.of)
     if static.op == "embed" and params:
         lower.context.embedded.add(params[0].path)
     outputs = [output_of(equation, i) for i in range(len(equation.outvars))]
