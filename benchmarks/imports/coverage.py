@@ -15,6 +15,7 @@ import sys
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from re import findall
 from typing import Any
 
 import jax
@@ -97,6 +98,34 @@ def leaves_of(out: Any) -> list[Any]:
     return [jnp.asarray(leaf) for leaf in jax.tree.leaves(out)]
 
 
+def outputs_of(out: Any) -> list[Any]:
+    """The outputs of a Graph, which are named by their places, in order."""
+    if not isinstance(out, dict):
+        return [out]
+    return [out[n] for n in sorted(out, key=lambda n: [*map(int, findall(r"\d+", n))])]
+
+
+def results(function: Callable[..., Any], xs: list[Any]) -> tuple[list[Any], list[Any]]:
+    """What a function gives, and the gradients of a weighted sum of what of it is a
+    float; none where JAX has no such gradients."""
+
+    def loss(*given: Any) -> Any:
+        out, total = function(*given), 0.0
+        for leaf in out:
+            if jnp.issubdtype(leaf.dtype, jnp.floating):
+                weights = np.cos(np.arange(leaf.size, dtype="float32"))
+                total += jnp.sum(leaf * weights.reshape(leaf.shape))
+        return total, out
+
+    places = tuple(range(len(xs)))
+    try:
+        both = jax.jit(jax.value_and_grad(loss, places, has_aux=True))
+        (_, out), slopes = both(*xs)
+    except (TypeError, ValueError, NotImplementedError):
+        return list(jax.jit(function)(*xs)), []
+    return out, list(slopes)
+
+
 def differs(
     function: Callable[..., Any],
     graph: bx.Graph,
@@ -105,46 +134,26 @@ def differs(
 ) -> str:
     """What differs, or ""."""
     model = bx.build(graph)
-
-    def call(*xs: Any) -> Any:
-        return model(params, *xs)[0]
-
     rng = np.random.default_rng(0)
     for low, high in ((0.1, 0.9), (-2.0, 2.0)):
         xs = [jnp.asarray(rng.uniform(low, high, s), jnp.float32) for s in shapes]
-        ours, theirs = leaves_of(call(*xs)), leaves_of(function(*xs))
-        for a, b in zip(ours, theirs, strict=True):
-            if a.shape != b.shape or a.dtype != b.dtype:
-                return f"{a.dtype}{a.shape} for {b.dtype}{b.shape}"
-            if not np.allclose(a, b, 1e-5, 1e-5, equal_nan=True):
-                return f"values by {float(np.nanmax(np.abs(np.subtract(a, b)))):.2g}"
-        if any(jnp.issubdtype(b.dtype, jnp.floating) for b in theirs):
-            a, b = gradients(call, xs), gradients(function, xs)
-            if isinstance(a, str) or isinstance(b, str):
-                if a != b:
-                    return f"gradients: {a if isinstance(a, str) else b}"
-                continue
-            for x, y in zip(a, b, strict=True):
-                if not np.allclose(x, y, 1e-4, 1e-5, equal_nan=True):
-                    return "gradients"
+        ours, a = results(lambda *xs: outputs_of(model(params, *xs)[0]), xs)
+        theirs, b = results(
+            lambda *xs: [jnp.asarray(x) for x in jax.tree.leaves(function(*xs))], xs
+        )
+        if len(a) != len(b):
+            return f"{len(a)} gradients for {len(b)}"
+        for name, pairs in (
+            ("values", zip(ours, theirs, strict=True)),
+            ("gradients", zip(a, b, strict=True)),
+        ):
+            for x, y in pairs:
+                if x.shape != y.shape or x.dtype != y.dtype:
+                    return f"{x.dtype}{x.shape} for {y.dtype}{y.shape}"
+                if not np.allclose(x, y, 1e-5, 1e-5, equal_nan=True):
+                    most = np.nanmax(np.abs(np.subtract(x, y, dtype=complex)))
+                    return f"{name} by {most:.2g}"
     return ""
-
-
-def gradients(function: Callable[..., Any], xs: list[Any]) -> list[Any] | str:
-    """Those of a weighted sum of what is a float, or the error that JAX gives."""
-
-    def loss(*given: Any) -> Any:
-        total = 0.0
-        for leaf in leaves_of(function(*given)):
-            if jnp.issubdtype(leaf.dtype, jnp.floating):
-                weights = jnp.cos(jnp.arange(leaf.size)).reshape(leaf.shape)
-                total += jnp.sum(leaf * weights)
-        return total
-
-    try:
-        return list(jax.grad(loss, tuple(range(len(xs))))(*xs))
-    except (ValueError, TypeError, NotImplementedError) as error:
-        return f"{type(error).__name__}"
 
 
 def outcome(
@@ -179,6 +188,7 @@ def attempt(
 
 def main(texts: list[str]) -> int:
     warnings.simplefilter("ignore")
+    jax.config.update("jax_disable_most_optimizations", True)
     counts: Counter[str] = Counter()
     reasons: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name, function in functions():
@@ -188,6 +198,7 @@ def main(texts: list[str]) -> int:
         if shapes is None:
             continue
         kind, how = outcome(function, shapes)
+        print(f"{name}: {kind}", file=sys.stderr, flush=True)
         counts[kind] += 1
         if kind != "converted":
             reasons[kind, how.strip()[:400]].append(name)

@@ -27,6 +27,7 @@ from .marks import mark_p
 INNER: Mapping[str, str] = {
     "jit": "jaxpr",
     "pjit": "jaxpr",
+    "call": "call_jaxpr",
     "closed_call": "call_jaxpr",
     "composite": "jaxpr",
     "core_call": "call_jaxpr",

@@ -72,10 +72,13 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "householder_product",
         "ormqr",
         "schur",
+        "symmetric_product",
         "tridiagonal",
     ),
     "no op of blox solves such systems": ("tridiagonal_solve",),
     "no op of blox has the orders of rows that it gives": ("lu_pivots_to_permutation",),
+    "a function of its own puts two elements together: only sums, products, the greatest "
+    "and the least, and, or are ops": ("reduce",),
     "it is the derivative of another function": ("igamma_grad_a",),
 }
 

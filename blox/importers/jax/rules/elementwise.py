@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...views import View
+from ..context import Missing
 from ..fold import of_numbers
 from ..internals import JaxprEqn
 from ..lower import Lowering, Rule, output_of, rule
@@ -68,7 +69,6 @@ SPECIAL = {
     "complex": ("complex", ("real", "imag")),
     "igamma": ("gammainc", ("a", "x")),
     "igammac": ("gammaincc", ("a", "x")),
-    "polygamma": ("polygamma", ("n", "x")),
     "regularized_incomplete_beta": ("betainc", ("a", "b", "x")),
     "zeta": ("zeta", ("x", "q")),
 }
@@ -128,6 +128,17 @@ def special(lower: Lowering, equation: JaxprEqn) -> View:
     op, names = SPECIAL[equation.primitive.name]
     given = map(lower.read, equation.invars)
     return lower.elementwise(op, dict(zip(names, given, strict=True)), shape, dtype)
+
+
+@rule("polygamma")
+@folded
+def polygamma(lower: Lowering, equation: JaxprEqn) -> View:
+    shape, dtype = output_of(equation)
+    n, x = map(lower.read, equation.invars)
+    if not n.is_number or n.source != int(n.source):  # type: ignore[arg-type]
+        raise Missing("polygamma: of an order that is computed")
+    order = View.filled(int(n.source), (), "int32")  # type: ignore[arg-type]
+    return lower.elementwise("polygamma", {"n": order, "x": x}, shape, dtype)
 
 
 @rule("integer_pow")
