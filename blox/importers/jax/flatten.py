@@ -23,6 +23,7 @@ from .internals import (
     user_frames,
 )
 from .marks import mark_p
+from .wholes import whole
 
 INNER: Mapping[str, str] = {
     "jit": "jaxpr",
@@ -101,6 +102,9 @@ class _Flattening:
             name = equation.primitive.name
             if name not in INNER:
                 yield equation.replace(invars=given, outvars=made)
+                continue
+            if (op := whole(equation, given, self.known)) is not None:
+                yield op.replace(outvars=made)
                 continue
             inner = equation.params[INNER[name]]
             constants = getattr(inner, "consts", ())

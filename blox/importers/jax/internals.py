@@ -47,6 +47,7 @@ __all__ = [
     "shaped_array",
     "source_of",
     "user_frames",
+    "written_at",
 ]
 
 Atom = Var | Literal
@@ -120,3 +121,10 @@ def evaluated(equation: JaxprEqn, given: list[Any]) -> list[Any]:
     functions, params = found if isinstance(found, tuple) else ((), found)
     found = equation.primitive.bind(*functions, *given, **params)
     return list(found) if equation.primitive.multiple_results else [found]
+
+
+def written_at(jaxpr: Jaxpr) -> str:
+    """The name of the function that a jaxpr is traced of, and where its code lies; ""
+    where that is not known."""
+    information = getattr(jaxpr, "debug_info", None)
+    return str(getattr(information, "func_src_info", "") or "")
