@@ -143,7 +143,8 @@ class Arrays(Steps):
             parts = {"real": real, "imag": number.imag}
             made = self.emit("complex", parts, {}, (), view.dtype)
             return self.array(made.broadcast(view.shape, ()))
-        dtype = said_dtype(view.dtype)
+        plain = number if isinstance(number, (int, float)) else 0
+        dtype = said_dtype(view.dtype, plain)
         attributes = {"shape": list(view.shape), "dtype": dtype}
         op = {"0": "zeros", "0.0": "zeros", "False": "zeros"}.get(str(number), "")
         op = "ones" if number == 1 else op

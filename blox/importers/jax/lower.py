@@ -86,7 +86,10 @@ class Lowering(Emitter):
             parts = {"real": found.real, "imag": found.imag}
             given = {name: self.constant(part) for name, part in parts.items()}
             return self.elementwise("complex", given, found.shape, dtype)
-        attributes = {"value": plain_numbers(found), "dtype": said_dtype(dtype)}
+        attributes = {
+            "value": plain_numbers(found),
+            "dtype": said_dtype(dtype, found),
+        }
         return self.emit("constant", {}, attributes, found.shape, dtype, hint="table")
 
     # Equations ------------------------------------------------------------------------

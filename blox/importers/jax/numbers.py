@@ -9,11 +9,18 @@ import numpy as np
 
 from ..trace import Number
 
+LARGEST = 65504.0
+"""That a constant of the model's dtype may be, as the model may be cast to float16."""
 
-def said_dtype(dtype: Any) -> str:
-    """A dtype as a Graph says it: float32 is the model's."""
+
+def said_dtype(dtype: Any, numbers: Any = 0) -> str:
+    """A dtype as a Graph says it: float32 is the model's, unless it has to hold numbers
+    that not every floating type can."""
     text = str(dtype)
-    return "float" if text == "float32" else text
+    if text != "float32":
+        return text
+    found = np.abs(np.asarray(numbers, float))
+    return "float32" if (np.isfinite(found) & (found > LARGEST)).any() else "float"
 
 
 def number_of(scalar: Any) -> Number:

@@ -62,7 +62,6 @@ _REASONS: dict[str, tuple[str, ...]] = {
     ),
     "it has a gradient of its own that its parts have not, and is no op that is "
     "recognised, as `jnp.linalg.solve` is": ("custom_linear_solve",),
-    "it compares by the order of all bit patterns": ("eq_to", "le_to", "lt_to"),
     "an approximation that each device makes in its own way": ("approx_top_k",),
     "no op of blox makes these factors": (
         "cholesky_update",

@@ -109,7 +109,9 @@ def _proved(
     if not alike.equations(own[0], equation):
         return None
     operands = [given[places[v]] for v in closed.jaxpr.invars]
-    static = Layer(name, {}, names, (), run)
+    cls = definition(name).op_class  # type: ignore[union-attr]
+    said = {a: v for a, v in attributes.items() if v != cls.model_fields[a].default}
+    static = Layer(name, said, names, (), run)
     return new_equation(operands, list(equation.outvars), layer_p, {"layer": static})
 
 

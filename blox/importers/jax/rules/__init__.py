@@ -21,6 +21,7 @@ from . import (
     scatters,
     shapes,
     slices,
+    totals,
 )
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "scatters",
     "shapes",
     "slices",
+    "totals",
 ]
