@@ -12,7 +12,7 @@ WITH_REMAT = ("scan", "repeat")
 """The ops whose function may be computed again in gradients."""
 
 
-def body_of(items: Sequence[Item], name: str, outputs: Mapping[str, Value]) -> Region:
+def region_of(items: Sequence[Item], name: str, outputs: Mapping[str, Value]) -> Region:
     """A region of the items that its outputs need."""
     region = tree(needed(items, outputs.values()), name)
     region.outputs = dict(outputs)

@@ -45,17 +45,16 @@ class Carries:
         }
 
     def settle(
-        self, flat: Flat, length: Size | None, wanted: set[int], counting: bool = True
+        self, length: Size | None, wanted: set[int], counting: bool = True
     ) -> None:
         """Tells those that change from those that stay, or count the steps.
 
         Args:
-            flat: the equations of the body.
             length: the number of steps, None where it is not known.
             wanted: the outputs that are used behind the loop.
             counting: False where steps do not go up from 0.
         """
-        variables = self.function.closed.jaxpr.invars
+        flat, variables = self.function.flat, self.function.closed.jaxpr.invars
         for i, start in self.starts.items():
             place = self.first + i
             variable: Any = variables[place]

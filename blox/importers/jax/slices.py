@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from ..state import assignment
 from ..trace import Param, Size, Value
 from ..views import View
 from .functions import Function
@@ -63,6 +64,21 @@ class Slices:
                 continue
             rest = View(view.source, view.axes[1:], view.shape[1:], view.dtype)
             self.function.given[self.first + i] = _copy(view) if _varies(view) else rest
+
+    def assigned(self) -> set[int]:
+        """The outputs that are next values of stacked arrays: each layer assigns its own."""
+        context, child = self.function.lower.context, self.function.child
+        stacks = {
+            one.path: one
+            for i in self.copies
+            if isinstance(one := self.function.given[self.first + i].source, Param)
+        }
+        for place, path in self.function.updates.items():
+            if path in stacks and path not in context.assigned:
+                value = self.function.array(place)
+                child.items.append(assignment(stacks[path], value))
+                context.assigned.add(path)
+        return {i for i, p in self.function.updates.items() if p in context.assigned}
 
     def _slice(self, place: int, view: View) -> None:
         if _axis(view) != self.axis:

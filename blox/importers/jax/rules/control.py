@@ -36,8 +36,7 @@ def scan(lower: Lowering, equation: JaxprEqn) -> list[View]:
     reverse = bool(params["reverse"])
     starts = {i: given[own + i] for i in sorted(outputs) if i < count}
     carries = Carries(function, own, starts)
-    flat = body_of(params["jaxpr"])
-    carries.settle(flat, length, wanted, counting=not reverse)
+    carries.settle(length, wanted, counting=not reverse)
     first = own + count
     xs = {i - first: given[i] for i in sorted(used) if i >= first}
     slices = Slices(function, first, xs)
@@ -52,6 +51,11 @@ def scan(lower: Lowering, equation: JaxprEqn) -> list[View]:
         attributes |= {"reverse": True} if reverse else {}
         attributes |= {} if slices.operands else {"length": length}
     ys = {i for i in outputs if i >= count}
+    function.updates = {
+        i: lower.context.updated[v]
+        for i, v in enumerate(equation.outvars)
+        if i in ys and copies and v in lower.context.updated
+    }
     op = "repeat" if copies else "scan"
     return _loop(equation, carries, slices, ys, length, op, attributes)
 
@@ -68,6 +72,7 @@ def _loop(
     """A loop of a known number of steps."""
     function = carries.function
     function.run({*carries.inner, *ys})
+    ys -= slices.assigned()
     names = {i: function.inputs[v] for i, v in carries.inner.items()}
     inner = {names[i]: function.array(i) for i in names}
     made = [Value(v.shape, v.dtype) for v in carries.inner.values()]
@@ -119,9 +124,8 @@ def while_(lower: Lowering, equation: JaxprEqn) -> list[View]:
     }
     starts = {i: given[asked + own + i] for i in sorted(outputs)}
     carries = Carries(function, own, starts)
-    flat, condition = body_of(params["body_jaxpr"]), body_of(params["cond_jaxpr"])
-    length = _length(params, given, flat, condition)
-    carries.settle(flat, length, wanted)
+    length = _length(params, given, function.flat)
+    carries.settle(length, wanted)
     if length is not None and carries.step is not None:
         function.role = "step"
         slices = Slices(function, 0, {})
@@ -131,12 +135,12 @@ def while_(lower: Lowering, equation: JaxprEqn) -> list[View]:
 
 
 def _length(
-    params: Mapping[str, Any], given: Mapping[int, View], flat: Flat, condition: Flat
+    params: Mapping[str, Any], given: Mapping[int, View], flat: Flat
 ) -> Size | None:
     """The number of steps of a loop that counts to a number; None of another."""
     asked, own = params["cond_nconsts"], params["body_nconsts"]
     places = {v: i for i, v in enumerate(params["cond_jaxpr"].jaxpr.invars)}
-    found = bound(condition, places)
+    found = bound(body_of(params["cond_jaxpr"]), places)
     if found is None or found[0] < asked:
         return None
     low, high = found[0] - asked, found[1]
