@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .closing import given_to
-from .regions import everything, is_under, made
+from .regions import everything, is_under, made, updates
 from .trace import Param, Region, Step, Value
 
 
@@ -15,17 +15,29 @@ def assignment(param: Param, value: Value) -> Step:
     return Step("assign", {"to": param, "x": value}, {}, [output])
 
 
-def assign(root: Region, updates: Mapping[Param, Value]) -> None:
+def assign(root: Region, changes: Mapping[Param, Value]) -> None:
     """Adds the steps that give arrays their next values.
 
     Each stands in the innermost function that makes the value and has all that reads the
     array, as whatever reads it later would see what it becomes.
     """
-    for param, value in updates.items():
+    for param, value in changes.items():
         region = root
         while (inner := _owner(region, param, value)) is not None:
             region = inner
         region.items.append(assignment(param, value))
+
+
+def put_last(region: Region) -> None:
+    """Assigns at the end of each function: what it calls reads what was there before."""
+    region.items.sort(key=_assigns)
+    for item in region.items:
+        for inner in [item] if isinstance(item, Region) else item.functions.values():
+            put_last(inner)
+
+
+def _assigns(item: Step | Region) -> bool:
+    return isinstance(item, Step) and not item.functions and updates(item)
 
 
 def _owner(region: Region, param: Param, value: Value) -> Region | None:

@@ -47,7 +47,7 @@ def convert(
         lowered = _lowered(source, traced, context)
     if context.missing:
         raise bx.SpecError(_missing(context, name))
-    root = tree(needed(lowered.items, [*lowered.outputs, *lowered.updates.values()]))
+    root = tree(needed(lowered.steps, [*lowered.outputs, *lowered.updates.values()]))
     root.inputs = {value: value.hint for value in traced.inputs}
     root.scope = ()
     assign(root, lowered.updates)

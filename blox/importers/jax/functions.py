@@ -9,7 +9,7 @@ from typing import Any
 from ..bodies import region_of
 from ..naming import argument_name
 from ..regions import fresh
-from ..trace import Number, Path, Region, Size, Value
+from ..trace import Number, Param, Path, Region, Size, Value
 from ..views import View
 from .context import Missing
 from .flatten import Flat
@@ -34,6 +34,7 @@ class Function:
         known: inputs that are known while one imports.
         inputs: the names of those that are its own.
         updates: outputs that are the next values of arrays, by place.
+        changes: the next values of arrays that it keeps itself.
         found: Views of its outputs, by place.
     """
 
@@ -44,6 +45,7 @@ class Function:
     known: dict[int, Any] = field(default_factory=dict)
     inputs: dict[Value, str] = field(default_factory=dict)
     updates: dict[int, Path] = field(default_factory=dict)
+    changes: dict[Param, Value] = field(default_factory=dict)
     found: dict[int, View] = field(default_factory=dict)
     child: Lowering = field(init=False)
     flat: Flat = field(init=False)
@@ -93,7 +95,7 @@ class Function:
 
     def region(self, outputs: Mapping[str, Value]) -> Region:
         """It, with its outputs by name."""
-        region = region_of(self.child.items, self.name, outputs)
+        region = region_of(self.child.items, self.name, outputs, self.changes)
         region.inputs = dict(self.inputs)
         return region
 

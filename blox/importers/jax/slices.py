@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from ..state import assignment
 from ..trace import Param, Size, Value
 from ..views import View
 from .functions import Function
@@ -67,7 +66,7 @@ class Slices:
 
     def assigned(self) -> set[int]:
         """The outputs that are next values of stacked arrays: each layer assigns its own."""
-        context, child = self.function.lower.context, self.function.child
+        context = self.function.lower.context
         stacks = {
             one.path: one
             for i in self.copies
@@ -75,8 +74,7 @@ class Slices:
         }
         for place, path in self.function.updates.items():
             if path in stacks and path not in context.assigned:
-                value = self.function.array(place)
-                child.items.append(assignment(stacks[path], value))
+                self.function.changes[stacks[path]] = self.function.array(place)
                 context.assigned.add(path)
         return {i for i, p in self.function.updates.items() if p in context.assigned}
 
