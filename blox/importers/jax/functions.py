@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,11 @@ from .lines import is_library
 from .liveness import body_of, is_lone, only
 from .lower import Lowering
 
-LITERAL = {"float32": float, "int32": int, "bool": bool}
+LITERAL: Mapping[str, Callable[[Any], Number]] = {
+    "float32": float,
+    "int32": int,
+    "bool": bool,
+}
 """The dtypes of which a carry may start as a number."""
 
 
@@ -127,7 +131,6 @@ def start_of(lower: Lowering, view: View) -> Value | Number:
     """What a carry starts with: a scalar that is a number stays one."""
     kind = LITERAL.get(view.dtype)
     number = view.source
-    plain = isinstance(number, (bool, int, float)) and abs(number) < float("inf")
-    if kind is None or view.shape or not plain:
+    if kind is None or view.shape or not isinstance(number, (bool, int, float)):
         return lower.array(view)
-    return kind(number)  # type: ignore[arg-type]
+    return kind(number) if abs(number) < float("inf") else lower.array(view)

@@ -92,7 +92,7 @@ class Carries:
             at = self.first + place
             self.step = self.function.value(at, (), "int32", "index")
         if length is not None:
-            end: Any = start.source + length  # type: ignore[operator]
+            end: Any = start.source + length
             self.outer[place] = View.filled(end, (), "int32")
 
     def seen(self, function: Function, place: int) -> View:
