@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from imported import check_sizes, ops
+from imported import body, check_sizes, ops
 from jax import lax
 
 import blox as bx
@@ -113,10 +113,15 @@ def test_pools() -> None:
             "between": window(x, 2, 1, base_dilation=(1, 2, 2, 1)),
             "lone": window(x[:1, :, :, :1], 2, 2)[0, :, :, 0],
             "mean": total(x, 2, 2) / 4,
+            "inside": total(x, 3, 1, "SAME") / total(jnp.ones_like(x), 3, 1, "SAME"),
             "sum": total(x, 3, 1, "SAME"),
             "channels": lax.reduce_window(
                 x, 0.0, lax.add, (1, 1, 1, 3), (1, 1, 1, 1), "SAME"
             ),
         }
 
-    check_sizes(pools, None, LAST, *SIZES)
+    graph = check_sizes(pools, None, LAST, *SIZES)
+    found = [n for n in body(graph).values() if n["op"] == "avg_pool"]
+    assert [n["count_include_pad"] for n in found].count(False) == 1
+    assert ops(graph).count("multiply") == 2
+    assert "divide" not in ops(graph)

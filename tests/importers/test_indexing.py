@@ -96,8 +96,12 @@ def test_windows_at_computed_places() -> None:
     windows = {"x": bx.Input(["b", 9, 8]), "i": bx.Input(["b"], "int32")}
 
     def blocks(params: Any, x: Any, i: Any) -> Any:
-        one = lambda x, i: lax.dynamic_slice(x, (i, i), (4, 3))  # noqa: E731
-        put = lambda x, i: lax.dynamic_update_slice(x, x[:2] + 1, (i, 0))  # noqa: E731
+        def one(x: Any, i: Any) -> Any:
+            return lax.dynamic_slice(x, (i, i), (4, 3))
+
+        def put(x: Any, i: Any) -> Any:
+            return lax.dynamic_update_slice(x, x[:2] + 1, (i, 0))
+
         return {
             "slice": lax.dynamic_slice_in_dim(x, i[0], 4, axis=1),
             "both": lax.dynamic_slice(x, (0, i[0], i[1]), (x.shape[0], 2, 3)),

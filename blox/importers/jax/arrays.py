@@ -124,6 +124,8 @@ class Arrays(Steps):
         if source not in self.again or self.used[source] > 0:
             return None
         step = self.made[source]
+        if not self.is_here(step):
+            return None
         flowing = [*values_in(step.operands), *values_in(step.slots)]
         self.used.subtract(flowing)
         found = self.again[source](axes)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import blox as bx
@@ -11,16 +10,13 @@ from blox.schema.diagnostics import Diagnostic
 
 from ..readable import readable
 from ..regions import needed, tree
-from ..state import assign, assignment
 from ..stored import Leaf, mixed
-from ..trace import Item, Param, Path, Value
+from ..trace import Param
 from ..views import View
 from ..write import write
 from . import rules
 from .context import Context
 from .flatten import flatten
-from .internals import Var
-from .liveness import is_lone
 from .lower import Lowering
 from .source import Source
 from .trace import Bounds, Traced
@@ -41,69 +37,39 @@ def convert(
         SpecError: everything in it that no op of blox is.
     """
     context = Context()
-    lowered = _lowered(source, traced, context)
-    while clash := mixed(lowered.items):
+    lower, found = _lowered(source, traced, context)
+    while clash := mixed(lower.items):
         context = Context(whole=context.whole | clash)
-        lowered = _lowered(source, traced, context)
+        lower, found = _lowered(source, traced, context)
     if context.missing:
         raise bx.SpecError(_missing(context, name))
-    root = tree(needed(lowered.steps, [*lowered.outputs, *lowered.updates.values()]))
+    outputs = [lower.array(v) for v in found if v is not None]
+    root = tree(needed(lower.items, outputs))
     root.inputs = {value: value.hint for value in traced.inputs}
     root.scope = ()
-    assign(root, lowered.updates)
-    readable(root, dict(zip(traced.outputs, lowered.outputs, strict=True)))
+    readable(root, dict(zip(traced.outputs, outputs, strict=False)))
     graph, placed = write(root, inputs, name, dims)
     return graph, placed, context
 
 
-@dataclass(frozen=True)
-class _Lowered:
-    """The steps of a trace.
-
-    Args:
-        updates: the next values of arrays that a call changes.
-    """
-
-    steps: Sequence[Item]
-    outputs: list[Value]
-    updates: dict[Param, Value]
-
-    @property
-    def items(self) -> list[Item]:
-        """The steps, with those that change arrays at the end."""
-        return [*self.steps, *(assignment(p, v) for p, v in self.updates.items())]
-
-
-def _lowered(source: Source, traced: Traced, context: Context) -> _Lowered:
-    """The steps of a trace, as far as they can be expressed."""
-    lower, closed = Lowering(context), traced.closed
-    changed = dict.fromkeys(traced.updates, "state")
-    kinds: Mapping[Path, Any] = {**source.kinds, **changed}
-    kept = {
-        path: Param(
+def _lowered(
+    source: Source, traced: Traced, context: Context
+) -> tuple[Lowering, list[View | None]]:
+    """The steps of a trace, and what it gives."""
+    lower = Lowering(context)
+    kept = [
+        Param(
             tuple(array.shape),
             str(array.dtype),
             path=path,
-            kind=kinds.get(path, "param"),
+            kind=source.kinds.get(path, "param"),
         )
         for path, array in traced.arrays.items()
-    }
-    given = map(View.of, [*kept.values(), *traced.inputs])
+    ]
+    closed = traced.closed
+    given = map(View.of, [*kept, *traced.inputs])
     environment = dict(zip(closed.jaxpr.invars, given, strict=True))
-    flat = flatten(closed.jaxpr, closed.consts)
-    count = len(traced.outputs)
-    for variable, path in zip(flat.outputs[count:], traced.updates, strict=True):
-        if isinstance(variable, Var) and is_lone(flat, variable):
-            context.updated[variable] = path
-    found = lower.run(flat, environment)
-    outputs = [lower.array(v) for v in found[:count] if v is not None]
-    updates = {}
-    for path, view in zip(traced.updates, found[count:], strict=True):
-        if view is not None and path not in context.assigned:
-            value = lower.array(view)
-            if value is not kept[path]:
-                updates[kept[path]] = value
-    return _Lowered(lower.items, outputs, updates)
+    return lower, lower.run(flatten(closed.jaxpr, closed.consts), environment)
 
 
 def _missing(context: Context, name: str) -> list[Diagnostic]:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ..trace import Number, Size, Value
 from ..views import View, fits, frame
 from .arrays import Arrays
+from .context import Context
 from .numbers import is_weak
 
 
 class Emitter(Arrays):
-    """Writes steps by NumPy's rules of broadcasting, with axes in any order."""
+    """Writes steps by NumPy's rules of broadcasting, with axes in any order.
+
+    Attributes:
+        shares: what a value, as a View of it, gives divided by another, where an op does
+            that; else None.
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.shares: dict[Value, Callable[[View, View], View | None]] = {}
 
     def elementwise(
         self,
@@ -29,6 +39,10 @@ class Emitter(Arrays):
             shape: of what it gives; operands have it, or size 1 in its place, or are scalars.
         """
         views = {n: self.grown(v, shape) for n, v in operands.items()}
+        if op == "divide" and isinstance(whole := views["a"].source, Value):
+            share = self.shares.get(whole)
+            if share and (found := share(views["a"], views["b"])) is not None:
+                return found
         order = frame([*views.values()], len(shape))
         kept = {v.dtype for v in views.values() if not v.is_number}
         given = {n: self._number(v, kept, order) for n, v in views.items()}

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..bodies import region_of
+from ..bodies import body_of
 from ..naming import argument_name
 from ..regions import fresh
-from ..trace import Number, Param, Path, Region, Size, Value
+from ..trace import Number, Region, Size, Value
 from ..views import View
 from .context import Missing
-from .flatten import Flat
 from .internals import ClosedJaxpr, JaxprEqn, Var, argument_names, plain_size, source_of
 from .lines import is_library
-from .liveness import body_of, is_lone, only
+from .liveness import body_of as flat_of
+from .liveness import only
 from .lower import Lowering
 
-LITERAL: Mapping[str, Callable[[Any], Number]] = {
-    "float32": float,
-    "int32": int,
-    "bool": bool,
-}
+LITERAL = {"float32": float, "int32": int, "bool": bool}
 """The dtypes of which a carry may start as a number."""
 
 
@@ -37,8 +33,6 @@ class Function:
         given: Views of its inputs, by place.
         known: inputs that are known while one imports.
         inputs: the names of those that are its own.
-        updates: outputs that are the next values of arrays, by place.
-        changes: the next values of arrays that it keeps itself.
         found: Views of its outputs, by place.
     """
 
@@ -48,15 +42,11 @@ class Function:
     given: dict[int, View] = field(default_factory=dict)
     known: dict[int, Any] = field(default_factory=dict)
     inputs: dict[Value, str] = field(default_factory=dict)
-    updates: dict[int, Path] = field(default_factory=dict)
-    changes: dict[Param, Value] = field(default_factory=dict)
     found: dict[int, View] = field(default_factory=dict)
     child: Lowering = field(init=False)
-    flat: Flat = field(init=False)
 
     def __post_init__(self) -> None:
         self.child = self.lower.child()
-        self.flat = body_of(self.closed)
 
     @property
     def name(self) -> str:
@@ -83,12 +73,8 @@ class Function:
         given = {
             variables[i]: view for i, view in self.given.items() if i not in self.known
         }
-        for i, path in self.updates.items():
-            variable = self.flat.outputs[i]
-            if isinstance(variable, Var) and is_lone(self.flat, variable):
-                self.lower.context.updated[variable] = path
         places = sorted(outputs)
-        views = self.child.run(only(self.flat, places), given)
+        views = self.child.run(only(flat_of(self.closed), places), given)
         lost = View.filled(0, (), "float32")
         pairs = zip(places, views, strict=True)
         self.found = {i: lost if view is None else view for i, view in pairs}
@@ -99,7 +85,7 @@ class Function:
 
     def region(self, outputs: Mapping[str, Value]) -> Region:
         """It, with its outputs by name."""
-        region = region_of(self.child.items, self.name, outputs, self.changes)
+        region = body_of(self.child.items, self.name, outputs)
         region.inputs = dict(self.inputs)
         return region
 
@@ -131,6 +117,7 @@ def start_of(lower: Lowering, view: View) -> Value | Number:
     """What a carry starts with: a scalar that is a number stays one."""
     kind = LITERAL.get(view.dtype)
     number = view.source
-    if kind is None or view.shape or not isinstance(number, (bool, int, float)):
+    plain = isinstance(number, (bool, int, float)) and abs(number) < float("inf")
+    if kind is None or view.shape or not plain:
         return lower.array(view)
-    return kind(number) if abs(number) < float("inf") else lower.array(view)
+    return kind(number)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..trace import Item, Line, Number, Path, Size, Step, Value, values_in
+from ..trace import Enter, Exit, Item, Line, Number, Path, Size, Step, Value, values_in
 from ..views import View
 from .context import Context
 from .internals import plain_size
@@ -96,6 +96,16 @@ class Steps(ABC):
         self.items.append(step)
         self.used.update([*values_in(flowing), *values_in(kept)])
         self.made.update(dict.fromkeys(outputs, step))
+
+    def is_here(self, step: Step) -> bool:
+        """True where a step belongs to the function that is being lowered, and neither to
+        one that is done nor to one around it."""
+        depth = 0
+        for item in reversed(self.items):
+            if item is step:
+                return depth == 0
+            depth += isinstance(item, Exit) - isinstance(item, Enter)
+        return False
 
     def _operand(self, given: Any) -> Any:
         if isinstance(given, View):

@@ -22,7 +22,6 @@ from . import (
     shapes,
     slices,
     totals,
-    until,
 )
 
 __all__ = [
@@ -47,5 +46,4 @@ __all__ = [
     "shapes",
     "slices",
     "totals",
-    "until",
 ]

@@ -148,7 +148,7 @@ def _window(
 ) -> Place:
     """The places of a window along an axis."""
     size, count = of.x.shape[axis], of.sizes[axis]
-    first = 0
+    first: Size | None = 0
     if axis in of.places:
         first = of.places[axis].within(size, count, of.mode == "promise")
     attributes = {"stop": plain_size((first or 0) + count), "dtype": "int32"}

@@ -61,7 +61,7 @@ def _order(parts: Sequence[View], axes: list[int]) -> list[int]:
         for p in parts
         if p.is_arranged
     ]
-    return list(max(found, key=found.count)) if found else list(axes)
+    return max(found, key=lambda order: found.count(order)) if found else list(axes)
 
 
 @rule("split")

@@ -9,6 +9,7 @@ from ...views import View
 from ..internals import JaxprEqn
 from ..lower import Lowering, output_of, rule
 from ..marks import Layer
+from .through import through
 
 
 @rule("blox_mark")
@@ -73,6 +74,9 @@ def layer(lower: Lowering, equation: JaxprEqn) -> list[View]:
     outputs = [output_of(equation, i) for i in range(len(equation.outvars))]
     if len(outputs) == 1:
         ((shape, dtype),) = outputs
+        kept = (static.op, operands, static.attributes, shape, dtype)
+        if not slots and (found := through(lower, *kept)) is not None:
+            return [found]
         return [
             lower.emit(
                 static.op,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ...trace import Value
+from ...trace import Step, Value
 from ...views import View
 from ..context import Missing
 from ..internals import JaxprEqn, plain_size
@@ -72,7 +72,50 @@ def reduce_window(lower: Lowering, equation: JaxprEqn) -> View:
         return result
     count = math.prod(attributes["window"])
     number = View.filled(float(count), (), dtype)
-    return lower.elementwise("multiply", {"a": result, "b": number}, shape, dtype)
+    total = lower.elementwise("multiply", {"a": result, "b": number}, shape, dtype)
+    _share(lower, total, result, float(count), [order.index(i) for i in spatial])
+    return total
+
+
+def _share(
+    lower: Lowering, total: View, mean: View, count: float, spatial: Sequence[int]
+) -> None:
+    """Says that a sum over windows divided by their elements is a mean: by all of them, or
+    by those that are no padding, which are a sum over ones."""
+    source = total.source
+    assert isinstance(source, Value)
+    step = lower.made[mean.source]  # type: ignore[index]
+
+    def share(whole: View, by: View) -> View | None:
+        if by.is_number:
+            if by.source != count:
+                return None
+            return View(mean.source, whole.axes, whole.shape, whole.dtype)
+        ones = lower.made.get(by.source)  # type: ignore[arg-type]
+        counted = lower.made.get(ones.operands["a"]) if ones and _times(ones) else None
+        if counted is None or counted.op != "avg_pool":
+            return None
+        filled = lower.made.get(counted.operands["x"])
+        same_windows = counted.attributes == step.attributes
+        places = [(whole.axes.index(a), a) for a in spatial]
+        if filled is None or filled.op != "ones" or not same_windows:
+            return None
+        if len(counted.operands["x"].shape) != mean.source.ndim:  # type: ignore[union-attr]
+            return None
+        if any(by.axes[place] != a for place, a in places):
+            return None
+        attributes = {**step.attributes, "count_include_pad": False}
+        assert isinstance(mean.source, Value)
+        given = {"x": step.operands["x"]}
+        made = lower.emit("avg_pool", given, attributes, mean.source.shape, mean.dtype)
+        return View(made.source, whole.axes, whole.shape, whole.dtype)
+
+    lower.shares[source] = share
+
+
+def _times(step: Step) -> bool:
+    """True for something times a number."""
+    return step.op == "multiply" and not isinstance(step.operands["b"], Value)
 
 
 def _laid(
@@ -80,8 +123,7 @@ def _laid(
 ) -> tuple[View, list[int | None]]:
     """x with the axes along which windows move before its last, others in the order of its
     source; None is a new axis of size 1."""
-    x = lower.arranged(x)
-    assert isinstance(x.source, Value)
+    x = x if x.is_number else lower.arranged(x)
     own = sorted(range(x.ndim), key=lambda i: x.axes[i] or 0)
     spatial = [i for i in own if i in moving]
     rest = [i for i in own if i not in moving]

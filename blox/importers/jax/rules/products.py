@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import ascii_lowercase
 
 from ...trace import Param, Size, Value
 from ...views import View, same
@@ -64,8 +65,7 @@ def _letters(
     used: set[str] = set()
 
     def fresh(wanted: str) -> str:
-        every = (*wanted, *"abcdefghijklmnopqrstuvwxyz")
-        letter = next(x for x in every if x not in used)
+        letter = next(x for x in wanted + ascii_lowercase if x not in used)
         used.add(letter)
         return letter
 

@@ -202,13 +202,13 @@ def padded(
 ) -> View:
     """x with (before, after, between) more elements along each axis; fewer where these are
     negative."""
-    if x.is_number and value.is_number and x.source == value.source:
-        return View.filled(value.source, shape, x.dtype)  # type: ignore[arg-type]
-    if not value.is_number:
+    if isinstance(value.source, Value):
         raise Missing("pad: with a value that is computed")
+    if x.is_number and x.source == value.source:
+        return View.filled(value.source, shape, x.dtype)
     for axis, (_, _, between) in enumerate(config):
         if not same(between, 0):
-            x = spread(lower, x, axis, between, value.source)  # type: ignore[arg-type]
+            x = spread(lower, x, axis, between, value.source)
     cut = {
         axis: slice(
             -low if _negative(low) else 0,
