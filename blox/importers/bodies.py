@@ -6,16 +6,23 @@ from collections.abc import Mapping, Sequence
 
 from .naming import argument_name
 from .regions import fresh, needed, tidy, tree
-from .trace import Item, Region, Step, Value
+from .state import assign
+from .trace import Item, Param, Region, Step, Value
 
 WITH_REMAT = ("scan", "repeat")
 """The ops whose function may be computed again in gradients."""
 
 
-def body_of(items: Sequence[Item], name: str, outputs: Mapping[str, Value]) -> Region:
-    """A region of the items that its outputs need."""
-    region = tree(needed(items, outputs.values()), name)
+def region_of(
+    items: Sequence[Item],
+    name: str,
+    outputs: Mapping[str, Value],
+    changes: Mapping[Param, Value],
+) -> Region:
+    """A region of the items that its outputs need, and the next values of arrays."""
+    region = tree(needed(items, [*outputs.values(), *changes.values()]), name)
     region.outputs = dict(outputs)
+    assign(region, changes)
     tidy(region)
     return region
 

@@ -10,13 +10,19 @@ from itertools import pairwise
 from .copies import Run
 from .matching import Key, Match, Part, key_of, matched
 from .regions import everything, is_under, made
-from .trace import Param, Path, Region, Value
+from .series import Outside
+from .trace import Param, Path, Region, Step, Value
 
 Uses = Mapping[Value | Path, int]
 
 
 def run_of(
-    parts: Sequence[Part], start: int, period: int, scope: Path, uses: Uses
+    parts: Sequence[Part],
+    start: int,
+    period: int,
+    scope: Path,
+    uses: Uses,
+    outside: Outside,
 ) -> Run | int:
     """The parts as copies of `period` parts each, else how many copies may be a run.
 
@@ -24,47 +30,66 @@ def run_of(
         start: their place in the region.
         scope: of the region.
         uses: how often each value is used, and each array of the source.
+        outside: the slices and stacks of the region.
     """
     copies = [parts[i : i + period] for i in range(0, len(parts), period)]
     matches: list[Match] = []
-    for place, copy in enumerate(copies[:-1]):
+    for copy in copies[:-1]:
         match = matched(copies[-1], copy)
         if match is None:
             return len(copies) - 1
-        if _is_seen(copy, copies[place + 1], uses):
-            return place + 1
         matches.append(match)
-    if (sorting := _sorted(matches)) is None:
+    stacks = _stacks(copies[-1], matches, outside)
+    for place, copy in enumerate(copies[:-1]):
+        stacked = {matches[place].values[own] for own in stacks}
+        if _is_seen(copy, copies[place + 1], stacked, uses):
+            return place + 1
+    run = Run(start, copies, matches, stacks=stacks)
+    if not _sort(run, outside) or not run.carries:
         return 0
-    carries, params = sorting
-    places = places_of([[*(m.param(p).path for m in matches), p.path] for p in params])
-    if not carries or places is None:
-        return 0
-    run = Run(start, copies, matches, carries, places)
     return run if _is_whole(run, scope, uses) else 0
 
 
-def _is_seen(copy: Sequence[Part], after: Sequence[Part], uses: Uses) -> bool:
+def _stacks(
+    template: Sequence[Part], matches: Sequence[Match], outside: Outside
+) -> dict[Value, Step]:
+    """The values that are stacked with those of all copies, and the steps that do."""
+    found: dict[Value, Step] = {}
+    for own in (v for part in template for v in made(part)):
+        step = outside.stacked(own, matches)
+        if step is not None:
+            found[own] = step
+    return found
+
+
+def _is_seen(
+    copy: Sequence[Part], after: Sequence[Part], stacked: set[Value], uses: Uses
+) -> bool:
     """True where others than it and the next copy need what a copy gives."""
     own = {v for part in copy for v in made(part)}
     both = Counter(v for part in (*copy, *after) for v in everything(part) if v in own)
-    return any(uses[v] != both[v] for v in own)
+    return any(uses[v] != both[v] + (v in stacked) for v in own)
 
 
-def _sorted(matches: Sequence[Match]) -> tuple[dict[Key, Value], list[Param]] | None:
-    """What is carried, by its next value, and the arrays that are others in each copy."""
-    carries: dict[Key, Value] = {}
-    params: list[Param] = []
+def _sort(run: Run, outside: Outside) -> bool:
+    """Tells apart what flows into all copies; False where they are none."""
+    arrays: list[list[Path]] = []
+    matches = run.matches
     for key, value in matches[-1].free.items():
-        if all(key_of(m.values[key]) == key for m in matches):
+        every = [*(m.values[key] for m in matches), value]
+        if all(key_of(v) == key for v in every):
             continue
         if isinstance(value, Param):
-            params.append(value)
+            arrays.append([v.path for v in every if isinstance(v, Param)])
         elif (given := _next(key, value, matches)) is not None:
-            carries[key] = given
+            run.carries[key] = given
+        elif (first := outside.series(every)) is not None:
+            run.slices[value] = first
         else:
-            return None
-    return carries, params
+            return False
+    places = places_of(arrays)
+    run.places = places or {}
+    return places is not None and run.axis is not None
 
 
 def _next(key: Key, value: Value, matches: Sequence[Match]) -> Value | None:
@@ -115,9 +140,8 @@ def counting(paths: Sequence[Path]) -> tuple[Path, ...] | None:
 def _is_whole(run: Run, scope: Path, uses: Uses) -> bool:
     """True where the arrays of each copy lie in it, and nothing else uses them."""
     if not run.places:
-        return (
-            run.period == 1 and isinstance(run.template[0], Region) and not run.varies
-        )
+        alone = run.period == 1 and isinstance(run.template[0], Region)
+        return (alone or bool(run.slices)) and not run.varies
     if not all(is_under(places[0][:-1], scope) for places in run.places.values()):
         return False
     used = [v for c in run.copies for part in c for v in everything(part)]

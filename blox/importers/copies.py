@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from blox.schema.names import name_of
 
 from .closing import name_inputs
 from .matching import Key, Match, Part, key_of
-from .names import hint_values
+from .names import hint_values, list_name, one_of, several, word_of
 from .regions import common, fresh, identifier, is_under, made, params_in, snake
 from .relocated import every_part, relocate, vary
+from .series import Slice
 from .trace import Path, Region, Step, Value
 
 
@@ -25,13 +27,17 @@ class Run:
         carries: what flows into the template and is carried, with its next value.
         places: where the arrays of the template lie, and those of each copy; none where
             all copies have the same.
+        slices: what flows into the template and is a slice, with that of the first copy.
+        stacks: what is stacked with that of all other copies, with the step that did it.
     """
 
     start: int
     copies: Sequence[Sequence[Part]]
     matches: list[Match]
-    carries: dict[Key, Value]
-    places: dict[Path, tuple[Path, ...]]
+    carries: dict[Key, Value] = field(default_factory=dict)
+    places: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
+    slices: dict[Value, Slice] = field(default_factory=dict)
+    stacks: dict[Value, Step] = field(default_factory=dict)
 
     @property
     def template(self) -> Sequence[Part]:
@@ -54,13 +60,27 @@ class Run:
         """True where numbers differ from copy to copy."""
         return any(match.differs for match in self.matches)
 
+    @property
+    def is_scan(self) -> bool:
+        """True where steps along an axis share their arrays."""
+        return not self.places and bool(self.slices or self.stacks)
+
+    @property
+    def axis(self) -> int | None:
+        """The axis of slices and stacks; None where one `repeat` or `scan` has no such."""
+        if not self.slices:
+            return 0
+        axes = {s.axis for s in self.slices.values()}
+        axis = axes.pop()
+        return None if axes or (axis and not self.is_scan) else axis
+
     def has(self, path: Path) -> bool:
         """True for an array that is that of a copy."""
         every = (place for places in self.places.values() for place in places)
         return any(is_under(path, place) for place in every)
 
-    def step(self, scope: Path, taken: set[Path]) -> Step:
-        """The `repeat` that does what they do.
+    def steps(self, scope: Path, taken: set[Path]) -> list[Step]:
+        """The `repeat` or `scan` that does what they do, and what prepares its arrays.
 
         Args:
             scope: of the function that it stands in.
@@ -68,35 +88,88 @@ class Run:
         """
         body = self._body()
         hint = several(body.name)
-        place = self._place(hint, scope, taken) if self.places else body.scope or scope
+        place = body.scope
         if self.places:
+            place = self._place(hint, scope, taken)
             taken.add(place)
             self._settle(body, place)
         self._name_inputs(body)
-        carry: dict[str, Value] = {}
-        inputs: dict[str, Value] = {}
+        ahead: list[Step] = []
+        flowing: dict[str, dict[str, Value]] = {"carry": {}, "slices": {}, "inputs": {}}
         for value, name in body.inputs.items():
             if (given := self.carries.get(key_of(value))) is not None:
-                carry[name] = self.matches[0].values[key_of(value)]
+                flowing["carry"][name] = self.matches[0].values[key_of(value)]
                 body.outputs[name] = given
+            elif value in self.slices:
+                flowing["slices"][name] = self._sliced(self.slices[value], ahead)
             else:
-                inputs[name] = value
-        attributes: dict[str, object] = {"count": self.count, "scan": not self.varies}
-        if not self.places:
-            attributes |= {"scan": False, "shared": True}
-        if body.remat:
-            attributes["remat"] = body.remat
-        operands = {"carry": carry, "inputs": inputs}
-        return Step(
-            "repeat",
-            {role: given for role, given in operands.items() if given},
-            attributes,
-            list(body.outputs.values()),
+                flowing["inputs"][name] = value
+        made = [*body.outputs.values()]
+        behind = self._stacked(body, made)
+        step = Step(
+            "scan" if self.is_scan else "repeat",
+            {role: given for role, given in flowing.items() if given},
+            self._attributes(body),
+            made,
             tuple(body.outputs),
-            scope=place,
+            scope=place if self.is_scan else place or scope,
             functions={"function": body},
             hint=hint,
         )
+        return [*ahead, step, *behind]
+
+    def _attributes(self, body: Region) -> dict[str, object]:
+        attributes: dict[str, object] = {"remat": body.remat} if body.remat else {}
+        if self.is_scan:
+            attributes |= {"axis": self.axis} if self.axis else {}
+            return attributes if self.slices else attributes | {"length": self.count}
+        attributes |= {"count": self.count, "scan": not self.varies}
+        return (
+            attributes if self.places else attributes | {"scan": False, "shared": True}
+        )
+
+    def _sliced(self, first: Slice, ahead: list[Step]) -> Value:
+        """The array whose slices flow in, one for each copy."""
+        source, axis = first.source, first.axis
+        if (first.place, source.shape[axis]) == (0, self.count):
+            return source
+        end = first.place + self.count
+        at = [slice(None)] * axis + [slice(first.place or None, end)]
+        shape = list(source.shape)
+        shape[axis] = self.count
+        part = Value(tuple(shape), source.dtype, source.hint)
+        ahead.append(Step("index", {"x": source}, {"at": at}, [part]))
+        return part
+
+    def _stacked(self, body: Region, made: list[Value]) -> list[Step]:
+        """Adds outputs that are stacked; the steps that turn them to their axis."""
+        behind: list[Step] = []
+        for own, stack in self.stacks.items():
+            output = stack.outputs[0]
+            to, rank = stack.attributes["axis"] % output.ndim, output.ndim
+            wanted = own.hint or output.hint or "y"
+            name = fresh([*body.outputs, *body.inputs.values()], name_of(wanted))
+            body.outputs[name] = own
+            axis = self.axis or 0
+            if to != axis:
+                order = [i for i in range(rank) if i != axis]
+                order.insert(to, axis)
+                shape = [s for i, s in enumerate(output.shape) if i != to]
+                shape.insert(axis, output.shape[to])
+                turned = Value(tuple(shape), output.dtype)
+                attributes = {"permutation": order}
+                behind.append(
+                    Step(
+                        "transpose",
+                        {"x": turned},
+                        attributes,
+                        [output],
+                        line=stack.line,
+                    )
+                )
+                output = turned
+            made.append(output)
+        return behind
 
     def _body(self) -> Region:
         """The template as a function."""
@@ -104,7 +177,7 @@ class Run:
         if self.period == 1 and isinstance(only, Region):
             body = only
         else:
-            body = Region(one_of(_list_name([*self.places])), list(self.template))
+            body = Region(one_of(list_name([*self.places])), list(self.template))
         if self.varies:
             vary(self.copies, body)
             body.varies = True
@@ -132,7 +205,7 @@ class Run:
         for part in every_part(self.template):
             if part.scope == place:
                 return part.op if isinstance(part, Step) else snake(part.name)
-        return _list_name([place])
+        return list_name([place])
 
     def _name_inputs(self, body: Region) -> None:
         hint_values(body.items)
@@ -145,7 +218,7 @@ class Run:
     def _place(self, name: str, scope: Path, taken: set[Path]) -> Path:
         """Where its arrays lie, as a path of the source, which there may not be."""
         path = next(iter(self.places.values()))[0]
-        parent, word = path[:-1], re.sub(r"_?\d+$", "", str(path[-1]))
+        parent, word = path[:-1], word_of(path[-1])
         place = (*parent, word) if word else parent
         parents = {own[:-1] for own in self.places}
         if len(parents) > 1 or (word and len(self.places) > 1):
@@ -155,25 +228,3 @@ class Run:
         if place in taken:
             return (*place[:-1], identifier(f"{place[-1]}_{path[-1]}"))
         return place
-
-
-def _list_name(places: Sequence[Path]) -> str:
-    """The name of the list that paths are parts of."""
-    words = {
-        next((w for w in map(_word, reversed(path)) if w), "layers") for path in places
-    }
-    return identifier(words.pop()) if len(words) == 1 else "layers"
-
-
-def _word(part: str | int) -> str:
-    return re.sub(r"_?\d+$", "", str(part))
-
-
-def one_of(name: str) -> str:
-    """`layers` -> `layer`."""
-    return name[:-1] if name.endswith("s") and not name.endswith("ss") else name
-
-
-def several(name: str) -> str:
-    """`layer` -> `layers`."""
-    return name if name.endswith("s") else f"{name}s"

@@ -116,7 +116,10 @@ class Known:
         if place != (name,):
             options["params"] = ".".join(place)
         op = {"param": self.f.param, "buffer": self.f.buffer, "state": self.f.state}
-        plain = param.dtype == "float32" and param.kind != "state"
+        plain = param.dtype == "float32"
+        if plain and param.kind == "state" and kept.scope is not None:
+            built = op["state"](name, list(param.shape), **options)
+            return self.f.op("astype", x=built, dtype="float")  # ops keep it in float32
         dtype = "float" if plain else param.dtype
         return op[param.kind](name, list(param.shape), dtype=dtype, **options)
 

@@ -10,7 +10,7 @@ from blox.schema import op_class
 from blox.schema.names import RESERVED, name_of
 
 from .regions import identifier, snake
-from .trace import Param, Region, Step, Value
+from .trace import Param, Path, Region, Step, Value
 
 
 def hint_values(items: Sequence[Step | Region]) -> None:
@@ -72,3 +72,27 @@ def _every(region: Region) -> Iterator[Region]:
     yield region
     for inner in _inside(region):
         yield from _every(inner)
+
+
+def list_name(places: Sequence[Path]) -> str:
+    """The name of the list that paths are parts of."""
+    words = {
+        next((w for w in map(word_of, reversed(path)) if w), "layers")
+        for path in places
+    }
+    return identifier(words.pop()) if len(words) == 1 else "layers"
+
+
+def word_of(part: str | int) -> str:
+    """`block_3` -> `block`; nothing of what is a number."""
+    return re.sub(r"_?\d+$", "", str(part))
+
+
+def one_of(name: str) -> str:
+    """`layers` -> `layer`."""
+    return name[:-1] if name.endswith("s") and not name.endswith("ss") else name
+
+
+def several(name: str) -> str:
+    """`layer` -> `layers`."""
+    return name if name.endswith("s") else f"{name}s"

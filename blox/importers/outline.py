@@ -11,6 +11,7 @@ from .copies import Run
 from .matching import Part, Shapes
 from .regions import everything
 from .relocated import every_part
+from .series import Outside, slices_first
 from .trace import Param, Path, Region, Step, Value
 
 LONGEST = 160
@@ -44,12 +45,14 @@ def _outline(
             for body in item.functions.values():
                 _outline(body, scope, uses, shapes)
     taken: set[Path] = set()
+    region.items = slices_first(region.items)
     while (run := _longest(region.items, scope, uses, shapes)) is not None:
-        gone = region.items[run.start : run.end]
+        gone = [*region.items[run.start : run.end], *run.stacks.values()]
         uses.subtract(use_of(v) for part in gone for v in everything(part))
-        step = run.step(scope, taken)
-        uses.update(map(use_of, everything(step)))
-        region.items[run.start : run.end] = [step]
+        steps = run.steps(scope, taken)
+        uses.update(use_of(v) for step in steps for v in everything(step))
+        region.items[run.start : run.end] = steps
+        region.items = [i for i in region.items if i not in run.stacks.values()]
 
 
 def _longest(
@@ -59,6 +62,7 @@ def _longest(
     shapes: Shapes,
 ) -> Run | None:
     """The run that says most in one line."""
+    outside = Outside.of(items)
     for start, period, length in _periodic([shapes.of(item) for item in items]):
         found: list[Run] = []
         for phase in range(min(period, length - 2 * period + 1)):
@@ -67,7 +71,7 @@ def _longest(
                 if count < 2:
                     break
                 parts = items[start + phase : start + phase + count * period]
-                run = run_of(parts, start + phase, period, scope, uses)
+                run = run_of(parts, start + phase, period, scope, uses, outside)
                 if isinstance(run, Run):
                     found += [run] if _is_worth_it(run) else []
                     break

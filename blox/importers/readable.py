@@ -9,6 +9,7 @@ from .order import order
 from .outline import outline
 from .regions import tidy, unwrap
 from .simplify import merge, simplify
+from .state import put_last
 from .trace import Region, Value
 
 
@@ -29,4 +30,5 @@ def readable(root: Region, outputs: dict[str, Value]) -> None:
     hint_all(root)
     close(root)
     order(root)
+    put_last(root)
     name_nodes(root)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from blox.schema import op_class
+
 from .trace import Enter, Exit, Item, Param, Path, Region, Step, Value, values_in
 
 
@@ -27,16 +29,25 @@ def tree(items: Sequence[Item], name: str = "main") -> Region:
 
 
 def needed(items: Sequence[Item], outputs: Iterable[Value]) -> list[Item]:
-    """The items without steps that nothing uses."""
+    """The items without steps that nothing uses, and that update no state."""
     live = set(outputs)
     kept: list[Item] = []
     for item in reversed(items):
         if isinstance(item, Step):
-            if not any(o in live for o in item.outputs):
+            if not any(o in live for o in item.outputs) and not updates(item):
                 continue
             live |= set(used(item))
         kept.append(item)
     return kept[::-1]
+
+
+def updates(step: Step) -> bool:
+    """True of a step that gives an array of the model its next value, in what it runs
+    too."""
+    cls = op_class(step.op)
+    return (cls is not None and bool(cls.ASSIGNS)) or any(
+        updates(inner) for body in step.functions.values() for inner in steps_in(body)
+    )
 
 
 def used(item: Step | Region) -> Iterator[Value]:

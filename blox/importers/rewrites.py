@@ -63,6 +63,11 @@ def squared(step: Step, tree: Tree) -> None:
 def kept(step: Step, tree: Tree) -> Value | None:
     """expand_dims(f(sum(x, axis)), axis) -> f(sum(x, axis, keepdims=True)), f elementwise."""
     x = step.operands["x"]
+    if "squeezed" not in tree.notes:
+        squeezes = [s.operands["x"] for s in tree.steps if s.op == "squeeze"]
+        tree.notes["squeezed"] = set(squeezes)
+    if step.outputs[0] in tree.notes["squeezed"]:
+        return None  # `unsqueezed` comes first
     chain: list[Step] = []
     value = x
     while (maker := _lone_maker(value, tree)) is not None:
@@ -86,6 +91,18 @@ def kept(step: Step, tree: Tree) -> Value | None:
     for maker in chain:
         maker.outputs[0].shape = step.outputs[0].shape
     return x  # type: ignore[no-any-return]
+
+
+@rewrite("squeeze")
+def unsqueezed(step: Step, tree: Tree) -> Value | None:
+    """squeeze(expand_dims(x, axis), axis) -> x"""
+    maker = tree.maker(step.operands["x"], "expand_dims")
+    if maker is None:
+        return None
+    rank = maker.outputs[0].ndim
+    axes = [_places(s.attributes["axis"], rank) for s in (step, maker)]
+    value = maker.operands["x"]
+    return value if axes[0] == axes[1] and isinstance(value, Value) else None
 
 
 def _lone_maker(value: Any, tree: Tree) -> Step | None:

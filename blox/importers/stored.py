@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from .regions import everything, is_under, params_in
+from .regions import everything, is_under, params_in, steps_in
 from .trace import Item, Move, Param, Path, Region, Step
 
 
@@ -71,6 +71,10 @@ def mixed(items: Iterable[Item]) -> set[Path]:
 def stored_in(root: Region) -> Mapping[Path, Stored]:
     """How the arrays of a model are kept, by path."""
     found: dict[Path, Stored] = {}
+    for step in steps_in(root):
+        if step.op == "assign":
+            param = step.operands["to"]
+            found[param.path] = Stored(param.base or param)
     _slots(root, found)
     for value in (*everything(root), *root.outputs.values()):
         if isinstance(value, Param):

@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 
 import blox as bx
+from blox.importers.jax.convert import convert
 from blox.importers.jax.public import from_jax
+from blox.importers.jax.source import Source
+from blox.importers.jax.trace import trace
 
 Tree = Any
 RNG = np.random.default_rng(0)
@@ -95,6 +98,37 @@ def until(p: Tree, x: Any) -> Any:
     return jax.lax.while_loop(less, more, (x, 0))[0]
 
 
+def counting_to_sizes(x: Any) -> Any:
+    def step(i: Any, z: Any) -> Any:
+        return z * 0.5 + i
+
+    y = jax.lax.fori_loop(0, x.shape[0], step, x)
+    y, _ = jax.lax.while_loop(
+        lambda s: s[1] < 7, lambda s: (s[0] * 0.5 + s[1], s[1] + 1), (y, 3)
+    )
+    return jax.lax.fori_loop(2, x.shape[0], step, y)
+
+
+def lanes(x: Any) -> Any:
+    def one(row: Any) -> Any:
+        return jax.lax.while_loop(
+            lambda s: s[0] < 10 + row[0],
+            lambda s: (s[0] * 1.5 + 1 + row[1] ** 2, s[1] + 1),
+            (row.sum() ** 2, 0),
+        )
+
+    return jax.vmap(one)(x)
+
+
+def picked(x: Any) -> Any:
+    def twice(a: Any) -> Any:
+        return a * 2
+
+    index = jnp.floor(x.sum() * 3).astype(jnp.int32)
+    y = jax.lax.switch(index, [twice, lambda a: a + 1, jnp.zeros_like], x)
+    return y, jax.lax.switch(index, [twice, lambda a: a + 1], x)
+
+
 def branches(p: Tree, x: Any) -> Any:
     y = jax.lax.cond(
         x.sum() > 0, lambda a: (a @ p["w"], 1.0), lambda a: (a + p["b"], a.sum()), x
@@ -161,6 +195,19 @@ CASES: dict[str, tuple[Callable[..., Any], Any, Any, dict[str, list[str]]]] = {
             ]
         },
     ),
+    "counting_to_sizes": (
+        counting_to_sizes,
+        None,
+        X,
+        {"main": ["scan", "scan", "while_loop"]},
+    ),
+    "lanes": (lanes, None, X, {"main": ["sum", "square", "zeros", "while_loop"]}),
+    "picked": (
+        picked,
+        None,
+        X,
+        {"main": ["sum", "multiply", "floor", "astype", "switch", "switch"]},
+    ),
     "mapped": (mapped, None, X, {"main": ["scan"]}),
     "checkpointed": (checkpointed, {"w": array(4, 4)}, X, {"main": ["call", "scan"]}),
 }
@@ -210,3 +257,38 @@ def test_a_policy_of_checkpoints_is_kept() -> None:
         "dots_saveable",
         "nothing_saveable",
     ]
+
+
+def test_a_key_that_a_loop_carries_is_said_not_to_be_one() -> None:
+    def drawn(key: Any, x: Any) -> Any:
+        def step(key: Any, row: Any) -> Any:
+            key, now = jax.random.split(key)
+            return key, row + jax.random.normal(now, row.shape)
+
+        return jax.lax.scan(step, key, x)[1]
+
+    with pytest.raises(bx.SpecError, match="scan: a key as a carry"):
+        from_jax(drawn, {"key": bx.Input([], "key"), **X}, None, name="drawn")
+
+
+def test_a_derivative_of_its_own_that_is_lost_is_said() -> None:
+    @jax.custom_jvp
+    def doubled(x: Any) -> Any:
+        return x * 2
+
+    doubled.defjvp(lambda p, t: (doubled(p[0]), t[0] * 5))
+
+    @jax.custom_vjp
+    def same(x: Any) -> Any:
+        return x
+
+    same.defvjp(lambda x: (x, None), lambda _, g: (-g,))
+
+    def call(p: Tree, x: Any) -> Any:
+        return jax.nn.relu(same(doubled(x * p["w"]))), {}
+
+    source = Source(call, {"w": array(4)}, "model")
+    _, _, context = convert(source, trace(source, X, {}), X, {}, "model")
+    names = [note.partition(" at ")[0] for note in context.notes]
+    assert names == ["doubled", "same"]
+    assert all("test_control.py:" in note for note in context.notes)

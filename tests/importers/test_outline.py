@@ -280,3 +280,63 @@ def test_copies_in_copies_that_differ() -> None:
 
     graph = check(model, {"stages": [several(3), several(3)]}, X, ONE)
     assert [node["scan"] for node in repeats(graph).values()] == [False, False]
+
+
+def recurrent(p: Any, h: jax.Array, x: jax.Array) -> Any:
+    return jnp.tanh(x @ p["w"] + h * p["b"])
+
+
+def loops(graph: bx.Graph, op: str) -> list[dict[str, Any]]:
+    return [
+        n for n in graph.plain()["functions"]["main"]["nodes"].values() if n["op"] == op
+    ]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_steps_in_time_are_a_scan(axis: int) -> None:
+    """Of slices that go along an axis; what they give is stacked on any."""
+
+    def model(params: Any, xs: jax.Array) -> Any:
+        h = jnp.cos(xs[:, 0])
+        seen = []
+        for t in range(5):
+            h = recurrent(params["cell"], h, xs[:, t])
+            seen.append(h)
+        return jnp.stack(seen, axis=axis), h
+
+    inputs = {"xs": bx.Input(["batch", 5, 4])}
+    xs = jnp.sin(jnp.arange(40.0)).reshape(2, 5, 4)
+    graph = check(model, {"cell": several(1)[0]}, inputs, xs)
+    (node,) = loops(graph, "scan")
+    assert (node["axis"], node["xs"]) == (1, {"x": "xs"})
+    assert not loops(graph, "stack")
+    assert len(loops(graph, "transpose")) == (axis != 1)
+
+
+def test_steps_from_the_second_on_without_a_function() -> None:
+    def model(params: Any, xs: jax.Array) -> Any:
+        h = xs[0]
+        for t in range(1, 6):
+            h = jnp.tanh(h @ params["w"]) + xs[t]
+        return h
+
+    inputs = {"xs": bx.Input([6, "batch", 4])}
+    xs = jnp.sin(jnp.arange(48.0)).reshape(6, 2, 4)
+    graph = check(model, {"w": several(1)[0]["w"]}, inputs, xs)
+    assert len(loops(graph, "scan")) == 1
+
+
+def test_layers_take_slices_and_give_what_is_stacked() -> None:
+    def model(params: Any, x: jax.Array, masks: jax.Array) -> Any:
+        seen = []
+        for i, layer in enumerate(params["layers"]):
+            x = block(layer, x * masks[i])
+            seen.append(x)
+        return jnp.stack(seen)
+
+    masks = jnp.linspace(0.0, 1.0, 12).reshape(3, 4)
+    inputs = X | {"masks": bx.Input([3, 4])}
+    graph = check(model, {"layers": several(3)}, inputs, ONE, masks)
+    (node,) = repeats(graph).values()
+    assert list(node["xs"].values()) == ["masks"]
+    assert not loops(graph, "stack")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..trace import Param, Path, Value
+from .internals import Var
 
 
 class Missing(Exception):
@@ -40,6 +41,11 @@ class Context:
     rng: Value | None = None
     whole: set[Path] = field(default_factory=set)
     """Stacked arrays that are used as a whole too, and so are those of no `repeat`."""
+
+    updated: dict[Var, Path] = field(default_factory=dict)
+    """The arrays whose next values variables are."""
+    assigned: set[Path] = field(default_factory=set)
+    """Those of them that layers of a `repeat` update."""
 
     def note(self, text: str) -> None:
         """Tells the user something, once."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import blox as bx
@@ -10,13 +11,16 @@ from blox.schema.diagnostics import Diagnostic
 
 from ..readable import readable
 from ..regions import needed, tree
+from ..state import assign, assignment
 from ..stored import Leaf, mixed
-from ..trace import Param
+from ..trace import Item, Param, Path, Value
 from ..views import View
 from ..write import write
 from . import rules
 from .context import Context
 from .flatten import flatten
+from .internals import Var
+from .liveness import is_lone
 from .lower import Lowering
 from .source import Source
 from .trace import Bounds, Traced
@@ -37,39 +41,69 @@ def convert(
         SpecError: everything in it that no op of blox is.
     """
     context = Context()
-    lower, found = _lowered(source, traced, context)
-    while clash := mixed(lower.items):
+    lowered = _lowered(source, traced, context)
+    while clash := mixed(lowered.items):
         context = Context(whole=context.whole | clash)
-        lower, found = _lowered(source, traced, context)
+        lowered = _lowered(source, traced, context)
     if context.missing:
         raise bx.SpecError(_missing(context, name))
-    outputs = [lower.array(v) for v in found if v is not None]
-    root = tree(needed(lower.items, outputs))
+    root = tree(needed(lowered.steps, [*lowered.outputs, *lowered.updates.values()]))
     root.inputs = {value: value.hint for value in traced.inputs}
     root.scope = ()
-    readable(root, dict(zip(traced.outputs, outputs, strict=False)))
+    assign(root, lowered.updates)
+    readable(root, dict(zip(traced.outputs, lowered.outputs, strict=True)))
     graph, placed = write(root, inputs, name, dims)
     return graph, placed, context
 
 
-def _lowered(
-    source: Source, traced: Traced, context: Context
-) -> tuple[Lowering, list[View | None]]:
-    """The steps of a trace, and what it gives."""
-    lower = Lowering(context)
-    kept = [
-        Param(
+@dataclass(frozen=True)
+class _Lowered:
+    """The steps of a trace.
+
+    Args:
+        updates: the next values of arrays that a call changes.
+    """
+
+    steps: Sequence[Item]
+    outputs: list[Value]
+    updates: dict[Param, Value]
+
+    @property
+    def items(self) -> list[Item]:
+        """The steps, with those that change arrays at the end."""
+        return [*self.steps, *(assignment(p, v) for p, v in self.updates.items())]
+
+
+def _lowered(source: Source, traced: Traced, context: Context) -> _Lowered:
+    """The steps of a trace, as far as they can be expressed."""
+    lower, closed = Lowering(context), traced.closed
+    changed = dict.fromkeys(traced.updates, "state")
+    kinds: Mapping[Path, Any] = {**source.kinds, **changed}
+    kept = {
+        path: Param(
             tuple(array.shape),
             str(array.dtype),
             path=path,
-            kind=source.kinds.get(path, "param"),
+            kind=kinds.get(path, "param"),
         )
         for path, array in traced.arrays.items()
-    ]
-    closed = traced.closed
-    given = map(View.of, [*kept, *traced.inputs])
+    }
+    given = map(View.of, [*kept.values(), *traced.inputs])
     environment = dict(zip(closed.jaxpr.invars, given, strict=True))
-    return lower, lower.run(flatten(closed.jaxpr, closed.consts), environment)
+    flat = flatten(closed.jaxpr, closed.consts)
+    count = len(traced.outputs)
+    for variable, path in zip(flat.outputs[count:], traced.updates, strict=True):
+        if isinstance(variable, Var) and is_lone(flat, variable):
+            context.updated[variable] = path
+    found = lower.run(flat, environment)
+    outputs = [lower.array(v) for v in found[:count] if v is not None]
+    updates = {}
+    for path, view in zip(traced.updates, found[count:], strict=True):
+        if view is not None and path not in context.assigned:
+            value = lower.array(view)
+            if value is not kept[path]:
+                updates[kept[path]] = value
+    return _Lowered(lower.items, outputs, updates)
 
 
 def _missing(context: Context, name: str) -> list[Diagnostic]:

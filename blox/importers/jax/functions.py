@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..bodies import body_of
+from ..bodies import region_of
 from ..naming import argument_name
 from ..regions import fresh
-from ..trace import Number, Region, Size, Value
+from ..trace import Number, Param, Path, Region, Size, Value
 from ..views import View
 from .context import Missing
+from .flatten import Flat
 from .internals import ClosedJaxpr, JaxprEqn, Var, argument_names, plain_size, source_of
 from .lines import is_library
-from .liveness import body_of as flat_of
-from .liveness import only
+from .liveness import body_of, is_lone, only
 from .lower import Lowering
 
-LITERAL = {"float32": float, "int32": int, "bool": bool}
+LITERAL: Mapping[str, Callable[[Any], Number]] = {
+    "float32": float,
+    "int32": int,
+    "bool": bool,
+}
 """The dtypes of which a carry may start as a number."""
 
 
@@ -33,6 +37,8 @@ class Function:
         given: Views of its inputs, by place.
         known: inputs that are known while one imports.
         inputs: the names of those that are its own.
+        updates: outputs that are the next values of arrays, by place.
+        changes: the next values of arrays that it keeps itself.
         found: Views of its outputs, by place.
     """
 
@@ -42,11 +48,15 @@ class Function:
     given: dict[int, View] = field(default_factory=dict)
     known: dict[int, Any] = field(default_factory=dict)
     inputs: dict[Value, str] = field(default_factory=dict)
+    updates: dict[int, Path] = field(default_factory=dict)
+    changes: dict[Param, Value] = field(default_factory=dict)
     found: dict[int, View] = field(default_factory=dict)
     child: Lowering = field(init=False)
+    flat: Flat = field(init=False)
 
     def __post_init__(self) -> None:
         self.child = self.lower.child()
+        self.flat = body_of(self.closed)
 
     @property
     def name(self) -> str:
@@ -73,8 +83,12 @@ class Function:
         given = {
             variables[i]: view for i, view in self.given.items() if i not in self.known
         }
+        for i, path in self.updates.items():
+            variable = self.flat.outputs[i]
+            if isinstance(variable, Var) and is_lone(self.flat, variable):
+                self.lower.context.updated[variable] = path
         places = sorted(outputs)
-        views = self.child.run(only(flat_of(self.closed), places), given)
+        views = self.child.run(only(self.flat, places), given)
         lost = View.filled(0, (), "float32")
         pairs = zip(places, views, strict=True)
         self.found = {i: lost if view is None else view for i, view in pairs}
@@ -85,7 +99,7 @@ class Function:
 
     def region(self, outputs: Mapping[str, Value]) -> Region:
         """It, with its outputs by name."""
-        region = body_of(self.child.items, self.name, outputs)
+        region = region_of(self.child.items, self.name, outputs, self.changes)
         region.inputs = dict(self.inputs)
         return region
 
@@ -117,7 +131,6 @@ def start_of(lower: Lowering, view: View) -> Value | Number:
     """What a carry starts with: a scalar that is a number stays one."""
     kind = LITERAL.get(view.dtype)
     number = view.source
-    plain = isinstance(number, (bool, int, float)) and abs(number) < float("inf")
-    if kind is None or view.shape or not plain:
+    if kind is None or view.shape or not isinstance(number, (bool, int, float)):
         return lower.array(view)
-    return kind(number)  # type: ignore[arg-type]
+    return kind(number) if abs(number) < float("inf") else lower.array(view)

@@ -36,6 +36,13 @@ def inputs_of(equation: JaxprEqn, needed: Collection[Var]) -> list[Atom]:
     return [equation.invars[i] for i in sorted(find(equation.params, wanted))]
 
 
+def is_lone(flat: Flat, variable: Var) -> bool:
+    """True of a variable that nothing uses but one output."""
+    users = (e for e in flat.equations if e.primitive is not mark_p)
+    inner = any(variable in e.invars for e in users)
+    return not inner and sum(v is variable for v in flat.outputs) == 1
+
+
 def body_of(closed: Any) -> Flat:
     """The equations of a function that an equation runs."""
     return flatten(closed.jaxpr, closed.consts)

@@ -10,7 +10,7 @@ from ..trace import Size, Value
 from ..views import View
 from .flatten import Flat, value_of
 from .functions import Function, start_of
-from .internals import JaxprEqn, Literal, Var
+from .internals import Atom, JaxprEqn, Literal
 
 
 @dataclass
@@ -44,13 +44,30 @@ class Carries:
             names[v]: start_of(lower, self.starts[i]) for i, v in self.inner.items()
         }
 
+    def stays(self, place: int) -> bool:
+        """True of a carry that no step changes."""
+        variables = self.function.closed.jaxpr.invars
+        return self.function.flat.outputs[place] is variables[self.first + place]
+
+    def counts(self, place: int) -> bool:
+        """True of a carry that is one more at every step, from a known number on."""
+        start, flat = self.starts[place], self.function.flat
+        if start.dtype != "int32" or start.shape or type(start.source) is not int:
+            return False
+        made = maker(flat, flat.outputs[place])
+        if made is None or made.primitive.name != "add":
+            return False
+        variable = self.function.closed.jaxpr.invars[self.first + place]
+        a, b = made.invars
+        other = b if a is variable else a if b is variable else None
+        return isinstance(other, Literal) and bool(value_of(other) == 1)
+
     def settle(
-        self, flat: Flat, length: Size | None, wanted: set[int], counting: bool = True
+        self, length: Size | None, wanted: set[int], counting: bool = True
     ) -> None:
         """Tells those that change from those that stay, or count the steps.
 
         Args:
-            flat: the equations of the body.
             length: the number of steps, None where it is not known.
             wanted: the outputs that are used behind the loop.
             counting: False where steps do not go up from 0.
@@ -58,14 +75,13 @@ class Carries:
         variables = self.function.closed.jaxpr.invars
         for i, start in self.starts.items():
             place = self.first + i
-            variable: Any = variables[place]
-            counting_one = counting and counts(flat, i, variable, start)
-            if flat.outputs[i] is variable:
+            counted = counting and (length is not None or i not in wanted)
+            if self.stays(i):
                 self.outer[i] = start
-            elif counting_one and (length is not None or i not in wanted):
+            elif counted and self.counts(i):
                 self._count(i, start, length)
             else:
-                aval = variable.aval
+                aval: Any = variables[place].aval
                 made = self.function.value(place, aval.shape, str(aval.dtype), "carry")
                 self.inner[i] = made
             self.function.given[place] = self.seen(self.function, i)
@@ -76,7 +92,7 @@ class Carries:
             at = self.first + place
             self.step = self.function.value(at, (), "int32", "index")
         if length is not None:
-            end: Any = start.source + length  # type: ignore[operator]
+            end: Any = start.source + length
             self.outer[place] = View.filled(end, (), "int32")
 
     def seen(self, function: Function, place: int) -> View:
@@ -94,32 +110,15 @@ class Carries:
         return function.child.elementwise("add", operands, (), "int32")
 
 
-def counts(flat: Flat, place: int, variable: Var, start: View) -> bool:
-    """True of a carry that is one more at every step, from a known number on."""
-    if start.dtype != "int32" or start.shape or type(start.source) is not int:
-        return False
-    made = _maker(flat, flat.outputs[place])
-    if made is None or made.primitive.name != "add":
-        return False
-    a, b = made.invars
-    other = b if a is variable else a if b is variable else None
-    return isinstance(other, Literal) and bool(value_of(other) == 1)
-
-
-def _maker(flat: Flat, variable: Any) -> JaxprEqn | None:
+def maker(flat: Flat, variable: Any) -> JaxprEqn | None:
+    """The equation that gives a variable."""
     return next((e for e in flat.equations if variable in e.outvars), None)
 
 
-def bound(flat: Flat, variables: Mapping[Var, int]) -> tuple[int, int] | None:
-    """Of a condition `i < n`, which inputs these are; None where it is another.
-
-    Args:
-        variables: the inputs of the condition, with their places.
-    """
-    made = _maker(flat, flat.outputs[0])
+def bound(flat: Flat) -> tuple[Atom, Atom] | None:
+    """The `i` and `n` of a condition `i < n`; None where it is another."""
+    made = maker(flat, flat.outputs[0])
     if made is None or made.primitive.name not in ("lt", "gt"):
         return None
     low, high = made.invars if made.primitive.name == "lt" else made.invars[::-1]
-    if low not in variables or high not in variables:
-        return None
-    return variables[low], variables[high]
+    return low, high

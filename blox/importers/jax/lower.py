@@ -74,7 +74,7 @@ class Lowering(Emitter):
 
     def constant(self, array: Any) -> View:
         """An array that is known while one imports."""
-        dtype = str(getattr(array, "dtype", np.asarray(array).dtype))
+        dtype = str(array.dtype if hasattr(array, "dtype") else np.asarray(array).dtype)
         if dtype.startswith("key"):
             raise Missing("a key that is fixed in the code")
         found = np.asarray(array)

@@ -176,6 +176,16 @@ def source_of(
             return nnx.source_of(None, model, wanted, inputs)
         if callable(model) and nnx.is_model(params):
             return nnx.source_of(model, params, wanted, inputs)
+    if "flax.linen" in sys.modules:
+        from .frontends import linen
+
+        if linen.is_model(model):
+            return linen.source_of(model, params, wanted, inputs)
+    if "haiku" in sys.modules:
+        from .frontends import hk
+
+        if hk.is_model(model):
+            return hk.source_of(model, params, wanted, inputs)
     if not callable(model):
         raise bx.SpecError.one(
             "import-model",

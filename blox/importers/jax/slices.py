@@ -64,6 +64,20 @@ class Slices:
             rest = View(view.source, view.axes[1:], view.shape[1:], view.dtype)
             self.function.given[self.first + i] = _copy(view) if _varies(view) else rest
 
+    def assigned(self) -> set[int]:
+        """The outputs that are next values of stacked arrays: each layer assigns its own."""
+        context = self.function.lower.context
+        stacks = {
+            one.path: one
+            for i in self.copies
+            if isinstance(one := self.function.given[self.first + i].source, Param)
+        }
+        for place, path in self.function.updates.items():
+            if path in stacks and path not in context.assigned:
+                self.function.changes[stacks[path]] = self.function.array(place)
+                context.assigned.add(path)
+        return {i for i, p in self.function.updates.items() if p in context.assigned}
+
     def _slice(self, place: int, view: View) -> None:
         if _axis(view) != self.axis:
             ahead = range(1, self.axis + 1)

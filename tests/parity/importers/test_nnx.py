@@ -50,7 +50,7 @@ def drawn(make: Callable[[], Any]) -> Any:
 
 
 def key_or_count(x: Any) -> Any:
-    key = jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+    key = jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
     return jax.random.key(0) if key else jnp.zeros(x.shape, x.dtype)
 
 

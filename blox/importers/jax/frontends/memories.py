@@ -35,12 +35,12 @@ def attention(
     """
     heads, served = query.shape[-2], key.shape[-2]
     allowed = None if mask is None else mask.astype(bool)
-    if causal:
+    if causal and rate != 0:
         positions = jnp.arange(query.shape[-3]), jnp.arange(key.shape[-3])
         before = positions[0][:, None] >= positions[1][None, :]
         allowed = before if allowed is None else allowed & before
     if rate == 0:
-        attributes = {"scale": None, "heads_per_kv": heads // served}
+        attributes = {"scale": None, "heads_per_kv": heads // served, "causal": causal}
         operands = {"query": query, "key": key, "value": value}
         operands |= {"mask": allowed, "bias": bias}
         return op("dot_product_attention", attributes, operands)

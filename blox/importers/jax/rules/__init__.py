@@ -22,6 +22,7 @@ from . import (
     shapes,
     slices,
     totals,
+    until,
 )
 
 __all__ = [
@@ -46,4 +47,5 @@ __all__ = [
     "shapes",
     "slices",
     "totals",
+    "until",
 ]
