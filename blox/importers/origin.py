@@ -42,10 +42,16 @@ class Origin:
     _arrays: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _rebuilt: Callable[[Mapping[str, Any]], Any] = field(default=dict, repr=False)
 
-    def params(self, arrays: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The Params of the source's arrays, or of others by their names."""
-        given = self._arrays if arrays is None else arrays
-        return map_params(self.graph, {**given, **self.constants}, self.rules)
+    def params(
+        self, arrays: Mapping[str, Any] | None = None, dtype: Any = None
+    ) -> dict[str, Any]:
+        """The Params of the source's arrays, or of others by their names.
+
+        Args:
+            dtype: cast the model's floating parameters; by default they keep theirs.
+        """
+        given = {**(self._arrays if arrays is None else arrays), **self.constants}
+        return map_params(self.graph, given, self.rules, dtype=dtype)
 
     def export(self, params: Any) -> Any:
         """The source with the arrays of Params: a model trained in blox returns to its code.

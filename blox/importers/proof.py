@@ -80,7 +80,7 @@ def compare(
     graph: bx.Graph,
     source: Callable[[Mapping[str, Any], Sequence[Any]], Mapping[str, Any]],
     arrays: Mapping[str, Any],
-    to_params: Callable[[Mapping[str, Any]], Any],
+    to_params: Callable[..., Any],
     inputs: Mapping[str, bx.Input],
     dims: Mapping[str, Mapping[str, int]],
 ) -> Iterator[Row]:
@@ -88,7 +88,8 @@ def compare(
 
     Args:
         source: of its arrays by name, and of inputs; its outputs by name.
-        to_params: Params of arrays, and of anything that is laid out as they are.
+        to_params: Params of arrays, and of anything that is laid out as they are; with a
+            dtype, that of the model's floating ones.
     """
     every = list(sizes_of(inputs, dims))
     low = {n: _cast(a, "bfloat16") for n, a in arrays.items()}
@@ -97,9 +98,9 @@ def compare(
     for number, (sizes, dtype, own) in enumerate(runs):
         given = list(random_inputs(inputs, sizes, number, dtype))
         said = ", ".join(f"{n}={s}" for n, s in sizes.items()) or "fixed"
-        found = _differences(
-            _Both(graph, source, to_params, own, given), gradient=number == 0
-        )
+        params = to_params(arrays, None if dtype == "float32" else dtype)
+        both = _Both(graph, source, to_params, own, params, given)
+        found = _differences(both, gradient=number == 0)
         yield from (Row(name, said, dtype, gap) for name, gap in found)
 
 
@@ -109,8 +110,9 @@ class _Both:
 
     graph: bx.Graph
     source: Callable[[Mapping[str, Any], Sequence[Any]], Mapping[str, Any]]
-    to_params: Callable[[Mapping[str, Any]], Any]
+    to_params: Callable[..., Any]
     arrays: Mapping[str, Any]
+    params: Any
     given: Sequence[Any]
 
 
@@ -121,7 +123,7 @@ def _differences(both: _Both, *, gradient: bool) -> Iterator[tuple[str, float]]:
     }
     rest = {n: a for n, a in both.arrays.items() if n not in floating}
     model = bx.build(both.graph)
-    trained, fixed = bx.split(both.graph, both.to_params(both.arrays))
+    trained, fixed = bx.split(both.graph, both.params)
 
     def theirs(arrays: Mapping[str, Any]) -> tuple[Any, Any]:
         outputs = both.source({**rest, **arrays}, both.given)

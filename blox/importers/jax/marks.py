@@ -156,26 +156,35 @@ ad.primitive_jvps[layer_p] = _jvp
 
 def enter(
     name: str, leaves: Sequence[tuple[tuple[str | int, ...], Any]], arguments: Any
-) -> None:
+) -> tuple[Any, ...]:
     """Here a function of the source begins.
 
     Args:
         leaves: the arrays of the module, by path in it: they tell which module it is.
         arguments: what it is given, by name, as far as it is arrays.
+
+    Returns:
+        What `leave` takes.
     """
+    arrays = (*(array for _, array in leaves), *arguments.values())
     mark_p.bind(
-        *(array for _, array in leaves),
-        *arguments.values(),
+        *arrays,
         mark="enter",
         name=name,
         paths=tuple(path for path, _ in leaves),
         arguments=tuple(arguments),
     )
+    return arrays
 
 
-def leave() -> None:
-    """Here it ends."""
-    mark_p.bind(mark="exit", name="", paths=(), arguments=())
+def leave(arrays: Sequence[Any]) -> None:
+    """Here it ends.
+
+    Args:
+        arrays: those of its beginning: a partial trace, which runs what it knows outside,
+            takes both marks or none.
+    """
+    mark_p.bind(*arrays, mark="exit", name="", paths=(), arguments=())
 
 
 mark_p.def_abstract_eval(lambda *_, **__: [])

@@ -33,7 +33,7 @@ def imported(
     run = function or (lambda m, *xs: m(*xs))
     given = (function, inputs, model) if function else (model, inputs)
     return agree(
-        bx.from_jax(*given, name="model"),
+        bx.from_jax(*given, name="model", check=False),
         lambda arrays, *xs: run(nnx.merge(graphdef, keys, arrays), *xs),
         state,
         shapes,

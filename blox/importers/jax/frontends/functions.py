@@ -70,17 +70,17 @@ def marked_functions(
         leaves: the arrays of an argument, modules among them, by path.
         also: functions of libraries that are marked too.
     """
-    open_frames: set[FrameType] = set()
+    open_frames: dict[FrameType, Sequence[Any]] = {}
 
     def hook(frame: FrameType, event: str, _: Any) -> None:
         if event == "call":
             code = frame.f_code
             wanted = code in also or (is_own(code.co_filename) and code is not root)
-            if wanted and _is_function(code) and _enter(frame, leaves):
-                open_frames.add(frame)
+            arrays = _enter(frame, leaves) if wanted and _is_function(code) else ()
+            if arrays:
+                open_frames[frame] = arrays
         elif event == "return" and frame in open_frames:
-            open_frames.discard(frame)
-            leave()
+            leave(open_frames.pop(frame))
 
     before = sys.getprofile()
     sys.setprofile(hook)
@@ -106,13 +106,13 @@ def _is_function(code: CodeType) -> bool:
     return not (code.co_name.startswith("<") or code.co_flags & _SKIPPED)
 
 
-def _enter(frame: FrameType, leaves: Leaves) -> bool:
-    """Marks that a call begins; False where nothing that is traced flows in."""
+def _enter(frame: FrameType, leaves: Leaves) -> Sequence[Any]:
+    """Marks that a call begins; what flows in, as far as it is traced."""
     code, given = frame.f_code, frame.f_locals
     count = code.co_argcount + code.co_kwonlyargcount
     names = [n for n in code.co_varnames[:count] if n in given]
     if code.co_name.startswith("__") and code.co_name != "__call__":
-        return False
+        return ()
     owner = given[names[0]] if names and _is_method(code, given[names[0]]) else None
     inside: list[tuple[Path, Any]] = []
     arguments: dict[str, Any] = {}
@@ -126,12 +126,11 @@ def _enter(frame: FrameType, leaves: Leaves) -> bool:
         if value is not owner:
             arguments |= {"_".join(map(str, (name, *p))): x for p, x in found}
     if not inside and not arguments:
-        return False
+        return ()
     name = code.co_name
     if name == "__call__":
         name = type(owner).__name__
-    enter(name.strip("_") or "function", inside, arguments)
-    return True
+    return enter(name.strip("_") or "function", inside, arguments)
 
 
 def _is_method(code: CodeType, first: Any) -> bool:

@@ -70,11 +70,11 @@ def region(
         leaves: the arrays of the module, by path in it.
         arguments: what it is given, by name.
     """
-    enter(name, leaves, arguments)
+    arrays = enter(name, leaves, arguments)
     try:
         yield
     finally:
-        leave()
+        leave(arrays)
 
 
 @contextmanager

@@ -54,7 +54,8 @@ def source_of(
             (path, _filled(v, values[tuple(map(_part, path))]))
             for path, v in nnx.to_flat_state(state)
         ]
-        return nnx.merge(graphdef, keys, nnx.from_flat_state(filled))
+        fresh = jax.tree.map(lambda key: key, keys)  # a trace changes none but its own
+        return nnx.merge(graphdef, fresh, nnx.from_flat_state(filled))
 
     def call(given: Any, *xs: Any) -> tuple[Any, Mapping[Path, Any]]:
         module = rebuilt(given)
