@@ -87,12 +87,17 @@ def functions(
     return loaded, same
 
 
-def assert_same_program(graph: Graph, source: str) -> None:
-    """Every entry of the file traces to the loader's program, state included."""
+def assert_same_program(graph: Graph, source: str) -> list[Any]:
+    """Every entry of the file traces to the loader's program, state included.
+
+    Gives the shapes of (outputs, state) for each way.
+    """
     names = executed(source)
     params = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
-    for way in ways(graph):
-        assert_same_way(graph, names, params, *way, shown=_model(source))
+    shown = _model(source)
+    return [
+        assert_same_way(graph, names, params, *way, shown=shown) for way in ways(graph)
+    ]
 
 
 def assert_same_way(
@@ -103,7 +108,7 @@ def assert_same_way(
     train: bool,
     optional: bool,
     shown: str = "",
-) -> None:
+) -> Any:
     """One of `ways` traces to the same program; `shown` is the text of a failure."""
     args = inputs_of(graph.program().entries[entry], optional=optional)
     loaded, generated = functions(graph, names, entry, train)
@@ -111,6 +116,7 @@ def assert_same_way(
     theirs = jax.make_jaxpr(generated, return_shape=True)(params, *args)
     assert_same_jaxpr(ours[0], theirs[0], shown)
     assert ours[1] == theirs[1], shown
+    return ours[1]
 
 
 def _model(source: str) -> str:

@@ -39,7 +39,7 @@ def add_node(
     def reference(field: str, value: Any, name: str | None = None) -> Any:
         if isinstance(value, (int, float)):
             return value
-        dtype = jnp.asarray(value).dtype
+        dtype = jnp.result_type(value)
         key = jnp.issubdtype(dtype, jax.dtypes.prng_key)
         kind = "key" if key else "float" if dtype == "float32" else dtype.name
         shape = [*(lead or {}).get(field, ()), *np.shape(value)]
@@ -58,7 +58,7 @@ def add_node(
         elif field == cls.ASSIGNS:
             about = {
                 "shape": [*np.shape(value)],
-                "dtype": jnp.asarray(value).dtype.name,
+                "dtype": jnp.result_type(value).name,
             }
             functions_main["nodes"][f"{title}_state"] = {"op": "state", **about}
             node[field] = f"{title}_state"

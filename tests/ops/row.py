@@ -35,6 +35,8 @@ class Row:
             their values, or they are refused. False where it is cut to integers.
         heavy: its gradient, batches and narrow types take so long to compile that only
             the first call is made in every run: `pytest --cpu` says which.
+        rare: that call takes as long to compile, and is `slow` too. Where all rows of an
+            op are rare, another test has some numbers of it in every run.
     """
 
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -45,6 +47,7 @@ class Row:
     grad: bool = True
     integers: bool = True
     heavy: bool = False
+    rare: bool = False
 
 
 Rows: TypeAlias = dict[str, Row | list[Row]]
@@ -84,6 +87,11 @@ def floats(row: Row) -> Row:
 def heavy(row: Row) -> Row:
     """The row, of which every run makes the first call alone."""
     return replace(row, heavy=True)
+
+
+def rare(row: Row) -> Row:
+    """The row, of which every run makes no call."""
+    return replace(row, heavy=True, rare=True)
 
 
 def binary(reference: Callable[..., Any], a: Any = X, b: Any = Y, **more: Any) -> Row:

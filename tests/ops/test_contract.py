@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from generated_files import assert_same_program
+from generated_files import SIZES, assert_same_program
 from generator.op_cases import graph_of
 from ops.building import built
 from ops.calling import NODE
@@ -125,16 +125,20 @@ def test_graph(called: Called) -> None:
     found = found if isinstance(found, dict) else {"": found}
     kinds = {n: (p.shape, p.dtype) for n, p in given.items()}
     assert {n: (p.shape, p.dtype) for n, p in found.items()} == kinds
+    (outputs, _), *_ = assert_same_program(graph, bx.generate(graph))
     if called.op.OUTPUT_KIND == "tensor":
-        assert_shapes(graph, called)
-    assert_same_program(graph, bx.generate(graph))
+        names = graph.functions["main"].outputs
+        by_name = (
+            outputs if isinstance(outputs, dict) else dict.fromkeys(names, outputs)
+        )
+        assert_shapes(graph, called, [by_name[name] for name in names])
 
 
-def assert_shapes(graph: Graph, called: Called) -> None:
+def assert_shapes(graph: Graph, called: Called, two: Any) -> None:
     """A batch of 2 or 5 has the shapes that the engine finds for one of any size."""
     table = measure(graph).shapes[graph.program().entries["main"]]["node"]
-    for size in (2, 5):
-        wanted = jax.eval_shape(called, sized(called, size), called.params)
+    five = jax.eval_shape(called, sized(called, 5), called.params)
+    for size, wanted in ((SIZES["batch"], two), (5, five)):
         for known, y in zip(table, wanted, strict=True):
             assert known is not None
             assert known.shape is not None
@@ -170,22 +174,39 @@ def test_numbers(called: Called) -> None:
         assert_slopes(called, found["slopes"], found["single"])
 
 
-FORMULAS = {
-    title: called
-    for title, called in CALLS.items()
-    if callable(called.row.reference) and not often(title)
-}
+def together() -> list[Any]:
+    """By op the calls whose other numbers are `slow`; those of rare rows are too."""
+    found: dict[tuple[str, bool], dict[str, Called]] = {}
+    for title, called in CALLS.items():
+        if callable(called.row.reference) and not often(title):
+            found.setdefault((called.name, called.row.rare), {})[title] = called
+    return [
+        pytest.param(
+            calls, id=f"{name}{'-rare' * rare}", marks=[pytest.mark.slow] * rare
+        )
+        for (name, rare), calls in found.items()
+    ]
 
 
-@pytest.mark.parametrize("called", FORMULAS.values(), ids=FORMULAS)
-def test_formula(called: Called) -> None:
-    """In every run, of the calls whose other numbers are `slow`."""
-    found = jax.jit(called.__call__)(*called.given)
-    assert_close("reference", found, called.formula(called.given))
+@pytest.mark.parametrize("calls", together())
+def test_formula(calls: dict[str, Called]) -> None:
+    """The reference under `jit`, all calls of an op compiled together."""
+    given = [called.given for called in calls.values()]
+
+    @jax.jit
+    def all_of(given: Any) -> Any:
+        return [c(*g) for c, g in zip(calls.values(), given, strict=True)]
+
+    outputs = jax.device_get(all_of(given))
+    for (title, called), found in zip(calls.items(), outputs, strict=True):
+        assert_close(f"reference of {title}", found, called.formula(called.given))
 
 
 def computed(called: Called) -> dict[str, Any]:
-    """All ways of a call, in one function that is compiled once."""
+    """All ways of a call, in one function that is compiled once, as arrays of NumPy.
+
+    What is done with arrays of JAX is compiled for each shape.
+    """
     leaves, tree = jax.tree.flatten(called.row.operands)
 
     @jax.jit
@@ -194,7 +215,8 @@ def computed(called: Called) -> dict[str, Any]:
         given = [next(rest) if is_array(x) else x for x in leaves]
         return called.computed(jax.tree.unflatten(tree, given), params)
 
-    return everything([x for x in leaves if is_array(x)], called.params)  # type: ignore[no-any-return]
+    found = everything([x for x in leaves if is_array(x)], called.params)
+    return jax.device_get(found)  # type: ignore[no-any-return]
 
 
 def assert_close(what: str, found: Any, wanted: Any, near: float = NEAR) -> None:

@@ -99,10 +99,5 @@ ROWS: Rows = {
             (_Q, _K, _V, np.arange(5) != [[[4], [0], [1]]]),
             reference=partial(_near, window=2),
         ),
-        Row(
-            {"window": 1},
-            (normal(2, 2, 6), _K, _V),
-            reference=lambda q, k, v: np.stack([v[0], v[1]]),
-        ),
     ],
 }

@@ -39,6 +39,7 @@ ROWS: Rows = {
                 x, y, [2, 2], [[-2, 2], [-2, 2]], weights=w, density=True
             )[0],
             grad=False,
+            rare=True,
         ),
     ],
     "searchsorted": [

@@ -38,6 +38,7 @@ ROWS: Rows = {
         lead=False,
         grad=False,
         heavy=True,
+        rare=True,
     ),
     "poisson": Row(
         {},
@@ -46,5 +47,6 @@ ROWS: Rows = {
         lead=False,
         grad=False,
         heavy=True,
+        rare=True,
     ),
 }

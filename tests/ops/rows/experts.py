@@ -72,6 +72,7 @@ ROWS: Rows = {
             {"experts": 4, "in_features": 3, "out_features": 2, "use_bias": False},
             (normal(5, 2, 3), _CHOSEN),
             reference=_chosen,
+            rare=True,
         ),
     ],
     "within_capacity": [

@@ -11,7 +11,7 @@ PART = (special.expit(X)).astype(np.float32)
 
 ROWS: Rows = {
     "gammasgn": Row({}, (3 * X,), reference=special.gammasgn, grad=False),
-    "comb": binary(special.comb, 5 + POSITIVE, POSITIVE),
+    "comb": binary(special.comb, 5 + POSITIVE, POSITIVE, heavy=True),
     "gamma": unary(special.gamma, POSITIVE),
     "gammaln": unary(special.gammaln, 3 * POSITIVE),
     "digamma": unary(special.digamma, POSITIVE),
@@ -22,7 +22,7 @@ ROWS: Rows = {
     "gammaincc": binary(special.gammaincc, POSITIVE, OTHER, heavy=True),
     "zeta": binary(special.zeta, 1 + POSITIVE, OTHER, grad=False),
     "polygamma": [
-        binary(special.polygamma, INTS, POSITIVE),
+        binary(special.polygamma, INTS, POSITIVE, heavy=True),
         Row({}, (1, POSITIVE), reference=special.polygamma, lead=(1,)),
     ],
     "poch": binary(special.poch, POSITIVE, OTHER, heavy=True),

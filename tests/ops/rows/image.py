@@ -67,6 +67,7 @@ ROWS: Rows = {
             (IMAGE, np.array([1.3, 0.6], "f"), np.array([0.2, -0.37], "f")),
             reference=partial(_moved, antialias=antialias),
             lead=(0,),
+            heavy=True,
         )
         for antialias in (False, True)
     ],
@@ -109,6 +110,7 @@ ROWS: Rows = {
             reference=lambda x, boxes: _regions(
                 x, boxes, scale=1, ratio=3, aligned=False
             ),
+            rare=True,
         ),
     ],
     "local_response_norm": unary(TORCH, X, size=3, alpha=0.5),

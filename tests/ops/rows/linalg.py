@@ -41,7 +41,7 @@ def _eig(x: Any) -> Any:
 
 ROWS: Rows = {
     "solve": [
-        Row({}, (A, B), reference=np.linalg.solve),
+        Row({}, (A, B), reference=np.linalg.solve, heavy=True),
         Row({}, (A, B[:, 0]), reference=np.linalg.solve, lead=(0,)),
     ],
     "solve_triangular": [
@@ -64,13 +64,13 @@ ROWS: Rows = {
         reference=lambda a, b: np.linalg.lstsq(a, b)[0],
         heavy=True,
     ),
-    "inv": unary(np.linalg.inv, A),
+    "inv": heavy(unary(np.linalg.inv, A)),
     "pinv": [
         unary(np.linalg.pinv, TALL),
         unary(lambda x: np.linalg.pinv(x, 0.4), TALL, rtol=0.4),
     ],
     "det": unary(np.linalg.det, A),
-    "slogdet": unary(np.linalg.slogdet, -A),
+    "slogdet": heavy(unary(np.linalg.slogdet, -A)),
     "cholesky": [
         unary(_hermitian(np.linalg.cholesky), DEFINITE),
         unary(_hermitian(lambda x: np.linalg.cholesky(x).T), DEFINITE, upper=True),
@@ -105,7 +105,7 @@ ROWS: Rows = {
     ],
     "expm": heavy(unary(linalg.expm, A)),
     "matrix_norm": [
-        unary(np.linalg.norm, A),
+        heavy(unary(np.linalg.norm, A)),
         *map(_matrix_norm, ("nuc", 1, -1, 2, -2)),
     ],
     "lu": [heavy(unary(linalg.lu, A)), unary(_lu, HERMITIAN)],

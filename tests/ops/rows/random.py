@@ -65,6 +65,7 @@ ROWS: Rows = {
             (KEY,),
             reference=lambda key: jax.random.normal(key, (2, 3), np.float32),
             lead=False,
+            heavy=True,
         ),
         Row(
             {"shape": [], "dtype": "float32"},
@@ -93,6 +94,7 @@ ROWS: Rows = {
                 x + np.asarray(jax.random.gumbel(key, (3, 4))), -1
             ),
             lead=False,
+            heavy=True,
         ),
         Row(
             {"axis": 0},
@@ -114,6 +116,7 @@ ROWS: Rows = {
             (KEY, X),
             reference=lambda key, x: jax.random.permutation(key, x, independent=True),
             lead=False,
+            rare=True,
         ),
     ],
     "truncated_normal": Row(

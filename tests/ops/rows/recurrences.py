@@ -26,6 +26,7 @@ ROWS: Rows = {
             {"axis": -2},
             (_A, _B, _Y),
             reference=_ran,
+            heavy=True,
         ),
         Row(
             {"axis": -1, "reverse": True},

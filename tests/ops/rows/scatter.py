@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from ops.row import Row, Rows, X, heavy, numbers
+from ops.row import Row, Rows, X, heavy, numbers, rare
 
 normal = numbers(11)
 _WIDE = normal(2, 3, 4)
@@ -139,8 +139,9 @@ ROWS: Rows = {
     ],
     "scatter": [
         heavy(_scatter("set")),
-        *map(_scatter, [*_JOINED][1:]),
-        _scatter("set", np.array([[0, 1, 2]]), unique_indices=True),
+        _scatter("add"),
+        *(rare(_scatter(joined)) for joined in [*_JOINED][2:]),
+        rare(_scatter("set", np.array([[0, 1, 2]]), unique_indices=True)),
         Row(
             {"axis": [0], "mode": "clip"},
             (X, [np.array([9, -9, 5])], 0),

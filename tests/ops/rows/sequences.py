@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from ops.row import POSITIVE, Row, Rows, X, Y, numbers, unary
+from ops.row import POSITIVE, Row, Rows, X, Y, heavy, numbers, unary
 
 normal = numbers(31)
 SHORT = normal(3)
@@ -47,7 +47,9 @@ ROWS: Rows = {
     "polyder": unary(np.polyder, X[0]),
     "polyint": unary(np.polyint, X[0]),
     "roots": [
-        unary(lambda p: np.roots(p).astype(complex), np.array([1.0, -3, 1, 2], "f")),
+        heavy(
+            unary(lambda p: np.roots(p).astype(complex), np.array([1.0, -3, 1, 2], "f"))
+        ),
         Row(
             {},
             (np.array([0, 2, 1, 3], np.float32),),

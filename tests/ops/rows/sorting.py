@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from ops.row import BOOLS, INTS, Row, Rows, X, heavy, unary
+from ops.row import BOOLS, INTS, Row, Rows, X, heavy, rare, unary
 
 
 def _distinct(x: Any, size: int, fill: float | None = None) -> Any:
@@ -56,7 +56,7 @@ ROWS: Rows = {
     ],
     "unique": [
         heavy(unary(lambda x: _distinct(x, 3), INTS, size=3)),
-        unary(lambda x: _distinct(x, 6, -2.0), X, size=6, fill_value=-2.0),
+        rare(unary(lambda x: _distinct(x, 6, -2.0), X, size=6, fill_value=-2.0)),
     ],
     "nonzero": [
         unary(

@@ -13,7 +13,7 @@ ROWS: Rows = {
     "owens_t": binary(special.owens_t, heavy=True),
     "erf_inv": unary(special.erfinv, X / 4),
     "erfc": unary(special.erfc, 2 * X),
-    "dawsn": unary(special.dawsn, 3 * X),
+    "dawsn": heavy(unary(special.dawsn, 3 * X)),
     "i0": unary(special.i0, 3 * X),
     "i0e": unary(special.i0e, 3 * X),
     "i1": unary(special.i1, 3 * X),
@@ -35,6 +35,6 @@ ROWS: Rows = {
     "boxcox1p": binary(special.boxcox1p, POSITIVE, Y),
     "rel_entr": binary(special.rel_entr, POSITIVE, POSITIVE[::-1]),
     "kl_div": binary(special.kl_div, POSITIVE, POSITIVE[::-1]),
-    "fresnel": unary(special.fresnel, 2 * X),
+    "fresnel": heavy(unary(special.fresnel, 2 * X)),
     "sici": heavy(unary(special.sici, 2 * POSITIVE)),
 }
