@@ -26,7 +26,6 @@ FAMILIES = (
     "elementary",
     "gamma",
     "linalg",
-    "logic",
     "sequences",
     "special",
     "statistics",
