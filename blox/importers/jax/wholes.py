@@ -31,6 +31,8 @@ FAMILIES = (
     "statistics",
 )
 """Those of ops that JAX has as functions."""
+PARTS = ("logaddexp",)
+"""Ops that the formulas of others are made of, as that of `softplus`."""
 
 
 def whole(
@@ -44,7 +46,7 @@ def whole(
     """
     for name in _names(equation):
         found = definition(name)
-        if found is None or found.home not in FAMILIES:
+        if found is None or found.home not in FAMILIES or name in PARTS:
             continue
         fields = found.op_class.fields()
         options = found.op_class.model_fields
