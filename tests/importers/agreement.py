@@ -82,6 +82,7 @@ def agree(
     named(outputs, wanted)
     same(tree(origin.export(params)), arrays, 0)
     left = jax.tree.map(_moved, other, arrays)
+    own = jax.tree.map(_floating, own, params)
     same(tree(origin.export(own)), left, 1e-4)
     return ops_of(graph)
 
@@ -108,6 +109,11 @@ def same(found: Any, wanted: Any, tolerance: float) -> None:
             np.testing.assert_allclose(
                 a, b, rtol=tolerance, atol=tolerance, err_msg=name
             )
+
+
+def _floating(gradient: Any, array: Any) -> Any:
+    """A gradient; an array of integers has none and stays."""
+    return gradient if jnp.issubdtype(array.dtype, jnp.floating) else array
 
 
 def _moved(gradient: Any, array: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..trace import Param, Path, Value
+from ..trace import Param, Path, Step, Value
 from .internals import Var
 
 
@@ -26,7 +26,7 @@ class Context:
         classes: those of the known layers that are ops now.
         embedded: paths of the tables that are looked up, which may also be heads.
         tables: captured arrays, by identity, with the Param that each became.
-        rng: the key that ops take which draw.
+        rng: the step that gives the key of ops which draw, once one asks for it.
     """
 
     missing: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -38,7 +38,7 @@ class Context:
     """The arrays of `tables`, by the path that they got."""
     layers: dict[tuple[Path, str], Path] = field(default_factory=dict)
     """The array that each slot of a layer is, by the path of the layer and the slot."""
-    rng: Value | None = None
+    rng: Step | None = None
     whole: set[Path] = field(default_factory=set)
     """Stacked arrays that are used as a whole too, and so are those of no `repeat`."""
 
@@ -51,6 +51,20 @@ class Context:
         """Tells the user something, once."""
         if text not in self.notes:
             self.notes.append(text)
+
+    def key(self) -> Value:
+        """The key of the Graph's own `rng`, whose state begins with that of seed 0."""
+        if self.rng is None:
+            begin = {"key_data": np.zeros(2, "uint32"), "count": np.zeros((), "uint32")}
+            scope: Path = ("rng",)
+            slots: dict[str, Value] = {}
+            for name, array in begin.items():
+                path = (*scope, name)
+                slots[name] = Param(array.shape, "uint32", name, path, "state")
+                self.values[path] = array
+            made = Value((), "key", "rng")
+            self.rng = Step("rng", {}, {}, [made], (), slots, scope, hint="rng")
+        return self.rng.outputs[0]
 
     def table(self, array: Any, hint: str) -> Param:
         """A captured array as a buffer of the Graph."""

@@ -103,7 +103,8 @@ def _lowered(source: Source, traced: Traced, context: Context) -> _Lowered:
             value = lower.array(view)
             if value is not kept[path]:
                 updates[kept[path]] = value
-    return _Lowered(lower.items, outputs, updates)
+    drawing = [context.rng] if context.rng else []
+    return _Lowered([*drawing, *lower.items], outputs, updates)
 
 
 def _missing(context: Context, name: str) -> list[Diagnostic]:

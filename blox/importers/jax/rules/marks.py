@@ -63,7 +63,8 @@ def layer(lower: Lowering, equation: JaxprEqn) -> list[View]:
         attributes = static.attributes
         return [lower.elementwise(static.op, operands, shape, dtype, attributes)]
     params = [s for s in slots.values() if isinstance(s, Param)]
-    operands = _small(static, operands, equation)
+    flowing: dict[str, View | Value] = {**_small(static, operands, equation)}
+    flowing |= _keys(lower, static)
     scope = params[0].path[:-1] if params else None
     if static.recognised and not _is_layer(slots):
         scope = None
@@ -80,7 +81,7 @@ def layer(lower: Lowering, equation: JaxprEqn) -> list[View]:
         return [
             lower.emit(
                 static.op,
-                operands,
+                flowing,
                 static.attributes,
                 shape,
                 dtype,
@@ -92,7 +93,7 @@ def layer(lower: Lowering, equation: JaxprEqn) -> list[View]:
     assert cls is not None
     named = [(n, *o) for n, o in zip(cls.OUTPUTS, outputs, strict=True)]
     return lower.emit_several(
-        static.op, operands, static.attributes, named, slots=slots, scope=scope
+        static.op, flowing, static.attributes, named, slots=slots, scope=scope
     )
 
 
@@ -102,6 +103,18 @@ def _is_layer(slots: dict[str, Value]) -> bool:
     places = {path[:-1] for path in paths}
     own = [path[-1] for path in paths if path[:-1]]
     return len(places) == 1 and own == list(slots)
+
+
+def _keys(lower: Lowering, layer: Layer) -> dict[str, Value]:
+    """The key that an op may have and the source's layer takes from elsewhere."""
+    cls = op_class(layer.op)
+    assert cls is not None
+    wanted = [
+        name
+        for name, operand in cls.fields().operands.items()
+        if operand.kind == "key" and name not in layer.operands
+    ]
+    return {name: lower.context.key() for name in wanted}
 
 
 def _small(
