@@ -102,6 +102,7 @@ _HOME = {
     "leaves": "blox.mapping.public",
     "load": "blox.io.load",
     "load_graph": "blox.io.load",
+    "load_origin": "blox.importers.loaded",
     "map_params": "blox.mapping.public",
     "max": "blox.builder.sizes",
     "merge": "blox.runtime.params",

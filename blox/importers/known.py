@@ -117,9 +117,12 @@ class Known:
             options["params"] = ".".join(place)
         op = {"param": self.f.param, "buffer": self.f.buffer, "state": self.f.state}
         plain = param.dtype == "float32"
-        if plain and param.kind == "state" and kept.scope is not None:
-            built = op["state"](name, list(param.shape), **options)
-            return self.f.op("astype", x=built, dtype="float")  # ops keep it in float32
+        fixed = param.kind == "buffer" or (
+            param.kind == "state" and kept.scope is not None
+        )
+        if plain and fixed:  # stays float32 in a model of another dtype
+            built = op[param.kind](name, list(param.shape), dtype="float32", **options)
+            return self.f.op("astype", x=built, dtype="float")
         dtype = "float" if plain else param.dtype
         return op[param.kind](name, list(param.shape), dtype=dtype, **options)
 

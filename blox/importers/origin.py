@@ -1,27 +1,22 @@
-"""Where the arrays of a Graph lie in the source: a table of rules, read both ways."""
+"""What a Graph was made of: which array is which, a table of rules that is read both ways."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
-from blox.mapping import layouts
-from blox.mapping.public import LeafInfo, leaves, map_params, unmap_params
-from blox.mapping.rules import AnyRule, Ignored, Rule
-from blox.mapping.spec import Layout
-from blox.schema import Graph
+from blox.mapping.public import map_params, unmap_params
+from blox.mapping.reading import describe
+from blox.mapping.rules import AnyRule
+from blox.mapping.spec import Spec
+from blox.schema import Graph, WeightsError
+from blox.schema.diagnostics import bounded
+from blox.weights.comparing import differences
 
-from .factors import common_factors
+from .jax.opened import Opened, opened
 from .proof import Report
-from .stored import Leaf
-from .trace import Path
-
-
-def name_of(path: Path) -> str:
-    """A path of the source as rules call it."""
-    return ".".join(map(str, path))
+from .sidecar import Table, dump, parse
 
 
 @dataclass(frozen=True)
@@ -33,14 +28,17 @@ class Origin:
         rules: which array of the source is which of Params; data, for `bx.map_params`.
         constants: arrays that the source's code made and the Graph keeps, by name.
         report: what the import found; print it.
+        specs: shapes and dtypes of the source's arrays, by their names in the rules.
+        places: where they lie in what was imported, where that is not their name.
     """
 
     graph: Graph
     rules: tuple[AnyRule, ...]
     constants: Mapping[str, Any] = field(default_factory=dict)
     report: Report = field(default_factory=Report)
-    _arrays: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    _rebuilt: Callable[[Mapping[str, Any]], Any] = field(default=dict, repr=False)
+    specs: Mapping[str, Spec] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+    _source: Opened | None = field(default=None, repr=False)
 
     def params(
         self, arrays: Mapping[str, Any] | None = None, dtype: Any = None
@@ -49,106 +47,60 @@ class Origin:
 
         Args:
             dtype: cast the model's floating parameters; by default they keep theirs.
+
+        Raises:
+            WeightsError: arrays that are not those of the source; none, of an origin that
+                was read from a file.
         """
-        given = {**(self._arrays if arrays is None else arrays), **self.constants}
+        if arrays is None:
+            arrays = self._source.arrays if self._source else {}
+        given = {**arrays, **self.constants}
         return map_params(self.graph, given, self.rules, dtype=dtype)
 
-    def export(self, params: Any) -> Any:
+    def export(self, params: Any, like: Any = None) -> Any:
         """The source with the arrays of Params: a model trained in blox returns to its code.
 
             model = origin.export(trained)
+            model = bx.load_origin("model").export(trained, like=make_model())
 
         Args:
             params: of the Graph.
+            like: what the source's code makes: a module of Equinox or NNX, variables of
+                Linen, Params of Haiku (in a tuple with its state), or the tree that a
+                function was given.
 
         Returns:
-            What was imported: a module of Equinox or NNX, variables of Linen, Params of
-            Haiku, or the tree that a function was given.
+            What was imported, or what `like` is, with these arrays. An origin that was read
+            from a file knows no code: without `like` it gives the arrays by name.
 
         Raises:
-            WeightsError: Params that are not those of the Graph.
+            WeightsError: Params that are not those of the Graph, or a `like` whose arrays
+                are not those of the source.
         """
-        found = unmap_params(self.graph, params, self.rules)
-        rest = {n: a for n, a in self._arrays.items() if n not in found}
-        return self._rebuilt(
-            {**rest, **{n: found[n] for n in self._arrays.keys() & found}}
-        )
+        made = unmap_params(self.graph, params, self.rules)
+        found = {name: made[name] for name in self.specs if name in made}
+        if like is not None:
+            return self._filled(opened(like), found)
+        return self._source.filled(found) if self._source else found
 
+    def _filled(self, whole: Opened, found: Mapping[str, Any]) -> Any:
+        wanted = {self.places.get(n, n): spec for n, spec in self.specs.items()}
+        there = {name: describe(array) for name, array in whole.arrays.items()}
+        faults = (f for f in differences(there, wanted) if f.code != "weights-dtype")
+        if listed := bounded(faults):
+            raise WeightsError(listed)
+        return whole.filled({self.places.get(n, n): a for n, a in found.items()})
 
-def rules_of(
-    graph: Graph, placed: Mapping[str, Leaf], names: Sequence[str]
-) -> tuple[AnyRule, ...]:
-    """The rules for where arrays lie.
+    def sidecar(self, graph: Graph) -> bytes:
+        """The file `source/origin.json`, which `bx.save(..., origin=origin)` writes.
 
-    Args:
-        placed: by path in Params.
-        names: of all arrays of the source; those that are in no Graph are ignored.
-    """
-    info = leaves(graph)
-    rules: list[AnyRule] = []
-    used: set[str] = set()
-    for leaf in placed.values():
-        moves = tuple(_layouts(leaf))
-        for ours, source in _copies(leaf, info):
-            used.add(name_of(source))
-            rules.append(Rule(ours, name_of(source), *moves))
-    ignored = [n for n in names if n not in used]
-    return (*rules, *([Ignored(*ignored)] if ignored else []))
+        Args:
+            graph: what is saved.
 
-
-def _copies(leaf: Leaf, info: Mapping[str, LeafInfo]) -> Iterator[tuple[str, Path]]:
-    """The names of an array's copies, and where each lies; those that the source has
-    stacked keep their hole."""
-    texts = [[None] if count is None else range(count) for count in leaf.counts]
-    listed = [f"{{{place}}}" in leaf.path for place in range(len(texts))]
-    for numbers, source in zip(product(*texts), leaf.sources, strict=True):
-        path = leaf.path.format(*numbers)
-        stacked = [n for n, own in zip(numbers, listed, strict=True) if not own]
-        if path in info:
-            yield _filled(info[path].name, stacked), source
-
-
-def _filled(pattern: str, numbers: Sequence[int | None]) -> str:
-    """A pattern with numbers in its holes; those without one stay."""
-    name, rest = "", pattern
-    for number in numbers:
-        start, _, rest = rest.partition("{")
-        hole, _, rest = rest.partition("}")
-        name += start + (f"{{{hole}}}" if number is None else str(number))
-    return name + rest
-
-
-def _layouts(leaf: Leaf) -> Iterator[Layout]:
-    """What the moves of a parameter are as layouts."""
-    param = leaf.param
-    shape = (param.base or param).shape
-    for kind, sizes in param.moves:
-        if kind == "transpose":
-            yield layouts.Transpose(tuple(sizes))
-            shape = tuple(shape[i] for i in sizes)
-        else:
-            yield _reshape(shape, sizes)
-            shape = tuple(sizes)
-
-
-def _reshape(before: Sequence[int], after: Sequence[int]) -> Layout:
-    """A reshape by the factors that both shapes have in common."""
-    factors = common_factors(before, after)
-    assert factors is not None
-    names = [f"a{i}" for i in range(len(factors))]
-    sides = [_side(shape, factors, names) for shape in (before, after)]
-    sizes = dict(zip(names, factors, strict=True))
-    return layouts.Rearrange(f"{sides[0]} -> {sides[1]}", **sizes)
-
-
-def _side(shape: Sequence[int], factors: Sequence[int], names: Sequence[str]) -> str:
-    rest = list(zip(names, factors, strict=True))
-    axes = []
-    for size in shape:
-        own, count = [], 1
-        while count < size:
-            name, factor = rest.pop(0)
-            own.append(name)
-            count *= factor
-        axes.append(own[0] if len(own) == 1 else f"({' '.join(own)})" if own else "1")
-    return " ".join(axes)
+        Raises:
+            SpecError: a Graph with other arrays than this one.
+        """
+        rules, names = list(self.rules), list(self.constants)
+        data = dump(Table(rules, self.specs, self.places, names))
+        parse(data, graph)  # Only what can be read again is written.
+        return data

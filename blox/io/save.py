@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from blox.schema import Graph, WeightsError, to_json
 from blox.schema.diagnostics import Diagnostic, bounded, quote
@@ -29,6 +29,17 @@ from .spec import (
     parse_spec,
 )
 
+ORIGIN = "source/origin.json"
+"""Where an imported model's arrays lie in its source."""
+
+
+class Origin(Protocol):
+    """What `bx.from_jax` says of where a model came from."""
+
+    def sidecar(self, graph: Graph) -> bytes:
+        """The file about a Graph. Raises where it is of another."""
+        ...
+
 
 def save(
     path: PathLike,
@@ -37,6 +48,7 @@ def save(
     *,
     max_shard_size: int | str | None = None,
     examples: Sequence[Example | Mapping[str, Any] | tuple[Any, ...]] = (),
+    origin: Origin | None = None,
     progress: bool | None = None,
 ) -> None:
     """Write a model, atomically: `bx.save("model", graph, params)`.
@@ -54,13 +66,15 @@ def save(
         examples: the numeric contract that `bx.verify` runs, an `Example` each, or its
             fields as a tuple, or inputs by name alone; outputs that aren't given are
             computed. Folders only.
+        origin: of `bx.from_jax`, for `bx.load_origin`: goes into `source/origin.json`. One
+            that is there already stays where none is given. Folders only.
         progress: a bar, where standard error is a terminal: None for long work, True
             for any, False for none.
 
     Raises:
         SpecError: all faults of the Graph. WeightsError: the differences between Params
-            and Graph, what `load` would refuse, or what can't be written. Nothing is
-            written then.
+            and Graph, what `load` would refuse, what can't be written, or an origin of
+            another Graph. Nothing is written then.
         ModelError: an example that the model does not take.
     """
     target = hub.target(path)
@@ -76,14 +90,17 @@ def save(
     metadata = metadata_of(graph)
     extras: dict[str, bytes] = {}
     if is_single(target):
-        if examples:
-            wanted = "expected no examples for a single file, found some"
+        if examples or origin is not None:
+            what = "examples" if examples else "origin"
+            wanted = f"expected no {what} for a single file, found some"
             refuse("weights-target", shown(target), wanted, "save to a folder")
         metadata[GRAPH_KEY] = text
     else:
         extras[GRAPH_JSON] = text.encode()
         if examples:
             extras[EXAMPLES] = dump_examples(graph, params, examples)
+        if origin is not None:
+            extras[ORIGIN] = origin.sidecar(graph)
     save_flat(
         target,
         tensors,

@@ -128,7 +128,12 @@ AnyRule: TypeAlias = Rule | Ignored
 
 def to_json(rules: Iterable[AnyRule]) -> str:
     """Rules as text: a JSON list, an object for each."""
-    return json.dumps([_plain(rule) for rule in rules], indent=1, allow_nan=False)
+    return json.dumps(to_plain(rules), indent=1, allow_nan=False)
+
+
+def to_plain(rules: Iterable[AnyRule]) -> list[dict[str, Any]]:
+    """Rules as plain data, an object for each."""
+    return [_plain(rule) for rule in rules]
 
 
 def from_json(text: str | bytes) -> list[AnyRule]:
@@ -137,7 +142,18 @@ def from_json(text: str | bytes) -> list[AnyRule]:
     Raises:
         SpecError: no such text; names the first rule that is not sound.
     """
-    data = read_plain(text if isinstance(text, bytes) else text.encode())
+    return from_plain(read_plain(text if isinstance(text, bytes) else text.encode()))
+
+
+def from_plain(data: Any, where: str = "") -> list[AnyRule]:
+    """The rules of `to_plain`, from data that `read_plain` has bounded.
+
+    Args:
+        where: the path of that data.
+
+    Raises:
+        SpecError: no such list; names the first rule that is not sound.
+    """
     if not isinstance(data, list) or len(data) > MAX_RULES:
         _refuse(f"expected a list of at most {MAX_RULES} rules, found {quote(data)}")
     rules: list[AnyRule] = []
@@ -146,7 +162,7 @@ def from_json(text: str | bytes) -> list[AnyRule]:
             rules.append(_rule(row))
         except BloxError as error:
             (first, *_) = error.diagnostics
-            path = f"[{number}]{'.' if first.path else ''}{first.path}"
+            path = f"{where}[{number}]{'.' if first.path else ''}{first.path}"
             raise SpecError(Diagnostic(first.code, path, first.message)) from None
     return rules
 

@@ -38,6 +38,8 @@ GROUPS: dict[str, tuple[Code, ...]] = {
              "bx.from_jax(3, inputs={})"),
         Code("import-numbers", "a Graph that doesn't give the numbers of its source",
              "bx.from_jax of a function that draws numbers of its own in each call"),
+        Code("import-origin", "an origin beside a model that is none, or none at all",
+             '`bx.load_origin("model")` of one saved without `origin=`'),
         Code("import-primitive", "what JAX computes and no op of blox does",
              "bx.from_jax of a function that calls back to Python"),
         Code("import-size", "a size that the code decides by, and that was given a name",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import jax
 import numpy as np
 import pytest
-from diagnostics.making import BASE, LINEAR, MODEL, PARAMS, X, graph
+from diagnostics.making import BASE, LINEAR, MODEL, PARAMS, X, graph, in_turn, save
 from sample_specs import spec
 
 import blox as bx
@@ -122,6 +122,7 @@ MODELS: dict[str, Callable[[Path], Any]] = {
     "import-numbers": lambda path: bx.from_jax(
         lambda x: x * np.random.default_rng().random(), VECTOR
     ),
+    "import-origin": in_turn(save, bx.load_origin),
     "import-primitive": lambda path: bx.from_jax(
         lambda x: jax.pure_callback(abs, x, x), VECTOR
     ),

@@ -9,17 +9,21 @@ from typing import Any, TypeAlias
 import jax
 
 import blox as bx
+from blox.mapping.reading import describe
 from blox.schema.diagnostics import Diagnostic, quote
 from blox.schema.names import name_of
 
-from ..origin import Origin, rules_of
-from ..origin import name_of as source_name
+from ..array_names import by_name
+from ..array_names import name_of as source_name
+from ..origin import Origin
+from ..placed import rules_of
 from ..proof import Report, compare
 from ..regions import snake
 from ..trace import Path
 from .convert import convert
 from .frontends.functions import marked_functions
 from .frontends.paths import path_of
+from .opened import Opened
 from .source import Kind, Source
 from .trace import Bounds, named_outputs, trace
 
@@ -81,17 +85,23 @@ def _imported(
     """The model, its known layers but for some as ops."""
     traced = trace(source, inputs, dims, without)
     graph, placed, context = convert(source, traced, inputs, dims, source.name)
-    arrays = {source_name(path): array for path, array in traced.arrays.items()}
-    constants = {source_name(path): array for path, array in context.values.items()}
-    names = list(arrays)
+    named = by_name([*traced.arrays.items(), *context.values.items()])
+    constants = {name: named.pop(name) for name in map(source_name, context.values)}
     structure = jax.tree.structure(source.arrays)
 
-    def rebuilt(found: Mapping[str, Any]) -> Any:
-        return source.rebuilt(jax.tree.unflatten(structure, [found[n] for n in names]))
+    def rebuilt(given: Sequence[Any]) -> Any:
+        return source.rebuilt(jax.tree.unflatten(structure, given))
 
-    report = Report(notes=list(context.notes), layers=sorted(context.classes))
-    rules = rules_of(graph, placed, names)
-    origin = Origin(graph, rules, constants, report, arrays, rebuilt)
+    whole = Opened(named, rebuilt)
+    origin = Origin(
+        graph,
+        rules_of(graph, placed, list(named)),
+        constants,
+        Report(notes=list(context.notes), layers=sorted(context.classes)),
+        {name: describe(array) for name, array in named.items()},
+        whole.places(),
+        whole,
+    )
     return graph, origin.params(), origin
 
 
