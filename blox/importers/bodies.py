@@ -39,7 +39,7 @@ def adopt(step: Step) -> None:
         if only.remat:
             step.attributes["remat"] = only.remat
         if only.name != "checkpointed":
-            body.name = only.name
+            body.name, body.doc = only.name, only.doc
             body.arguments = only.arguments
         body.items, body.scope = only.items, only.scope
         _rename(step, {v: n for n, v in reversed(body.arguments.items())})

@@ -17,7 +17,12 @@ def tree(items: Sequence[Item], name: str = "main") -> Region:
     for item in items:
         if isinstance(item, Enter):
             region = Region(
-                item.name, [], item.scope, dict(item.arguments), remat=item.remat
+                item.name,
+                [],
+                item.scope,
+                dict(item.arguments),
+                remat=item.remat,
+                doc=item.doc,
             )
             stack[-1].items.append(region)
             stack.append(region)

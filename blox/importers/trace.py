@@ -122,12 +122,14 @@ class Enter:
         scope: the path of the module, where it is one that has arrays.
         arguments: its arguments by name, as far as they are values.
         remat: the policy by which its values are computed again in gradients, or "".
+        doc: what it says of itself, on one line.
     """
 
     name: str
     scope: Path | None = None
     arguments: dict[str, Value] = field(default_factory=dict)
     remat: str = ""
+    doc: str = ""
 
 
 @dataclass(eq=False, slots=True)
@@ -155,6 +157,7 @@ class Region:
     inputs: dict[Value, str] = field(default_factory=dict)
     outputs: dict[str, Value] = field(default_factory=dict)
     remat: str = ""
+    doc: str = ""
     copies: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
     varies: bool = False
     node: str = ""

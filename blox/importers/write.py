@@ -54,7 +54,7 @@ class RegionFunction:
             only = inspect.Parameter.KEYWORD_ONLY
             parameters.append(inspect.Parameter(self.turn, only))
         self.__signature__ = inspect.Signature(parameters)
-        self.doc = ""
+        self.doc = region.doc
         self.turns = {} if outer is None else dict(outer.turns)
 
     def __call__(self, f: Any, *values: Any, **named: Any) -> Any:

@@ -213,10 +213,20 @@ CASES: dict[str, tuple[Callable[..., Any], Any, Any, dict[str, list[str]]]] = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+SCANS = ("rnn", "layers", "copies_of_copies")
+FEW = ("rnn", "layers", "counting", "until", "branches", "picked")
+
+
+def some(*always: str) -> list[Any]:
+    """The cases, all but some of them in the slow run."""
+    slow = pytest.mark.slow
+    return [pytest.param(n, marks=() if n in always else slow) for n in CASES]
+
+
+@pytest.mark.parametrize("name", some(*FEW))
 def test_control_gives_what_it_gave(name: str) -> None:
     function, tree, inputs, written = CASES[name]
-    graph, params, _ = from_jax(function, inputs, tree, name=name)
+    graph, params, _ = from_jax(function, inputs, tree, name=name, check=False)
     ops = {
         n: [node.op for node in f.nodes.values()] for n, f in graph.functions.items()
     }
@@ -232,10 +242,10 @@ def test_control_gives_what_it_gave(name: str) -> None:
                 np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("name", ["rnn", "layers", "copies_of_copies"])
+@pytest.mark.parametrize("name", [c for c in some("layers") if c.values[0] in SCANS])
 def test_gradients_of_scans_are_those_of_the_source(name: str) -> None:
     function, tree, inputs, _ = CASES[name]
-    graph, params, origin = from_jax(function, inputs, tree, name=name)
+    graph, params, origin = from_jax(function, inputs, tree, name=name, check=False)
     built, x = bx.build(graph), array(*[2] * (len(inputs["x"].shape) - 1), 4)
 
     def loss(outputs: Any) -> Any:
@@ -251,7 +261,9 @@ def test_gradients_of_scans_are_those_of_the_source(name: str) -> None:
 
 
 def test_a_policy_of_checkpoints_is_kept() -> None:
-    graph, _, _ = from_jax(checkpointed, X, {"w": array(4, 4)}, name="saved")
+    graph, _, _ = from_jax(
+        checkpointed, X, {"w": array(4, 4)}, name="saved", check=False
+    )
     nodes = graph.functions["main"].nodes.values()
     assert [getattr(n, "remat", None) for n in nodes] == [
         "dots_saveable",

@@ -155,13 +155,17 @@ ad.primitive_jvps[layer_p] = _jvp
 
 
 def enter(
-    name: str, leaves: Sequence[tuple[tuple[str | int, ...], Any]], arguments: Any
+    name: str,
+    leaves: Sequence[tuple[tuple[str | int, ...], Any]],
+    arguments: Any,
+    doc: str = "",
 ) -> tuple[Any, ...]:
     """Here a function of the source begins.
 
     Args:
         leaves: the arrays of the module, by path in it: they tell which module it is.
         arguments: what it is given, by name, as far as it is arrays.
+        doc: what it says of itself, on one line.
 
     Returns:
         What `leave` takes.
@@ -173,6 +177,7 @@ def enter(
         name=name,
         paths=tuple(path for path, _ in leaves),
         arguments=tuple(arguments),
+        doc=doc,
     )
     return arrays
 

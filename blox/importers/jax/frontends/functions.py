@@ -130,7 +130,28 @@ def _enter(frame: FrameType, leaves: Leaves) -> Sequence[Any]:
     name = code.co_name
     if name == "__call__":
         name = type(owner).__name__
-    return enter(name.strip("_") or "function", inside, arguments)
+    doc = _said(code) or (_said_of(type(owner)) if code.co_name == "__call__" else "")
+    return enter(name.strip("_") or "function", inside, arguments, doc)
+
+
+@lru_cache(maxsize=4096)
+def _said(code: CodeType) -> str:
+    """The first paragraph of a function's docstring, on one line."""
+    has = getattr(inspect, "CO_HAS_DOCSTRING", 0)  # from Python 3.13 on
+    first = code.co_consts[0] if code.co_consts else None
+    if not isinstance(first, str) or (has and not code.co_flags & has):
+        return ""
+    return _line(first)
+
+
+def _said_of(cls: type) -> str:
+    """The same of a class; a dataclass that says nothing has its signature there."""
+    doc = cls.__dict__.get("__doc__") or ""
+    return "" if doc.startswith(f"{cls.__name__}(") else _line(doc)
+
+
+def _line(doc: str) -> str:
+    return " ".join(inspect.cleandoc(doc).partition("\n\n")[0].split())[:400]
 
 
 def _is_method(code: CodeType, first: Any) -> bool:

@@ -34,7 +34,8 @@ def mark(lower: Lowering, equation: JaxprEqn) -> list[View]:
             arguments[params["arguments"][place - count]] = source
     name = params["name"]
     lower.modules.append(name)
-    lower.items.append(Enter(name, scope, arguments, params.get("remat", "")))
+    remat, doc = params.get("remat", ""), params.get("doc", "")
+    lower.items.append(Enter(name, scope, arguments, remat, doc))
     return []
 
 
