@@ -87,7 +87,7 @@ def marked_functions(
     try:
         yield
     finally:
-        sys.setprofile(before)
+        sys.setprofile(before if callable(before) else None)
 
 
 @lru_cache(maxsize=4096)
