@@ -185,7 +185,8 @@ class Arrays(Steps):
     def slot(self, view: View) -> Value:
         """What a layer keeps: a parameter in the layout of the View, or any value."""
         source = view.source
-        if not isinstance(source, Param) or None in view.axes:
+        new = [s for a, s in zip(view.axes, view.shape, strict=True) if a is None]
+        if not isinstance(source, Param) or any(s != 1 for s in new):
             return self.array(view)
         own = [a for a in view.axes if a is not None]
         gone = [i for i in range(source.ndim) if i not in own]
@@ -195,4 +196,4 @@ class Arrays(Steps):
             own = [a - sum(g < a for g in gone) for a in own]
         if own != list(range(len(own))):
             source = source.moved("transpose", own)
-        return source
+        return source.moved("reshape", view.shape) if new else source

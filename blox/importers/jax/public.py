@@ -157,7 +157,10 @@ def _compare(
     arrays = {
         n: jax.numpy.asarray(leaf) for n, (_, leaf) in zip(names, leaves, strict=True)
     }
-    origin.report.rows[:] = compare(graph, run, arrays, origin.params, inputs, dims)
+    states = [
+        source_name(path) for path, kind in source.kinds.items() if kind == "state"
+    ]
+    compare(graph, run, arrays, origin.params, inputs, dims, origin.report)
 
 
 def source_of(

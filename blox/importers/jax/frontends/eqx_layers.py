@@ -102,6 +102,46 @@ def _conv(m: Any, x: Any, *, key: Any = None) -> Any:
     return jnp.moveaxis(y, -1, 0)
 
 
+def _conv_transpose(m: Any, x: Any, *, key: Any = None) -> Any:
+    plain = m.padding_mode == "ZEROS" and not isinstance(m.padding, str)
+    if not plain or m.num_spatial_dims > 3 or x.ndim != m.num_spatial_dims + 1:
+        return NotImplemented
+    attributes = {
+        "in_features": m.in_channels,
+        "out_features": m.out_channels,
+        "kernel_size": list(m.kernel_size),
+        "strides": list(m.stride),
+        "padding": [list(p) for p in m.padding],
+        "output_padding": list(m.output_padding),
+        "dilation": list(m.dilation),
+        "groups": m.groups,
+        "flip_kernel": False,
+    }
+    kernel = jnp.moveaxis(m.weight, (0, 1), (-1, -2))
+    bias = m.bias.reshape(-1) if m.use_bias else None
+    x = jnp.moveaxis(x, 0, -1)
+    y = op("conv_transpose", attributes, {"x": x}, {"kernel": kernel, "bias": bias})
+    return jnp.moveaxis(y, -1, 0)
+
+
+def _pool(name: str, **choices: Any) -> Convert:
+    """A pooling layer, but for those that round sizes up."""
+
+    def convert(m: Any, x: Any, *, key: Any = None) -> Any:
+        if m.use_ceil:
+            return NotImplemented
+        attributes = {
+            "window": list(m.kernel_size),
+            "strides": list(m.stride),
+            "padding": [list(p) for p in m.padding],
+            "ceil_mode": False,
+        }
+        y = op(name, attributes | choices, {"x": jnp.moveaxis(x, 0, -1)})
+        return jnp.moveaxis(y, -1, 0)
+
+    return convert
+
+
 def _gru_cell(m: Any, x: Any, h: Any, *, key: Any = None) -> Any:
     """Its second bias is added to the new part alone, and r and z mix the other way
     around: h' = n + z * (h - n), which is that of `gru_cell`."""
@@ -193,6 +233,7 @@ def _prelu(m: Any, x: Any, *, key: Any = None) -> Any:
 
 def layers() -> dict[type | tuple[type, str], Convert]:
     """What converts each layer."""
+    largest, mean = _pool("max_pool"), _pool("avg_pool", count_include_pad=True)
     return {
         eqx.nn.Linear: _linear,
         eqx.nn.Embedding: _embedding,
@@ -207,6 +248,16 @@ def layers() -> dict[type | tuple[type, str], Convert]:
         eqx.nn.MultiheadAttention: _attention,
         eqx.nn.BatchNorm: _batch_norm,
         eqx.nn.PReLU: _prelu,
+        eqx.nn.ConvTranspose: _conv_transpose,
+        eqx.nn.ConvTranspose1d: _conv_transpose,
+        eqx.nn.ConvTranspose2d: _conv_transpose,
+        eqx.nn.ConvTranspose3d: _conv_transpose,
+        eqx.nn.MaxPool1d: largest,
+        eqx.nn.MaxPool2d: largest,
+        eqx.nn.MaxPool3d: largest,
+        eqx.nn.AvgPool1d: mean,
+        eqx.nn.AvgPool2d: mean,
+        eqx.nn.AvgPool3d: mean,
         eqx.nn.GRUCell: _gru_cell,
         eqx.nn.LSTMCell: _lstm_cell,
     }
