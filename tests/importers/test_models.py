@@ -12,7 +12,7 @@ from importers.models.plain import MODELS
 import blox as bx
 from blox.importers.proof import random_inputs, sizes_of
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden" / "imported"
 """Written by `python tests/importers/write_golden.py`."""
 
 

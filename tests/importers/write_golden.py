@@ -1,4 +1,4 @@
-"""Writes the generated files of the imported models: `python tests/importers/write_golden.py`."""
+"""Writes the generated files of the imported models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main() -> None:
         graph, _, _ = bx.from_jax(
             model.function, model.inputs, model.params, name=name, check=False
         )
-        place = Path(__file__).parent / "golden" / f"{name}.py"
+        place = Path(__file__).parents[1] / "golden" / "imported" / f"{name}.py"
         place.write_text(bx.generate(graph), encoding="utf-8")
         print(f"{place.name}: {len(graph.functions)} functions")
 

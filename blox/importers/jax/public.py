@@ -157,9 +157,6 @@ def _compare(
     arrays = {
         n: jax.numpy.asarray(leaf) for n, (_, leaf) in zip(names, leaves, strict=True)
     }
-    states = [
-        source_name(path) for path, kind in source.kinds.items() if kind == "state"
-    ]
     compare(graph, run, arrays, origin.params, inputs, dims, origin.report)
 
 

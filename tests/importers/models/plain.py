@@ -382,7 +382,9 @@ MODELS: dict[str, Model] = {
     "gnn": Model(
         gnn,
         {
-            "layers": [{"message": normal(4, 4), "own": normal(4, 4)} for _ in range(2)],
+            "layers": [
+                {"message": normal(4, 4), "own": normal(4, 4)} for _ in range(2)
+            ],
             "out": normal(4, 2),
         },
         {
