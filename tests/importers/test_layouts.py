@@ -72,9 +72,16 @@ def test_attention_has_no_merge_of_batch_and_heads() -> None:
 def test_a_product_that_is_transposed_is_one_einsum() -> None:
     def product(params: Any, x: Any) -> Any:
         turned = jnp.einsum("btd,dk->bkt", x, params["w"]) * 0.5
-        return {"y": turned, "z": x @ x.mT}
+        heads = x.reshape(*x.shape[:2], 2, 4).transpose(0, 2, 1, 3)
+        return {
+            "y": turned,
+            "z": x @ x.mT,
+            "heads": heads @ params["own"],
+            "one": x @ params["w"][:, 0],
+        }
 
-    graph = check_sizes(product, arrays(w=(8, 3)), X, *SIZES)
+    graph = check_sizes(product, arrays(w=(8, 3), own=(4, 5)), X, *SIZES)
+    assert ops(graph).count("matmul") == 1
     assert "transpose" not in ops(graph)
     assert "swapaxes" not in ops(graph)
 

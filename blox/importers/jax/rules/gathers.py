@@ -80,6 +80,11 @@ def _found(lower: Lowering, of: Indexed) -> tuple[View, list[Name]]:
     if (done := _counted(lower, of)) is not None:
         return done
     of = _without_starts(lower, of)
+    if not of.places:  # the same for all of the frame
+        return of.x, [
+            ("frame", of.batch[i]) if i in of.batch else ("x", i)
+            for i in range(of.x.ndim)
+        ]
     places, frame = arrays(lower, of)
     windows = of.windows
     names: list[Name] = [("frame", i) for i in range(len(of.frame))]

@@ -9,7 +9,6 @@ from typing import Any
 
 from ...trace import Size, Value
 from ...views import View, same
-from ..context import Missing
 from ..internals import Atom, plain_size
 from ..lower import Lowering
 from .places import Place, place_of
@@ -37,22 +36,13 @@ class Indexed:
 
     @property
     def windows(self) -> list[int]:
-        """Axes of which a part lies in the window, of more than one element."""
+        """Axes along which the window has several elements, but for those that it has
+        whole wherever it lies."""
         return [
             i
             for i, n in enumerate(self.sizes)
             if i not in self.batch
-            and not same(n, self.x.shape[i])
-            and (i not in self.places or not same(n, 1))
-        ]
-
-    @property
-    def whole(self) -> list[int]:
-        """Axes of x that lie in the window whole."""
-        return [
-            i
-            for i in range(self.x.ndim)
-            if i not in self.batch and i not in self.places and i not in self.windows
+            and not same(n, 1 if i in self.places else self.x.shape[i])
         ]
 
 
@@ -83,8 +73,6 @@ def indexed(
             continue
         if full and said != "fill":
             continue
-        if full:
-            raise Missing("gather or scatter: of what may lie partly outside")
         places[axis] = place
     return Indexed(x, places, batch, tuple(frame), tuple(sizes), said)
 

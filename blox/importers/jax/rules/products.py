@@ -27,12 +27,13 @@ def dot_general(lower: Lowering, equation: JaxprEqn) -> View:
         tuple(tuple(int(i) for i in side) for side in pair)
         for pair in (contract, batch)
     )
-    if not ba and b.ndim == 2 and ca == (a.ndim - 1,):
-        if (head := _head(lower, a, b, cb[0], shape, dtype)) is not None:
-            return head
-        if cb == (0,) and (b.is_plain or isinstance(b.source, Param)):
-            return lower.emit("matmul", {"a": a, "b": b}, {}, shape, dtype)
-    if a.ndim == b.ndim == 1 and ca == cb == (0,):
+    last = not ba and ca == (a.ndim - 1,)
+    head = _head(lower, a, b, cb[0], shape, dtype) if last and b.ndim == 2 else None
+    if head is not None:
+        return head
+    a, b = lower.current(a), lower.current(b)
+    straight = _is_straight(lower, a) and _is_straight(lower, b)
+    if last and cb == (0,) and b.ndim <= 2 and straight:
         return lower.emit("matmul", {"a": a, "b": b}, {}, shape, dtype)
     a, b = lower.arranged(a), lower.arranged(b)
     stacked = ba == bb == tuple(range(len(ba))) and a.ndim == b.ndim == len(ba) + 2
@@ -44,6 +45,21 @@ def dot_general(lower: Lowering, equation: JaxprEqn) -> View:
     out += [of_a[i] for i in range(a.ndim) if i not in (*ba, *ca)]
     out += [of_b[i] for i in range(b.ndim) if i not in (*bb, *cb)]
     return _einsum(lower, (a, b), (of_a, of_b), out, shape, dtype)
+
+
+def _is_straight(lower: Lowering, x: View) -> bool:
+    """True where the array of a View costs nothing, or an einsum could not spare it."""
+    source = x.source
+    return (
+        x.is_plain
+        or isinstance(source, Param)
+        or not x.is_arranged
+        or (
+            isinstance(source, Value)
+            and source in lower.again
+            and not lower.used[source]
+        )
+    )
 
 
 def _cast(lower: Lowering, x: View, dtype: str) -> View:

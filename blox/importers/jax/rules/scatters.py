@@ -87,6 +87,8 @@ def _written(
     if segments is not None:
         return segments
     places, frame = arrays(lower, of)
+    if not places:
+        raise Missing("scatter: of whole arrays, again and again")
     windows = of.windows
     # Axes of windows become axes of the frame.
     order = [*range(count), *(count + i for i in windows)]
