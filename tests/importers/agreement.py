@@ -81,9 +81,8 @@ def agree(
     wanted, other = _quick(_gradients(call))(arrays, *last)
     named(outputs, wanted)
     same(tree(origin.export(params)), arrays, 0)
-    left = jax.tree.map(_moved, other, arrays)
-    own = jax.tree.map(_floating, own, params)
-    same(tree(origin.export(own)), left, 1e-4)
+    own = tree(origin.export(jax.tree.map(_floating, own, params)))
+    same(jax.tree.map(_slope, own, other, arrays), other, 1e-4)
     return ops_of(graph)
 
 
@@ -116,9 +115,11 @@ def _floating(gradient: Any, array: Any) -> Any:
     return gradient if jnp.issubdtype(array.dtype, jnp.floating) else array
 
 
-def _moved(gradient: Any, array: Any) -> Any:
-    """A gradient; an array that the Graph has no use for comes back as it was."""
-    return gradient if np.any(gradient) else array
+def _slope(found: Any, gradient: Any, array: Any) -> Any:
+    """A gradient that came back; the source's for an array that the Graph has no use for,
+    which comes back as it was."""
+    unused = np.array_equal(found, array) and not np.any(gradient)
+    return gradient if unused else found
 
 
 def _quick(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -156,3 +156,16 @@ def test_cells_are_ops() -> None:
     shapes = {"x": ["batch", 4], "h": ["batch", 3], "c": ["batch", 3]}
     found = imported(Cells(), shapes)
     assert (found["lstm_cell"], found["gru_cell"], found["rnn_cell"]) == (2, 1, 1)
+
+
+class Normed(nn.Module):  # type: ignore[misc]
+    @nn.compact  # type: ignore[untyped-decorator]
+    def __call__(self, x: Any) -> Any:
+        x = nn.WeightNorm(nn.Dense(4))(x)
+        return nn.SpectralNorm(nn.Dense(3))(x, update_stats=False)
+
+
+def test_norms_of_weights_are_small_ops() -> None:
+    """Their variables have paths for names."""
+    found = imported(Normed(), {"x": ["batch", 4]})
+    assert found["linear"] + found["matmul"] >= 2, found

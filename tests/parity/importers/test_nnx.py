@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from flax import nnx
 from importers.agreement import Shapes, agree, noisy
@@ -73,6 +74,14 @@ def back(*args: Any, **kwargs: Any) -> Any:
 
 def attention(**kwargs: Any) -> Any:
     return nnx.MultiHeadAttention(in_features=4, decode=False, rngs=R(0), **kwargs)
+
+
+def norm(axes: tuple[int, ...]) -> Any:
+    return nnx.LayerNorm(4, reduction_axes=axes, rngs=R(0))
+
+
+def spectral() -> Any:
+    return nnx.SpectralNorm(nnx.Linear(4, 3, rngs=R(0)), rngs=R(1))
 
 
 DENSE: dict[str, Row] = {
@@ -158,6 +167,21 @@ ATTENTION: dict[str, Row] = {
         lambda: attention(num_heads=2, dropout_rate=0.2),
     ),
 }
+OTHERS: dict[str, Row] = {
+    "precise": ("linear", "row", lambda: nnx.Linear(4, 3, precision="high", rngs=R(0))),
+    "biased": (
+        "einsum_linear",
+        "sequence",
+        lambda: nnx.Einsum("nta,hab->hntb", (8, 4, 3), (8, 3), rngs=R(0)),
+    ),
+    "dilated": ("conv", "image", lambda: conv((3, 3), input_dilation=2, padding=1)),
+    "masked": ("conv", "image", lambda: conv((1, 1), mask=np.eye(4, 6)[None, None])),
+    "across": ("layer_norm", "image", lambda: norm(axes=(1, 2))),
+    "middle": ("batch_norm", "image", lambda: nnx.BatchNorm(8, axis=1, rngs=R(0))),
+    "spectral": ("spectral_norm", "row", spectral),
+}
+"""Settings that the op, which is named, doesn't have; the product and the convolution
+itself may be ops again."""
 FAMILIES = {
     "dense": DENSE,
     "convolutions": CONVOLUTIONS,
@@ -189,6 +213,12 @@ def test_layers_are_ops(family: str) -> None:
     found = imported(drawn(lambda: Zoo(rows)), SHAPES)
     wanted = Counter(op for op, _, _ in rows.values())
     assert wanted <= found, found
+
+
+def test_what_no_op_says_is_small_ops() -> None:
+    found = imported(drawn(lambda: Zoo(OTHERS)), SHAPES)
+    wanted = {op for op, _, _ in OTHERS.values()} - {"linear", "conv"}
+    assert not wanted & set(found), found
 
 
 class Cells(nnx.Module):  # type: ignore[misc]

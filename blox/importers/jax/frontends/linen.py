@@ -77,17 +77,21 @@ def source_of(
 
 
 def shortened(paths: Sequence[Path]) -> dict[Path, Path]:
-    """Paths without the collection; where two would be one, all but that of `params` have
-    it at their end."""
+    """Paths without the collection, each part a name: norms of weights name theirs
+    `kernel/scale`. Where two would be one, all but that of `params` have it at their end."""
     found: dict[Path, Path] = {}
     taken: set[Path] = set()
     for path in sorted(paths, key=lambda p: p[0] != "params"):
-        own = path[1:] or path
+        own = tuple(_named(part) for part in path[1:] or path)
         if own in taken:
             own = (*own[:-1], f"{own[-1]}_{path[0]}")
         taken.add(own)
         found[path] = own
     return found
+
+
+def _named(part: str | int) -> str | int:
+    return part.replace("/", "_") if isinstance(part, str) else part
 
 
 def leaves_of(tree: Any) -> list[tuple[Path, Any]]:

@@ -104,10 +104,10 @@ def _filled(leaf: Any, array: Any) -> Any:
 
 
 def _part(part: Any) -> str | int:
-    """A part of a path; a key that is a path itself as one text."""
+    """A part of a path; a key that is a path itself as one name."""
     if isinstance(part, (str, int)):
         return part
-    return "/".join(map(str, part)) if isinstance(part, tuple) else str(part)
+    return "_".join(map(str, part)) if isinstance(part, tuple) else str(part)
 
 
 def _values(module: Any) -> Iterator[tuple[Path, Any]]:
