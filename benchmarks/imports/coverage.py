@@ -112,11 +112,11 @@ def results(function: Callable[..., Any], xs: list[Any]) -> tuple[list[Any], lis
     float; none where JAX has no such gradients."""
 
     def loss(*given: Any) -> Any:
-        out, total = function(*given), 0.0
+        out, total = function(*given), jnp.zeros(())
         for leaf in out:
             if jnp.issubdtype(leaf.dtype, jnp.floating):
                 weights = np.cos(np.arange(leaf.size, dtype="float32"))
-                total += jnp.sum(leaf * weights.reshape(leaf.shape))
+                total = total + jnp.sum(leaf * weights.reshape(leaf.shape))
         return total, out
 
     places = tuple(range(len(xs)))

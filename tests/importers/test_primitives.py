@@ -65,6 +65,7 @@ def compared(
         )
         for i, x in enumerate(given)
     }
+    graph: bx.Graph
     graph, params, _ = bx.from_jax(
         lambda *xs: function(*xs), inputs, name="imported", check=False
     )
@@ -196,6 +197,7 @@ CASES: dict[str, Case] = {
             lambda x: [jnp.sum(x.T, 0), jnp.prod(x, 1), jnp.max(x), jnp.min(x, (0, 1))],
             lambda x: [lax.tile(x, (1, 2)), jnp.stack([x, x + 1], 1)],
             lambda x: [lax.expand_dims(x, (1,)), *jnp.unstack(x, axis=1)],
+            lambda x: lax.reshape(x[:, :2, None], (2, x.shape[0]), (1, 0, 2)),
             lambda x: lax.broadcasted_iota(jnp.int32, (3, 4, 2), 1),
         ),
         (SIGNED,),
@@ -264,7 +266,7 @@ def test_what_is_known_is_computed_and_what_is_large_is_a_buffer() -> None:
 
 
 def test_what_no_op_is_has_its_reason() -> None:
-    def several(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def several(x: jax.Array) -> Any:
         return lax.linalg.tridiagonal_solve(x, x, x, x[:, None]), lax.linalg.schur(
             x[:, None] + x
         )

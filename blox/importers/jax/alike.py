@@ -34,9 +34,7 @@ class Alike:
         if str(a.aval) != str(b.aval):
             return False
         if isinstance(a, Literal):
-            return isinstance(b, Literal) and np.array_equal(
-                a.val, b.val, equal_nan=_floats(a.val)
-            )
+            return isinstance(b, Literal) and _equal(a.val, b.val)
         return self.same.get(a) is b
 
     def jaxprs(self, a: Jaxpr, b: Jaxpr) -> bool:
@@ -69,12 +67,13 @@ class Alike:
             each = zip(a, b, strict=False)
             return len(a) == len(b) and all(self.values(x, y) for x, y in each)
         if hasattr(a, "shape") and hasattr(b, "shape"):
-            return np.array_equal(a, b, equal_nan=_floats(a))
+            return _equal(a, b)
         return a is b or _text(a) == _text(b)
 
 
-def _floats(array: Any) -> bool:
-    return np.asarray(array).dtype.kind in "fc"
+def _equal(a: Any, b: Any) -> bool:
+    """True for arrays of the same numbers, NaN where the other one has it."""
+    return np.array_equal(a, b, equal_nan=np.asarray(a).dtype.kind in "fc")
 
 
 def _text(value: Any) -> str:

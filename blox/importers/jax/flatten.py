@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.extend.core import primitives
 
 from .internals import (
     Atom,
@@ -19,6 +20,7 @@ from .internals import (
     dtype_of,
     new_equation,
     new_variable,
+    shaped_array,
     source_of,
     user_frames,
 )
@@ -101,7 +103,7 @@ class _Flattening:
             made: list[Any] = [own(v) for v in equation.outvars]
             name = equation.primitive.name
             if name not in INNER:
-                yield equation.replace(invars=given, outvars=made)
+                yield from turned_first(equation.replace(invars=given, outvars=made))
                 continue
             if (op := whole(equation, given, self.known)) is not None:
                 yield op.replace(outvars=made)
@@ -143,6 +145,23 @@ def _where(inner: JaxprEqn, call: JaxprEqn) -> JaxprEqn:
         return inner
     moved: JaxprEqn = inner.replace(source_info=call.source_info)
     return moved
+
+
+def turned_first(equation: JaxprEqn) -> list[JaxprEqn]:
+    """A reshape that takes axes in another order as a transpose and a plain reshape;
+    any other equation as it is."""
+    order = equation.params.get("dimensions")
+    if equation.primitive.name != "reshape" or order is None:
+        return [equation]
+    (x,) = equation.invars
+    aval: Any = x.aval
+    permutation = tuple(int(i) for i in order)
+    shape = tuple(aval.shape[i] for i in permutation)
+    turned = new_variable(shaped_array(shape, aval.dtype))
+    params = {"permutation": permutation}
+    first = new_equation([x], [turned], primitives.transpose_p, params)
+    plain = {**equation.params, "dimensions": None}
+    return [first, equation.replace(invars=[turned], params=plain)]
 
 
 def _mark(kind: str, name: str, remat: str = "") -> JaxprEqn:

@@ -83,7 +83,7 @@ class Lowering(Emitter):
         if found.size > SMALL or not found.size:
             return View.of(self.context.table(array, "table"))
         if found.dtype.kind == "c":
-            parts = {"real": found.real, "imag": found.imag}
+            parts = {"real": np.real(found), "imag": np.imag(found)}
             given = {name: self.constant(part) for name, part in parts.items()}
             return self.elementwise("complex", given, found.shape, dtype)
         attributes = {

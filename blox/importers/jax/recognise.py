@@ -67,6 +67,8 @@ class _Search:
         if traced is None:
             return
         for match in matches(self.site.table, traced, proposal.given):
+            if any(self.site.is_filled(s) for s in match.operands.values()):
+                continue
             attributes = dict(proposal.attributes)
             if proposal.numbers:
                 said = proposal.said(match.numbers)

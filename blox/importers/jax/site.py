@@ -74,6 +74,10 @@ class Equations(Numbering):
     def base(self, node: int) -> Var | None:
         return self.bases.get(node)
 
+    def is_filled(self, seen: Seen) -> bool:
+        """True for an array that one number fills."""
+        return bool(seen.axes) and self.table.nodes[seen.node].number is not None
+
     def given_by(self, place: int) -> Seen:
         """What an equation gives first."""
         return self.seen[self.equations[place].outvars[0]]

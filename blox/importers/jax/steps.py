@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from blox.schema import op_class
+
 from ..trace import Enter, Exit, Item, Line, Number, Path, Size, Step, Value, values_in
 from ..views import View
-from .context import Context
+from .context import Context, Missing
 from .internals import plain_size
 from .numbers import is_weak
 
@@ -82,6 +84,11 @@ class Steps(ABC):
     ) -> None:
         flowing = {name: self._operand(given) for name, given in operands.items()}
         kept = dict(slots or {})
+        cls = op_class(op)
+        every = [*values_in(flowing), *values_in(kept)]
+        real = cls is not None and not cls.COMPLEX
+        if real and any(v.dtype.startswith("complex") for v in every):
+            raise Missing(f"{op} of complex numbers")
         step = Step(
             op,
             flowing,
@@ -94,7 +101,7 @@ class Steps(ABC):
             line=self.line,
         )
         self.items.append(step)
-        self.used.update([*values_in(flowing), *values_in(kept)])
+        self.used.update(every)
         self.made.update(dict.fromkeys(outputs, step))
 
     def is_here(self, step: Step) -> bool:

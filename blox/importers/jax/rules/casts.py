@@ -49,11 +49,25 @@ def bitcast_convert_type(lower: Lowering, equation: JaxprEqn) -> View:
     x = lower.read(equation.invars[0])
     if x.dtype == dtype:
         return x
-    attributes = {"dtype": said_dtype(dtype)}
+    x = fixed(lower, x)
+    attributes = {"dtype": dtype}
     op = "bitcast_convert_type"
     if len(shape) == x.ndim:
-        return lower.elementwise(op, {"x": x}, shape, dtype, attributes)
-    return lower.emit(op, {"x": lower.array(x)}, attributes, shape, dtype)
+        made = lower.elementwise(op, {"x": x}, shape, dtype, attributes)
+    else:
+        made = lower.emit(op, {"x": lower.array(x)}, attributes, shape, dtype)
+    if dtype != "float32":
+        return made
+    own = {"dtype": "float"}
+    return lower.elementwise("astype", {"x": made}, shape, dtype, own)
+
+
+def fixed(lower: Lowering, x: View) -> View:
+    """It with the number of bits that it has in the source, whatever the model's float."""
+    if x.dtype != "float32":
+        return x
+    attributes = {"dtype": "float32"}
+    return lower.elementwise("astype", {"x": x}, x.shape, x.dtype, attributes)
 
 
 @rule("conj")

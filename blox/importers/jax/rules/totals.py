@@ -6,6 +6,7 @@ from ...views import View
 from ..context import Missing
 from ..internals import JaxprEqn
 from ..lower import Lowering, output_of, rule
+from .casts import fixed
 from .elementwise import folded
 
 ORDER = {"eq_to": "equal", "le_to": "less_equal", "lt_to": "less"}
@@ -27,6 +28,7 @@ def ranked(lower: Lowering, x: View) -> View:
     if x.dtype != "float32":
         raise Missing(f"comparisons of {x.dtype} by the order of all bit patterns")
     kind = {"dtype": "int32"}
+    x = fixed(lower, x)
     bits = lower.elementwise("bitcast_convert_type", {"x": x}, x.shape, "int32", kind)
     last = View.filled(31, (), "int32")
     sign = {"a": bits, "b": last}
