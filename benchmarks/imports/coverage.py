@@ -59,6 +59,9 @@ CALLS: tuple[tuple[tuple[int, ...], ...], ...] = (
 """Shapes of arguments that are tried, one after the other."""
 
 
+LOST = "its loops have no gradient, and that of its own is lost"
+
+
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
     """All callables, by name."""
     for module, found in MODULES.items():
@@ -144,7 +147,7 @@ def differs(
             lambda *xs: [jnp.asarray(x) for x in jax.tree.leaves(function(*xs))], xs
         )
         if len(a) != len(b):
-            return f"{len(a)} gradients for {len(b)}"
+            return LOST
         for name, pairs in (
             ("values", zip(ours, theirs, strict=True)),
             ("gradients", zip(a, b, strict=True)),
@@ -163,7 +166,7 @@ def outcome(
 ) -> tuple[str, str]:
     """("converted" | "converted, of fixed sizes" | "refused" | "wrong" | "failed", how)."""
     kind, how = attempt(function, shapes, "batch")
-    if kind in ("converted", "wrong"):
+    if kind.startswith("converted") or kind == "wrong":
         return kind, how
     fixed, found = attempt(function, shapes, WIDE[0])
     return (
@@ -185,6 +188,8 @@ def attempt(
         found = differs(function, graph, params, shapes)
     except Exception as error:
         return "failed", f"running: {type(error).__name__}: {error}"
+    if found == LOST:
+        return "converted, without gradients", found
     return ("wrong" if found else "converted"), found
 
 

@@ -153,7 +153,15 @@ class Arrays(Steps):
         if not op:
             op = "full"
             attributes["fill_value"] = number
-        return self.array(self.emit(op, {}, attributes, view.shape, view.dtype))
+        made = self.emit(op, {}, attributes, view.shape, view.dtype)
+        return self.array(self.own(made, dtype))
+
+    def own(self, made: View, said: str) -> View:
+        """A constant in the model's dtype, where another was said to hold it."""
+        if said == said_dtype(made.dtype):
+            return made
+        attributes = {"dtype": said_dtype(made.dtype)}
+        return self.emit("astype", {"x": made}, attributes, made.shape, made.dtype)
 
     def _ordered(self, source: Value, own: Sequence[int]) -> Value:
         """The source with these of its axes in this order, and no others."""

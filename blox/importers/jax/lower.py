@@ -86,11 +86,10 @@ class Lowering(Emitter):
             parts = {"real": np.real(found), "imag": np.imag(found)}
             given = {name: self.constant(part) for name, part in parts.items()}
             return self.elementwise("complex", given, found.shape, dtype)
-        attributes = {
-            "value": plain_numbers(found),
-            "dtype": said_dtype(dtype, found),
-        }
-        return self.emit("constant", {}, attributes, found.shape, dtype, hint="table")
+        said = said_dtype(dtype, found)
+        attributes = {"value": plain_numbers(found), "dtype": said}
+        made = self.emit("constant", {}, attributes, found.shape, dtype, hint="table")
+        return self.own(made, said)
 
     # Equations ------------------------------------------------------------------------
 
