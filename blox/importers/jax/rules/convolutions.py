@@ -11,8 +11,8 @@ from ..context import Missing
 from ..internals import JaxprEqn, plain_size
 from ..lower import Lowering, output_of, rule
 from ..numbers import said_dtype
+from .padding import padded
 from .shapes import reshaped
-from .slices import padded
 from .spatial import one_or_each, said_padding, split_padding
 
 KERNELS = ("kernel", "weight", "weights", "w", "W")

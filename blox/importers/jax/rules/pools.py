@@ -12,7 +12,7 @@ from ..context import Missing
 from ..internals import JaxprEqn, plain_size
 from ..lower import Lowering, output_of, rule
 from .convolutions import max_between
-from .slices import padded
+from .padding import padded
 from .spatial import one_or_each, said_padding, split_padding
 
 POOLS = {
