@@ -71,7 +71,7 @@ class Match:
             return (
                 isinstance(a, Region)
                 and isinstance(b, Region)
-                and (a.name, a.remat, a.node) == (b.name, b.remat, b.node)
+                and (a.name, a.remat) == (b.name, b.remat)
                 and self._scope(a.scope, b.scope)
                 and self._copies(a, b)
                 and self.parts(a.items, b.items)

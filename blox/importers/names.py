@@ -7,21 +7,32 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from blox.schema import op_class
-from blox.schema.names import RESERVED, name_of
+from blox.schema.names import RESERVED, is_name, name_of
 
 from .regions import identifier, snake
-from .trace import Param, Path, Region, Step, Value
+from .trace import Param, Path, Region, Step
 
 
 def hint_values(items: Sequence[Step | Region]) -> None:
     """Gives what a statement of the user's code gives the name that it assigns."""
-    steps = [item for item in items if isinstance(item, Step)]
-    for step, after in zip_longest(steps, steps[1:]):
-        line = step.line
-        if line is None or not line.target or len(step.outputs) != 1:
+    for item, after in zip_longest(items, items[1:]):
+        line = item.line
+        if line is None or not line.target or (after and after.line == line):
             continue
-        if after is None or after.line != line:
-            step.outputs[0].hint = step.outputs[0].hint or line.target
+        names = line.target.split(", ")
+        if isinstance(item, Region):
+            item.node = names[0] if len(names) == 1 else ""
+        elif item.op == "split":
+            _name_parts(item, names)
+        elif len(names) == len(item.outputs) == 1:
+            item.outputs[0].hint = item.outputs[0].hint or names[0]
+
+
+def _name_parts(step: Step, names: Sequence[str]) -> None:
+    """Names the parts that a statement splits an array into."""
+    if len(set(names)) == len(step.outputs) == len(names) and all(map(is_name, names)):
+        step.attributes["names"] = list(names)
+        step.output_names = tuple(names)
 
 
 def hint_all(region: Region) -> None:
@@ -46,18 +57,24 @@ def name_nodes(root: Region) -> None:
 def _name_nodes(region: Region, others: set[str] | frozenset[str]) -> None:
     taken = {*others, *region.inputs.values()}
     for item in region.items:
+        if isinstance(item, Region):
+            item.node = _free(item.node, taken)
         if isinstance(item, Step) and not item.hint and len(item.outputs) == 1:
-            wanted = _wanted(item.outputs[0])
-            if wanted and wanted not in taken and op_class(wanted) is None:
-                taken.add(wanted)
-                item.hint = wanted
+            hint = "" if isinstance(item.outputs[0], Param) else item.outputs[0].hint
+            item.hint = _free(hint, taken)
     for inner in _inside(region):
         _name_nodes(inner, others)
 
 
-def _wanted(value: Value) -> str:
-    hint = "" if isinstance(value, Param) else value.hint
-    return name_of(identifier(hint)) if hint.strip("_") else ""
+def _free(hint: str, taken: set[str]) -> str:
+    """The name of a node, from now on taken; "" where it can't be that."""
+    if "," in hint or not hint.strip("_"):
+        return ""
+    wanted = name_of(identifier(hint))
+    if wanted in taken or op_class(wanted) is not None:
+        return ""
+    taken.add(wanted)
+    return wanted
 
 
 def _inside(region: Region) -> Iterator[Region]:

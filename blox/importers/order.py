@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from .regions import made
+from .regions import everything, made
 from .trace import Region, Step, Value, values_in
+
+ARRANGING = ("squeeze", "expand_dims")
+"""Ops of axes of size 1."""
 
 
 def order(region: Region) -> None:
@@ -32,6 +35,45 @@ def order(region: Region) -> None:
         if item not in lone:
             done += _with_operands(item, maker, lone)
     region.items = done
+
+
+def absorb(region: Region) -> None:
+    """Lets functions give what they give as it is used: a step that only arranges what one
+    function alone gives becomes the last of that function."""
+    uses = Counter(everything(region)) + Counter(region.outputs.values())
+    _absorb(region, uses)
+
+
+def _absorb(region: Region, uses: Counter[Value]) -> None:
+    makers: dict[Value, Region] = {}
+    kept: list[Step | Region] = []
+    for item in region.items:
+        if isinstance(item, Region):
+            makers |= dict.fromkeys(made(item), item)
+        elif (inner := _arranged(item, makers, uses)) is not None:
+            inner.items.append(item)
+            makers[item.outputs[0]] = inner
+            continue
+        kept.append(item)
+    region.items = kept
+    for item in kept:
+        if isinstance(item, Region):
+            _absorb(item, uses)
+        else:
+            for body in item.functions.values():
+                absorb(body)
+
+
+def _arranged(
+    step: Step, makers: Mapping[Value, Region], uses: Counter[Value]
+) -> Region | None:
+    """The region that gives what a step arranges, and nothing else outside of it uses."""
+    x = step.operands.get("x")
+    inner = makers.get(x) if step.op in ARRANGING else None
+    if inner is None:
+        return None
+    inside = sum(value is x for value in everything(inner))
+    return inner if uses[x] == inside + 1 else None
 
 
 def _with_operands(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import rewrites as rewrites
 from .closing import close
 from .names import hint_all, name_nodes
-from .order import order
+from .order import absorb, order
 from .outline import outline
 from .regions import tidy, unwrap
 from .simplify import merge, simplify
@@ -23,6 +23,7 @@ def readable(root: Region, outputs: dict[str, Value]) -> None:
     root.outputs = outputs
     simplify(root)
     tidy(root)
+    absorb(root)
     unwrap(root)
     hint_all(root)
     outline(root)

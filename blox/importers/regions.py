@@ -24,6 +24,7 @@ def tree(items: Sequence[Item], name: str = "main") -> Region:
                 remat=item.remat,
                 doc=item.doc,
             )
+            region.line = item.line
             stack[-1].items.append(region)
             stack.append(region)
         elif isinstance(item, Exit):

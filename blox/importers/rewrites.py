@@ -7,10 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from blox.schema import op_class
-from blox.schema.ops.arithmetic import Binary, Matmul, Negative, StopGradient
-from blox.schema.ops.elementary import Elementary
-
 from .simplify import Tree, rewrite
 from .trace import Param, Path, Step, Value
 from .views import same
@@ -57,139 +53,6 @@ def squared(step: Step, tree: Tree) -> None:
     a, b = step.operands["a"], step.operands["b"]
     if isinstance(a, Value) and a is b:
         tree.turn(step, "square", {"x": a})
-
-
-@rewrite("expand_dims")
-def kept(step: Step, tree: Tree) -> Value | None:
-    """expand_dims(f(sum(x, axis)), axis) -> f(sum(x, axis, keepdims=True)), f elementwise."""
-    x = step.operands["x"]
-    if "squeezed" not in tree.notes:
-        squeezes = [s.operands["x"] for s in tree.steps if s.op == "squeeze"]
-        tree.notes["squeezed"] = set(squeezes)
-    if step.outputs[0] in tree.notes["squeezed"]:
-        return None  # `unsqueezed` comes first
-    chain: list[Step] = []
-    value = x
-    while (maker := _lone_maker(value, tree)) is not None:
-        chain.append(maker)
-        if "keepdims" in _fields(maker):
-            break
-        value = _only_operand(maker)
-    if not chain or "keepdims" not in _fields(chain[-1]):
-        return None
-    reduction = chain[-1]
-    source = reduction.operands["x"]
-    axis = reduction.attributes.get("axis")
-    if reduction.attributes.get("keepdims") or axis is None:
-        return None
-    rank = step.outputs[0].ndim
-    if source.ndim != rank or _places(axis, rank) != _places(
-        step.attributes["axis"], rank
-    ):
-        return None
-    reduction.attributes["keepdims"] = True
-    for maker in chain:
-        maker.outputs[0].shape = step.outputs[0].shape
-    return x  # type: ignore[no-any-return]
-
-
-@rewrite("squeeze")
-def unsqueezed(step: Step, tree: Tree) -> Value | None:
-    """squeeze(expand_dims(x, axis), axis) -> x"""
-    maker = tree.maker(step.operands["x"], "expand_dims")
-    if maker is None:
-        return None
-    rank = maker.outputs[0].ndim
-    axes = [_places(s.attributes["axis"], rank) for s in (step, maker)]
-    value = maker.operands["x"]
-    return value if axes[0] == axes[1] and isinstance(value, Value) else None
-
-
-def _lone_maker(value: Any, tree: Tree) -> Step | None:
-    """The reduction or elementwise step of one array that gives a value, used here alone."""
-    maker = tree.lone(value)
-    if maker is None or len(maker.outputs) != 1 or maker.functions or maker.slots:
-        return None
-    if "keepdims" in _fields(maker):
-        return maker
-    only = _only_operand(maker)
-    fits = only is not None and _same_shape(only, maker.outputs[0])
-    return maker if fits and _is_elementwise(maker) else None
-
-
-def _only_operand(step: Step) -> Value | None:
-    arrays = [v for v in step.operands.values() if isinstance(v, Value)]
-    others = [v for v in step.operands.values() if not isinstance(v, Value)]
-    plain = all(isinstance(v, (int, float)) for v in others)
-    return arrays[0] if len(arrays) == 1 and plain else None
-
-
-def _is_elementwise(step: Step) -> bool:
-    cls = op_class(step.op)
-    assert cls is not None
-    if issubclass(cls, Matmul):
-        return False
-    return issubclass(cls, (Binary, Elementary, Negative, StopGradient))
-
-
-def _fields(step: Step) -> Sequence[str]:
-    cls = op_class(step.op)
-    return () if cls is None else list(cls.model_fields)
-
-
-@rewrite("transpose", "swapaxes")
-def turned(step: Step, tree: Tree) -> Value | None:
-    """Two transposes that cancel; those of what an einsum gives are its letters."""
-    x = step.operands["x"]
-    permutation = _permutation(step)
-    if (maker := tree.maker(x, "transpose", "swapaxes")) is not None:
-        before = _permutation(maker)
-        if [before[p] for p in permutation] == list(range(len(before))):
-            return maker.operands["x"]  # type: ignore[no-any-return]
-        return None
-    maker = tree.lone(x, "einsum")
-    if maker is None or "." in maker.attributes["equation"]:
-        return None
-    given, _, letters = maker.attributes["equation"].partition("->")
-    out = "".join(letters[p] for p in permutation)
-    maker.attributes["equation"] = f"{given}->{out}"
-    maker.outputs[0].shape = step.outputs[0].shape
-    return x  # type: ignore[no-any-return]
-
-
-def _permutation(step: Step) -> list[int]:
-    rank = step.outputs[0].ndim
-    if step.op == "transpose":
-        return [int(p) % rank for p in step.attributes["permutation"]]
-    order = list(range(rank))
-    a, b = (step.attributes[name] % rank for name in ("axis1", "axis2"))
-    order[a], order[b] = b, a
-    return order
-
-
-@rewrite("reshape")
-def reshaped(step: Step, tree: Tree) -> Value | None:
-    """A reshape of a reshape; one to the shape that it has."""
-    x = step.operands["x"]
-    if isinstance(x, Value) and _same_shape(x, step.outputs[0]):
-        return x
-    maker = tree.maker(x, "reshape")
-    if maker is not None:
-        step.operands["x"] = maker.operands["x"]
-        tree.changed = True
-    return None
-
-
-@rewrite("concatenate")
-def stacked(step: Step, tree: Tree) -> None:
-    """concatenate of arrays with a new axis each -> stack"""
-    parts = [tree.maker(x, "expand_dims") for x in step.operands["xs"]]
-    axis, rank = step.attributes["axis"], step.outputs[0].ndim
-    found = [p for p in parts if p is not None]
-    if len(found) != len(parts) or len(parts) < 2:
-        return
-    if all(_places(p.attributes["axis"], rank) == {axis % rank} for p in found):
-        tree.turn(step, "stack", {"xs": [p.operands["x"] for p in found]}, axis=axis)
 
 
 @rewrite("multiply", "add")
@@ -263,12 +126,6 @@ def _is_trained(value: Any, rank: int) -> bool:
         and (value.kind, value.stacked, value.moves) == ("param", 0, ())
         and value.ndim == rank
     )
-
-
-def _places(axis: Any, rank: int) -> set[int]:
-    return {
-        int(a) % rank for a in (axis if isinstance(axis, (list, tuple)) else [axis])
-    }
 
 
 def _same_shape(a: Value, b: Value) -> bool:

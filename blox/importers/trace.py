@@ -69,7 +69,7 @@ class Line:
     """A statement of the user's code.
 
     Args:
-        target: the name that it assigns, or "".
+        target: the name that it assigns, `a, b` where it assigns several, or "".
     """
 
     file: str
@@ -123,6 +123,7 @@ class Enter:
         arguments: its arguments by name, as far as they are values.
         remat: the policy by which its values are computed again in gradients, or "".
         doc: what it says of itself, on one line.
+        line: the statement that calls it.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Enter:
     arguments: dict[str, Value] = field(default_factory=dict)
     remat: str = ""
     doc: str = ""
+    line: Line | None = None
 
 
 @dataclass(eq=False, slots=True)
@@ -148,6 +150,7 @@ class Region:
             has.
         varies: True of what a repeat runs if numbers in it differ from copy to copy.
         node: the name that the call would like.
+        line: the statement of the call.
     """
 
     name: str
@@ -161,6 +164,7 @@ class Region:
     copies: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
     varies: bool = False
     node: str = ""
+    line: Line | None = None
 
     @property
     def count(self) -> int:

@@ -94,3 +94,22 @@ def ordered(x: jax.Array) -> Any:
 def test_what_is_used_once_stands_where_it_is_used() -> None:
     text = bx.generate(check(lambda params, x: ordered(x), {}, X, ONE))
     assert "return (jnp.exp(x) - 1.0) * jnp.cos(x)" in text
+
+
+def halves(x: jax.Array) -> Any:
+    first, second = jnp.split(x, 2, axis=-1)
+    return jnp.sin(first) * second
+
+
+def test_calls_and_parts_have_the_names_of_their_lines() -> None:
+    def model(params: Any, x: jax.Array) -> Any:
+        low = halves(x)
+        high = halves(x + 1)
+        return low + high * low
+
+    graph = check(model, {}, X, ONE)
+    found = nodes(graph)
+    assert (found["low"], found["high"]) == ("call", "call")
+    functions = graph.plain()["functions"]
+    (split,) = (n for n in functions["halves"]["nodes"].values() if n["op"] == "split")
+    assert split["names"] == ["first", "second"]

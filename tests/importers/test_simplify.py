@@ -39,6 +39,10 @@ def scaled_later(x: Any) -> Any:
     return x - low[:, None], low
 
 
+def bounded(x: Any) -> Any:
+    return jnp.maximum(-jnp.inf, jnp.tanh(x))
+
+
 def middle(x: Any) -> Any:
     return jnp.min(x, axis=0, keepdims=True) + x
 
@@ -69,7 +73,8 @@ def joined(x: Any) -> Any:
     [
         (normed, ["square", "sum", "divide"]),
         (scaled, ["max", "divide", "add", "rsqrt", "multiply"]),
-        (scaled_later, ["min", "multiply", "expand_dims", "subtract"]),
+        (scaled_later, ["min", "multiply", "subtract", "squeeze"]),
+        (bounded, ["tanh"]),
         (middle, ["min", "add"]),
         (counted, ["arange", "astype", "expand_dims", "add"]),
         (swapped, ["einsum", "einsum"]),

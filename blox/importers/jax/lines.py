@@ -27,6 +27,22 @@ def line_of(equation: JaxprEqn) -> Line | None:
     return None
 
 
+def call_of(equation: JaxprEqn, name: str) -> Line | None:
+    """The statement of the user's own files that calls a function.
+
+    Args:
+        equation: a mark where the function begins.
+        name: of the function; `Block` of a method `__call__`.
+    """
+    own = [f for f in user_frames(equation) if not is_library(f[0])]
+    if own and own[0][2].rpartition(".")[2].strip("_") in (name, "call"):
+        own = own[1:]
+    if not own:
+        return None
+    file, number, _ = own[0]
+    return Line(file, *_statements(file).get(number, (number, "")))
+
+
 def is_library(file: str) -> bool:
     """True for a file that is not the user's own."""
     return file.startswith((_HERE, *_LIBRARIES)) or "site-packages" in file
@@ -45,6 +61,9 @@ def _statements(file: str) -> dict[int, tuple[int, str]]:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)]):
                 target = name
+            case ast.Assign(targets=[ast.Tuple(elts=parts)]):
+                names = [part.id for part in parts if isinstance(part, ast.Name)]
+                target = ", ".join(names) if len(names) == len(parts) else ""
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
                 target = name
             case ast.AugAssign(target=ast.Name(id=name)):

@@ -7,6 +7,7 @@ from blox.schema import op_class
 from ...trace import Enter, Exit, Param, Path, Value
 from ...views import View
 from ..internals import JaxprEqn
+from ..lines import call_of
 from ..lower import Lowering, output_of, rule
 from ..marks import Layer
 from .through import through
@@ -35,7 +36,8 @@ def mark(lower: Lowering, equation: JaxprEqn) -> list[View]:
     name = params["name"]
     lower.modules.append(name)
     remat, doc = params.get("remat", ""), params.get("doc", "")
-    lower.items.append(Enter(name, scope, arguments, remat, doc))
+    line = call_of(equation, name)
+    lower.items.append(Enter(name, scope, arguments, remat, doc, line))
     return []
 
 
