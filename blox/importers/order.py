@@ -69,9 +69,9 @@ def _arranged(
 ) -> Region | None:
     """The region that gives what a step arranges, and nothing else outside of it uses."""
     x = step.operands.get("x")
-    inner = makers.get(x) if step.op in ARRANGING else None
-    if inner is None:
+    if step.op not in ARRANGING or not isinstance(x, Value) or x not in makers:
         return None
+    inner = makers[x]
     inside = sum(value is x for value in everything(inner))
     return inner if uses[x] == inside + 1 else None
 

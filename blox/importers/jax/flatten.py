@@ -106,7 +106,7 @@ class _Flattening:
                 yield from turned_first(equation.replace(invars=given, outvars=made))
                 continue
             if (op := whole(equation, given, self.known)) is not None:
-                yield op.replace(outvars=made)
+                yield op.replace(outvars=made, source_info=equation.source_info)
                 continue
             inner = equation.params[INNER[name]]
             constants = getattr(inner, "consts", ())

@@ -59,6 +59,8 @@ def _statements(file: str) -> dict[int, tuple[int, str]]:
     for node in ast.walk(tree):
         target = ""
         match node:
+            case ast.Assign(value=ast.Lambda()):
+                pass
             case ast.Assign(targets=[ast.Name(id=name)]):
                 target = name
             case ast.Assign(targets=[ast.Tuple(elts=parts)]):
