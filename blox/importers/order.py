@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from .regions import everything, made
 from .trace import Region, Step, Value, values_in
 
-ARRANGING = ("squeeze", "expand_dims")
-"""Ops of axes of size 1."""
+ARRANGING = ("squeeze", "expand_dims", "transpose", "swapaxes")
+"""Ops that arrange the axes of x."""
 
 
 def order(region: Region) -> None:

@@ -55,6 +55,26 @@ def squared(step: Step, tree: Tree) -> None:
         tree.turn(step, "square", {"x": a})
 
 
+@rewrite("transpose", "swapaxes")
+def turned(step: Step, tree: Tree) -> Value | None:
+    """A transpose of what an einsum gives is in its letters."""
+    x, rank = step.operands["x"], step.outputs[0].ndim
+    maker = tree.lone(x, "einsum")
+    if maker is None or "." in maker.attributes["equation"]:
+        return None
+    order = list(range(rank))
+    if step.op == "transpose":
+        order = [int(p) % rank for p in step.attributes["permutation"]]
+    else:
+        a, b = (step.attributes[name] % rank for name in ("axis1", "axis2"))
+        order[a], order[b] = b, a
+    given, _, letters = maker.attributes["equation"].partition("->")
+    out = "".join(letters[i] for i in order)
+    maker.attributes["equation"] = f"{given}->{out}"
+    maker.outputs[0].shape = step.outputs[0].shape
+    return maker.outputs[0]
+
+
 @rewrite("multiply", "add")
 def counted(step: Step, tree: Tree) -> None:
     """arange(n) * 2 -> arange(0, 2 * n, 2); arange(n) + 1 -> arange(1, n + 1)"""

@@ -1,6 +1,6 @@
 """bidirectional: 420 parameters in 7 arrays.
 
-Made by blox of sha256:fe86aaca87dff850e25f29529401a0e4dbea6e6c9a8932d43e62439e6268e806
+Made by blox of sha256:dc065e3224eef3d9ba1a266148a03cb58397b4f9c97af17d1aae03991079dc02
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(bidirectional)(params, xs)
@@ -25,10 +25,10 @@ def step(
     params: Params, carry_0: Array, carry_1: Array, x: Array
 ) -> tuple[Array, Array, Array]:
     gates = x @ params["w"] + carry_0 @ params["u"] + params["b"]
-    part_0, part_1, part_2, part_3 = jnp.split(gates, 4, axis=-1)
-    part_1 = jax.nn.sigmoid(part_1) * carry_1
-    carry_1 = part_1 + jax.nn.sigmoid(part_0) * jnp.tanh(part_2)
-    carry_0 = jax.nn.sigmoid(part_3) * jnp.tanh(carry_1)
+    i, f, g, o = jnp.split(gates, 4, axis=-1)
+    f = jax.nn.sigmoid(f) * carry_1
+    carry_1 = f + jax.nn.sigmoid(i) * jnp.tanh(g)
+    carry_0 = jax.nn.sigmoid(o) * jnp.tanh(carry_1)
     return carry_0, carry_1, carry_0
 
 

@@ -1,6 +1,6 @@
 """decoder: 1,776 parameters in 11 arrays.
 
-Made by blox of sha256:1c28034f5cab1909330cab4451e87f3a14b4c38747508de0922cc86700b0d06b
+Made by blox of sha256:dd844a61873097f1e2b23cc2f348d46184a216db1e77e7dd3c2132f0e44ec807
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(decoder)(params, tokens)
@@ -50,23 +50,23 @@ def rope(x: Array, *, dtype: Any) -> Array:
     y = jnp.arange(x.shape[1], dtype=jnp.int32).astype(dtype)[..., None]
     z = -jnp.arange(0, 4, 2, jnp.int32)
     y = y * 10000.0 ** (z.astype(dtype) / 4.0)
-    part_0, part_1 = jnp.split(x, 2, axis=-1)
+    a, b = jnp.split(x, 2, axis=-1)
     x = jnp.expand_dims(jnp.cos(y), axis=-2)
     y = jnp.expand_dims(jnp.sin(y), axis=-2)
-    z = part_0 * x - part_1 * y
-    part_1 = part_1 * x + part_0 * y
-    return jnp.concatenate([z, part_1], axis=-1)
+    z = a * x - b * y
+    b = b * x + a * y
+    return jnp.concatenate([z, b], axis=-1)
 
 
 def attention(params: Params, x: Array) -> Array:
     dtype = params["wv"].dtype
     y = jnp.arange(x.shape[1], dtype=jnp.int32)
     v = einsum([x, params["wv"]])
-    y = y[..., None] >= y
-    z = rope(einsum([x, params["wq"]]), dtype=dtype)
-    rope_2 = rope(einsum([x, params["wk"]]), dtype=dtype)
-    scores = einsum([z, rope_2], equation="bqhd,bkhd->bhqk") * 0.5
-    scores = softmax(jnp.where(y, scores, -1000000000.0))
+    mask = y[..., None] >= y
+    q = rope(einsum([x, params["wq"]]), dtype=dtype)
+    k = rope(einsum([x, params["wk"]]), dtype=dtype)
+    scores = einsum([q, k], equation="bqhd,bkhd->bhqk") * 0.5
+    scores = softmax(jnp.where(mask, scores, -1000000000.0))
     return einsum(
         [einsum([v, scores], equation="bdhc,bhkd->bhck"), params["wo"]],
         equation="btsd,tsk->bdk",

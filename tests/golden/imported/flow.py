@@ -1,6 +1,6 @@
 """flow: 138 parameters in 8 arrays.
 
-Made by blox of sha256:55930282a68611d20328e8568921fedeee07840af81f4ceaea11d9c3f67807ce
+Made by blox of sha256:4083cd4ea9739ff48b180a9891484d817c4ddbd5d0abe06234d45083c70d333c
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(flow)(params, x)
@@ -28,12 +28,12 @@ def linear(x: Array, kernel: Array, bias: Array) -> Array:
 
 
 def coupling(params: Params, x: Array) -> tuple[Array, Array]:
-    part_0, part_1 = jnp.split(x, 2, axis=-1)
-    h = jnp.tanh(linear(part_0, **params["net"]))
-    x, scale = jnp.split(linear(h, **params["out"]), 2, axis=-1)
+    a, b = jnp.split(x, 2, axis=-1)
+    h = jnp.tanh(linear(a, **params["net"]))
+    split_2_shift, scale = jnp.split(linear(h, **params["out"]), 2, axis=-1)
     scale = jnp.tanh(scale)
-    part_1 = part_1 * jnp.exp(scale) + x
-    return jnp.concatenate([part_1, part_0], axis=-1), jnp.sum(scale, axis=-1)
+    b = b * jnp.exp(scale) + split_2_shift
+    return jnp.concatenate([b, a], axis=-1), jnp.sum(scale, axis=-1)
 
 
 def layer(params: Params, x: Array, total: Array) -> tuple[Array, Array]:

@@ -1,6 +1,6 @@
 """mamba: 56 parameters in 5 arrays.
 
-Made by blox of sha256:83c272062911934521042575c9ae6afa285cb3e329fcb1ecddec9f13e6e6d262
+Made by blox of sha256:4657207e4d780b2310ac6521fdbe576f0957a805da84364011dcb16acb650d91
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(mamba)(params, x)
@@ -32,7 +32,7 @@ def mamba(params: Params, x: Array) -> Array:
     batch = x.shape[0]
     dtype = params["delta"].dtype
     x = x.astype(dtype)
-    delta_2 = jnp.logaddexp(x @ params["delta"], 0.0)
+    delta_2 = jax.nn.softplus(x @ params["delta"])
     y = jnp.zeros((batch, 4, 3), dtype)
     now_0: Array = delta_2[..., None] * -jnp.exp(params["log_a"])
     now_0 = jnp.exp(now_0)

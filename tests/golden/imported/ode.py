@@ -1,6 +1,6 @@
 """ode: 48 parameters in 2 arrays.
 
-Made by blox of sha256:7b9559df77e53904bdd5563ccd55410e753982bebec0d418394442d230973fdf
+Made by blox of sha256:cb6db20b41564106c824c25ed64ab9d5b1b8d756b06ed9e717ace1cc884b2a12
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(ode)(params, x)
@@ -27,12 +27,12 @@ def field(params: Params, x: Array) -> Array:
 
 
 def step(params: Params, x: Array) -> Array:
-    y = field(params, x)
-    field_2 = field(params, x + 0.05 * y)
-    field_3 = field(params, x + 0.05 * field_2)
-    y = y + 2.0 * field_2 + 2.0 * field_3
-    y = y + field(params, x + 0.1 * field_3)
-    return x + 0.016666668 * y
+    k1 = field(params, x)
+    k2 = field(params, x + 0.05 * k1)
+    k3 = field(params, x + 0.05 * k2)
+    k1 = k1 + 2.0 * k2 + 2.0 * k3
+    k1 = k1 + field(params, x + 0.1 * k3)
+    return x + 0.016666668 * k1
 
 
 def ode(params: Params, x: Array) -> Array:
