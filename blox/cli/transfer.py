@@ -1,4 +1,4 @@
-"""`blox import hf`, `blox export hf`: checkpoints of transformers, in and out."""
+"""`blox import`, `blox export`: checkpoints of transformers, in and out; models of JAX."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from blox.cli.app import OPTIONS, example_text
+from blox.cli.from_jax import EXAMPLES, import_jax
 from blox.cli.init import WEIGHTS
 from blox.cli.output import existing, place, say, usage
 from blox.cli.writing import Target, keep_apart
@@ -16,7 +17,7 @@ from blox.show.printable import printable
 CHECKPOINT = ("config.json", "model*.safetensors", "model*.safetensors.index.json")
 
 importing = typer.Typer(
-    help="Makes a model of another library's checkpoint.", **OPTIONS
+    help="Makes a model of another library's checkpoint, or of a program.", **OPTIONS
 )
 exporting = typer.Typer(
     help="Writes a model as another library's checkpoint.", **OPTIONS
@@ -68,6 +69,9 @@ def import_hf(
     shown = printable(dst)
     say(f"{shown}: written, entries {', '.join(graph.entries)}")
     say(f"next: blox show {shown} --depth 1")
+
+
+importing.command("jax", epilog=example_text(EXAMPLES))(import_jax)
 
 
 @exporting.command(

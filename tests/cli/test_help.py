@@ -17,7 +17,10 @@ from blox.cli.app import COMMANDS
 
 BLOX = [sys.executable, "-c", "from blox.cli import main; main()"]
 ROOT = Path(__file__).resolve().parents[2]
-LEAVES = [(n, "hf") if n in ("import", "export") else (n,) for n in COMMANDS]
+LEAVES = [
+    *((n, "hf") if n in ("import", "export") else (n,) for n in COMMANDS),
+    ("import", "jax"),
+]
 
 
 def test_the_commands_are_those_that_the_readme_promises() -> None:
@@ -88,6 +91,8 @@ def test_version(blox: Callable[..., Any]) -> None:
         ("init", "absent", "model", "--dtype", "int8"),
         ("import", "hf", "absent", "model"),
         ("import", "onnx", "a", "b"),
+        ("import", "jax", "absent:make", "model", "--input", "x=float[3]"),
+        ("import", "jax", "absent:make", "model"),
         ("export", "hf", "absent", "model"),
         ("verify", "absent"),
     ],

@@ -9,6 +9,7 @@ A fenced block may have marks, comments of HTML on the lines before it:
     <!-- checkpoint: NAME -->        the block reads a checkpoint in the folder NAME
     <!-- hub: NAME -->              the block is not run, as it reads the Hub
     <!-- torch: FILES -->           the block needs PyTorch, and writes FILES
+    <!-- libraries: NAMES -->        the block needs libraries of the extra `parity`
     <!-- append: FILE -->            the recipe: the block goes to the end of FILE
     <!-- insert: FILE | LINE -->     the recipe: the block goes behind LINE
     <!-- replace: FILE | LINE -->    the recipe: the block goes in place of LINE

@@ -25,8 +25,8 @@ def run_page(
     Python is run, what it prints is compared with the block of output behind it, the
     commands of a console with their output, excerpts with their files. Where a block
     needs a checkpoint, what it prints is compared only if that is the `exact` one; one that
-    needs PyTorch is run only then, else the files that it writes are there. `names` gets what
-    the page defines.
+    needs PyTorch, or another library, is run only then, else the files that it writes are
+    there. `names` gets what the page defines.
     """
     names = {} if names is None else names
     printed, compare = "", True
@@ -54,7 +54,8 @@ def run_page(
 
 
 def _can_run(block: Block, exact: bool) -> bool:
-    return not block.marked("hub") and (exact or not block.marked("torch"))
+    others = block.marked("torch") or block.marked("libraries")
+    return not block.marked("hub") and (exact or not others)
 
 
 def _printed(block: Block, where: str, names: dict[str, Any]) -> str:

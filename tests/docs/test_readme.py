@@ -27,6 +27,7 @@ RUN = [
             "diagnostics",
             "generate",
             "huggingface",
+            "importing",
             "initializers",
             "mapping",
             "running",
@@ -45,7 +46,8 @@ TINY = ROOT / "tests" / "hf" / "tiny_bert"
 def provide_files(folder: Path) -> None:
     """What pages take as being there, whatever the checkpoint."""
     shutil.copytree(TINY, folder / "checkpoint")
-    shutil.copy(ROOT / "examples" / "acme_ops.py", folder)
+    for name in ("acme_ops.py", "acme_tagger.py"):
+        shutil.copy(ROOT / "examples" / name, folder)
     torch_tagger.write_files(folder)
 
 
