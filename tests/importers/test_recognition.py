@@ -82,7 +82,7 @@ def test_reductions_are_one_op_under_vmap() -> None:
     def logsumexp(x: Any) -> Any:
         return jax.nn.logsumexp(x, axis=0)
 
-    axes = range(3)
+    axes = range(2)
     hold([(jax.vmap(var, in_axes=i), "var") for i in axes], X)
     hold([(jax.vmap(logsumexp, in_axes=i), "logsumexp") for i in axes], X)
     hold([(lambda x: jnp.median(x, axis=1), "median")], X)

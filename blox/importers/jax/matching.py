@@ -210,9 +210,12 @@ class _Matching(Numbering):
                 if axis is not None and axis in relative:
                     place[position] = relative.index(axis)
         node, relative = there[unknown]
-        if len(place) != len(relative):
-            return None
         wanted = operands[unknown]
+        rest = [f for f in range(len(relative)) if f not in place.values()]
+        new = [p for p, a in enumerate(wanted.axes) if a is not None and p not in place]
+        if len(rest) != len(new) or len(new) > 1:
+            return None
+        place |= zip(new, rest, strict=True)
         if wanted.node <= -100:
             number = self.table.nodes[node].number
             return Seen(node, (), ()) if number is not None else None

@@ -7,7 +7,7 @@ and with `keepdims` or without.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,17 @@ from .spelling import (
     spelling,
 )
 from .table import Node, Table
+
+FOLDED: Mapping[str, Callable[..., Any]] = {
+    "convert_element_type": np.asarray,
+    "sqrt": np.sqrt,
+    "neg": np.negative,
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+}
+"""What IEEE 754 says exactly, so that numbers can be calculated here."""
 
 
 class Numbering:
@@ -163,9 +174,11 @@ class Numbering:
 
     def elementwise(self, equation: JaxprEqn, given: Sequence[Seen]) -> Seen:
         name, params, given = spelling(equation, given)
+        given = lifted(given)
         if (same := _neutral(self.table, name, given)) is not None:
             return same
-        given = lifted(given)
+        if (folded := self.folded(name, equation, given)) is not None:
+            return folded
         if name in COMMUTATIVE:
             given = sorted(given, key=lambda s: s.node)
         order = frame(given)
@@ -184,6 +197,21 @@ class Numbering:
         node = self.table.find((kind, dtype, relative), lambda: made)
         axes = tuple(order.index(i) if i in order else None for i in range(len(shape)))
         return Seen(node, axes, shape)
+
+    def folded(
+        self, name: str, equation: JaxprEqn, given: Sequence[Seen]
+    ) -> Seen | None:
+        """The number that numbers give."""
+        calculate = FOLDED.get(name)
+        if calculate is None or any(s.node < 0 for s in given):
+            return None
+        numbers = [self.table.nodes[s.node].number for s in given]
+        if any(number is None for number in numbers):
+            return None
+        with np.errstate(all="ignore"):
+            found = np.asarray(calculate(*numbers)).astype(_dtype(equation))
+        shape = joined([s.shape for s in given])
+        return Seen(self.number(found).node, (None,) * len(shape), shape)
 
     def reduced(self, equation: JaxprEqn, x: Seen) -> Seen | None:
         gone = [int(a) for a in equation.params["axes"]]
@@ -287,12 +315,18 @@ def _dtype(equation: JaxprEqn, index: int = 0) -> str:
     return str(getattr(equation.outvars[index].aval, "dtype", ""))
 
 
+NEUTRAL: Mapping[str, Any] = {"max": -np.inf, "min": np.inf, "and": True, "or": False}
+"""The number that leaves the other operand as it is."""
+
+
 def _neutral(table: Table, name: str, given: Sequence[Seen]) -> Seen | None:
-    """The operand that max with -inf, or min with inf, leaves as it is."""
-    if name not in ("max", "min"):
+    """The operand that the other one leaves as it is."""
+    wanted = NEUTRAL.get(name)
+    if wanted is None:
         return None
     for x, other in ((given[0], given[1]), (given[1], given[0])):
         number = table.nodes[other.node].number if other.node >= 0 else None
-        if number is not None and number == (-np.inf if name == "max" else np.inf):
-            return x
+        kind = "b" if isinstance(wanted, bool) else "f"
+        if number is not None and number.dtype.kind == kind and number == wanted:
+            return x._replace(shape=joined([s.shape for s in given]))
     return None

@@ -11,8 +11,9 @@ or lie within one, and may not take parts of two. What is rematerialised stays a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from .liveness import live
 from .marks import layer_p, mark_p
 from .matching import Match, Traced, matches, trace
 from .patterns import patterns_at
-from .patterns.proposal import Proposal
+from .patterns.proposal import Proposal, Whole
 from .rewrite import Found, rewritten
 from .site import Equations
 
@@ -33,10 +34,10 @@ def recognise(flat: Flat) -> Flat:
     taken: set[int] = set()
     chosen = []
     for found in sorted(_Search(site).found(), key=lambda f: f.rank):
-        if not taken & found.equations:
-            taken |= found.equations
+        if not taken & found.cut.equations:
+            taken |= found.cut.equations
             chosen.append(found)
-    made = {v for found in chosen for v in site.equations[found.root].outvars}
+    made = {v for found in chosen for v in site.equations[found.cut.root].outvars}
     custom = {v: name for v, name in flat.custom.items() if v not in made}
     return replace(flat, equations=rewritten(site, chosen), custom=custom)
 
@@ -69,36 +70,30 @@ class _Search:
         for match in matches(self.site.table, traced, proposal.given):
             if any(self.site.is_filled(s) for s in match.operands.values()):
                 continue
-            attributes = dict(proposal.attributes)
-            if proposal.numbers:
-                said = proposal.said(match.numbers)
-                if said is None or not self.exact(proposal, match):
-                    continue
-                attributes |= said
-            tails: list[Any] = [(match.outputs[0], {})]
-            if proposal.tail is not None:
-                tails = list(proposal.tail(self.site, match.outputs[0]))
-            for output, more in tails:
-                whole = replace(match, operands={**match.operands, **more})
-                for root in self.site.makers.get(output.node, ()):
-                    places = self.site.slice(root, whole.operands.values())
-                    if places is not None:
-                        direct = self.site.given_by(root) == output
-                        yield Found(
-                            proposal,
-                            whole,
-                            attributes,
-                            places,
-                            root,
-                            output,
-                            (
-                                -len(places),
-                                len(whole.operands),
-                                not direct,
-                                order,
-                                root,
-                            ),
-                        )
+            numbers = {n: np.asarray(v).item() for n, v in match.numbers.items()}
+            said = proposal.said(match.numbers)
+            if said is None or not self.exact(proposal, match, numbers):
+                continue
+            alone = Whole(
+                op=proposal.op,
+                attributes={**proposal.attributes, **said},
+                function=partial(proposal.function, **numbers),
+                operands=match.operands,
+                output=match.outputs[0],
+                elementwise=proposal.elementwise,
+            )
+            wholes = (
+                [alone]
+                if proposal.wholes is None
+                else proposal.wholes(self.site, alone)
+            )
+            for whole in wholes:
+                for root in self.site.makers.get(whole.output.node, ()):
+                    cut = self.site.cut(root, whole.operands.values())
+                    moved = any(map(self.site.is_moved, whole.operands.values()))
+                    if cut is not None:
+                        wanted = self.site.given_by(cut.root)
+                        yield Found(whole, cut, order, wanted, moved)
 
     def traced(self, proposal: Proposal) -> Traced | None:
         key = proposal.key
@@ -108,17 +103,18 @@ class _Search:
             )
         return self.traces[key]
 
-    def exact(self, proposal: Proposal, match: Match) -> bool:
+    def exact(
+        self, proposal: Proposal, match: Match, numbers: Mapping[str, Any]
+    ) -> bool:
         """True where the formula with the numbers that were found is there."""
-        numbers = {n: np.asarray(v).item() for n, v in match.numbers.items()}
+        if not proposal.numbers:
+            return True
         if set(numbers) != set(proposal.numbers):
             return False
-        function = proposal.function
+        function = partial(proposal.function, **numbers)
         key = (proposal.key, tuple(numbers.items()))
         if key not in self.traces:
-            self.traces[key] = trace(
-                lambda **given: function(**given, **numbers), proposal.shapes
-            )
+            self.traces[key] = trace(function, proposal.shapes)
         traced = self.traces[key]
         if traced is None:
             return False

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jax
-import numpy as np
 
 from .internals import (
     Atom,
     JaxprEqn,
     Literal,
     Var,
+    dtype_of,
     new_equation,
     new_variable,
     shaped_array,
 )
 from .marks import Layer, layer_p
-from .matching import Match
-from .patterns.proposal import Proposal
+from .patterns.proposal import Whole
 from .seen import Seen
-from .site import Equations
+from .site import Cut, Equations
 from .spelling import size_of
 
 
@@ -31,28 +30,40 @@ class Found:
     """An op that equations are.
 
     Args:
-        equations: their places.
-        root: the equation that gives the result.
-        output: the result as the op gives it.
-        rank: of several that overlap the first one counts: that which takes most
-            equations, then that which has fewest operands and needs no other layout.
+        cut: the equations.
+        order: of the pattern among others.
+        wanted: the result as that equation gives it.
+        moved: True where an operand is needed in another layout than its own.
     """
 
-    proposal: Proposal
-    match: Match
-    attributes: Mapping[str, Any]
-    equations: frozenset[int]
-    root: int
-    output: Seen
-    rank: tuple[int, ...]
+    whole: Whole
+    cut: Cut
+    order: int
+    wanted: Seen
+    moved: bool
+
+    @property
+    def rank(self) -> tuple[int, ...]:
+        """Of several that overlap the first one counts: that which takes most equations,
+        then that which has fewest operands and needs no other layout."""
+        turned = self.whole.output != self.wanted
+        count = len(self.whole.operands)
+        return (
+            -len(self.cut.equations),
+            count,
+            self.moved,
+            turned,
+            self.order,
+            self.cut.root,
+        )
 
 
 def rewritten(site: Equations, chosen: Sequence[Found]) -> list[JaxprEqn]:
     """The equations with the ops that were chosen."""
-    gone = {place for found in chosen for place in found.equations}
+    gone = {place for found in chosen for place in found.cut.equations}
     at: dict[int, list[JaxprEqn]] = {}
     for found in chosen:
-        end = site.end(found.equations, found.root)
+        end = site.end(found.cut.equations, found.cut.root)
         assert end is not None
         at.setdefault(end, []).extend(written(site, found))
     kept: list[JaxprEqn] = []
@@ -65,60 +76,59 @@ def rewritten(site: Equations, chosen: Sequence[Found]) -> list[JaxprEqn]:
 
 def written(site: Equations, found: Found) -> list[JaxprEqn]:
     """An op, and what brings its operands and its result in their layouts."""
-    proposal, equations = found.proposal, []
+    whole = found.whole
+    equations: list[JaxprEqn] = []
     given: dict[str, Atom] = {}
-    for name, seen in found.match.operands.items():
-        more, given[name] = variable(site, seen)
+    for name, seen in whole.operands.items():
+        more, given[name] = variable(site, found, seen)
         equations += more
-    names = [n for n in given if n not in proposal.slots]
-    slots = [n for n in given if n in proposal.slots]
+    names = tuple(n for n in given if n not in whole.slots)
+    slots = tuple(n for n in given if n in whole.slots)
     layer = Layer(
-        proposal.op,
-        found.attributes,
-        tuple(names),
-        tuple(slots),
-        function_of(found, (*names, *slots)),
-        elementwise=proposal.elementwise,
+        whole.op,
+        whole.attributes,
+        names,
+        slots,
+        in_order(whole.function, (*names, *slots)),
+        elementwise=whole.elementwise,
         recognised=True,
     )
-    root = site.equations[found.root]
+    root = site.equations[found.cut.root]
     result: Any = root.outvars[0]
-    wanted, output = site.seen[result], result
+    output = result
     inputs = [given[n] for n in (*names, *slots)]
-    if found.output != wanted:
+    if whole.output != found.wanted:
         sizes = sizes_by_text([*inputs, result])
-        shape = [sizes.get(s, s) for s in found.output.shape]
+        shape = [sizes.get(s, s) for s in whole.output.shape]
         output = new_variable(shaped_array(shape, result.aval.dtype))
     made = new_equation(inputs, [output], layer_p, {"layer": layer})
     equations.append(made.replace(source_info=root.source_info))
     if output is not result:
-        equations += arranged(output, found.output, wanted, result)
+        equations += arranged(output, whole.output, found.wanted, result)
     return equations
 
 
-def variable(site: Equations, seen: Seen) -> tuple[list[JaxprEqn], Atom]:
+def variable(site: Equations, found: Found, seen: Seen) -> tuple[list[JaxprEqn], Atom]:
     """A variable that has a value in a layout, and the equations that bring it there."""
     node = site.table.nodes[seen.node]
     if node.number is not None and not seen.axes:
         return [], Literal(node.number, shaped_array((), node.number.dtype))
-    base = site.bases[seen.node]
-    own = site.seen[base]
-    if own == seen:
-        return [], base
-    sizes = sizes_by_text([base])
+    ways = list(site.ways(seen.node, found.cut.edge))
+    for x in ways:
+        if site.seen[x] == seen:
+            return [], x
+    x = ways[0]
+    sizes = sizes_by_text([x])
     shape = [sizes.get(s, s) for s in seen.shape]
-    aval: Any = base.aval
-    result = new_variable(shaped_array(shape, aval.dtype))
-    return arranged(base, own, seen, result), result
+    result = new_variable(shaped_array(shape, dtype_of(x)))
+    return arranged(x, site.seen[x], seen, result), result
 
 
-def function_of(found: Found, names: Sequence[str]) -> Callable[..., Any]:
-    """What an op computes, of its operands in order."""
-    numbers = {n: np.asarray(v).item() for n, v in found.match.numbers.items()}
+def in_order(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
+    """A function of operands by name as one of operands in order."""
 
     def run(*arrays: Any) -> Any:
-        given = dict(zip(names, arrays, strict=True))
-        return found.proposal.function(**given, **numbers)
+        return function(**dict(zip(names, arrays, strict=True)))
 
     return run
 

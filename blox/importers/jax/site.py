@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from .flatten import Flat
 from .internals import JaxprEqn, Literal, Var
@@ -18,6 +19,20 @@ FEW = 16
 """Equations that a value further away may flow into, that are looked at."""
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Equations that an op may take the place of.
+
+    Args:
+        edge: the variables that flow into them.
+        root: the place of the one that gives the result.
+    """
+
+    equations: frozenset[int]
+    edge: frozenset[Var]
+    root: int
+
+
 class Equations(Numbering):
     """The equations of one list, by number."""
 
@@ -27,7 +42,7 @@ class Equations(Numbering):
         self.equations = equations
         self.bases: dict[int, Var] = {}
         self.places: dict[Var, int] = {}
-        self.users: dict[Var, set[int]] = {}
+        self._places: dict[Var, set[int]] = {}
         self.makers: dict[int, list[int]] = {}
         self.scopes: list[tuple[int, ...]] = []
         self.ends: dict[int, int] = {}
@@ -49,7 +64,7 @@ class Equations(Numbering):
             for atom in equation.invars:
                 if isinstance(atom, Var):
                     self._base(atom, self.of(atom))
-                    self.users.setdefault(atom, set()).add(place)
+                    self._places.setdefault(atom, set()).add(place)
             before = len(self.table.nodes)
             self.equation(equation)
             for variable in equation.outvars:
@@ -71,6 +86,13 @@ class Equations(Numbering):
         ):
             self.bases.setdefault(seen.node, variable)
 
+    def places_of(self, variable: Var) -> set[int]:
+        """The places of the equations that a variable flows into."""
+        return self._places.get(variable, set())
+
+    def users(self, node: int) -> list[int]:
+        return self.table.users.get(node, [])
+
     def base(self, node: int) -> Var | None:
         return self.bases.get(node)
 
@@ -78,15 +100,18 @@ class Equations(Numbering):
         """True for an array that one number fills."""
         return bool(seen.axes) and self.table.nodes[seen.node].number is not None
 
+    def is_moved(self, seen: Seen) -> bool:
+        """True where a value is needed in another layout than its own."""
+        base = self.bases.get(seen.node)
+        return base is not None and self.seen[base] != seen
+
     def given_by(self, place: int) -> Seen:
         """What an equation gives first."""
         return self.seen[self.equations[place].outvars[0]]
 
     def consumers(self, node: int) -> set[str]:
         """The primitives that a value flows into."""
-        return {
-            self.table.nodes[user].kind[0] for user in self.table.users.get(node, ())
-        }
+        return {self.table.nodes[user].kind[0] for user in self.users(node)}
 
     def reductions(self, node: int) -> list[tuple[int, ...]]:
         if node not in self._near:
@@ -94,7 +119,7 @@ class Equations(Numbering):
         return self._near[node]
 
     def _reductions(self, node: int, steps: int) -> Iterator[tuple[int, ...]]:
-        users = self.table.users.get(node, ())
+        users = self.users(node)
         for user in users if steps == NEAR else users[:FEW]:
             made = self.table.nodes[user]
             if made.kind[0] in REDUCE and isinstance(made.kind[3], tuple):
@@ -108,18 +133,22 @@ class Equations(Numbering):
                         if None not in axes:
                             yield tuple(sorted(a for a in axes if a is not None))
 
-    def slice(self, root: int, operands: Iterable[Seen]) -> frozenset[int] | None:
+    def cut(self, root: int, operands: Iterable[Seen]) -> Cut | None:
         """The equations from the operands to a result; None where what they give flows
         elsewhere, or where they belong to several functions of the source."""
         stops = {s.node for s in operands}
-        found = {root}
+        found, edge = {root}, set()
         waiting = [root]
         while waiting:
             for atom in self.equations[waiting.pop()].invars:
-                if isinstance(atom, Literal) or self.of(atom).node in stops:
+                if isinstance(atom, Literal):
+                    continue
+                node = self.of(atom).node
+                if node in stops:
+                    edge.add(atom)
                     continue
                 place = self.places.get(atom)
-                if self.table.nodes[self.of(atom).node].fixed or place in found:
+                if self.table.nodes[node].fixed or place in found:
                     continue
                 if place is None:
                     return None
@@ -127,9 +156,42 @@ class Equations(Numbering):
                 waiting.append(place)
         for place in found - {root}:
             for variable in self.equations[place].outvars:
-                if variable in self.given or self.users.get(variable, set()) - found:
+                if variable in self.given or self.places_of(variable) - found:
                     return None
-        return frozenset(found) if self.end(found, root) is not None else None
+        while self.end(found, root) is None:
+            then = self.passed_on(root)
+            if then is None:
+                return None
+            root = then
+            found.add(root)
+        return Cut(frozenset(found), frozenset(edge), root)
+
+    def passed_on(self, place: int) -> int | None:
+        """The equation that alone uses what this one gives, and only lays it out."""
+        (given,) = self.equations[place].outvars[:1]
+        users = self.places_of(given)
+        if len(users) != 1 or given in self.given:
+            return None
+        (user,) = users
+        equation = self.equations[user]
+        same = self.seen[given].node == self.given_by(user).node
+        return user if same and len(equation.invars) == 1 else None
+
+    def ways(self, node: int, edge: Iterable[Var]) -> Iterator[Var]:
+        """The variables that have a value, from its own layout to how it flows in."""
+        for variable in edge:
+            if self.of(variable).node != node:
+                continue
+            chain = [variable]
+            while (place := self.places.get(chain[-1])) is not None:
+                given = self.equations[place].invars
+                before = [
+                    v for v in given if isinstance(v, Var) and self.of(v).node == node
+                ]
+                if not before:
+                    break
+                chain.append(before[0])
+            yield from reversed(chain)
 
     def end(self, found: set[int] | frozenset[int], root: int) -> int | None:
         """The place before which the op comes; None where there is none."""
@@ -154,7 +216,7 @@ class Equations(Numbering):
             equation = self.equations[place]
             if place in found or equation.primitive is mark_p:
                 continue
-            users = {u for v in equation.outvars for u in self.users.get(v, ())}
+            users = {u for v in equation.outvars for u in self.places_of(v)}
             if users <= inside and not self.given.intersection(equation.outvars):
                 inside.add(place)
             elif not self.is_fixed(equation):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 from ..internals import JaxprEqn, Literal, dtype_of
 from ..spelling import ELEMENTWISE, first_name
+from .attention import Attention
 from .axes import ALONG
 from .elements import elements
+from .norms import NORMS
 from .proposal import Pattern
 
 __all__ = ["patterns_at"]
+
+Patterns = dict[str, list[tuple[int, Pattern]]]
 
 
 def patterns_at(equation: JaxprEqn) -> Iterator[tuple[int, Pattern]]:
@@ -27,19 +31,19 @@ def patterns_at(equation: JaxprEqn) -> Iterator[tuple[int, Pattern]]:
 
 
 @cache
-def _along() -> dict[str, list[tuple[int, Pattern]]]:
-    found: dict[str, list[tuple[int, Pattern]]] = {}
-    for order, pattern in enumerate(ALONG):
-        for name in pattern.starts:
-            found.setdefault(name, []).append((order, pattern))
-    return found
+def _along() -> Patterns:
+    return _sorted([*ALONG, *NORMS, Attention()])
 
 
 @cache
-def _elements(dtype: str) -> dict[str, list[tuple[int, Pattern]]]:
-    found: dict[str, list[tuple[int, Pattern]]] = {}
-    for order, pattern in enumerate(elements(dtype)):
-        first = pattern.traced.first
-        assert first is not None
-        found.setdefault(first_name(first), []).append((order, pattern))
+def _elements(dtype: str) -> Patterns:
+    return _sorted(elements(dtype))
+
+
+def _sorted(patterns: Sequence[Pattern]) -> Patterns:
+    """Patterns with their ranks, by the primitives at which they begin."""
+    found: Patterns = {}
+    for order, pattern in enumerate(patterns):
+        for name in pattern.starts:
+            found.setdefault(name, []).append((order, pattern))
     return found

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 
 from ..internals import JaxprEqn, Literal, Var
 from ..matching import trace
-from ..numbers import number_of
 from ..spelling import first_name, sizes_of
 from .proposal import Proposal, Site, formula
 
@@ -40,7 +39,6 @@ class Along:
     single: bool = False
     whole: bool = False
     hinted: bool = True
-    said: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] | None = None
 
     @cached_property
     def consumers(self) -> set[str]:
@@ -84,7 +82,6 @@ class Along:
                         key=(id(self), *x_key(x), str(attributes)),
                         numbers=self.numbers,
                         attributes=attributes,
-                        said=self.said or plain_numbers,
                     )
 
     def axes(self, site: Site, x: Var) -> list[tuple[int, ...]]:
@@ -97,10 +94,6 @@ class Along:
         else:
             every = [(i,) for i in range(len(seen.axes))]
         return [own for own in every if len(own) == 1 or not self.single]
-
-
-def plain_numbers(numbers: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: number_of(number) for name, number in numbers.items()}
 
 
 def plain_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,9 +149,13 @@ def _norm(x: jax.Array, *, axis: Any, keepdims: bool) -> jax.Array:
 KEPT = {"keepdims": (False, True)}
 SPREAD = {**KEPT, "ddof": (0, 1)}
 SUM, MAX = ("reduce_sum",), ("reduce_max",)
-ALONG: tuple[Along, ...] = (
+SOFTMAX = (
     Along("softmax", MAX),
     Along("softmax", MAX, _softmax),
+    Along("softmax", MAX, _softmax_stopped),
+)
+ALONG: tuple[Along, ...] = (
+    *SOFTMAX,
     Along("log_softmax", MAX),
     Along("log_softmax", MAX, _log_softmax),
     Along("logsumexp", MAX, choices=KEPT, whole=True),

@@ -15,7 +15,7 @@ from blox.schema.ops.index import FAMILIES
 
 from ..internals import Atom, JaxprEqn, Literal, dtype_of
 from ..matching import Traced, trace
-from ..spelling import ELEMENTWISE, LAYOUT, SAME
+from ..spelling import ELEMENTWISE, LAYOUT, SAME, first_name
 from .proposal import Proposal, Site, formula
 
 FLOATS = ("activations", "elementary", "special", "gamma")
@@ -55,6 +55,11 @@ class Element:
     numbers: tuple[str, ...]
     traced: Traced
     key: Any
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        first = self.traced.first
+        return (first_name(first),) if first is not None else ()
 
     def proposals(self, site: Site, equation: JaxprEqn) -> Iterator[Proposal]:
         first = self.traced.first

@@ -3,7 +3,7 @@ its formula is found among the equations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,8 +18,29 @@ from ..numbers import number_of
 from ..seen import Seen
 from ..table import Table
 
-Tail = Callable[["Site", Seen], Iterator[tuple[Seen, Mapping[str, Seen]]]]
-"""What may follow a formula and belong to the op: what it gives then, and operands."""
+
+def plain_numbers(numbers: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: number_of(number) for name, number in numbers.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """An op that was found.
+
+    Args:
+        function: what it computes, by name of operands and slots.
+        slots: operands that are parameters of the op.
+        output: what it gives.
+        elementwise: True where it goes element by element, by NumPy's rules.
+    """
+
+    op: str
+    attributes: Mapping[str, Any]
+    function: Callable[..., Any]
+    operands: Mapping[str, Seen]
+    output: Seen
+    slots: tuple[str, ...] = ()
+    elementwise: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +54,8 @@ class Proposal:
         numbers: attributes that may be any number, which is looked for.
         attributes: all others.
         said: attributes by the numbers that were found, by default the numbers.
-        slots: operands that are parameters of the op.
         elementwise: True where the formula is one of single elements, traced as such.
-        tail: what may follow.
+        wholes: the ops that the formula is a part of, by its match and what it is alone.
         key: of proposals with the same formula and attributes.
         traced: the formula, where it is traced already.
     """
@@ -48,12 +68,9 @@ class Proposal:
     traced: Traced | None = None
     numbers: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    said: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] = lambda numbers: {
-        name: number_of(number) for name, number in numbers.items()
-    }
-    slots: tuple[str, ...] = ()
+    said: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] = plain_numbers
     elementwise: bool = False
-    tail: Tail | None = None
+    wholes: Callable[[Site, Whole], Iterator[Whole]] | None = None
 
 
 def formula(op: str) -> Callable[..., Any]:
@@ -79,6 +96,9 @@ class Site(Protocol):
     def of(self, atom: Atom) -> Seen:
         """The value of a variable."""
 
+    def users(self, node: int) -> list[int]:
+        """The values that are made of a value."""
+
     def base(self, node: int) -> Var | None:
         """The variable that has a value in its own layout."""
 
@@ -90,7 +110,14 @@ class Site(Protocol):
 
 
 class Pattern(Protocol):
-    """An op and a formula for it."""
+    """An op and a formula for it.
+
+    Args:
+        starts: the primitives at which it may begin.
+    """
+
+    @property
+    def starts(self) -> Collection[str]: ...
 
     def proposals(self, site: Site, equation: JaxprEqn) -> Iterator[Proposal]:
         """The guesses that begin at an equation."""

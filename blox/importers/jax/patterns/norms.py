@@ -1,0 +1,324 @@
+"""Norms as people write them, with scale and bias where they follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..internals import JaxprEqn, Var
+from ..numbers import number_of
+from ..seen import Seen
+from ..spelling import sizes_of
+from .axes import operands_of, said_axes, x_key
+from .proposal import Proposal, Site, Whole, formula, plain_numbers
+
+
+def _mean(x: jax.Array, axis: Any) -> jax.Array:
+    return jnp.mean(x, axis=axis, keepdims=True)
+
+
+def _variance(x: jax.Array, axis: Any) -> jax.Array:
+    return jnp.var(x, axis=axis, keepdims=True)
+
+
+def _square(x: jax.Array, axis: Any) -> jax.Array:
+    return _mean(jnp.square(x - _mean(x, axis)), axis)
+
+
+def _times_root(x: jax.Array, square: jax.Array) -> jax.Array:
+    return x * jax.lax.rsqrt(square)
+
+
+def _by_root(x: jax.Array, square: jax.Array) -> jax.Array:
+    return x / jnp.sqrt(square)
+
+
+def _times_inverse(x: jax.Array, square: jax.Array) -> jax.Array:
+    return x * (1 / jnp.sqrt(square))
+
+
+ROOTS = (_times_root, _by_root, _times_inverse)
+Root = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+def _standardized(
+    x: jax.Array, *, axis: Any, eps: float, spread: Any, root: Root
+) -> jax.Array:
+    return root(x - _mean(x, axis), spread(x, axis) + eps)
+
+
+def _scaled_first(
+    x: jax.Array, scale: jax.Array, *, axis: Any, eps: float, spread: Any, root: Root
+) -> jax.Array:
+    return root(scale * (x - _mean(x, axis)), spread(x, axis) + eps)
+
+
+def _scaled_root(
+    x: jax.Array, scale: jax.Array, *, axis: Any, eps: float, spread: Any
+) -> jax.Array:
+    return (x - _mean(x, axis)) * (scale * jax.lax.rsqrt(spread(x, axis) + eps))
+
+
+def _divided_scaled_first(
+    x: jax.Array, scale: jax.Array, *, axis: Any, eps: float, root: Root
+) -> jax.Array:
+    return root(scale * x, _mean(jnp.square(x), axis) + eps)
+
+
+def _divided_scaled_root(
+    x: jax.Array, scale: jax.Array, *, axis: Any, eps: float
+) -> jax.Array:
+    return x * (scale * jax.lax.rsqrt(_mean(jnp.square(x), axis) + eps))
+
+
+def _divided(x: jax.Array, *, axis: Any, eps: float, root: Root) -> jax.Array:
+    return root(x, _mean(jnp.square(x), axis) + eps)
+
+
+def _of_length_one(x: jax.Array, *, axis: Any, eps: float, root: Root) -> jax.Array:
+    """Of eps the square."""
+    square = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
+    return root(x, jnp.maximum(square, eps))
+
+
+def _over_length(x: jax.Array, *, axis: Any, eps: float) -> jax.Array:
+    square = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
+    return x / jnp.maximum(jnp.sqrt(square), eps)
+
+
+def _over_bare_length(x: jax.Array, *, axis: Any) -> jax.Array:
+    return x / jnp.sqrt(jnp.sum(jnp.square(x), axis=axis, keepdims=True))
+
+
+def _said(numbers: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    eps = number_of(numbers["eps"])
+    return {"eps": eps} if eps >= 0 else None  # type: ignore[operator]
+
+
+def _said_root(numbers: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    square = float(numbers["eps"])
+    eps = float(str(np.float32(math.sqrt(max(square, 0)))))
+    return {"eps": eps} if np.float32(eps**2) == np.float32(square) else None
+
+
+def _said_length(numbers: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The op squares eps, which float32 must hold."""
+    eps = number_of(numbers["eps"])
+    return {"eps": eps} if eps > 1e-18 else None  # type: ignore[operator]
+
+
+@dataclass(frozen=True)
+class Normed:
+    """A formula of x over the axes over which it is averaged.
+
+    Args:
+        starts: the primitives that x flows into.
+        wholes: the ops that it is, with what follows.
+        scaled: True where it takes a scale.
+    """
+
+    function: Callable[..., Any]
+    starts: frozenset[str]
+    wholes: Callable[[Site, Whole, tuple[int, ...], Var], Iterator[Whole]]
+    said: Callable[[Mapping[str, Any]], Mapping[str, Any] | None] = _said
+    numbers: tuple[str, ...] = ("eps",)
+    scaled: bool = False
+
+    def proposals(self, site: Site, equation: JaxprEqn) -> Iterator[Proposal]:
+        for x in operands_of(site, equation):
+            seen, aval = site.of(x), cast(Any, x.aval)
+            if not self.starts <= site.consumers(seen.node):
+                continue
+            places = {a: i for i, a in enumerate(seen.axes) if a is not None}
+            for own in site.reductions(seen.node):
+                over = tuple(sorted(places[a] for a in own))
+                axis = tuple(i - len(seen.axes) for i in over)
+
+                def wholes(
+                    site: Site, alone: Whole, over: tuple[int, ...] = over, x: Var = x
+                ) -> Iterator[Whole]:
+                    return self.wholes(site, alone, over, x)
+
+                shapes = {"x": jax.ShapeDtypeStruct(aval.shape, aval.dtype)}
+                if self.scaled:
+                    shape = [aval.shape[i] for i in over]
+                    shapes["scale"] = jax.ShapeDtypeStruct(shape, aval.dtype)
+                yield Proposal(
+                    op="",
+                    function=partial(self.function, axis=axis),
+                    shapes=shapes,
+                    given={"x": seen},
+                    key=(id(self), *x_key(x), axis),
+                    numbers=self.numbers,
+                    said=self.said,
+                    wholes=wholes,
+                )
+
+
+def _joined(
+    site: Site, alone: Whole, axes: tuple[int, ...], name: str, primitive: str
+) -> Iterator[Whole]:
+    """With a parameter of these axes that what comes out is multiplied by, or that is
+    added to it."""
+    output = alone.output
+    nodes = site.table.nodes
+    for user in site.users(output.node):
+        made = nodes[user]
+        if made.kind[0] != primitive or len(made.operands) != 2:
+            continue
+        for (node, own), (other, relative) in (made.operands, made.operands[::-1]):
+            if node != output.node or other == node or nodes[other].number is not None:
+                continue
+            places = [own.index(output.axes[i]) for i in axes]
+            given = [relative[place] for place in places]
+            rest = [a for f, a in enumerate(relative) if f not in places]
+            if None in own or None in given or any(a is not None for a in rest):
+                continue
+            if (
+                len(given) != len(nodes[other].shape)
+                or nodes[other].dtype != made.dtype
+            ):
+                continue
+            order = tuple(a for a in given if a is not None)
+            shape = tuple(nodes[other].shape[a] for a in order)
+            yield replace(
+                alone,
+                operands={**alone.operands, name: Seen(other, order, shape)},
+                slots=(*alone.slots, name),
+                output=Seen(
+                    user,
+                    tuple(None if a is None else own.index(a) for a in output.axes),
+                    output.shape,
+                ),
+            )
+
+
+def _parameters(site: Site, alone: Whole, axes: tuple[int, ...]) -> Iterator[Whole]:
+    """With scale, with bias, with both, and alone."""
+    more = () if alone.slots else _joined(site, alone, axes, "scale", "mul")
+    for scaled in (*more, alone):
+        yield from _joined(site, scaled, axes, "bias", "add")
+        yield scaled
+
+
+def _layer_norms(
+    site: Site, alone: Whole, over: tuple[int, ...], x: Var
+) -> Iterator[Whole]:
+    alone = _with_slots(alone)
+    rank = len(alone.output.axes)
+    sizes = sizes_of(x)
+    features = [sizes[i] for i in over]
+    last = over == tuple(range(rank - len(over), rank))
+    spatial = over == tuple(range(rank - 1 - len(over), rank - 1))
+    if last and all(isinstance(s, int) for s in features):
+        more = {"features": features[0] if len(features) == 1 else features}
+        for whole in _parameters(site, alone, over):
+            if whole.slots:
+                yield _said_norm("layer_norm", whole, more)
+    if spatial and not alone.slots and isinstance(sizes[-1], int):
+        more = {"features": sizes[-1], "spatial_axes": len(over)}
+        for whole in _parameters(site, alone, (rank - 1,)):
+            if whole.slots:
+                yield _said_norm("instance_norm", whole, more)
+    if not alone.slots:
+        attributes = {**alone.attributes, "axis": said_axes(over, rank)}
+        yield _named("standardize", alone, attributes)
+
+
+def _with_slots(alone: Whole) -> Whole:
+    return replace(alone, slots=("scale",) if "scale" in alone.operands else ())
+
+
+def _said_norm(op: str, whole: Whole, more: Mapping[str, Any]) -> Whole:
+    uses = {f"use_{n}": False for n in ("scale", "bias") if n not in whole.slots}
+    return _named(op, whole, {**whole.attributes, **more, **uses})
+
+
+def _named(op: str, whole: Whole, attributes: Mapping[str, Any]) -> Whole:
+    taken = {n: v for n, v in attributes.items() if not n.startswith("use_")}
+    plain = {n: tuple(v) if isinstance(v, list) else v for n, v in taken.items()}
+    if op == "instance_norm":
+        del plain["features"]
+    function = partial(formula(op), **plain)
+    return replace(whole, op=op, attributes=attributes, function=function)
+
+
+def _rms_norms(
+    site: Site, alone: Whole, over: tuple[int, ...], x: Var
+) -> Iterator[Whole]:
+    alone = _with_slots(alone)
+    rank = len(alone.output.axes)
+    features = [sizes_of(x)[i] for i in over]
+    if over != tuple(range(rank - len(over), rank)):
+        return
+    if all(isinstance(s, int) for s in features):
+        more = {"features": features[0] if len(features) == 1 else features}
+        scaled = alone.slots and [alone]
+        for whole in scaled or _joined(site, alone, over, "scale", "mul"):
+            yield _named("rms_norm", whole, {**whole.attributes, **more})
+
+
+def _l2_norms(
+    site: Site, alone: Whole, over: tuple[int, ...], x: Var
+) -> Iterator[Whole]:
+    axis = said_axes(over, len(alone.output.axes))
+    eps = {"eps": 0.0, **alone.attributes}
+    yield _named("l2_normalize", alone, {"axis": axis, **eps})
+
+
+CENTRED = frozenset({"reduce_sum", "sub"})
+SCALED = frozenset({"square", "mul"})
+NORMS: tuple[Normed, ...] = (
+    *(
+        Normed(partial(_standardized, spread=spread, root=root), CENTRED, _layer_norms)
+        for spread in (_square, _variance)
+        for root in ROOTS
+    ),
+    *(
+        Normed(function, starts, _layer_norms, scaled=True)
+        for spread in (_square, _variance)
+        for function, starts in (
+            *((partial(_scaled_first, spread=spread, root=r), CENTRED) for r in ROOTS),
+            (partial(_scaled_root, spread=spread), CENTRED),
+        )
+    ),
+    *(
+        Normed(
+            partial(_divided_scaled_first, root=root), SCALED, _rms_norms, scaled=True
+        )
+        for root in ROOTS
+    ),
+    Normed(_divided_scaled_root, SCALED, _rms_norms, scaled=True),
+    *(
+        Normed(
+            partial(_divided, root=root),
+            frozenset({"square", "div" if root is _by_root else "mul"}),
+            _rms_norms,
+        )
+        for root in ROOTS
+    ),
+    *(
+        Normed(
+            partial(_of_length_one, root=root),
+            frozenset({"square", "div" if root is _by_root else "mul"}),
+            _l2_norms,
+            _said_root,
+        )
+        for root in ROOTS
+    ),
+    Normed(_over_length, frozenset({"square", "div"}), _l2_norms, _said_length),
+    Normed(
+        _over_bare_length,
+        frozenset({"square", "div"}),
+        _l2_norms,
+        plain_numbers,
+        numbers=(),
+    ),
+)
