@@ -7,13 +7,14 @@ and with `keepdims` or without.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .flatten import value_of
 from .internals import Atom, JaxprEqn, Literal, Var
+from .neutral import FOLDED, neutral
 from .seen import Seen, Size, Unknown, frame, grown, joined, lifted, regrouped
 from .spelling import (
     COMMUTATIVE,
@@ -29,17 +30,6 @@ from .spelling import (
     spelling,
 )
 from .table import Node, Table
-
-FOLDED: Mapping[str, Callable[..., Any]] = {
-    "convert_element_type": np.asarray,
-    "sqrt": np.sqrt,
-    "neg": np.negative,
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "div": np.divide,
-}
-"""What IEEE 754 says exactly, so that numbers can be calculated here."""
 
 
 class Numbering:
@@ -58,8 +48,6 @@ class Numbering:
         self.known = known
         self.seen: dict[Var, Seen] = {}
 
-    # Values ---------------------------------------------------------------------------
-
     def of(self, atom: Atom) -> Seen:
         """The value of a literal or variable."""
         if isinstance(atom, Literal):
@@ -69,12 +57,9 @@ class Numbering:
             if atom in self.known:
                 self.seen[atom] = self.array(np.asarray(self.known[atom]))
             else:
-                aval: Any = atom.aval
-                self.seen[atom] = self.new(
-                    ("leaf", Identity(atom)),
-                    sizes_of(atom),
-                    str(getattr(aval, "dtype", "")),
-                )
+                kind = ("leaf", Identity(atom))
+                dtype = str(getattr(atom.aval, "dtype", ""))
+                self.seen[atom] = self.new(kind, sizes_of(atom), dtype)
         return self.seen[atom]
 
     def number(self, value: Any) -> Seen:
@@ -109,8 +94,6 @@ class Numbering:
         node = self.table.find((kind, tuple(shape), dtype), lambda: made)
         axes = tuple(own.index(i) if i in own else None for i in range(len(shape)))
         return Seen(node, axes, tuple(shape))
-
-    # Equations ------------------------------------------------------------------------
 
     def equation(self, equation: JaxprEqn) -> None:
         """Numbers what an equation gives."""
@@ -175,7 +158,7 @@ class Numbering:
     def elementwise(self, equation: JaxprEqn, given: Sequence[Seen]) -> Seen:
         name, params, given = spelling(equation, given)
         given = lifted(given)
-        if (same := _neutral(self.table, name, given)) is not None:
+        if (same := neutral(self.table, name, given)) is not None:
             return same
         if (folded := self.folded(name, equation, given)) is not None:
             return folded
@@ -313,20 +296,3 @@ class Numbering:
 
 def _dtype(equation: JaxprEqn, index: int = 0) -> str:
     return str(getattr(equation.outvars[index].aval, "dtype", ""))
-
-
-NEUTRAL: Mapping[str, Any] = {"max": -np.inf, "min": np.inf, "and": True, "or": False}
-"""The number that leaves the other operand as it is."""
-
-
-def _neutral(table: Table, name: str, given: Sequence[Seen]) -> Seen | None:
-    """The operand that the other one leaves as it is."""
-    wanted = NEUTRAL.get(name)
-    if wanted is None:
-        return None
-    for x, other in ((given[0], given[1]), (given[1], given[0])):
-        number = table.nodes[other.node].number if other.node >= 0 else None
-        kind = "b" if isinstance(wanted, bool) else "f"
-        if number is not None and number.dtype.kind == kind and number == wanted:
-            return x._replace(shape=joined([s.shape for s in given]))
-    return None

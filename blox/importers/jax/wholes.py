@@ -19,6 +19,7 @@ from blox.schema.registry import definition
 from .alike import Alike
 from .internals import Atom, JaxprEqn, Literal, Var, new_equation, written_at
 from .marks import Layer, layer_p
+from .spelling import ELEMENTWISE, LAYOUT
 
 FAMILIES = (
     "arithmetic",
@@ -31,8 +32,7 @@ FAMILIES = (
     "statistics",
 )
 """Those of ops that JAX has as functions."""
-PARTS = ("logaddexp",)
-"""Ops that the formulas of others are made of, as that of `softplus`."""
+_CALLS = ("jit", "pjit", "custom_jvp_call")
 
 
 def whole(
@@ -43,10 +43,15 @@ def whole(
     Args:
         equation: of a function that is jitted, or has derivatives of its own.
         given: what flows into it.
+
+    What goes element by element is left to `patterns/elements.py`: a longer formula may
+    have it, such as `jnp.var` a `jnp.where`.
     """
+    if all(map(_by_elements, equation.params.values())):
+        return None
     for name in _names(equation):
         found = definition(name)
-        if found is None or found.home not in FAMILIES or name in PARTS:
+        if found is None or found.home not in FAMILIES:
             continue
         fields = found.op_class.fields()
         options = found.op_class.model_fields
@@ -114,6 +119,16 @@ def _proved(
     said = {a: v for a, v in attributes.items() if v != cls.model_fields[a].default}
     static = Layer(name, said, names, (), run)
     return new_equation(operands, list(equation.outvars), layer_p, {"layer": static})
+
+
+def _by_elements(value: Any) -> bool:
+    """True for a function of equations that go element by element, and for what is none."""
+    inner = getattr(value, "jaxpr", value)
+    return all(
+        e.primitive.name in ELEMENTWISE | LAYOUT
+        or (e.primitive.name in _CALLS and all(map(_by_elements, e.params.values())))
+        for e in getattr(inner, "eqns", ())
+    )
 
 
 def _constant(atom: Atom, known: Mapping[Var, Any]) -> Any:

@@ -9,92 +9,15 @@ from functools import partial
 from typing import Any, cast
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..internals import JaxprEqn, Var
 from ..numbers import number_of
 from ..seen import Seen
 from ..spelling import sizes_of
+from . import written_norms as written
 from .axes import operands_of, said_axes, x_key
 from .proposal import Proposal, Site, Whole, formula, plain_numbers
-
-
-def _mean(x: jax.Array, axis: Any) -> jax.Array:
-    return jnp.mean(x, axis=axis, keepdims=True)
-
-
-def _variance(x: jax.Array, axis: Any) -> jax.Array:
-    return jnp.var(x, axis=axis, keepdims=True)
-
-
-def _square(x: jax.Array, axis: Any) -> jax.Array:
-    return _mean(jnp.square(x - _mean(x, axis)), axis)
-
-
-def _times_root(x: jax.Array, square: jax.Array) -> jax.Array:
-    return x * jax.lax.rsqrt(square)
-
-
-def _by_root(x: jax.Array, square: jax.Array) -> jax.Array:
-    return x / jnp.sqrt(square)
-
-
-def _times_inverse(x: jax.Array, square: jax.Array) -> jax.Array:
-    return x * (1 / jnp.sqrt(square))
-
-
-ROOTS = (_times_root, _by_root, _times_inverse)
-Root = Callable[[jax.Array, jax.Array], jax.Array]
-
-
-def _standardized(
-    x: jax.Array, *, axis: Any, eps: float, spread: Any, root: Root
-) -> jax.Array:
-    return root(x - _mean(x, axis), spread(x, axis) + eps)
-
-
-def _scaled_first(
-    x: jax.Array, scale: jax.Array, *, axis: Any, eps: float, spread: Any, root: Root
-) -> jax.Array:
-    return root(scale * (x - _mean(x, axis)), spread(x, axis) + eps)
-
-
-def _scaled_root(
-    x: jax.Array, scale: jax.Array, *, axis: Any, eps: float, spread: Any
-) -> jax.Array:
-    return (x - _mean(x, axis)) * (scale * jax.lax.rsqrt(spread(x, axis) + eps))
-
-
-def _divided_scaled_first(
-    x: jax.Array, scale: jax.Array, *, axis: Any, eps: float, root: Root
-) -> jax.Array:
-    return root(scale * x, _mean(jnp.square(x), axis) + eps)
-
-
-def _divided_scaled_root(
-    x: jax.Array, scale: jax.Array, *, axis: Any, eps: float
-) -> jax.Array:
-    return x * (scale * jax.lax.rsqrt(_mean(jnp.square(x), axis) + eps))
-
-
-def _divided(x: jax.Array, *, axis: Any, eps: float, root: Root) -> jax.Array:
-    return root(x, _mean(jnp.square(x), axis) + eps)
-
-
-def _of_length_one(x: jax.Array, *, axis: Any, eps: float, root: Root) -> jax.Array:
-    """Of eps the square."""
-    square = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
-    return root(x, jnp.maximum(square, eps))
-
-
-def _over_length(x: jax.Array, *, axis: Any, eps: float) -> jax.Array:
-    square = jnp.sum(jnp.square(x), axis=axis, keepdims=True)
-    return x / jnp.maximum(jnp.sqrt(square), eps)
-
-
-def _over_bare_length(x: jax.Array, *, axis: Any) -> jax.Array:
-    return x / jnp.sqrt(jnp.sum(jnp.square(x), axis=axis, keepdims=True))
 
 
 def _said(numbers: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -277,45 +200,55 @@ CENTRED = frozenset({"reduce_sum", "sub"})
 SCALED = frozenset({"square", "mul"})
 NORMS: tuple[Normed, ...] = (
     *(
-        Normed(partial(_standardized, spread=spread, root=root), CENTRED, _layer_norms)
-        for spread in (_square, _variance)
-        for root in ROOTS
+        Normed(
+            partial(written.standardized, spread=spread, root=root),
+            CENTRED,
+            _layer_norms,
+        )
+        for spread in (written.square, written.variance)
+        for root in written.ROOTS
     ),
     *(
         Normed(function, starts, _layer_norms, scaled=True)
-        for spread in (_square, _variance)
+        for spread in (written.square, written.variance)
         for function, starts in (
-            *((partial(_scaled_first, spread=spread, root=r), CENTRED) for r in ROOTS),
-            (partial(_scaled_root, spread=spread), CENTRED),
+            *(
+                (partial(written.scaled_first, spread=spread, root=r), CENTRED)
+                for r in written.ROOTS
+            ),
+            (partial(written.scaled_root, spread=spread), CENTRED),
         )
     ),
     *(
         Normed(
-            partial(_divided_scaled_first, root=root), SCALED, _rms_norms, scaled=True
+            partial(written.divided_scaled_first, root=root),
+            SCALED,
+            _rms_norms,
+            scaled=True,
         )
-        for root in ROOTS
+        for root in written.ROOTS
     ),
-    Normed(_divided_scaled_root, SCALED, _rms_norms, scaled=True),
+    Normed(written.divided_scaled_root, SCALED, _rms_norms, scaled=True),
     *(
         Normed(
-            partial(_divided, root=root),
-            frozenset({"square", "div" if root is _by_root else "mul"}),
+            partial(written.divided, root=root),
+            frozenset({"square", "div" if root is written.by_root else "mul"}),
             _rms_norms,
         )
-        for root in ROOTS
+        for root in written.ROOTS
     ),
     *(
         Normed(
-            partial(_of_length_one, root=root),
-            frozenset({"square", "div" if root is _by_root else "mul"}),
+            partial(written.of_length_one, root=root),
+            frozenset({"square", "div" if root is written.by_root else "mul"}),
             _l2_norms,
             _said_root,
         )
-        for root in ROOTS
+        for root in written.ROOTS
     ),
-    Normed(_over_length, frozenset({"square", "div"}), _l2_norms, _said_length),
+    Normed(written.over_length, frozenset({"square", "div"}), _l2_norms, _said_length),
     Normed(
-        _over_bare_length,
+        written.over_bare_length,
         frozenset({"square", "div"}),
         _l2_norms,
         plain_numbers,
