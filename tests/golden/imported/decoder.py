@@ -1,6 +1,6 @@
 """decoder: 1,776 parameters in 11 arrays.
 
-Made by blox of sha256:dd844a61873097f1e2b23cc2f348d46184a216db1e77e7dd3c2132f0e44ec807
+Made by blox of sha256:4a5d98331cac4879483f9dd1ececd7140dce9aa98139ca6eb16a94ae002379d4
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(decoder)(params, tokens)
@@ -28,10 +28,13 @@ def einsum(xs: Sequence[Array], *, equation: str = "btd,dho->btho") -> Array:
     return jnp.einsum(equation, *xs)
 
 
-def softmax(x: Array) -> Array:
-    """exp(x) / sum(exp(x)) along axis, in float32."""
-    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return jax.nn.softmax(y, axis=-1).astype(x.dtype)
+def rms_norm(x: Array, scale: Array, *, eps: float = 1e-06) -> Array:
+    """x / sqrt(mean(x ** 2) + eps) * scale over the last axis, in float32."""
+    # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
+    y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
+    y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
+    factor = jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1) + eps)
+    return (y * jnp.expand_dims(factor, -1) * scale).astype(x.dtype)
 
 
 def gather(x: Array, indices: Sequence[Array | int]) -> Array:
@@ -41,36 +44,27 @@ def gather(x: Array, indices: Sequence[Array | int]) -> Array:
     return x.at[*[slice(None)] * first, *indices].get(mode="clip")
 
 
-def rms_norm(x: Array, scale: Array) -> Array:
-    y = jnp.mean(jnp.square(x), axis=-1, keepdims=True) + 1e-06
-    return x * jax.lax.rsqrt(y) * scale
-
-
 def rope(x: Array, *, dtype: Any) -> Array:
     y = jnp.arange(x.shape[1], dtype=jnp.int32).astype(dtype)[..., None]
     z = -jnp.arange(0, 4, 2, jnp.int32)
     y = y * 10000.0 ** (z.astype(dtype) / 4.0)
-    a, b = jnp.split(x, 2, axis=-1)
+    part_0, part_1 = jnp.split(x, 2, axis=-1)
     x = jnp.expand_dims(jnp.cos(y), axis=-2)
     y = jnp.expand_dims(jnp.sin(y), axis=-2)
-    z = a * x - b * y
-    b = b * x + a * y
-    return jnp.concatenate([z, b], axis=-1)
+    z = part_0 * x - part_1 * y
+    part_1 = part_1 * x + part_0 * y
+    return jnp.concatenate([z, part_1], axis=-1)
 
 
 def attention(params: Params, x: Array) -> Array:
-    dtype = params["wv"].dtype
+    dtype = params["wq"].dtype
     y = jnp.arange(x.shape[1], dtype=jnp.int32)
-    v = einsum([x, params["wv"]])
-    mask = y[..., None] >= y
-    q = rope(einsum([x, params["wq"]]), dtype=dtype)
-    k = rope(einsum([x, params["wk"]]), dtype=dtype)
-    scores = einsum([q, k], equation="bqhd,bkhd->bhqk") * 0.5
-    scores = softmax(jnp.where(mask, scores, -1000000000.0))
-    return einsum(
-        [einsum([v, scores], equation="bdhc,bhkd->bhck"), params["wo"]],
-        equation="btsd,tsk->bdk",
+    z = rope(einsum([x, params["wq"]]), dtype=dtype)
+    rope_2 = rope(einsum([x, params["wk"]]), dtype=dtype)
+    x = jax.nn.dot_product_attention(
+        z, rope_2, einsum([x, params["wv"]]), mask=y[..., None] >= y
     )
+    return einsum([x, params["wo"]], equation="bdts,tsk->bdk")
 
 
 def gated(params: Params, x: Array) -> Array:
@@ -80,15 +74,15 @@ def gated(params: Params, x: Array) -> Array:
 
 
 def block(params: Params, x: Array) -> Array:
-    x = x + attention(params, rms_norm(x, params["norm1"]))
-    return x + gated(params, rms_norm(x, params["norm2"]))
+    x = x + attention(params, rms_norm(x, scale=params["norm1"]))
+    return x + gated(params, rms_norm(x, scale=params["norm2"]))
 
 
 def decoder(params: Params, tokens: Array) -> Array:
     """tokens (batch, seq) -> (batch, seq, 11)."""
     x = gather(params["embed"], [tokens])
     x, _ = jax.lax.scan(lambda x, layer: (block(layer, x), None), x, params["layers"])
-    return rms_norm(x, params["norm"]) @ jnp.swapaxes(
+    return rms_norm(x, scale=params["norm"]) @ jnp.swapaxes(
         params["embed"], axis1=-2, axis2=-1
     )
 
@@ -96,9 +90,9 @@ def decoder(params: Params, tokens: Array) -> Array:
 # The shape of each array, where it lies in params: (n, shapes) are n on a first axis.
 BLOCK: Params = {
     "norm1": (8,),
-    "wv": (8, 2, 4),
     "wq": (8, 2, 4),
     "wk": (8, 2, 4),
+    "wv": (8, 2, 4),
     "wo": (2, 4, 8),
     "norm2": (8,),
     "gate": (8, 12),
@@ -109,9 +103,9 @@ SHAPES: Params = {"embed": (11, 8), "layers": (3, BLOCK), "norm": (8,)}
 INIT: dict[str, Any] = {
     "embed": jax.nn.initializers.normal(stddev=0.02),
     "norm1": jax.nn.initializers.normal(stddev=0.02),
-    "wv": jax.nn.initializers.normal(stddev=0.02),
     "wq": jax.nn.initializers.normal(stddev=0.02),
     "wk": jax.nn.initializers.normal(stddev=0.02),
+    "wv": jax.nn.initializers.normal(stddev=0.02),
     "wo": jax.nn.initializers.normal(stddev=0.02),
     "norm2": jax.nn.initializers.normal(stddev=0.02),
     "gate": jax.nn.initializers.normal(stddev=0.02),

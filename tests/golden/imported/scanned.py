@@ -1,6 +1,6 @@
 """scanned: 68 parameters in 3 arrays.
 
-Made by blox of sha256:f6eec76b71ef041dfd57905e980a113ec1e5f19b804ec616772d555c5ed8ced9
+Made by blox of sha256:295db28e4f928f37c697c3c8ff9fa927005a4847535e9e5b79af7a436ee46f4f
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(scanned)(params, x)
@@ -22,10 +22,18 @@ from safetensors.numpy import load_file
 Params = dict[str, Any]
 
 
+def layer_norm(x: Array, scale: Array, *, eps: float = 1e-05) -> Array:
+    """(x - mean) / sqrt(var + eps) * scale over the last axis, in float32."""
+    # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
+    y: Array = jax.lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
+    y = y.astype(jnp.promote_types(x.dtype, jnp.float32))
+    y = y - jnp.mean(y, axis=-1, keepdims=True)
+    factor = jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1) + eps)
+    return (y * jnp.expand_dims(factor, -1) * scale).astype(x.dtype)
+
+
 def residual(params: Params, x: Array) -> Array:
-    y = x - jnp.mean(x, axis=-1, keepdims=True)
-    z = jnp.var(x, axis=-1, keepdims=True, ddof=0) + 1e-05
-    y = y / jnp.sqrt(z) * params["scale"] @ params["w"]
+    y = layer_norm(x, scale=params["scale"]) @ params["w"]
     return x + jax.nn.silu(y)
 
 
@@ -42,7 +50,7 @@ def scanned(params: Params, x: Array) -> Array:
 # The shape of each array, where it lies in params: (n, shapes) are n on a first axis.
 SHAPES: Params = {"layers": (3, {"scale": (4,), "w": (4, 4)}), "head": (4, 2)}
 INIT: dict[str, Any] = {
-    "scale": jax.nn.initializers.normal(stddev=0.02),
+    "scale": jax.nn.initializers.ones,
     "w": jax.nn.initializers.normal(stddev=0.02),
     "head": jax.nn.initializers.normal(stddev=0.02),
 }

@@ -1,6 +1,6 @@
 """vit: 1,548 parameters in 14 arrays.
 
-Made by blox of sha256:c8a2bac7826f33c2e7e26e7f2a5e4a4271a447e9336cfaa3b6797cd2faca78b1
+Made by blox of sha256:49a52ec471aff88f4f8a7b034297256d1df0bc9b946d26a09bb91f4d9cde7d98
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(vit)(params, images)
@@ -28,24 +28,15 @@ def einsum(xs: Sequence[Array], *, equation: str = "btd,dho->btho") -> Array:
     return jnp.einsum(equation, *xs)
 
 
-def softmax(x: Array) -> Array:
-    """exp(x) / sum(exp(x)) along axis, in float32."""
-    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return jax.nn.softmax(y, axis=-1).astype(x.dtype)
-
-
 def linear(x: Array, kernel: Array, bias: Array) -> Array:
     """x @ kernel + bias: (..., in) -> (..., out)."""
     return x @ kernel + bias
 
 
 def layer(params: Params, x: Array) -> Array:
-    y = einsum([x, params["v"]])
-    z = jnp.expand_dims(einsum([x, params["q"]]), axis=-2)
-    z = einsum([z, einsum([x, params["k"]])], equation="bqhid,bkhd->bhqik") * 0.5
-    z = jnp.squeeze(softmax(z), axis=-2)
-    y = einsum([y, jnp.expand_dims(z, axis=-5)], equation="bdhc,obhmd->bhcom")
-    y = jnp.squeeze(y, axis=-2).transpose((0, 3, 1, 2))
+    y = jax.nn.dot_product_attention(
+        einsum([x, params["q"]]), einsum([x, params["k"]]), einsum([x, params["v"]])
+    )
     x = x + einsum([y, params["o"]], equation="btsd,sdk->btk")
     y = jax.nn.gelu(linear(x, **params["up"]), approximate=True)
     return x + linear(y, **params["down"])
@@ -68,9 +59,9 @@ def vit(params: Params, images: Array) -> Array:
 
 # The shape of each array, where it lies in params: (n, shapes) are n on a first axis.
 LAYER: Params = {
-    "v": (8, 2, 4),
     "q": (8, 2, 4),
     "k": (8, 2, 4),
+    "v": (8, 2, 4),
     "o": (2, 4, 8),
     "up": {"kernel": (8, 16), "bias": (16,)},
     "down": {"kernel": (16, 8), "bias": (8,)},
@@ -87,9 +78,9 @@ INIT: dict[str, Any] = {
     "kernel": jax.nn.initializers.lecun_normal(),
     "bias": jax.nn.initializers.zeros,
     "positions": jax.nn.initializers.normal(stddev=0.02),
-    "v": jax.nn.initializers.normal(stddev=0.02),
     "q": jax.nn.initializers.normal(stddev=0.02),
     "k": jax.nn.initializers.normal(stddev=0.02),
+    "v": jax.nn.initializers.normal(stddev=0.02),
     "o": jax.nn.initializers.normal(stddev=0.02),
 }
 
