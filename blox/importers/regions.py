@@ -137,11 +137,14 @@ def tidy(region: Region) -> None:
 
 
 def unwrap(root: Region) -> None:
-    """Where one region is all of a model, its items are the model's own."""
-    while len(root.items) == 1 and isinstance(root.items[0], Region):
-        if root.items[0].remat:
+    """Where one region is all of a model but for its key, its items are the model's own."""
+    while True:
+        inner = [item for item in root.items if isinstance(item, Region)]
+        steps = [item for item in root.items if isinstance(item, Step)]
+        if len(inner) != 1 or inner[0].remat or any(s.op != "rng" for s in steps):
             return
-        root.items = root.items[0].items
+        root.items = [*steps, *inner[0].items]
+        root.doc = root.doc or inner[0].doc
 
 
 def _remat(region: Region) -> list[Step | Region]:
