@@ -174,3 +174,42 @@ def test_arrays_return_to_the_module() -> None:
         jax.vmap(back)(x), bx.build(graph)(trained, x)[0], rtol=1e-5, atol=1e-6
     )
     assert type(back) is nn.MLP
+
+
+class Normed(eqx.Module):  # type: ignore[misc]
+    conv: eqx.nn.Conv2d
+    bn: eqx.nn.BatchNorm
+    sn: eqx.nn.SpectralNorm[eqx.nn.Linear]
+
+    def __init__(self) -> None:
+        self.conv = nn.Conv2d(3, 4, 3, key=KEY)
+        self.bn = nn.BatchNorm(4, "batch", mode="ema")
+        self.sn = nn.SpectralNorm(nn.Linear(4, 2, key=KEY), "weight", key=KEY)
+
+    def __call__(self, x: Any, state: Any) -> Any:
+        x, state = self.bn(self.conv(x), state)
+        x, state = self.sn(jnp.mean(jax.nn.relu(x), axis=(1, 2)), state)
+        return x, state
+
+
+def test_state_lies_at_its_layer_and_returns() -> None:
+    model, state = nn.make_with_state(Normed)()
+
+    def call(pair: Any, x: Any) -> Any:
+        run = jax.vmap(
+            pair[0], axis_name="batch", in_axes=(0, None), out_axes=(0, None)
+        )
+        return run(x, pair[1])
+
+    graph, params, origin = bx.from_jax(
+        call, {"x": bx.Input(["batch", 3, 8, 8])}, (model, state)
+    )
+    assert origin.report.greatest <= 1e-5, str(origin.report)
+    assert set(params["bn"]) == {"scale", "bias", "mean", "var"}
+    x = jax.random.normal(KEY, (4, 3, 8, 8))
+    _, new = bx.build(graph, train=True)(params, x)
+    found, kept = origin.export(bx.merge(params, new))
+    assert not found.bn.inference
+    mean, _ = kept.get(found.bn.ema_state_index)
+    wanted = 0.01 * jnp.mean(jax.vmap(model.conv)(x), axis=(0, 2, 3))
+    np.testing.assert_allclose(mean, wanted, rtol=1e-4, atol=1e-6)

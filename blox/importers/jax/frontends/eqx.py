@@ -14,9 +14,10 @@ import jax.numpy as jnp
 from ...trace import Path
 from ..source import Kind, Source
 from .eqx_layers import CONTAINERS, layers
+from .eqx_paths import is_state, names_of
 from .functions import leaves_of, marked_functions
 from .layers import replaced
-from .paths import path_of
+from .paths import nested, path_of
 
 
 def is_model(model: Any) -> bool:
@@ -30,16 +31,31 @@ def has_modules(tree: Any) -> bool:
 
 
 def source_of(function: Callable[..., Any], model: Any, name: str) -> Source:
-    """A function of a module, or of a tree with modules and `eqx.nn.State` in it.
+    """A function of a module, or of a tree with modules and `eqx.nn.State` in it, as it is
+    in inference: `dropout` and `batch_norm` of blox know themselves when they train.
 
     Args:
         function: of the tree and the inputs. Where it gives a State beside its outputs,
             the arrays of that are what the model updates.
     """
     arrays, static = eqx.partition(model, eqx.is_array)
+    _, quiet = eqx.partition(eqx.nn.inference_mode(model), eqx.is_array)
+    leaves, structure = jax.tree.flatten(arrays)
+    names = names_of(model)
+    paths = [path for path, _ in names]
+
+    def whole(given: Any, static: Any = static) -> Any:
+        by_path = {
+            path_of(k): a for k, a in jax.tree_util.tree_flatten_with_path(given)[0]
+        }
+        tree = jax.tree.unflatten(structure, [by_path[p] for p in paths])
+        return eqx.combine(tree, static)
 
     def call(given: Any, *inputs: Any) -> tuple[Any, Mapping[Path, Any]]:
-        return _split(function(eqx.combine(given, static), *inputs), given)
+        outputs, states = _split(function(whole(given, quiet), *inputs))
+        new = [array for state in states for array in jax.tree.leaves(state)]
+        changed = [path for path, changes in names if changes] if new else []
+        return outputs, dict(zip(changed, new, strict=True))
 
     @contextmanager
     def marked(without: frozenset[str]) -> Iterator[None]:
@@ -48,14 +64,14 @@ def source_of(function: Callable[..., Any], model: Any, name: str) -> Source:
         with replaced(layers(), without), marked_functions(root, leaves_of, codes):
             yield
 
-    return Source(
-        call,
-        arrays,
-        name,
-        marked,
-        rebuilt=lambda given: eqx.combine(given, static),
-        kinds=_kinds(arrays),
-    )
+    kinds: dict[Path, Kind] = {}
+    for (path, changes), leaf in zip(names, leaves, strict=True):
+        if changes:
+            kinds[path] = "state"
+        elif not jnp.issubdtype(leaf.dtype, jnp.floating):
+            kinds[path] = "buffer"
+    kept = nested(dict(zip(paths, leaves, strict=True)))
+    return Source(call, kept, name, marked, rebuilt=whole, kinds=kinds)
 
 
 def _codes(classes: Sequence[type]) -> Iterator[CodeType]:
@@ -67,37 +83,10 @@ def _codes(classes: Sequence[type]) -> Iterator[CodeType]:
             call = getattr(call, "__wrapped__", None)
 
 
-def _split(result: Any, given: Any) -> tuple[Any, Mapping[Path, Any]]:
-    """What a model gives, and the arrays of a State beside it by their paths."""
+def _split(result: Any) -> tuple[Any, list[Any]]:
+    """What a model gives, and the States beside it."""
     if not isinstance(result, tuple):
-        return result, {}
-    states = [r for r in result if isinstance(r, eqx.nn.State)]
-    if not states:
-        return result, {}
-    rest = tuple(r for r in result if not isinstance(r, eqx.nn.State))
-    outputs = rest[0] if len(rest) == 1 else rest
-    before = jax.tree_util.tree_flatten_with_path(given, is_leaf=_is_state)[0]
-    updates: dict[Path, Any] = {}
-    for keys, old in before:
-        if not _is_state(old):
-            continue
-        new = jax.tree_util.tree_flatten_with_path(states[0])[0]
-        updates |= {(*path_of(keys), *path_of(k)): array for k, array in new}
-    return outputs, updates
-
-
-def _is_state(tree: Any) -> bool:
-    return isinstance(tree, eqx.nn.State)
-
-
-def _kinds(arrays: Any) -> dict[Path, Kind]:
-    found: dict[Path, Kind] = {}
-    for keys, leaf in jax.tree_util.tree_flatten_with_path(arrays, is_leaf=_is_state)[
-        0
-    ]:
-        if _is_state(leaf):
-            for inner, _ in jax.tree_util.tree_flatten_with_path(leaf)[0]:
-                found[*path_of(keys), *path_of(inner)] = "state"
-        elif not jnp.issubdtype(leaf.dtype, jnp.floating):
-            found[path_of(keys)] = "buffer"
-    return found
+        return result, []
+    states = [r for r in result if is_state(r)]
+    rest = tuple(r for r in result if not is_state(r))
+    return (rest[0] if states and len(rest) == 1 else rest or result), states

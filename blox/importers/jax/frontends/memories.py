@@ -50,7 +50,7 @@ def attention(
     scores = scores * (1 / math.sqrt(query.shape[-1]))
     scores = scores if bias is None else scores + bias
     if allowed is not None:
-        scores = jnp.where(allowed, scores, jnp.finfo(scores.dtype).min)
+        scores = jnp.where(allowed, scores, jnp.finfo(scores.dtype).min)  # type: ignore[no-untyped-call]
     highest = jnp.max(scores, axis=-1, keepdims=True)
     weights = jnp.exp(scores - lax.stop_gradient(highest))
     weights = weights / jnp.sum(weights, axis=-1, keepdims=True)

@@ -1,0 +1,55 @@
+"""What the arrays of modules of Equinox are called: those of `eqx.nn.State` lie at the layer
+that keeps its index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import equinox as eqx  # pyright: ignore[reportMissingImports]
+import jax
+
+from ...trace import Path
+from .paths import path_of
+
+
+def is_state(tree: Any) -> bool:
+    return isinstance(tree, eqx.nn.State)
+
+
+def names_of(tree: Any) -> list[tuple[Path, bool]]:
+    """The path of each array of a tree with modules, and whether it is state, in the order
+    in which JAX flattens it. The place of the one module beside a State is left out."""
+    alone = (
+        isinstance(tree, tuple) and [is_state(part) for part in tree].count(False) == 1
+    )
+    cut = 1 if alone and any(map(is_state, tree)) else 0
+    places = dict(_indexed(tree, cut))
+    found: list[tuple[Path, bool]] = []
+    every = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_state)[0]
+    for keys, leaf in every:
+        path = path_of(keys)
+        if is_state(leaf):
+            inner = jax.tree_util.tree_flatten_with_path(leaf)[0]
+            state = [places.get(id(array), (*path, *path_of(k))) for k, array in inner]
+            found += [(p, True) for p in state]
+        elif eqx.is_array(leaf):
+            found.append((path[cut:], False))
+    return found
+
+
+def _indexed(tree: Any, cut: int) -> Iterator[tuple[int, Path]]:
+    """Where the arrays of States lie, by their identity: below the layers' indices."""
+
+    def is_index(part: Any) -> bool:
+        return isinstance(part, eqx.nn.StateIndex)
+
+    states = [s for s in jax.tree.leaves(tree, is_leaf=is_state) if is_state(s)]
+    every = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_index)[0]
+    for keys, index in every:
+        if not is_index(index):
+            continue
+        for state in states:
+            value = state.get(index)
+            for inner, array in jax.tree_util.tree_flatten_with_path(value)[0]:
+                yield id(array), (*path_of(keys)[cut:], *path_of(inner))
