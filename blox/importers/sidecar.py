@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from blox.mapping.findings import findings
+from blox.mapping.patterns import Part
 from blox.mapping.plan import make_plan
-from blox.mapping.rules import AnyRule, from_plain, to_plain
+from blox.mapping.rules import AnyRule, Ignored, Rule, from_plain, to_plain
 from blox.mapping.spec import Spec
 from blox.schema import Graph, SpecError, WeightsError
 from blox.schema.diagnostics import Diagnostic, bounded, quote
@@ -19,6 +20,7 @@ from blox.weights.dtypes import ITEMSIZE
 VERSION = 1
 _FIELDS = ("origin", "arrays", "constants", "rules")
 _MAX_AXES = 32
+_MAX_HOLES = 64
 _MAX_SIZE = 2**53
 
 
@@ -81,6 +83,7 @@ def parse(data: bytes, graph: Graph) -> Table:
     if len({places.get(name, name) for name in specs}) < len(specs):
         _refuse("arrays", "expected a place for each, found two at one")
     table = Table(from_plain(rules, "rules"), specs, places, constants)
+    _require_plain(table)
     _hold_against(table, graph)
     return table
 
@@ -101,14 +104,42 @@ def _spec(name: str, row: Any) -> Spec:
     return Spec(tuple(shape), dtype)
 
 
+def _require_plain(table: Table) -> None:
+    """Refuses rules that no import makes: patterns that fit many names take their time."""
+    known = {*table.specs, *table.constants}
+    holes: set[Part] = set()
+    for number, rule in enumerate(table.rules):
+        if isinstance(rule, Rule):
+            theirs = rule.their_patterns
+            names, single = rule.theirs, len(rule.ours) == len(rule.theirs) == 1
+            fits = single and not rule.when
+            holes |= {p for o in rule.our_patterns for p in o.parts if p.hole}
+        else:
+            theirs, names, fits = rule.patterns, rule.names, type(rule) is Ignored
+        holed = any(part.hole for pattern in theirs for part in pattern.parts)
+        if not fits or holed or not known.issuperset(names):
+            what = (
+                "one of ours and one of theirs, or what is ignored, by the names above"
+            )
+            _refuse(f"rules[{number}]", f"expected {what}, found {quote(rule)}")
+        if len(holes) > _MAX_HOLES:
+            found = f"expected at most {_MAX_HOLES} holes, found more"
+            _refuse(f"rules[{number}]", found)
+
+
 def _hold_against(table: Table, graph: Graph) -> None:
     """Every array of the Graph is made of one of the source, and each of those is used or
     ignored, in the shapes that layouts give."""
-    plan = make_plan(
-        graph.program().leaves(), table.rules, {*table.specs, *table.constants}
-    )
+    used = [rule for rule in table.rules if isinstance(rule, Rule)]
+    ignored = {n for r in table.rules if isinstance(r, Ignored) for n in r.names}
+    plan = make_plan(graph.program().leaves(), used, {*table.specs, *table.constants})
+    there = {
+        n: spec
+        for n, spec in table.specs.items()
+        if n not in ignored or n in plan.expected
+    }
     own = {n: plan.expected[n] for n in table.constants if n in plan.expected}
-    if faults := bounded(findings(plan, {**table.specs, **own})):
+    if faults := bounded(findings(plan, {**there, **own})):
         raise WeightsError(faults)
     if unused := [n for n in table.constants if n not in own]:
         _refuse("constants", f"expected names of rules, found {quote(unused[0])}")

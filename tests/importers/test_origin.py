@@ -88,6 +88,20 @@ def test_other_arrays_of_the_source_go_the_same_way(
         read.params()
 
 
+def test_arrays_that_the_source_has_stacked_are_one_there(tmp_path: Path) -> None:
+    def scanned(params: Any, x: jax.Array) -> jax.Array:
+        return jax.lax.scan(lambda x, w: (jnp.tanh(x @ w), None), x, params["w"])[0]
+
+    params = {"w": jnp.asarray(np.random.default_rng(0).normal(size=(3, 4, 4)))}
+    graph, arrays, origin = bx.from_jax(
+        scanned, {"x": bx.Input(["batch", 4])}, params, check=False
+    )
+    bx.save(tmp_path, graph, arrays, origin=origin)
+    read = bx.load_origin(tmp_path)
+    assert any("{" in rule.ours[0] for rule in read.rules if isinstance(rule, bx.Rule))
+    equal(read.export(arrays, like=params), params)
+
+
 def test_a_save_without_an_origin_keeps_the_one_that_is_there(
     imported: Any, tmp_path: Path
 ) -> None:
@@ -174,6 +188,27 @@ def at(name: str, value: Any) -> Change:
             "name of a layout",
         ),
         (lambda d: d["rules"].pop(0), "found no"),
+        (
+            lambda d: d["rules"].append({"ignored": ["x{i}"]}),
+            r"rules\[6\]: expected one",
+        ),
+        (lambda d: d["rules"].append({"new": ["table"]}), r"rules\[6\]: expected one"),
+        (
+            lambda d: d["rules"].append({"ours": "{i}", "theirs": "{i}"}),
+            r"rules\[6\]: expected one of ours",
+        ),
+        (
+            lambda d: d["rules"].append(
+                {"ours": ["a", "b"], "theirs": "table", "when": {}}
+            ),
+            r"rules\[6\]: expected one of ours",
+        ),
+        (
+            lambda d: d["rules"].extend(
+                {"ours": f"x{i}{{n}}", "theirs": "table"} for i in range(100)
+            ),
+            "expected at most 64 holes",
+        ),
         (at("shape", [11, -8]), "arrays.'table': expected sizes"),
         (at("shape", [1.5]), "arrays.'table': expected sizes"),
         (at("shape", [2**60]), "arrays.'table': expected sizes"),
