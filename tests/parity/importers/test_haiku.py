@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import haiku as hk
 import jax
+import jax.numpy as jnp
 import pytest
 from importers.agreement import DIMS, Shapes, agree, drawn, noisy
 
@@ -99,6 +100,19 @@ def test_layers_are_ops(family: str) -> None:
     ops = imported(zoo, SHAPES)
     wanted = Counter(op for op, _, _ in rows.values())
     assert wanted <= ops, ops
+
+
+def test_functions_without_a_key_are_called_without_one() -> None:
+    model = hk.without_apply_rng(hk.transform(lambda x: hk.Linear(3)(x)))
+    arrays = model.init(jax.random.key(0), jnp.ones((2, 4)))
+    given = (model, {"x": bx.Input(["batch", 4])}, arrays)
+    ops = agree(
+        bx.from_jax(*given, name="model", check=False),
+        model.apply,
+        arrays,
+        {"x": ["batch", 4]},
+    )
+    assert ops["linear"] == 1
 
 
 def test_recurrent_cells_are_small_ops() -> None:

@@ -55,11 +55,12 @@ def source_of(
 
     def call(given: Any, *xs: Any) -> tuple[Any, Mapping[Path, Any]]:
         arguments, flags = given_as(_original(model), inputs, xs)
-        key = jax.random.key(0)
+        takes_key = "rng" in inspect.signature(model.apply).parameters
+        key = (jax.random.key(0),) if takes_key else ()  # none: hk.without_apply_rng
         if not stateful:
-            return model.apply(rebuilt(given), key, *arguments, **flags), {}
+            return model.apply(rebuilt(given), *key, *arguments, **flags), {}
         own, before = rebuilt(given)
-        outputs, after = model.apply(own, before, key, *arguments, **flags)
+        outputs, after = model.apply(own, before, *key, *arguments, **flags)
         return outputs, {
             path: after[module][leaf]
             for (kind, module, leaf), path in short.items()
