@@ -145,6 +145,7 @@ def test_what_only_copies_before_give_is_no_carry_of_all() -> None:
 
 def test_a_layer_that_is_seen_ends_a_run() -> None:
     def model(params: Any, x: jax.Array) -> Any:
+        seen = x
         for i, layer in enumerate(params["layers"]):
             x = block(layer, x)
             if i == 2:

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import blox as bx
 
@@ -119,7 +120,7 @@ UNITS = {
 
 def test_vectors_of_length_one_are_one_op() -> None:
     def every(_: Any, x: Any) -> Any:
-        return jnp.stack([way(x) for way in UNITS.values()])
+        return jnp.stack([way(x) for way in UNITS.values()])  # type: ignore[no-untyped-call]
 
     found = nodes(every, {}, {"x": bx.Input(["batch", 8])}, drawn(3, 8))
     made = [fields["eps"] for op, fields in found if op == "l2_normalize"]
@@ -151,9 +152,10 @@ NEAR = {
 }
 
 
+@pytest.mark.slow
 def test_what_is_near_a_norm_is_none() -> None:
     def every(p: Any, x: Any) -> Any:
-        return jnp.stack([f(p["p"], x) for f in NEAR.values()])
+        return jnp.stack([f(p["p"], x) for f in NEAR.values()])  # type: ignore[no-untyped-call]
 
     found = nodes(every, {"p": drawn(8)}, {"x": bx.Input([3, 8])}, drawn(3, 8))
     assert not {"layer_norm", "rms_norm", "instance_norm"} & {op for op, _ in found}
@@ -196,7 +198,8 @@ def filled(_: Any, q: Any, k: Any, v: Any, mask: Any) -> Any:
 def of_lanes(_: Any, q: Any, k: Any, v: Any, mask: Any) -> Any:
     def one(q: Any, k: Any, v: Any, mask: Any) -> Any:
         scores = jnp.einsum("qhd,khd->hqk", q / jnp.sqrt(8), k)
-        scores = jnp.where(mask, scores, jnp.finfo(scores.dtype).min)
+        least = jnp.finfo(scores.dtype).min  # type: ignore[no-untyped-call]
+        scores = jnp.where(mask, scores, least)
         return jnp.einsum("hqk,khd->qhd", jax.nn.softmax(scores, axis=-1), v)
 
     return jax.vmap(one)(q, k, v, mask)
@@ -220,6 +223,7 @@ def test_attention_is_one_op() -> None:
     assert [op for op, _ in found] == [OP, "stack"]
 
 
+@pytest.mark.slow
 def test_attention_with_bias_and_cap() -> None:
     def biased(p: Any, q: Any, k: Any, v: Any) -> Any:
         return weighed(scores_of(q * 0.3, k) + p["bias"], v)
@@ -253,9 +257,12 @@ NO_ATTENTION = {
 }
 
 
+@pytest.mark.slow
 def test_what_is_near_attention_is_left() -> None:
     def every(p: Any, *arrays: Any) -> Any:
-        return jnp.stack([way(p, *arrays) for way in NO_ATTENTION.values()])
+        return jnp.stack(
+            [way(p, *arrays) for way in NO_ATTENTION.values()]  # type: ignore[no-untyped-call]
+        )
 
     found = nodes(every, {}, MASKED, Q, K, V, MASK)
     assert OP not in [op for op, _ in found]

@@ -50,17 +50,16 @@ class Equations(Numbering):
         self._number()
 
     def _number(self) -> None:
-        scope: tuple[int, ...] = ()
+        scope: list[int] = []
         for place, equation in enumerate(self.equations):
             if equation.primitive is mark_p:
                 if equation.params["mark"] == "enter":
-                    scope = (*scope, place)
+                    scope.append(place)
                 else:
-                    self.ends[scope[-1]] = place
-                    scope = scope[:-1]
-                self.scopes.append(scope)
+                    self.ends[scope.pop()] = place
+                self.scopes.append(tuple(scope))
                 continue
-            self.scopes.append(scope)
+            self.scopes.append(tuple(scope))
             for atom in equation.invars:
                 if isinstance(atom, Var):
                     self._base(atom, self.of(atom))

@@ -1,6 +1,6 @@
 """decoder: 1,776 parameters in 11 arrays.
 
-Made by blox of sha256:4a5d98331cac4879483f9dd1ececd7140dce9aa98139ca6eb16a94ae002379d4
+Made by blox of sha256:be7db602b7f0593f52245be24a226c00cdfc83121cd3901b28cbe3f520431313
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(decoder)(params, tokens)
@@ -48,21 +48,21 @@ def rope(x: Array, *, dtype: Any) -> Array:
     y = jnp.arange(x.shape[1], dtype=jnp.int32).astype(dtype)[..., None]
     z = -jnp.arange(0, 4, 2, jnp.int32)
     y = y * 10000.0 ** (z.astype(dtype) / 4.0)
-    part_0, part_1 = jnp.split(x, 2, axis=-1)
+    a, b = jnp.split(x, 2, axis=-1)
     x = jnp.expand_dims(jnp.cos(y), axis=-2)
     y = jnp.expand_dims(jnp.sin(y), axis=-2)
-    z = part_0 * x - part_1 * y
-    part_1 = part_1 * x + part_0 * y
-    return jnp.concatenate([z, part_1], axis=-1)
+    z = a * x - b * y
+    b = b * x + a * y
+    return jnp.concatenate([z, b], axis=-1)
 
 
 def attention(params: Params, x: Array) -> Array:
     dtype = params["wq"].dtype
     y = jnp.arange(x.shape[1], dtype=jnp.int32)
-    z = rope(einsum([x, params["wq"]]), dtype=dtype)
-    rope_2 = rope(einsum([x, params["wk"]]), dtype=dtype)
+    q = rope(einsum([x, params["wq"]]), dtype=dtype)
+    k = rope(einsum([x, params["wk"]]), dtype=dtype)
     x = jax.nn.dot_product_attention(
-        z, rope_2, einsum([x, params["wv"]]), mask=y[..., None] >= y
+        q, k, einsum([x, params["wv"]]), mask=y[..., None] >= y
     )
     return einsum([x, params["wo"]], equation="bdts,tsk->bdk")
 

@@ -183,8 +183,8 @@ def _rms_norms(
         return
     if all(isinstance(s, int) for s in features):
         more = {"features": features[0] if len(features) == 1 else features}
-        scaled = alone.slots and [alone]
-        for whole in scaled or _joined(site, alone, over, "scale", "mul"):
+        scaled = [alone] if alone.slots else _joined(site, alone, over, "scale", "mul")
+        for whole in scaled:
             yield _named("rms_norm", whole, {**whole.attributes, **more})
 
 

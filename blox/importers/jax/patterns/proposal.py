@@ -95,18 +95,23 @@ class Site(Protocol):
 
     def of(self, atom: Atom) -> Seen:
         """The value of a variable."""
+        ...
 
     def users(self, node: int) -> list[int]:
         """The values that are made of a value."""
+        ...
 
     def base(self, node: int) -> Var | None:
         """The variable that has a value in its own layout."""
+        ...
 
     def consumers(self, node: int) -> set[str]:
         """The primitives that a value flows into."""
+        ...
 
     def reductions(self, node: int) -> list[tuple[int, ...]]:
         """The axes of a value over which something near it is reduced."""
+        ...
 
 
 class Pattern(Protocol):
@@ -121,3 +126,4 @@ class Pattern(Protocol):
 
     def proposals(self, site: Site, equation: JaxprEqn) -> Iterator[Proposal]:
         """The guesses that begin at an equation."""
+        ...

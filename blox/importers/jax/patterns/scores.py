@@ -66,7 +66,8 @@ class Product:
     def turned(self) -> Product:
         """With its factors in the other order."""
         batch = tuple((b, a, i) for a, b, i in self.batch)
-        return Product(self.factors[::-1], batch, self.free[::-1], self.summed[::-1])
+        (a, b), (c, d), (e, f) = self.factors, self.free, self.summed
+        return Product((b, a), batch, (d, c), (f, e))
 
 
 def taken_apart(site: Site, scores: Seen) -> Iterator[Scores]:
