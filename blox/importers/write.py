@@ -46,7 +46,8 @@ class RegionFunction:
         self.prefix = (*(() if outer is None else outer.prefix), *place, *number)
         self.__name__ = name_of(snake(region.name))
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        names = ["f", *region.inputs.values()]
+        own = list(region.inputs.values())
+        names = [fresh(own, "f"), *own]
         parameters = [inspect.Parameter(n, kind) for n in names]
         self.turn = fresh(names, "copy") if region.varies else ""
         """The argument that is the number of the copy, where copies differ."""

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import blox as bx
 
@@ -38,3 +39,43 @@ def test_a_function_gives_what_it_gave() -> None:
     np.testing.assert_allclose(
         bx.build(graph)(trained, ids)[0], forward(back, ids), rtol=1e-5, atol=1e-5
     )
+
+
+def test_params_may_be_one_array(tmp_path: Any) -> None:
+    weight = jnp.arange(4.0)
+    graph, params, origin = bx.from_jax(
+        lambda w, f: (f, f * w + w[0]),
+        {"f": bx.Input(["batch", 4])},
+        weight,
+        name="one",
+    )
+    same, out = bx.build(graph)(params, jnp.ones((2, 4)))[0].values()
+    np.testing.assert_array_equal(same, jnp.ones((2, 4)))
+    np.testing.assert_array_equal(out, jnp.ones((2, 4)) * weight)
+    np.testing.assert_array_equal(origin.export(params), weight)
+    bx.save(tmp_path / "one", graph, params, origin=origin)
+    back = bx.load_origin(tmp_path / "one").export(params, like=weight * 0)
+    np.testing.assert_array_equal(back, weight)
+
+
+def test_outputs_whose_paths_have_one_name_are_all_there() -> None:
+    x = {"x": bx.Input([2])}
+    graph, params, _ = bx.from_jax(
+        lambda x: {"a": {"b": x}, "a_b": x + 1, "a.b": x + 2}, x, name="three"
+    )
+    found = bx.build(graph)(params, jnp.zeros(2))[0]
+    assert sorted(float(a[0]) for a in found.values()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "said"),
+    [
+        ("x", {"a": 2.0}, "a: expected an array, found 2.0"),
+        ("x", {"a": {"kind": "relu"}}, "a.kind: expected an array, found 'relu'"),
+        ("lambda", None, "'lambda': expected a name"),
+        ("x.y", None, "'x.y': expected a name"),
+    ],
+)
+def test_what_is_no_array_or_name_is_told(name: str, params: Any, said: str) -> None:
+    with pytest.raises(bx.SpecError, match=said):
+        bx.from_jax(lambda *given: given[-1], {name: bx.Input([2])}, params)

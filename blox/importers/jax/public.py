@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import jax
+import numpy as np
 
 import blox as bx
 from blox.mapping.reading import describe
-from blox.schema.diagnostics import Diagnostic, quote
-from blox.schema.names import name_of
+from blox.schema.diagnostics import Diagnostic, bounded, quote
+from blox.schema.names import is_name, name_of
 
 from ..array_names import by_name
 from ..array_names import name_of as source_name
@@ -26,6 +27,9 @@ from .frontends.paths import path_of
 from .opened import Opened
 from .source import Kind, Source
 from .trace import Bounds, named_outputs, trace
+
+_ALONE = "param"
+"""The name of params that are one array."""
 
 
 def from_jax(
@@ -66,11 +70,29 @@ def from_jax(
         SpecError: the model does what no op of blox does, all of it at once, each with its
             module, file and line. ModelError: numbers differ.
     """
+    _check_names(inputs)
     source = source_of(model, params, name, list(inputs))
     imported = _imported(source, inputs, dims or {}, frozenset())
     if not check:
         return imported
     return _proven(imported, source, inputs, dims or {})
+
+
+def _check_names(inputs: Mapping[str, bx.Input]) -> None:
+    strange = (
+        Diagnostic(
+            "import-model",
+            quote(name),
+            "expected a name of ASCII letters, digits and inner underscores that begins "
+            "with a letter and is no word of Python",
+            "the names are those of the Graph, not of the function: inputs are given "
+            "in order",
+        )
+        for name in inputs
+        if not is_name(name)
+    )
+    if listed := bounded(strange):
+        raise bx.SpecError(listed)
 
 
 Imported: TypeAlias = tuple[bx.Graph, dict[str, Any], Origin]
@@ -208,21 +230,49 @@ def source_of(
 
 
 def function_source(function: Callable[..., Any], params: Any, name: str) -> Source:
-    """A plain function of a tree of arrays and of its inputs."""
-    arrays = {} if params is None else params
+    """A plain function of a tree of arrays, or of one array, and of its inputs.
+
+    Raises:
+        SpecError: something in the tree is no array.
+    """
+    alone = params is not None and jax.tree_util.all_leaves([params])
+    arrays = {_ALONE: params} if alone else {} if params is None else params
+
+    def whole(tree: Any) -> Any:
+        return tree[_ALONE] if alone else tree
 
     def call(given: Any, *inputs: Any) -> tuple[Any, Mapping[Path, Any]]:
-        return (function(*inputs) if params is None else function(given, *inputs)), {}
+        first = () if params is None else (whole(given),)
+        return function(*first, *inputs), {}
 
+    leaves = [
+        (path_of(k), x) for k, x in jax.tree_util.tree_flatten_with_path(arrays)[0]
+    ]
+    _check_arrays(leaves)
     kinds: dict[Path, Kind] = {
-        path_of(keys): "buffer"
-        for keys, leaf in jax.tree_util.tree_flatten_with_path(arrays)[0]
+        path: "buffer"
+        for path, leaf in leaves
         if not jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating)
     }
     code = getattr(function, "__code__", None)
     return Source(
-        call, arrays, name, lambda without: marked_functions(code), kinds=kinds
+        call, arrays, name, lambda without: marked_functions(code), whole, kinds
     )
+
+
+def _check_arrays(leaves: Sequence[tuple[Path, Any]]) -> None:
+    strange = (
+        Diagnostic(
+            "import-model",
+            source_name(path),
+            f"expected an array, found {quote(leaf)}",
+            "make it one, jax.numpy.asarray(...), or bind it: functools.partial",
+        )
+        for path, leaf in leaves
+        if not isinstance(leaf, (jax.Array, np.ndarray, np.generic))
+    )
+    if listed := bounded(strange):
+        raise bx.SpecError(listed)
 
 
 def _name(model: Any) -> str:

@@ -12,7 +12,7 @@ from jax import export
 
 import blox as bx
 
-from ..regions import identifier
+from ..regions import fresh, identifier
 from ..trace import Path, Value
 from .frontends.paths import path_of
 from .internals import SYMBOLIC_ERRORS, ClosedJaxpr, clear_caches, plain_size
@@ -126,5 +126,6 @@ def named_outputs(outputs: Any) -> dict[str, Any]:
     for keys, array in leaves:
         parts = [identifier(p) if isinstance(p, str) else f"{p}" for p in path_of(keys)]
         name = "_".join(parts)
-        found[name if name[:1].isalpha() else f"out_{name}"] = array
+        name = name if name[:1].isalpha() else f"out_{name}"
+        found[fresh(found, name)] = array
     return found
