@@ -103,14 +103,10 @@ def compare(
         said = ", ".join(f"{n}={s}" for n, s in sizes.items()) or "fixed"
         params = to_params(arrays, None if dtype == "float32" else dtype)
         both = _Both(graph, source, to_params, own, params, given)
-        try:
-            found = list(_differences(both, gradient=number == 0))
-        except TypeError as error:
-            if dtype == "float32":
-                raise
-            first = str(error).partition("\n")[0]
-            report.notes.append(f"the source does not run in bfloat16: {first}")
+        if dtype != "float32" and (lacking := both.lacks()):
+            report.notes.append(f"{lacking} in {dtype}")
             return
+        found = _differences(both, gradient=number == 0)
         report.rows += [Row(name, said, dtype, gap) for name, gap in found]
 
 
@@ -124,6 +120,21 @@ class _Both:
     arrays: Mapping[str, Any]
     params: Any
     given: Sequence[Any]
+
+    def lacks(self) -> str:
+        """Which of the two does not run on these arrays, and why; "" where both do."""
+        runs = {
+            "the source": lambda: self.source(self.arrays, self.given),
+            "the Graph": lambda: bx.build(self.graph)(self.params, *self.given),
+        }
+        for name, run in runs.items():
+            try:
+                jax.eval_shape(run)
+            except (
+                Exception
+            ) as error:  # whatever code says of dtypes that it doesn't take
+                return f"{name} does not run ({str(error).partition(chr(10))[0]})"
+        return ""
 
 
 def _differences(both: _Both, *, gradient: bool) -> Iterator[tuple[str, float]]:
