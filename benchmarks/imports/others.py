@@ -5,8 +5,8 @@
     python benchmarks/imports/others.py --only pdequinox.mlp  # one model
 
 needs an environment with JAX, Equinox and Flax. Each package is installed without what it
-requires into a folder of its own (kept with `--folder`), and each model is imported in a process
-of its own, with a time limit. The table says what was imported, or why not; the greatest
+requires into a folder of its own (kept with `--folder`); each model is imported in a process of
+its own, with a time limit. The table says what was imported, or why not; the greatest
 difference in float32 of values and gradients, at two sizes; which dims are symbols in the Graph
 (those that only work as numbers stand in brackets); functions, and lines of the generated file.
 Structure is kept where modules and functions of the source are functions of the Graph.
@@ -98,7 +98,9 @@ def imported(example: Example) -> dict[str, Any]:
         inputs, first = example.fixed, reason(error)
         found = bx.from_jax(example.model, inputs, example.params)
     graph, _, origin = found
-    symbols = sorted({d for i in inputs.values() for d in i.shape if isinstance(d, str)})
+    symbols = sorted(
+        {d for i in inputs.values() for d in i.shape if isinstance(d, str)}
+    )
     return {
         "imported": "yes",
         "difference": f"{origin.report.greatest:.0e}",
@@ -112,9 +114,10 @@ def imported(example: Example) -> dict[str, Any]:
 
 def is_kept(graph: bx.Graph) -> bool:
     """True where more is called than ops, or where all is short enough for one function."""
-    return len(graph.functions) > 1 or sum(
-        len(function.nodes) for function in graph.functions.values()
-    ) < 8
+    return (
+        len(graph.functions) > 1
+        or sum(len(function.nodes) for function in graph.functions.values()) < 8
+    )
 
 
 def one(package: str, name: str) -> None:
@@ -182,7 +185,9 @@ def rows(only: list[str], folder: Path, limit: float) -> Iterator[dict[str, Any]
 
 def line(row: dict[str, Any]) -> str:
     """A row of a Markdown table."""
-    return "| " + " | ".join(str(row.get(c, "")).replace("|", "/") for c in COLUMNS) + " |"
+    return (
+        "| " + " | ".join(str(row.get(c, "")).replace("|", "/") for c in COLUMNS) + " |"
+    )
 
 
 def table(only: list[str], folder: Path, limit: float) -> None:
@@ -212,7 +217,9 @@ def table(only: list[str], folder: Path, limit: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", nargs="*", default=[], help="PACKAGE or PACKAGE.MODEL")
+    parser.add_argument(
+        "--only", nargs="*", default=[], help="PACKAGE or PACKAGE.MODEL"
+    )
     parser.add_argument("--folder", type=Path, help="where packages are unpacked")
     parser.add_argument("--limit", type=float, default=120, help="seconds for a model")
     parser.add_argument("--list", help=argparse.SUPPRESS)

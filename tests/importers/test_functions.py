@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from imported import check
 
 import blox as bx
 
@@ -79,3 +80,15 @@ def test_outputs_whose_paths_have_one_name_are_all_there() -> None:
 def test_what_is_no_array_or_name_is_told(name: str, params: Any, said: str) -> None:
     with pytest.raises(bx.SpecError, match=said):
         bx.from_jax(lambda *given: given[-1], {name: bx.Input([2])}, params)
+
+
+def test_a_function_may_be_given_a_number_as_array() -> None:
+    def scaled(x: Any, factor: Any) -> Any:
+        return jnp.tanh(x) * factor
+
+    def forward(params: Any, x: Any) -> Any:
+        return scaled(x @ params["w"], jnp.float32(2.0))
+
+    params = {"w": np.ones((3, 2), "float32")}
+    x = np.ones((2, 3), "float32")
+    check(forward, params, {"x": bx.Input(["batch", 3])}, x)

@@ -255,9 +255,7 @@ def _stateful(make: Any, shape: Sequence[int | str]) -> Example:
 
     def call(given: Any, x: jax.Array) -> Any:
         model, state = given
-        run = jax.vmap(
-            model, axis_name="batch", in_axes=(0, None), out_axes=(0, None)
-        )
+        run = jax.vmap(model, axis_name="batch", in_axes=(0, None), out_axes=(0, None))
         return run(x, state)
 
     return Example(call, {"x": bx.Input(["batch", *shape])}, made)

@@ -12,7 +12,9 @@ TOKENS = {"tokens": bx.Input(["batch", "length"], "int32")}
 
 def _esm2(token_dropout: bool) -> Example:
     model = esm2quinox.ESM2(2, 16, 2, token_dropout, jax.random.key(0))
-    return Example(lambda m, tokens: jax.vmap(m)(tokens), TOKENS, model, sizes={"length": 7})
+    return Example(
+        lambda m, tokens: jax.vmap(m)(tokens), TOKENS, model, sizes={"length": 7}
+    )
 
 
 def esm2() -> Example:

@@ -48,9 +48,7 @@ def coupling_flow_condition() -> Example:
 
 def masked_autoregressive_flow() -> Example:
     return _flow(
-        flows.masked_autoregressive_flow(
-            KEY, base_dist=BASE, flow_layers=2, nn_width=8
-        )
+        flows.masked_autoregressive_flow(KEY, base_dist=BASE, flow_layers=2, nn_width=8)
     )
 
 

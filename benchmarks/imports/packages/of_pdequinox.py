@@ -42,9 +42,7 @@ def conv_net_neumann() -> Example:
 
 
 def classic_res_net() -> Example:
-    model = pdeqx.arch.ClassicResNet(
-        1, 2, 3, hidden_channels=4, num_blocks=2, key=KEY
-    )
+    model = pdeqx.arch.ClassicResNet(1, 2, 3, hidden_channels=4, num_blocks=2, key=KEY)
     return _net(model)
 
 

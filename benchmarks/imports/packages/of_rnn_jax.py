@@ -113,9 +113,7 @@ def linear_recurrent_unit() -> Example:
 
     layers = [LinearRecurrentUnit(4, 4, 4, key=KEY) for _ in range(2)]
     mixers = [GLUMixer(4, 4, key=KEY) for _ in range(2)]
-    return _over_time(
-        DeepStateSpaceModelEncoder(3, layers, mixers, out_dim=2, key=KEY)
-    )
+    return _over_time(DeepStateSpaceModelEncoder(3, layers, mixers, out_dim=2, key=KEY))
 
 
 def simplified_state_space() -> Example:
@@ -124,6 +122,4 @@ def simplified_state_space() -> Example:
 
     layers = [SimplifiedStateSpaceLayer(4, 4, 4, key=KEY) for _ in range(2)]
     mixers = [GLUMixer(4, 4, key=KEY) for _ in range(2)]
-    return _over_time(
-        DeepStateSpaceModelEncoder(3, layers, mixers, out_dim=2, key=KEY)
-    )
+    return _over_time(DeepStateSpaceModelEncoder(3, layers, mixers, out_dim=2, key=KEY))

@@ -6,7 +6,7 @@ from blox.schema import op_class
 
 from ...trace import Enter, Exit, Param, Path, Value
 from ...views import View
-from ..internals import JaxprEqn
+from ..internals import Atom, JaxprEqn, Literal
 from ..lines import call_of
 from ..lower import Lowering, output_of, rule
 from ..marks import Layer
@@ -41,9 +41,11 @@ def mark(lower: Lowering, equation: JaxprEqn) -> list[View]:
     return []
 
 
-def _source(lower: Lowering, atom: object) -> Value | None:
+def _source(lower: Lowering, atom: Atom) -> Value | None:
     """The array that an argument is, where the equations so far give one."""
-    view = lower.environment.get(atom)  # type: ignore[call-overload]
+    if isinstance(atom, Literal):
+        return None
+    view = lower.environment.get(atom)
     if not isinstance(view, View) or not isinstance(view.source, Value):
         return None
     return view.source
