@@ -92,3 +92,14 @@ def test_a_function_may_be_given_a_number_as_array() -> None:
     params = {"w": np.ones((3, 2), "float32")}
     x = np.ones((2, 3), "float32")
     check(forward, params, {"x": bx.Input(["batch", 3])}, x)
+
+
+def test_roll_by_what_flows_in() -> None:
+    inputs = {"x": bx.Input([6, 4]), "by": bx.Input([], "int32")}
+    graph, params, _ = bx.from_jax(
+        lambda x, by: jnp.roll(x, by, 0), inputs, check=False
+    )
+    x = jnp.arange(24.0).reshape(6, 4)
+    for by in (0, 2, -7):
+        found, _ = bx.build(graph)(params, x, jnp.int32(by))
+        np.testing.assert_array_equal(found, jnp.roll(x, by, 0))

@@ -24,7 +24,7 @@ from .marks import layer_p, mark_p
 from .matching import Match, Traced, matches, trace
 from .patterns import patterns_at
 from .patterns.proposal import Proposal, Whole
-from .rewrite import Found, rewritten
+from .rewrite import Found, has_ways, rewritten
 from .site import Equations
 
 
@@ -91,7 +91,7 @@ class _Search:
                 for root in self.site.makers.get(whole.output.node, ()):
                     cut = self.site.cut(root, whole.operands.values())
                     moved = any(map(self.site.is_moved, whole.operands.values()))
-                    if cut is not None:
+                    if cut is not None and has_ways(self.site, whole, cut):
                         wanted = self.site.given_by(cut.root)
                         yield Found(whole, cut, order, wanted, moved)
 

@@ -108,6 +108,16 @@ def written(site: Equations, found: Found) -> list[JaxprEqn]:
     return equations
 
 
+def has_ways(site: Equations, whole: Whole, cut: Cut) -> bool:
+    """True where each operand is a number or flows in: what is computed of numbers alone may
+    lie within a cut."""
+    return all(
+        (site.table.nodes[seen.node].number is not None and not seen.axes)
+        or any(True for _ in site.ways(seen.node, cut.edge))
+        for seen in whole.operands.values()
+    )
+
+
 def variable(site: Equations, found: Found, seen: Seen) -> tuple[list[JaxprEqn], Atom]:
     """A variable that has a value in a layout, and the equations that bring it there."""
     node = site.table.nodes[seen.node]
