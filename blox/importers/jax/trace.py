@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from traceback import walk_tb
 from typing import Any
 
 import jax
@@ -12,14 +13,16 @@ from jax import export
 
 import blox as bx
 
+from ..proof import sizes_of
 from ..regions import fresh, identifier
 from ..trace import Path, Value
+from .frontends.functions import is_own
 from .frontends.paths import path_of
-from .internals import SYMBOLIC_ERRORS, ClosedJaxpr, clear_caches, plain_size
+from .internals import ClosedJaxpr, clear_caches, plain_size
 from .source import Source
 
 Bounds = Mapping[str, Mapping[str, int]]
-"""What bounds a dim, by its name: `max`, `min`."""
+"""What bounds a dim, by its name: `max`, `min`, `multiple_of`."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,17 @@ def trace(
         without: classes of layers that are traced like any other module.
     """
     specs = symbolic(inputs, dims)
+    try:
+        return _traced(source, specs, without)
+    except Exception as error:
+        if not any(isinstance(s, str) for i in inputs.values() for s in i.shape):
+            raise
+        raise _frozen(source, inputs, dims, without, error) from error
+
+
+def _traced(
+    source: Source, specs: Mapping[str, Any], without: frozenset[str]
+) -> Traced:
     leaves, structure = jax.tree_util.tree_flatten_with_path(source.arrays)
     shapes = [jax.ShapeDtypeStruct(jnp.shape(x), x.dtype) for _, x in leaves]
     names: list[str] = []
@@ -70,8 +84,6 @@ def trace(
             closed = jax.make_jaxpr(call)(
                 jax.tree.unflatten(structure, shapes), *specs.values()
             )
-    except SYMBOLIC_ERRORS as error:
-        raise _frozen(inputs, error) from error
     finally:
         clear_caches()
     flowing = [
@@ -81,16 +93,54 @@ def trace(
     return Traced(closed, arrays, flowing, names, updated)
 
 
-def _frozen(inputs: Mapping[str, bx.Input], error: Exception) -> bx.SpecError:
-    """The error of code that decides by a size which has only a name."""
-    named = [n for n, i in inputs.items() if any(isinstance(s, str) for s in i.shape)]
-    first = str(error).strip().partition("\n")[0]
-    return bx.SpecError.one(
-        "import-size",
-        ", ".join(named),
-        f"expected code that works for all sizes, found a decision by one: {first}",
-        "give that size as a number, bx.Input([8, 16]), or what bounds it, dims=",
-    )
+def _frozen(
+    source: Source,
+    inputs: Mapping[str, bx.Input],
+    dims: Bounds,
+    without: frozenset[str],
+    error: Exception,
+) -> Exception:
+    """The error of code that decides by a size which has only a name: the dims that are
+    to blame, as with numbers for them it runs; that of the code itself, where it doesn't."""
+    found: Exception | None = None
+
+    def fails(fixed: Mapping[str, int]) -> Exception | None:
+        given = {
+            name: replace(i, shape=[fixed.get(str(s), s) for s in i.shape])
+            for name, i in inputs.items()
+        }
+        try:
+            _traced(source, symbolic(given, dims), without)
+        except Exception as other:
+            return other
+        return None
+
+    small = next(sizes_of(inputs, dims))
+    for sizes in (small, dict.fromkeys(small, 8)):
+        found = fails(sizes)
+        if found is None:
+            alone = (n for n in sizes if fails({n: sizes[n]}) is None)
+            said = next(alone, " and ".join(sizes))
+            first = str(error).strip().partition("\n")[0].rstrip(".")
+            line = _line(error)
+            return bx.SpecError.one(
+                "import-size",
+                said,
+                "expected code that works for all sizes, found a decision by this one"
+                f"{f', at {line}' if line else ''}: {first}",
+                f"give {said} as a number, bx.Input([8, 16]), or what bounds it, dims=",
+            )
+    return found or error
+
+
+def _line(error: Exception) -> str:
+    """The innermost line of the model's own files that an error went through."""
+    frames = [
+        (frame.f_code.co_filename, line)
+        for frame, line in walk_tb(error.__traceback__)
+        if is_own(frame.f_code.co_filename)
+    ]
+    return f"{frames[-1][0]}:{frames[-1][1]}" if frames else ""
 
 
 def _dtype(spec: jax.ShapeDtypeStruct) -> str:
@@ -105,6 +155,8 @@ def symbolic(
     for name, bounds in dims.items():
         constraints += [f"{name} <= {bounds['max']}"] if "max" in bounds else []
         constraints += [f"{name} >= {bounds['min']}"] if "min" in bounds else []
+        step = bounds.get("multiple_of", 1)
+        constraints += [f"mod({name}, {step}) == 0"] if step > 1 else []
     scope = export.SymbolicScope(constraints)
     specs = {}
     for name, declared in inputs.items():
