@@ -5,7 +5,7 @@ Tried with JAX 0.10 and 0.12. Everything else uses `jax`, `jax.extend.core` and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
@@ -44,6 +44,7 @@ __all__ = [
     "new_equation",
     "new_variable",
     "plain_size",
+    "scan_counts",
     "shaped_array",
     "source_of",
     "user_frames",
@@ -78,6 +79,14 @@ def new_equation(
 
 def new_variable(aval: Any) -> Var:
     return Var(aval)
+
+
+def scan_counts(params: Mapping[str, Any]) -> tuple[int, int]:
+    """How many inputs of a scan are constants, and how many the carry that follows."""
+    if "ft_in" not in params:  # before JAX 0.12
+        return params["num_consts"], params["num_carry"]
+    constants, carry, _ = params["ft_in"].unpack()
+    return len(constants), len(carry)
 
 
 def plain_size(size: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from .flatten import Flat, flatten
-from .internals import Atom, JaxprEqn, Var
+from .internals import Atom, JaxprEqn, Var, scan_counts
 from .marks import mark_p
 
 
@@ -64,7 +64,7 @@ def scanned(params: Mapping[str, Any], wanted: set[int]) -> tuple[set[int], set[
     """The outputs of a scan that are to be computed, and the inputs that these use: what
     a wanted one needs of the step before is wanted too."""
     closed, flat = params["jaxpr"], body_of(params["jaxpr"])
-    first, count = params["num_consts"], params["num_carry"]
+    first, count = scan_counts(params)
     outputs = set(wanted)
     while True:
         found = uses(closed, flat, outputs)

@@ -8,7 +8,7 @@ from ...trace import Number, Region, Step, Value
 from ...views import View
 from ..fixed import every, fixed, wanted_of, written
 from ..functions import Function, given_of, known_of
-from ..internals import JaxprEqn, plain_size
+from ..internals import JaxprEqn, plain_size, scan_counts
 from ..liveness import branched, scanned
 from ..loops import Carries
 from ..lower import Lowering, output_of, rule
@@ -22,7 +22,7 @@ def scan(lower: Lowering, equation: JaxprEqn) -> list[View]:
     wanted = wanted_of(lower, equation)
     outputs, used = scanned(params, wanted)
     given = given_of(lower, equation, used)
-    own, count = params["num_consts"], params["num_carry"]
+    own, count = scan_counts(params)
     function = Function(lower, params["jaxpr"], "step")
     function.given = {i: view for i, view in given.items() if i < own}
     known = known_of(lower, equation)
