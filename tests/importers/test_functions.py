@@ -103,3 +103,31 @@ def test_roll_by_what_flows_in() -> None:
     for by in (0, 2, -7):
         found, _ = bx.build(graph)(params, x, jnp.int32(by))
         np.testing.assert_array_equal(found, jnp.roll(x, by, 0))
+
+
+def test_a_part_without_elements_is_imported() -> None:
+    def forward(params: Any, x: Any) -> Any:
+        none, left, right = jnp.split(x * params["w"], [0, 3], axis=-1)
+        alone, last = jnp.split(right, [0], axis=-1)
+        return left, last, none.sum() + alone.sum()
+
+    params = {"w": np.arange(5, dtype="float32")}
+    x = np.ones((2, 5), "float32")
+    check(forward, params, {"x": bx.Input(["batch", 5])}, x)
+
+
+def test_a_function_named_as_an_op_gives_a_model_of_another_name() -> None:
+    def softmax(params: Any, x: Any) -> Any:
+        return jax.nn.softmax(x * params["w"])
+
+    params = {"w": np.ones(3, "float32")}
+    graph, _, _ = bx.from_jax(softmax, {"x": bx.Input(["batch", 3])}, params)
+    assert graph.name == "softmax_model"
+
+
+def test_code_that_counts_to_a_size_is_told_to_give_it() -> None:
+    def total(x: Any) -> Any:
+        return sum(x[i] for i in range(x.shape[0]))
+
+    with pytest.raises(bx.SpecError, match="give n as a number"):
+        bx.from_jax(total, {"x": bx.Input(["n", 2])})

@@ -20,6 +20,7 @@ def _network(model: Any) -> Example:
         lambda m, x: m(x, EDGES),
         {"x": bx.Input(["nodes", 3])},
         model,
+        dims={"nodes": {"min": NODES}},
         sizes={"nodes": NODES},
     )
 

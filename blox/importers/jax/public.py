@@ -11,6 +11,7 @@ import numpy as np
 
 import blox as bx
 from blox.mapping.reading import describe
+from blox.schema import op_class
 from blox.schema.diagnostics import Diagnostic, bounded, quote
 from blox.schema.names import is_name, name_of
 
@@ -194,6 +195,8 @@ def source_of(
         SpecError: it is none that blox knows.
     """
     wanted = name_of(snake(name or _name(model)))
+    if not name and op_class(wanted) is not None:
+        wanted = f"{wanted}_model"  # the file may have that op
     if "equinox" in sys.modules:
         from .frontends import eqx
 

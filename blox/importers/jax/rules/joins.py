@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from ...trace import Value
+from ...trace import Size, Value
 from ...views import View, same
-from ..internals import JaxprEqn, plain_size
+from ..internals import JaxprEqn
 from ..lower import Lowering, output_of, rule
 from .slices import picked
 
@@ -67,11 +67,27 @@ def _order(parts: Sequence[View], axes: list[int]) -> list[int]:
 @rule("split")
 def split(lower: Lowering, equation: JaxprEqn) -> list[View]:
     axis = int(equation.params["axis"])
-    x = lower.along(lower.read(equation.invars[0]), [axis])
+    whole = lower.read(equation.invars[0])
+    shapes = [output_of(equation, i)[0] for i in range(len(equation.outvars))]
+    parts = [View.filled(0, shape, whole.dtype) for shape in shapes]  # where empty
+    places = [i for i, shape in enumerate(shapes) if not same(shape[axis], 0)]
+    if len(places) == 1:
+        parts[places[0]] = whole
+    elif places:
+        sizes = [shapes[i][axis] for i in places]
+        for i, part in zip(places, _parts(lower, whole, axis, sizes), strict=True):
+            parts[i] = View(part.source, part.axes, shapes[i], whole.dtype)
+    return parts
+
+
+def _parts(
+    lower: Lowering, x: View, axis: int, sizes: Sequence[Size]
+) -> Iterator[View]:
+    """Two or more parts of an array, of the axes that it has."""
+    x = lower.along(x, [axis])
     assert isinstance(x.source, Value)
     own = x.axes[axis]
     assert own is not None
-    sizes = list(map(plain_size, equation.params["sizes"]))
     equal = all(same(s, sizes[0]) for s in sizes)
     names = [f"part_{i}" for i in range(len(sizes))]
     outputs = []
@@ -80,14 +96,11 @@ def split(lower: Lowering, equation: JaxprEqn) -> list[View]:
         outputs.append((name, shape, x.dtype))
     attributes = {
         "names": names,
-        "sections": len(sizes) if equal else sizes,
+        "sections": len(sizes) if equal else list(sizes),
         "axis": own - x.source.ndim,
     }
-    made = lower.emit_several("split", {"x": x.source}, attributes, outputs)
-    return [
-        View(part.source, x.axes, output_of(equation, i)[0], x.dtype)
-        for i, part in enumerate(made)
-    ]
+    for part in lower.emit_several("split", {"x": x.source}, attributes, outputs):
+        yield View(part.source, x.axes, part.shape, x.dtype)
 
 
 @rule("stack")
