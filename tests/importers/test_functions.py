@@ -131,3 +131,20 @@ def test_code_that_counts_to_a_size_is_told_to_give_it() -> None:
 
     with pytest.raises(bx.SpecError, match="give n as a number"):
         bx.from_jax(total, {"x": bx.Input(["n", 2])})
+
+
+def test_what_is_made_of_complex_numbers_has_the_dtype_of_the_model() -> None:
+    def forward(params: Any, x: Any) -> Any:
+        def step(carry: Any, now: Any) -> tuple[Any, Any]:
+            turned = jax.lax.complex(carry, now) * (1 + 2j)
+            return carry + turned.real, jnp.abs(turned)
+
+        spectrum = jnp.fft.rfft(x * params["w"])
+        return jax.lax.scan(step, x[0], x), jnp.fft.irfft(spectrum, 4)
+
+    params = {"w": np.arange(4, dtype="float32")}
+    x = np.ones((3, 4), "float32")
+    graph = check(forward, params, {"x": bx.Input([3, 4])}, x)
+    low = {"w": jnp.asarray(params["w"], "bfloat16")}
+    found, _ = bx.build(graph)(low, jnp.asarray(x, "bfloat16"))
+    assert {a.dtype for a in jax.tree.leaves(found)} == {jnp.dtype("bfloat16")}

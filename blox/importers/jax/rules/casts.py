@@ -7,7 +7,7 @@ from ..fold import of_numbers
 from ..internals import JaxprEqn
 from ..lower import Lowering, output_of, rule
 from ..numbers import real_dtype, said_dtype
-from .elementwise import folded
+from .elementwise import folded, modelled
 
 
 @rule("convert_element_type")
@@ -21,7 +21,9 @@ def convert_element_type(lower: Lowering, equation: JaxprEqn) -> View:
     if x.is_number and ("int" in dtype or "float" in dtype):
         return View.filled(x.source, shape, dtype)  # type: ignore[arg-type]
     if x.dtype.startswith("complex") and not dtype.startswith(("complex", "bool")):
-        x = lower.elementwise("real", {"x": x}, shape, real_dtype(x.dtype))
+        x = modelled(
+            lower, lower.elementwise("real", {"x": x}, shape, real_dtype(x.dtype))
+        )
     return cast(lower, x, dtype)
 
 

@@ -99,7 +99,16 @@ def folded(written: Rule) -> Rule:
 def unary(lower: Lowering, equation: JaxprEqn) -> View:
     shape, dtype = output_of(equation)
     x = lower.read(equation.invars[0])
-    return lower.elementwise(UNARY[equation.primitive.name], {"x": x}, shape, dtype)
+    y = lower.elementwise(UNARY[equation.primitive.name], {"x": x}, shape, dtype)
+    return modelled(lower, y) if x.dtype.startswith("complex") else y
+
+
+def modelled(lower: Lowering, x: View) -> View:
+    """What was made of complex numbers, which have 32 bits, in the dtype of the model."""
+    if x.dtype != "float32":
+        return x
+    own = {"dtype": "float"}
+    return lower.elementwise("astype", {"x": x}, x.shape, x.dtype, own)
 
 
 @rule(*BINARY)

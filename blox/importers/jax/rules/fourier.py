@@ -7,6 +7,7 @@ from typing import Any
 from ...views import View
 from ..internals import JaxprEqn
 from ..lower import Lowering, output_of, rule
+from .elementwise import modelled
 
 KINDS = ("fft", "ifft", "rfft", "irfft")
 """By the number that JAX gives each."""
@@ -25,4 +26,5 @@ def fft(lower: Lowering, equation: JaxprEqn) -> View:
         attributes["s" if len(lengths) > 1 else "n"] = (
             lengths if len(lengths) > 1 else lengths[0]
         )
-    return lower.emit(op + "n" * (len(lengths) > 1), {"x": x}, attributes, shape, dtype)
+    name = op + "n" * (len(lengths) > 1)
+    return modelled(lower, lower.emit(name, {"x": x}, attributes, shape, dtype))
