@@ -9,7 +9,8 @@ requires into a folder of its own (kept with `--folder`); each model is imported
 its own, with a time limit. The table says what was imported, or why not; the greatest
 difference in float32 of values and gradients, at two sizes; which dims are symbols in the Graph
 (those that only work as numbers stand in brackets); functions, and lines of the generated file.
-Structure is kept where modules and functions of the source are functions of the Graph.
+Structure is kept where modules and functions of the source are functions of the Graph, or where
+all is in one, but known layers are ops with their parameters.
 """
 
 from __future__ import annotations
@@ -113,17 +114,16 @@ def imported(example: Example) -> dict[str, Any]:
         "symbolic": " ".join([*symbols, *(f"[{d}]" for d in example.sizes if first)]),
         "functions": len(graph.functions),
         "lines": len(bx.generate(graph).splitlines()),
-        "structure": "yes" if is_kept(graph) else "no",
+        "structure": structure(graph, origin.report),
         "reason": first,
     }
 
 
-def is_kept(graph: bx.Graph) -> bool:
-    """True where more is called than ops, or where all is short enough for one function."""
-    return (
-        len(graph.functions) > 1
-        or sum(len(function.nodes) for function in graph.functions.values()) < 8
-    )
+def structure(graph: bx.Graph, report: Any) -> str:
+    """What of the source's modules and functions the Graph has."""
+    if len(graph.functions) > 1:
+        return "functions"
+    return "layers" if report.layers else "no"
 
 
 def one(package: str, name: str) -> None:
@@ -203,7 +203,7 @@ def table(only: list[str], folder: Path, limit: float) -> None:
         found.append(row)
         print(line(row), flush=True)
     counts = Counter(row["imported"] for row in found)
-    kept = sum(row.get("structure") == "yes" for row in found)
+    kept = sum(row.get("structure") in ("functions", "layers") for row in found)
     print(
         f"\n{len(found)} models of {len({r['package'] for r in found})} packages: "
         f"{counts['yes']} imported, {counts['no']} not, {counts['WRONG']} wrong; "

@@ -35,13 +35,6 @@ def convnext() -> Example:
     return _vision(model)
 
 
-def attnet() -> Example:
-    model = models.AttNet(
-        3, dims=[32, 32, 64, 64], depths=[1, 1, 2, 1], num_classes=5, key=KEY
-    )
-    return _vision(model)
-
-
 def mobilenet_v3() -> Example:
     layers = [(8, 8, 3, 2, True, "relu"), (8, 16, 3, 2, False, "hard_swish")]
     model = models.MobileNetv3(3, layers, last_channels=16, num_classes=5, key=KEY)

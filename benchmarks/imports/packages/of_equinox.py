@@ -38,7 +38,7 @@ class Convolutional(eqx.Module):
             eqx.nn.MaxPool2d(kernel_size=2),
             jax.nn.relu,
             jnp.ravel,
-            eqx.nn.Linear(48, 16, key=keys[1]),
+            eqx.nn.Linear(108, 16, key=keys[1]),
             jax.nn.sigmoid,
             eqx.nn.Linear(16, 8, key=keys[2]),
             jax.nn.relu,

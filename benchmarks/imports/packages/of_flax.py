@@ -72,7 +72,6 @@ class Stack(nnx.Module):
         self.blocks = make(rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        @nnx.split_rngs(splits=3)
         @nnx.scan(in_axes=(0, nnx.Carry), out_axes=nnx.Carry)
         def forward(block: Block, x: jax.Array) -> jax.Array:
             return block(x)

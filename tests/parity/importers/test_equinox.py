@@ -117,6 +117,16 @@ def test_an_embedding() -> None:
     assert origin.report.greatest <= 1e-5
 
 
+def test_rotary_positions_of_any_number() -> None:
+    graph, _, origin = bx.from_jax(
+        lambda m, x: jax.vmap(m)(x),
+        {"x": bx.Input(["batch", "time", 6])},
+        nn.RotaryPositionalEmbedding(6),
+    )
+    assert origin.report.greatest <= 1e-5
+    assert graph.functions["main"].inputs["x"].shape == ("batch", "time", 6)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 def test_cells(bias: bool) -> None:
     gru = nn.GRUCell(3, 4, use_bias=bias, key=KEY)

@@ -169,3 +169,12 @@ def test_norms_of_weights_are_small_ops() -> None:
     """Their variables have paths for names."""
     found = imported(Normed(), {"x": ["batch", 4]})
     assert found["linear"] + found["matmul"] >= 2, found
+
+
+def test_the_report_names_the_layers() -> None:
+    """Those that an import takes apart where their numbers differ."""
+    model, x = nn.Dense(3), jax.numpy.ones((2, 4))
+    _, _, origin = bx.from_jax(
+        model, {"x": bx.Input(["batch", 4])}, model.init(jax.random.key(0), x)
+    )
+    assert origin.report.layers == ["Dense"]

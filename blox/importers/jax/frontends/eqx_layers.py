@@ -231,6 +231,17 @@ def _prelu(m: Any, x: Any, *, key: Any = None) -> Any:
     return jnp.moveaxis(y, -1, 0)
 
 
+def _rotary(m: Any, x: Any, *, key: Any = None) -> Any:
+    """The formula of the layer, whose own table is of a number of positions."""
+    if jnp.dtype(m.dtype) != x.dtype or x.shape[-1] != m.embedding_size:
+        return NotImplemented
+    pairs = jnp.arange(0.0, m.embedding_size, 2) / m.embedding_size
+    positions = jnp.arange(x.shape[0], dtype=x.dtype)
+    angles = jnp.outer(positions, 1.0 / m.theta**pairs)
+    cos, sin = jnp.tile(jnp.cos(angles), (1, 2)), jnp.tile(jnp.sin(angles), (1, 2))
+    return x * cos + m.rotate_half(x) * sin
+
+
 def layers() -> dict[type | tuple[type, str], Convert]:
     """What converts each layer."""
     largest, mean = _pool("max_pool"), _pool("avg_pool", count_include_pad=True)
@@ -248,6 +259,7 @@ def layers() -> dict[type | tuple[type, str], Convert]:
         eqx.nn.MultiheadAttention: _attention,
         eqx.nn.BatchNorm: _batch_norm,
         eqx.nn.PReLU: _prelu,
+        eqx.nn.RotaryPositionalEmbedding: _rotary,
         eqx.nn.ConvTranspose: _conv_transpose,
         eqx.nn.ConvTranspose1d: _conv_transpose,
         eqx.nn.ConvTranspose2d: _conv_transpose,

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from . import convolutions, dense, norms
 from .dense import is_plain
-from .layers import Convert, by_place
+from .layers import Convert, by_place, converted
 
 CONTAINERS: tuple[type, ...] = (
     hk.Sequential,
@@ -233,8 +233,8 @@ def intercepted(without: frozenset[str]) -> Iterator[None]:
         convert = table.get(type(module)) if context.method_name == "__call__" else None
         if convert is None or type(module).__name__ in without:
             return call(*args, **kwargs)
-        placed, named = by_place(type(module).__call__, module, *args, **kwargs)
-        found = convert(*placed, **named)
+        given = by_place(type(module).__call__, module, *args, **kwargs)
+        found = converted(convert, *given)
         return call(*args, **kwargs) if found is NotImplemented else found
 
     with hk.intercept_methods(intercept):

@@ -108,15 +108,21 @@ def replaced(
 def _converted(before: Callable[..., Any], convert: Convert) -> Callable[..., Any]:
     @functools.wraps(before)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        placed, named = by_place(before, self, *args, **kwargs)
-        _CLASSES.append(type(self).__name__)
-        try:
-            found = convert(*placed, **named)
-        finally:
-            _CLASSES.pop()
+        found = converted(convert, *by_place(before, self, *args, **kwargs))
         return before(self, *args, **kwargs) if found is NotImplemented else found
 
     return call
+
+
+def converted(
+    convert: Convert, placed: tuple[Any, ...], named: Mapping[str, Any]
+) -> Any:
+    """A layer, the first of the arguments, as ops that know its class."""
+    _CLASSES.append(type(placed[0]).__name__)
+    try:
+        return convert(*placed, **named)
+    finally:
+        _CLASSES.pop()
 
 
 def by_place(

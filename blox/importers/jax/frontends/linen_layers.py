@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import convolutions, dense, norms
-from .layers import Convert, by_place
+from .layers import Convert, by_place, converted
 from .linen_cells import attending, cells
 from .linen_values import array, is_plain
 
@@ -222,8 +222,8 @@ def intercepted(without: frozenset[str]) -> Iterator[None]:
         if convert is None or not known or module.is_initializing():
             with attending(module):
                 return call(*args, **kwargs)
-        placed, named = by_place(getattr(type(module), method), module, *args, **kwargs)
-        found = convert(*placed, **named)
+        given = by_place(getattr(type(module), method), module, *args, **kwargs)
+        found = converted(convert, *given)
         return call(*args, **kwargs) if found is NotImplemented else found
 
     with nn.intercept_methods(intercept):
