@@ -148,3 +148,14 @@ def test_what_is_made_of_complex_numbers_has_the_dtype_of_the_model() -> None:
     low = {"w": jnp.asarray(params["w"], "bfloat16")}
     found, _ = bx.build(graph)(low, jnp.asarray(x, "bfloat16"))
     assert {a.dtype for a in jax.tree.leaves(found)} == {jnp.dtype("bfloat16")}
+
+
+def test_what_a_gradient_would_write_outside_is_dropped() -> None:
+    def slope(x: Any, at: Any) -> Any:
+        return jax.grad(lambda a: jnp.sum(a[at] ** 2))(x)
+
+    inputs = {"x": bx.Input([6]), "at": bx.Input(["n"], "int32")}
+    graph, params, _ = bx.from_jax(slope, inputs, check=False)
+    x, at = jnp.arange(1.0, 7.0), jnp.array([-9, 0, 2, 2, 5, 6])
+    found, _ = bx.build(graph)(params, x, at)
+    np.testing.assert_array_equal(found, slope(x, at))

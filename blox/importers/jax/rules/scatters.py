@@ -51,7 +51,9 @@ def scatter(lower: Lowering, equation: JaxprEqn) -> View:
         sizes[i] = updates.shape[place]
     axes = [int(a) for a in numbers.scatter_dims_to_operand_dims]
     batch = dict(zip(beside, along, strict=True))
-    of = indexed(lower, x, at, sizes, axes, batch, params["mode"])
+    # XLA drops what would lie outside, also where it is promised that nothing does.
+    mode = "clip" if "clip" in str(params["mode"]).lower() else "fill"
+    of = indexed(lower, x, at, sizes, axes, batch, mode)
     if name == "scatter-sub":
         negative = {"x": updates}
         updates = lower.elementwise("negative", negative, updates.shape, dtype)
