@@ -25,6 +25,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "debug_print",
         "ffi_call",
         "io_callback",
+        "eval_jaxpr",
         "pure_callback",
     ),
     "it changes an array in place: return the new one": (

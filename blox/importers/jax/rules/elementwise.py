@@ -35,6 +35,7 @@ UNARY = {
     "lgamma": "gammaln",
     "log": "log",
     "log1p": "log1p",
+    "log2": "log2",
     "logistic": "sigmoid",
     "neg": "negative",
     "real": "real",
@@ -159,3 +160,26 @@ def integer_pow(lower: Lowering, equation: JaxprEqn) -> View:
         return lower.elementwise("square", {"x": x}, shape, dtype)
     power = View.filled(y, (), "int32")
     return lower.elementwise("power", {"a": x, "b": power}, shape, dtype)
+
+
+@rule("one_minus_square")
+def one_minus_square(lower: Lowering, equation: JaxprEqn) -> View:
+    """As a product, which is exact near 1 as well."""
+    shape, dtype = output_of(equation)
+    x, one = lower.read(equation.invars[0]), View.filled(1, (), dtype)
+    less = lower.elementwise("subtract", {"a": one, "b": x}, shape, dtype)
+    more = lower.elementwise("add", {"a": one, "b": x}, shape, dtype)
+    return lower.elementwise("multiply", {"a": less, "b": more}, shape, dtype)
+
+
+@rule("polynomial")
+def polynomial(lower: Lowering, equation: JaxprEqn) -> View:
+    """By Horner's rule; the coefficients follow x, that of the least power first."""
+    shape, dtype = output_of(equation)
+    x, *powers = map(lower.read, equation.invars)
+    total = powers.pop()
+    while powers:
+        product = lower.elementwise("multiply", {"a": total, "b": x}, shape, dtype)
+        given = {"a": product, "b": powers.pop()}
+        total = lower.elementwise("add", given, shape, dtype)
+    return total
