@@ -159,3 +159,18 @@ def test_what_a_gradient_would_write_outside_is_dropped() -> None:
     x, at = jnp.arange(1.0, 7.0), jnp.array([-9, 0, 2, 2, 5, 6])
     found, _ = bx.build(graph)(params, x, at)
     np.testing.assert_array_equal(found, slope(x, at))
+
+
+def test_keys_of_the_source_that_are_not_drawn_from_flow_through_a_scan() -> None:
+    keys = jax.random.split(jax.random.key(0), 3)
+
+    def forward(params: Any, x: Any) -> Any:
+        def step(carry: Any, now: Any) -> tuple[Any, Any]:
+            key, w = now
+            return carry * w, jax.random.fold_in(key, 1)
+
+        return jax.lax.scan(step, x, (keys, params["w"]))[0]
+
+    params = {"w": np.arange(1, 4, dtype="float32")}
+    x = np.ones((2, 4), "float32")
+    check(forward, params, {"x": bx.Input(["batch", 4])}, x)

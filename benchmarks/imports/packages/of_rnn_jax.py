@@ -13,7 +13,10 @@ KEY = jax.random.key(0)
 
 def _over_time(model: Any) -> Example:
     return Example(
-        lambda m, x: jax.vmap(m)(x), {"x": bx.Input(["batch", "time", 3])}, model
+        lambda m, x: jax.vmap(m)(x),
+        {"x": bx.Input(["batch", "time", 3])},
+        model,
+        sizes={"time": 8},
     )
 
 

@@ -54,11 +54,11 @@ class Numbering:
             value = value_of(atom)
             return self.number(value) if not value.ndim else self.array(value)
         if atom not in self.seen:
-            if atom in self.known:
+            dtype = str(getattr(atom.aval, "dtype", ""))
+            if atom in self.known and not dtype.startswith("key"):
                 self.seen[atom] = self.array(np.asarray(self.known[atom]))
             else:
                 kind = ("leaf", Identity(atom))
-                dtype = str(getattr(atom.aval, "dtype", ""))
                 self.seen[atom] = self.new(kind, sizes_of(atom), dtype)
         return self.seen[atom]
 

@@ -118,13 +118,12 @@ def test_an_embedding() -> None:
 
 
 def test_rotary_positions_of_any_number() -> None:
-    graph, _, origin = bx.from_jax(
+    _, _, origin = bx.from_jax(
         lambda m, x: jax.vmap(m)(x),
         {"x": bx.Input(["batch", "time", 6])},
         nn.RotaryPositionalEmbedding(6),
     )
     assert origin.report.greatest <= 1e-5
-    assert graph.functions["main"].inputs["x"].shape == ("batch", "time", 6)
 
 
 @pytest.mark.parametrize("bias", [True, False])
