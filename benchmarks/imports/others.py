@@ -1,7 +1,7 @@
 """Models of other people, unmodified: which of them `bx.from_jax` takes, and how.
 
     python benchmarks/imports/others.py                       # all packages, installed anew
-    python benchmarks/imports/others.py --only flowjax --folder /tmp/others
+    python benchmarks/imports/others.py --only flowjax --folder others
     python benchmarks/imports/others.py --only pdequinox.mlp  # one model
 
 needs an environment with JAX, Equinox and Flax. Each package is installed without what it
