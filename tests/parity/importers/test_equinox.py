@@ -97,7 +97,7 @@ def test_a_layer_of_vectors(name: str) -> None:
     op, make = VECTORS[name]
     graph, _ = imported(make(), x=[6])
     assert ops_of(graph).count(op) == 1
-    assert set(ops_of(graph)) <= {op, "add", "param"}
+    assert set(ops_of(graph)) <= {op, "add", "param", "rng"}
 
 
 @pytest.mark.parametrize("name", IMAGES)
