@@ -114,3 +114,29 @@ def conv_transpose(
     }
     slots = {"kernel": weights, "bias": bias}
     return op("conv_transpose", attributes, {"x": x}, slots)
+
+
+def flax_conv(m: Any, x: Any, kernel: Any, bias: Any) -> Any:
+    """The settings of a `Conv` of Flax, which NNX and Linen name alike."""
+    return conv(
+        x,
+        kernel,
+        bias,
+        strides=m.strides,
+        padding=m.padding,
+        dilation=m.kernel_dilation,
+        groups=m.feature_group_count,
+    )
+
+
+def flax_conv_transpose(m: Any, x: Any, kernel: Any, bias: Any) -> Any:
+    """Those of a `ConvTranspose`."""
+    return conv_transpose(
+        x,
+        kernel,
+        bias,
+        strides=m.strides,
+        padding=m.padding,
+        dilation=m.kernel_dilation,
+        transpose_kernel=m.transpose_kernel,
+    )

@@ -75,30 +75,14 @@ def _conv(m: Any, x: Any) -> Any:
     own = own or m.conv_general_dilated_cls is not None or m.mask is not None
     if own or dilated or not is_plain(m, x, kernel, bias):
         return NotImplemented
-    return convolutions.conv(
-        x,
-        kernel,
-        bias,
-        strides=m.strides,
-        padding=m.padding,
-        dilation=m.kernel_dilation,
-        groups=m.feature_group_count,
-    )
+    return convolutions.flax_conv(m, x, kernel, bias)
 
 
 def _conv_transpose(m: Any, x: Any) -> Any:
     kernel, bias = array(m, "kernel"), array(m, "bias")
     if m.mask is not None or not is_plain(m, x, kernel, bias):
         return NotImplemented
-    return convolutions.conv_transpose(
-        x,
-        kernel,
-        bias,
-        strides=m.strides,
-        padding=m.padding,
-        dilation=m.kernel_dilation,
-        transpose_kernel=m.transpose_kernel,
-    )
+    return convolutions.flax_conv_transpose(m, x, kernel, bias)
 
 
 def _is_normed(m: Any, x: Any, mask: Any, *arrays: Any) -> bool:

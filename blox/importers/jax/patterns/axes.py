@@ -142,10 +142,6 @@ def _log_softmax(x: jax.Array, *, axis: Any) -> jax.Array:
     return y - jnp.log(jnp.sum(jnp.exp(y), axis=axis, keepdims=True))
 
 
-def _norm(x: jax.Array, *, axis: Any, keepdims: bool) -> jax.Array:
-    return jnp.sqrt(jnp.sum(x * x, axis=axis, keepdims=keepdims))
-
-
 KEPT = {"keepdims": (False, True)}
 SPREAD = {**KEPT, "ddof": (0, 1)}
 SUM, MAX = ("reduce_sum",), ("reduce_max",)

@@ -1,0 +1,109 @@
+"""An import that was compared with its source; layers that differ are taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import jax
+
+import blox as bx
+from blox.mapping.reading import describe
+from blox.schema.diagnostics import Diagnostic
+
+from ..array_names import by_name
+from ..array_names import name_of as source_name
+from ..origin import Origin
+from ..placed import rules_of
+from ..proof import Report, compare
+from .convert import convert
+from .frontends.paths import path_of
+from .opened import Opened
+from .source import Source
+from .trace import Bounds, named_outputs, trace
+
+Imported: TypeAlias = tuple[bx.Graph, dict[str, Any], Origin]
+
+
+def imported(
+    source: Source,
+    inputs: Mapping[str, bx.Input],
+    dims: Bounds,
+    without: frozenset[str] = frozenset(),
+) -> Imported:
+    """The model, its known layers but for some as ops."""
+    traced = trace(source, inputs, dims, without)
+    graph, placed, context = convert(source, traced, inputs, dims, source.name)
+    named = by_name([*traced.arrays.items(), *context.values.items()])
+    constants = {name: named.pop(name) for name in map(source_name, context.values)}
+    structure = jax.tree.structure(source.arrays)
+
+    def rebuilt(given: Sequence[Any]) -> Any:
+        return source.rebuilt(jax.tree.unflatten(structure, given))
+
+    whole = Opened(named, rebuilt)
+    origin = Origin(
+        graph,
+        rules_of(graph, placed, list(named)),
+        constants,
+        Report(notes=list(context.notes), layers=sorted(context.classes)),
+        {name: describe(array) for name, array in named.items()},
+        whole.places(),
+        whole,
+    )
+    return graph, origin.params(), origin
+
+
+def proven(
+    found: Imported, source: Source, inputs: Mapping[str, bx.Input], dims: Bounds
+) -> Imported:
+    """The model, compared with its source; with layers taken apart that differ.
+
+    Raises:
+        ModelError: it differs, whatever is taken apart.
+    """
+    _compare(found, source, inputs, dims)
+    report = found[2].report
+    if report.is_equal:
+        return found
+    apart = []
+    for layer in report.layers:
+        other = imported(source, inputs, dims, frozenset({layer}))
+        _compare(other, source, inputs, dims)
+        if other[2].report.greatest < report.greatest:
+            apart.append(layer)
+    if apart:
+        found = imported(source, inputs, dims, frozenset(apart))
+        _compare(found, source, inputs, dims)
+        report = found[2].report
+        report.notes += [f"{n}: taken apart, as no op gives its numbers" for n in apart]
+    if not report.is_equal:
+        raise bx.ModelError(
+            Diagnostic(
+                "import-numbers",
+                row.name,
+                f"expected the numbers of the source, found a difference of "
+                f"{row.difference:.1e} ({row.sizes})",
+                "that is a fault of blox; check=False gives the Graph all the same",
+            )
+            for row in report.rows
+            if not row.is_equal
+        )
+    return found
+
+
+def _compare(
+    found: Imported, source: Source, inputs: Mapping[str, bx.Input], dims: Bounds
+) -> None:
+    graph, _, origin = found
+    leaves, structure = jax.tree_util.tree_flatten_with_path(source.arrays)
+    names = [source_name(path_of(keys)) for keys, _ in leaves]
+
+    def run(arrays: Mapping[str, Any], given: Sequence[Any]) -> Mapping[str, Any]:
+        tree = jax.tree.unflatten(structure, [arrays[n] for n in names])
+        return named_outputs(source.call(tree, *given)[0])
+
+    arrays = {
+        n: jax.numpy.asarray(leaf) for n, (_, leaf) in zip(names, leaves, strict=True)
+    }
+    compare(graph, run, arrays, origin.params, inputs, dims, origin.report)
