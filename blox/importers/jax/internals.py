@@ -5,7 +5,10 @@ Tried with JAX 0.10 and 0.12. Everything else uses `jax`, `jax.extend.core` and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FunctionType
 from typing import Any
 
 import jax
@@ -35,6 +38,7 @@ __all__ = [
     "Var",
     "ad",
     "argument_names",
+    "associative_scan_by",
     "batching",
     "clear_caches",
     "dtype_of",
@@ -137,3 +141,34 @@ def written_at(jaxpr: Jaxpr) -> str:
     where that is not known."""
     information = getattr(jaxpr, "debug_info", None)
     return str(getattr(information, "func_src_info", "") or "")
+
+
+_SCANS: list[Callable[..., Any]] = []
+"""What stands for `jax.lax.associative_scan`, the innermost last."""
+
+
+@contextmanager
+def associative_scan_by(instead: Callable[..., Any]) -> Iterator[None]:
+    """Calls of `jax.lax.associative_scan`, by whatever name a model has it, are
+    `instead(own, fn, elems, reverse, axis)` while it lasts; `own` is that of JAX."""
+    function: Any = inspect.unwrap(jax.lax.associative_scan)
+    code = function.__code__
+    own = FunctionType(code, function.__globals__, function.__name__)
+
+    def call(*given: Any) -> Any:
+        return instead(own, *given)
+
+    _SCANS.append(call)
+    function.__code__ = _scan_instead.__code__
+    try:
+        yield
+    finally:
+        function.__code__ = code
+        _SCANS.pop()
+
+
+def _scan_instead(fn: Any, elems: Any, reverse: bool = False, axis: int = 0) -> Any:
+    """Its code runs in place of that of JAX, in the names of JAX's module."""
+    from blox.importers.jax.internals import _SCANS
+
+    return _SCANS[-1](fn, elems, reverse, axis)

@@ -19,6 +19,7 @@ from ..trace import Path, Value
 from .frontends.functions import is_own
 from .frontends.paths import path_of
 from .internals import ClosedJaxpr, clear_caches, plain_size
+from .scans import recognised_scans
 from .source import Source
 
 Bounds = Mapping[str, Mapping[str, int]]
@@ -80,7 +81,7 @@ def _traced(
 
     clear_caches()
     try:
-        with source.marked(without):
+        with recognised_scans(), source.marked(without):
             closed = jax.make_jaxpr(call)(
                 jax.tree.unflatten(structure, shapes), *specs.values()
             )
