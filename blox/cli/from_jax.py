@@ -110,8 +110,7 @@ def import_jax(
             model, declared, params, name=name, dims=bounds, check=not unchecked
         )
     save(dst, graph, arrays, origin=origin)
-    report = str(origin.report) if origin.report.rows or origin.report.notes else ""
-    say("\n".join(printable(line) for line in report.splitlines()) or "not compared")
+    say("\n".join(printable(line) for line in str(origin.report).splitlines()))
     shown = printable(dst)
     say(f"{shown}: written, entries {', '.join(graph.entries)}")
     say(f"next: blox show {shown} --depth 1")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NoReturn
 
+from blox.io import hub
 from blox.io.load import load
-from blox.io.save import ORIGIN
 from blox.io.spec import (
     PathLike,
     is_single,
@@ -19,7 +19,7 @@ from blox.io.spec import (
 from blox.mapping.public import unmap_params
 from blox.schema import Graph, SpecError
 from blox.schema.parse.reader import MAX_BYTES
-from blox.weights.files import local_path, shown
+from blox.weights.files import shown
 from blox.weights.folder import Folder, read_folder
 
 from .origin import Origin
@@ -34,13 +34,13 @@ def load_origin(path: PathLike) -> Origin:
     It is data, and knows nothing of code: no module of the source is named or imported.
 
     Args:
-        path: a model folder.
+        path: a model folder, or `hf://owner/name[@revision]`.
 
     Raises:
         SpecError: no origin beside the model, or one that is not sound.
         WeightsError: one of a model with other arrays.
     """
-    place = local_path(path)
+    place = hub.local(path)
     if is_single(place) or is_spec(place):
         _none(place, "expected a model folder, found a single file")
     with spec_faults(place):
@@ -49,16 +49,17 @@ def load_origin(path: PathLike) -> Origin:
     def read(folder: Folder) -> tuple[Graph, bytes]:
         with spec_faults(place):
             graph = parse_spec(spec_of_folder(folder))
-            file = folder.open(ORIGIN)
+            hub.with_origin(path, place)
+            file = folder.open(hub.ORIGIN)
             if file is None:
-                _none(place, f"expected {ORIGIN} in the folder, found none")
+                _none(place, f"expected {hub.ORIGIN} in the folder, found none")
             return graph, file.read(MAX_BYTES)
 
     graph, data = read_folder(place, read)
     table = parse(data, graph)
     constants: dict[str, Any] = {}
     if table.constants:
-        stored, params = load(place)
+        stored, params = load(hub.with_weights(path, place))
         if stored.digest != graph.digest:
             _none(place, "expected one model, found another a moment later")
         arrays = unmap_params(graph, params, table.rules)
@@ -67,6 +68,7 @@ def load_origin(path: PathLike) -> Origin:
         graph,
         tuple(table.rules),
         constants,
+        table.report,
         specs=table.specs,
         places=table.places,
     )

@@ -15,7 +15,7 @@ from blox.schema.diagnostics import bounded
 from blox.weights.comparing import differences
 
 from .jax.opened import Opened, opened
-from .proof import Report
+from .report import Report
 from .sidecar import Table, dump, parse
 
 
@@ -101,6 +101,6 @@ class Origin:
             SpecError: a Graph with other arrays than this one.
         """
         rules, names = list(self.rules), list(self.constants)
-        data = dump(Table(rules, self.specs, self.places, names))
+        data = dump(Table(rules, self.specs, self.places, names, self.report))
         parse(data, graph)  # Only what can be read again is written.
         return data

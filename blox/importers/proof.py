@@ -4,7 +4,7 @@ and bfloat16, values and gradients."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -13,69 +13,13 @@ import numpy as np
 
 import blox as bx
 
-TOLERANCE = 1e-4
-"""The greatest difference in float32, of the greatest value, that is taken for rounding."""
+from .report import Report, Row
+
 _QUICK = {"xla_backend_optimization_level": 0}
 """What is compiled runs once."""
 _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23)
 
 Sizes = Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class Row:
-    """How far one array of the Graph is from the source's.
-
-    Args:
-        name: of the output, or what the gradient is of.
-        sizes: of the dims, as a text.
-        difference: the greatest, divided by the greatest value where that is above 1.
-    """
-
-    name: str
-    sizes: str
-    dtype: str
-    difference: float
-
-    @property
-    def is_equal(self) -> bool:
-        return self.dtype != "float32" or self.difference <= TOLERANCE
-
-
-@dataclass
-class Report:
-    """What an import found.
-
-    Attributes:
-        rows: the differences, by output and size.
-        notes: what is to be known: layers that were taken apart, derivatives of their own
-            that are JAX's now, and the like.
-    """
-
-    rows: list[Row] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    layers: list[str] = field(default_factory=list)
-    """The classes of layers that are ops of the Graph."""
-
-    @property
-    def greatest(self) -> float:
-        """The greatest difference in float32."""
-        found = [r.difference for r in self.rows if r.dtype == "float32"]
-        return max(found, default=0.0)
-
-    @property
-    def is_equal(self) -> bool:
-        return all(row.is_equal for row in self.rows)
-
-    def __str__(self) -> str:
-        table = [("", "sizes", "dtype", "greatest difference")]
-        table += [(r.name, r.sizes, r.dtype, f"{r.difference:.1e}") for r in self.rows]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = [
-            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
-            for row in table
-        ]
-        return "\n".join([*lines, *self.notes])
 
 
 def compare(
@@ -100,14 +44,13 @@ def compare(
     runs.append((every[0], "bfloat16", low))
     for number, (sizes, dtype, own) in enumerate(runs):
         given = list(random_inputs(inputs, sizes, number, dtype))
-        said = ", ".join(f"{n}={s}" for n, s in sizes.items()) or "fixed"
         params = to_params(arrays, None if dtype == "float32" else dtype)
         both = _Both(graph, source, to_params, own, params, given)
         if dtype != "float32" and (lacking := both.lacks()):
             report.notes.append(f"{lacking} in {dtype}")
             return
         found = _differences(both, gradient=number == 0)
-        report.rows += [Row(name, said, dtype, gap) for name, gap in found]
+        report.rows += [Row(name, sizes, dtype, gap) for name, gap in found]
 
 
 @dataclass(frozen=True)

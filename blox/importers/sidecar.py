@@ -1,27 +1,30 @@
-"""`source/origin.json`: where the arrays of a model lie in its source, as data."""
+"""`source/origin.json`: where the arrays of a model lie in its source, and what its import
+found, as data."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from dataclasses import dataclass, field
+from typing import Any
 
 from blox.mapping.findings import findings
 from blox.mapping.patterns import Part
 from blox.mapping.plan import make_plan
 from blox.mapping.rules import AnyRule, Ignored, Rule, from_plain, to_plain
 from blox.mapping.spec import Spec
-from blox.schema import Graph, SpecError, WeightsError
-from blox.schema.diagnostics import Diagnostic, bounded, quote
+from blox.schema import Graph, WeightsError
+from blox.schema.diagnostics import bounded, quote
 from blox.schema.parse.reader import read_plain
 from blox.weights.dtypes import ITEMSIZE
+
+from .report import Report
+from .report_data import MAX_SIZE, dump_report, parse_report, refuse
 
 VERSION = 1
 _FIELDS = ("origin", "arrays", "constants", "rules")
 _MAX_AXES = 32
 _MAX_HOLES = 64
-_MAX_SIZE = 2**53
 
 
 @dataclass(frozen=True)
@@ -33,23 +36,28 @@ class Table:
         specs: shapes and dtypes of the source's arrays by name.
         places: their names in the source's own tree, where they are others.
         constants: names that rules have for arrays of the Graph that are not the source's.
+        report: what the import found.
     """
 
     rules: Sequence[AnyRule]
     specs: Mapping[str, Spec]
     places: Mapping[str, str]
     constants: Sequence[str]
+    report: Report = field(default_factory=Report)
 
 
 def dump(table: Table) -> bytes:
     """The text of a table; equal tables give equal bytes."""
     arrays = {name: _row(name, spec, table) for name, spec in table.specs.items()}
     rows = [json.dumps(rule, ensure_ascii=False) for rule in to_plain(table.rules)]
+    report = dump_report(table.report)
     return "".join(
         [
             f'{{\n "origin": {VERSION},\n "arrays": {_lines("{}", arrays)},\n',
             f' "constants": {json.dumps(list(table.constants), ensure_ascii=False)},\n',
-            f' "rules": {_lines("[]", rows)}\n}}\n',
+            f' "rules": {_lines("[]", rows)}',
+            f',\n "report": {_lines("{}", report)}' if report else "",
+            "\n}\n",
         ]
     ).encode()
 
@@ -67,22 +75,24 @@ def parse(data: bytes, graph: Graph) -> Table:
         WeightsError: arrays that do not become those of the Graph, all of them.
     """
     found = read_plain(data)
-    if not isinstance(found, dict) or sorted(found) != sorted(_FIELDS):
-        _refuse("", f"expected an object of {', '.join(_FIELDS)}, found {quote(found)}")
+    if not isinstance(found, dict) or sorted({*found} - {"report"}) != sorted(_FIELDS):
+        names = ", ".join(_FIELDS)
+        refuse("", f"expected an object of {names} and report, found {quote(found)}")
     version, arrays, constants, rules = (found[name] for name in _FIELDS)
     if type(version) is not int or version != VERSION:
-        _refuse("origin", f"expected {VERSION}, found {quote(version)}")
+        refuse("origin", f"expected {VERSION}, found {quote(version)}")
     if not isinstance(arrays, dict):
-        _refuse("arrays", f"expected an object, found {quote(arrays)}")
+        refuse("arrays", f"expected an object, found {quote(arrays)}")
     if not isinstance(constants, list) or any(type(n) is not str for n in constants):
-        _refuse("constants", f"expected a list of names, found {quote(constants)}")
+        refuse("constants", f"expected a list of names, found {quote(constants)}")
     specs = {name: _spec(name, row) for name, row in arrays.items()}
     if twice := sorted(specs.keys() & set(constants)):
-        _refuse("constants", f"expected names that no array has, found {quote(twice)}")
+        refuse("constants", f"expected names that no array has, found {quote(twice)}")
     places = {n: row["place"] for n, row in arrays.items() if "place" in row}
     if len({places.get(name, name) for name in specs}) < len(specs):
-        _refuse("arrays", "expected a place for each, found two at one")
-    table = Table(from_plain(rules, "rules"), specs, places, constants)
+        refuse("arrays", "expected a place for each, found two at one")
+    report = parse_report(found.get("report", {}))
+    table = Table(from_plain(rules, "rules"), specs, places, constants, report)
     _require_plain(table)
     _hold_against(table, graph)
     return table
@@ -91,16 +101,16 @@ def parse(data: bytes, graph: Graph) -> Table:
 def _spec(name: str, row: Any) -> Spec:
     where = f"arrays.{quote(name)}"
     if not isinstance(row, dict) or sorted({*row} - {"place"}) != ["dtype", "shape"]:
-        _refuse(where, f"expected shape, dtype and place, found {quote(row)}")
+        refuse(where, f"expected shape, dtype and place, found {quote(row)}")
     shape, dtype = row["shape"], row["dtype"]
     if not isinstance(shape, list) or len(shape) > _MAX_AXES:
-        _refuse(where, f"expected a list of sizes, found {quote(shape)}")
-    if any(type(n) is not int or not 0 <= n <= _MAX_SIZE for n in shape):
-        _refuse(where, f"expected sizes, found {quote(shape)}")
+        refuse(where, f"expected a list of sizes, found {quote(shape)}")
+    if any(type(n) is not int or not 0 <= n <= MAX_SIZE for n in shape):
+        refuse(where, f"expected sizes, found {quote(shape)}")
     if type(dtype) is not str or dtype not in ITEMSIZE:
-        _refuse(where, f"expected a dtype, found {quote(dtype)}")
+        refuse(where, f"expected a dtype, found {quote(dtype)}")
     if type(row.get("place", "")) is not str:
-        _refuse(where, f"expected a name as place, found {quote(row['place'])}")
+        refuse(where, f"expected a name as place, found {quote(row['place'])}")
     return Spec(tuple(shape), dtype)
 
 
@@ -121,10 +131,10 @@ def _require_plain(table: Table) -> None:
             what = (
                 "one of ours and one of theirs, or what is ignored, by the names above"
             )
-            _refuse(f"rules[{number}]", f"expected {what}, found {quote(rule)}")
+            refuse(f"rules[{number}]", f"expected {what}, found {quote(rule)}")
         if len(holes) > _MAX_HOLES:
             found = f"expected at most {_MAX_HOLES} holes, found more"
-            _refuse(f"rules[{number}]", found)
+            refuse(f"rules[{number}]", found)
 
 
 def _hold_against(table: Table, graph: Graph) -> None:
@@ -142,7 +152,7 @@ def _hold_against(table: Table, graph: Graph) -> None:
     if faults := bounded(findings(plan, {**there, **own})):
         raise WeightsError(faults)
     if unused := [n for n in table.constants if n not in own]:
-        _refuse("constants", f"expected names of rules, found {quote(unused[0])}")
+        refuse("constants", f"expected names of rules, found {quote(unused[0])}")
 
 
 def _lines(brackets: str, items: Mapping[str, Any] | Sequence[str]) -> str:
@@ -154,8 +164,3 @@ def _lines(brackets: str, items: Mapping[str, Any] | Sequence[str]) -> str:
         items = [": ".join(pair) for pair in pairs]
     inner = ",".join(f"\n  {item}" for item in items)
     return f"{brackets[0]}{inner}\n {brackets[1]}" if items else brackets
-
-
-def _refuse(where: str, message: str) -> NoReturn:
-    hint = "bx.save(..., origin=origin) writes one"
-    raise SpecError(Diagnostic("import-origin", where, message, hint))

@@ -18,6 +18,8 @@ WEIGHTS = [
     "params.safetensors.index.json",
     "examples.safetensors",
 ]
+ORIGIN = "source/origin.json"
+"""Where an imported model's arrays lie in its source."""
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
 _URL = rf"hf://(?P<repo>{_PART}/{_PART})(?:@(?P<revision>[A-Za-z0-9][A-Za-z0-9._/-]*))?"
 
@@ -60,6 +62,13 @@ def with_weights(path: str | os.PathLike[str], spec: Path) -> Path:
         return spec
     # The snapshot's name is its commit: the weights are of the same one.
     return _fetch(str(path), [*SPEC, *WEIGHTS], revision=spec.name)
+
+
+def with_origin(path: str | os.PathLike[str], spec: Path) -> Path:
+    """Where the Graph in the folder `spec` (see `local`) lies with its origin, if any."""
+    if not is_hub(path):
+        return spec
+    return _fetch(str(path), [*SPEC, ORIGIN], revision=spec.name)
 
 
 def _fetch(url: str, patterns: list[str], revision: str | None = None) -> Path:

@@ -29,9 +29,6 @@ from .spec import (
     parse_spec,
 )
 
-ORIGIN = "source/origin.json"
-"""Where an imported model's arrays lie in its source."""
-
 
 class Origin(Protocol):
     """What `bx.from_jax` says of where a model came from."""
@@ -100,7 +97,7 @@ def save(
         if examples:
             extras[EXAMPLES] = dump_examples(graph, params, examples)
         if origin is not None:
-            extras[ORIGIN] = origin.sidecar(graph)
+            extras[hub.ORIGIN] = origin.sidecar(graph)
     save_flat(
         target,
         tensors,

@@ -34,6 +34,10 @@ GROUPS: dict[str, tuple[Code, ...]] = {
              "modules.json with an unknown pooling"),
     ),
     "Models of JAX": (
+        Code("import-code", "a model whose own code fails, or can't be traced by JAX",
+             "bx.from_jax of a function with `if x.sum() > 0`"),
+        Code("import-derivative", "a derivative of a function's own, which no Graph has",
+             "bx.from_jax of a function under jax.custom_vjp", "warning"),
         Code("import-model", "what can't be imported, or not in this way",
              "bx.from_jax(3, inputs={})"),
         Code("import-numbers", "a Graph that doesn't give the numbers of its source",

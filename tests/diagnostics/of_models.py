@@ -115,9 +115,22 @@ def halved(width: int = 16) -> Graph:
     return b.graph()
 
 
+def own_derivative(path: Path) -> Any:
+    @jax.custom_vjp
+    def twice(x: Any) -> Any:
+        return x + x
+
+    twice.defvjp(lambda x: (x + x, None), lambda _, slope: (slope,))
+    with pytest.warns(UserWarning, match="expected a function whose derivative"):
+        origin = bx.from_jax(twice, VECTOR, check=False)[2]
+    return origin.report.findings
+
+
 VECTOR = {"x": bx.Input(["n"])}
 
 MODELS: dict[str, Callable[[Path], Any]] = {
+    "import-code": lambda path: bx.from_jax(lambda x: x if x.sum() > 0 else -x, VECTOR),
+    "import-derivative": own_derivative,
     "import-model": lambda path: bx.from_jax(3, VECTOR),
     "import-numbers": lambda path: bx.from_jax(
         lambda x: x * np.random.default_rng().random(), VECTOR

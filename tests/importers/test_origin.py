@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 import blox as bx
+from blox.importers.report import Report, Row
 
 Change = Callable[[dict[str, Any]], Any]
 FREQUENCIES = np.arange(96, dtype="float32").reshape(8, 12)
@@ -70,6 +73,35 @@ def test_what_was_trained_returns_to_the_code(imported: Any, tmp_path: Path) -> 
     flat = read.export(trained)
     assert set(flat) == {"blocks.0.w.in", "blocks.1.w.in", "table"}
     np.testing.assert_array_equal(flat["blocks.1.w.in"], wanted["blocks"][1]["w/in"])
+
+
+def test_the_report_is_kept_beside_the_model(imported: Any, tmp_path: Path) -> None:
+    graph, params, origin = imported
+    report = origin.report
+    assert {row.name for row in report.rows} == {"out", "gradient"}
+    assert report.rows[0].sizes == {"batch": 2, "seq": 3}
+    whole = replace(
+        origin,
+        report=Report(
+            [*report.rows, Row("out", {}, "bfloat16", math.inf)],
+            ["said of it"],
+            ["Linear"],
+            ["Norm"],
+            ["sign at nets.py:3"],
+        ),
+    )
+    bx.save(tmp_path, graph, params, origin=whole)
+    read = bx.load_origin(tmp_path).report
+    assert read == whole.report
+    text = str(read)
+    assert "Norm: taken apart" in text
+    assert "sign at nets.py:3: its own derivative" in text
+    assert "bfloat16  inf" in text
+    assert text.splitlines()[-1] == "said of it"
+    data = json.loads((tmp_path / "source" / "origin.json").read_bytes())
+    del data["report"]  # it may have none
+    (tmp_path / "source" / "origin.json").write_text(json.dumps(data))
+    assert str(bx.load_origin(tmp_path).report).endswith("not compared")
 
 
 def test_other_arrays_of_the_source_go_the_same_way(
@@ -167,6 +199,14 @@ def at(name: str, value: Any) -> Change:
     return lambda data: data["arrays"]["table"].update({name: value})
 
 
+def reported(name: str, value: Any) -> Change:
+    return lambda data: data["report"].update({name: value})
+
+
+def row(name: str, value: Any) -> Change:
+    return lambda data: data["report"]["rows"][0].update({name: value})
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -209,6 +249,22 @@ def at(name: str, value: Any) -> Change:
             ),
             "expected at most 64 holes",
         ),
+        (lambda d: d.update(report=[]), "report: expected an object of rows, notes"),
+        (reported("code", ["os"]), "report: expected an object of rows, notes"),
+        (reported("notes", "all"), "report.notes: expected a list"),
+        (
+            reported("notes", ["\x1b[2J"]),
+            r"report.notes\[0\]: expected a text that can",
+        ),
+        (reported("layers", [3]), r"report.layers\[0\]: expected a text that can"),
+        (reported("rows", [{}]), r"rows\[0\]: expected name, sizes, dtype, difference"),
+        (row("name", "a\u202eb"), "name: expected a text that can be printed"),
+        (row("sizes", {"n": -1}), "sizes: expected sizes by name"),
+        (row("sizes", {"\n": 1}), "sizes: expected a text that can be printed"),
+        (row("dtype", "object"), "dtype: expected a dtype"),
+        (row("difference", -1.0), "difference: expected a number or null"),
+        (row("difference", True), "difference: expected a number or null"),
+        (row("difference", 10**400), "integer"),
         (at("shape", [11, -8]), "arrays.'table': expected sizes"),
         (at("shape", [1.5]), "arrays.'table': expected sizes"),
         (at("shape", [2**60]), "arrays.'table': expected sizes"),

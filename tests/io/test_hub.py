@@ -106,7 +106,8 @@ def served() -> Iterator[Hub]:
 
 
 def publish(served: Hub, folder: Path) -> None:
-    served.files = {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+    every = [p for p in sorted(folder.rglob("*")) if p.is_file()]
+    served.files = {str(p.relative_to(folder)): p.read_bytes() for p in every}
     served.files |= {"README.md": b"text", "pytorch_model.bin": b"never fetched"}
 
 
@@ -155,6 +156,24 @@ def test_a_model_is_fetched_loaded_and_verified(served: Hub, tmp_path: Path) -> 
     assert run(served, tmp_path / "home", LOAD) == [line, line, "True True"]
     wanted = [n for n in served.files if n.startswith(("params", "graph", "examples"))]
     assert sorted(served.fetched) == sorted(wanted)  # once each, and nothing else
+
+
+def test_an_origin_is_fetched_beside_its_graph(served: Hub, tmp_path: Path) -> None:
+    tree = {"w": np.arange(3, dtype="float32")}
+    table = np.arange(96, dtype="float32").reshape(3, 32)
+    graph, params, origin = bx.from_jax(
+        lambda p, x: (x * p["w"]) @ table, {"x": bx.Input(["batch", 3])}, tree
+    )
+    bx.save(tmp_path / "m", graph, params, origin=origin)
+    publish(served, tmp_path / "m")
+    code = f"""
+origin = bx.load_origin("hf://{REPO}")
+print(origin.report.greatest < 1e-5)
+print(origin.export(bx.load("hf://{REPO}")[1])["w"])
+"""
+    assert run(served, tmp_path / "home", code) == ["True", "[0. 1. 2.]"]
+    files = ["graph.json", "params.safetensors", "source/origin.json"]
+    assert sorted(served.fetched) == files  # once each: the table is of the weights
 
 
 def test_no_weights_are_fetched_for_a_wrong_graph(served: Hub, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ class Context:
     Args:
         missing: what can't be expressed, by reason, module and line.
         notes: what to tell the user.
+        derivatives: functions whose own derivative is lost, as `name at file:line`.
         classes: those of the known layers that are ops now.
         embedded: paths of the tables that are looked up, which may also be heads.
         tables: captured arrays, by identity, with the Param that each became.
@@ -31,6 +32,7 @@ class Context:
 
     missing: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    derivatives: dict[str, None] = field(default_factory=dict)
     classes: set[str] = field(default_factory=set)
     embedded: set[Path] = field(default_factory=set)
     tables: dict[int, tuple[Any, Param]] = field(default_factory=dict)

@@ -43,6 +43,7 @@ __all__ = [
     "clear_caches",
     "dtype_of",
     "evaluated",
+    "is_alone",
     "is_tracer",
     "max_size",
     "new_equation",
@@ -63,6 +64,11 @@ SYMBOLIC_ERRORS = (InconclusiveDimensionOperation,)
 
 def is_tracer(value: Any) -> bool:
     return isinstance(value, _core.Tracer)
+
+
+def is_alone() -> bool:
+    """True where no trace of JAX's is under way."""
+    return bool(_core.trace_state_clean())
 
 
 def shaped_array(shape: Any, dtype: Any) -> Any:

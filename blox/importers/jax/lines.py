@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sysconfig
 from functools import lru_cache
 from pathlib import Path
@@ -82,3 +83,9 @@ def _statements(file: str) -> dict[int, tuple[int, str]]:
 def is_activation(place: str) -> bool:
     """True of `relu at .../jax/_src/nn/functions.py:71`: a function of `jax.nn`."""
     return f" at {_ACTIVATIONS}" in place
+
+
+def without_folder(place: str) -> str:
+    """`relu at nets.py:71` of one with its folders, which are a machine's own."""
+    name, at, file = place.partition(" at ")
+    return name + at + re.split(r"[/\\]", file)[-1]

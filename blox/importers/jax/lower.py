@@ -14,7 +14,7 @@ from .emit import Emitter
 from .flatten import Flat, value_of
 from .fold import SMALL, computed
 from .internals import Atom, JaxprEqn, Literal, Var, plain_size
-from .lines import is_activation, line_of
+from .lines import is_activation, line_of, without_folder
 from .liveness import live
 from .marks import layer_p
 from .numbers import is_uniform, number_of, plain_numbers, said_dtype
@@ -140,9 +140,7 @@ class Lowering(Emitter):
     def _customised(self, name: str) -> None:
         """Says of a function that its own derivative is lost."""
         if not is_activation(name):
-            self.context.note(
-                f"{name}: its own derivative is replaced by that of what it computes"
-            )
+            self.context.derivatives[without_folder(name)] = None
 
     def miss(self, reason: str) -> None:
         module = ".".join(self.modules)

@@ -15,12 +15,16 @@ from ..array_names import by_name
 from ..array_names import name_of as source_name
 from ..origin import Origin
 from ..placed import rules_of
-from ..proof import Report, compare
+from ..proof import compare
+from ..report import Report
 from .convert import convert
+from .faults import running
 from .frontends.paths import path_of
+from .internals import is_tracer
 from .opened import Opened
+from .outputs import named_outputs
 from .source import Source
-from .trace import Bounds, named_outputs, trace
+from .trace import Bounds, trace
 
 Imported: TypeAlias = tuple[bx.Graph, dict[str, Any], Origin]
 
@@ -32,7 +36,10 @@ def imported(
     without: frozenset[str] = frozenset(),
 ) -> Imported:
     """The model, its known layers but for some as ops."""
-    traced = trace(source, inputs, dims, without)
+    with running(source.name, inputs):
+        traced = trace(source, inputs, dims, without)
+        if any(map(is_tracer, traced.closed.consts)):
+            raise jax.errors.UnexpectedTracerError("captured")
     graph, placed, context = convert(source, traced, inputs, dims, source.name)
     named = by_name([*traced.arrays.items(), *context.values.items()])
     constants = {name: named.pop(name) for name in map(source_name, context.values)}
@@ -46,7 +53,11 @@ def imported(
         graph,
         rules_of(graph, placed, list(named)),
         constants,
-        Report(notes=list(context.notes), layers=sorted(context.classes)),
+        Report(
+            notes=list(context.notes),
+            layers=sorted(context.classes),
+            derivatives=list(context.derivatives),
+        ),
         {name: describe(array) for name, array in named.items()},
         whole.places(),
         whole,
@@ -76,14 +87,14 @@ def proven(
         found = imported(source, inputs, dims, frozenset(apart))
         _compare(found, source, inputs, dims)
         report = found[2].report
-        report.notes += [f"{n}: taken apart, as no op gives its numbers" for n in apart]
+        report.apart += apart
     if not report.is_equal:
         raise bx.ModelError(
             Diagnostic(
                 "import-numbers",
                 row.name,
                 f"expected the numbers of the source, found a difference of "
-                f"{row.difference:.1e} ({row.sizes})",
+                f"{row.difference:.1e} ({row.said})",
                 "that is a fault of blox; check=False gives the Graph all the same",
             )
             for row in report.rows
@@ -101,7 +112,8 @@ def _compare(
 
     def run(arrays: Mapping[str, Any], given: Sequence[Any]) -> Mapping[str, Any]:
         tree = jax.tree.unflatten(structure, [arrays[n] for n in names])
-        return named_outputs(source.call(tree, *given)[0])
+        with running(source.name, inputs):
+            return named_outputs(source.call(tree, *given)[0])
 
     arrays = {
         n: jax.numpy.asarray(leaf) for n, (_, leaf) in zip(names, leaves, strict=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import blox as bx
-from blox.schema.diagnostics import Diagnostic, bounded, quote
-from blox.schema.names import is_name
 
 from ..origin import Origin
+from .arguments import require_arrays_of, require_inputs
 from .proven import imported, proven
 from .sources import source_of
 from .trace import Bounds
@@ -49,28 +49,20 @@ def from_jax(
         The Graph; its Params, those of the model; and the `Origin`, whose
         `export(params)` gives them back to the model's code.
 
+    Warns:
+        UserWarning: a function has a derivative of its own, which is JAX's in the Graph.
+
     Raises:
         SpecError: the model does what no op of blox does, all of it at once, each with its
-            module, file and line. ModelError: numbers differ.
+            module, file and line; or its own code fails, with the line and the error as
+            cause. ModelError: numbers differ.
     """
-    _check_names(inputs)
+    require_inputs(inputs, dims or {})
     source = source_of(model, params, name, list(inputs))
+    require_arrays_of(source)
     found = imported(source, inputs, dims or {})
-    return proven(found, source, inputs, dims or {}) if check else found
-
-
-def _check_names(inputs: Mapping[str, bx.Input]) -> None:
-    strange = (
-        Diagnostic(
-            "import-model",
-            quote(name),
-            "expected a name of ASCII letters, digits and inner underscores that begins "
-            "with a letter and is no word of Python",
-            "the names are those of the Graph, not of the function: inputs are given "
-            "in order",
-        )
-        for name in inputs
-        if not is_name(name)
-    )
-    if listed := bounded(strange):
-        raise bx.SpecError(listed)
+    if check:
+        found = proven(found, source, inputs, dims or {})
+    for finding in found[2].report.findings:
+        warnings.warn(str(finding), stacklevel=2)
+    return found

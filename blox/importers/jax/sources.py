@@ -17,6 +17,7 @@ from blox.schema.names import name_of
 from ..array_names import name_of as source_name
 from ..regions import snake
 from ..trace import Path
+from .frontends.calls import called, require_call
 from .frontends.functions import marked_functions
 from .frontends.paths import path_of
 from .source import Kind, Source
@@ -43,7 +44,7 @@ def source_of(
         from .frontends import eqx
 
         if eqx.is_model(model) and params is None:
-            return eqx.source_of(lambda m, *xs: m(*xs), model, wanted)
+            return eqx.source_of(called, model, wanted)
         if callable(model) and eqx.has_modules(params):
             return eqx.source_of(model, params, wanted)
     if "flax.nnx" in sys.modules:
@@ -57,11 +58,15 @@ def source_of(
         from .frontends import linen
 
         if linen.is_model(model):
+            if not isinstance(params, Mapping):
+                raise _without(params, "the variables of a module of Linen")
             return linen.source_of(model, params, wanted, inputs)
     if "haiku" in sys.modules:
         from .frontends import hk
 
         if hk.is_model(model):
+            if hk.has_state(model) and not (type(params) is tuple and len(params) == 2):
+                raise _without(params, "a tuple of params and state")
             return hk.source_of(model, params, wanted, inputs)
     if not callable(model):
         raise bx.SpecError.one(
@@ -72,6 +77,15 @@ def source_of(
             "bx.from_jax(function, inputs, params)",
         )
     return function_source(model, params, wanted)
+
+
+def _without(params: Any, wanted: str) -> bx.SpecError:
+    return bx.SpecError.one(
+        "import-model",
+        "params",
+        f"expected {wanted}, found {quote(params)}",
+        "what model.init(key, x) gives",
+    )
 
 
 def function_source(function: Callable[..., Any], params: Any, name: str) -> Source:
@@ -88,6 +102,7 @@ def function_source(function: Callable[..., Any], params: Any, name: str) -> Sou
 
     def call(given: Any, *inputs: Any) -> tuple[Any, Mapping[Path, Any]]:
         first = () if params is None else (whole(given),)
+        require_call(function, (*first, *inputs))
         return function(*first, *inputs), {}
 
     leaves = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from traceback import walk_tb
 from typing import Any
 
 import jax
@@ -14,11 +13,11 @@ from jax import export
 import blox as bx
 
 from ..proof import sizes_of
-from ..regions import fresh, identifier
 from ..trace import Path, Value
-from .frontends.functions import is_own
+from .faults import line_of
 from .frontends.paths import path_of
 from .internals import ClosedJaxpr, clear_caches, plain_size
+from .outputs import named_outputs, require_outputs
 from .scans import recognised_scans
 from .source import Source
 
@@ -59,6 +58,8 @@ def trace(
     specs = symbolic(inputs, dims)
     try:
         return _traced(source, specs, without)
+    except bx.BloxError:
+        raise
     except Exception as error:
         if not any(isinstance(s, str) for i in inputs.values() for s in i.shape):
             raise
@@ -76,6 +77,7 @@ def _traced(
     def call(arrays: Any, *given: Any) -> Any:
         outputs, updates = source.call(arrays, *given)
         found = named_outputs(outputs)
+        require_outputs(found, source.name)
         names[:], updated[:] = list(found), list(updates)
         return list(map(jnp.asarray, (*found.values(), *updates.values())))
 
@@ -123,7 +125,7 @@ def _frozen(
             alone = (n for n in sizes if fails({n: sizes[n]}) is None)
             said = next(alone, " and ".join(sizes))
             first = str(error).strip().partition("\n")[0].rstrip(".")
-            line = _line(error)
+            line = line_of(error)
             return bx.SpecError.one(
                 "import-size",
                 said,
@@ -132,16 +134,6 @@ def _frozen(
                 f"give {said} as a number, bx.Input([8, 16]), or what bounds it, dims=",
             )
     return found or error
-
-
-def _line(error: Exception) -> str:
-    """The innermost line of the model's own files that an error went through."""
-    frames = [
-        (frame.f_code.co_filename, line)
-        for frame, line in walk_tb(error.__traceback__)
-        if is_own(frame.f_code.co_filename)
-    ]
-    return f"{frames[-1][0]}:{frames[-1][1]}" if frames else ""
 
 
 def _dtype(spec: jax.ShapeDtypeStruct) -> str:
@@ -168,17 +160,3 @@ def symbolic(
             dtype = jax.random.key(0).dtype
         specs[name] = jax.ShapeDtypeStruct(shape, dtype)
     return specs
-
-
-def named_outputs(outputs: Any) -> dict[str, Any]:
-    """The arrays of what a model gives, by name: `out`, `out_0` of tuples, keys of dicts."""
-    leaves = jax.tree_util.tree_flatten_with_path(outputs)[0]
-    if len(leaves) == 1 and not leaves[0][0]:
-        return {"out": leaves[0][1]}
-    found: dict[str, Any] = {}
-    for keys, array in leaves:
-        parts = [identifier(p) if isinstance(p, str) else f"{p}" for p in path_of(keys)]
-        name = "_".join(parts)
-        name = name if name[:1].isalpha() else f"out_{name}"
-        found[fresh(found, name)] = array
-    return found

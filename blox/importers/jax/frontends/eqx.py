@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from ...trace import Path
 from ..source import Kind, Source
+from .calls import require_call
 from .eqx_layers import CONTAINERS, layers
 from .eqx_paths import is_state, names_of
 from .functions import leaves_of, marked_functions
@@ -52,7 +53,9 @@ def source_of(function: Callable[..., Any], model: Any, name: str) -> Source:
         return eqx.combine(tree, static)
 
     def call(given: Any, *inputs: Any) -> tuple[Any, Mapping[Path, Any]]:
-        outputs, states = _split(function(whole(given, quiet), *inputs))
+        tree = whole(given, quiet)
+        require_call(function, (tree, *inputs))
+        outputs, states = _split(function(tree, *inputs))
         new = [array for state in states for array in jax.tree.leaves(state)]
         changed = [path for path, changes in names if changes] if new else []
         return outputs, dict(zip(changed, new, strict=True))

@@ -26,6 +26,10 @@ def is_model(model: Any) -> bool:
     return isinstance(model, (hk.Transformed, hk.TransformedWithState))
 
 
+def has_state(model: Any) -> bool:
+    return isinstance(model, hk.TransformedWithState)
+
+
 def source_of(
     model: Any,
     params: Any,
@@ -38,7 +42,7 @@ def source_of(
         params: of `model.init`, in a tuple with the state where the function has one.
         inputs: the names of what the function is given, in order.
     """
-    stateful = isinstance(model, hk.TransformedWithState)
+    stateful = has_state(model)
     params, state = params if stateful else (params or {}, {})
     whole = {"params": dict(params), "state": dict(state)}
     short = shortened(whole)

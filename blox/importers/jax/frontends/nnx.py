@@ -15,7 +15,7 @@ from flax import nnx
 from ...trace import Path
 from ..internals import is_tracer
 from ..source import Kind, Source
-from .calls import given_as
+from .calls import given_as, require_call
 from .functions import marked_functions
 from .layers import replaced
 from .nnx_layers import CONTAINERS, layers
@@ -61,6 +61,7 @@ def source_of(
         module = rebuilt(given)
         before = dict(_values(module))
         if function is not None:
+            require_call(function, (module, *xs))
             outputs = function(module, *xs)
         else:
             arguments, flags = given_as(type(model).__call__, inputs, xs)
