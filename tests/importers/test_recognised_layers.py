@@ -28,18 +28,21 @@ def nodes(
     )
     run = bx.build(graph)
 
-    def loss(params: Any) -> Any:
-        return jnp.sum(jnp.sin(function(params, *arrays)))
+    def both(call: Callable[..., Any], params: Any) -> Any:
+        def loss(params: Any) -> Any:
+            y = call(params, *arrays)
+            return jnp.sum(jnp.sin(y)), y
 
-    np.testing.assert_allclose(
-        run(found, *arrays)[0], function(params, *arrays), rtol=1e-5, atol=1e-5
-    )
-    slopes = jax.grad(lambda p: jnp.sum(jnp.sin(run(p, *arrays)[0])))(found)
+        every = jax.jit(jax.value_and_grad(loss, has_aux=True))
+        (_, y), slopes = every(params)
+        return y, slopes
+
+    out, slopes = both(lambda p, *xs: run(p, *xs)[0], found)
+    wanted, their = both(function, params)
+    np.testing.assert_allclose(out, wanted, rtol=1e-5, atol=1e-5)
     back = jax.tree.leaves(origin.export(slopes))
-    for given, wanted in zip(
-        back, jax.tree.leaves(jax.grad(loss)(params)), strict=True
-    ):
-        np.testing.assert_allclose(given, wanted, rtol=1e-4, atol=1e-5)
+    for given, slope in zip(back, jax.tree.leaves(their), strict=True):
+        np.testing.assert_allclose(given, slope, rtol=1e-4, atol=1e-5)
     return [
         (node.op, node.model_dump(exclude_defaults=True))
         for part in graph.functions.values()
@@ -238,15 +241,90 @@ def test_attention_with_bias_and_cap() -> None:
     assert (op, fields["softcap"], "scale" in fields) == (OP, 30.0, False)
 
 
+def behind(t: int) -> Any:
+    """True for a key that is behind the query, which is an axis of any name."""
+    return jnp.arange(t)[None, :] > jnp.arange(t)[:, None]
+
+
+def of_groups(_: Any, q: Any, k: Any, v: Any) -> Any:
+    return jax.nn.dot_product_attention(q, k, v, is_causal=True)
+
+
+def repeated(_: Any, q: Any, k: Any, v: Any) -> Any:
+    k, v = jnp.repeat(k, 2, axis=2), jnp.repeat(v, 2, axis=2)
+    shown = jnp.tril(jnp.ones((q.shape[1], q.shape[1]), bool))
+    return weighed(jnp.where(shown, scores_of(q, k) * 0.3, -jnp.inf), v)
+
+
+def broadcast(_: Any, q: Any, k: Any, v: Any) -> Any:
+    def every(x: Any) -> Any:
+        b, t, h, d = x.shape
+        x = jnp.broadcast_to(x.swapaxes(1, 2)[:, :, None], (b, h, 2, t, d))
+        return x.reshape(b, 2 * h, t, d)
+
+    scores = q.swapaxes(1, 2) @ every(k).swapaxes(2, 3) * 0.3
+    least = jnp.finfo("float32").min  # type: ignore[no-untyped-call]
+    scores = scores + jnp.where(behind(q.shape[1]), least, 0)
+    return (jax.nn.softmax(scores) @ every(v)).swapaxes(1, 2)
+
+
+def grouped(_: Any, q: Any, k: Any, v: Any) -> Any:
+    b, t, _, d = q.shape
+    scores = jnp.einsum("btkgd,bskd->bkgts", q.reshape(b, t, 2, 2, d) * 0.3, k)
+    scores = jnp.where(behind(t), -jnp.inf, scores)
+    y = jnp.einsum("bkgts,bskd->btkgd", jax.nn.softmax(scores), v)
+    return y.reshape(b, t, 4, d)
+
+
+def test_attention_of_grouped_heads_is_one_op() -> None:
+    def every(p: Any, *arrays: Any) -> Any:
+        ways = (of_groups, repeated, broadcast, grouped)
+        return jnp.stack([way(p, *arrays) for way in ways])
+
+    few = bx.Input(["batch", "time", 2, 8])
+    inputs = {"q": bx.Input(["batch", "time", 4, 8]), "k": few, "v": few}
+    found = nodes(every, {}, inputs, Q, K[:, :, :2], V[:, :, :2])
+    fields = {"query": "q", "key": "k", "value": "v", "causal": True}
+    fields |= {"heads_per_kv": 2}
+    assert (OP, fields) in found
+    assert (OP, {**fields, "scale": 0.3}) in found
+    assert {op for op, _ in found} == {OP, "stack"}
+
+
+@pytest.mark.slow
+def test_attention_of_one_head_of_keys_and_other_masks() -> None:
+    def shared(_: Any, q: Any, k: Any, v: Any, mask: Any) -> Any:
+        scores = jnp.einsum("bthd,bsd->bhts", q, k[:, :, 0])
+        scores = jnp.where(~mask, -1e9, scores)
+        return jnp.einsum("bhts,bsd->bthd", jax.nn.softmax(scores), v[:, :, 0])
+
+    def both(_: Any, q: Any, k: Any, v: Any, mask: Any) -> Any:
+        shown = mask & ~behind(q.shape[1])
+        return weighed(jnp.where(shown, scores_of(q, k), -1e9), v)
+
+    def endless(_: Any, q: Any, k: Any, v: Any, mask: Any) -> Any:
+        scores = jnp.where(mask.at[:, :, 2].set(True), scores_of(q, k), -jnp.inf)
+        return weighed(scores, v)
+
+    def window(_: Any, q: Any, k: Any, v: Any, mask: Any) -> Any:
+        time = jnp.arange(q.shape[1])
+        near = time[:, None] - time < 2
+        return weighed(jnp.where(near, scores_of(q, k), -1e9), v)
+
+    def of(way: Any) -> dict[str, Any]:
+        found = nodes(way, {}, MASKED, Q, K, V, MASK)
+        (fields,) = [fields for op, fields in found if op == OP]
+        return fields
+
+    assert of(shared)["heads_per_kv"] == 4
+    assert (of(both)["mask"], of(both)["causal"]) == ("mask", True)
+    assert "bias" in of(endless)
+    assert "causal" not in of(window)
+
+
 NO_ATTENTION = {
-    "masked by -inf": lambda _, q, k, v, m: weighed(
-        jnp.where(m.at[:, :, 2].set(True), scores_of(q, k), -jnp.inf), v
-    ),
     "masked by little": lambda _, q, k, v, m: weighed(
         jnp.where(m, scores_of(q, k), -9.0), v
-    ),
-    "masked where it is True": lambda _, q, k, v, m: weighed(
-        jnp.where(m, -1e9, scores_of(q, k)), v
     ),
     "weights over queries": lambda _, q, k, v, m: jnp.einsum(
         "bhqk,bkhd->bqhd", jax.nn.softmax(scores_of(q, k), axis=-2), v

@@ -82,6 +82,9 @@ def written(site: Equations, found: Found) -> list[JaxprEqn]:
     for name, seen in whole.operands.items():
         more, given[name] = variable(site, found, seen)
         equations += more
+        if name in whole.before:
+            more, given[name] = applied(whole.before[name], given[name])
+            equations += more
     names = tuple(n for n in given if n not in whole.slots)
     slots = tuple(n for n in given if n in whole.slots)
     layer = Layer(
@@ -95,17 +98,34 @@ def written(site: Equations, found: Found) -> list[JaxprEqn]:
     )
     root = site.equations[found.cut.root]
     result: Any = root.outvars[0]
-    output = result
     inputs = [given[n] for n in (*names, *slots)]
+    sizes = sizes_by_text([*inputs, result])
+    shape = [sizes.get(s, s) for s in whole.output.shape]
+    output = made = result
     if whole.output != found.wanted:
-        sizes = sizes_by_text([*inputs, result])
-        shape = [sizes.get(s, s) for s in whole.output.shape]
-        output = new_variable(shaped_array(shape, result.aval.dtype))
-    made = new_equation(inputs, [output], layer_p, {"layer": layer})
-    equations.append(made.replace(source_info=root.source_info))
+        output = made = new_variable(shaped_array(shape, result.aval.dtype))
+    after = whole.after
+    if after is not None:
+        own = given_by(layer, inputs)
+        if own.shape == tuple(shape):
+            after = None
+        else:
+            made = new_variable(own)
+    equation = new_equation(inputs, [made], layer_p, {"layer": layer})
+    equations.append(equation.replace(source_info=root.source_info))
+    if after is not None:
+        equations += applied(lambda x: after(x, shape), made, output)[0]
     if output is not result:
         equations += arranged(output, whole.output, found.wanted, result)
     return equations
+
+
+def given_by(layer: Layer, inputs: Sequence[Atom]) -> Any:
+    """What an op gives for arrays like these."""
+    avals: list[Any] = [v.aval for v in inputs]
+    shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in avals]
+    found: Any = jax.eval_shape(layer.function, *shapes)
+    return shaped_array(found.shape, found.dtype)
 
 
 def has_ways(site: Equations, whole: Whole, cut: Cut) -> bool:
@@ -166,10 +186,19 @@ def arranged(x: Var, own: Seen, wanted: Seen, result: Var) -> list[JaxprEqn]:
         places = [i for i, axis in enumerate(wanted.axes) if axis is not None]
         return jax.lax.broadcast_in_dim(array, target.shape, places)
 
+    return applied(arrange, x, result)[0]
+
+
+def applied(
+    function: Callable[[Any], Any], x: Atom, result: Var | None = None
+) -> tuple[list[JaxprEqn], Var]:
+    """The equations of a function of an array, and what has its result."""
     aval: Any = x.aval
-    closed = jax.make_jaxpr(arrange)(jax.ShapeDtypeStruct(aval.shape, aval.dtype))
-    names: dict[Any, Any] = {closed.jaxpr.invars[0]: x, closed.jaxpr.outvars[0]: result}
-    return [
+    closed = jax.make_jaxpr(function)(jax.ShapeDtypeStruct(aval.shape, aval.dtype))
+    (own,) = closed.jaxpr.outvars
+    made = new_variable(own.aval) if result is None else result
+    names: dict[Any, Any] = {closed.jaxpr.invars[0]: x, own: made}
+    equations = [
         equation.replace(
             invars=[
                 v if isinstance(v, Literal) else names.get(v, v)
@@ -179,3 +208,4 @@ def arranged(x: Var, own: Seen, wanted: Seen, result: Var) -> list[JaxprEqn]:
         )
         for equation in closed.jaxpr.eqns
     ]
+    return equations, made

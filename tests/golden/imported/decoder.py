@@ -1,6 +1,6 @@
 """decoder: 1,776 parameters in 11 arrays.
 
-Made by blox of sha256:be7db602b7f0593f52245be24a226c00cdfc83121cd3901b28cbe3f520431313
+Made by blox of sha256:bc8c1604ca1ebabad8eae7e0dfbc23119f5c5d7df8f78b883352efd131b1c786
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(decoder)(params, tokens)
@@ -58,12 +58,9 @@ def rope(x: Array, *, dtype: Any) -> Array:
 
 def attention(params: Params, x: Array) -> Array:
     dtype = params["wq"].dtype
-    y = jnp.arange(x.shape[1], dtype=jnp.int32)
     q = rope(einsum([x, params["wq"]]), dtype=dtype)
     k = rope(einsum([x, params["wk"]]), dtype=dtype)
-    x = jax.nn.dot_product_attention(
-        q, k, einsum([x, params["wv"]]), mask=y[..., None] >= y
-    )
+    x = jax.nn.dot_product_attention(q, k, einsum([x, params["wv"]]), is_causal=True)
     return einsum([x, params["wo"]], equation="bdts,tsk->bdk")
 
 

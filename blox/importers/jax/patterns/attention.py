@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+from jax import lax
 
 from ..internals import JaxprEqn
 from ..numbers import number_of
 from ..seen import Seen, Size
 from .axes import SOFTMAX
+from .heads import Layout, join, layout_of, merged, reshaped, unrepeated
+from .masks import Masks, masks_of
 from .proposal import Proposal, Site, Whole, formula
 from .scores import Product, Scores, factor_of, taken_apart
 
@@ -41,126 +44,71 @@ def _wholes(site: Site, softmax: Whole) -> Iterator[Whole]:
             second = second.turned()
         if second is None or second.factors[0] != weights.node:
             continue
+        if second.summed[0] != weights.axes[over]:
+            continue
         for parts in taken_apart(site, scores):
             made = Product.of(site.table.nodes[parts.node])
             for first in (made, made.turned()) if made is not None else ():
-                layout = Layout.of(site, parts, weights, over, first, second)
-                if layout is not None and second.summed[0] == weights.axes[over]:
+                layout = layout_of(parts, weights, over, first, second)
+                if layout is not None:
                     yield from _found(site, parts, layout, first, second, user)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The axes of what flows into the softmax, by what they are.
-
-    Args:
-        lead: the batches without the heads.
-    """
-
-    lead: tuple[int, ...]
-    heads: int
-    queries: int
-    keys: int
-    of_first: dict[int, tuple[int, int]]
-    """For batches and heads the axes of queries and keys."""
-    of_second: dict[int, tuple[int, int]]
-    """And those of values and result."""
-
-    @classmethod
-    def of(
-        cls,
-        site: Site,
-        parts: Scores,
-        weights: Seen,
-        over: int,
-        first: Product,
-        second: Product,
-    ) -> Layout | None:
-        axes = parts.axes
-        queries = [i for i, a in enumerate(axes) if a == first.free[0][1]]
-        if axes[over] != first.free[1][1] or len(queries) != 1:
-            return None
-        if weights.axes[queries[0]] != second.free[0][0]:
-            return None
-        of_first = {axes.index(i): (a, b) for a, b, i in first.batch if i in axes}
-        places = {a: i for i, a in enumerate(weights.axes) if a is not None}
-        of_second = {places[w]: (v, o) for w, v, o in second.batch}
-        if set(of_first) != set(of_second) or len(of_first) != len(first.batch):
-            return None
-        by_axis = {a: i for i, (a, _) in of_first.items()}
-        heads = by_axis.get(first.summed[0] - 1)
-        if heads is None and len(by_axis) > 1:
-            heads = by_axis.get(first.free[0][0] - 1)
-        if heads is None:
-            return None
-        lead = tuple(by_axis[a] for a in sorted(by_axis) if by_axis[a] != heads)
-        return cls(lead, heads, queries[0], over, of_first, of_second)
-
-    def seen(self, site: Site, node: int, axes: Sequence[int | None]) -> Seen:
-        """A value with these of its axes, None for one of size 1."""
-        sizes = site.table.nodes[node].shape
-        shape: tuple[Size, ...] = tuple(1 if a is None else sizes[a] for a in axes)
-        return Seen(node, tuple(axes), shape)
 
 
 def _found(
     site: Site, parts: Scores, layout: Layout, first: Product, second: Product, out: int
 ) -> Iterator[Whole]:
-    nodes, places = site.table.nodes, (*layout.lead, layout.heads)
-    operands = {}
-    for name, other in (("mask", parts.mask), ("bias", parts.bias)):
-        if other is None:
-            continue
-        node, relative = other
-        axes = [relative[i] for i in (*places, layout.queries, layout.keys)]
-        while len(axes) > 3 and axes[0] is None:
-            del axes[0]
-        whole = sum(a is not None for a in axes) == len(nodes[node].shape)
-        if not whole or nodes[node].dtype != ("bool" if name == "mask" else "float32"):
-            return
-        operands[name] = layout.seen(site, node, axes)
-
-    def arranged(node: int, side: dict[int, int], time: int, features: int) -> Seen:
-        lead = [side[i] for i in layout.lead]
-        return layout.seen(site, node, [*lead, time, side[layout.heads], features])
-
-    def side(pairs: dict[int, tuple[int, int]], which: int) -> dict[int, int]:
-        return {i: pair[which] for i, pair in pairs.items()}
-
-    values = arranged(
-        second.factors[1],
-        side(layout.of_second, 0),
-        second.summed[1],
-        second.free[1][0],
-    )
-    output = arranged(
-        out, side(layout.of_second, 1), second.free[0][1], second.free[1][1]
-    )
+    """The op, with scale and masks in all ways that it may take them."""
+    nodes, features = site.table.nodes, second.free[1][0]
+    value = layout.asked(site, second.factors[1], layout.of_value, features[0])
+    output = layout.asking(site, out, layout.of_output, features[1])
     for query, key, scale in _unscaled(site, first.factors, parts.scale):
         every = {
-            "query": arranged(
-                query, side(layout.of_first, 0), first.free[0][0], first.summed[0]
-            ),
-            "key": arranged(
-                key, side(layout.of_first, 1), first.free[1][0], first.summed[1]
-            ),
-            "value": values,
-            **operands,
+            "query": layout.asking(site, query, layout.of_query, first.summed[0]),
+            "key": layout.asked(site, key, layout.of_key, first.summed[1]),
+            "value": value,
         }
-        features = every["query"].shape[-1]
-        if any(
-            nodes[every[n].node].dtype != "float32" for n in ("query", "key", "value")
-        ):
+        if any(nodes[x.node].dtype != "float32" for x in every.values()):
             return
-        attributes = _attributes(scale, features, parts.softcap)
-        taken = {"scale": None, "heads_per_kv": 1, **attributes}
-        yield Whole(
-            op="dot_product_attention",
-            attributes=attributes,
-            function=partial(formula("dot_product_attention"), **taken),
-            operands=every,
-            output=output,
-        )
+        attributes = _attributes(scale, every["query"].shape[-1], parts.softcap)
+        for masks in masks_of(site, parts, layout):
+            yield _grouped(site, layout, every, masks, attributes, output)
+
+
+def _grouped(
+    site: Site,
+    layout: Layout,
+    every: Mapping[str, Seen],
+    masks: Masks,
+    attributes: Mapping[str, Any],
+    output: Seen,
+) -> Whole:
+    """The op of queries of which several have the same keys, where they have."""
+    operands, before = dict(every), dict(masks.before)
+    after, count = None, 1
+    if layout.groups is not None:
+        count = int(output.shape[-2])
+        if layout.heads is not None:
+            joined = merged(site, operands["query"], -3)
+            operands["query"] = joined or operands["query"]
+            before |= {} if joined else {"query": partial(join, at=-3)}
+            output, after = reshaped(site, output) or output, lax.reshape
+    else:
+        key, value = (unrepeated(site, operands[name]) for name in ("key", "value"))
+        if key is not None and value is not None and key[1] == value[1]:
+            operands["key"], operands["value"], count = key[0], value[0], key[1]
+    said = {**attributes, **masks.attributes}
+    if count > 1:
+        said["heads_per_kv"] = count
+    taken = {"scale": None, "heads_per_kv": 1, **said}
+    return Whole(
+        op="dot_product_attention",
+        attributes=said,
+        function=partial(formula("dot_product_attention"), **taken),
+        operands={**operands, **masks.operands},
+        output=output,
+        before=before,
+        after=after,
+    )
 
 
 def _unscaled(

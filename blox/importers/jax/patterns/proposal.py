@@ -3,7 +3,7 @@ its formula is found among the equations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -31,6 +31,8 @@ class Whole:
         function: what it computes, by name of operands and slots.
         slots: operands that are parameters of the op.
         output: what it gives.
+        before: what brings an operand into the form that the op takes, by its name.
+        after: what brings the op's result into that of the output; it is given the shape.
         elementwise: True where it goes element by element, by NumPy's rules.
     """
 
@@ -40,6 +42,8 @@ class Whole:
     operands: Mapping[str, Seen]
     output: Seen
     slots: tuple[str, ...] = ()
+    before: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    after: Callable[[Any, Sequence[Any]], Any] | None = None
     elementwise: bool = False
 
 

@@ -24,11 +24,15 @@ class Scores:
     Args:
         node: the scores as far as they are taken apart.
         axes: for each axis of what flows into the softmax that of the node.
+        hides: True where the mask is True for scores that are left out.
+        endless: True where -inf stands for those.
     """
 
     node: int
     axes: Relative
     mask: tuple[int, Relative] | None = None
+    hides: bool = False
+    endless: bool = False
     bias: tuple[int, Relative] | None = None
     softcap: float | None = None
     scale: float = 1.0
@@ -36,19 +40,19 @@ class Scores:
 
 @dataclass(frozen=True)
 class Product:
-    """A product of two arrays with batches in common, one axis of each alone, and one that
-    is summed.
+    """A product of two arrays with batches in common, axes of each alone, and one that is
+    summed.
 
     Args:
         factors: the nodes.
         batch: the axes of the two, and of the product.
-        free: that of each factor alone, and of the product.
+        free: those of each factor alone, each with that of the product.
         summed: that of each factor.
     """
 
     factors: tuple[int, int]
     batch: tuple[tuple[int, int, int], ...]
-    free: tuple[tuple[int, int], tuple[int, int]]
+    free: tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]
     summed: tuple[int, int]
 
     @classmethod
@@ -59,9 +63,9 @@ class Product:
         batch = [(a, b, i) for i, (a, b) in enumerate(order) if a >= 0 and b >= 0]
         left = [(a, i) for i, (a, b) in enumerate(order) if b < 0]
         right = [(b, i) for i, (a, b) in enumerate(order) if a < 0]
-        if (len(left), len(right), len(summed)) != (1, 1, 1) or -1 in summed[0]:
+        if len(summed) != 1 or -1 in summed[0]:
             return None
-        return cls(factors, tuple(batch), (left[0], right[0]), summed[0])
+        return cls(factors, tuple(batch), (tuple(left), tuple(right)), summed[0])
 
     def turned(self) -> Product:
         """With its factors in the other order."""
@@ -76,15 +80,19 @@ def taken_apart(site: Site, scores: Seen) -> Iterator[Scores]:
     found = Scores(scores.node, scores.axes)
     node = nodes[found.node]
     if node.kind[0] == "select_n" and len(node.operands) == 3:
-        (mask, own), (fill, _), (inner, relative) = node.operands
+        (mask, own), *cases = node.operands
+        hides = nodes[cases[0][0]].number is None
+        (fill, _), (inner, relative) = cases[::-1] if hides else cases
         number = nodes[fill].number
-        if number is None or not (LEAST >= number > -np.inf):
+        if number is None or not number <= LEAST:
             return
         found = replace(
             found,
             node=inner,
             axes=_through(found.axes, relative),
             mask=(mask, _through(found.axes, own)),
+            hides=hides,
+            endless=number == -np.inf,
         )
     yield from _scaled(site, found)
     node = nodes[found.node]
