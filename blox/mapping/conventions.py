@@ -135,6 +135,12 @@ def layer_rules(
     return list(rules)
 
 
+def layers_of(graph: Graph, modules: Mapping[str, str]) -> dict[str, str]:
+    """Those of `modules` whose layers a Graph has."""
+    slots = slots_of(graph.program())
+    return {n: m for n, m in modules.items() if _below(Pattern(n), slots)}
+
+
 def _below(pattern: Pattern, slots: Mapping[str, Slot]) -> list[list[Slot]]:
     """The arrays of the layers that a pattern fits, layers that are alike once."""
     layers: dict[str, list[Slot]] = {}

@@ -127,7 +127,9 @@ FILES: dict[str, Callable[[Path], Any]] = {
     "hub-missing": no_hub,
     "hf-config": hf(hidden_size=-1),
     "hf-family": hf(model_type="nothing"),
-    "hf-architecture": hf(architectures=["BertForNothing"]),
+    "hf-architecture": lambda path: bx.from_hf(
+        copy(path), architecture="BertForNothing"
+    ),
     "hf-graph": changed_hf(other_norm),
     "hf-sentence": unknown_pooling,
 }

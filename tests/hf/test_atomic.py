@@ -94,13 +94,13 @@ def test_a_failing_disk_leaves_the_old_one(
 
 def test_layers_are_taken_apart_one_at_a_time(tmp_path: Path) -> None:
     """No second model stands in memory while the first is written."""
-    from blox.importers.hf.families.bert import bert_rules
+    from blox.importers.hf.exporting import model_of
     from blox.io.save import check_params
     from blox.mapping.back import Returned
     from blox.mapping.plan import make_plan
 
     arrays = check_params(GRAPH, PARAMS)
-    plan = make_plan(GRAPH.program().leaves(), bert_rules(GRAPH))
+    plan = make_plan(GRAPH.program().leaves(), model_of(GRAPH).rules(GRAPH))
     made = Returned(plan, arrays)
     assert len(made) == len(plan.moves) > len(arrays)
     for move in plan.moves:

@@ -16,8 +16,8 @@ from safetensors.numpy import load_file
 
 import blox as bx
 from blox.importers.hf import from_hf, to_hf
-from blox.importers.hf.config import BertConfig
-from blox.importers.hf.families.bert import SIZES, bert_graph
+from blox.importers.hf.families.bert import BERT, BertConfig
+from blox.importers.hf.family import Model
 from blox.importers.hf.sentence import SentenceConfig
 from blox.schema import from_bytes, to_json
 from blox.schema.resolve.resolver import validate
@@ -126,14 +126,23 @@ def test_the_graph_is_sound_and_survives_its_file(
 
 
 def test_sizes_follow_the_attributes() -> None:
-    own = {ours: theirs for theirs, ours in SIZES.items()}
+    own = {"vocab": "vocab_size", "width": "hidden_size", "depth": "num_hidden_layers",
+           "heads": "num_attention_heads", "hidden": "intermediate_size",
+           "context": "max_position_embeddings", "types": "type_vocab_size"}  # fmt: skip
 
     def make(**attributes: Any) -> bx.Graph:
         small = {"vocab": 48, "width": 16, "depth": 3, "heads": 4, "hidden": 24}
         given = small | {"context": 12, "types": 2} | attributes
         sizes: dict[str, Any] = {own[name]: size for name, size in given.items()}
-        config = BertConfig(**sizes)
-        return bert_graph(config, sentence=SentenceConfig(normalize=True))
+        model = Model(
+            family=BERT,
+            architecture="BertModel",
+            config=BertConfig(**sizes),
+            raw={},
+            parts=frozenset({"pooler"}),
+            sentence=SentenceConfig(normalize=True),
+        )
+        return model.graph("bert")
 
     bx.check_attributes(make, width=12, depth=2, heads=3, vocab=11, hidden=7)
 

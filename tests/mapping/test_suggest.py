@@ -11,8 +11,8 @@ from mapping.models import model, params
 from mapping.test_mapping import equal
 
 import blox as bx
-from blox.importers.hf.config import BertConfig
-from blox.importers.hf.families.bert import bert_graph, bert_rules
+from blox.importers.hf.families.bert import BERT, BertConfig
+from blox.importers.hf.family import Model
 from blox.mapping.rules import Rule
 
 L = bx.layouts
@@ -52,12 +52,14 @@ def test_a_bert_is_found() -> None:
     config = BertConfig(vocab_size=9, hidden_size=4, num_hidden_layers=2,
                         num_attention_heads=2, intermediate_size=6,
                         max_position_embeddings=7)  # fmt: skip
-    graph = bert_graph(config)
-    arrays = dict(bx.unmap_params(graph, params(graph), bert_rules(graph)))
+    bert = Model(family=BERT, architecture="BertModel", config=config, raw={},
+                 parts=frozenset({"pooler"}))  # fmt: skip
+    graph = bert.graph("bert")
+    arrays = dict(bx.unmap_params(graph, params(graph), bert.rules(graph)))
     found = bx.suggest_rules(graph, arrays, of="torch")
     assert (found.questions, found.without, found.unused) == ((), (), ())
     assert plain(found.rules) == plain(
-        r for r in bert_rules(graph) if isinstance(r, Rule)
+        r for r in bert.rules(graph) if isinstance(r, Rule)
     )
 
 

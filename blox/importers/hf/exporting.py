@@ -1,4 +1,4 @@
-"""`bx.to_hf`: Graph and Params of a BERT as a folder that transformers loads."""
+"""`bx.to_hf`: Graph and Params as a folder that transformers loads."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from blox.io.save import check_params
 from blox.mapping.back import Returned
 from blox.mapping.plan import make_plan
 from blox.schema import Graph
-from blox.schema.diagnostics import Diagnostic, SpecError, listing, quote
+from blox.schema.diagnostics import Diagnostic, SpecError, quote
 from blox.schema.graph import expect_graph
 from blox.weights import save_flat
 
-from .config import CONFIG, BertConfig, config_data, json_bytes, parse_config
-from .families.bert import ACTIVATIONS, SIZES, bert_graph, bert_rules
+from .family import Model, architecture_of, family_of, labels_of
+from .files import CONFIG, json_bytes
 from .importing import STEM
-from .sentence import SENTENCE, SentenceConfig, sentence_files, sentence_from_extra
+from .names import Names
+from .sentence import SENTENCE, sentence_files, sentence_from_extra
+from .settings import parse, updated
 
 _ONLY = "only a Graph that computes what from_hf makes can be exported"
 # Fields of a node that change nothing of what is computed.
@@ -37,9 +39,8 @@ def to_hf(
 
     All files are replaced at once, as by `blox.save`. With an entry
     `sentence_embedding` also what sentence-transformers needs is written. Tokenizer
-    files are not of the Graph: copy them into the folder. The config is made of the
-    Graph's attributes and, for what has no effect on outputs (rates of dropout), of
-    `metadata.extra`.
+    files are not of the Graph: copy them into the folder. The config is the one that was
+    imported, which `metadata.extra` keeps, with the sizes of the Graph's attributes.
 
     Args:
         folder: made if absent; files of an older checkpoint are replaced.
@@ -49,19 +50,17 @@ def to_hf(
         progress: a bar, as for `blox.save`.
 
     Raises:
-        SpecError: the Graph computes something else than a BERT; what differs.
+        SpecError: the Graph computes something else than its family; what differs.
         WeightsError: Params that do not fit the Graph, or files that can't be written.
     """
     expect_graph(graph)
-    config, sentence = _settings(graph)
-    plan = make_plan(graph.program().leaves(), bert_rules(graph))
+    model = model_of(graph)
+    plan = make_plan(graph.program().leaves(), model.rules(graph))
     params = check_params(graph, params)
-    arrays = Returned(plan, params)
-    dtypes = {str(array.dtype) for array in params.values()}
-    dtype = dtypes.pop() if len(dtypes) == 1 else "float32"
-    files = {CONFIG: config_data(config, dtype)}
-    if sentence is not None:
-        files |= sentence_files(sentence, config.hidden_size)
+    arrays = _Named(Returned(plan, params), Names(model))
+    files = {CONFIG: _config(model, params)}
+    if model.sentence is not None:
+        files |= sentence_files(model.sentence, int(graph.attributes["width"]))
     save_flat(
         hub.target(folder),
         arrays,
@@ -73,52 +72,81 @@ def to_hf(
     )
 
 
-def _settings(graph: Graph) -> tuple[BertConfig, SentenceConfig | None]:
-    """The settings that the Graph was made of: it is made again and compared, not assumed."""
-    lacking = [a for a in SIZES.values() if a not in graph.attributes]
-    if lacking:
-        raise SpecError.one(
-            "hf-graph",
-            "attributes",
-            f"expected the attributes of a BERT, found none named {listing(lacking)}",
-            _ONLY,
-        )
-    data = graph.plain()
-    functions = data["functions"]
-    extra = graph.metadata.extra
-    raw: dict[str, Any] = {
-        name: extra[name] for name in BertConfig.__dataclass_fields__ if name in extra
-    }
-    for name, attribute in SIZES.items():
-        raw[name] = graph.attributes.get(attribute)
-    raw["layer_norm_eps"] = _field(functions, "main", "norm", "eps")
-    raw["hidden_act"] = _activation(functions, raw.get("hidden_act"))
-    config = parse_config(raw, CONFIG, ACTIVATIONS)
+class _Named(Mapping[str, Any]):
+    """Arrays as transformers calls them; one is made when it is asked for."""
+
+    def __init__(self, arrays: Returned, names: Names) -> None:
+        self._arrays = arrays
+        self._known = {names.written(name): name for name in arrays}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._arrays[self._known[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def spec(self, name: str) -> Any:
+        """Shape and dtype of one."""
+        return self._arrays.spec(self._known[name])
+
+
+def _config(model: Model, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of `config.json`: as it was, but for the dtype of the arrays."""
+    dtypes = {str(array.dtype) for array in params.values()}
+    dtype = dtypes.pop() if len(dtypes) == 1 else "float32"
+    name = "torch_dtype" if "torch_dtype" in model.raw else "dtype"
+    return {**model.raw, "architectures": [model.architecture], name: dtype}
+
+
+def model_of(graph: Graph) -> Model:
+    """What a Graph is a model of: it is made again and compared, not assumed."""
+    said = graph.metadata.extra.get(Model.KEY)
+    raw = said.get("config") if isinstance(said, dict) else None
+    if not isinstance(said, dict) or not isinstance(raw, dict):
+        message = f"expected what from_hf keeps there, found {quote(said)}"
+        path = f"metadata.extra.{Model.KEY}"
+        raise SpecError(Diagnostic("hf-graph", path, message, _ONLY))
+    path = f"metadata.extra.{Model.KEY}.config"
+    family = family_of(raw, path)
+    ignore = [name for name in _texts(said.get("ignore")) if name in raw]
+    config = parse(family.config, raw, path, ignore)
+    raw = updated(raw, config, graph.attributes)
+    if graph.attributes.get("labels", labels_of(raw)) != labels_of(raw):
+        raw |= _labels(int(graph.attributes["labels"]))
     sentence = None
     if SENTENCE in graph.entries:
-        nodes = functions.get(SENTENCE, {}).get("nodes", {})
+        nodes = graph.plain()["functions"].get(SENTENCE, {}).get("nodes", {})
+        extra = graph.metadata.extra
         sentence = sentence_from_extra(extra, normalize="normalized" in nodes)
-    pooler = "pooler" in functions.get("main", {}).get("nodes", {})
-    wanted = bert_graph(config, name=graph.name, pooler=pooler, sentence=sentence)
-    faults = [*_differences(data, wanted.plain())]
+    architecture = said.get("architecture")
+    model = Model(
+        family=family,
+        architecture=architecture_of(
+            family, raw, path, architecture if isinstance(architecture, str) else None
+        ),
+        config=parse(family.config, raw, path, ignore),
+        raw=raw,
+        parts=frozenset(_texts(said.get("parts"))) & frozenset(family.parts),
+        ignore=ignore,
+        sentence=sentence,
+    )
+    faults = [*_differences(graph.plain(), model.graph(graph.name).plain())]
     if faults:
         raise SpecError(faults)
-    return config, sentence
+    return model
 
 
-def _field(functions: Mapping[str, Any], *path: str) -> Any:
-    function, node, field = path
-    return functions.get(function, {}).get("nodes", {}).get(node, {}).get(field)
+def _labels(count: int) -> dict[str, dict[str, Any]]:
+    names = {str(i): f"LABEL_{i}" for i in range(count)}
+    return {"id2label": names, "label2id": {name: int(i) for i, name in names.items()}}
 
 
-def _activation(functions: Mapping[str, Any], known: Any) -> Any:
-    """The hidden_act of the node `layer.act`: as it was imported, if that fits."""
-    node = functions.get("layer", {}).get("nodes", {}).get("act", {})
-    node = {k: v for k, v in node.items() if k != "x"}
-    names = [n for n, (op, own) in ACTIVATIONS.items() if node == {"op": op, **own}]
-    if known in names or not names:
-        return known if names else None
-    return names[0]
+def _texts(found: Any) -> list[str]:
+    """The texts in what should be a list of some."""
+    return [x for x in found if isinstance(x, str)] if isinstance(found, list) else []
 
 
 def _differences(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -16,6 +16,7 @@ from blox.mapping.findings import findings
 from blox.mapping.plan import make_plan
 from blox.schema import Graph
 from blox.schema.diagnostics import Diagnostic, WeightsError, bounded, quote
+from blox.schema.names import name_of
 from blox.weights import Headers, StoredTensors, TensorInfo
 from blox.weights.faults import typed_faults
 from blox.weights.files import local_path
@@ -23,16 +24,11 @@ from blox.weights.folder import Folder, read_folder
 from blox.weights.names import TRANSFORMERS
 from blox.weights.reading import headers_of
 
-from .config import CONFIG, BertConfig, parse_config, read_config
-from .families.bert import (
-    ACTIVATIONS,
-    OLD_NAMES,
-    PREFIX,
-    SIZES,
-    bert_graph,
-    bert_rules,
-)
-from .sentence import SentenceConfig, read_sentence, sentence_extra
+from .family import Model, architecture_of, family_of
+from .files import CONFIG, read_config
+from .names import Names, parts_of
+from .sentence import read_sentence, sentence_extra
+from .settings import parse
 
 STEM = TRANSFORMERS.stem
 
@@ -40,23 +36,30 @@ STEM = TRANSFORMERS.stem
 def from_hf(
     folder: str | os.PathLike[str],
     *,
-    name: str = "bert",
+    name: str | None = None,
+    architecture: str | None = None,
     sentence: bool = True,
+    ignore: Sequence[str] = (),
     progress: bool | None = None,
 ) -> tuple[Graph, dict[str, Any]]:
     """A checkpoint of transformers as a Graph and Params; no code of it ever runs.
 
-    The BERT family: `model_type` bert, architecture BertModel. Inputs and outputs have
-    the names and layouts of transformers: input_ids, attention_mask (0 for padding),
-    token_type_ids, position_ids, all (batch, seq) int32 -> last_hidden_state
-    (batch, seq, width), and pooler_output (batch, width) where the checkpoint has a
-    pooler. A folder of sentence-transformers gives a second entry,
-    `sentence_embedding`: the first three inputs -> (batch, width).
+        graph, params = bx.from_hf("Llama-3.2-1B")
+
+    The families and heads that are known are listed in docs/families.md. Inputs and
+    outputs have the names and layouts of transformers: input_ids, attention_mask (0 for
+    padding), (batch, seq) int32 -> last_hidden_state (batch, seq, width), logits... A
+    decoder has a second entry, `step`, with caches. A folder of sentence-transformers
+    gives an entry `sentence_embedding`: texts -> (batch, width).
 
     Args:
         folder: with config.json and model.safetensors, in shards or not.
-        name: of the Graph, and of the function that is generated from it.
+        name: of the Graph, and of the function that is generated from it; by default the
+            family's.
+        architecture: a class of transformers, for another one than that of the folder: the
+            one without a head takes the model out of any other.
         sentence: look at modules.json of sentence-transformers.
+        ignore: fields of the config that are not known, and change nothing.
         progress: a bar, as for `blox.load`.
 
     Returns:
@@ -72,7 +75,11 @@ def from_hf(
     place = local_path(folder)
 
     def use() -> tuple[Graph, dict[str, Any], list[Diagnostic]]:
-        read, notes = read_folder(place, lambda f: (_read(f, sentence), f.pending()))
+        def look(found: Folder) -> tuple[_Checkpoint, Any]:
+            read = _read(found, architecture, sentence, ignore)
+            return read, found.pending()
+
+        read, notes = read_folder(place, look)
         graph, arrays = _converted(read, name, progress)
         return graph, arrays, notes
 
@@ -87,38 +94,46 @@ def from_hf(
 class _Checkpoint:
     """All of a checkpoint but its arrays."""
 
-    raw: Mapping[str, Any]
-    pooling: SentenceConfig | None
+    model: Model
     headers: Headers
+    tensors: Mapping[str, TensorInfo]
+    """By the names of the family's table."""
+    faults: Sequence[Diagnostic]
 
 
-def _read(folder: Folder, sentence: bool) -> _Checkpoint:
-    raw = read_config(folder, ACTIVATIONS)
-    parse_config(raw, CONFIG, ACTIVATIONS)
+def _read(
+    folder: Folder, architecture: str | None, sentence: bool, ignore: Sequence[str]
+) -> _Checkpoint:
+    raw = read_config(folder)
+    family = family_of(raw, CONFIG)
     pooling = read_sentence(folder) if sentence else None
-    return _Checkpoint(raw, pooling, _headers(folder))
+    if pooling is not None:  # of the model without a head, whatever else is there
+        architecture = architecture or family.base
+    model = Model(
+        family=family,
+        architecture=architecture_of(family, raw, CONFIG, architecture),
+        config=parse(family.config, raw, CONFIG, ignore),
+        raw=raw,
+        ignore=ignore,
+    )
+    model = replace(model, sentence=None if model.head else pooling)
+    headers = _headers(folder)
+    tensors, faults = Names(model).table(headers.tensors)
+    model = replace(model, parts=parts_of(family.parts, tensors))
+    return _Checkpoint(model, headers, tensors, faults)
 
 
 def _converted(
-    read: _Checkpoint, name: str, progress: bool | None
+    read: _Checkpoint, name: str | None, progress: bool | None
 ) -> tuple[Graph, dict[str, Any]]:
-    config = parse_config(read.raw, CONFIG, ACTIVATIONS)
-    tensors, faults = _renamed(read.headers)
-    graph = bert_graph(
-        config,
-        name=name,
-        pooler=any(n.startswith("pooler.") for n in tensors),
-        sentence=read.pooling,
-        metadata={
-            "source": _source(read.raw),
-            "extra": {
-                **_settings(config),
-                **(sentence_extra(read.pooling) if read.pooling else {}),
-            },
-        },
+    model, tensors = read.model, read.tensors
+    graph = model.graph(
+        name or name_of(model.family.model_type),
+        source=_source(model.raw),
+        extra=sentence_extra(model.sentence) if model.sentence else {},
     )
-    plan = make_plan(graph.program().leaves(), bert_rules(graph), tensors)
-    if differing := bounded(chain(faults, findings(plan, tensors))):
+    plan = make_plan(graph.program().leaves(), model.rules(graph), tensors)
+    if differing := bounded(chain(read.faults, findings(plan, tensors))):
         raise WeightsError(differing)
     stored = StoredTensors(read.headers)
     tree = {name: stored[tensors[name].name] for name in plan.expected}
@@ -134,31 +149,6 @@ def _headers(folder: Folder) -> Headers:
         message = f"expected {names[0]}, {found}"
         raise WeightsError(Diagnostic("weights-file", "", message, hint))
     return headers_of(folder, STEM)
-
-
-def _renamed(
-    headers: Headers,
-) -> tuple[dict[str, TensorInfo], list[Diagnostic]]:
-    """The tensors by the names of the table, each with its own name in the file."""
-    tensors: dict[str, TensorInfo] = {}
-    faults: list[Diagnostic] = []
-    for name, info in headers.tensors.items():
-        known = name.removeprefix(PREFIX)
-        for old, new in OLD_NAMES:
-            if known.endswith(old):
-                known = known.removesuffix(old) + new
-        if known in tensors:
-            other = quote(tensors[known].name)
-            message = f"expected one tensor of this meaning, found {other} as well"
-            faults.append(Diagnostic("weights-unexpected", quote(name), message))
-        tensors[known] = info
-    return tensors, faults
-
-
-def _settings(config: BertConfig) -> dict[str, Any]:
-    """The settings that export needs and the Graph does not hold."""
-    in_graph = {*SIZES, "layer_norm_eps"}
-    return {k: v for k, v in asdict(config).items() if k not in in_graph}
 
 
 def _source(raw: Mapping[str, Any]) -> str:

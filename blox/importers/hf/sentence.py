@@ -6,7 +6,7 @@ names the last word is looked up in a closed list, nothing is imported.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,7 +14,7 @@ from blox.schema.diagnostics import Diagnostic, SpecError, quote
 from blox.weights.folder import Folder
 from blox.weights.names import plain_name
 
-from .config import read_json
+from .files import read_json
 
 if TYPE_CHECKING:
     from blox.builder.function import F
@@ -25,6 +25,8 @@ SENTENCE = "sentence_embedding"
 MODULES_FILE = "modules.json"
 TOKENS_FILE = "sentence_bert_config.json"
 POOLING_FOLDER = "1_Pooling"
+_TOKENS = ("input_ids", "attention_mask", "token_type_ids")
+"""What a tokenizer gives."""
 _HINT = "sentence=False imports the encoder alone"
 
 Data = dict[str, Any]
@@ -57,12 +59,12 @@ def add_sentence_embedding(
     b: GraphBuilder,
     main: Callable[..., dict[str, Value]],
     config: SentenceConfig,
-    ids: Input,
-    optional: Input,
+    inputs: Mapping[str, Input],
 ) -> None:
     """Adds the entry `sentence_embedding`, which calls `main` and pools its tokens."""
+    taken = {n: i for n, i in inputs.items() if n in _TOKENS}
 
-    @b.entry(input_ids=ids, attention_mask=optional, token_type_ids=optional)
+    @b.entry(**taken)
     def sentence_embedding(
         f: F,
         input_ids: Value,
@@ -71,8 +73,9 @@ def add_sentence_embedding(
     ) -> dict[str, Value]:
         """Token ids to one vector per text."""
         present = f.default(attention_mask, f.ones_like(input_ids), name="present")
+        types = {"token_type_ids": token_type_ids} if "token_type_ids" in taken else {}
         run = f.call("model", main, params=".")
-        tokens = run(input_ids, attention_mask=present, token_type_ids=token_type_ids)
+        tokens = run(input_ids, attention_mask=present, **types)
         x = f.call("pooled", pool)(
             tokens["last_hidden_state"], present, pooling=config.pooling
         )

@@ -1,0 +1,160 @@
+"""A small random model of transformers, and what has to hold of the same in blox."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+
+import blox as bx
+
+SEQ = 11
+
+
+class Found(NamedTuple):
+    """A model in both libraries."""
+
+    theirs: Any
+    graph: bx.Graph
+    params: Any
+    folder: Path
+
+
+def made(cls: str, config: dict[str, Any]) -> Any:
+    """A random model; nothing in it is 0 or 1."""
+    import transformers
+
+    torch.manual_seed(zlib.crc32(f"{cls}{sorted(config)}".encode()))
+    kind = getattr(transformers, cls)
+    model = kind(kind.config_class(**config)).eval().float()
+    with torch.no_grad():
+        for value in model.parameters():
+            value.add_(0.15 * torch.randn_like(value))
+    return model
+
+
+def imported(cls: str, config: dict[str, Any], folder: Path, **options: Any) -> Found:
+    model = made(cls, config)
+    model.save_pretrained(folder)
+    return Found(model, *bx.from_hf(folder, **options), folder)
+
+
+def text_inputs(found: Found, batch: int = 3, seq: int = SEQ) -> dict[str, Any]:
+    """Ids of which two rows end in padding."""
+    config = found.theirs.config
+    rng = np.random.default_rng(0)
+    ids = rng.integers(3, config.vocab_size, (batch, seq)).astype(np.int32)
+    lengths = np.array([seq, seq - 3, 5, 1][:batch])
+    mask = (np.arange(seq) < lengths[:, None]).astype(np.int32)
+    pad = config.pad_token_id
+    ids = np.where(mask == 1, ids, 0 if pad is None else pad).astype(np.int32)
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def torch_outputs(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """Its outputs that are arrays, in NumPy."""
+    given = {
+        name: torch.tensor(np.asarray(a)).long()
+        if np.asarray(a).dtype.kind == "i"
+        else torch.tensor(np.asarray(a))
+        for name, a in inputs.items()
+    }
+    with torch.no_grad():
+        found = model(**given, return_dict=True)
+    return {
+        name: value.numpy() for name, value in found.items() if torch.is_tensor(value)
+    }
+
+
+def outputs_of(found: Found, inputs: dict[str, Any], entry: str | None = None) -> Any:
+    model = bx.build(found.graph, entry) if entry else bx.build(found.graph)
+    outputs, _ = jax.jit(model)(found.params, **inputs)
+    if not isinstance(outputs, dict):
+        names = list(found.graph.functions[entry or "main"].outputs)
+        outputs = {names[0]: outputs}
+    return outputs
+
+
+def relative(found: Any, wanted: Any) -> float:
+    """The greatest difference, of the greatest number."""
+    found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
+    assert found.shape == wanted.shape, (found.shape, wanted.shape)
+    return float(np.abs(found - wanted).max() / max(1e-6, np.abs(wanted).max()))
+
+
+def check_outputs(found: Found, inputs: dict[str, Any], most: float = 1e-4) -> float:
+    """Outputs are those of transformers, where tokens are no padding."""
+    ours, theirs = outputs_of(found, inputs), torch_outputs(found.theirs, inputs)
+    real = inputs.get("attention_mask")
+    greatest = 0.0
+    for name, value in ours.items():
+        wanted = theirs[name]
+        mine = np.asarray(value)
+        if real is not None and wanted.shape[: real.ndim] == real.shape:
+            mine, wanted = mine[real == 1], wanted[real == 1]
+        greatest = max(greatest, relative(mine, wanted))
+    assert greatest <= most, f"{greatest}"
+    return greatest
+
+
+def check_round_trip(found: Found, folder: Path) -> None:
+    """Arrays come back bit for bit, and the config as data."""
+    bx.to_hf(folder, found.graph, found.params)
+    again, wanted = (load_file(f / "model.safetensors") for f in (folder, found.folder))
+    assert again.keys() == wanted.keys()
+    for name, value in wanted.items():
+        assert again[name].dtype == value.dtype
+        assert again[name].shape == value.shape
+        assert again[name].tobytes() == value.tobytes(), name
+    ours, theirs = (
+        json.loads((f / "config.json").read_text()) for f in (folder, found.folder)
+    )
+    assert ours == theirs
+
+
+def check_steps(found: Found, chunks: tuple[int, ...] = (4, 3, 1, 1, 1, 1)) -> float:
+    """Steps with caches give what the whole text gives."""
+    graph, params = found.graph, found.params
+    ids = text_inputs(found)["input_ids"]
+    [(name, whole)] = outputs_of(found, {"input_ids": ids}).items()
+    step = jax.jit(bx.build(graph, "step"))
+    state, at, parts = empty_caches(graph, len(ids), SEQ + 2), 0, []
+    for count in chunks:
+        out, _ = step(params, ids[:, at : at + count], jnp.int32(at), **state)
+        parts.append(out[name])
+        state = {cache: out[cache] for cache in state}
+        at += count
+    greatest = relative(np.concatenate(parts, axis=1), whole)
+    assert greatest <= 1e-5, f"{greatest}"
+    return greatest
+
+
+def empty_caches(graph: bx.Graph, batch: int, cached: int) -> dict[str, Any]:
+    """Zeros for what `step` keeps."""
+    function = graph.functions["step"]
+    sizes: dict[str, Any] = {"batch": batch, "cached": cached}
+    known = {**graph.attributes, **sizes}
+    found: dict[str, Any] = {}
+    for output in function.outputs.values():
+        name = getattr(output, "next", None)
+        if name is None:
+            continue
+        declared = function.inputs[name]
+        shape = [
+            eval(s.removeprefix("$"), {}, known) if isinstance(s, str) else s
+            for s in declared.shape or ()
+        ]
+        copies = declared.copies
+        if copies is None:
+            found[name] = jnp.zeros(shape)
+        else:
+            count = known[copies[1:]] if isinstance(copies, str) else copies
+            found[name] = [jnp.zeros(shape) for _ in range(count)]
+    return found
