@@ -17,8 +17,8 @@ from safetensors.numpy import load_file
 import blox as bx
 from blox.importers.hf import from_hf, to_hf
 from blox.importers.hf.families.bert import BERT, BertConfig
-from blox.importers.hf.family import Model
-from blox.importers.hf.sentence import SentenceConfig
+from blox.importers.hf.family.family import Model
+from blox.importers.hf.family.sentence import SentenceConfig
 from blox.schema import from_bytes, to_json
 from blox.schema.resolve.resolver import validate
 from blox.weights import save_flat

@@ -12,7 +12,7 @@ from mapping.test_mapping import equal
 
 import blox as bx
 from blox.importers.hf.families.bert import BERT, BertConfig
-from blox.importers.hf.family import Model
+from blox.importers.hf.family.family import Model
 from blox.mapping.rules import Rule
 
 L = bx.layouts

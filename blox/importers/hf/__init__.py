@@ -1,8 +1,7 @@
 """Checkpoints of transformers: read as a Graph and Params, and written back.
 
-`bert` holds the family as data: the Graph and the table of names. `config` reads and
-writes `config.json`, `sentence` the modules of sentence-transformers, `importing`
-and `exporting` put it together. `blox.mapping` moves the arrays.
+`families` has a module for each, `family` says what one is, `parts` what they share;
+`importing` and `exporting` put it together. `blox.mapping` moves the arrays.
 """
 
 from .exporting import to_hf

@@ -15,12 +15,13 @@ from blox.schema.diagnostics import Diagnostic, SpecError, quote
 from blox.schema.graph import expect_graph
 from blox.weights import save_flat
 
-from .family import Model, architecture_of, family_of, labels_of
-from .files import CONFIG, json_bytes
+from .family.family import Model, architecture_of, labels_of
+from .family.files import CONFIG, json_bytes
+from .family.names import Names
+from .family.sentence import SENTENCE, sentence_files, sentence_from_extra
+from .family.settings import parse, updated
 from .importing import STEM
-from .names import Names
-from .sentence import SENTENCE, sentence_files, sentence_from_extra
-from .settings import parse, updated
+from .registry import family_of
 
 _ONLY = "only a Graph that computes what from_hf makes can be exported"
 # Fields of a node that change nothing of what is computed.

@@ -24,11 +24,12 @@ from blox.weights.folder import Folder, read_folder
 from blox.weights.names import TRANSFORMERS
 from blox.weights.reading import headers_of
 
-from .family import Model, architecture_of, family_of
-from .files import CONFIG, read_config
-from .names import Names, parts_of
-from .sentence import read_sentence, sentence_extra
-from .settings import parse
+from .family.family import Model, architecture_of
+from .family.files import CONFIG, read_config
+from .family.names import Names, parts_of
+from .family.sentence import read_sentence, sentence_extra
+from .family.settings import parse
+from .registry import family_of
 
 STEM = TRANSFORMERS.stem
 

@@ -11,11 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
+from generated_files import assert_same_program
+from generated_files import inputs_of as shapes_of
 from safetensors.numpy import load_file
 
 import blox as bx
 
 SEQ = 11
+NAMES = ("logits", "prediction_logits", "start_logits", "last_hidden_state")
+"""Outputs that a loss is made of."""
 
 
 class Found(NamedTuple):
@@ -46,6 +50,14 @@ def imported(cls: str, config: dict[str, Any], folder: Path, **options: Any) -> 
     return Found(model, *bx.from_hf(folder, **options), folder)
 
 
+def inputs_of(found: Found) -> dict[str, Any]:
+    """What a model is called with."""
+    if found.theirs.__class__.__name__.endswith("MultipleChoice"):
+        given = text_inputs(found, batch=4)
+        return {name: array.reshape(2, 2, -1) for name, array in given.items()}
+    return text_inputs(found)
+
+
 def text_inputs(found: Found, batch: int = 3, seq: int = SEQ) -> dict[str, Any]:
     """Ids of which two rows end in padding."""
     config = found.theirs.config
@@ -58,16 +70,15 @@ def text_inputs(found: Found, batch: int = 3, seq: int = SEQ) -> dict[str, Any]:
     return {"input_ids": ids, "attention_mask": mask}
 
 
+def torch_given(inputs: dict[str, Any]) -> dict[str, Any]:
+    tensors = {name: torch.tensor(np.asarray(a)) for name, a in inputs.items()}
+    return {n: t if t.is_floating_point() else t.long() for n, t in tensors.items()}
+
+
 def torch_outputs(model: Any, inputs: dict[str, Any]) -> dict[str, Any]:
     """Its outputs that are arrays, in NumPy."""
-    given = {
-        name: torch.tensor(np.asarray(a)).long()
-        if np.asarray(a).dtype.kind == "i"
-        else torch.tensor(np.asarray(a))
-        for name, a in inputs.items()
-    }
     with torch.no_grad():
-        found = model(**given, return_dict=True)
+        found = model(**torch_given(inputs), return_dict=True)
     return {
         name: value.numpy() for name, value in found.items() if torch.is_tensor(value)
     }
@@ -138,23 +149,45 @@ def check_steps(found: Found, chunks: tuple[int, ...] = (4, 3, 1, 1, 1, 1)) -> f
 
 def empty_caches(graph: bx.Graph, batch: int, cached: int) -> dict[str, Any]:
     """Zeros for what `step` keeps."""
-    function = graph.functions["step"]
-    sizes: dict[str, Any] = {"batch": batch, "cached": cached}
-    known = {**graph.attributes, **sizes}
-    found: dict[str, Any] = {}
-    for output in function.outputs.values():
-        name = getattr(output, "next", None)
-        if name is None:
-            continue
-        declared = function.inputs[name]
-        shape = [
-            eval(s.removeprefix("$"), {}, known) if isinstance(s, str) else s
-            for s in declared.shape or ()
-        ]
-        copies = declared.copies
-        if copies is None:
-            found[name] = jnp.zeros(shape)
-        else:
-            count = known[copies[1:]] if isinstance(copies, str) else copies
-            found[name] = [jnp.zeros(shape) for _ in range(count)]
-    return found
+    instance = graph.program().entries["step"]
+    kept = {o.next for o in instance.function.outputs.values()} - {None}
+    sizes = {"batch": batch, "cached": cached, "seq": 1}
+    given = [name for name, i in instance.function.inputs.items() if not i.optional]
+    shapes = dict(
+        zip(given, shapes_of(instance, optional=False, sizes=sizes), strict=True)
+    )
+    return {
+        name: jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes[name])
+        for name in given
+        if name in kept
+    }
+
+
+def check_generated(found: Found) -> None:
+    """The generated file is the program that the loader makes."""
+    assert_same_program(found.graph, bx.generate(found.graph))
+
+
+def check_gradients(found: Found, inputs: dict[str, Any], folder: Path) -> float:
+    """Gradients of a loss are those of transformers, array by array."""
+    rng = np.random.default_rng(1)
+    name = next(n for n in outputs_of(found, inputs) if n in NAMES)
+    wanted = torch_given(inputs)
+    output = found.theirs(**wanted, return_dict=True)[name]
+    weights = rng.normal(size=output.shape).astype(np.float32)
+    (output * torch.tensor(weights)).sum().backward()
+    model = bx.build(found.graph)
+
+    def loss(params: Any) -> Any:
+        outputs, _ = model(params, **inputs)
+        value = outputs[name] if isinstance(outputs, dict) else outputs
+        return (value * weights).sum()
+
+    bx.to_hf(folder, found.graph, jax.jit(jax.grad(loss))(found.params))
+    ours = load_file(folder / "model.safetensors")
+    greatest = 0.0
+    for path, value in found.theirs.named_parameters():
+        if path in ours and value.grad is not None:
+            greatest = max(greatest, relative(ours[path], value.grad.numpy()))
+    assert greatest <= 2e-4, f"{greatest}"
+    return greatest

@@ -13,7 +13,7 @@ from parity.hf.references import error, outputs
 
 import blox as bx
 from blox.importers.hf import from_hf, to_hf
-from blox.importers.hf.families.bert import ACTIVATIONS
+from blox.importers.hf.parts.activations import ACTIVATIONS
 
 pytestmark = pytest.mark.parity
 

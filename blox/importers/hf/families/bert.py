@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 
 from blox.mapping.rules import AnyRule, Rule
 
-from ..family import Family, Model
-from ..sentence import add_sentence_embedding
-from ..settings import Settings, choice, number, only, rate, size, unused
-from .activations import ACTIVATIONS, activation
-from .texts import Outputs, inputs, padding, prediction, question_answering, words
+from ..family.family import Family, Model
+from ..family.sentence import add_sentence_embedding
+from ..family.settings import Settings, choice, number, only, rate, size, unused
+from ..parts.activations import ACTIVATIONS, activation
+from ..parts.texts import (
+    Outputs,
+    inputs,
+    padding,
+    prediction,
+    question_answering,
+    words,
+)
 
 if TYPE_CHECKING:
     from blox.builder.function import F
@@ -31,7 +38,7 @@ class BertConfig(Settings):
     type_vocab_size: int = size(2, "types")
     hidden_act: str = choice("gelu", *ACTIVATIONS)
     layer_norm_eps: float = number(1e-12, 1e-30, 1.0)
-    tie_word_embeddings: bool = choice(True, True, False)
+    tie_word_embeddings: bool = only(True)
     position_embedding_type: str = only("absolute")
     hidden_dropout_prob: float = rate(0.1)
     attention_probs_dropout_prob: float = rate(0.1)
@@ -93,8 +100,7 @@ def with_head(f: F, b: GraphBuilder, x: Value, model: Model) -> Outputs:
         y = f.call("predictions", prediction)(
             x, act=config.hidden_act, eps=config.layer_norm_eps
         )
-        tied = "word" if config.tie_word_embeddings else None
-        logits = words(f, y, b.vocab, tied=tied, bias="decoder_bias")
+        logits = words(f, y, b.vocab, tied="word", bias="decoder_bias")
         if head == "masked_lm":
             return {"logits": logits}
         found = {"prediction_logits": logits}
@@ -147,7 +153,6 @@ MODULES = {
     "pooler": "pooler.dense",
     "predictions.dense": "cls.predictions.transform.dense",
     "predictions.norm": "cls.predictions.transform.LayerNorm",
-    "decoder": "cls.predictions.decoder",
     "next_sentence": "cls.seq_relationship",
     "classifier": "classifier",
     "qa_outputs": "qa_outputs",

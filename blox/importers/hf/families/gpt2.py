@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from blox.mapping.layouts import Split
 from blox.mapping.rules import AnyRule, Rule
 
-from ..family import Family, Model
-from ..settings import Settings, choice, flag, number, only, rate, size, unused
-from .activations import ACTIVATIONS, activation
-from .decoders import Attend, Decoder, Given, Maps, Outputs
+from ..family.family import Family, Model
+from ..family.settings import Settings, choice, flag, number, only, rate, size, unused
+from ..parts.activations import ACTIVATIONS, activation
+from ..parts.decoders import Attend, Decoder, Given, Maps, Outputs
 
 if TYPE_CHECKING:
     from blox.builder.function import F

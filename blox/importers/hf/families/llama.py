@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..family import Family
-from ..settings import choice, flag, nested, number, rate, size, unused
-from .activations import ACTIVATIONS, activation
-from .decoders import Attend, Decoder, Given, Maps, Outputs
-from .rotary import RotarySettings, turned
+from ..family.family import Family
+from ..family.settings import choice, flag, nested, number, rate, size, unused
+from ..parts.activations import ACTIVATIONS, activation
+from ..parts.decoders import Attend, Decoder, Given, Maps, Outputs
+from ..parts.rotary import RotarySettings, turned
 
 if TYPE_CHECKING:
     from blox.builder.function import F

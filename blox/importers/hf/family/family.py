@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from blox.mapping.conventions import layer_rules, layers_of
 from blox.mapping.rules import AnyRule, Ignored
 from blox.schema.diagnostics import Diagnostic, SpecError, listing, quote
 
-from .families import MODULES
 from .settings import attributes
 
 if TYPE_CHECKING:
@@ -139,23 +137,6 @@ def labels_of(raw: Mapping[str, Any]) -> int:
     """The number of classes that a config names; two by default."""
     names = raw.get("id2label")
     return max(1, len(names)) if isinstance(names, dict) else 2
-
-
-def family_of(raw: Mapping[str, Any], path: str) -> Family:
-    """The family of a config.
-
-    Raises:
-        SpecError: one that is not known.
-    """
-    name = raw.get("model_type")
-    module = MODULES.get(name) if isinstance(name, str) else None
-    if module is None:
-        message = f"expected one of {listing(MODULES)}, found {quote(name)}"
-        hint = "others can't be imported yet: write the Graph with bx.GraphBuilder"
-        raise SpecError(Diagnostic("hf-family", f"{path}.model_type", message, hint))
-    found = import_module(f".families.{module}", __package__).FAMILIES[name]
-    assert isinstance(found, Family)
-    return found
 
 
 def architecture_of(

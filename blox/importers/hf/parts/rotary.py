@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..settings import Settings, nested, number
+from ..family.settings import Settings, nested, number
 
 if TYPE_CHECKING:
     from blox.builder.function import F

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from blox.builder.function import F
     from blox.builder.values import Value
 
-    from ..family import Model
+    from ..family.family import Model
 
 Outputs = dict[str, "Value"]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from blox.builder.graph import GraphBuilder
     from blox.builder.values import Value
 
-    from ..family import Model
+    from ..family.family import Model
 
 Attend = Callable[["Value"], "Value"]
 """Attention of normalised hidden states, to what came before them."""

@@ -1,0 +1,1 @@
+"""What families are written of: activations, rotary positions, decoders, heads."""

@@ -1,0 +1,38 @@
+"""The family of a `config.json`, by its `model_type`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from blox.schema.diagnostics import Diagnostic, SpecError, listing, quote
+
+from .family.family import Family
+
+MODULES: dict[str, str] = {
+    "bert": "bert",
+    "gpt2": "gpt2",
+    "llama": "llama",
+    "mistral": "llama",
+    "qwen2": "llama",
+    "qwen3": "llama",
+}
+"""`model_type` of a config, and the module of `families` whose `FAMILIES` has it."""
+
+
+def family_of(raw: Mapping[str, Any], path: str) -> Family:
+    """The family of a config.
+
+    Raises:
+        SpecError: one that is not known.
+    """
+    name = raw.get("model_type")
+    module = MODULES.get(name) if isinstance(name, str) else None
+    if module is None:
+        message = f"expected one of {listing(MODULES, 100)}, found {quote(name)}"
+        hint = "others can't be imported yet: write the Graph with bx.GraphBuilder"
+        raise SpecError(Diagnostic("hf-family", f"{path}.model_type", message, hint))
+    found = import_module(f".families.{module}", __package__).FAMILIES[name]
+    assert isinstance(found, Family)
+    return found

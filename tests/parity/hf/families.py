@@ -1,0 +1,82 @@
+"""Small random models of each family and head, with the flags that matter.
+
+A row is a class of transformers and its config. The first of each family runs in CI, all of
+them with `--slow`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Row = tuple[str, dict[str, Any]]
+
+IDS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
+BERT = {"vocab_size": 61, "hidden_size": 24, "num_hidden_layers": 2,
+        "num_attention_heads": 3, "intermediate_size": 40,
+        "max_position_embeddings": 20, "pad_token_id": 0}  # fmt: skip
+GPT2 = {"vocab_size": 61, "n_embd": 24, "n_layer": 3, "n_head": 3, "n_positions": 20,
+        **IDS}  # fmt: skip
+LLAMA = {"vocab_size": 61, "hidden_size": 24, "num_hidden_layers": 3,
+         "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 40,
+         "max_position_embeddings": 20, **IDS}  # fmt: skip
+QWEN3 = {**LLAMA, "head_dim": 8}
+
+
+def rope(kind: str, **more: Any) -> dict[str, Any]:
+    return {"rope_parameters": {"rope_type": kind, "rope_theta": 500.0, **more}}
+
+
+YARN = {"factor": 2.5, "original_max_position_embeddings": 8}
+
+ROWS: dict[str, list[Row]] = {
+    "bert": [
+        ("BertModel", BERT),
+        ("BertForPreTraining", BERT),
+        ("BertForMaskedLM", {**BERT, "hidden_act": "gelu_new"}),
+        ("BertForNextSentencePrediction", {**BERT, "type_vocab_size": 3}),
+        ("BertForSequenceClassification", {**BERT, "num_labels": 5}),
+        ("BertForTokenClassification", {**BERT, "hidden_act": "relu"}),
+        ("BertForQuestionAnswering", {**BERT, "layer_norm_eps": 1e-3}),
+        ("BertForMultipleChoice", BERT),
+    ],
+    "gpt2": [
+        ("GPT2LMHeadModel", GPT2),
+        ("GPT2Model", {**GPT2, "n_inner": 36}),
+        ("GPT2LMHeadModel", {**GPT2, "scale_attn_weights": False}),
+        ("GPT2LMHeadModel", {**GPT2, "tie_word_embeddings": False}),
+        ("GPT2ForSequenceClassification", {**GPT2, "activation_function": "relu"}),
+        ("GPT2ForTokenClassification", {**GPT2, "num_labels": 4}),
+        ("GPT2ForQuestionAnswering", {**GPT2, "layer_norm_epsilon": 1e-3}),
+    ],
+    "llama": [
+        ("LlamaForCausalLM", LLAMA),
+        ("LlamaModel", LLAMA),
+        ("LlamaForCausalLM", {**LLAMA, "head_dim": 10, "tie_word_embeddings": True,
+                              "attention_bias": True, "mlp_bias": True,
+                              "hidden_act": "gelu"}),
+        ("LlamaForCausalLM", {**LLAMA, **rope("linear", factor=2.0)}),
+        ("LlamaForCausalLM", {**LLAMA, **rope("dynamic", factor=2.0)}),
+        ("LlamaForCausalLM", {**LLAMA, **rope("yarn", **YARN)}),
+        ("LlamaForCausalLM", {**LLAMA, **rope("llama3", **YARN, low_freq_factor=1.0,
+                                              high_freq_factor=4.0)}),
+        ("LlamaForSequenceClassification", {**LLAMA, "num_key_value_heads": 4}),
+        ("LlamaForTokenClassification", {**LLAMA, "num_labels": 3}),
+        ("LlamaForQuestionAnswering", LLAMA),
+    ],
+    "mistral": [
+        ("MistralForCausalLM", {**LLAMA, "sliding_window": 4}),
+        ("MistralModel", {**LLAMA, "sliding_window": None}),
+        ("MistralForSequenceClassification", {**LLAMA, "head_dim": 8}),
+    ],
+    "qwen2": [
+        ("Qwen2ForCausalLM", {**LLAMA, "use_sliding_window": True, "sliding_window": 3,
+                              "max_window_layers": 1}),
+        ("Qwen2ForCausalLM", {**LLAMA, "sliding_window": 3}),
+        ("Qwen2ForTokenClassification", LLAMA),
+    ],
+    "qwen3": [
+        ("Qwen3ForCausalLM", QWEN3),
+        ("Qwen3Model", {**QWEN3, "attention_bias": True}),
+        ("Qwen3ForSequenceClassification", QWEN3),
+    ],
+}  # fmt: skip
