@@ -42,11 +42,13 @@ def run_of(
     stacks = _stacks(copies[-1], matches, outside)
     for place, copy in enumerate(copies[:-1]):
         stacked = {matches[place].values[own] for own in stacks}
-        if _is_seen(copy, copies[place + 1], stacked, uses):
+        if _is_seen(copy, copies[place + 1], set(), stacked, uses):
             return place + 1
     run = Run(start, copies, matches, stacks=stacks)
     if not _sort(run, outside) or not run.carries:
         return 0
+    if _is_seen(copies[-1], (), {*run.carries.values()}, {*stacks}, uses):
+        return len(copies) - 1
     return run if _is_whole(run, scope, uses) else 0
 
 
@@ -63,10 +65,19 @@ def _stacks(
 
 
 def _is_seen(
-    copy: Sequence[Part], after: Sequence[Part], stacked: set[Value], uses: Uses
+    copy: Sequence[Part],
+    after: Sequence[Part],
+    given: set[Value],
+    stacked: set[Value],
+    uses: Uses,
 ) -> bool:
-    """True where others than it and the next copy need what a copy gives."""
-    own = {v for part in copy for v in made(part)}
+    """True where others than it and the next copy need what a copy makes.
+
+    Args:
+        given: what it may give to others all the same.
+        stacked: what is stacked, which is one use of each.
+    """
+    own = {v for part in copy for v in made(part)} - given
     both = Counter(v for part in (*copy, *after) for v in everything(part) if v in own)
     return any(uses[v] != both[v] + (v in stacked) for v in own)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -123,6 +123,31 @@ def test_a_function_named_as_an_op_gives_a_model_of_another_name() -> None:
     params = {"w": np.ones(3, "float32")}
     graph, _, _ = bx.from_jax(softmax, {"x": bx.Input(["batch", 3])}, params)
     assert graph.name == "softmax_model"
+
+
+def test_outputs_in_an_order_of_their_own_have_the_same_gradients() -> None:
+    """JAX sorts the keys of a dict, and leaves the fields of a tuple as they are."""
+
+    class State(NamedTuple):
+        hidden: jax.Array
+        cell: jax.Array
+
+    def model(w: jax.Array, x: jax.Array) -> State:
+        return State(jnp.tanh(x @ w), x @ w)
+
+    x = {"x": bx.Input(["batch", 2])}
+    graph, _, origin = bx.from_jax(model, x, jnp.ones((2, 3)))
+    assert list(graph.functions["main"].outputs) == ["hidden", "cell"]
+    assert origin.report.greatest < 1e-6
+
+
+def test_a_dtype_that_blox_lacks_is_refused() -> None:
+    def model(x: jax.Array) -> jax.Array:
+        return x.astype(jnp.float8_e4m3fn).astype(jnp.float32)
+
+    said = "convert_element_type: float8_e4m3fn is no dtype of blox"
+    with pytest.raises(bx.SpecError, match=said):
+        bx.from_jax(model, {"x": bx.Input([2])})
 
 
 def test_code_that_counts_to_a_size_is_told_to_give_it() -> None:

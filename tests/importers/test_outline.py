@@ -158,6 +158,20 @@ def test_a_layer_that_is_seen_ends_a_run() -> None:
     assert list(found) == ["main.layers", "main.layers_3"]
 
 
+def test_what_the_last_layer_made_on_the_way_stays_beside_the_run() -> None:
+    """Only what is carried comes out of a repeat."""
+
+    def model(params: Any, x: jax.Array) -> jax.Array:
+        for layer in params["layers"]:
+            h = jnp.tanh(x @ layer["w"] + layer["b"])
+            x = x + h * jnp.sin(h)
+        return x * h
+
+    graph = check(model, {"layers": several(4)}, X, ONE)
+    (node,) = repeats(graph).values()
+    assert node["count"] == 3
+
+
 def test_an_array_that_others_use_too_is_no_copy() -> None:
     def model(params: Any, x: jax.Array) -> jax.Array:
         for layer in params["layers"]:

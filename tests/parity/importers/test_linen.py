@@ -171,6 +171,13 @@ def test_norms_of_weights_are_small_ops() -> None:
     assert found["linear"] + found["matmul"] >= 2, found
 
 
+def test_a_flag_that_a_layer_was_made_with_is_not_given_again() -> None:
+    layer = nn.BatchNorm(use_running_average=True)
+    made = layer.init(jax.random.key(0), jax.numpy.zeros((2, 4)))
+    graph, _, _ = bx.from_jax(layer, {"x": bx.Input(["batch", 4])}, made, check=False)
+    assert [n.op for n in graph.functions["main"].nodes.values()] == ["batch_norm"]
+
+
 def test_the_report_names_the_layers() -> None:
     """Those that an import takes apart where their numbers differ."""
     model, x = nn.Dense(3), jax.numpy.ones((2, 4))

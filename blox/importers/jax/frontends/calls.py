@@ -20,19 +20,27 @@ FLAGS = {
 
 
 def given_as(
-    function: Callable[..., Any], names: Sequence[str], values: Sequence[Any]
+    function: Callable[..., Any],
+    names: Sequence[str],
+    values: Sequence[Any],
+    module: Any = None,
 ) -> tuple[list[Any], dict[str, Any]]:
     """Arguments by place and by name of a function, `self` apart.
 
     An input whose name is that of a parameter is given to it, the others to the first ones
     in order; flags such as `train` choose evaluation.
+
+    Args:
+        module: what the function is called of; a flag that it was made with isn't given.
     """
     signature = _signature(function)
     if signature is None:
         return list(values), {}
     parameters = signature.parameters
     kinds = {n: p.kind for n, p in parameters.items() if n != "self"}
-    flags = {n: FLAGS[n] for n in kinds if n in FLAGS and n not in names}
+    made = [n for n in kinds if getattr(module, n, None) is not None]
+    made = [n for n in made if parameters[n].default is None]
+    flags = {n: FLAGS[n] for n in kinds if n in FLAGS and n not in (*names, *made)}
     if not names or any(k is inspect.Parameter.VAR_POSITIONAL for k in kinds.values()):
         require_call(function, values, flags)
         return list(values), flags

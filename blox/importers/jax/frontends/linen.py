@@ -55,7 +55,7 @@ def source_of(
         before = {
             short[p]: x for p, x in zip(long, jax.tree.leaves(whole), strict=True)
         }
-        arguments, flags = given_as(type(model).__call__, inputs, xs)
+        arguments, flags = given_as(type(model).__call__, inputs, xs, model)
         outputs, changed = model.apply(whole, *arguments, **flags, mutable=kept)
         after = {
             short[path_of(k)]: x

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+from blox.schema.dtypes import DType
+
 from ...views import View
+from ..context import Missing
 from ..fold import of_numbers
 from ..internals import JaxprEqn
 from ..lower import Lowering, output_of, rule
@@ -16,6 +21,8 @@ def convert_element_type(lower: Lowering, equation: JaxprEqn) -> View:
     x = lower.read(equation.invars[0])
     if x.dtype == dtype:
         return x
+    if dtype not in get_args(DType):
+        raise Missing(f"convert_element_type: {dtype} is no dtype of blox")
     if (found := of_numbers(equation, [x])) is not None:
         return found
     if x.is_number and ("int" in dtype or "float" in dtype):
