@@ -5,12 +5,15 @@
     python benchmarks/imports/others.py --only pdequinox.mlp  # one model
 
 needs an environment with JAX, Equinox and Flax. Each package is installed without what it
-requires into a folder of its own (kept with `--folder`); each model is imported in a process of
-its own, with a time limit. The table says what was imported, or why not; the greatest
-difference in float32 of values and gradients, at two sizes; which dims are symbols in the Graph
-(those that only work as numbers stand in brackets); functions, and lines of the generated file.
-Structure is kept where modules and functions of the source are functions of the Graph, or where
-all is in one, but known layers are ops with their parameters.
+requires into a folder of its own (kept with `--folder`, and what was compiled beside it: a second
+run takes a third of the time), and has a process of its own, with a time limit for each model.
+The table says what was imported, or why not; the greatest difference in float32 of values and
+gradients, at two sizes; which dims are symbols in the Graph (those that only work as numbers
+stand in brackets, with the reason); functions, and lines of the generated file. Structure is
+kept where modules and functions of the source are functions of the Graph, or where all is in
+one, but known layers are ops with their parameters, or all of it is one op.
+
+Ends with 1 where a model was wrong or not imported, but for those that are rightly refused.
 """
 
 from __future__ import annotations
@@ -25,11 +28,15 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from platform import python_version
 from re import findall, sub
+from threading import Timer
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -48,12 +55,23 @@ COLUMNS = (
     "functions",
     "lines",
     "structure",
+    "seconds",
     "reason",
 )
+QUICK = {
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+"""What is compiled runs once, and much of it in every model."""
 
 
 def installed(package: str, folder: Path) -> Path:
-    """The folder of a package, which is installed where it isn't there."""
+    """The folder of a package, which is installed where it isn't there.
+
+    Raises:
+        CalledProcessError: it can't be installed.
+    """
     target = folder / package
     if REQUIREMENTS[package] and not target.exists():
         options = ["--quiet", "--no-deps", "--ignore-requires-python"]
@@ -62,16 +80,25 @@ def installed(package: str, folder: Path) -> Path:
     return target
 
 
-def examples(package: str) -> dict[str, Any]:
-    """The functions that make its models, by name."""
+def examples(package: str) -> dict[str, Callable[[], Example]]:
+    """What makes its models, by name: the functions of its module that need nothing, and those
+    of `LAYERS`."""
     module = importlib.import_module(f"packages.of_{package}")
-    return {
+    made = {
         name: make
         for name, make in vars(module).items()
         if inspect.isfunction(make)
         and not name.startswith("_")
         and make.__module__ == module.__name__
+        and not inspect.signature(make).parameters
     }
+    return {**made, **vars(module).get("LAYERS", {})}
+
+
+def without_row(package: str) -> list[str]:
+    """The layers of a library that have no row."""
+    module = importlib.import_module(f"packages.of_{package}")
+    return sorted({*vars(module).get("EVERY", ())} - {*examples(package)})
 
 
 def reason(error: BaseException) -> str:
@@ -123,92 +150,172 @@ def structure(graph: bx.Graph, report: Any) -> str:
     """What of the source's modules and functions the Graph has."""
     if len(graph.functions) > 1:
         return "functions"
-    return "layers" if report.layers else "no"
+    if report.layers:
+        return "layers"
+    return "one op" if len(graph.functions["main"].nodes) < 2 else "no"
 
 
-def one(package: str, name: str) -> None:
-    """Imports a model, and prints its row."""
-    row: dict[str, Any] = {}
+def row_of(make: Callable[[], Example]) -> dict[str, Any]:
+    """The row of a model, whatever becomes of it."""
+    refused = ""
+    try:
+        example = make()
+        refused = example.refused
+        found = imported(example)
+    except Exception as error:
+        said = reason(error)
+        if is_wrong(error):
+            return {"imported": "WRONG", "reason": said}
+        rightly = refused and refused in said
+        return {"imported": "refused" if rightly else "no", "reason": said}
+    if refused:
+        return {**found, "imported": "no", "reason": f"expected: {refused}"}
+    return found
+
+
+def work(package: str, only: list[str]) -> None:
+    """Imports models of a package, all where none are named; prints their names, then rows."""
     warnings.simplefilter("ignore")
+    out = sys.stdout
     with contextlib.redirect_stdout(io.StringIO()):
-        try:
-            row = imported(examples(package)[name]())
-        except Exception as error:
-            said = "WRONG" if is_wrong(error) else "no"
-            row = {"imported": said, "reason": reason(error)}
-    print(json.dumps(row))
+        made = examples(package)
+        names = only or [*made, *without_row(package)]
+        print(json.dumps(names), file=out, flush=True)
+        for name in names:
+            start = time.monotonic()
+            lacking = {"imported": "no", "reason": "has no row"}
+            row = row_of(made[name]) if name in made else lacking
+            seconds = f"{time.monotonic() - start:.0f}"
+            row = {"package": package, "model": name, "seconds": seconds, **row}
+            print(json.dumps(row), file=out, flush=True)
 
 
-def run(target: Path, limit: float, *arguments: str) -> str:
-    """What a process of this script prints, with a package's folder on its path.
+def lines(command: list[str], path: str, cache: Path, limit: float) -> Iterator[Any]:
+    """What a process prints, line by line, each in a limit of time.
 
     Raises:
         RuntimeError: the last line of its errors, or that it took too long.
     """
     old = os.environ.get("PYTHONPATH", "")
-    path = os.pathsep.join([str(target), *([old] if old else [])])
-    try:
-        done = subprocess.run(
-            [sys.executable, __file__, *arguments],
-            env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
+    joined = os.pathsep.join([path, *([old] if old else [])])
+    where = {"PYTHONPATH": joined, "JAX_COMPILATION_CACHE_DIR": str(cache)}
+    late = []
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command,
+            env={**QUICK, **os.environ, **where},
+            stdout=subprocess.PIPE,
+            stderr=errors,
             text=True,
-            timeout=limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise RuntimeError(f"more than {limit:.0f} s") from error
-    if done.returncode:
-        last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
-        raise RuntimeError("".join(last)[:160] or f"ended with {done.returncode}")
-    return done.stdout.strip().splitlines()[-1]
+        ) as process,
+    ):
+
+        def stop() -> None:
+            late.append(True)
+            process.kill()
+
+        assert process.stdout
+        while True:
+            timer = Timer(limit, stop)
+            timer.start()
+            line = process.stdout.readline()
+            timer.cancel()
+            if not line:
+                break
+            yield json.loads(line)
+        if late:
+            raise RuntimeError(f"more than {limit:.0f} s")
+        if process.wait():
+            errors.seek(0)
+            last = [line for line in errors.read().splitlines() if line.strip()][-1:]
+            raise RuntimeError("".join(last)[:160] or f"ended with {process.poll()}")
 
 
-def rows(only: list[str], folder: Path, limit: float) -> Iterator[dict[str, Any]]:
-    """The table, model by model."""
-    for package in REQUIREMENTS:
-        wanted = [o for o in only if o.partition(".")[0] == package]
-        if only and not wanted:
-            continue
-        row: dict[str, Any] = {"package": package}
+def rows(
+    package: str, only: list[str], folder: Path, limit: float
+) -> Iterator[dict[str, Any]]:
+    """The rows of a package."""
+    lost = {"package": package, "model": "(all)", "imported": "no"}
+    try:
+        target = installed(package, folder)
+    except subprocess.CalledProcessError as error:
+        yield {**lost, "reason": str(error)}
+        return
+    left = only
+    command = [sys.executable, __file__, "--work", package]
+    while True:
         try:
-            target = installed(package, folder)
-            names = json.loads(run(target, limit, "--list", package))
-        except (RuntimeError, subprocess.CalledProcessError) as error:
-            yield {**row, "model": "(all)", "imported": "no", "reason": str(error)}
-            continue
-        for name in names:
-            if wanted and package not in wanted and f"{package}.{name}" not in wanted:
-                continue
-            row = {"package": package, "model": name}
-            try:
-                yield row | json.loads(run(target, limit, "--one", package, name))
-            except RuntimeError as error:
-                yield {**row, "imported": "no", "reason": str(error)}
+            found = lines([*command, *left], str(target), folder / "compiled", limit)
+            left = next(found)
+            for row in found:
+                left.remove(row["model"])
+                yield row
+            return
+        except RuntimeError as error:
+            name = left.pop(0) if left else "(all)"
+            yield {**lost, "model": name, "reason": str(error)}
+            if not left:
+                return
 
 
-def line(row: dict[str, Any]) -> str:
+def line_of(row: dict[str, Any]) -> str:
     """A row of a Markdown table."""
     return (
         "| " + " | ".join(str(row.get(c, "")).replace("|", "/") for c in COLUMNS) + " |"
     )
 
 
-def table(only: list[str], folder: Path, limit: float) -> None:
-    """Prints rows as they come, and counts."""
+def versions() -> str:
+    """What is compared with what: revision and versions."""
+    import equinox
+    import flax
+    import jax
+
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return (
+        f"blox {described.stdout.strip() or bx.__version__}, "
+        f"Python {python_version()}, JAX {jax.__version__}, "
+        f"Equinox {equinox.__version__}, Flax {flax.__version__}"
+    )
+
+
+def table(only: list[str], folder: Path, limit: float, jobs: int) -> bool:
+    """Prints rows as they come, and counts; true where all is as it should be."""
+    named: dict[str, list[str]] = {}
+    for entry in only or REQUIREMENTS:
+        package, _, model = entry.partition(".")
+        named.setdefault(package, []).extend([model] if model else [])
+    print(versions() + "\n")
     print("| " + " | ".join(COLUMNS) + " |")
     print("|" + " --- |" * len(COLUMNS))
-    found = []
-    for row in rows(only, folder, limit):
-        found.append(row)
-        print(line(row), flush=True)
-    counts = Counter(row["imported"] for row in found)
-    kept = sum(row.get("structure") in ("functions", "layers") for row in found)
-    print(
-        f"\n{len(found)} models of {len({r['package'] for r in found})} packages: "
-        f"{counts['yes']} imported, {counts['no']} not, {counts['WRONG']} wrong; "
-        f"{kept} with their structure"
-    )
+    found: list[dict[str, Any]] = []
+
+    def measure(package: str) -> None:
+        for row in rows(package, named[package], folder, limit):
+            found.append(row)
+            print(line_of(row), flush=True)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(measure, named))
+    summary(found)
+    return all(row["imported"] in ("yes", "refused") for row in found)
+
+
+def summary(found: list[dict[str, Any]]) -> None:
+    """Prints the counts: by package, of all, and of what is missing."""
+    columns = ("package", "models", "imported", "refused", "not", "wrong", "structure")
+    print("\n| " + " | ".join(columns) + " |\n|" + " --- |" * len(columns))
+    packages = sorted({row["package"] for row in found})
+    for package in packages:
+        print(counts([row for row in found if row["package"] == package], package))
+    print(counts(found, f"{len(packages)} packages"))
     missing = Counter(
         name
         for row in found
@@ -219,6 +326,14 @@ def table(only: list[str], folder: Path, limit: float) -> None:
         print(f"{count:4} {name}")
 
 
+def counts(found: list[dict[str, Any]], title: str) -> str:
+    """A row of the summary."""
+    said = Counter(row["imported"] for row in found)
+    kept = sum(row.get("structure", "no") != "no" for row in found)
+    cells = [title, len(found), said["yes"], said["refused"], said["no"], said["WRONG"]]
+    return "| " + " | ".join(map(str, [*cells, kept])) + " |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument(
@@ -226,18 +341,18 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, help="where packages are unpacked")
     parser.add_argument("--limit", type=float, default=120, help="seconds for a model")
-    parser.add_argument("--list", help=argparse.SUPPRESS)
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--jobs", type=int, default=1, help="packages at once")
+    parser.add_argument("--work", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.list:
-        print(json.dumps(list(examples(given.list))))
-    elif given.one:
-        one(*given.one)
-    elif given.folder:
-        table(given.only, given.folder, given.limit)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            table(given.only, Path(folder), given.limit)
+    if given.work:
+        work(given.work[0], given.work[1:])
+        return
+    with contextlib.ExitStack() as stack:
+        folder = given.folder or Path(
+            stack.enter_context(tempfile.TemporaryDirectory())
+        )
+        if not table(given.only, folder, given.limit, given.jobs):
+            sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,277 +1,165 @@
-"""Layers of Equinox, and what its documentation makes of them."""
+"""Every layer of Equinox."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from equinox import nn
 
 import blox as bx
 
-from . import Example
+from . import Example, classes
 
 KEY = jax.random.key(0)
+EVERY = classes(nn, eqx.Module, without=("StateIndex", "StatefulLayer"))
+Shape: TypeAlias = Sequence[int | str]
 
 
-def _layer(model: Any, shape: Sequence[int | str], **sizes: int) -> Example:
-    """A layer of one example, with a batch."""
-    return Example(
-        lambda m, x: jax.vmap(m)(x),
-        {"x": bx.Input(["batch", *shape])},
-        model,
-        sizes=sizes,
-    )
+def over_batch(
+    model: Any, shape: Shape, *others: Shape, dtype: str = "float", **sizes: int
+) -> Example:
+    """A module that takes one example, with a batch of them."""
+    inputs = {
+        name: bx.Input(["batch", *one], dtype)
+        for name, one in zip("xyz", (shape, *others), strict=False)
+    }
+    return Example(lambda m, *xs: jax.vmap(m)(*xs), inputs, model, sizes=sizes)
 
 
-class Convolutional(eqx.Module):
-    """The classifier of digits."""
+def _of(make: Callable[..., Any], *given: Any, on: Shape, **options: Any) -> Any:
+    """Makes a layer of these settings, later."""
+    return lambda: over_batch(make(*given, **options), on)
 
-    layers: list[Any]
 
-    def __init__(self, key: jax.Array) -> None:
-        keys = jax.random.split(key, 4)
-        self.layers = [
-            eqx.nn.Conv2d(1, 3, kernel_size=4, key=keys[0]),
-            eqx.nn.MaxPool2d(kernel_size=2),
-            jax.nn.relu,
-            jnp.ravel,
-            eqx.nn.Linear(108, 16, key=keys[1]),
-            jax.nn.sigmoid,
-            eqx.nn.Linear(16, 8, key=keys[2]),
-            jax.nn.relu,
-            eqx.nn.Linear(8, 10, key=keys[3]),
-            jax.nn.log_softmax,
-        ]
+def _drawn(make: Callable[..., Any], *given: Any, on: Shape, **options: Any) -> Any:
+    """Makes a layer whose arrays are drawn, later."""
+    return _of(partial(make, key=KEY), *given, on=on, **options)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        for layer in self.layers:
-            x = layer(x)
-        return x
 
-
-def classifier_of_digits() -> Example:
-    return _layer(Convolutional(KEY), (1, 10, 10))
-
-
-class Recurrent(eqx.Module):
-    """The classifier of spirals."""
-
-    cell: eqx.nn.GRUCell
-    linear: eqx.nn.Linear
-    bias: jax.Array
-
-    def __init__(self, key: jax.Array) -> None:
-        one, two = jax.random.split(key)
-        self.cell = eqx.nn.GRUCell(2, 8, key=one)
-        self.linear = eqx.nn.Linear(8, 1, use_bias=False, key=two)
-        self.bias = jnp.zeros(1)
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        def step(carry: jax.Array, now: jax.Array) -> tuple[jax.Array, None]:
-            return self.cell(now, carry), None
-
-        out, _ = jax.lax.scan(step, jnp.zeros(8), x)
-        return jax.nn.sigmoid(self.linear(out) + self.bias)
-
-
-def classifier_of_spirals() -> Example:
-    return _layer(Recurrent(KEY), ("time", 2))
-
-
-class Encoder(eqx.Module):
-    """A block of BERT's encoder."""
-
-    attention: eqx.nn.MultiheadAttention
-    norm: eqx.nn.LayerNorm
-    up: eqx.nn.Linear
-    down: eqx.nn.Linear
-
-    def __init__(self, key: jax.Array) -> None:
-        keys = jax.random.split(key, 3)
-        self.attention = eqx.nn.MultiheadAttention(
-            2, 8, use_query_bias=True, use_output_bias=True, key=keys[0]
-        )
-        self.norm = eqx.nn.LayerNorm(8)
-        self.up = eqx.nn.Linear(8, 16, key=keys[1])
-        self.down = eqx.nn.Linear(16, 8, key=keys[2])
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        x = jax.vmap(self.norm)(x + self.attention(x, x, x))
-        return x + jax.vmap(lambda one: self.down(jax.nn.gelu(self.up(one))))(x)
-
-
-def encoder_of_bert() -> Example:
-    return _layer(Encoder(KEY), ("time", 8))
-
-
-class Mixer(eqx.Module):
-    """A block of the MLP mixer."""
-
-    patches: eqx.nn.MLP
-    channels: eqx.nn.MLP
-    norm_1: eqx.nn.LayerNorm
-    norm_2: eqx.nn.LayerNorm
-
-    def __init__(self, key: jax.Array) -> None:
-        one, two = jax.random.split(key)
-        self.patches = eqx.nn.MLP(6, 6, 8, depth=1, key=one)
-        self.channels = eqx.nn.MLP(4, 4, 8, depth=1, key=two)
-        self.norm_1 = eqx.nn.LayerNorm((4, 6))
-        self.norm_2 = eqx.nn.LayerNorm((6, 4))
-
-    def __call__(self, y: jax.Array) -> jax.Array:
-        y = y + jax.vmap(self.patches)(self.norm_1(y))
-        y = y.T
-        y = y + jax.vmap(self.channels)(self.norm_2(y))
-        return y.T
-
-
-def block_of_mixer() -> Example:
-    return _layer(Mixer(KEY), (4, 6))
-
-
-def mlp() -> Example:
-    return _layer(eqx.nn.MLP(4, 3, 8, depth=2, key=KEY), (4,))
-
-
-def linear() -> Example:
-    return _layer(eqx.nn.Linear(4, 3, key=KEY), (4,))
-
-
-def sequential() -> Example:
-    one, two = jax.random.split(KEY)
-    return _layer(
-        eqx.nn.Sequential(
-            [
-                eqx.nn.Linear(4, 8, key=one),
-                eqx.nn.Lambda(jax.nn.relu),
-                eqx.nn.Linear(8, 2, key=two),
-            ]
-        ),
-        (4,),
-    )
-
-
-def ensemble() -> Example:
-    make = eqx.filter_vmap(lambda key: eqx.nn.MLP(4, 3, 8, 1, key=key))
-
-    def call(models: Any, x: jax.Array) -> jax.Array:
-        run = eqx.filter_vmap(
-            lambda m, x: jax.vmap(m)(x), in_axes=(eqx.if_array(0), None)
-        )
-        return run(models, x)
-
-    models = make(jax.random.split(KEY, 3))
-    return Example(call, {"x": bx.Input(["batch", 4])}, models)
-
-
-def embedding() -> Example:
-    model = eqx.nn.Embedding(7, 4, key=KEY)
-    return Example(
-        lambda m, ids: jax.vmap(jax.vmap(m))(ids),
-        {"ids": bx.Input(["batch", "time"], "int32")},
-        model,
-    )
-
-
-def rotary_positional_embedding() -> Example:
-    model = eqx.nn.RotaryPositionalEmbedding(8)
-    return _layer(model, ("time", 8), time=6)
-
-
-def conv_1d() -> Example:
-    return _layer(eqx.nn.Conv1d(2, 4, 3, padding=1, key=KEY), (2, "time"))
-
-
-def conv_2d() -> Example:
-    model = eqx.nn.Conv2d(2, 4, 3, stride=2, padding="SAME", key=KEY)
-    return _layer(model, (2, "height", "width"))
-
-
-def conv_transpose_2d() -> Example:
-    model = eqx.nn.ConvTranspose2d(2, 4, 3, stride=2, padding=1, key=KEY)
-    return _layer(model, (2, "height", "width"))
-
-
-def avg_pool_2d() -> Example:
-    return _layer(eqx.nn.AvgPool2d(2, 2), (2, 8, 8))
-
-
-def max_pool_1d() -> Example:
-    return _layer(eqx.nn.MaxPool1d(3, 2), (2, 9))
-
-
-def adaptive_avg_pool_1d() -> Example:
-    return _layer(eqx.nn.AdaptiveAvgPool1d(4), (2, 9))
-
-
-def adaptive_max_pool_2d() -> Example:
-    return _layer(eqx.nn.AdaptiveMaxPool2d((2, 3)), (2, 8, 9))
-
-
-def gru_cell() -> Example:
-    model = eqx.nn.GRUCell(3, 4, key=KEY)
-    return Example(
-        lambda m, x, h: jax.vmap(m)(x, h),
-        {"x": bx.Input(["batch", 3]), "h": bx.Input(["batch", 4])},
-        model,
-    )
-
-
-def lstm_cell() -> Example:
-    model = eqx.nn.LSTMCell(3, 4, key=KEY)
-    return Example(
-        lambda m, x, h, c: jax.vmap(lambda x, h, c: m(x, (h, c)))(x, h, c),
-        {
-            "x": bx.Input(["batch", 3]),
-            "h": bx.Input(["batch", 4]),
-            "c": bx.Input(["batch", 4]),
-        },
-        model,
-    )
-
-
-def layer_norm() -> Example:
-    return _layer(eqx.nn.LayerNorm(4), (4,))
-
-
-def rms_norm() -> Example:
-    return _layer(eqx.nn.RMSNorm(4), (4,))
-
-
-def group_norm() -> Example:
-    return _layer(eqx.nn.GroupNorm(2, 4), (4, "time"))
-
-
-def prelu() -> Example:
-    return _layer(eqx.nn.PReLU(0.1), (4,))
-
-
-def _stateful(make: Any, shape: Sequence[int | str]) -> Example:
-    made = eqx.nn.make_with_state(make)()
+def _stateful(make: Callable[[], Any], *, on: Shape) -> Any:
+    """Makes a layer with `eqx.nn.State`, later."""
 
     def call(given: Any, x: jax.Array) -> Any:
         model, state = given
         run = jax.vmap(model, axis_name="batch", in_axes=(0, None), out_axes=(0, None))
         return run(x, state)
 
-    return Example(call, {"x": bx.Input(["batch", *shape])}, made)
+    def example() -> Example:
+        made = nn.make_with_state(make)()
+        return Example(call, {"x": bx.Input(["batch", *on])}, made)
+
+    return example
 
 
-def batch_norm() -> Example:
-    return _stateful(lambda: eqx.nn.BatchNorm(4, "batch", mode="batch"), (4, "time"))
+def _dropout() -> Example:
+    return over_batch(nn.Dropout(0.5, inference=True), (4,))
 
 
-def spectral_norm() -> Example:
-    def make() -> Any:
-        layer = eqx.nn.Linear(4, 3, key=KEY)
-        return eqx.nn.SpectralNorm(layer, "weight", key=KEY)
-
-    return _stateful(make, (4,))
+def _embedding() -> Example:
+    return over_batch(nn.Embedding(7, 4, key=KEY), (), dtype="int32")
 
 
-def weight_norm() -> Example:
-    return _layer(eqx.nn.WeightNorm(eqx.nn.Linear(4, 3, key=KEY)), (4,))
+def _rotary() -> Example:
+    return over_batch(nn.RotaryPositionalEmbedding(8), ("time", 8), time=6)
+
+
+def _attention() -> Example:
+    model = nn.MultiheadAttention(2, 8, key_size=4, value_size=6, key=KEY)
+    return over_batch(model, ("time", 8), ("source", 4), ("source", 6))
+
+
+def _lstm_cell() -> Example:
+    model = nn.LSTMCell(3, 4, key=KEY)
+    return Example(
+        lambda m, x, h, c: jax.vmap(lambda x, h, c: m(x, (h, c)))(x, h, c),
+        {n: bx.Input(["batch", size]) for n, size in {"x": 3, "h": 4, "c": 4}.items()},
+        model,
+    )
+
+
+def _shared() -> Example:
+    """An embedding, whose table the head has too."""
+    model = nn.Shared(
+        {
+            "embedding": nn.Embedding(7, 4, key=KEY),
+            "head": nn.Linear(4, 7, use_bias=False, key=KEY),
+        },
+        where=lambda m: m["head"].weight,
+        get=lambda m: m["embedding"].weight,
+    )
+
+    def call(shared: Any, ids: jax.Array) -> Any:
+        layers = shared()
+        return jax.vmap(lambda i: layers["head"](layers["embedding"](i)))(ids)
+
+    return Example(call, {"ids": bx.Input(["batch"], "int32")}, model)
+
+
+def _sequential() -> Example:
+    one, two = jax.random.split(KEY)
+    layers = [
+        nn.Linear(4, 8, key=one),
+        nn.Lambda(jax.nn.relu),
+        nn.Linear(8, 2, key=two),
+    ]
+    return over_batch(nn.Sequential(layers), (4,))
+
+
+LAYERS: dict[str, Callable[[], Example]] = {
+    "AdaptiveAvgPool1d": _of(nn.AdaptiveAvgPool1d, 4, on=(2, 9)),
+    "AdaptiveAvgPool2d": _of(nn.AdaptiveAvgPool2d, (2, 3), on=(2, 8, 9)),
+    "AdaptiveAvgPool3d": _of(nn.AdaptiveAvgPool3d, (2, 3, 2), on=(2, 4, 9, 5)),
+    "AdaptiveMaxPool1d": _of(nn.AdaptiveMaxPool1d, 4, on=(2, 9)),
+    "AdaptiveMaxPool2d": _of(nn.AdaptiveMaxPool2d, (2, 3), on=(2, 8, 9)),
+    "AdaptiveMaxPool3d": _of(nn.AdaptiveMaxPool3d, (2, 3, 2), on=(2, 4, 9, 5)),
+    "AdaptivePool": _of(nn.AdaptivePool, 4, 1, jnp.min, on=(2, 9)),
+    "AvgPool1d": _of(nn.AvgPool1d, 3, 2, padding=1, on=(2, 9)),
+    "AvgPool2d": _of(nn.AvgPool2d, 2, 2, on=(2, 8, 8)),
+    "AvgPool3d": _of(nn.AvgPool3d, 2, 2, on=(2, 4, 4, 6)),
+    "BatchNorm": _stateful(
+        lambda: nn.BatchNorm(4, "batch", mode="batch"), on=(4, "time")
+    ),
+    "Conv": _drawn(nn.Conv, 2, 4, 6, 3, groups=2, on=(4, "height", "width")),
+    "Conv1d": _drawn(nn.Conv1d, 2, 4, 3, padding=1, on=(2, "time")),
+    "Conv2d": _drawn(
+        nn.Conv2d, 2, 4, 3, stride=2, padding="SAME", on=(2, "height", "width")
+    ),
+    "Conv3d": _drawn(nn.Conv3d, 2, 3, 2, on=(2, "depth", "height", "width")),
+    "ConvTranspose": _drawn(nn.ConvTranspose, 1, 2, 4, 3, dilation=2, on=(2, "time")),
+    "ConvTranspose1d": _drawn(nn.ConvTranspose1d, 2, 4, 3, stride=2, on=(2, "time")),
+    "ConvTranspose2d": _drawn(
+        nn.ConvTranspose2d, 2, 4, 3, stride=2, padding=1, on=(2, "height", "width")
+    ),
+    "ConvTranspose3d": _drawn(
+        nn.ConvTranspose3d, 2, 3, 2, on=(2, "depth", "height", "width")
+    ),
+    "Dropout": _dropout,
+    "Embedding": _embedding,
+    "GRUCell": lambda: over_batch(nn.GRUCell(3, 4, key=KEY), (3,), (4,)),
+    "GroupNorm": _of(nn.GroupNorm, 2, 4, on=(4, "time")),
+    "Identity": _of(nn.Identity, on=(4,)),
+    "LSTMCell": _lstm_cell,
+    "Lambda": _of(nn.Lambda, jax.nn.gelu, on=(4,)),
+    "LayerNorm": _of(nn.LayerNorm, 4, on=(4,)),
+    "Linear": _drawn(nn.Linear, 4, 3, on=(4,)),
+    "MLP": _drawn(nn.MLP, 4, 3, 8, 2, on=(4,)),
+    "MaxPool1d": _of(nn.MaxPool1d, 3, 2, on=(2, 9)),
+    "MaxPool2d": _of(nn.MaxPool2d, 3, 2, padding=1, on=(2, 9, 8)),
+    "MaxPool3d": _of(nn.MaxPool3d, 2, 2, on=(2, 4, 4, 6)),
+    "MultiheadAttention": _attention,
+    "PReLU": _of(nn.PReLU, 0.1, on=(4,)),
+    "Pool": _of(nn.Pool, 0.0, jax.lax.add, 1, 3, on=(2, "time")),
+    "RMSNorm": _of(nn.RMSNorm, 4, on=(4,)),
+    "RotaryPositionalEmbedding": _rotary,
+    "Sequential": _sequential,
+    "Shared": _shared,
+    "SpectralNorm": _stateful(
+        lambda: nn.SpectralNorm(nn.Linear(4, 3, key=KEY), "weight", key=KEY), on=(4,)
+    ),
+    "WeightNorm": _of(lambda: nn.WeightNorm(nn.Linear(4, 3, key=KEY)), on=(4,)),
+}

@@ -1,0 +1,84 @@
+"""Layers and models of noxton."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+from noxton import nn
+
+import blox as bx
+
+from . import Example
+
+KEY = jax.random.key(0)
+
+
+def _sequence(model: Any, **options: Any) -> Example:
+    return Example(
+        lambda m, x: jax.vmap(lambda one: m(one, **options))(x),
+        {"x": bx.Input(["batch", "time", 8])},
+        model,
+        sizes={"time": 6},
+    )
+
+
+def mamba() -> Example:
+    model = nn.Mamba(8, 11, 2, 4, key=KEY)
+    return Example(
+        lambda m, tokens: jax.vmap(m)(tokens),
+        {"tokens": bx.Input(["batch", "time"], "int32")},
+        model,
+        sizes={"time": 6},
+    )
+
+
+def selective_state_space() -> Example:
+    return _sequence(nn.SelectiveStateSpace(8, 16, 2, 4, key=KEY))
+
+
+def m_lstm() -> Example:
+    layer = nn.mLSTMLayer(8, 16, 4, False, 3, 6, 2, 0.0, key=KEY, inference=True)
+    return _sequence(layer, key=None)
+
+
+def s_lstm() -> Example:
+    return _sequence(nn.sLSTMLayer(8, 2, 3, 0.0, key=KEY, inference=True))
+
+
+def xlstm_block() -> Example:
+    layer = nn.sLSTMLayer(8, 2, 3, 0.0, key=KEY, inference=True)
+    feedforward = nn.GatedFeedForward(8, 16, key=KEY, inference=True)
+    return _sequence(nn.xLSTMBlock(8, layer, feedforward))
+
+
+def transformer_encoder() -> Example:
+    return _sequence(nn.TransformerEncoder(8, 2, 2, 16, inference=True, key=KEY))
+
+
+def transformer() -> Example:
+    model = nn.Transformer(8, 2, 2, 2, 16, inference=True, key=KEY)
+    shapes = {"source": "from", "target": "to"}
+    return Example(
+        lambda m, s, t: jax.vmap(m)(s, t),
+        {n: bx.Input(["batch", size, 8]) for n, size in shapes.items()},
+        model,
+        sizes={"from": 5, "to": 6},
+    )
+
+
+def vision_transformer() -> Example:
+    model = nn.VisionTransformer(8, 4, 16, 2, 2, 5, key=KEY)
+    return Example(
+        lambda m, image: jax.vmap(lambda one: m(one)[0])(image),
+        {"image": bx.Input(["batch", 3, 8, 8])},
+        model,
+    )
+
+
+def local_response_normalization() -> Example:
+    return Example(
+        lambda m, x: jax.vmap(m)(x),
+        {"x": bx.Input(["batch", 6, 4, 4])},
+        nn.LocalResponseNormalization(),
+    )
