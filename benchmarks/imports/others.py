@@ -5,8 +5,8 @@
     python benchmarks/imports/others.py --only pdequinox.mlp  # one model
 
 needs an environment with JAX, Equinox and Flax. Each package is installed without what it
-requires into a folder of its own (kept with `--folder`, and what was compiled beside it: a second
-run takes a third of the time), and has a process of its own, with a time limit for each model.
+requires into a folder of its own (`--folder` keeps it, and what was compiled: a second run
+takes a third of the time), and has a process of its own, with a time limit for each model.
 The table says what was imported, or why not; the greatest difference in float32 of values and
 gradients, at two sizes; which dims are symbols in the Graph (those that only work as numbers
 stand in brackets, with the reason); functions, and lines of the generated file. Structure is
@@ -20,31 +20,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib
-import inspect
-import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
-import time
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
-from re import findall, sub
+from re import findall
 from threading import Timer
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-
-from packages import REQUIREMENTS, Example
-
-import blox as bx
+from packages import REQUIREMENTS
 
 COLUMNS = (
     "package",
@@ -58,7 +49,9 @@ COLUMNS = (
     "seconds",
     "reason",
 )
+LIBRARIES = ("jax", "equinox", "flax")
 QUICK = {
+    "JAX_PLATFORMS": "cpu",
     "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
@@ -78,116 +71,6 @@ def installed(package: str, folder: Path) -> Path:
         command = [sys.executable, "-m", "pip", "install", *options, "--target"]
         subprocess.run([*command, str(target), *REQUIREMENTS[package]], check=True)
     return target
-
-
-def examples(package: str) -> dict[str, Callable[[], Example]]:
-    """What makes its models, by name: the functions of its module that need nothing, and those
-    of `LAYERS`."""
-    module = importlib.import_module(f"packages.of_{package}")
-    made = {
-        name: make
-        for name, make in vars(module).items()
-        if inspect.isfunction(make)
-        and not name.startswith("_")
-        and make.__module__ == module.__name__
-        and not inspect.signature(make).parameters
-    }
-    return {**made, **vars(module).get("LAYERS", {})}
-
-
-def without_row(package: str) -> list[str]:
-    """The layers of a library that have no row."""
-    module = importlib.import_module(f"packages.of_{package}")
-    return sorted({*vars(module).get("EVERY", ())} - {*examples(package)})
-
-
-def reason(error: BaseException) -> str:
-    """Why a model is not imported, in one line."""
-    if isinstance(error, bx.BloxError):
-        texts = [d.message for d in error.diagnostics]
-        names = Counter(sub(r"\s+", " ", text)[:110] for text in texts)
-        return "; ".join(f"{n}x {t}" if n > 1 else t for t, n in names.items())
-    first = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {first[:160]}"
-
-
-def is_wrong(error: Exception) -> bool:
-    """True where the Graph gave other numbers."""
-    found = error.diagnostics if isinstance(error, bx.BloxError) else ()
-    return any(d.code == "import-numbers" for d in found)
-
-
-def imported(example: Example) -> dict[str, Any]:
-    """A row of the table, for a model with these inputs.
-
-    Raises:
-        Exception: what the import, or the model's own code, raises.
-    """
-    try:
-        inputs, first = example.inputs, ""
-        found = bx.from_jax(example.model, inputs, example.params, dims=example.dims)
-    except Exception as error:
-        if not example.sizes or is_wrong(error):
-            raise
-        inputs, first = example.fixed, reason(error)
-        found = bx.from_jax(example.model, inputs, example.params)
-    graph, _, origin = found
-    symbols = sorted(
-        {d for i in inputs.values() for d in i.shape if isinstance(d, str)}
-    )
-    return {
-        "imported": "yes",
-        "difference": f"{origin.report.greatest:.0e}",
-        "symbolic": " ".join([*symbols, *(f"[{d}]" for d in example.sizes if first)]),
-        "functions": len(graph.functions),
-        "lines": len(bx.generate(graph).splitlines()),
-        "structure": structure(graph, origin.report),
-        "reason": first,
-    }
-
-
-def structure(graph: bx.Graph, report: Any) -> str:
-    """What of the source's modules and functions the Graph has."""
-    if len(graph.functions) > 1:
-        return "functions"
-    if report.layers:
-        return "layers"
-    return "one op" if len(graph.functions["main"].nodes) < 2 else "no"
-
-
-def row_of(make: Callable[[], Example]) -> dict[str, Any]:
-    """The row of a model, whatever becomes of it."""
-    refused = ""
-    try:
-        example = make()
-        refused = example.refused
-        found = imported(example)
-    except Exception as error:
-        said = reason(error)
-        if is_wrong(error):
-            return {"imported": "WRONG", "reason": said}
-        rightly = refused and refused in said
-        return {"imported": "refused" if rightly else "no", "reason": said}
-    if refused:
-        return {**found, "imported": "no", "reason": f"expected: {refused}"}
-    return found
-
-
-def work(package: str, only: list[str]) -> None:
-    """Imports models of a package, all where none are named; prints their names, then rows."""
-    warnings.simplefilter("ignore")
-    out = sys.stdout
-    with contextlib.redirect_stdout(io.StringIO()):
-        made = examples(package)
-        names = only or [*made, *without_row(package)]
-        print(json.dumps(names), file=out, flush=True)
-        for name in names:
-            start = time.monotonic()
-            lacking = {"imported": "no", "reason": "has no row"}
-            row = row_of(made[name]) if name in made else lacking
-            seconds = f"{time.monotonic() - start:.0f}"
-            row = {"package": package, "model": name, "seconds": seconds, **row}
-            print(json.dumps(row), file=out, flush=True)
 
 
 def lines(command: list[str], path: str, cache: Path, limit: float) -> Iterator[Any]:
@@ -243,7 +126,7 @@ def rows(
         yield {**lost, "reason": str(error)}
         return
     left = only
-    command = [sys.executable, __file__, "--work", package]
+    command = [sys.executable, str(Path(__file__).with_name("models.py")), package]
     while True:
         try:
             found = lines([*command, *left], str(target), folder / "compiled", limit)
@@ -267,11 +150,7 @@ def line_of(row: dict[str, Any]) -> str:
 
 
 def versions() -> str:
-    """What is compared with what: revision and versions."""
-    import equinox
-    import flax
-    import jax
-
+    """The revision, and the versions of what it is tried with."""
     described = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
         cwd=Path(__file__).parent,
@@ -279,11 +158,9 @@ def versions() -> str:
         text=True,
         check=False,
     )
-    return (
-        f"blox {described.stdout.strip() or bx.__version__}, "
-        f"Python {python_version()}, JAX {jax.__version__}, "
-        f"Equinox {equinox.__version__}, Flax {flax.__version__}"
-    )
+    said = [f"blox {described.stdout.strip() or '(no revision)'}"]
+    said += [f"Python {python_version()}"]
+    return ", ".join([*said, *(f"{n} {version(n)}" for n in LIBRARIES)])
 
 
 def table(only: list[str], folder: Path, limit: float, jobs: int) -> bool:
@@ -342,11 +219,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where packages are unpacked")
     parser.add_argument("--limit", type=float, default=120, help="seconds for a model")
     parser.add_argument("--jobs", type=int, default=1, help="packages at once")
-    parser.add_argument("--work", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.work:
-        work(given.work[0], given.work[1:])
-        return
     with contextlib.ExitStack() as stack:
         folder = given.folder or Path(
             stack.enter_context(tempfile.TemporaryDirectory())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 from norax import models
 
@@ -20,7 +18,7 @@ def _operator(modes: tuple[int, ...], *shape: str) -> Example:
         lambda m, x: jax.vmap(m)(x),
         {"x": bx.Input(["batch", *shape, 2])},
         model,
-        sizes={n: size for n, size in zip(shape, (8, 10), strict=False)},
+        sizes=dict(zip(shape, (8, 10), strict=False)),
     )
 
 
