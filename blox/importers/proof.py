@@ -162,7 +162,7 @@ def sizes_of(
             bounds = dims.get(name, {})
             step = bounds.get("multiple_of", 1)
             size = _PRIMES[(place + turn) % len(_PRIMES)] + turn
-            size = max(size, bounds.get("min", 1))
+            size = max(size, bounds.get("min", 1) + turn * step)
             size = -(-size // step) * step
             found[name] = min(size, bounds.get("max", size))
         yield found

@@ -43,12 +43,12 @@ class Report:
 
     Attributes:
         rows: the differences, by output and size.
-        notes: what is to be known: decisions of the code, dtypes that it does not run in,
-            and the like.
+        notes: what is to be known: dtypes that it does not run in, and the like.
         layers: the classes of layers that are ops of the Graph.
         apart: those that were taken apart, as no op gives their numbers.
         derivatives: functions of which a derivative of their own is JAX's now, as
             `name at file:line`.
+        decisions: what Python decided by a size or a flag, with its line.
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -56,6 +56,7 @@ class Report:
     layers: list[str] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
     derivatives: list[str] = field(default_factory=list)
+    decisions: list[str] = field(default_factory=list)
 
     @property
     def greatest(self) -> float:
@@ -94,4 +95,4 @@ class Report:
         lines = lines if self.rows else ["not compared"]
         lines += [f"{n}: its own derivative is JAX's now" for n in self.derivatives]
         lines += [f"{n}: taken apart, as no op gives its numbers" for n in self.apart]
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*lines, *self.decisions, *self.notes])

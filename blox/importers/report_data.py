@@ -13,7 +13,7 @@ from blox.weights.dtypes import ITEMSIZE
 from .report import Report, Row
 
 MAX_SIZE = 2**53
-_LISTS = ("notes", "layers", "apart", "derivatives")
+_LISTS = ("notes", "layers", "apart", "derivatives", "decisions")
 _ROW = ("name", "sizes", "dtype", "difference")
 
 

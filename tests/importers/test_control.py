@@ -13,8 +13,8 @@ import pytest
 import blox as bx
 from blox.importers.jax.convert import convert
 from blox.importers.jax.public import from_jax
+from blox.importers.jax.sized import trace
 from blox.importers.jax.source import Source
-from blox.importers.jax.trace import trace
 
 Tree = Any
 RNG = np.random.default_rng(0)

@@ -12,8 +12,8 @@ import numpy as np
 import blox as bx
 from blox.importers.jax.convert import convert
 from blox.importers.jax.frontends.functions import marked_functions
+from blox.importers.jax.sized import trace
 from blox.importers.jax.source import Source
-from blox.importers.jax.trace import trace
 
 Tree = Any
 Call = Callable[[Tree, Any], tuple[Any, Mapping[Any, Any]]]

@@ -14,7 +14,7 @@ import jax
 import blox as bx
 from blox.schema.diagnostics import cut
 
-from .frontends.functions import is_own
+from .files import is_own
 from .frontends.layers import converted
 
 _ADVICE: tuple[tuple[type[Exception], str, str], ...] = (

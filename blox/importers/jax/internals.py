@@ -12,8 +12,10 @@ from types import FunctionType
 from typing import Any
 
 import jax
+import numpy as np
 from jax._src import core as _core
 from jax._src import source_info_util as _source_info
+from jax._src.export import shape_poly as _shapes
 from jax.extend.core import (
     ClosedJaxpr,
     InconclusiveDimensionOperation,
@@ -41,9 +43,14 @@ __all__ = [
     "associative_scan_by",
     "batching",
     "clear_caches",
+    "closed_jaxpr",
+    "comparisons",
+    "dim_as_value_p",
     "dtype_of",
     "evaluated",
     "is_alone",
+    "is_size",
+    "is_symbol",
     "is_tracer",
     "max_size",
     "new_equation",
@@ -52,11 +59,17 @@ __all__ = [
     "scan_counts",
     "shaped_array",
     "source_of",
+    "terms_of",
     "user_frames",
+    "with_equations",
+    "with_shape",
     "written_at",
 ]
 
 Atom = Var | Literal
+
+dim_as_value_p: Primitive = _shapes.dim_as_value_p
+"""A size as a number of the model."""
 
 SYMBOLIC_ERRORS = (InconclusiveDimensionOperation,)
 """What is raised where code decides by a symbolic size."""
@@ -178,3 +191,97 @@ def _scan_instead(fn: Any, elems: Any, reverse: bool = False, axis: int = 0) -> 
     from blox.importers.jax.internals import _SCANS
 
     return _SCANS[-1](fn, elems, reverse, axis)
+
+
+def is_symbol(size: Any) -> bool:
+    """True for a size that is a symbol."""
+    return bool(_core.is_symbolic_dim(size))
+
+
+def is_size(value: Any) -> bool:
+    """True for a symbol, or a whole number."""
+    if isinstance(value, (bool, np.bool_)):
+        return False
+    return isinstance(value, (int, np.integer)) or is_symbol(value)
+
+
+def terms_of(size: Any) -> dict[Any, int]:
+    """A size as a sum: how often it has each product of symbols, which has 1 as key where it
+    is a number."""
+    if not is_symbol(size):
+        return {1: int(size)}
+    found = {}
+    for term, count in size._sorted_terms:
+        one = 1 if term.is_constant else type(size)._from_term(term, 1, size.scope)
+        found[one] = int(count)
+    return found
+
+
+def with_shape(aval: Any, shape: Any) -> Any:
+    """An abstract value in another shape."""
+    return aval.update(shape=tuple(shape))
+
+
+def with_equations(
+    jaxpr: Jaxpr,
+    constvars: list[Var],
+    invars: list[Var],
+    outvars: list[Any],
+    equations: list[JaxprEqn],
+) -> Jaxpr:
+    """A jaxpr with other equations and variables, and the names that it has."""
+    made: Jaxpr = jaxpr.replace(
+        constvars=constvars,
+        invars=invars,
+        outvars=outvars,
+        eqns=equations,
+        debug_info=jaxpr.debug_info,
+    )
+    return made
+
+
+def closed_jaxpr(jaxpr: Jaxpr, constants: Any) -> ClosedJaxpr:
+    return ClosedJaxpr(jaxpr, list(constants))
+
+
+@contextmanager
+def comparisons(
+    seen: Callable[[Any, str, Any, bool | None], None],
+) -> Iterator[None]:
+    """Tells of all comparisons of symbols with sizes, while it lasts.
+
+    Args:
+        seen: of the left side, `">="`, `"=="` or `"!="` (of 0: its truth), the right one,
+            and what was decided; None where nothing was. What it raises goes to the caller.
+    """
+    module: Any = _shapes
+    expression = module._DimExpr
+    decision, equal = module._geq_decision, expression.__eq__
+
+    def at_least(left: Any, right: Any, said: Any) -> bool:
+        try:
+            found = bool(decision(left, right, said))
+        except SYMBOLIC_ERRORS:
+            seen(left, ">=", right, None)
+            raise
+        seen(left, ">=", right, found)
+        return found
+
+    def equals(self: Any, other: Any) -> bool:
+        found = bool(equal(self, other))
+        if is_size(other):
+            seen(self, "==", other, found)
+        return found
+
+    def true(self: Any) -> bool:
+        seen(self, "!=", 0, None)
+        return True
+
+    module._geq_decision = at_least
+    expression.__eq__, expression.__bool__ = equals, true
+    try:
+        yield
+    finally:
+        module._geq_decision = decision
+        expression.__eq__ = equal
+        del expression.__bool__

@@ -23,8 +23,9 @@ from .frontends.paths import path_of
 from .internals import is_tracer
 from .opened import Opened
 from .outputs import named_outputs
+from .sized import trace
 from .source import Source
-from .trace import Bounds, trace
+from .trace import Bounds
 
 Imported: TypeAlias = tuple[bx.Graph, dict[str, Any], Origin]
 
@@ -40,7 +41,7 @@ def imported(
         traced = trace(source, inputs, dims, without)
         if any(map(is_tracer, traced.closed.consts)):
             raise jax.errors.UnexpectedTracerError("captured")
-    graph, placed, context = convert(source, traced, inputs, dims, source.name)
+    graph, placed, context = convert(source, traced, inputs, traced.dims, source.name)
     named = by_name([*traced.arrays.items(), *context.values.items()])
     constants = {name: named.pop(name) for name in map(source_name, context.values)}
     structure = jax.tree.structure(source.arrays)
@@ -57,6 +58,7 @@ def imported(
             notes=list(context.notes),
             layers=sorted(context.classes),
             derivatives=list(context.derivatives),
+            decisions=list(traced.decisions),
         ),
         {name: describe(array) for name, array in named.items()},
         whole.places(),
@@ -73,19 +75,19 @@ def proven(
     Raises:
         ModelError: it differs, whatever is taken apart.
     """
-    _compare(found, source, inputs, dims)
+    _compare(found, source, inputs)
     report = found[2].report
     if report.is_equal:
         return found
     apart = []
     for layer in report.layers:
         other = imported(source, inputs, dims, frozenset({layer}))
-        _compare(other, source, inputs, dims)
+        _compare(other, source, inputs)
         if other[2].report.greatest < report.greatest:
             apart.append(layer)
     if apart:
         found = imported(source, inputs, dims, frozenset(apart))
-        _compare(found, source, inputs, dims)
+        _compare(found, source, inputs)
         report = found[2].report
         report.apart += apart
     if not report.is_equal:
@@ -103,9 +105,7 @@ def proven(
     return found
 
 
-def _compare(
-    found: Imported, source: Source, inputs: Mapping[str, bx.Input], dims: Bounds
-) -> None:
+def _compare(found: Imported, source: Source, inputs: Mapping[str, bx.Input]) -> None:
     graph, _, origin = found
     leaves, structure = jax.tree_util.tree_flatten_with_path(source.arrays)
     names = [source_name(path_of(keys)) for keys, _ in leaves]
@@ -117,5 +117,13 @@ def _compare(
 
     arrays = {
         n: jax.numpy.asarray(leaf) for n, (_, leaf) in zip(names, leaves, strict=True)
+    }
+    dims = {
+        name: {
+            key: getattr(dim, key)
+            for key in ("min", "max", "multiple_of")
+            if getattr(dim, key) is not None
+        }
+        for name, dim in graph.dims.items()
     }
     compare(graph, run, arrays, origin.params, inputs, dims, origin.report)

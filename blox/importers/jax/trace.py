@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -12,9 +13,7 @@ from jax import export
 
 import blox as bx
 
-from ..proof import sizes_of
 from ..trace import Path, Value
-from .faults import line_of
 from .frontends.paths import path_of
 from .internals import ClosedJaxpr, clear_caches, plain_size
 from .outputs import named_outputs, require_outputs
@@ -34,6 +33,8 @@ class Traced:
         inputs: the inputs that follow.
         outputs: the names of its outputs.
         updates: the paths of the arrays whose new values follow those.
+        dims: what bounds sizes: what was given, and what the model's code asks for.
+        decisions: what Python decided, a line each.
     """
 
     closed: ClosedJaxpr
@@ -41,34 +42,18 @@ class Traced:
     inputs: Sequence[Value]
     outputs: Sequence[str]
     updates: Sequence[Path]
+    dims: Bounds = field(default_factory=dict)
+    decisions: Sequence[str] = ()
 
 
-def trace(
-    source: Source,
-    inputs: Mapping[str, bx.Input],
-    dims: Bounds,
-    without: frozenset[str] = frozenset(),
+def traced(
+    source: Source, specs: Mapping[str, Any], without: frozenset[str] = frozenset()
 ) -> Traced:
-    """Traces a model with the dims of its inputs as symbols.
+    """The equations of a model, for inputs of these shapes.
 
     Args:
-        dims: what bounds them.
         without: classes of layers that are traced like any other module.
     """
-    specs = symbolic(inputs, dims)
-    try:
-        return _traced(source, specs, without)
-    except bx.BloxError:
-        raise
-    except Exception as error:
-        if not any(isinstance(s, str) for i in inputs.values() for s in i.shape):
-            raise
-        raise _frozen(source, inputs, dims, without, error) from error
-
-
-def _traced(
-    source: Source, specs: Mapping[str, Any], without: frozenset[str]
-) -> Traced:
     leaves, structure = jax.tree_util.tree_flatten_with_path(source.arrays)
     shapes = [jax.ShapeDtypeStruct(jnp.shape(x), x.dtype) for _, x in leaves]
     names: list[str] = []
@@ -96,64 +81,37 @@ def _traced(
     return Traced(closed, arrays, flowing, names, updated)
 
 
-def _frozen(
-    source: Source,
-    inputs: Mapping[str, bx.Input],
-    dims: Bounds,
-    without: frozenset[str],
-    error: Exception,
-) -> Exception:
-    """The error of code that decides by a size which has only a name: the dims that are
-    to blame, as with numbers for them it runs; that of the code itself, where it doesn't."""
-    found: Exception | None = None
-
-    def fails(fixed: Mapping[str, int]) -> Exception | None:
-        given = {
-            name: replace(i, shape=[fixed.get(str(s), s) for s in i.shape])
-            for name, i in inputs.items()
-        }
-        try:
-            _traced(source, symbolic(given, dims), without)
-        except Exception as other:
-            return other
-        return None
-
-    small = next(sizes_of(inputs, dims))
-    for sizes in (small, dict.fromkeys(small, 8)):
-        found = fails(sizes)
-        if found is None:
-            alone = (n for n in sizes if fails({n: sizes[n]}) is None)
-            said = next(alone, " and ".join(sizes))
-            first = str(error).strip().partition("\n")[0].rstrip(".")
-            line = line_of(error)
-            return bx.SpecError.one(
-                "import-size",
-                said,
-                "expected code that works for all sizes, found a decision by this one"
-                f"{f', at {line}' if line else ''}: {first}",
-                f"give {said} as a number, bx.Input([8, 16]), or what bounds it, dims=",
-            )
-    return found or error
-
-
 def _dtype(spec: jax.ShapeDtypeStruct) -> str:
     return "key" if str(spec.dtype).startswith("key") else str(spec.dtype)
 
 
-def symbolic(
-    inputs: Mapping[str, bx.Input], dims: Bounds
-) -> dict[str, jax.ShapeDtypeStruct]:
-    """The inputs as JAX traces them, dims as symbols that know their bounds."""
+def scope_of(dims: Bounds) -> export.SymbolicScope:
+    """Where symbols know what bounds them."""
     constraints = []
     for name, bounds in dims.items():
         constraints += [f"{name} <= {bounds['max']}"] if "max" in bounds else []
         constraints += [f"{name} >= {bounds['min']}"] if "min" in bounds else []
         step = bounds.get("multiple_of", 1)
         constraints += [f"mod({name}, {step}) == 0"] if step > 1 else []
-    scope = export.SymbolicScope(constraints)
+    return export.SymbolicScope(constraints)
+
+
+def specs_of(
+    inputs: Mapping[str, bx.Input],
+    scope: export.SymbolicScope,
+    fixed: Mapping[str, int] | None = None,
+) -> dict[str, jax.ShapeDtypeStruct]:
+    """The inputs as JAX traces them, dims as symbols but for those with a number."""
+
+    def said(size: int | str) -> str:
+        numbers = fixed or {}
+        return re.sub(
+            r"[A-Za-z_]\w*", lambda m: f"{numbers.get(m[0], m[0])}", f"{size}"
+        )
+
     specs = {}
     for name, declared in inputs.items():
-        text = ", ".join(map(str, declared.shape))
+        text = ", ".join(map(said, declared.shape))
         shape = export.symbolic_shape(text, scope=scope) if declared.shape else ()
         dtype: Any = "float32" if declared.dtype == "float" else declared.dtype
         if dtype == "key":

@@ -8,6 +8,8 @@ from typing import Any
 
 import blox as bx
 
+from ..decided import flags as told
+
 FLAGS = {
     "train": False,
     "training": False,
@@ -41,6 +43,7 @@ def given_as(
     made = [n for n in kinds if getattr(module, n, None) is not None]
     made = [n for n in made if parameters[n].default is None]
     flags = {n: FLAGS[n] for n in kinds if n in FLAGS and n not in (*names, *made)}
+    told("the model is called", flags)
     if not names or any(k is inspect.Parameter.VAR_POSITIONAL for k in kinds.values()):
         require_call(function, values, flags)
         return list(values), flags

@@ -5,17 +5,17 @@ from __future__ import annotations
 
 import inspect
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path as FilePath
 from types import CodeType, FrameType
 from typing import Any, TypeAlias
 
 import jax
 
 from ...trace import Path
+from ..decided import flags, placed
+from ..files import is_own
 from ..internals import is_tracer
 from ..marks import enter, leave
 from .paths import path_of
@@ -23,26 +23,6 @@ from .paths import path_of
 Leaves: TypeAlias = Callable[[Any], Sequence[tuple[Path, Any]]]
 """The arrays in an object, by path."""
 
-LIBRARIES = (
-    "jax",
-    "jaxlib",
-    "numpy",
-    "scipy",
-    "equinox",
-    "flax",
-    "haiku",
-    "optax",
-    "einops",
-    "jaxtyping",
-    "beartype",
-    "typeguard",
-    "wadler_lindig",
-    "chex",
-    "blox",
-)
-"""What is called from a model and is none of it."""
-_STANDARD = tuple(sysconfig.get_paths()[k] for k in ("stdlib", "platstdlib"))
-_HERE = str(FilePath(__file__).parents[3])
 _SKIPPED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
@@ -90,18 +70,6 @@ def marked_functions(
         sys.setprofile(before if callable(before) else None)
 
 
-@lru_cache(maxsize=4096)
-def is_own(file: str) -> bool:
-    """True for a file that is of a model, and of no library below it."""
-    if file.startswith("<") and not file.startswith("<ipython"):
-        return False
-    parts = file.replace("\\", "/").split("/")
-    for folder in ("site-packages", "dist-packages"):
-        if folder in parts:
-            return parts[parts.index(folder) + 1] not in LIBRARIES
-    return not file.startswith((*_STANDARD, f"{_HERE}/"))
-
-
 def _is_function(code: CodeType) -> bool:
     return not (code.co_name.startswith("<") or code.co_flags & _SKIPPED)
 
@@ -130,6 +98,10 @@ def _enter(frame: FrameType, leaves: Leaves) -> Sequence[Any]:
     name = code.co_name
     if name == "__call__":
         name = type(owner).__name__
+    where = placed(code.co_filename, code.co_firstlineno)
+    flags(name, {n: given[n] for n in names}, where)
+    if owner is not None:
+        flags(type(owner).__name__, getattr(owner, "__dict__", {}))
     doc = _said(code) or (_said_of(type(owner)) if code.co_name == "__call__" else "")
     return enter(name.strip("_") or "function", inside, arguments, doc)
 
