@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from blox.schema.names import MAX_NAME, RESERVED, is_name, name_of
@@ -42,26 +42,47 @@ def named(groups: Sequence[Group]) -> None:
 
 def _words_of(variants: Sequence[Group]) -> dict[Group, tuple[str, ...]]:
     """What is added to the name of each variant: arguments by which calls differ, then
-    nodes that some variants have, then numbers; the first that tell all apart."""
+    nodes that some variants have, or what is set in them, then numbers; the first that
+    tell all apart."""
     found: dict[Group, tuple[str, ...]] = {}
-    for numbers, nodes in ((False, False), (False, True), (True, False)):
+    for numbers, marks_of in (
+        (False, None),
+        (False, _nodes),
+        (False, _flags),
+        (True, None),
+    ):
         telling = _telling(variants, numbers)
         found = {group: tuple(_words(group, telling)) for group in variants}
-        if nodes:
-            _add_nodes(found)
+        if marks_of is not None:
+            _add_marks(found, marks_of)
         found = {g: () if g.first.parent is None else w for g, w in found.items()}
         if len(set(found.values())) == len(variants):
             break
     return found
 
 
-def _add_nodes(words: dict[Group, tuple[str, ...]]) -> None:
-    """Adds the first nodes that some variants have and others don't, as far as these
+def _nodes(group: Group) -> list[str]:
+    return [n.op if n.unnamed else name for name, n in group.first.nodes.items()]
+
+
+def _flags(group: Group) -> list[str]:
+    return [
+        name
+        for node in group.first.nodes.values()
+        for name, value in node.fields.items()
+        if value is True
+    ]
+
+
+def _add_marks(
+    words: dict[Group, tuple[str, ...]], marks_of: Callable[[Group], list[str]]
+) -> None:
+    """Adds the first marks that some variants have and others don't, as far as these
     tell apart what has the same words."""
     places: dict[str, int] = {}
     marks: dict[Group, set[str]] = {}
     for group in words:
-        own = [n.op if n.unnamed else name for name, n in group.first.nodes.items()]
+        own = list(map(str.lower, marks_of(group)))
         marks[group] = {mark for mark in own if is_name(mark)}
         for place, mark in enumerate(own):
             places[mark] = min(place, places.get(mark, place))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .naming import argument_name
-from .regions import fresh, needed, tidy, tree
+from .regions import fresh, needed, steps_in, tidy, tree
 from .state import assign
 from .trace import Item, Param, Region, Step, Value
 
@@ -29,7 +29,7 @@ def region_of(
 
 def adopt(step: Step) -> None:
     """Gives each body that only calls one region the name, the arguments and the items of
-    that."""
+    that, and inputs that are parts of something the names that a layer has for them."""
     for body in step.functions.values():
         only = body.items[0] if len(body.items) == 1 else None
         if not isinstance(only, Region):
@@ -43,6 +43,19 @@ def adopt(step: Step) -> None:
             body.arguments = only.arguments
         body.items, body.scope = only.items, only.scope
         _rename(step, {v: n for n, v in reversed(body.arguments.items())})
+    for body in step.functions.values():
+        parts = {v for v in body.inputs if "[" in v.hint}
+        _rename(step, {v: n for v, n in _taken(body).items() if v in parts})
+
+
+def _taken(body: Region) -> dict[Value, str]:
+    """What layers take, by the names of their operands."""
+    found: dict[Value, str] = {}
+    for inner in steps_in(body):
+        for name, value in inner.operands.items() if inner.slots else ():
+            if isinstance(value, Value):
+                found.setdefault(value, name)
+    return found
 
 
 def _rename(step: Step, wanted: Mapping[Value, str]) -> None:

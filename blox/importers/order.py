@@ -30,10 +30,11 @@ def order(region: Region) -> None:
         if len(given) == 1 and uses[given[0]] == 1 and _is_pure(item):
             lone.add(item)
     lone -= {maker[v] for v in region.outputs.values() if v in maker}
+    place = {item: at for at, item in enumerate(region.items)}
     done: list[Step | Region] = []
     for item in region.items:
         if item not in lone:
-            done += _with_operands(item, maker, lone)
+            done += _with_operands(item, maker, lone, place)
     region.items = done
 
 
@@ -80,16 +81,40 @@ def _with_operands(
     item: Step | Region,
     maker: dict[Value, Step | Region],
     lone: set[Step | Region],
+    place: dict[Step | Region, int],
 ) -> list[Step | Region]:
-    """An item behind those that only it needs, in order."""
+    """An item behind those that only it needs, in the order of operands; that of the
+    source where several have layers.
+
+    Args:
+        place: in the source's order.
+    """
     found: list[Step | Region] = []
     waiting = [item]
     while waiting:
         current = waiting.pop()
         found.append(current)
         makers = [maker[v] for v in _flowing(current) if v in maker]
-        waiting += [m for m in makers if m in lone]
+        own = [m for m in makers if m in lone]
+        heavy = sum(_has_layers(m, maker, lone) for m in own) > 1
+        waiting += sorted(own, key=place.__getitem__) if heavy else own
     return found[::-1]
+
+
+def _has_layers(
+    item: Step | Region,
+    maker: Mapping[Value, Step | Region],
+    lone: set[Step | Region],
+) -> bool:
+    """True where an item, or one that only it needs, is a function or a layer."""
+    waiting = [item]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current, Region) or current.slots:
+            return True
+        makers = [maker[v] for v in _flowing(current) if v in maker]
+        waiting += [m for m in makers if m in lone]
+    return False
 
 
 def _flowing(item: Step | Region) -> Iterator[Value]:

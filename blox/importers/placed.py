@@ -13,18 +13,23 @@ from blox.schema import Graph
 
 from .array_names import name_of
 from .factors import common_factors
+from .joined import Joined
 from .stored import Leaf
 from .trace import Path
 
 
 def rules_of(
-    graph: Graph, placed: Mapping[str, Leaf], names: Sequence[str]
+    graph: Graph,
+    placed: Mapping[str, Leaf],
+    names: Sequence[str],
+    joined: Mapping[Path, Joined],
 ) -> tuple[AnyRule, ...]:
     """The rules for where arrays lie.
 
     Args:
         placed: by path in Params.
         names: of all arrays of the source; those that are in no Graph are ignored.
+        joined: the arrays that are several of the source, by path.
     """
     info = leaves(graph)
     rules: list[AnyRule] = []
@@ -32,8 +37,11 @@ def rules_of(
     for leaf in placed.values():
         moves = tuple(_layouts(leaf))
         for ours, source in _copies(leaf, info):
-            used.add(name_of(source))
-            rules.append(Rule(ours, name_of(source), *moves))
+            whole = joined.get(source)
+            theirs = tuple(map(name_of, whole.parts if whole else (source,)))
+            used.update(theirs)
+            first = (whole.layout,) if whole else ()
+            rules.append(Rule(ours, theirs, *first, *moves))
     ignored = [n for n in names if n not in used]
     return (*rules, *([Ignored(*ignored)] if ignored else []))
 

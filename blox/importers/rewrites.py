@@ -9,7 +9,7 @@ from typing import Any
 
 from .simplify import Tree, rewrite
 from .trace import Param, Path, Step, Value
-from .views import same
+from .views import same_shape
 
 
 @rewrite("where")
@@ -148,9 +148,5 @@ def _is_trained(value: Any, rank: int) -> bool:
     )
 
 
-def _same_shape(a: Value, b: Value) -> bool:
-    return a.ndim == b.ndim and all(map(same, a.shape, b.shape))
-
-
 def _alike(a: Value, b: Value) -> bool:
-    return a.dtype == b.dtype and _same_shape(a, b)
+    return a.dtype == b.dtype and same_shape(a, b)

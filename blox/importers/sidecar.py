@@ -121,16 +121,13 @@ def _require_plain(table: Table) -> None:
     for number, rule in enumerate(table.rules):
         if isinstance(rule, Rule):
             theirs = rule.their_patterns
-            names, single = rule.theirs, len(rule.ours) == len(rule.theirs) == 1
-            fits = single and not rule.when
+            names, fits = rule.theirs, len(rule.ours) == 1 and not rule.when
             holes |= {p for o in rule.our_patterns for p in o.parts if p.hole}
         else:
             theirs, names, fits = rule.patterns, rule.names, type(rule) is Ignored
         holed = any(part.hole for pattern in theirs for part in pattern.parts)
         if not fits or holed or not known.issuperset(names):
-            what = (
-                "one of ours and one of theirs, or what is ignored, by the names above"
-            )
+            what = "one of ours by theirs, or what is ignored, by the names above"
             refuse(f"rules[{number}]", f"expected {what}, found {quote(rule)}")
         if len(holes) > _MAX_HOLES:
             found = f"expected at most {_MAX_HOLES} holes, found more"

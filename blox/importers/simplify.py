@@ -82,6 +82,12 @@ class Tree:
             return None
         return step if not ops or step.op in ops else None
 
+    def anywhere(self, value: Any, *ops: str) -> Step | None:
+        """The step that gives a value, if it is one of these ops, though it may run less
+        often than the step that is rewritten."""
+        step = self._makers.get(value) if isinstance(value, Value) else None
+        return step if step is not None and step.op in ops else None
+
     def lone(self, value: Any, *ops: str) -> Step | None:
         """The step that gives a value which nothing else uses."""
         return self.maker(value, *ops) if self.uses.get(value) == 1 else None

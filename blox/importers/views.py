@@ -168,3 +168,8 @@ def fits(view: View, order: Sequence[int]) -> bool:
             return False
     owned = [i for i in order if view.axes[i] is not None]
     return all(i in order[len(order) - view.source.ndim :] for i in owned)
+
+
+def same_shape(a: Value, b: Value) -> bool:
+    """True where two values have the same sizes."""
+    return a.ndim == b.ndim and all(map(same, a.shape, b.shape))

@@ -76,9 +76,9 @@ def agree(
         return built(given, *xs)[0]
 
     first, last = (drawn(shapes, sizes, seed) for seed, sizes in enumerate(dims))
-    named(_quick(run)(params, *first), _quick(call)(arrays, *first))
-    outputs, own = _quick(_gradients(run))(params, *last)
-    wanted, other = _quick(_gradients(call))(arrays, *last)
+    named(quick(run)(params, *first), quick(call)(arrays, *first))
+    outputs, own = quick(_gradients(run))(params, *last)
+    wanted, other = quick(_gradients(call))(arrays, *last)
     named(outputs, wanted)
     same(tree(origin.export(params)), arrays, 0)
     own = tree(origin.export(jax.tree.map(_floating, own, params)))
@@ -122,7 +122,8 @@ def _slope(found: Any, gradient: Any, array: Any) -> Any:
     return gradient if unused else found
 
 
-def _quick(function: Callable[..., Any]) -> Callable[..., Any]:
+def quick(function: Callable[..., Any]) -> Callable[..., Any]:
+    """It, for a run or two."""
     return jax.jit(function, compiler_options=QUICK)
 
 

@@ -113,3 +113,20 @@ def test_calls_and_parts_have_the_names_of_their_lines() -> None:
     functions = graph.plain()["functions"]
     (split,) = (n for n in functions["halves"]["nodes"].values() if n["op"] == "split")
     assert split["names"] == ["first", "second"]
+
+
+def test_parts_of_an_argument_have_the_names_that_the_function_gives_them() -> None:
+    def step(carry: Any, now: Any) -> Any:
+        (low, high), total = carry
+        gain = now["gain"]
+        low = low * gain + high
+        return ((low, high - low), total + low), total
+
+    def call(_: Any, x: Any) -> Any:
+        start = jnp.zeros(4)
+        (pair, total), every = jax.lax.scan(step, ((start, start), start), {"gain": x})
+        return pair[0] + total, every
+
+    graph = check(call, {}, X, ONE)
+    inputs = graph.functions["step"].inputs
+    assert list(inputs) == ["low", "high", "total", "gain"]

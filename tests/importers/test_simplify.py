@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from imported import check
+from imported import body, check
 
 import blox as bx
+from blox.importers.jax.frontends.memories import attention
 
 X = {"x": bx.Input(["batch", 4])}
 ONE = jnp.linspace(-1.0, 1.0, 8).reshape(2, 4)
@@ -144,3 +145,63 @@ def test_arrays_that_are_not_alone_are_no_linear(place: str) -> None:
     else:
         graph = check(model, params, X, ONE)
     assert "linear" not in ops(graph)
+
+
+@pytest.mark.parametrize("last", ["stacked", "carried", "both"])
+def test_what_is_turned_around_for_a_scan_is_read_from_its_end(last: str) -> None:
+    def step(total: Any, x: Any) -> Any:
+        total = total * 0.5 + x
+        return total, total * x
+
+    def call(_: Any, x: Any) -> Any:
+        total, every = jax.lax.scan(step, jnp.zeros(4), jnp.flip(x, axis=0))
+        every = jnp.flip(every, axis=0)
+        found = {"stacked": every, "carried": total, "both": (every, total)}
+        return found[last]
+
+    graph = check(call, {}, X, jnp.asarray(RNG.normal(size=(3, 4)), "float32"))
+    assert "flip" not in ops(graph)
+    (scan,) = [n for n in body(graph).values() if n["op"] == "scan"]
+    assert scan["reverse"] is True
+
+
+def test_a_scan_whose_outputs_are_seen_as_they_are_keeps_what_it_reads() -> None:
+    def call(_: Any, x: Any) -> Any:
+        turned = jnp.flip(x, axis=0)
+        return jax.lax.scan(lambda c, x: (c + x, c * x), jnp.zeros(4), turned)[1]
+
+    assert "flip" in ops(check(call, {}, X, ONE))
+
+
+@pytest.mark.parametrize("kind", ["times", "chosen", "greater"])
+def test_a_mask_of_numbers_is_the_condition(kind: str) -> None:
+    def call(_: Any, x: Any) -> Any:
+        low = x < 0.5
+        number = {
+            "times": low.astype("float32").astype(bool),
+            "chosen": jnp.where(low, 1.0, 0.0) != 0.0,
+            "greater": jnp.where(low, 1.0, 2.0) != 0.0,
+        }
+        return jnp.where(number[kind], x, 0.0)
+
+    found = ops(check(call, {}, X, ONE))
+    assert found.count("where") == 1 + (kind == "greater")
+    assert "astype" not in found
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_mask_of_positions_is_causal(start: int) -> None:
+    def call(_: Any, x: Any) -> Any:
+        at = jnp.arange(3)
+        heads = x.reshape(x.shape[0], 3, 2, 2)
+        mask = (at[:, None] + start >= at).astype("float32")
+        return attention(heads, heads, heads, mask=mask)
+
+    inputs = {"x": bx.Input(["batch", 12])}
+    x = jnp.asarray(RNG.normal(size=(2, 12)), "float32")
+    graph, params, _ = bx.from_jax(call, inputs, {}, name="model", check=False)
+    wanted = call({}, x)
+    np.testing.assert_allclose(bx.build(graph)(params, x)[0], wanted, 1e-5, 1e-5)
+    (node,) = [n for n in body(graph).values() if n["op"] == "dot_product_attention"]
+    assert node.get("causal", False) is (start == 0)
+    assert ("mask" in node) is (start == 1)

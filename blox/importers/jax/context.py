@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..joined import Joined
 from ..trace import Param, Path, Step, Value
 from .internals import Var
 
@@ -40,6 +41,8 @@ class Context:
     """The arrays of `tables`, by the path that they got."""
     layers: dict[tuple[Path, str], Path] = field(default_factory=dict)
     """The array that each slot of a layer is, by the path of the layer and the slot."""
+    joined: dict[Path, Joined] = field(default_factory=dict)
+    """The arrays that are several of the source, by the paths that they got."""
     rng: Step | None = None
     whole: set[Path] = field(default_factory=set)
     """Stacked arrays that are used as a whole too, and so are those of no `repeat`."""

@@ -51,7 +51,8 @@ def convert(
     root.inputs = {value: value.hint for value in traced.inputs}
     root.scope = ()
     assign(root, lowered.updates)
-    readable(root, dict(zip(traced.outputs, lowered.outputs, strict=True)))
+    outputs = dict(zip(traced.outputs, lowered.outputs, strict=True))
+    context.joined = readable(root, outputs)
     graph, placed = write(root, inputs, name, dims)
     return graph, placed, context
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from ..bodies import region_of
@@ -17,6 +18,7 @@ from .internals import ClosedJaxpr, JaxprEqn, Var, argument_names, plain_size, s
 from .lines import is_library
 from .liveness import body_of, is_lone, only
 from .lower import Lowering
+from .unpacked import part_names
 
 LITERAL: Mapping[str, Callable[[Any], Number]] = {
     "float32": float,
@@ -58,6 +60,13 @@ class Function:
         self.child = self.lower.child()
         self.flat = body_of(self.closed)
 
+    @cached_property
+    def _parts(self) -> Mapping[str, str]:
+        """The names that the source's function gives to parts of its arguments."""
+        name, _, place = source_of(self.closed.jaxpr).partition(" at ")
+        file, _, line = place.rpartition(":")
+        return part_names(name, file, int(line)) if line.isdigit() else {}
+
     @property
     def name(self) -> str:
         """That of the user's function."""
@@ -70,6 +79,7 @@ class Function:
         if dtype.startswith("key"):
             raise Missing(f"{self.lower.primitive}: a key as a {role}")
         hint = argument_names(self.closed.jaxpr)[place]
+        hint = self._parts.get(hint, hint)
         made = Value(tuple(map(plain_size, shape)), dtype, hint)
         self.given[place] = View.of(made)
         wanted = argument_name(hint or role)

@@ -49,15 +49,20 @@ def is_library(file: str) -> bool:
     return file.startswith((_HERE, *_LIBRARIES)) or "site-packages" in file
 
 
+def parsed(file: str) -> ast.Module | None:
+    """The syntax tree of a file; None where there is none."""
+    try:
+        return ast.parse(Path(file).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
 @lru_cache(maxsize=256)
 def _statements(file: str) -> dict[int, tuple[int, str]]:
     """By line: the line on which its statement begins, and the name that it assigns."""
-    try:
-        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
-        return {}
+    tree = parsed(file)
     found: dict[int, tuple[int, str]] = {}
-    for node in ast.walk(tree):
+    for node in ast.walk(tree) if tree else ():
         target = ""
         match node:
             case ast.Assign(value=ast.Lambda()):

@@ -52,7 +52,7 @@ def imported(
     whole = Opened(named, rebuilt)
     origin = Origin(
         graph,
-        rules_of(graph, placed, list(named)),
+        rules_of(graph, placed, list(named), context.joined),
         constants,
         Report(
             notes=list(context.notes),

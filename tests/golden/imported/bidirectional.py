@@ -1,6 +1,6 @@
 """bidirectional: 420 parameters in 7 arrays.
 
-Made by blox of sha256:dc065e3224eef3d9ba1a266148a03cb58397b4f9c97af17d1aae03991079dc02
+Made by blox of sha256:64dec6ba715599b247ef1e58aee9b062c7f1321840dba883246baf7c581d77ab
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(bidirectional)(params, xs)
@@ -21,15 +21,13 @@ from safetensors.numpy import load_file
 Params = dict[str, Any]
 
 
-def step(
-    params: Params, carry_0: Array, carry_1: Array, x: Array
-) -> tuple[Array, Array, Array]:
-    gates = x @ params["w"] + carry_0 @ params["u"] + params["b"]
+def step(params: Params, h: Array, c: Array, x: Array) -> tuple[Array, Array, Array]:
+    gates = x @ params["w"] + h @ params["u"] + params["b"]
     i, f, g, o = jnp.split(gates, 4, axis=-1)
-    f = jax.nn.sigmoid(f) * carry_1
-    carry_1 = f + jax.nn.sigmoid(i) * jnp.tanh(g)
-    carry_0 = jax.nn.sigmoid(o) * jnp.tanh(carry_1)
-    return carry_0, carry_1, carry_0
+    f = jax.nn.sigmoid(f) * c
+    c = f + jax.nn.sigmoid(i) * jnp.tanh(g)
+    h = jax.nn.sigmoid(o) * jnp.tanh(c)
+    return h, c, h
 
 
 def lstm(params: Params, xs: Array) -> Array:
@@ -39,25 +37,25 @@ def lstm(params: Params, xs: Array) -> Array:
     def scan_step(
         carry: tuple[Array, Array], x: Array
     ) -> tuple[tuple[Array, Array], Array]:
-        carry_0, carry_1 = carry
-        carry_0, carry_1, y = step(params, carry_0, carry_1, x)
-        return (carry_0, carry_1), y
+        h, c = carry
+        h, c, y = step(params, h, c, x)
+        return (h, c), y
 
     _, y = jax.lax.scan(scan_step, (x, x), scan_x)
     y = jnp.moveaxis(y, 0, 1)
     return y
 
 
-def lstm_2(params: Params, xs: Array) -> Array:
+def lstm_reverse(params: Params, xs: Array) -> Array:
     x = jnp.zeros((xs.shape[0], 5), params["w"].dtype)
     scan_x = jnp.moveaxis(xs, 1, 0)
 
     def scan_step(
         carry: tuple[Array, Array], x: Array
     ) -> tuple[tuple[Array, Array], Array]:
-        carry_0, carry_1 = carry
-        carry_0, carry_1, y = step(params, carry_0, carry_1, x)
-        return (carry_0, carry_1), y
+        h, c = carry
+        h, c, y = step(params, h, c, x)
+        return (h, c), y
 
     _, y = jax.lax.scan(scan_step, (x, x), scan_x, reverse=True)
     y = jnp.moveaxis(y, 0, 1)
@@ -69,7 +67,7 @@ def bidirectional(params: Params, xs: Array) -> Array:
     xs = xs.astype(params["forward"]["w"].dtype)
     out: Array = (
         jnp.concatenate(
-            [lstm(params["forward"], xs), lstm_2(params["backward"], xs)], axis=-1
+            [lstm(params["forward"], xs), lstm_reverse(params["backward"], xs)], axis=-1
         )
         @ params["head"]
     )

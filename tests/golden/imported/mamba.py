@@ -1,6 +1,6 @@
 """mamba: 56 parameters in 5 arrays.
 
-Made by blox of sha256:4657207e4d780b2310ac6521fdbe576f0957a805da84364011dcb16acb650d91
+Made by blox of sha256:d05c656634f033a81d423faddeff277d38df9b459bd2896ae9c885f2040839ed
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(mamba)(params, x)
@@ -21,9 +21,9 @@ from safetensors.numpy import load_file
 Params = dict[str, Any]
 
 
-def step(h: Array, now_0: Array, now_1: Array, now_2: Array) -> tuple[Array, Array]:
-    h = now_0 * h + now_1
-    x = h * jnp.expand_dims(now_2, axis=-2)
+def step(h: Array, keep: Array, drive: Array, c: Array) -> tuple[Array, Array]:
+    h = keep * h + drive
+    x = h * jnp.expand_dims(c, axis=-2)
     return h, jnp.sum(x, axis=-1)
 
 
@@ -34,22 +34,22 @@ def mamba(params: Params, x: Array) -> Array:
     x = x.astype(dtype)
     delta_2 = jax.nn.softplus(x @ params["delta"])
     y = jnp.zeros((batch, 4, 3), dtype)
-    now_0: Array = delta_2[..., None] * -jnp.exp(params["log_a"])
-    now_0 = jnp.exp(now_0)
+    keep: Array = delta_2[..., None] * -jnp.exp(params["log_a"])
+    keep = jnp.exp(keep)
     drive = (delta_2 * x)[..., None] * jnp.expand_dims(x @ params["b"], axis=-2)
     parts = x @ params["c"]
-    scan_now_0 = jnp.moveaxis(now_0, 1, 0)
-    scan_now_1 = jnp.moveaxis(drive, 1, 0)
-    scan_now_2 = jnp.moveaxis(parts, 1, 0)
+    scan_keep = jnp.moveaxis(keep, 1, 0)
+    scan_drive = jnp.moveaxis(drive, 1, 0)
+    scan_c = jnp.moveaxis(parts, 1, 0)
 
     def scan_step(h: Array, xs: tuple[Array, Array, Array]) -> tuple[Array, Array]:
-        now_0, now_1, now_2 = xs
-        return step(h, now_0, now_1, now_2)
+        keep, drive, c = xs
+        return step(h, keep, drive, c)
 
-    _, now_0 = jax.lax.scan(scan_step, y, (scan_now_0, scan_now_1, scan_now_2))
-    now_0 = jnp.moveaxis(now_0, 0, 1)
-    now_0 = now_0 + x * params["d"]
-    return now_0
+    _, keep = jax.lax.scan(scan_step, y, (scan_keep, scan_drive, scan_c))
+    keep = jnp.moveaxis(keep, 0, 1)
+    keep = keep + x * params["d"]
+    return keep
 
 
 # The shape of each array, where it lies in params.

@@ -4,6 +4,7 @@ and ends, methods of modules among them."""
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from ..decided import flags, placed
 from ..files import is_own
 from ..internals import is_tracer
 from ..marks import enter, leave
+from ..unpacked import part_names
 from .paths import path_of
 
 Leaves: TypeAlias = Callable[[Any], Sequence[tuple[Path, Any]]]
@@ -84,6 +86,7 @@ def _enter(frame: FrameType, leaves: Leaves) -> Sequence[Any]:
     owner = given[names[0]] if names and _is_method(code, given[names[0]]) else None
     inside: list[tuple[Path, Any]] = []
     arguments: dict[str, Any] = {}
+    said = part_names(code.co_name, code.co_filename, code.co_firstlineno)
     for name in names:
         value = given[name]
         if is_tracer(value):
@@ -92,7 +95,11 @@ def _enter(frame: FrameType, leaves: Leaves) -> Sequence[Any]:
         found = leaves(value)
         inside += found
         if value is not owner:
-            arguments |= {"_".join(map(str, (name, *p))): x for p, x in found}
+            for path, part in found:
+                own = said.get(name + "".join(f"[{p!r}]" for p in path), "")
+                free = own and own not in arguments and own not in names
+                whole = "_".join(map(str, (name, *path)))
+                arguments[own if free else whole] = part
     if not inside and not arguments:
         return ()
     name = code.co_name
@@ -123,7 +130,9 @@ def _said_of(cls: type) -> str:
 
 
 def _line(doc: str) -> str:
-    return " ".join(inspect.cleandoc(doc).partition("\n\n")[0].split())[:400]
+    """The first paragraph, without marks of reST around names."""
+    text = " ".join(inspect.cleandoc(doc).partition("\n\n")[0].split())
+    return re.sub(r":\w+:`~?([^`<>]+)`|``([^`]+)``", r"\1\2", text)[:400]
 
 
 def _is_method(code: CodeType, first: Any) -> bool:
