@@ -22,7 +22,7 @@ from .flatten import Flat
 from .liveness import live
 from .marks import layer_p, mark_p
 from .matching import Match, Traced, matches, trace
-from .patterns import patterns_at
+from .patterns import STRUCTURES, patterns_at
 from .patterns.proposal import Proposal, Whole
 from .rewrite import Found, has_ways, rewritten
 from .site import Equations
@@ -55,6 +55,10 @@ class _Search:
         for equation in self.site.equations:
             if equation.primitive in (mark_p, layer_p):
                 continue
+            for structure in STRUCTURES:
+                if equation.primitive.name in structure.starts:
+                    for whole in structure.wholes(self.site, equation):
+                        yield from self.placed(whole, 0)
             for order, pattern in patterns_at(equation):
                 for proposal in pattern.proposals(self.site, equation):
                     key = (proposal.key, tuple(proposal.given.items()))
@@ -88,12 +92,18 @@ class _Search:
                 else proposal.wholes(self.site, alone)
             )
             for whole in wholes:
-                for root in self.site.makers.get(whole.output.node, ()):
-                    cut = self.site.cut(root, whole.operands.values())
-                    moved = any(map(self.site.is_moved, whole.operands.values()))
-                    if cut is not None and has_ways(self.site, whole, cut):
-                        wanted = self.site.given_by(cut.root)
-                        yield Found(whole, cut, order, wanted, moved)
+                yield from self.placed(whole, order)
+
+    def placed(self, whole: Whole, order: int) -> Iterator[Found]:
+        """The equations in whose place an op may come."""
+        operands = whole.operands.values()
+        stops = frozenset([*whole.tables.values(), *(s.node for s in operands)])
+        for root in self.site.makers.get(whole.output.node, ()):
+            cut = self.site.cut(root, stops)
+            moved = any(map(self.site.is_moved, operands))
+            if cut is not None and has_ways(self.site, whole, cut):
+                wanted = self.site.given_by(cut.root)
+                yield Found(whole, cut, order, wanted, moved)
 
     def traced(self, proposal: Proposal) -> Traced | None:
         key = proposal.key

@@ -13,16 +13,15 @@ from .internals import (
     JaxprEqn,
     Literal,
     Var,
-    dtype_of,
     new_equation,
     new_variable,
     shaped_array,
 )
+from .lying import applied, arranged, lying, sizes_by_text
 from .marks import Layer, layer_p
 from .patterns.proposal import Whole
 from .seen import Seen
 from .site import Cut, Equations
-from .spelling import size_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,24 +61,53 @@ def rewritten(site: Equations, chosen: Sequence[Found]) -> list[JaxprEqn]:
     """The equations with the ops that were chosen."""
     gone = {place for found in chosen for place in found.cut.equations}
     at: dict[int, list[JaxprEqn]] = {}
+    tables = Tables(site)
     for found in chosen:
         end = site.end(found.cut.equations, found.cut.root)
         assert end is not None
-        at.setdefault(end, []).extend(written(site, found))
+        at.setdefault(end, []).extend(written(site, found, tables))
     kept: list[JaxprEqn] = []
     for place, equation in enumerate(site.equations):
         kept += at.get(place, [])
         if place not in gone:
             kept.append(equation)
+        kept += tables.behind.get(place, [])
     return [*kept, *at.get(len(site.equations), [])]
 
 
-def written(site: Equations, found: Found) -> list[JaxprEqn]:
+class Tables:
+    """Values that operands are made of, each once where a value of the source is."""
+
+    def __init__(self, site: Equations) -> None:
+        self.site = site
+        self.made: dict[tuple[int, int], tuple[Var, Seen]] = {}
+        self.behind: dict[int, list[JaxprEqn]] = {}
+
+    def of(self, found: Found, name: str) -> tuple[Var, Seen]:
+        """The table that stands for an operand, and how it lies."""
+        whole = found.whole
+        table, seen = whole.tables[name], whole.operands[name]
+        there = self.site.behind(table, seen.node, found.cut.edge)
+        assert there is not None
+        place, variable = there
+        key = (place, table)
+        if key not in self.made:
+            more, made = applied(whole.before[name], variable)
+            self.behind.setdefault(place, []).extend(more)
+            self.made[key] = made, self.site.seen[variable]
+        return self.made[key]
+
+
+def written(site: Equations, found: Found, tables: Tables) -> list[JaxprEqn]:
     """An op, and what brings its operands and its result in their layouts."""
     whole = found.whole
     equations: list[JaxprEqn] = []
     given: dict[str, Atom] = {}
     for name, seen in whole.operands.items():
+        if name in whole.tables:
+            more, given[name] = lying(*tables.of(found, name), seen)
+            equations += more
+            continue
         more, given[name] = variable(site, found, seen)
         equations += more
         if name in whole.before:
@@ -131,11 +159,15 @@ def given_by(layer: Layer, inputs: Sequence[Atom]) -> Any:
 def has_ways(site: Equations, whole: Whole, cut: Cut) -> bool:
     """True where each operand is a number or flows in: what is computed of numbers alone may
     lie within a cut."""
-    return all(
-        (site.table.nodes[seen.node].number is not None and not seen.axes)
-        or any(True for _ in site.ways(seen.node, cut.edge))
-        for seen in whole.operands.values()
-    )
+    for name, seen in whole.operands.items():
+        if name in whole.tables:
+            if site.behind(whole.tables[name], seen.node, cut.edge) is None:
+                return False
+            continue
+        number = site.table.nodes[seen.node].number is not None and not seen.axes
+        if not number and next(site.ways(seen.node, cut.edge), None) is None:
+            return False
+    return True
 
 
 def variable(site: Equations, found: Found, seen: Seen) -> tuple[list[JaxprEqn], Atom]:
@@ -147,11 +179,7 @@ def variable(site: Equations, found: Found, seen: Seen) -> tuple[list[JaxprEqn],
     for x in ways:
         if site.seen[x] == seen:
             return [], x
-    x = ways[0]
-    sizes = sizes_by_text([x])
-    shape = [sizes.get(s, s) for s in seen.shape]
-    result = new_variable(shaped_array(shape, dtype_of(x)))
-    return arranged(x, site.seen[x], seen, result), result
+    return lying(ways[0], site.seen[ways[0]], seen)
 
 
 def in_order(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
@@ -161,51 +189,3 @@ def in_order(function: Callable[..., Any], names: Sequence[str]) -> Callable[...
         return function(**dict(zip(names, arrays, strict=True)))
 
     return run
-
-
-def sizes_by_text(atoms: Sequence[Atom]) -> dict[Any, Any]:
-    """The sizes of arrays by the text that stands for them."""
-    found: dict[Any, Any] = {}
-    for atom in atoms:
-        aval: Any = atom.aval
-        found |= {size_of(size): size for size in aval.shape}
-    return found
-
-
-def arranged(x: Var, own: Seen, wanted: Seen, result: Var) -> list[JaxprEqn]:
-    """The equations that bring a value from one layout into another."""
-    target: Any = result.aval
-
-    def arrange(array: Any) -> Any:
-        gone = [i for i, axis in enumerate(own.axes) if axis is None]
-        for i in reversed(gone):
-            array = jax.lax.index_in_dim(array, 0, i, keepdims=False)
-        kept = [axis for axis in own.axes if axis is not None]
-        order = [axis for axis in wanted.axes if axis is not None]
-        array = jax.lax.transpose(array, [kept.index(axis) for axis in order])
-        places = [i for i, axis in enumerate(wanted.axes) if axis is not None]
-        return jax.lax.broadcast_in_dim(array, target.shape, places)
-
-    return applied(arrange, x, result)[0]
-
-
-def applied(
-    function: Callable[[Any], Any], x: Atom, result: Var | None = None
-) -> tuple[list[JaxprEqn], Var]:
-    """The equations of a function of an array, and what has its result."""
-    aval: Any = x.aval
-    closed = jax.make_jaxpr(function)(jax.ShapeDtypeStruct(aval.shape, aval.dtype))
-    (own,) = closed.jaxpr.outvars
-    made = new_variable(own.aval) if result is None else result
-    names: dict[Any, Any] = {closed.jaxpr.invars[0]: x, own: made}
-    equations = [
-        equation.replace(
-            invars=[
-                v if isinstance(v, Literal) else names.get(v, v)
-                for v in equation.invars
-            ],
-            outvars=[names.get(v, v) for v in equation.outvars],
-        )
-        for equation in closed.jaxpr.eqns
-    ]
-    return equations, made

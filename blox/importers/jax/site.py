@@ -95,6 +95,10 @@ class Equations(Numbering):
     def base(self, node: int) -> Var | None:
         return self.bases.get(node)
 
+    def maker(self, node: int) -> JaxprEqn | None:
+        places = self.makers.get(node)
+        return self.equations[places[0]] if places else None
+
     def is_filled(self, seen: Seen) -> bool:
         """True for an array that one number fills."""
         return bool(seen.axes) and self.table.nodes[seen.node].number is not None
@@ -132,10 +136,9 @@ class Equations(Numbering):
                         if None not in axes:
                             yield tuple(sorted(a for a in axes if a is not None))
 
-    def cut(self, root: int, operands: Iterable[Seen]) -> Cut | None:
+    def cut(self, root: int, stops: frozenset[int]) -> Cut | None:
         """The equations from the operands to a result; None where what they give flows
         elsewhere, or where they belong to several functions of the source."""
-        stops = {s.node for s in operands}
         found, edge = {root}, set()
         waiting = [root]
         while waiting:
@@ -191,6 +194,25 @@ class Equations(Numbering):
                     break
                 chain.append(before[0])
             yield from reversed(chain)
+
+    def behind(
+        self, table: int, node: int, edge: Iterable[Var]
+    ) -> tuple[int, Var] | None:
+        """Where a value that flows in is made, and the variable of one that it is made of."""
+        for variable in edge:
+            place = self.places.get(variable)
+            if place is None or self.of(variable).node != table:
+                continue
+            waiting = [place]
+            while waiting:
+                for atom in self.equations[waiting.pop()].invars:
+                    if isinstance(atom, Literal):
+                        continue
+                    if self.of(atom).node == node:
+                        return place, next(self.ways(node, [atom]))
+                    if atom in self.places:
+                        waiting.append(self.places[atom])
+        return None
 
     def end(self, found: set[int] | frozenset[int], root: int) -> int | None:
         """The place before which the op comes; None where there is none."""

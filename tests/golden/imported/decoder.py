@@ -1,6 +1,6 @@
 """decoder: 1,776 parameters in 11 arrays.
 
-Made by blox of sha256:bc8c1604ca1ebabad8eae7e0dfbc23119f5c5d7df8f78b883352efd131b1c786
+Made by blox of sha256:8430260aed168bb69afb581b244128ab70843c81a823d42c01df47c2c680dda3
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(decoder)(params, tokens)
@@ -21,6 +21,14 @@ from jax.dtypes import canonicalize_dtype
 from safetensors.numpy import load_file
 
 Params = dict[str, Any]
+
+
+def rope(x: Array, cos: Array, sin: Array) -> Array:
+    """Turns pairs of features of x (..., time, heads, head_dim) by the angles."""
+    cos, sin = cos[..., None, :], sin[..., None, :]
+    a, b = jnp.split(x, 2, axis=-1)
+    y = jnp.concatenate([a * cos - b * sin, b * cos + a * sin], axis=-1)
+    return y.astype(x.dtype)
 
 
 def einsum(xs: Sequence[Array], *, equation: str = "btd,dho->btho") -> Array:
@@ -44,22 +52,17 @@ def gather(x: Array, indices: Sequence[Array | int]) -> Array:
     return x.at[*[slice(None)] * first, *indices].get(mode="clip")
 
 
-def rope(x: Array, *, dtype: Any) -> Array:
+def rope_2(x: Array, *, dtype: Any) -> Array:
     y = jnp.arange(x.shape[1], dtype=jnp.int32).astype(dtype)[..., None]
     z = -jnp.arange(0, 4, 2, jnp.int32)
     y = y * 10000.0 ** (z.astype(dtype) / 4.0)
-    a, b = jnp.split(x, 2, axis=-1)
-    x = jnp.expand_dims(jnp.cos(y), axis=-2)
-    y = jnp.expand_dims(jnp.sin(y), axis=-2)
-    z = a * x - b * y
-    b = b * x + a * y
-    return jnp.concatenate([z, b], axis=-1)
+    return rope(x, jnp.cos(y), jnp.sin(y))
 
 
 def attention(params: Params, x: Array) -> Array:
     dtype = params["wq"].dtype
-    q = rope(einsum([x, params["wq"]]), dtype=dtype)
-    k = rope(einsum([x, params["wk"]]), dtype=dtype)
+    q = rope_2(einsum([x, params["wq"]]), dtype=dtype)
+    k = rope_2(einsum([x, params["wk"]]), dtype=dtype)
     x = jax.nn.dot_product_attention(q, k, einsum([x, params["wv"]]), is_causal=True)
     return einsum([x, params["wo"]], equation="bdts,tsk->bdk")
 

@@ -11,9 +11,12 @@ from .attention import Attention
 from .axes import ALONG
 from .elements import elements
 from .norms import NORMS
-from .proposal import Pattern
+from .proposal import Pattern, Structure
+from .rope import Rope
 
-__all__ = ["patterns_at"]
+__all__ = ["STRUCTURES", "patterns_at"]
+
+STRUCTURES: tuple[Structure, ...] = (Rope(),)
 
 Patterns = dict[str, list[tuple[int, Pattern]]]
 

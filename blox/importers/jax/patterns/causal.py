@@ -80,7 +80,7 @@ def _compared(
     made = site.table.nodes[node]
     if made.kind[0] not in first or any(axes[place] is None for place in steps):
         return False
-    less, more = (_line(site, *operand) for operand in made.operands)
+    less, more = (line(site, *operand) for operand in made.operands)
     if less is None or more is None:
         return False
     grown = {a: more[0].get(a, 0) - less[0].get(a, 0) for a in (*more[0], *less[0])}
@@ -89,7 +89,7 @@ def _compared(
     return difference == wanted and more[1] - less[1] == first[made.kind[0]]
 
 
-def _line(site: Site, node: int, relative: Relative) -> Line | None:
+def line(site: Site, node: int, relative: Relative) -> Line | None:
     """What an operand holds, by the axes of what is made of it; None if that is no line."""
     made = site.table.nodes[node]
     name = made.kind[0]
@@ -104,9 +104,9 @@ def _line(site: Site, node: int, relative: Relative) -> Line | None:
         along = given["dimension"]
         found = ({own.index(along): 1} if along in own else {}, 0)
     elif name == "convert_element_type":
-        found = _line(site, *made.operands[0])
+        found = line(site, *made.operands[0])
     elif name in ("add", "sub", "mul") and len(made.operands) == 2:
-        found = _joined(name, *(_line(site, *operand) for operand in made.operands))
+        found = _joined(name, *(line(site, *operand) for operand in made.operands))
     if found is None:
         return None
     return {relative.index(a): step for a, step in found[0].items()}, found[1]

@@ -33,6 +33,8 @@ class Whole:
         output: what it gives.
         before: what brings an operand into the form that the op takes, by its name.
         after: what brings the op's result into that of the output; it is given the shape.
+        tables: for operands that are made of other values than those that flow in the ones
+            that do, which are made of those too. They come behind these, once for all ops.
         elementwise: True where it goes element by element, by NumPy's rules.
     """
 
@@ -44,6 +46,7 @@ class Whole:
     slots: tuple[str, ...] = ()
     before: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     after: Callable[[Any, Sequence[Any]], Any] | None = None
+    tables: Mapping[str, int] = field(default_factory=dict)
     elementwise: bool = False
 
 
@@ -105,6 +108,10 @@ class Site(Protocol):
         """The values that are made of a value."""
         ...
 
+    def maker(self, node: int) -> JaxprEqn | None:
+        """The equation that makes a value."""
+        ...
+
     def base(self, node: int) -> Var | None:
         """The variable that has a value in its own layout."""
         ...
@@ -130,4 +137,15 @@ class Pattern(Protocol):
 
     def proposals(self, site: Site, equation: JaxprEqn) -> Iterator[Proposal]:
         """The guesses that begin at an equation."""
+        ...
+
+
+class Structure(Protocol):
+    """An op that is found by what its equations are made of, not by a formula."""
+
+    @property
+    def starts(self) -> Collection[str]: ...
+
+    def wholes(self, site: Site, equation: JaxprEqn) -> Iterator[Whole]:
+        """The ops that an equation gives the result of."""
         ...
