@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from blox.builder.values import Operand as Operand
     from blox.builder.values import Value as Value
     from blox.builder.values import output as output
+    from blox.generation.config import GenerationConfig as GenerationConfig
+    from blox.generation.public import generate_tokens as generate_tokens
+    from blox.generation.text import generate_text as generate_text
     from blox.importers.hf import from_hf as from_hf
     from blox.importers.hf import to_hf as to_hf
     from blox.io.checkpoints import Checkpoints as Checkpoints
@@ -74,6 +77,7 @@ _HOME = {
     "Edit": "blox.surgery.edit",
     "Example": "blox.io.examples",
     "F": "blox.builder.function",
+    "GenerationConfig": "blox.generation.config",
     "Graph": "blox.schema",
     "GraphBuilder": "blox.builder.graph",
     "Ignored": "blox.mapping.rules",
@@ -95,6 +99,8 @@ _HOME = {
     "from_hf": "blox.importers.hf",
     "from_jax": "blox.importers.jax.public",
     "generate": "blox.io.generate",
+    "generate_text": "blox.generation.text",
+    "generate_tokens": "blox.generation.public",
     "index": "blox.builder.arguments",
     "init": "blox.runtime.params",
     "layer_rules": "blox.mapping.conventions",

@@ -33,6 +33,14 @@ GROUPS: dict[str, tuple[Code, ...]] = {
         Code("hf-sentence", "files of sentence-transformers that are not sound",
              "modules.json with an unknown pooling"),
     ),
+    "Generation of text": (
+        Code("generation-config", "a setting that is out of range, or isn't known",
+             "bx.GenerationConfig(top_p=2)"),
+        Code("generation-input", "prompts that can't be continued",
+             "bx.generate_tokens(graph, params, [[1]], max_new_tokens=10**6)"),
+        Code("generation-model", "a Graph that writes no text token by token",
+             "bx.generate_tokens(graph, params, [[1]]), the Graph having no entry step"),
+    ),
     "Models of JAX": (
         Code("import-code", "a model whose own code fails, or can't be traced by JAX",
              "bx.from_jax of a function with `if x.sum() > 0`"),

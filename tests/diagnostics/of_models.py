@@ -126,9 +126,15 @@ def own_derivative(path: Path) -> Any:
     return origin.report.findings
 
 
+TINY_LLAMA = Path(__file__).parents[1] / "hf" / "tiny_llama"
 VECTOR = {"x": bx.Input(["n"])}
 
 MODELS: dict[str, Callable[[Path], Any]] = {
+    "generation-config": lambda path: bx.GenerationConfig(top_p=2),
+    "generation-input": lambda path: bx.generate_tokens(
+        *bx.from_hf(TINY_LLAMA), [[1]], max_new_tokens=10**6
+    ),
+    "generation-model": lambda path: bx.generate_tokens(MODEL, PARAMS, [[1]]),
     "import-code": lambda path: bx.from_jax(lambda x: x if x.sum() > 0 else -x, VECTOR),
     "import-derivative": own_derivative,
     "import-model": lambda path: bx.from_jax(3, VECTOR),
