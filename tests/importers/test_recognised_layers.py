@@ -134,6 +134,35 @@ def standardized(x: Any) -> Any:
     return (x - x.mean(-1, keepdims=True)) / jnp.sqrt(x.var(-1, keepdims=True) + 1e-5)
 
 
+def of_groups_last(p: Any, x: Any) -> Any:
+    y = x.reshape(*x.shape[:2], 2, 4)
+    mean = y.mean((1, 3), keepdims=True)
+    y = (y - mean) / jnp.sqrt(((y - mean) ** 2).mean((1, 3), keepdims=True) + 1e-5)
+    return y.reshape(x.shape) * p["scale"] + p["bias"]
+
+
+def of_groups_first(p: Any, x: Any) -> Any:
+    x = jnp.swapaxes(x, 1, 2)
+    y = x.reshape(x.shape[0], 2, 4, x.shape[2])
+    root = jax.lax.rsqrt(y.var((2, 3), keepdims=True) + 1e-5)
+    y = (y - y.mean((2, 3), keepdims=True)) * root
+    return jnp.swapaxes(y.reshape(x.shape), 1, 2) + p["bias"]
+
+
+def test_norms_of_groups_are_one_op() -> None:
+    def both(p: Any, x: Any) -> Any:
+        return of_groups_first(p, of_groups_last(p, x))
+
+    inputs = {"x": bx.Input(["batch", "time", 8])}
+    params = {"scale": drawn(8), "bias": drawn(8)}
+    found = nodes(both, params, inputs, drawn(2, 5, 8))
+    norms = [fields for op, fields in found if op == "group_norm"]
+    assert [(n["groups"], n["features"], n["spatial_axes"]) for n in norms] == [
+        (2, 8, 1)
+    ] * 2
+    assert "reshape" not in [op for op, _ in found]
+
+
 NEAR = {
     "eps outside of the root": lambda p, x: (
         (x - x.mean(-1, keepdims=True)) / (x.std(-1, keepdims=True) + 1e-5) * p

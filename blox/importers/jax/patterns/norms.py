@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -13,11 +13,12 @@ import numpy as np
 
 from ..internals import JaxprEqn, Var
 from ..numbers import number_of
-from ..seen import Seen
 from ..spelling import sizes_of
 from . import written_norms as written
 from .axes import operands_of, said_axes, x_key
-from .proposal import Proposal, Site, Whole, formula, plain_numbers
+from .group_norms import group_norms
+from .parameters import joined, named, parameters, said_norm, with_slots
+from .proposal import Proposal, Site, Whole, plain_numbers
 
 
 def _said(numbers: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -85,56 +86,10 @@ class Normed:
                 )
 
 
-def _joined(
-    site: Site, alone: Whole, axes: tuple[int, ...], name: str, primitive: str
-) -> Iterator[Whole]:
-    """With a parameter of these axes that what comes out is multiplied by, or that is
-    added to it."""
-    output = alone.output
-    nodes = site.table.nodes
-    for user in site.users(output.node):
-        made = nodes[user]
-        if made.kind[0] != primitive or len(made.operands) != 2:
-            continue
-        for (node, own), (other, relative) in (made.operands, made.operands[::-1]):
-            if node != output.node or other == node or nodes[other].number is not None:
-                continue
-            places = [own.index(output.axes[i]) for i in axes]
-            given = [relative[place] for place in places]
-            rest = [a for f, a in enumerate(relative) if f not in places]
-            if None in own or None in given or any(a is not None for a in rest):
-                continue
-            if (
-                len(given) != len(nodes[other].shape)
-                or nodes[other].dtype != made.dtype
-            ):
-                continue
-            order = tuple(a for a in given if a is not None)
-            shape = tuple(nodes[other].shape[a] for a in order)
-            yield replace(
-                alone,
-                operands={**alone.operands, name: Seen(other, order, shape)},
-                slots=(*alone.slots, name),
-                output=Seen(
-                    user,
-                    tuple(None if a is None else own.index(a) for a in output.axes),
-                    output.shape,
-                ),
-            )
-
-
-def _parameters(site: Site, alone: Whole, axes: tuple[int, ...]) -> Iterator[Whole]:
-    """With scale, with bias, with both, and alone."""
-    more = () if alone.slots else _joined(site, alone, axes, "scale", "mul")
-    for scaled in (*more, alone):
-        yield from _joined(site, scaled, axes, "bias", "add")
-        yield scaled
-
-
 def _layer_norms(
     site: Site, alone: Whole, over: tuple[int, ...], x: Var
 ) -> Iterator[Whole]:
-    alone = _with_slots(alone)
+    alone = with_slots(alone)
     rank = len(alone.output.axes)
     sizes = sizes_of(x)
     features = [sizes[i] for i in over]
@@ -142,50 +97,33 @@ def _layer_norms(
     spatial = over == tuple(range(rank - 1 - len(over), rank - 1))
     if last and all(isinstance(s, int) for s in features):
         more = {"features": features[0] if len(features) == 1 else features}
-        for whole in _parameters(site, alone, over):
+        for whole in parameters(site, alone, over):
             if whole.slots:
-                yield _said_norm("layer_norm", whole, more)
+                yield said_norm("layer_norm", whole, more)
     if spatial and not alone.slots and isinstance(sizes[-1], int):
         more = {"features": sizes[-1], "spatial_axes": len(over)}
-        for whole in _parameters(site, alone, (rank - 1,)):
+        for whole in parameters(site, alone, (rank - 1,)):
             if whole.slots:
-                yield _said_norm("instance_norm", whole, more)
+                yield said_norm("instance_norm", whole, more)
     if not alone.slots:
+        yield from group_norms(site, alone, over)
         attributes = {**alone.attributes, "axis": said_axes(over, rank)}
-        yield _named("standardize", alone, attributes)
-
-
-def _with_slots(alone: Whole) -> Whole:
-    return replace(alone, slots=("scale",) if "scale" in alone.operands else ())
-
-
-def _said_norm(op: str, whole: Whole, more: Mapping[str, Any]) -> Whole:
-    uses = {f"use_{n}": False for n in ("scale", "bias") if n not in whole.slots}
-    return _named(op, whole, {**whole.attributes, **more, **uses})
-
-
-def _named(op: str, whole: Whole, attributes: Mapping[str, Any]) -> Whole:
-    taken = {n: v for n, v in attributes.items() if not n.startswith("use_")}
-    plain = {n: tuple(v) if isinstance(v, list) else v for n, v in taken.items()}
-    if op == "instance_norm":
-        del plain["features"]
-    function = partial(formula(op), **plain)
-    return replace(whole, op=op, attributes=attributes, function=function)
+        yield named("standardize", alone, attributes)
 
 
 def _rms_norms(
     site: Site, alone: Whole, over: tuple[int, ...], x: Var
 ) -> Iterator[Whole]:
-    alone = _with_slots(alone)
+    alone = with_slots(alone)
     rank = len(alone.output.axes)
     features = [sizes_of(x)[i] for i in over]
     if over != tuple(range(rank - len(over), rank)):
         return
     if all(isinstance(s, int) for s in features):
         more = {"features": features[0] if len(features) == 1 else features}
-        scaled = [alone] if alone.slots else _joined(site, alone, over, "scale", "mul")
+        scaled = [alone] if alone.slots else joined(site, alone, over, "scale", "mul")
         for whole in scaled:
-            yield _named("rms_norm", whole, {**whole.attributes, **more})
+            yield named("rms_norm", whole, {**whole.attributes, **more})
 
 
 def _l2_norms(
@@ -193,7 +131,7 @@ def _l2_norms(
 ) -> Iterator[Whole]:
     axis = said_axes(over, len(alone.output.axes))
     eps = {"eps": 0.0, **alone.attributes}
-    yield _named("l2_normalize", alone, {"axis": axis, **eps})
+    yield named("l2_normalize", alone, {"axis": axis, **eps})
 
 
 CENTRED = frozenset({"reduce_sum", "sub"})
