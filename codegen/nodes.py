@@ -40,6 +40,8 @@ class Keyword(Open):
 class Size(Open):
     """A dim of a function, by its name: `source.shape[axis]`."""
 
+    _fields = (*Open._fields, "source", "axis", "rank")
+    """Dims of one name are alike where they are read at one place."""
     source: str
     axis: int
     rank: int | None = None

@@ -290,6 +290,32 @@ def test_sizes_that_go_through_are_those_of_the_input(
     assert_same_program(graph, source)
 
 
+def test_dims_of_one_name_are_read_off_the_input_of_each_function() -> None:
+    """The same op with the same sizes in two functions, whose inputs have other names."""
+
+    def flat(title: str) -> Data:
+        node = {"op": "reshape", "x": "w", "shape": ["$batch", 6]}
+        inputs = {"w": {}, title: {"shape": ["batch", "_"]}}
+        return function({"out": node}, "out", inputs)
+
+    graph = Graph.parse(
+        spec(
+            {
+                "a": {"op": "call", "function": "f", "inputs": {"w": "x", "y": "v"}},
+                "b": {"op": "call", "function": "g", "inputs": {"w": "x", "z": "a"}},
+            },
+            inputs={
+                "x": {"shape": ["batch", 2, 3], "dtype": "float"},
+                "v": {"shape": ["batch", 5], "dtype": "float"},
+            },
+            functions={"f": flat("y"), "g": flat("z")},
+        )
+    )
+    found = model(bx.generate(graph))
+    assert "return w.reshape(y.shape[0], 6)" in found
+    assert "return w.reshape(z.shape[0], 6)" in found
+
+
 def test_sizes_that_differ_from_call_to_call_are_read_off_the_value() -> None:
     nodes = {
         "l": LINEAR,

@@ -91,6 +91,20 @@ def test_others_are_loops_where_the_size_is_a_name() -> None:
     assert ops(graph).count("scan") == 2
 
 
+def test_arrays_of_other_ranks_go_along() -> None:
+    """As those that say where a sequence begins anew."""
+
+    def restart(p: Any, q: Any) -> Any:
+        (a, begins), (b, anew) = p, q
+        return jnp.where(anew[:, None], b, a + b), begins | anew
+
+    def model(x: Any) -> Any:
+        return associative_scan(restart, (x, x[:, 0] > 1.0))[0]
+
+    found = imported(model, drawn(5, 3), "time")
+    assert ops(found).count("scan") == 1
+
+
 def test_sums_and_the_like_are_cumulative_ops() -> None:
     def model(x: Any) -> Any:
         y = associative_scan(jnp.add, x, axis=1) * associative_scan(jnp.multiply, x)

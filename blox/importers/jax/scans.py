@@ -47,10 +47,12 @@ def _scanned(
     """What `own(fn, elems, reverse, axis)` gives."""
     arrays, tree = jax.tree.flatten(elems)
     arrays = [jnp.asarray(a) for a in arrays]
-    ranks = {a.ndim for a in arrays}
-    if len(ranks) != 1 or not -min(ranks) <= axis < min(ranks):
+    ranks = [a.ndim for a in arrays]
+    if not ranks or not -ranks[0] <= axis < ranks[0]:
         return own(fn, elems, reverse, axis)
-    from_end = axis % min(ranks) - min(ranks)
+    place = axis % ranks[0]
+    if place >= min(ranks):
+        return own(fn, elems, reverse, axis)
 
     def combine(*both: Any) -> list[Any]:
         a, b = both[: len(arrays)], both[len(arrays) :]
@@ -58,9 +60,11 @@ def _scanned(
             fn(jax.tree.unflatten(tree, a), jax.tree.unflatten(tree, b))
         )
 
-    found = _recognised(combine, arrays, reverse, from_end)
-    if found is None and jax.export.is_symbolic_dim(arrays[0].shape[axis]):
-        found = _one_by_one(combine, arrays, reverse, from_end)
+    found = None
+    if len({*ranks}) == 1:
+        found = _recognised(combine, arrays, reverse, place - ranks[0])
+    if found is None and jax.export.is_symbolic_dim(arrays[0].shape[place]):
+        found = _one_by_one(combine, arrays, reverse, place)
     return (
         own(fn, elems, reverse, axis)
         if found is None
@@ -145,10 +149,9 @@ def _numbered(
 
 
 def _one_by_one(
-    combine: Callable[..., Any], arrays: Sequence[Any], reverse: bool, axis: int
+    combine: Callable[..., Any], arrays: Sequence[Any], reverse: bool, place: int
 ) -> list[Any]:
     """The scan as a loop over the axis: each step keeps it, of size 1."""
-    place = axis % arrays[0].ndim
 
     def cut(array: Any, start: int, end: int | None) -> Any:
         return lax.slice_in_dim(array, start, end, axis=place)
