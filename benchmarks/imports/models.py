@@ -18,11 +18,8 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from re import sub
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from packages import Example
 
@@ -53,8 +50,8 @@ def without_row(package: str) -> list[str]:
 def reason(error: BaseException) -> str:
     """Why a model is not imported, in one line."""
     if isinstance(error, bx.BloxError):
-        texts = [d.message for d in error.diagnostics]
-        names = Counter(sub(r"\s+", " ", text)[:110] for text in texts)
+        texts = [sub(r"\s+", " ", d.message) for d in error.diagnostics]
+        names = Counter(sub(r"/\S*/(?=\w+/\w+\.py)", "", t)[:180] for t in texts)
         return "; ".join(f"{n}x {t}" if n > 1 else t for t, n in names.items())
     first = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {first[:160]}"

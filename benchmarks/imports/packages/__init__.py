@@ -6,9 +6,13 @@ its table `LAYERS`. `EVERY` names the layers of a library, all of which are to h
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeAlias
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
 
 import blox as bx
 

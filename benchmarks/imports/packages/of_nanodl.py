@@ -58,7 +58,11 @@ LAYERS: dict[str, Callable[[], Example]] = {
     "t5": _of(nanodl.T5, TOKENS, TOKENS, **TEXT),
     "transformer": _of(nanodl.Transformer, TOKENS, TOKENS, **TEXT),
     "vision_transformer": _of(
-        nanodl.ViT, IMAGE, **WIDE, patch_size=(4, 4), n_outputs=5
+        nanodl.ViT,
+        IMAGE,
+        **WIDE | {"feedforward_dim": 8},
+        patch_size=(4, 4),
+        n_outputs=5,
     ),
     "whisper": _of(nanodl.Whisper, SPEECH, TOKENS, **TEXT),
 }

@@ -23,20 +23,6 @@ def _sequence(model: Any, **options: Any) -> Example:
     )
 
 
-def mamba() -> Example:
-    model = nn.Mamba(8, 11, 2, 4, key=KEY)
-    return Example(
-        lambda m, tokens: jax.vmap(m)(tokens),
-        {"tokens": bx.Input(["batch", "time"], "int32")},
-        model,
-        sizes={"time": 6},
-    )
-
-
-def selective_state_space() -> Example:
-    return _sequence(nn.SelectiveStateSpace(8, 16, 2, 4, key=KEY))
-
-
 def m_lstm() -> Example:
     layer = nn.mLSTMLayer(8, 16, 4, False, 3, 6, 2, 0.0, key=KEY, inference=True)
     return _sequence(layer, key=None)
