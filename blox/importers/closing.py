@@ -77,8 +77,9 @@ class _Closing:
         after = set(region.outputs.values())
         for item in reversed(region.items):
             if isinstance(item, Region):
-                given = [v for v in dict.fromkeys(made(item)) if v in after]
-                item.outputs = _named_outputs(given)
+                own = list(dict.fromkeys(made(item)))
+                given = [v for v in own if v in after]
+                item.outputs = _named_outputs(given or own[-1:])  # it may only assign
             after |= set(used(item))
 
     def _step(self, step: Step, inside: Inside, before: Sequence[Value]) -> None:

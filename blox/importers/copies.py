@@ -212,6 +212,8 @@ class Run:
         for key, given in self.carries.items():
             if isinstance(key, Value):
                 key.hint = key.hint or given.hint
+        for value, piece in self.slices.items():
+            value.hint = value.hint or piece.source.hint
         own = {v for part in self.template for v in made(part)}
         name_inputs(body, own, first=[k for k in self.carries if isinstance(k, Value)])
 

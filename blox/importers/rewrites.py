@@ -47,6 +47,17 @@ def unbounded(step: Step, tree: Tree) -> Value | None:
     return None
 
 
+@rewrite("astype")
+def there_and_back(step: Step, tree: Tree) -> Value | None:
+    """b.astype(float).astype(bool) -> b"""
+    maker = tree.maker(step.operands["x"], "astype")
+    if maker is None or step.outputs[0].dtype != "bool":
+        return None
+    first = maker.operands["x"]
+    own = isinstance(first, Value) and _alike(first, step.outputs[0])
+    return first if own else None
+
+
 @rewrite("multiply")
 def squared(step: Step, tree: Tree) -> None:
     """x * x -> square(x)"""

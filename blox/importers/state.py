@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .closing import given_to
-from .regions import everything, is_under, made, updates
+from .regions import everything, is_under, made, steps_in, updates
 from .trace import Param, Region, Step, Value
 
 
@@ -21,7 +21,12 @@ def assign(root: Region, changes: Mapping[Param, Value]) -> None:
     Each stands in the innermost function that makes the value and has all that reads the
     array, as whatever reads it later would see what it becomes.
     """
+    there = [step for step in steps_in(root) if step.op == "assign"]
     for param, value in changes.items():
+        if any(
+            value in s.outputs and s.operands["to"].path == param.path for s in there
+        ):
+            continue
         region = root
         while (inner := _owner(region, param, value)) is not None:
             region = inner
@@ -29,7 +34,8 @@ def assign(root: Region, changes: Mapping[Param, Value]) -> None:
 
 
 def put_last(region: Region) -> None:
-    """Assigns at the end of each function: what it calls reads what was there before."""
+    """Assigns at the end of each function: what it calls reads what was there before. Those
+    that give what a layer goes on with when it trains stay."""
     region.items.sort(key=_assigns)
     for item in region.items:
         for inner in [item] if isinstance(item, Region) else item.functions.values():
@@ -37,7 +43,9 @@ def put_last(region: Region) -> None:
 
 
 def _assigns(item: Step | Region) -> bool:
-    return isinstance(item, Step) and not item.functions and updates(item)
+    if not isinstance(item, Step) or item.functions or item.attributes.get("training"):
+        return False
+    return updates(item)
 
 
 def _owner(region: Region, param: Param, value: Value) -> Region | None:

@@ -7,7 +7,7 @@ with attributes, and what comes out is checked as what people write is.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import blox as bx
@@ -30,14 +30,16 @@ class RegionFunction:
         place: Sequence[str] = (),
         repeated: bool = False,
         listed: bool = False,
+        caches: Collection[str] = (),
     ) -> None:
         """
         Args:
             place: where its arrays lie below those of the caller.
             repeated: True where it has arrays of its own for each copy.
             listed: True where these lie in a list.
+            caches: inputs of which the outputs of these names are the next values.
         """
-        self.region = region
+        self.region, self.caches = region, caches
         outer = caller if isinstance(caller, Frame) else None
         self.writer = caller.writer if isinstance(caller, Frame) else caller
         around = () if outer is None else outer.around
@@ -72,6 +74,8 @@ class RegionFunction:
             else:
                 frame.step(item)
         found = {n: frame.value(v) for n, v in region.outputs.items()}
+        for name in found.keys() & self.caches:
+            found[name] = bx.output(found[name], next=name)
         alone = list(found) == ["out"] and "out" not in region.inputs.values()
         return found["out"] if alone else found
 
@@ -212,11 +216,16 @@ def write(
     inputs: Mapping[str, bx.Input],
     name: str,
     dims: Mapping[str, Mapping[str, int]],
+    caches: Collection[str] = (),
 ) -> tuple[bx.Graph, dict[str, Leaf]]:
-    """The Graph of a tree of regions, and where its arrays lie."""
+    """The Graph of a tree of regions, and where its arrays lie.
+
+    Args:
+        caches: inputs of which the outputs of these names are the next values.
+    """
     builder = bx.GraphBuilder(name)
     for dim, bounds in dims.items():
         builder.dim(dim, **bounds)
-    function = RegionFunction(Writer(stored_in(root)), root)
+    function = RegionFunction(Writer(stored_in(root)), root, caches=caches)
     builder.entry(function, **inputs)
     return builder.graph(), function.writer.leaves

@@ -53,7 +53,7 @@ def convert(
     assign(root, lowered.updates)
     outputs = dict(zip(traced.outputs, lowered.outputs, strict=True))
     context.joined = readable(root, outputs)
-    graph, placed = write(root, inputs, name, dims)
+    graph, placed = write(root, inputs, name, dims, source.caches)
     return graph, placed, context
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from jax._src import core as _core
 from jax._src import source_info_util as _source_info
 from jax._src.export import shape_poly as _shapes
+from jax._src.interpreters import batching as _batching
 from jax.extend.core import (
     ClosedJaxpr,
     InconclusiveDimensionOperation,
@@ -61,6 +62,7 @@ __all__ = [
     "source_of",
     "terms_of",
     "user_frames",
+    "when_batched",
     "with_equations",
     "with_shape",
     "written_at",
@@ -145,6 +147,20 @@ def user_frames(equation: JaxprEqn) -> Iterator[tuple[str, int, str]]:
     traceback = getattr(info, "traceback", info)
     for frame in _source_info.user_frames(traceback):
         yield frame.file_name, frame.start_line, frame.function_name
+
+
+def when_batched(primitive: Primitive, rule: Callable[..., Any]) -> None:
+    """Says what a primitive is under `jax.vmap`.
+
+    Args:
+        rule: of the name of the axis, its size, arrays and where each has that axis, or None;
+            and the primitive's parameters. It gives an array and where that has the axis.
+    """
+
+    def batched(axis: Any, arrays: Any, axes: Any, **params: Any) -> Any:
+        return rule(axis.name, axis.size, arrays, axes, **params)
+
+    _batching.fancy_primitive_batchers[primitive] = batched
 
 
 def evaluated(equation: JaxprEqn, given: list[Any]) -> list[Any]:

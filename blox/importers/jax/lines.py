@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sysconfig
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,10 +19,15 @@ _HERE = str(Path(__file__).parents[1])
 _LIBRARIES = tuple({sysconfig.get_paths()[k] for k in ("purelib", "platlib", "stdlib")})
 
 
-def line_of(equation: JaxprEqn) -> Line | None:
-    """The innermost statement of the user's own files that an equation comes from."""
-    for file, number, _ in user_frames(equation):
-        if is_library(file):
+def line_of(equation: JaxprEqn, codes: Collection[tuple[str, str]] = ()) -> Line | None:
+    """The innermost statement of the user's own files that an equation comes from.
+
+    Args:
+        codes: functions of libraries that count as the user's, by file and name.
+    """
+    for file, number, function in user_frames(equation):
+        place = file, function.rpartition(".")[2]
+        if is_library(file) and place not in codes:
             continue
         start, target = _statements(file).get(number, (number, ""))
         return Line(file, start, target)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..trace import Size, Value
+from ..trace import Line, Size, Value
 from ..views import View
 from .context import Context, Missing
 from .emit import Emitter
@@ -56,6 +56,10 @@ class Lowering(Emitter):
         self.needed: set[Var] = set()
         """The variables that something uses."""
         self.modules: list[str] = []
+        self.codes: list[tuple[tuple[str, str], ...]] = []
+        """The functions of libraries that each of them is, by file and name."""
+        self.place: Line | None = None
+        """The statement of the user's own files that is being lowered."""
         self.primitive = ""
         """The name of that which is being lowered."""
 
@@ -120,7 +124,11 @@ class Lowering(Emitter):
         if (found := computed(equation, self.known)) is not None:
             self.known |= zip(equation.outvars, found, strict=True)
             return
-        self.line = line_of(equation) or self.line
+        self.place = line_of(equation) or self.place
+        self.line = (
+            line_of(equation, [place for places in self.codes for place in places])
+            or self.line
+        )
         name = self.primitive = equation.primitive.name
         try:
             if name in REFUSED:
@@ -144,7 +152,7 @@ class Lowering(Emitter):
 
     def miss(self, reason: str) -> None:
         module = ".".join(self.modules)
-        line = str(self.line) if self.line else ""
+        line = str(self.place) if self.place else ""
         self.context.missing[reason, module, line] += 1
 
     def _lost(self, variable: Var) -> View:
@@ -155,7 +163,8 @@ class Lowering(Emitter):
     def child(self) -> Lowering:
         """For the body of a loop or a branch."""
         made = Lowering(self.context)
-        made.modules, made.line = list(self.modules), self.line
+        made.modules, made.codes = list(self.modules), list(self.codes)
+        made.place, made.line = self.place, self.line
         return made
 
 

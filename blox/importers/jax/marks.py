@@ -159,6 +159,7 @@ def enter(
     leaves: Sequence[tuple[tuple[str | int, ...], Any]],
     arguments: Any,
     doc: str = "",
+    codes: tuple[tuple[str, str], ...] = (),
 ) -> tuple[Any, ...]:
     """Here a function of the source begins.
 
@@ -166,6 +167,8 @@ def enter(
         leaves: the arrays of the module, by path in it: they tell which module it is.
         arguments: what it is given, by name, as far as it is arrays.
         doc: what it says of itself, on one line.
+        codes: functions of libraries whose statements name what they assign, each by its
+            file and its name.
 
     Returns:
         What `leave` takes.
@@ -178,6 +181,7 @@ def enter(
         paths=tuple(path for path, _ in leaves),
         arguments=tuple(arguments),
         doc=doc,
+        codes=codes,
     )
     return arrays
 

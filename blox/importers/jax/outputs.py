@@ -17,7 +17,12 @@ from .frontends.paths import path_of
 
 def named_outputs(outputs: Any) -> dict[str, Any]:
     """The arrays of what a model gives, by name: `out`, `out_0` of tuples, keys of dicts."""
-    leaves = jax.tree_util.tree_flatten_with_path(outputs)[0]
+    flattened = jax.tree_util.tree_flatten_with_path
+    if type(outputs) is dict:  # in the order in which the model has them
+        each = [flattened({key: part})[0] for key, part in outputs.items()]
+        leaves = [leaf for found in each for leaf in found]
+    else:
+        leaves = flattened(outputs)[0]
     if len(leaves) == 1 and not leaves[0][0]:
         return {"out": leaves[0][1]}
     found: dict[str, Any] = {}

@@ -10,6 +10,7 @@ import blox as bx
 
 from ..origin import Origin
 from .arguments import require_arrays_of, require_inputs
+from .caches import Sizes, with_caches
 from .proven import imported, proven
 from .sources import source_of
 from .trace import Bounds
@@ -22,6 +23,7 @@ def from_jax(
     *,
     name: str | None = None,
     dims: Bounds | None = None,
+    caches: Mapping[str, Sizes] | None = None,
     check: bool = True,
 ) -> tuple[bx.Graph, dict[str, Any], Origin]:
     """A model of JAX as a Graph and Params: of Equinox, Flax, Haiku, or a plain function.
@@ -42,6 +44,10 @@ def from_jax(
             what a function takes first.
         name: of the Graph; by default that of the class or function.
         dims: what bounds dims of the inputs: `{"seq": {"max": 512}}`.
+        caches: shapes of arrays that the model keeps and that have a dim of the inputs, by
+            their names or the ends of these: `{"cached_key": ["batch", "..."]}`, where
+            `"..."` is all other sizes. They are inputs of the Graph behind the others, and
+            outputs that are the next values of these.
         check: compare the Graph with the model on random inputs: `print(origin.report)`. A
             known layer whose numbers differ is taken apart, and named there.
 
@@ -57,9 +63,12 @@ def from_jax(
             module, file and line; or its own code fails, with the line and the error as
             cause. ModelError: numbers differ.
     """
-    require_inputs(inputs, dims or {})
+    require_inputs(inputs, {} if caches else dims or {})
     source = source_of(model, params, name, list(inputs))
     require_arrays_of(source)
+    if caches:
+        source, inputs = with_caches(source, inputs, caches)
+        require_inputs(inputs, dims or {})
     found = imported(source, inputs, dims or {})
     if check:
         found = proven(found, source, inputs, dims or {})

@@ -27,6 +27,7 @@ class Source:
         rebuilt: the model with other arrays, a tree like `arrays`.
         kinds: of arrays that are not trained, by path.
         name: of the class or function.
+        caches: names of inputs of which the outputs of these names are the next values.
     """
 
     call: Callable[..., tuple[Any, Mapping[Path, Any]]]
@@ -37,3 +38,4 @@ class Source:
     )
     rebuilt: Callable[[Any], Any] = field(default=lambda arrays: arrays)
     kinds: Mapping[Path, Kind] = field(default_factory=dict)
+    caches: frozenset[str] = frozenset()

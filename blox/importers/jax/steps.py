@@ -20,7 +20,7 @@ class Steps(ABC):
     """Writes steps.
 
     Attributes:
-        line: the statement of the user's code that is being lowered.
+        line: the statement that is being lowered, which names what it assigns.
         made: the step that gives a value.
         used: how often a value flows into a step.
     """

@@ -1,6 +1,6 @@
 """gru: 192 parameters in 7 arrays.
 
-Made by blox of sha256:94113dfdc5f292ff228ad336b476c48960e53be521c79b55f9b746f7e5af07d4
+Made by blox of sha256:0da73ed7f6e8cf4152c40f53d5f27d291632463e58e584ec66d0f74d35afbfb8
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(gru)(params, xs)
@@ -33,7 +33,7 @@ def gru_step(params: Params, h: Array, x: Array) -> tuple[Array, Array]:
 
 
 def gru(params: Params, xs: Array) -> dict[str, Array]:
-    """xs (batch, time, 4) -> every (batch, time, 6); last (batch, 2)."""
+    """xs (batch, time, 4) -> last (batch, 2); every (batch, time, 6)."""
     batch = xs.shape[0]
     dtype = params["cell"]["wz"].dtype
     xs = xs.astype(dtype)
@@ -42,7 +42,7 @@ def gru(params: Params, xs: Array) -> dict[str, Array]:
     h, every = jax.lax.scan(lambda h, x: gru_step(params["cell"], h, x), h, cell_x)
     every = jnp.moveaxis(every, 0, 1)
     last = h @ params["head"]
-    return {"every": every, "last": last}
+    return {"last": last, "every": every}
 
 
 # The shape of each array, where it lies in params.

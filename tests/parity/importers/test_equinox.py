@@ -190,9 +190,9 @@ class Normed(eqx.Module):  # type: ignore[misc]
     bn: eqx.nn.BatchNorm
     sn: eqx.nn.SpectralNorm[eqx.nn.Linear]
 
-    def __init__(self) -> None:
+    def __init__(self, mode: Any) -> None:
         self.conv = nn.Conv2d(3, 4, 3, key=KEY)
-        self.bn = nn.BatchNorm(4, "batch", mode="ema")
+        self.bn = nn.BatchNorm(4, "batch", mode=mode, momentum=0.9)
         self.sn = nn.SpectralNorm(nn.Linear(4, 2, key=KEY), "weight", key=KEY)
 
     def __call__(self, x: Any, state: Any) -> Any:
@@ -201,24 +201,34 @@ class Normed(eqx.Module):  # type: ignore[misc]
         return x, state
 
 
-def test_state_lies_at_its_layer_and_returns() -> None:
-    model, state = nn.make_with_state(Normed)()
+def batched(pair: Any, x: Any) -> Any:
+    model, state = pair
+    run = jax.vmap(model, axis_name="batch", in_axes=(0, None), out_axes=(0, None))
+    return run(x, state)
 
-    def call(pair: Any, x: Any) -> Any:
-        run = jax.vmap(
-            pair[0], axis_name="batch", in_axes=(0, None), out_axes=(0, None)
-        )
-        return run(x, pair[1])
 
-    graph, params, origin = bx.from_jax(
-        call, {"x": bx.Input(["batch", 3, 8, 8])}, (model, state)
-    )
+@pytest.mark.parametrize(("mode", "own"), [("ema", "first"), ("batch", "count")])
+def test_state_lies_at_its_layer_and_is_trained_as_in_the_source(
+    mode: str, own: str
+) -> None:
+    """From the first step on, where averages are corrected."""
+    model, state = nn.make_with_state(Normed)(mode)
+    inputs = {"x": bx.Input(["batch", 3, 8, 8])}
+    graph, params, origin = bx.from_jax(batched, inputs, (model, state))
     assert origin.report.greatest <= 1e-5, str(origin.report)
-    assert set(params["bn"]) == {"scale", "bias", "mean", "var"}
-    x = jax.random.normal(KEY, (4, 3, 8, 8))
-    _, new = bx.build(graph, train=True)(params, x)
-    found, kept = origin.export(bx.merge(params, new))
-    assert not found.bn.inference
-    mean, _ = kept.get(found.bn.ema_state_index)
-    wanted = 0.01 * jnp.mean(jax.vmap(model.conv)(x), axis=(0, 2, 3))
-    np.testing.assert_allclose(mean, wanted, rtol=1e-4, atol=1e-6)
+    assert set(params["bn"]) == {"weight", "bias", "mean", "var", own}
+    run = jax.jit(bx.build(graph, train=True))
+    source = eqx.filter_jit(batched)
+    for step in range(2):
+        x = jax.random.normal(jax.random.fold_in(KEY, step), (4, 3, 8, 8))
+        wanted, state = source((model, state), x)
+        found, new = run(params, x)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+        params = bx.merge(params, new)
+        back, kept = origin.export(params)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+            jax.tree.leaves(kept),
+            jax.tree.leaves(state),
+        )
+        assert not back.bn.inference

@@ -17,6 +17,7 @@ FLAGS = {
     "deterministic": True,
     "inference": True,
     "use_running_average": True,
+    "update_stats": False,
 }
 """Arguments that say whether a model is trained, and what says that it isn't."""
 

@@ -8,6 +8,7 @@ import equinox as eqx  # pyright: ignore[reportMissingImports]
 import jax
 import jax.numpy as jnp
 
+from .eqx_norms import batch_norm, spectral_norm
 from .functions import leaves_of
 from .layers import Convert, op, region
 
@@ -198,24 +199,6 @@ def _attention(
         return jax.vmap(m.output_proj)(y.reshape(y.shape[0], -1))
 
 
-def _batch_norm(
-    m: Any, x: Any, state: Any, *, key: Any = None, inference: Any = None
-) -> Any:
-    """Of mode "ema". Its momentum is that of blox; `mode="batch"` divides by what the
-    average lacks at first, which is no `batch_norm`."""
-    if m.mode != "ema":
-        return NotImplemented
-    mean, var = state.get(m.ema_state_index)
-    slots = {"scale": m.weight, "bias": m.bias, "mean": mean, "var": var}
-    attributes = {
-        "features": m.input_size,
-        "momentum": float(m.momentum),
-        "eps": float(m.eps),
-    }
-    y = op("batch_norm", attributes, {"x": jnp.moveaxis(x, 0, -1)}, slots)
-    return jnp.moveaxis(y, -1, 0), state
-
-
 def _prelu(m: Any, x: Any, *, key: Any = None) -> Any:
     slope = jnp.ravel(m.negative_slope)
     if slope.shape[0] > 1 and slope.shape[0] != x.shape[0]:
@@ -257,7 +240,8 @@ def layers() -> dict[type | tuple[type, str], Convert]:
         eqx.nn.Conv2d: _conv,
         eqx.nn.Conv3d: _conv,
         eqx.nn.MultiheadAttention: _attention,
-        eqx.nn.BatchNorm: _batch_norm,
+        eqx.nn.BatchNorm: batch_norm,
+        eqx.nn.SpectralNorm: spectral_norm,
         eqx.nn.PReLU: _prelu,
         eqx.nn.RotaryPositionalEmbedding: _rotary,
         eqx.nn.ConvTranspose: _conv_transpose,

@@ -3,7 +3,7 @@ that keeps its index."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx  # pyright: ignore[reportMissingImports]
@@ -52,4 +52,30 @@ def _indexed(tree: Any, cut: int) -> Iterator[tuple[int, Path]]:
         for state in states:
             value = state.get(index)
             for inner, array in jax.tree_util.tree_flatten_with_path(value)[0]:
-                yield id(array), (*path_of(keys)[cut:], *path_of(inner))
+                path = (*path_of(keys), *path_of(inner))
+                yield id(array), _named(tree, keys, path)[cut:]
+
+
+NAMES: Mapping[Path, str] = {
+    ("ema_first_time_index",): "first",
+    ("ema_state_index", 0): "mean",
+    ("ema_state_index", 1): "var",
+    ("batch_counter",): "count",
+    ("batch_state_index", 0): "mean",
+    ("batch_state_index", 1): "var",
+    ("uv_index", 0): "u",
+    ("uv_index", 1): "v",
+}
+"""What the norms keep."""
+
+
+def _named(tree: Any, keys: Sequence[Any], path: Path) -> Path:
+    """The path of what a layer keeps: of norms with the names that the field has."""
+    owner = tree
+    for key in keys[:-1]:
+        name = getattr(key, "name", None)
+        place = getattr(key, "idx", getattr(key, "key", None))
+        owner = owner[place] if name is None else getattr(owner, name)
+    own = path[len(keys) - 1 :]
+    known = isinstance(owner, (eqx.nn.BatchNorm, eqx.nn.SpectralNorm))
+    return (*path[: len(keys) - 1], NAMES[own]) if known and own in NAMES else path

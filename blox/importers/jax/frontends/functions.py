@@ -109,8 +109,12 @@ def _enter(frame: FrameType, leaves: Leaves) -> Sequence[Any]:
     flags(name, {n: given[n] for n in names}, where)
     if owner is not None:
         flags(type(owner).__name__, getattr(owner, "__dict__", {}))
+    name = name.strip("_") or "function"
+    if not is_own(code.co_filename):
+        place = code.co_filename, code.co_name
+        return enter(name, inside, arguments, codes=(place,))
     doc = _said(code) or (_said_of(type(owner)) if code.co_name == "__call__" else "")
-    return enter(name.strip("_") or "function", inside, arguments, doc)
+    return enter(name, inside, arguments, doc)
 
 
 @lru_cache(maxsize=4096)

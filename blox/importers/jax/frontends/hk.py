@@ -13,12 +13,11 @@ import jax
 import jax.numpy as jnp
 
 from ...trace import Path
-from ..internals import is_tracer
 from ..source import Kind, Source
 from .calls import given_as
-from .functions import leaves_of as leaves_of_tree
 from .functions import marked_functions
 from .hk_layers import CONTAINERS, intercepted
+from .hk_values import leaves_of
 from .paths import nested, path_of
 
 
@@ -106,19 +105,6 @@ def _at(whole: Mapping[str, Any], at: At) -> Any:
 def _original(model: Any) -> Callable[..., Any]:
     found: Callable[..., Any] = getattr(model.apply, "_original_fn", model.apply)
     return found
-
-
-def leaves_of(tree: Any) -> list[tuple[Path, Any]]:
-    """The arrays of a module that is being applied, or of a tree."""
-    if not isinstance(tree, hk.Module):
-        return leaves_of_tree(tree)
-    try:
-        arrays = {**tree.params_dict(), **tree.state_dict()}
-    except (AttributeError, ValueError):
-        return []
-    start = len([p for p in tree.module_name.split("/") if p != "~"])
-    found = [([p for p in n.split("/") if p != "~"], x) for n, x in arrays.items()]
-    return [(tuple(parts[start:]), x) for parts, x in found if is_tracer(x)]
 
 
 def _kinds(whole: Mapping[str, Any], short: Mapping[At, Path]) -> dict[Path, Kind]:

@@ -60,17 +60,36 @@ def op(
     return layer(name, run, given, operands, kept, of=of)
 
 
+def assigned(to: Any, x: Any) -> Any:
+    """`x` as the next value of an array of the model, in training; what it is, else."""
+
+    def run(to: Any, x: Any) -> Any:
+        if to.shape != x.shape:
+            raise ValueError(f"expected the shape of the state, {to.shape}")
+        return to
+
+    of = _CLASSES[-1] if _CLASSES else ""
+    operands = {"to": to, "x": x.astype(to.dtype)}
+    return layer("assign", run, {"training": True}, operands, {}, of=of)
+
+
 @contextmanager
 def region(
-    name: str, leaves: Sequence[tuple[Path, Any]], arguments: Mapping[str, Any]
+    name: str,
+    leaves: Sequence[tuple[Path, Any]],
+    arguments: Mapping[str, Any],
+    within: Sequence[Callable[..., Any]] = (),
 ) -> Iterator[None]:
     """What is traced inside is a function of the Graph.
 
     Args:
         leaves: the arrays of the module, by path in it.
         arguments: what it is given, by name.
+        within: functions of libraries whose statements name what they assign.
     """
-    arrays = enter(name, leaves, arguments)
+    codes = [inspect.unwrap(function).__code__ for function in within]
+    places = tuple((code.co_filename, code.co_name) for code in codes)
+    arrays = enter(name, leaves, arguments, codes=places)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from . import convolutions, dense, norms
-from .layers import Convert, by_place, converted
+from .layers import Convert, assigned, by_place, converted
 from .linen_cells import attending, cells
 from .linen_values import array, is_plain
 
@@ -21,6 +21,7 @@ CONTAINERS: tuple[type, ...] = (
     nn.MultiHeadDotProductAttention,
     nn.RNN,
     nn.Bidirectional,
+    nn.SpectralNorm,
 )
 """Layers that call others: functions of the Graph."""
 
@@ -158,6 +159,19 @@ def _dropout(m: Any, x: Any, deterministic: bool | None = None, rng: Any = None)
     return dense.dropout(x, m.rate, m.broadcast_dims) if still else NotImplemented
 
 
+def _spectral(m: Any, path: Any, kernel: Any, update_stats: bool) -> Any:
+    """A kernel as the layer norms it: by its own code, which does the same in training but
+    for what it keeps."""
+    if update_stats:
+        return NotImplemented
+    before = dict(m.variables.get(m.collection_name, {}))
+    normed = m._spectral_normalize(path, kernel, update_stats=True)
+    for name, new in m.variables.get(m.collection_name, {}).items():
+        if new is not before[name]:
+            m.put_variable(m.collection_name, name, assigned(before[name], new))
+    return normed
+
+
 def _prelu(m: Any, x: Any) -> Any:
     slope = array(m, "negative_slope")
     return dense.prelu(x, slope) if dense.is_plain(x, slope) else NotImplemented
@@ -182,7 +196,11 @@ def layers() -> dict[tuple[type, str], Convert]:
         **cells(),
     }
     methods = {(cls, "__call__"): convert for cls, convert in found.items()}
-    return {**methods, (nn.Embed, "attend"): _attend}
+    return {
+        **methods,
+        (nn.Embed, "attend"): _attend,
+        (nn.SpectralNorm, "_spectral_normalize"): _spectral,
+    }
 
 
 @contextmanager

@@ -13,12 +13,12 @@ import jax.numpy as jnp
 from flax import nnx
 
 from ...trace import Path
-from ..internals import is_tracer
 from ..source import Kind, Source
 from .calls import given_as, require_call
 from .functions import marked_functions
 from .layers import replaced
 from .nnx_layers import CONTAINERS, layers
+from .nnx_values import array_of, is_variable, leaves_of, named
 from .paths import nested, path_of
 
 
@@ -42,8 +42,8 @@ def source_of(
     model = nnx.merge(*nnx.split(model))
     model.eval()
     graphdef, keys, state = nnx.split(model, nnx.RngState, ...)
-    variables = {tuple(map(_part, p)): v for p, v in nnx.to_flat_state(state)}
-    arrays = nested({path: _array(v) for path, v in variables.items()})
+    variables = {named(p): v for p, v in nnx.to_flat_state(state)}
+    arrays = nested({path: array_of(v) for path, v in variables.items()})
     kinds = _kinds(variables)
 
     def rebuilt(given: Any) -> Any:
@@ -51,7 +51,7 @@ def source_of(
             path_of(k): x for k, x in jax.tree_util.tree_flatten_with_path(given)[0]
         }
         filled = [
-            (path, _filled(v, values[tuple(map(_part, path))]))
+            (path, _filled(v, values[named(path)]))
             for path, v in nnx.to_flat_state(state)
         ]
         fresh = jax.tree.map(lambda key: key, keys)  # a trace changes none but its own
@@ -82,48 +82,23 @@ def source_of(
     return Source(call, arrays, name, marked, rebuilt, kinds)
 
 
-def leaves_of(tree: Any) -> list[tuple[Path, Any]]:
-    """The arrays in a module, or in a tree with modules, that are being traced."""
-    try:
-        leaves = jax.tree_util.tree_flatten_with_path(tree, is_leaf=_is_variable)[0]
-    except (TypeError, ValueError):
-        return []
-    found = [(tuple(map(_part, path_of(k))), _array(v)) for k, v in leaves]
-    return [(path, array) for path, array in found if is_tracer(array)]
-
-
-def _is_variable(tree: Any) -> bool:
-    return isinstance(tree, nnx.Variable)
-
-
-def _array(leaf: Any) -> Any:
-    return leaf.get_raw_value() if _is_variable(leaf) else leaf
-
-
 def _filled(leaf: Any, array: Any) -> Any:
-    return leaf.replace(array) if _is_variable(leaf) else array
-
-
-def _part(part: Any) -> str | int:
-    """A part of a path; a key that is a path itself as one name."""
-    if isinstance(part, (str, int)):
-        return part
-    return "_".join(map(str, part)) if isinstance(part, tuple) else str(part)
+    return leaf.replace(array) if is_variable(leaf) else array
 
 
 def _values(module: Any) -> Iterator[tuple[Path, Any]]:
     for path, leaf in nnx.to_flat_state(nnx.state(module)):
         if not isinstance(leaf, nnx.RngState):
-            yield tuple(map(_part, path)), _array(leaf)
+            yield named(path), array_of(leaf)
 
 
 def _kinds(variables: Mapping[Path, Any]) -> dict[Path, Kind]:
     """What is no Param is state; numbers that are not floating are not trained."""
     found: dict[Path, Kind] = {}
     for path, leaf in variables.items():
-        if _is_variable(leaf) and not isinstance(leaf, nnx.Param):
+        if is_variable(leaf) and not isinstance(leaf, nnx.Param):
             found[path] = "state"
-        elif not jnp.issubdtype(_array(leaf).dtype, jnp.inexact):
+        elif not jnp.issubdtype(array_of(leaf).dtype, jnp.inexact):
             found[path] = "buffer"
     return found
 

@@ -10,10 +10,10 @@ import numpy as np
 from flax import nnx
 
 from . import convolutions, dense, norms
-from .layers import Convert, op
+from .layers import Convert, assigned, op, region
 from .nnx_cells import cells
 from .nnx_values import is_plain as _plain
-from .nnx_values import value
+from .nnx_values import leaves_of, value
 
 CONTAINERS: tuple[type, ...] = (
     nnx.Sequential,
@@ -171,6 +171,23 @@ def _weight_norm(m: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
     return m.layer_instance(x, *args, **kwargs)
 
 
+def _spectral_norm(m: Any, x: Any, update_stats: bool | None = None) -> Any:
+    """Its own code, which does the same in training but for what it keeps."""
+    update = not m.use_running_average if update_stats is None else update_stats
+    if update:
+        return NotImplemented
+    with region("SpectralNorm", leaves_of(m), {"x": x}, _SPECTRAL):
+        before = {path: value(kept) for path, kept in m.batch_stats.items()}
+        y = _normed_spectrally(m, x, update_stats=True)
+        for path, kept in m.batch_stats.items():
+            kept[...] = assigned(before[path], value(kept))
+        return y
+
+
+_normed_spectrally = nnx.SpectralNorm.__call__
+_SPECTRAL = [_normed_spectrally, nnx.SpectralNorm._spectral_normalize_inplace]
+
+
 def _lora(m: Any, x: Any, **kwargs: Any) -> Any:
     a, b = value(m.lora_a), value(m.lora_b)
     if m.base_module is None or not _plain(m, x, a, b):
@@ -208,6 +225,7 @@ def layers() -> dict[type | tuple[type, str], Convert]:
         nnx.BatchNorm: _batch_norm,
         nnx.Dropout: _dropout,
         nnx.WeightNorm: _weight_norm,
+        nnx.SpectralNorm: _spectral_norm,
         nnx.LoRA: _lora,
         nnx.LoRALinear: _lora_linear,
         nnx.PReLU: _prelu,

@@ -18,6 +18,7 @@ def mark(lower: Lowering, equation: JaxprEqn) -> list[View]:
     params = equation.params
     if params["mark"] == "exit":
         lower.modules.pop()
+        lower.codes.pop()
         lower.items.append(Exit())
         return []
     count = len(params["paths"])
@@ -35,6 +36,7 @@ def mark(lower: Lowering, equation: JaxprEqn) -> list[View]:
             arguments[params["arguments"][place - count]] = source
     name = params["name"]
     lower.modules.append(name)
+    lower.codes.append(params.get("codes", ()))
     remat, doc = params.get("remat", ""), params.get("doc", "")
     line = call_of(equation, name)
     lower.items.append(Enter(name, scope, arguments, remat, doc, line))
@@ -77,6 +79,8 @@ def layer(lower: Lowering, equation: JaxprEqn) -> list[View]:
         lower.context.classes.add(static.of)
     if static.op == "embed" and params:
         lower.context.embedded.add(params[0].path)
+    if static.op == "assign":
+        return [_assigned(lower, static, operands)]
     outputs = [output_of(equation, i) for i in range(len(equation.outvars))]
     if len(outputs) == 1:
         ((shape, dtype),) = outputs
@@ -100,6 +104,19 @@ def layer(lower: Lowering, equation: JaxprEqn) -> list[View]:
     return lower.emit_several(
         static.op, flowing, static.attributes, named, slots=slots, scope=scope
     )
+
+
+def _assigned(lower: Lowering, layer: Layer, operands: dict[str, View]) -> View:
+    """The next value of an array of the model, in training; one that is none stays."""
+    to = lower.array(operands["to"])
+    before = lower.made.get(to)
+    if before is not None and before.op == "assign":
+        to = before.operands["to"]  # the layer runs again
+    if not isinstance(to, Param) or to.moves:
+        lower.context.note(f"{layer.of}: it is not trained, as it is in a loop")
+        return operands["to"]
+    flowing = {"to": to, "x": operands["x"]}
+    return lower.emit("assign", flowing, layer.attributes, to.shape, to.dtype)
 
 
 def _is_layer(slots: dict[str, Value]) -> bool:
