@@ -70,9 +70,9 @@ NORMS: dict[str, Row] = {
     "rms": ("rms_norm", "sequence", lambda: hk.RMSNorm(-1)),
     "group": ("group_norm", "image", lambda: hk.GroupNorm(2)),
     "instance": ("instance_norm", "image", lambda: hk.InstanceNorm(True, True)),
-    "batch": ("batch_norm", "image", lambda: hk.BatchNorm(True, True, 0.9)),
+    "batch": ("var", "image", lambda: hk.BatchNorm(True, True, 0.9)),
     "batch_first": (
-        "batch_norm",
+        "var",
         "image",
         lambda: hk.BatchNorm(True, True, 0.9, data_format="NCHW"),
     ),
