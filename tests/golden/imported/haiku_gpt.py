@@ -1,6 +1,6 @@
 """haiku_gpt: 40,736 parameters in 20 arrays.
 
-Made by blox of sha256:21ac955cd26e2da92716d2d23792f9ff7e7aa34285b4890316ac6613edbd7586
+Made by blox of sha256:db757c696b71700c4fc2195aa620006f980e3699fa139a54917e6f878e53ef6d
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(haiku_gpt)(params, tokens)
@@ -45,11 +45,13 @@ def embed(ids: Array, embedding: Array) -> Array:
 def multi_head_attention(params: Params, query: Array) -> Array:
     """Computes (optionally masked) MHA with queries, keys & values."""
     batch, seq, _ = query.shape
-    x = linear(query, **params["query"]).reshape(batch, seq, 4, 8)
-    y = linear(query, **params["key"]).reshape(batch, seq, 4, 8)
-    z = linear(query, **params["value"]).reshape(batch, seq, 4, 8)
-    x = jax.nn.dot_product_attention(x, y, z, is_causal=True)
-    return linear(jax.lax.collapse(x, -2), **params["linear"])
+    query_heads = linear(query, **params["query"]).reshape(batch, seq, 4, 8)
+    key_heads = linear(query, **params["key"]).reshape(batch, seq, 4, 8)
+    value_heads = linear(query, **params["value"]).reshape(batch, seq, 4, 8)
+    attn = jax.nn.dot_product_attention(
+        query_heads, key_heads, value_heads, is_causal=True
+    )
+    return linear(jax.lax.collapse(attn, -2), **params["linear"])
 
 
 def block(params: Params, x: Array) -> Array:

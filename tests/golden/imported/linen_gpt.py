@@ -1,6 +1,6 @@
 """linen_gpt: 40,736 parameters in 20 arrays.
 
-Made by blox of sha256:0439cde6eb3ce4f3e7c6df6b27d798c00a35e478abca8ff691606538d015ad00
+Made by blox of sha256:4bf28cac54f073e7cba66b12fc257f3df609ff530c7f089bf3c0c8df40c755fd
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(linen_gpt)(params, tokens)

@@ -1,6 +1,6 @@
 """linen_tagger: 2,173 parameters in 11 arrays.
 
-Made by blox of sha256:f506cef1371cffb50eae43c58389fc59174da0fe1485e416681cf903d05858fe
+Made by blox of sha256:ce5b4ce5bf293a0c122107197fd1ce582e4a2ab586724e6d48b11b23a75382df
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(linen_tagger)(params, tokens)

@@ -1,6 +1,6 @@
 """linen_vit: 40,261 parameters in 24 arrays.
 
-Made by blox of sha256:a7ad28fe8227937e0a9406df0ae0a79c43c626987323e9c1ab330d9a0866344e
+Made by blox of sha256:96ff6011b35332c8a2b2f8f84264d1cc24a66dc95b5fbae57ec65b173beeeb0f
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(linen_vit)(params, images)

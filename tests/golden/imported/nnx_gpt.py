@@ -1,6 +1,6 @@
 """nnx_gpt: 40,739 parameters in 22 arrays.
 
-Made by blox of sha256:c80ee048d8cb729f8b2d50bed1cdb0815b60b79b5e92337e3c12e35f9b0aaee8
+Made by blox of sha256:9c6d8a35e55321fbf28a71f9c33ef75ca4ab69189af4177ee5556c0a5ef6eb35
 
     params = load_params("folder of params.safetensors")
     out, state = jax.jit(nnx_gpt)(params, tokens)

@@ -25,6 +25,8 @@ from .paths import path_of
 Leaves: TypeAlias = Callable[[Any], Sequence[tuple[Path, Any]]]
 """The arrays in an object, by path."""
 
+_SHORT = 80
+"""The most letters that a library may say of a function, which its own page has."""
 _SKIPPED = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
@@ -110,11 +112,12 @@ def _enter(frame: FrameType, leaves: Leaves) -> Sequence[Any]:
     if owner is not None:
         flags(type(owner).__name__, getattr(owner, "__dict__", {}))
     name = name.strip("_") or "function"
-    if not is_own(code.co_filename):
-        place = code.co_filename, code.co_name
-        return enter(name, inside, arguments, codes=(place,))
     doc = _said(code) or (_said_of(type(owner)) if code.co_name == "__call__" else "")
-    return enter(name, inside, arguments, doc)
+    if is_own(code.co_filename):
+        return enter(name, inside, arguments, doc)
+    place = code.co_filename, code.co_name
+    short = doc if len(doc) <= _SHORT else ""
+    return enter(name, inside, arguments, short, codes=(place,))
 
 
 @lru_cache(maxsize=4096)
