@@ -150,12 +150,8 @@ def user_frames(equation: JaxprEqn) -> Iterator[tuple[str, int, str]]:
 
 
 def when_batched(primitive: Primitive, rule: Callable[..., Any]) -> None:
-    """Says what a primitive is under `jax.vmap`.
-
-    Args:
-        rule: of the name of the axis, its size, arrays and where each has that axis, or None;
-            and the primitive's parameters. It gives an array and where that has the axis.
-    """
+    """Says what a primitive is under `jax.vmap`: rule(name and size of the axis, arrays, their
+    places of it or None, parameters) gives an array and its place."""
 
     def batched(axis: Any, arrays: Any, axes: Any, **params: Any) -> Any:
         return rule(axis.name, axis.size, arrays, axes, **params)

@@ -60,7 +60,7 @@ def _corrected(m: Any, state: Any, batch_mean: Any, batch_var: Any) -> Any:
     rate = m.momentum
     counted = assigned(count, count + 1)
     training = counted != count
-    lacking = jnp.where(count == 0, 1, 1 - rate**count)
+    lacking = jnp.where(count == 0, 1, 1 - rate ** count.astype(old_mean.dtype))
     mean = jnp.where(training, batch_mean, old_mean / lacking)
     var = jnp.where(training, batch_var, old_var / lacking)
     new_mean = assigned(old_mean, old_mean * rate + batch_mean * (1 - rate))

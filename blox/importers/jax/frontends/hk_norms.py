@@ -67,7 +67,8 @@ def moving_average(m: Any, value: Any, update_stats: bool = True) -> Any:
         count = old_count + 1
         decay = jnp.where(count <= 0, 0.0, m.decay) if m.warmup_length else m.decay
         new_hidden = old_hidden * decay + value * (1 - decay)
-        new = new_hidden / (1 - decay**count) if m.zero_debias else new_hidden
+        lacking = 1 - decay ** count.astype(value.dtype)
+        new = new_hidden / lacking if m.zero_debias else new_hidden
         counted = assigned(old_count, count)
         hk.set_state("counter", counted)
         hk.set_state("hidden", assigned(old_hidden, new_hidden))
