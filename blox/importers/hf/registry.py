@@ -12,9 +12,12 @@ from .family.family import Family
 
 MODULES: dict[str, str] = {
     "bert": "bert",
+    "bloom": "bloom",
     "gpt2": "gpt2",
+    "gpt_neox": "gpt_neox",
     "llama": "llama",
     "mistral": "llama",
+    "opt": "opt",
     "qwen2": "llama",
     "qwen3": "llama",
 }

@@ -12,7 +12,7 @@ from blox.mapping.rules import AnyRule, Rule
 from ..family.family import Family, Model
 from ..family.settings import Settings, choice, flag, number, only, rate, size, unused
 from ..parts.activations import ACTIVATIONS, activation
-from ..parts.decoders import Attend, Decoder, Given, Maps, Outputs
+from ..parts.decoders import Attend, Decoder, Outputs
 
 if TYPE_CHECKING:
     from blox.builder.function import F
@@ -59,11 +59,12 @@ class GPT2Config(Settings):
 class GPT2(Decoder):
     layers = "h"
     token_head = "classifier"
+    embedding = "wte"
     config: GPT2Config
 
     @property
-    def heads(self) -> tuple[int, int]:
-        return self.b.heads, self.b.width // self.b.heads
+    def scale(self) -> float | None:
+        return None if self.config.scale_attn_weights else 1.0
 
     def start(self, f: F, input_ids: Value, positions: Value) -> tuple[Value, Outputs]:
         x = f.embed("wte", input_ids, self.b.vocab, self.b.width)
@@ -75,30 +76,8 @@ class GPT2(Decoder):
         y = f.linear("up", f.layer_norm("ln_2", x, eps=eps), self.b.hidden)
         return x + f.linear("down", activation(f, act, y), x.features)
 
-    def maps(self, f: F, x: Value, given: Given) -> Maps:
-        return Maps(*(
-            f.reshape(f.linear(n, x, x.features), ["...", *self.heads], name=n[0])
-            for n in ("query", "key", "value")
-        ))  # fmt: skip
-
-    def attended(
-        self, f: F, maps: Maps, mask: Value, given: Given, *, causal: bool
-    ) -> Value:
-        scale = None if self.config.scale_attn_weights else 1.0
-        return f.dot_product_attention(
-            *maps, mask, None, None, scale, causal=causal, name="attended"
-        )
-
-    def merged(self, f: F, y: Value) -> Value:
-        return f.linear("output", f.flatten(y, start=-2, name="merged"), self.b.width)
-
     def end(self, f: F, x: Value) -> Value:
         return f.layer_norm("ln_f", x, eps=self.config.layer_norm_epsilon)
-
-    def words(self, f: F, x: Value) -> Value:
-        if self.config.tie_word_embeddings:
-            return f.unembed("lm_head", x, params="wte")
-        return f.linear("lm_head", x, self.b.vocab, use_bias=False)
 
 
 MODULES = {

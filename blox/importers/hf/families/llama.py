@@ -194,11 +194,6 @@ class Llama(Decoder):
     def end(self, f: F, x: Value) -> Value:
         return f.rms_norm("norm", x, eps=self.config.rms_norm_eps)
 
-    def words(self, f: F, x: Value) -> Value:
-        if self.config.tie_word_embeddings:
-            return f.unembed("lm_head", x, params="embed_tokens")
-        return f.linear("lm_head", x, self.b.vocab, use_bias=False)
-
 
 class Qwen3(Llama):
     qk_norm = True

@@ -56,15 +56,25 @@ class RotarySettings(Settings):
     rope_scaling: dict[str, Any] | None = nested(None, EXPECTED, is_rope)
     rope_theta: float = number(10000.0, 1e-3, 1e12)
 
+    @property
+    def rope_base(self) -> float:
+        """Theta, where the parameters don't say it."""
+        return self.rope_theta
+
+    @property
+    def rope_share(self) -> float:
+        """How much of a head is turned, where the parameters don't say it."""
+        return 1.0
+
     def rope(self, context: int, head_dim: int) -> dict[str, Any]:
         """The arguments of `rope_table`, with `dim` features that are turned."""
         given = {**(self.rope_scaling or {}), **(self.rope_parameters or {})}
         given = {n: v for n, v in given.items() if v is not None}
         kind = given.get("rope_type", given.get("type", "default"))
-        share = given.get("partial_rotary_factor", 1.0)
+        share = given.get("partial_rotary_factor", self.rope_share)
         found: dict[str, Any] = {
             "dim": int(head_dim * share),
-            "theta": float(given.get("rope_theta", self.rope_theta)),
+            "theta": float(given.get("rope_theta", self.rope_base)),
         }
         if kind == "default":
             return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from blox.builder.values import Input
 
@@ -50,3 +51,13 @@ def words(f: F, x: Value, vocab: int, *, tied: str | None, bias: str) -> Value:
         f.unembed("decoder", x, params=tied)
     )  # fmt: skip
     return y + f.param(bias, [vocab])
+
+
+def last_token(f: F, scores: Value, input_ids: Value, raw: Mapping[str, Any]) -> Value:
+    """The scores of the last token that is no padding: (batch, seq, n) -> (batch, n)."""
+    pad = raw.get("pad_token_id")
+    if not isinstance(pad, int):
+        return scores[:, -1]
+    places = f.arange(input_ids.shape[-1], name="places")
+    last = f.argmax(f.where(f.not_equal(input_ids, pad), places, 0), axis=-1)
+    return f.take_along_axis(scores, last[:, None, None], axis=1, name="last")[:, 0]
