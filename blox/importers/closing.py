@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from .carriers import carriers
 from .naming import argument_name
-from .regions import common, free, fresh, is_under, made, params_in, used
+from .regions import above_numbers, common, free, fresh, is_under, made, params_in, used
 from .trace import Param, Path, Region, Step, Value
 
+COPYING = ("repeat", "map")
+"""Ops whose functions keep arrays for each copy."""
 BRANCHES = ("cond", "switch", "while_loop")
 """Ops whose functions keep their arrays each at a path of its own."""
 
@@ -105,7 +107,7 @@ class _Closing:
         if body.copies or step.attributes.get("shared"):
             return Inside(body.scope or (), inside.depth, inside.foreign)
         depth = inside.depth
-        if step.op == "repeat":
+        if step.op in COPYING:
             depth += 1
         every = [p for p in params_in(body) if p.stacked == depth]
         if step.op == "scan":
@@ -120,10 +122,11 @@ class _Closing:
         kept = [
             p.path for p in every if is_under(p.path, outer) and p.path not in foreign
         ]
-        body.scope = common(kept) if kept else outer
+        body.scope = above_numbers(common(kept), kept) if kept else outer
         step.scope = None
         if depth > inside.depth:
-            step.hint = step.hint or "_".join(map(str, body.scope[-1:])) or "layers"
+            several = "members" if step.op == "map" else "layers"
+            step.hint = step.hint or "_".join(map(str, body.scope[-1:])) or several
             if self._is_alone(body.scope, set(kept), inside):
                 step.scope = body.scope
         return Inside(body.scope, depth, frozenset(foreign))

@@ -180,6 +180,12 @@ def common(paths: Iterable[Path]) -> Path:
     return start
 
 
+def above_numbers(scope: Path, paths: Iterable[Path]) -> Path:
+    """A scope of paths, or the one above it where they go on with numbers, as in a list."""
+    numbered = any(str(path[len(scope)]).isdigit() for path in paths)
+    return scope[:-1] if numbered else scope
+
+
 def is_under(path: Path, scope: Path) -> bool:
     return path[: len(scope)] == scope
 

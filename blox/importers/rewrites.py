@@ -146,6 +146,8 @@ def _affine(step: Step, tree: Tree) -> tuple[Step, Param, Param] | None:
         kernel, value = product.operands["b"], product.operands["a"]
         if not isinstance(value, Value) or not _is_trained(kernel, 2):
             continue
+        if kernel.stacked != bias.stacked:
+            continue
         if kernel.path[:-1] == bias.path[:-1] and bias.shape == kernel.shape[1:]:
             return product, kernel, bias
     return None
@@ -154,7 +156,7 @@ def _affine(step: Step, tree: Tree) -> tuple[Step, Param, Param] | None:
 def _is_trained(value: Any, rank: int) -> bool:
     return (
         isinstance(value, Param)
-        and (value.kind, value.stacked, value.moves) == ("param", 0, ())
+        and (value.kind, value.moves) == ("param", ())
         and value.ndim == rank
     )
 

@@ -14,6 +14,7 @@ import blox as bx
 from blox.schema import op_class
 from blox.schema.names import name_of
 
+from .closing import COPYING
 from .known import Known, Writer, key_of
 from .regions import fresh, snake
 from .stored import Leaf, stored_in
@@ -141,8 +142,8 @@ class Frame(Known):
         if place != (name,):
             options["params"] = ".".join(place) or "."
         roles = list(step.functions)
-        repeated = step.op == "repeat" and not step.attributes.get("shared")
-        listed = repeated and not step.attributes["scan"]
+        repeated = step.op in COPYING and not step.attributes.get("shared")
+        listed = repeated and not step.attributes.get("scan", True)
         functions = [
             RegionFunction(
                 self,

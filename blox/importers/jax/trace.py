@@ -14,6 +14,7 @@ from jax import export
 import blox as bx
 
 from ..trace import Path, Value
+from .ensembles import members_apart
 from .frontends.paths import path_of
 from .internals import ClosedJaxpr, clear_caches, plain_size
 from .outputs import named_outputs, require_outputs
@@ -60,7 +61,8 @@ def traced(
     updated: list[Path] = []
 
     def call(arrays: Any, *given: Any) -> Any:
-        outputs, updates = source.call(arrays, *given)
+        with members_apart(jax.tree.leaves(arrays)):
+            outputs, updates = source.call(arrays, *given)
         found = named_outputs(outputs)
         require_outputs(found, source.name)
         names[:], updated[:] = list(found), list(updates)

@@ -1,13 +1,13 @@
 """ensemble: 220 parameters in 4 arrays.
 
-Made by blox of sha256:cbb2b5b2899f9b2464482a899fcad721f9813560d24040682070422f5f0fad14
+Made by blox of sha256:c1fa8952adec4cfc850ef5ea0bba10ddd7a996449cc5a95910c66b2dc270bec9
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(ensemble)(params, x)
 """
 
 import json
-from collections.abc import Sequence
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -22,41 +22,32 @@ from safetensors.numpy import load_file
 Params = dict[str, Any]
 
 
-def einsum(xs: Sequence[Array], *, equation: str = "bd,hdo->bho") -> Array:
-    """The sum of products that the equation says."""
-    return jnp.einsum(equation, *xs)
-
-
-def dense(params: Params, x: Array) -> Array:
-    out: Array = einsum([x, params["w"]]) + params["b"]
-    return out
-
-
-def dense_expand_dims(params: Params, x: Array) -> Array:
-    return einsum([x, params["w"]], equation="qbd,bdk->bqk") + jnp.expand_dims(
-        params["b"], axis=-2
-    )
+def linear(x: Array, kernel: Array, bias: Array) -> Array:
+    """x @ kernel + bias: (..., in) -> (..., out)."""
+    return x @ kernel + bias
 
 
 def member(params: Params, x: Array) -> Array:
-    x = jnp.tanh(dense(params["hidden"], x))
-    return dense_expand_dims(params["out"], x)
+    x = jnp.tanh(linear(x, **params["hidden"]))
+    return linear(x, **params["out"])
 
 
 def ensemble(params: Params, x: Array) -> Array:
     """x (batch, 4) -> (batch, 2)."""
-    x = x.astype(params["hidden"]["w"].dtype)
-    return jnp.mean(member(params, x), axis=-3)
+    x = x.astype(params["members"]["hidden"]["kernel"].dtype)
+    x = jax.vmap(member, in_axes=(0, None))(params["members"], x)
+    return jnp.mean(x, axis=-3)
 
 
-# The shape of each array, where it lies in params.
-SHAPES: Params = {
-    "hidden": {"w": (5, 4, 6), "b": (5, 6)},
-    "out": {"w": (5, 6, 2), "b": (5, 2)},
+# The shape of each array, where it lies in params: (n, shapes) are n on a first axis.
+MEMBER: Params = {
+    "hidden": {"kernel": (4, 6), "bias": (6,)},
+    "out": {"kernel": (6, 2), "bias": (2,)},
 }
+SHAPES: Params = {"members": (5, MEMBER)}
 INIT: dict[str, Any] = {
-    "w": jax.nn.initializers.normal(stddev=0.02),
-    "b": jax.nn.initializers.normal(stddev=0.02),
+    "kernel": jax.nn.initializers.lecun_normal(),
+    "bias": jax.nn.initializers.zeros,
 }
 
 
@@ -65,10 +56,13 @@ def init_params(key: Array, dtype: Any = jnp.float32) -> Params:
     if not jnp.issubdtype(dtype, jnp.floating) or dtype != canonicalize_dtype(dtype):
         raise ValueError(f"expected a floating dtype (64 bits: x64), found {dtype}")
 
-    def draw(shapes: Any, path: str = "") -> Any:
+    def draw(shapes: Any, path: str = "", *copies: Any) -> Any:
         if isinstance(shapes, dict):
-            return {k: draw(s, f"{path}{k}.") for k, s in shapes.items()}
-        own = jax.random.fold_in(key, crc32(path[:-1].encode()))
+            return {k: draw(s, f"{path}{k}.", *copies) for k, s in shapes.items()}
+        if shapes and not isinstance(shapes[-1], int):
+            n, each = shapes
+            return jax.vmap(partial(draw, each, path, *copies))(jnp.arange(n))
+        own = reduce(jax.random.fold_in, (crc32(path[:-1].encode()), *copies), key)
         return INIT[path.split(".")[-2]](own, shapes, dtype)
 
     return dict(draw(SHAPES))
@@ -97,12 +91,19 @@ def stored_arrays(path: Path) -> dict[str, Any]:
 def load_params(path: str | Path) -> Params:
     """The parameters of a folder with params*.safetensors, or of one such file."""
     arrays = stored_arrays(Path(path))
+    numbered = {n[:i] for n in arrays for i, c in enumerate(n) if c.isdigit()}
     faults: list[str] = []
 
-    def read(shapes: Any, path: str = "") -> Any:
+    def read(shapes: Any, path: str = "", *axes: int) -> Any:
         if isinstance(shapes, dict):
-            return {k: read(s, f"{path}{k}.") for k, s in shapes.items()}
-        name, shape = path[:-1], (*shapes,)
+            return {k: read(s, f"{path}{k}.", *axes) for k, s in shapes.items()}
+        if shapes and not isinstance(shapes[-1], int):
+            n, each = shapes
+            if path not in numbered:
+                return read(each, path, *axes, n)
+            copies = [read(each, f"{path}{i}.", *axes) for i in range(n)]
+            return jax.tree.map(lambda *x: np.stack(x, len(axes)), *copies)
+        name, shape = path[:-1], (*axes, *shapes)
         x = arrays.pop(name, np.array(None))
         fits = x.shape == shape and jnp.issubdtype(x.dtype, jnp.floating)
         if fits and x.dtype == canonicalize_dtype(x.dtype):

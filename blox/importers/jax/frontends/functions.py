@@ -139,6 +139,8 @@ def _said_of(cls: type) -> str:
 def _line(doc: str) -> str:
     """The first paragraph, without marks of reST around names."""
     text = " ".join(inspect.cleandoc(doc).partition("\n\n")[0].split())
+    if text.startswith("**"):  # a title: what follows is not of the function as a whole
+        return ""
     return re.sub(r":\w+:`~?([^`<>]+)`|``([^`]+)``", r"\1\2", text)[:400]
 
 

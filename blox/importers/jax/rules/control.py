@@ -17,7 +17,8 @@ from ..slices import Slices
 
 @rule("scan")
 def scan(lower: Lowering, equation: JaxprEqn) -> list[View]:
-    """Over stacked arrays of layers it is a `repeat`."""
+    """Over stacked arrays of layers it is a `repeat`; a `map` of them with a count where
+    it carries nothing."""
     params = equation.params
     wanted = wanted_of(lower, equation)
     outputs, used = scanned(params, wanted)
@@ -38,9 +39,11 @@ def scan(lower: Lowering, equation: JaxprEqn) -> list[View]:
     ranks = [len(output_of(equation, i)[0]) - 1 for i in outputs if i >= count]
     copies = bool(slices.copies) and isinstance(length, int) and not reverse
     slices.settle(copies, ranks)
+    alone = copies and not carries.inner and carries.step is None
     if copies:
-        function.role = "layer"
-        attributes: dict[str, Any] = {"count": length, "scan": True}
+        function.role = "member" if alone else "layer"
+        attributes: dict[str, Any] = {"count": length}
+        attributes |= {} if alone else {"scan": True}
     else:
         attributes = {"axis": slices.axis} if slices.axis else {}
         attributes |= {"reverse": True} if reverse else {}
@@ -51,7 +54,7 @@ def scan(lower: Lowering, equation: JaxprEqn) -> list[View]:
         for i, v in enumerate(equation.outvars)
         if i in ys and copies and v in lower.context.updated
     }
-    op = "repeat" if copies else "scan"
+    op = "map" if alone else "repeat" if copies else "scan"
     return fixed(equation, carries, slices, ys, length, op, attributes)
 
 
