@@ -285,3 +285,17 @@ def test_poolings_in_older_files(mode: str, normalize: bool, tmp_path: Path) -> 
 def test_sentence_modules_can_be_left_out() -> None:
     graph, _ = from_hf(TINY, sentence=False)
     assert graph.entries == ["main"]
+
+
+def test_heads_that_a_class_does_not_have_are_left_out(tmp_path: Path) -> None:
+    def change(arrays: Arrays) -> Arrays:
+        arrays = {f"bert.{name}": array for name, array in arrays.items()}
+        arrays["qa_outputs.weight"] = np.ones((2, 16), np.float32)
+        arrays["qa_outputs.bias"] = np.zeros(2, np.float32)
+        arrays["cls.seq_relationship.bias"] = np.zeros(2, np.float32)
+        return arrays
+
+    folder = copy(tmp_path / "both", arrays=change)
+    _, params = from_hf(folder, architecture="BertForQuestionAnswering")
+    assert params.keys() >= {"qa_outputs"}
+    assert params.keys().isdisjoint({"pooler", "next_sentence"})

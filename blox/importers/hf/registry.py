@@ -11,15 +11,23 @@ from blox.schema.diagnostics import Diagnostic, SpecError, listing, quote
 from .family.family import Family
 
 MODULES: dict[str, str] = {
+    "albert": "albert",
     "bert": "bert",
     "bloom": "bloom",
+    "camembert": "roberta",
+    "data2vec-text": "roberta",
+    "distilbert": "distilbert",
+    "electra": "electra",
     "gpt2": "gpt2",
     "gpt_neox": "gpt_neox",
     "llama": "llama",
     "mistral": "llama",
+    "mpnet": "mpnet",
     "opt": "opt",
     "qwen2": "llama",
     "qwen3": "llama",
+    "roberta": "roberta",
+    "xlm-roberta": "roberta",
 }
 """`model_type` of a config, and the module of `families` whose `FAMILIES` has it."""
 

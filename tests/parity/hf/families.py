@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-Row = tuple[str, dict[str, Any]]
+from parity.hf.encoders import ROWS as ENCODERS
+from parity.hf.encoders import Row
 
 IDS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
-BERT = {"vocab_size": 61, "hidden_size": 24, "num_hidden_layers": 2,
-        "num_attention_heads": 3, "intermediate_size": 40,
-        "max_position_embeddings": 20, "pad_token_id": 0}  # fmt: skip
 GPT2 = {"vocab_size": 61, "n_embd": 24, "n_layer": 3, "n_head": 3, "n_positions": 20,
         **IDS}  # fmt: skip
 LLAMA = {"vocab_size": 61, "hidden_size": 24, "num_hidden_layers": 3,
@@ -37,16 +35,7 @@ def rope(kind: str, **more: Any) -> dict[str, Any]:
 YARN = {"factor": 2.5, "original_max_position_embeddings": 8}
 
 ROWS: dict[str, list[Row]] = {
-    "bert": [
-        ("BertModel", BERT),
-        ("BertForPreTraining", BERT),
-        ("BertForMaskedLM", {**BERT, "hidden_act": "gelu_new"}),
-        ("BertForNextSentencePrediction", {**BERT, "type_vocab_size": 3}),
-        ("BertForSequenceClassification", {**BERT, "num_labels": 5}),
-        ("BertForTokenClassification", {**BERT, "hidden_act": "relu"}),
-        ("BertForQuestionAnswering", {**BERT, "layer_norm_eps": 1e-3}),
-        ("BertForMultipleChoice", BERT),
-    ],
+    **ENCODERS,
     "bloom": [
         ("BloomForCausalLM", BLOOM),
         ("BloomModel", {**BLOOM, "apply_residual_connection_post_layernorm": True}),

@@ -123,9 +123,9 @@ class Model:
         """What the arrays of its Graph are in transformers; see `names.Names`."""
         family = self.family
         layers = layers_of(graph, family.modules)
-        ignored = [*family.ignored]
-        if self.architecture == family.base:  # taken out of a model with a head
-            ignored += [f"{word}{rest}" for word in family.top for rest in ("", ".**")]
+        ignored = [*family.ignored]  # and, after all that the model has, other heads
+        ignored += [f"{word}{rest}" for word in family.top for rest in ("", ".**")]
+        ignored += [f"{name.rpartition('.')[0]}.**" for name in family.parts.values()]
         return [
             *family.rules(self),
             *layer_rules(graph, layers),

@@ -126,7 +126,7 @@ UNUSED = frozenset({
     "return_dict", "id2label", "label2id", "problem_type", "chunk_size_feed_forward",
     "is_encoder_decoder", "bos_token_id", "eos_token_id", "pad_token_id",
     "sep_token_id", "decoder_start_token_id", "initializer_range",
-    "gradient_checkpointing", "finetuning_task", "tokenizer_class", "prefix",
+    "gradient_checkpointing", "output_past", "finetuning_task", "tokenizer_class", "prefix",
     "task_specific_params", "torchscript", "use_bfloat16", "tf_legacy_loss",
     "max_length", "min_length", "do_sample", "early_stopping", "num_beams",
     "num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,18 +13,12 @@ if TYPE_CHECKING:
 
 def named(name: str, function: Callable[..., Any], **given: Value) -> Any:
     """A function of a Graph, whose inputs are x and those that are `given`."""
+    return _with_inputs(name, function, ("x", *given), inspect.Parameter.empty)
 
-    names = ("x", *given)
 
-    def call(f: F, *args: Value, **kwargs: Value) -> Any:
-        return function(f, **dict(zip(names, args, strict=False)), **kwargs)
-
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    call.__name__ = name
-    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(n, kind) for n in ("f", *names)]
-    )
-    return call
+def entry(name: str, function: Callable[..., Any], inputs: Iterable[str]) -> Any:
+    """An entry of a Graph with these inputs, of which the first has to be given."""
+    return _with_inputs(name, function, tuple(inputs), None)
 
 
 def without(function: Callable[..., Any], name: str) -> Any:
@@ -37,4 +31,18 @@ def without(function: Callable[..., Any], name: str) -> Any:
 
     call.__name__, call.__doc__ = function.__name__, function.__doc__
     call.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]
+    return call
+
+
+def _with_inputs(
+    name: str, function: Callable[..., Any], names: tuple[str, ...], default: Any
+) -> Any:
+    def call(f: F, *args: Value, **kwargs: Value) -> Any:
+        return function(f, **dict(zip(names, args, strict=False)), **kwargs)
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    first = [inspect.Parameter(n, kind) for n in ("f", *names[:1])]
+    rest = [inspect.Parameter(n, kind, default=default) for n in names[1:]]
+    call.__name__, call.__doc__ = name, function.__doc__
+    call.__signature__ = inspect.Signature([*first, *rest])  # type: ignore[attr-defined]
     return call

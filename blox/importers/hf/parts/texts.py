@@ -27,21 +27,27 @@ def inputs(model: Model, *optional: str) -> dict[str, Input]:
     return {"input_ids": Input(shape, "int32"), **others}
 
 
-def padding(f: F, input_ids: Value, attention_mask: Value | None) -> Value:
-    """True where a token is, (..., 1, 1, seq), for attention."""
-    present = f.default(attention_mask, f.ones_like(input_ids), name="present")
-    return f.padding_mask(present, name="mask")
-
-
 def question_answering(f: F, x: Value, name: str = "qa_outputs") -> Outputs:
     """Scores of each token to be the first and the last of an answer."""
     y = f.linear(name, x, 2)
     return {"start_logits": y[..., 0], "end_logits": y[..., 1]}
 
 
-def prediction(f: F, x: Value, *, act: str, eps: float) -> Value:
+def positions_of_tokens(f: F, input_ids: Value, pad: int) -> Value:
+    """Those of tokens that are no padding, counted from `pad` + 1 on; `pad` at padding."""
+    real = f.not_equal(input_ids, pad).astype("int32")
+    return f.add(f.cumsum(real, axis=-1) * real, pad, name="offsets")
+
+
+def classifier(f: F, x: Value, *, act: str, labels: int) -> Value:
+    """Scores of labels of the first token: (batch, seq, width) -> (batch, labels)."""
+    x = activation(f, act, f.linear("dense", x[..., 0, :], x.features))
+    return f.linear("out", x, labels)
+
+
+def prediction(f: F, x: Value, *, act: str, eps: float, features: int) -> Value:
     """What a masked language model makes of hidden states before it scores words."""
-    x = activation(f, act, f.linear("dense", x, x.features))
+    x = activation(f, act, f.linear("dense", x, features))
     return f.layer_norm("norm", x, eps=eps)
 
 

@@ -1,0 +1,91 @@
+"""Small random encoders of texts: see families.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Row = tuple[str, dict[str, Any]]
+
+BERT = {"vocab_size": 61, "hidden_size": 24, "num_hidden_layers": 2,
+        "num_attention_heads": 3, "intermediate_size": 40,
+        "max_position_embeddings": 20, "pad_token_id": 0}  # fmt: skip
+ROBERTA = {**BERT, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+DISTILBERT = {"vocab_size": 61, "dim": 24, "n_layers": 3, "n_heads": 4, "hidden_dim": 40,
+              "max_position_embeddings": 20, "pad_token_id": 0}  # fmt: skip
+ELECTRA = {**BERT, "embedding_size": 10}
+ALBERT = {**ELECTRA, "num_hidden_layers": 4, "bos_token_id": 1, "eos_token_id": 2}
+
+ROWS: dict[str, list[Row]] = {
+    "bert": [
+        ("BertModel", BERT),
+        ("BertForPreTraining", BERT),
+        ("BertForMaskedLM", {**BERT, "hidden_act": "gelu_new"}),
+        ("BertForNextSentencePrediction", {**BERT, "type_vocab_size": 3}),
+        ("BertForSequenceClassification", {**BERT, "num_labels": 5}),
+        ("BertForTokenClassification", {**BERT, "hidden_act": "relu"}),
+        ("BertForQuestionAnswering", {**BERT, "layer_norm_eps": 1e-3}),
+        ("BertForMultipleChoice", BERT),
+    ],
+    "roberta": [
+        ("RobertaModel", ROBERTA),
+        ("RobertaForMaskedLM", {**ROBERTA, "hidden_act": "relu"}),
+        ("RobertaForSequenceClassification", {**ROBERTA, "num_labels": 5}),
+        ("RobertaForTokenClassification", {**ROBERTA, "pad_token_id": 4}),
+        ("RobertaForQuestionAnswering", {**ROBERTA, "type_vocab_size": 1}),
+        ("RobertaForMultipleChoice", {**ROBERTA, "layer_norm_eps": 1e-3}),
+    ],
+    "xlm-roberta": [
+        ("XLMRobertaForMaskedLM", ROBERTA),
+        ("XLMRobertaModel", {**ROBERTA, "type_vocab_size": 1}),
+        ("XLMRobertaForSequenceClassification", ROBERTA),
+    ],
+    "camembert": [
+        ("CamembertForMaskedLM", ROBERTA),
+        ("CamembertForTokenClassification", {**ROBERTA, "num_labels": 3}),
+        ("CamembertForQuestionAnswering", ROBERTA),
+    ],
+    "data2vec-text": [
+        ("Data2VecTextModel", ROBERTA),
+        ("Data2VecTextForMaskedLM", {**ROBERTA, "type_vocab_size": 1}),
+        ("Data2VecTextForSequenceClassification", ROBERTA),
+    ],
+    "mpnet": [
+        ("MPNetModel", ROBERTA),
+        ("MPNetForMaskedLM", ROBERTA),
+        ("MPNetForSequenceClassification", {**ROBERTA, "num_labels": 5}),
+        ("MPNetForTokenClassification", {**ROBERTA, "hidden_act": "relu"}),
+        ("MPNetForQuestionAnswering", {**ROBERTA, "layer_norm_eps": 1e-3}),
+        ("MPNetForMultipleChoice", ROBERTA),
+    ],
+    "distilbert": [
+        ("DistilBertForMaskedLM", DISTILBERT),
+        ("DistilBertModel", {**DISTILBERT, "sinusoidal_pos_embds": True}),
+        ("DistilBertForSequenceClassification", {**DISTILBERT, "num_labels": 5}),
+        ("DistilBertForTokenClassification", {**DISTILBERT, "activation": "relu"}),
+        ("DistilBertForQuestionAnswering", {**DISTILBERT, "n_heads": 3}),
+        ("DistilBertForMultipleChoice", DISTILBERT),
+    ],
+    "electra": [
+        ("ElectraForPreTraining", ELECTRA),
+        ("ElectraModel", {**ELECTRA, "embedding_size": 24}),
+        ("ElectraForMaskedLM", {**ELECTRA, "hidden_act": "relu"}),
+        ("ElectraForSequenceClassification", {**ELECTRA, "num_labels": 5}),
+        ("ElectraForTokenClassification", ELECTRA),
+        ("ElectraForQuestionAnswering", {**ELECTRA, "type_vocab_size": 3}),
+        ("ElectraForMultipleChoice", ELECTRA),
+        ("ElectraForMultipleChoice", {**ELECTRA, "summary_type": "last",
+                                      "summary_activation": "tanh"}),
+        ("ElectraForMultipleChoice", {**ELECTRA, "summary_type": "mean",
+                                      "summary_use_proj": False}),
+    ],
+    "albert": [
+        ("AlbertForMaskedLM", ALBERT),
+        ("AlbertModel", {**ALBERT, "num_hidden_groups": 2}),
+        ("AlbertForPreTraining", {**ALBERT, "num_labels": 3}),
+        ("AlbertForSequenceClassification", {**ALBERT, "inner_group_num": 2}),
+        ("AlbertForTokenClassification", {**ALBERT, "num_hidden_groups": 2,
+                                          "inner_group_num": 3}),
+        ("AlbertForQuestionAnswering", {**ALBERT, "hidden_act": "silu"}),
+        ("AlbertForMultipleChoice", {**ALBERT, "embedding_size": 24}),
+    ],
+}  # fmt: skip
