@@ -27,6 +27,7 @@ EXAMPLES = """
 blox import jax acme.models:make_tagger tagger --input 'tokens=int32[batch,seq]'
 blox import jax acme.models:make_cnn cnn --input 'image=float[batch,32,32,3]'
 blox import jax acme.gpt:make gpt --input 'tokens=int32[1,seq]' --dim 'seq<=512'
+blox import jax acme.gpt:make blocks --input 'tokens=int32[1,seq]' --partial blocks
 """
 
 
@@ -71,6 +72,14 @@ def import_jax(
             metavar="NAME", help="Of the model; else its class or function's."
         ),
     ] = None,
+    partial: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FUNCTION",
+            help="Import what this function of the model, or the module at this path, "
+            "computes, with what it is called with as inputs.",
+        ),
+    ] = None,
     unchecked: Annotated[
         bool,
         typer.Option("--no-check", help="Don't compare its numbers with the source's."),
@@ -107,7 +116,13 @@ def import_jax(
         made = call()
         model, params = made if type(made) is tuple and len(made) == 2 else (made, None)
         graph, arrays, origin = from_jax(
-            model, declared, params, name=name, dims=bounds, check=not unchecked
+            model,
+            declared,
+            params,
+            name=name,
+            dims=bounds,
+            partial=partial,
+            check=not unchecked,
         )
     save(dst, graph, arrays, origin=origin)
     say("\n".join(printable(line) for line in str(origin.report).splitlines()))

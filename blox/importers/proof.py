@@ -27,9 +27,10 @@ def compare(
     source: Callable[[Mapping[str, Any], Sequence[Any]], Mapping[str, Any]],
     arrays: Mapping[str, Any],
     to_params: Callable[..., Any],
-    inputs: Mapping[str, bx.Input],
-    dims: Mapping[str, Mapping[str, int]],
+    every: Sequence[Sizes],
     report: Report,
+    *,
+    low: bool = True,
 ) -> None:
     """Runs both, and writes down how far they are from each other.
 
@@ -37,11 +38,17 @@ def compare(
         source: of its arrays by name, and of inputs; its outputs by name.
         to_params: Params of arrays, and of anything that is laid out as they are; with a
             dtype, that of the model's floating ones.
+        every: the sizes of the dims of the Graph's inputs at which they are compared.
+        low: in bfloat16 too.
     """
-    every = list(sizes_of(inputs, dims))
-    low = {n: _cast(a, "bfloat16") for n, a in arrays.items()}
+    inputs = {
+        name: bx.Input([*(declared.shape or ())], declared.dtype or "float")
+        for name, declared in graph.functions["main"].inputs.items()
+    }
     runs = [(sizes, "float32", arrays) for sizes in every]
-    runs.append((every[0], "bfloat16", low))
+    if low:
+        cast = {n: _cast(a, "bfloat16") for n, a in arrays.items()}
+        runs.append((every[0], "bfloat16", cast))
     for number, (sizes, dtype, own) in enumerate(runs):
         given = list(random_inputs(inputs, sizes, number, dtype))
         params = to_params(arrays, None if dtype == "float32" else dtype)

@@ -52,10 +52,12 @@ GROUPS: dict[str, tuple[Code, ...]] = {
              "bx.from_jax of a function that draws numbers of its own in each call"),
         Code("import-origin", "an origin beside a model that is none, or none at all",
              '`bx.load_origin("model")` of one saved without `origin=`'),
+        Code("import-part", "a part of a model that it does not have",
+             'bx.from_jax(..., partial="decoder") of a model without such a function'),
         Code("import-primitive", "what JAX computes and no op of blox does",
              "bx.from_jax of a function that calls back to Python"),
         Code("import-size", "a size that the code decides by, and that was given a name",
-             "bx.from_jax of a function with `if x.shape[0] > 3`"),
+             "bx.from_jax of a function with `for i in range(x.shape[0])`"),
     ),
     "All": (
         Code("more", "how many more findings there are than are reported one by one",

@@ -51,6 +51,14 @@ def make_callback():
     return lambda x: jax.pure_callback(np.abs, x, x)
 
 
+def double(x, train=False):
+    return x + x if x.shape[0] > 3 else -x
+
+
+def make_parts():
+    return lambda x: jnp.tanh(double(x * 2))
+
+
 LIMIT = 3
 '''
 X = ("--input", "x=float[batch,4]")
@@ -118,6 +126,20 @@ def test_a_function_without_params_with_a_bound(
     assert "not compared" in run.out
     bounds = bx.load_graph("net").dims["batch"]
     assert (bounds.min, bounds.max) == (2, 8)
+
+
+def test_a_part_and_what_python_decided(blox: Callable[..., Any], acme: Path) -> None:
+    make = "acme_models.nets:make_parts"
+    run = blox("import", "jax", make, "net", *X, "--no-check", "--partial", "double")
+    assert run.code == 0
+    (node,) = bx.load_graph("net").functions["main"].nodes.values()
+    assert node.op == "add"
+    assert "a comparison of batch is decided by min 4" in run.out
+    assert "double with train=False" in run.out
+
+    run = blox("import", "jax", make, "other", *X, "--partial", "doubled")
+    assert run.code == 1
+    assert "did you mean double?" in run.err
 
 
 @pytest.mark.parametrize(

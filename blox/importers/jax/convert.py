@@ -10,7 +10,7 @@ import blox as bx
 from blox.schema.diagnostics import Diagnostic
 
 from ..readable import readable
-from ..regions import needed, tree
+from ..regions import is_under, needed, params_in, tree
 from ..state import assign, assignment
 from ..stored import Leaf, mixed
 from ..trace import Item, Param, Path, Value
@@ -49,11 +49,13 @@ def convert(
         raise bx.SpecError(_missing(context, name))
     root = tree(needed(lowered.steps, [*lowered.outputs, *lowered.updates.values()]))
     root.inputs = {value: value.hint for value in traced.inputs}
-    root.scope = ()
     assign(root, lowered.updates)
+    own = all(is_under(param.path, traced.scope) for param in params_in(root))
+    root.scope = traced.scope if own else ()
     outputs = dict(zip(traced.outputs, lowered.outputs, strict=True))
     context.joined = readable(root, outputs)
-    graph, placed = write(root, inputs, name, dims, source.caches)
+    caches = source.caches if traced.flat is None else frozenset[str]()
+    graph, placed = write(root, inputs, name, dims, caches)
     return graph, placed, context
 
 
@@ -90,8 +92,9 @@ def _lowered(source: Source, traced: Traced, context: Context) -> _Lowered:
         for path, array in traced.arrays.items()
     }
     given = map(View.of, [*kept.values(), *traced.inputs])
-    environment = dict(zip(closed.jaxpr.invars, given, strict=True))
-    flat = flatten(closed.jaxpr, closed.consts)
+    variables = traced.variables or closed.jaxpr.invars
+    environment = dict(zip(variables, given, strict=True))
+    flat = traced.flat or flatten(closed.jaxpr, closed.consts)
     count = len(traced.outputs)
     for variable, path in zip(flat.outputs[count:], traced.updates, strict=True):
         if isinstance(variable, Var) and is_lone(flat, variable):
@@ -122,6 +125,7 @@ def _missing(context: Context, name: str) -> list[Diagnostic]:
             f"expected what an op of blox does, found {reason}"
             + (f", {count} times" if count > 1 else "")
             + (f", at {line}" if line else ""),
+            "partial= imports what one function or module computes without it",
         )
         for (reason, module), (count, line) in found.items()
     ]

@@ -15,7 +15,7 @@ from ..array_names import by_name
 from ..array_names import name_of as source_name
 from ..origin import Origin
 from ..placed import rules_of
-from ..proof import compare
+from ..proof import compare, sizes_of
 from ..report import Report
 from .convert import convert
 from .faults import running
@@ -23,6 +23,9 @@ from .frontends.paths import path_of
 from .internals import is_tracer
 from .opened import Opened
 from .outputs import named_outputs
+from .part import declared, part_of
+from .parts import Parts
+from .sampled import dims_of
 from .sized import trace
 from .source import Source
 from .trace import Bounds
@@ -35,13 +38,23 @@ def imported(
     inputs: Mapping[str, bx.Input],
     dims: Bounds,
     without: frozenset[str] = frozenset(),
+    partial: str | None = None,
 ) -> Imported:
-    """The model, its known layers but for some as ops."""
+    """The model, its known layers but for some as ops.
+
+    Args:
+        partial: the function or module that is imported alone.
+    """
     with running(source.name, inputs):
         traced = trace(source, inputs, dims, without)
         if any(map(is_tracer, traced.closed.consts)):
             raise jax.errors.UnexpectedTracerError("captured")
-    graph, placed, context = convert(source, traced, inputs, traced.dims, source.name)
+    bounds = traced.dims
+    if partial is not None:
+        traced = part_of(traced, partial)
+        inputs = declared(traced)
+        bounds = {n: b for n, b in bounds.items() if n in dims_of(inputs)}
+    graph, placed, context = convert(source, traced, inputs, bounds, source.name)
     named = by_name([*traced.arrays.items(), *context.values.items()])
     constants = {name: named.pop(name) for name in map(source_name, context.values)}
     structure = jax.tree.structure(source.arrays)
@@ -68,26 +81,30 @@ def imported(
 
 
 def proven(
-    found: Imported, source: Source, inputs: Mapping[str, bx.Input], dims: Bounds
+    found: Imported,
+    source: Source,
+    inputs: Mapping[str, bx.Input],
+    dims: Bounds,
+    partial: str | None = None,
 ) -> Imported:
     """The model, compared with its source; with layers taken apart that differ.
 
     Raises:
         ModelError: it differs, whatever is taken apart.
     """
-    _compare(found, source, inputs)
+    _compare(found, source, inputs, dims, partial)
     report = found[2].report
     if report.is_equal:
         return found
     apart = []
     for layer in report.layers:
-        other = imported(source, inputs, dims, frozenset({layer}))
-        _compare(other, source, inputs)
+        other = imported(source, inputs, dims, frozenset({layer}), partial)
+        _compare(other, source, inputs, dims, partial)
         if other[2].report.greatest < report.greatest:
             apart.append(layer)
     if apart:
-        found = imported(source, inputs, dims, frozenset(apart))
-        _compare(found, source, inputs)
+        found = imported(source, inputs, dims, frozenset(apart), partial)
+        _compare(found, source, inputs, dims, partial)
         report = found[2].report
         report.apart += apart
     if not report.is_equal:
@@ -105,25 +122,42 @@ def proven(
     return found
 
 
-def _compare(found: Imported, source: Source, inputs: Mapping[str, bx.Input]) -> None:
+def _compare(
+    found: Imported,
+    source: Source,
+    inputs: Mapping[str, bx.Input],
+    dims: Bounds,
+    partial: str | None,
+) -> None:
     graph, _, origin = found
     leaves, structure = jax.tree_util.tree_flatten_with_path(source.arrays)
     names = [source_name(path_of(keys)) for keys, _ in leaves]
+    arrays = {
+        n: jax.numpy.asarray(leaf) for n, (_, leaf) in zip(names, leaves, strict=True)
+    }
+    own = _bounds(graph)
+    if partial is not None:
+        bounds = {**dims, **own}
+        without = frozenset(origin.report.layers)
+        parts = Parts(source, inputs, bounds, without, partial, names)
+        every = parts.sizes(graph)
+        compare(
+            graph, parts.run, arrays, origin.params, every, origin.report, low=False
+        )
+        return
 
     def run(arrays: Mapping[str, Any], given: Sequence[Any]) -> Mapping[str, Any]:
         tree = jax.tree.unflatten(structure, [arrays[n] for n in names])
         with running(source.name, inputs):
             return named_outputs(source.call(tree, *given)[0])
 
-    arrays = {
-        n: jax.numpy.asarray(leaf) for n, (_, leaf) in zip(names, leaves, strict=True)
-    }
-    dims = {
-        name: {
-            key: getattr(dim, key)
-            for key in ("min", "max", "multiple_of")
-            if getattr(dim, key) is not None
-        }
+    every = list(sizes_of(inputs, own))
+    compare(graph, run, arrays, origin.params, every, origin.report)
+
+
+def _bounds(graph: bx.Graph) -> Bounds:
+    ends = ("min", "max", "multiple_of")
+    return {
+        name: {n: end for n in ends if (end := getattr(dim, n)) is not None}
         for name, dim in graph.dims.items()
     }
-    compare(graph, run, arrays, origin.params, inputs, dims, origin.report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import blox as bx
@@ -11,6 +12,7 @@ import blox as bx
 from ..origin import Origin
 from .arguments import require_arrays_of, require_inputs
 from .caches import Sizes, with_caches
+from .part import graph_name
 from .proven import imported, proven
 from .sources import source_of
 from .trace import Bounds
@@ -24,6 +26,7 @@ def from_jax(
     name: str | None = None,
     dims: Bounds | None = None,
     caches: Mapping[str, Sizes] | None = None,
+    partial: str | None = None,
     check: bool = True,
 ) -> tuple[bx.Graph, dict[str, Any], Origin]:
     """A model of JAX as a Graph and Params: of Equinox, Flax, Haiku, or a plain function.
@@ -48,6 +51,9 @@ def from_jax(
             their names or the ends of these: `{"cached_key": ["batch", "..."]}`, where
             `"..."` is all other sizes. They are inputs of the Graph behind the others, and
             outputs that are the next values of these.
+        partial: import what this function of the model computes, at its first call, or the
+            module at this path (`encoder`, or `encoder.blocks`, where modules lie below).
+            Its inputs are what it is called with, and its Params only the arrays it uses.
         check: compare the Graph with the model on random inputs: `print(origin.report)`. A
             known layer whose numbers differ is taken apart, and named there.
 
@@ -69,9 +75,11 @@ def from_jax(
     if caches:
         source, inputs = with_caches(source, inputs, caches)
         require_inputs(inputs, dims or {})
-    found = imported(source, inputs, dims or {})
+    if partial is not None and name is None:
+        source = replace(source, name=graph_name(partial))
+    found = imported(source, inputs, dims or {}, partial=partial)
     if check:
-        found = proven(found, source, inputs, dims or {})
+        found = proven(found, source, inputs, dims or {}, partial)
     for finding in found[2].report.findings:
         warnings.warn(str(finding), stacklevel=2)
     return found

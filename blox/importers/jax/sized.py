@@ -43,6 +43,17 @@ def trace(
     Raises:
         SpecError: code that does other things at other sizes, with the dim and the line.
     """
+    found = _traced(source, inputs, dims, without)
+    chosen = [f"modules with {n}={v}, by the import" for n, v in source.flags.items()]
+    return replace(found, decisions=[*found.decisions, *chosen])
+
+
+def _traced(
+    source: Source,
+    inputs: Mapping[str, bx.Input],
+    dims: Bounds,
+    without: frozenset[str],
+) -> Traced:
     made = _Symbols(source, inputs, without)
     try:
         return made.traced(dims)

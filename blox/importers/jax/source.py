@@ -28,6 +28,7 @@ class Source:
         kinds: of arrays that are not trained, by path.
         name: of the class or function.
         caches: names of inputs of which the outputs of these names are the next values.
+        flags: settings of its modules that the import chose.
     """
 
     call: Callable[..., tuple[Any, Mapping[Path, Any]]]
@@ -39,3 +40,4 @@ class Source:
     rebuilt: Callable[[Any], Any] = field(default=lambda arrays: arrays)
     kinds: Mapping[Path, Kind] = field(default_factory=dict)
     caches: frozenset[str] = frozenset()
+    flags: Mapping[str, bool] = field(default_factory=dict)

@@ -15,8 +15,9 @@ import blox as bx
 
 from ..trace import Path, Value
 from .ensembles import members_apart
+from .flatten import Flat
 from .frontends.paths import path_of
-from .internals import ClosedJaxpr, clear_caches, plain_size
+from .internals import ClosedJaxpr, Var, clear_caches, plain_size
 from .outputs import named_outputs, require_outputs
 from .scans import recognised_scans
 from .source import Source
@@ -36,6 +37,9 @@ class Traced:
         updates: the paths of the arrays whose new values follow those.
         dims: what bounds sizes: what was given, and what the model's code asks for.
         decisions: what Python decided, a line each.
+        flat: the equations of a part of the model, where it is one.
+        variables: of the arrays and the inputs, in that.
+        scope: the path of the module that the part is.
     """
 
     closed: ClosedJaxpr
@@ -45,6 +49,9 @@ class Traced:
     updates: Sequence[Path]
     dims: Bounds = field(default_factory=dict)
     decisions: Sequence[str] = ()
+    flat: Flat | None = None
+    variables: Sequence[Var] = ()
+    scope: Path = ()
 
 
 def traced(

@@ -232,3 +232,22 @@ def test_state_lies_at_its_layer_and_is_trained_as_in_the_source(
             jax.tree.leaves(state),
         )
         assert not back.bn.inference
+
+
+def test_a_part_is_a_module_by_its_path() -> None:
+    model = nn.Sequential([nn.Linear(3, 4, key=KEY), nn.MLP(4, 2, 8, 2, key=KEY)])
+    graph, params, origin = bx.from_jax(
+        lambda m, x: jax.vmap(m)(x),
+        {"x": bx.Input(["batch", 3])},
+        model,
+        partial="layers.1",
+    )
+    assert list(graph.functions["main"].inputs["x"].shape) == ["batch", 4]
+    assert origin.report.greatest <= 1e-5
+    x = jax.random.normal(KEY, (5, 4))
+    np.testing.assert_allclose(
+        bx.build(graph)(params, x)[0],
+        jax.vmap(model.layers[1])(x),
+        rtol=1e-5,
+        atol=1e-6,
+    )

@@ -74,7 +74,13 @@ def source_of(function: Callable[..., Any], model: Any, name: str) -> Source:
         elif not jnp.issubdtype(leaf.dtype, jnp.floating):
             kinds[path] = "buffer"
     kept = nested(dict(zip(paths, leaves, strict=True)))
-    return Source(call, kept, name, marked, rebuilt=whole, kinds=kinds)
+    modules = jax.tree.leaves(model, is_leaf=_has_mode)
+    flags = {"inference": True} if any(map(_has_mode, modules)) else {}
+    return Source(call, kept, name, marked, whole, kinds, flags=flags)
+
+
+def _has_mode(tree: Any) -> bool:
+    return isinstance(getattr(tree, "inference", None), bool)
 
 
 def _codes(classes: Sequence[type]) -> Iterator[CodeType]:

@@ -21,6 +21,9 @@ from .nnx_layers import CONTAINERS, layers
 from .nnx_values import array_of, is_variable, leaves_of, named
 from .paths import nested, path_of
 
+EVALUATED = {"deterministic": True, "use_running_average": True}
+"""The settings by which modules are in their form for evaluation."""
+
 
 def is_model(model: Any) -> bool:
     return isinstance(model, nnx.Module)
@@ -79,7 +82,9 @@ def source_of(
         with replaced(layers(), without), marked_functions(root, leaves_of, codes):
             yield
 
-    return Source(call, arrays, name, marked, rebuilt, kinds)
+    modules = [module for _, module in nnx.iter_modules(model)]
+    flags = {n: v for n, v in EVALUATED.items() if any(hasattr(m, n) for m in modules)}
+    return Source(call, arrays, name, marked, rebuilt, kinds, flags=flags)
 
 
 def _filled(leaf: Any, array: Any) -> Any:
