@@ -29,6 +29,7 @@ COMMANDS = {
     "import": "transfer",
     "export": "transfer",
     "edit": "edit",
+    "generate-text": "generate_text",
     "verify": "verify",
     "fmt": "fmt",
 }

@@ -19,17 +19,20 @@ LONGEST = 4095
 """Bytes of a path."""
 
 
-def say(text: str, *, err: bool = False, commands: bool = False) -> None:
+def say(
+    text: str, *, err: bool = False, commands: bool = False, end: str = "\n"
+) -> None:
     """Lines of our own making; text of a file goes through `printable` before.
 
     Args:
-        text: what is written, with a newline after it.
+        text: what is written.
+        end: what comes after it.
         err: on standard error.
         commands: lines may be commands of a CI, which are spelled out otherwise.
     """
     if not commands:
         text = "\n".join(inert(line) for line in text.split("\n"))
-    typer.echo(text, err=err)
+    typer.echo(f"{text}{end}", err=err, nl=False)
 
 
 def fail(message: str, code: int = FINDINGS) -> NoReturn:

@@ -49,13 +49,30 @@ def import_hf(
         ),
     ],
     dst: Target,
+    architecture: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASS",
+            help="A class of transformers, for another than the one of SRC.",
+            show_default=False,
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD",
+            help="A field of the config that is not known, and changes nothing.",
+            show_default=False,
+        ),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the model that is in DST.")
     ] = False,
 ) -> None:
-    """Imports a checkpoint of transformers (the BERT family) or sentence-transformers.
+    """Imports a checkpoint of transformers or sentence-transformers.
 
-    Nothing in SRC is executed. Inputs and outputs keep their names.
+    Nothing in SRC is executed. Inputs and outputs keep their names. Tokenizer, processor
+    and settings are kept as they are, in DST/source.
     """
     source, target = existing(src), place(dst)
     if not source.is_dir():
@@ -64,8 +81,8 @@ def import_hf(
     from blox.importers.hf import from_hf
     from blox.io.save import save
 
-    graph, params = from_hf(source)
-    save(dst, graph, params)
+    graph, params = from_hf(source, architecture=architecture, ignore=ignore or ())
+    save(dst, graph, params, source=None if target.suffix == ".safetensors" else source)
     shown = printable(dst)
     say(f"{shown}: written, entries {', '.join(graph.entries)}")
     say(f"next: blox show {shown} --depth 1")
@@ -101,8 +118,8 @@ def export_hf(
 ) -> None:
     """Exports a model as a checkpoint that transformers loads, bit for bit.
 
-    For models that compute what `import hf` makes, of any size. Tokenizer files are not
-    part of a model: copy them into DST.
+    For models that compute what `import hf` makes, of any size. Tokenizer, processor and
+    settings are those that `import hf` kept.
     """
     existing(model)
     target = place(dst)
@@ -113,7 +130,8 @@ def export_hf(
     from blox.io.load import load
 
     graph, params = load(model)
-    to_hf(dst, graph, params)
+    kept = existing(model) / "source"
+    to_hf(dst, graph, params, source=kept if kept.is_dir() else None)
     say(f"{printable(dst)}: written")
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from blox.schema import Graph
 from blox.schema.diagnostics import Diagnostic, SpecError, quote
+from blox.schema.parse.reader import read_plain
+from blox.weights.folder import read_folder
+
+FILE = "source/generation_config.json"
 
 _UNUSED = frozenset({
     "_from_model_config", "transformers_version", "bos_token_id", "use_cache", "max_length",
@@ -126,13 +132,31 @@ class GenerationConfig:
         return cls(**given)
 
     @classmethod
-    def of(cls, graph: Graph) -> GenerationConfig:
-        """The ids of a Graph that `bx.from_hf` made: where texts begin and end."""
+    def of(
+        cls, graph: Graph, folder: str | os.PathLike[str] | None = None
+    ) -> GenerationConfig:
+        """The ids of a Graph that `bx.from_hf` made, where texts begin and end, and the
+        settings of a model's folder, in `source/generation_config.json`.
+
+        Raises:
+            SpecError: see `read`. WeightsError: a file that can't be read.
+        """
         said = graph.metadata.extra.get("transformers")
         raw = said.get("config") if isinstance(said, Mapping) else None
         names = ("eos_token_id", "pad_token_id", "decoder_start_token_id")
         raw = raw if isinstance(raw, Mapping) else {}
-        return cls.read({name: raw.get(name) for name in names})
+        ids = {name: raw.get(name) for name in names}
+        settings = {} if folder is None else _settings(Path(folder))
+        return cls.read({**ids, **settings}, FILE)
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    source = read_folder(folder, lambda f: f.open(FILE))
+    data = {} if source is None else read_plain(source.read(1 << 20))
+    if not isinstance(data, dict):
+        message = f"expected a JSON object, found {quote(data)}"
+        raise SpecError(Diagnostic("generation-config", FILE, message))
+    return data
 
 
 def _bounds(config: GenerationConfig) -> list[tuple[str, str, bool]]:

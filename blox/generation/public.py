@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,7 +12,7 @@ from blox.schema.graph import expect_graph
 
 from .config import GenerationConfig
 from .stepping import Stepper
-from .tasks import OnToken, Task, refuse
+from .tasks import OnToken, Stop, Task, refuse
 
 
 def generate_tokens(
@@ -24,7 +24,7 @@ def generate_tokens(
     key: jax.Array | None = None,
     encode: Mapping[str, Any] | None = None,
     on_token: OnToken | None = None,
-    stop: Callable[[Sequence[int]], bool] | None = None,
+    stop: Stop | None = None,
     prefill_chunk: int = 512,
     **settings: Any,
 ) -> list[list[int]]:
@@ -45,7 +45,8 @@ def generate_tokens(
         key: for `do_sample`.
         encode: the inputs of the entry `encode`, by name, where there is one.
         on_token: called with each token when it is there; not with beams.
-        stop: True for the new ids of a text that is to end there; not with beams.
+        stop: called with the number of a prompt and its new ids: True where that text is
+            to end; not with beams.
         prefill_chunk: prompts are read so many tokens at once.
         settings: of `config`, by name: `temperature=0.7`.
 

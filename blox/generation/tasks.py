@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 OnToken = Callable[[int, int], None]
 """Called with the number of a prompt and its next token."""
+Stop = Callable[[int, Sequence[int]], bool]
+"""Called with the number of a prompt and its new ids."""
 
 
 @dataclass
@@ -123,7 +125,7 @@ class Task:
         chunk: int,
         key: jax.Array,
         on_token: OnToken | None,
-        stop: Callable[[Sequence[int]], bool] | None,
+        stop: Stop | None,
     ) -> Iterator[list[int]]:
         run, given = self.start(rows, chunk, 1)
         begin = int(run.begin)
@@ -144,7 +146,7 @@ class Task:
                     if on_token is not None:
                         on_token(row, token)
                 if stop is not None and len(text) > seen[row]:
-                    done[row] |= stop(text)
+                    done[row] |= stop(row, text)
                 seen[row] = len(text)
             run = run._replace(done=jnp.asarray(done))
         texts = self._texts(run, begin)

@@ -46,10 +46,18 @@ def generate_text(
     rows = [tokenizer.encode(text).ids for text in prompts]
     told: dict[int, tuple[list[int], str]] = {}
 
+    def text_of(row: int, ids: Sequence[int]) -> str:
+        """The text of new ids: with what is before them, as words begin with a space."""
+        before: str = tokenizer.decode(rows[row])
+        whole: str = tokenizer.decode([*rows[row], *ids])
+        return (
+            whole[len(before) :] if whole.startswith(before) else tokenizer.decode(ids)
+        )
+
     def heard(row: int, token: int) -> None:
         ids, before = told.get(row, ([], ""))
         ids = [*ids, token]
-        text = tokenizer.decode(ids)
+        text = text_of(row, ids)
         new = text.removeprefix(before)
         # A character of several tokens is not whole yet.
         if on_text is not None and new and not text.endswith("\ufffd"):
@@ -57,8 +65,8 @@ def generate_text(
             before = text
         told[row] = ids, before
 
-    def stops(ids: Sequence[int]) -> bool:
-        text = tokenizer.decode(list(ids))
+    def stops(row: int, ids: Sequence[int]) -> bool:
+        text = text_of(row, ids)
         return any(ending in text for ending in stop_strings)
 
     found = generate_tokens(
@@ -70,7 +78,8 @@ def generate_text(
         stop=stops if stop_strings else None,
         **options,
     )
-    return [_before(tokenizer.decode(ids), stop_strings) for ids in found]
+    texts = [text_of(row, ids) for row, ids in enumerate(found)]
+    return [_before(text, stop_strings) for text in texts]
 
 
 def _before(text: str, endings: Sequence[str]) -> str:

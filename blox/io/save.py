@@ -14,7 +14,8 @@ from blox.schema.diagnostics import Diagnostic, bounded, quote
 from blox.schema.graph import expect_graph
 from blox.weights import LeafSpec, TensorInfo, save_flat
 from blox.weights.comparing import differences, shown_path, wide
-from blox.weights.files import refuse, shown
+from blox.weights.files import local_path, refuse, shown
+from blox.weights.kept import kept_files
 
 from . import hub
 from .examples import EXAMPLES, Example, dump_examples
@@ -46,6 +47,7 @@ def save(
     max_shard_size: int | str | None = None,
     examples: Sequence[Example | Mapping[str, Any] | tuple[Any, ...]] = (),
     origin: Origin | None = None,
+    source: PathLike | None = None,
     progress: bool | None = None,
 ) -> None:
     """Write a model, atomically: `bx.save("model", graph, params)`.
@@ -65,6 +67,8 @@ def save(
             computed. Folders only.
         origin: of `bx.from_jax`, for `bx.load_origin`: goes into `source/origin.json`. One
             that is there already stays where none is given. Folders only.
+        source: the folder of the checkpoint that the model was made of: its tokenizer,
+            processor and settings go into `source/` as they are. Folders only.
         progress: a bar, where standard error is a terminal: None for long work, True
             for any, False for none.
 
@@ -87,8 +91,8 @@ def save(
     metadata = metadata_of(graph)
     extras: dict[str, bytes] = {}
     if is_single(target):
-        if examples or origin is not None:
-            what = "examples" if examples else "origin"
+        beside = {"examples": examples, "origin": origin, "source": source}
+        if what := next((n for n, given in beside.items() if given), None):
             wanted = f"expected no {what} for a single file, found some"
             refuse("weights-target", shown(target), wanted, "save to a folder")
         metadata[GRAPH_KEY] = text
@@ -96,6 +100,9 @@ def save(
         extras[GRAPH_JSON] = text.encode()
         if examples:
             extras[EXAMPLES] = dump_examples(graph, params, examples)
+        if source is not None:
+            kept = kept_files(local_path(source))
+            extras |= {f"source/{name}": data for name, data in kept.items()}
         if origin is not None:
             extras[hub.ORIGIN] = origin.sidecar(graph)
     save_flat(

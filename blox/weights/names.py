@@ -15,6 +15,28 @@ MAX_SHARDS = 99_999
 """As many as the five digits in a shard's name can count."""
 MAX_NAME = 255
 
+KEPT = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+    "source.spm.model",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "feature_extractor_config.json",
+    "chat_template.json",
+    "normalizer.json",
+)
+"""What a checkpoint of transformers has beside its arrays."""
+
 _SOURCE = r"source/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\.(json|txt|model|md)"
 
 
@@ -65,7 +87,17 @@ BLOX = ModelFiles(
 )
 TRANSFORMERS = ModelFiles(
     "model",
-    r"config\.json|modules\.json|sentence_bert_config\.json|1_Pooling/config\.json",
+    "|".join(
+        map(
+            re.escape,
+            (
+                *KEPT,
+                "modules.json",
+                "sentence_bert_config.json",
+                "1_Pooling/config.json",
+            ),
+        )
+    ),
     r"(?!)",
 )
 KINDS = {kind.stem: kind for kind in (BLOX, TRANSFORMERS)}

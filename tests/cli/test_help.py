@@ -24,7 +24,9 @@ LEAVES = [
 
 
 def test_the_commands_are_those_that_the_readme_promises() -> None:
-    names = "demo validate show codegen init import export edit verify fmt"
+    names = (
+        "demo validate show codegen init import export edit generate-text verify fmt"
+    )
     assert " ".join(COMMANDS) == names
 
 

@@ -26,6 +26,7 @@ RUN = [
             "custom_ops",
             "diagnostics",
             "generate",
+            "generation",
             "huggingface",
             "importing",
             "initializers",
@@ -46,6 +47,7 @@ TINY = ROOT / "tests" / "hf" / "tiny_bert"
 def provide_files(folder: Path) -> None:
     """What pages take as being there, whatever the checkpoint."""
     shutil.copytree(TINY, folder / "checkpoint")
+    shutil.copytree(TINY.parent / "tiny_llama", folder / "tiny_llama")
     for name in ("acme_ops.py", "acme_tagger.py"):
         shutil.copy(ROOT / "examples" / name, folder)
     torch_tagger.write_files(folder)

@@ -53,7 +53,7 @@ def test_tokens_come_one_by_one_and_a_text_can_be_stopped(tiny: Made) -> None:
         max_new_tokens=24,
         repetition_penalty=1.7,
         on_token=lambda row, token: heard.append((row, token)),
-        stop=lambda ids: len(ids) == 3,
+        stop=lambda row, ids: len(ids) == 3,
     )
     assert found == wanted
     assert [[t for r, t in heard if r == row] for row in range(3)] == wanted

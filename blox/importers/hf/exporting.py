@@ -14,6 +14,8 @@ from blox.schema import Graph
 from blox.schema.diagnostics import Diagnostic, SpecError, quote
 from blox.schema.graph import expect_graph
 from blox.weights import save_flat
+from blox.weights.files import local_path
+from blox.weights.kept import kept_files
 
 from .family.family import Model, architecture_of, labels_of
 from .family.files import CONFIG, json_bytes
@@ -33,20 +35,23 @@ def to_hf(
     graph: Graph,
     params: Mapping[str, Any],
     *,
+    source: str | os.PathLike[str] | None = None,
     max_shard_size: int | str | None = None,
     progress: bool | None = None,
 ) -> None:
     """Write config.json and model.safetensors, which transformers loads bit for bit.
 
     All files are replaced at once, as by `blox.save`. With an entry
-    `sentence_embedding` also what sentence-transformers needs is written. Tokenizer
-    files are not of the Graph: copy them into the folder. The config is the one that was
-    imported, which `metadata.extra` keeps, with the sizes of the Graph's attributes.
+    `sentence_embedding` also what sentence-transformers needs is written. The config is
+    the one that was imported, which `metadata.extra` keeps, with the sizes of the
+    Graph's attributes.
 
     Args:
         folder: made if absent; files of an older checkpoint are replaced.
         graph: of `from_hf`, or one that computes the same; other sizes are fine.
         params: its Params, of any floating dtype.
+        source: a folder whose tokenizer, processor and settings are written as they are:
+            that of the checkpoint, or `source/` of the model.
         max_shard_size: bytes of data per weight file, or text such as `"5GB"`.
         progress: a bar, as for `blox.save`.
 
@@ -62,12 +67,13 @@ def to_hf(
     files = {CONFIG: _config(model, params)}
     if model.sentence is not None:
         files |= sentence_files(model.sentence, int(graph.attributes["width"]))
+    kept = {} if source is None else kept_files(local_path(source))
     save_flat(
         hub.target(folder),
         arrays,
         metadata={"format": "pt"},
         max_shard_size=max_shard_size,
-        extra_files={name: json_bytes(data) for name, data in files.items()},
+        extra_files=kept | {name: json_bytes(data) for name, data in files.items()},
         stem=STEM,
         progress=progress,
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 FOLDER = Path(__file__).parents[2] / "hf" / "tiny_llama"
 PROMPTS = [[5, 6, 7, 8], [9, 10, 11, 12, 13, 14, 15], [20]]
@@ -50,6 +51,10 @@ def main() -> None:
         for value in model.parameters():
             value.add_(0.4 * torch.randn_like(value))
     model.save_pretrained(FOLDER)
+    words = {f"w{i}": i for i in range(32)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="w0"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(FOLDER / "tokenizer.json"))
     expected = []
     for settings in SETTINGS:
         ends = settings.get("eos_token_id", [2])
