@@ -104,8 +104,19 @@ class Function:
         self.found = {i: lost if view is None else view for i, view in pairs}
 
     def array(self, place: int) -> Value:
-        """An output as it is seen."""
-        return self.child.array(self.found[place])
+        """An output as it is seen, with the dtype of the model where numbers alone are
+        chosen from, which JAX leaves at float32."""
+        made = self.child.array(self.found[place])
+        step = self.child.made.get(made)
+        if step is None or step.op != "where":
+            return made
+        chosen = {name: step.operands[name] for name in ("a", "b")}
+        if made.dtype == "bool" or any(isinstance(v, Value) for v in chosen.values()):
+            return made
+        first = self.child.array(View.filled(chosen["a"], (), made.dtype))
+        operands = {**step.operands, "a": first}
+        again = self.child.emit("where", operands, {}, made.shape, made.dtype)
+        return self.child.array(again)
 
     def region(self, outputs: Mapping[str, Value]) -> Region:
         """It, with its outputs by name."""

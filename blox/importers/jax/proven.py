@@ -149,7 +149,7 @@ def _compare(
     def run(arrays: Mapping[str, Any], given: Sequence[Any]) -> Mapping[str, Any]:
         tree = jax.tree.unflatten(structure, [arrays[n] for n in names])
         with running(source.name, inputs):
-            return named_outputs(source.call(tree, *given)[0])
+            return named_outputs(source.call(tree, *map(jax.numpy.asarray, given))[0])
 
     every = list(sizes_of(inputs, own))
     compare(graph, run, arrays, origin.params, every, origin.report)

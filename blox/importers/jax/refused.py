@@ -78,7 +78,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
     "no op of blox solves such systems": ("tridiagonal_solve",),
     "no op of blox has the orders of rows that it gives": ("lu_pivots_to_permutation",),
     "a function of its own puts two elements together: only sums, products, the greatest "
-    "and the least, and, or are ops": ("reduce", "reduce_window"),
+    "and the least, and, or are ops": ("reduce",),
     "it is the derivative of another function": (
         "igamma_grad_a",
         "select_and_gather_add",

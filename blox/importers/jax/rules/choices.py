@@ -14,6 +14,8 @@ def select_n(lower: Lowering, equation: JaxprEqn) -> View:
     which, *cases = map(lower.read, equation.invars)
     if which.is_number and isinstance(which.source, (int, bool)):
         return cases[int(which.source)]
+    if all(c.is_number and repr(c.source) == repr(cases[0].source) for c in cases):
+        return View.filled(cases[0].source, shape, dtype)  # type: ignore[arg-type]
     chosen = cases[-1]
     for number, case in reversed([*enumerate(cases[:-1])]):
         if which.dtype == "bool":

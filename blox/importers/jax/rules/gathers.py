@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-import numpy as np
-
 from ...trace import Size, Value
 from ...views import View, same
-from ..context import Missing
 from ..internals import JaxprEqn, plain_size
 from ..lower import Lowering, output_of, rule
 from .counts import counted_slice
+from .fills import filled, is_usual
 from .indices import Indexed, arrays, indexed, read_indices, stacked, together
 from .places import Place, guarded
 from .slices import picked, sliced, stop_of
@@ -32,14 +30,21 @@ def gather(lower: Lowering, equation: JaxprEqn) -> View:
     of = indexed(lower, x, at, sizes, axes, batch, params["mode"])
     if x.is_number and of.mode != "fill":
         return View.filled(x.source, shape, dtype)  # type: ignore[arg-type]
-    if of.mode == "fill" and not _is_usual(params["fill_value"], dtype):
-        raise Missing(f"gather: filled with {params['fill_value']}")
+    if of.mode != "fill" or is_usual(params["fill_value"], dtype):
+        return _read(lower, equation, of)
+    found = _read(lower, equation, replace(of, mode="clip"))
+    offset = [int(a) for a in numbers.offset_dims]
+    free = [i for i in range(len(shape)) if i not in offset]
+    return filled(lower, of, found, free, params["fill_value"])
+
+
+def _read(lower: Lowering, equation: JaxprEqn, of: Indexed) -> View:
+    """What is gathered, with its axes as the equation has them."""
+    shape, dtype = output_of(equation)
+    numbers = equation.params["dimension_numbers"]
     found, order = _found(lower, of)
-    kept = [
-        i
-        for i in range(x.ndim)
-        if i not in batch and i not in {int(a) for a in numbers.collapsed_slice_dims}
-    ]
+    gone = {*of.batch, *map(int, numbers.collapsed_slice_dims)}
+    kept = [i for i in range(of.x.ndim) if i not in gone]
     offset = [int(a) for a in numbers.offset_dims]
     free = iter(range(len(of.frame)))
     wanted = [
@@ -54,17 +59,6 @@ def gather(lower: Lowering, equation: JaxprEqn) -> View:
 
 def _paired(of_x: Sequence[Any], of_frame: Sequence[Any]) -> dict[int, int]:
     return {int(a): int(b) for a, b in zip(of_x, of_frame, strict=True)}
-
-
-def _is_usual(value: Any, dtype: str) -> bool:
-    """True for what JAX fills with if it isn't told: NaN, or the least integer."""
-    if value is None:
-        return True
-    if "float" in dtype:
-        return bool(value != value)
-    return "int" in dtype and int(value) == (
-        np.iinfo(dtype).max if dtype.startswith("uint") else np.iinfo(dtype).min
-    )
 
 
 Name = tuple[str, int]

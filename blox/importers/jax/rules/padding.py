@@ -32,7 +32,7 @@ def padded(
     """x with (before, after, between) more elements along each axis; fewer where these are
     negative."""
     if isinstance(value.source, Value):
-        raise Missing("pad: with a value that is computed")
+        return _padded_with(lower, x, config, value, shape)
     if x.is_number and x.source == value.source:
         return View.filled(value.source, shape, x.dtype)
     for axis, (_, _, between) in enumerate(config):
@@ -58,6 +58,24 @@ def padded(
     }
     grown = [i for i, pair in more.items() if not all(same(n, 0) for n in pair)]
     return _laid_around(lower, x, {i: more[i] for i in grown}, value.source, shape)
+
+
+def _padded_with(
+    lower: Lowering,
+    x: View,
+    config: Sequence[tuple[Size, Size, Size]],
+    value: View,
+    shape: Sequence[Size],
+) -> View:
+    """The same with a value that is computed: it is chosen where x is not."""
+    zero, no = View.filled(0, (), x.dtype), View.filled(False, (), "bool")
+    own = View.of(lower.array(View.filled(True, x.shape, "bool")))
+    operands = {
+        "condition": padded(lower, own, config, no, shape),
+        "a": padded(lower, x, config, zero, shape),
+        "b": value,
+    }
+    return lower.elementwise("where", operands, shape, x.dtype)
 
 
 def _negative(size: Size) -> bool:

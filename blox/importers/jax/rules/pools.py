@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from jax.extend.core import primitives
+
 from ...trace import Step, Value
 from ...views import View
 from ..context import Missing
-from ..internals import JaxprEqn, plain_size
+from ..internals import JaxprEqn, new_equation, plain_size
 from ..lower import Lowering, output_of, rule
 from .convolutions import max_between
 from .padding import padded
@@ -20,6 +22,37 @@ POOLS = {
     "reduce_window_min": ("min_pool", math.inf),
     "reduce_window_sum": ("avg_pool", 0),
 }
+
+
+STARTED = {
+    "max": (primitives.reduce_window_max_p, "maximum"),
+    "min": (primitives.reduce_window_min_p, "minimum"),
+    "add": (primitives.reduce_window_sum_p, "add"),
+}
+"""Functions of two elements: windows that they reduce, and what puts a first one before."""
+
+
+@rule("reduce_window")
+def from_a_start(lower: Lowering, equation: JaxprEqn) -> View:
+    """Windows that are reduced from an element of the user's own on."""
+    params = dict(equation.params)
+    body = params.pop("jaxpr")
+    del params["consts"]
+    body = getattr(body, "jaxpr", body)
+    (x, start), made = equation.invars, body.eqns[-1]
+    plain = len(body.eqns) == 1 and set(made.invars) == set(body.invars)
+    if not plain or made.primitive.name not in STARTED:
+        raise Missing(
+            "reduce_window: a function of its own puts two elements together: only sums, "
+            "the greatest and the least are ops"
+        )
+    primitive, op = STARTED[made.primitive.name]
+    alone = new_equation([x], list(equation.outvars), primitive, params)
+    shape, dtype = output_of(equation)
+    pooled = reduce_window(lower, alone)
+    assert isinstance(pooled, View)
+    operands = {"a": pooled, "b": lower.read(start)}
+    return lower.elementwise(op, operands, shape, dtype)
 
 
 @rule(*POOLS)

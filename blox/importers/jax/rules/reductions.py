@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from ...trace import Value
+import math
+
+import numpy as np
+
+from ...trace import Number, Value
 from ...views import View
 from ..context import Missing
 from ..internals import JaxprEqn
@@ -33,8 +37,27 @@ def reduce(lower: Lowering, equation: JaxprEqn) -> View:
     name = equation.primitive.name
     if name in BITS and dtype != "bool":
         raise Missing(f"{name}: of the bits of integers")
+    if 0 in x.shape and 0 in [x.shape[a] for a in gone]:
+        return View.filled(_of_nothing(name, dtype), shape, dtype)
     wide = PROMOTED.get(dtype, dtype) if name in TOTALS else dtype
     return cast(lower, reduced(lower, REDUCE[name], x, gone, shape, wide), dtype)
+
+
+def _of_nothing(name: str, dtype: str) -> Number:
+    """What no element at all is reduced to."""
+    if name not in ("reduce_max", "reduce_min"):
+        return {"reduce_sum": 0, "reduce_prod": 1, "reduce_and": True}.get(name, False)
+    if dtype == "bool" or "float" in dtype:
+        least: Number = False if dtype == "bool" else -math.inf
+        return (
+            least
+            if name == "reduce_max"
+            else not least
+            if dtype == "bool"
+            else math.inf
+        )
+    bounds = np.iinfo(dtype)
+    return int(bounds.min if name == "reduce_max" else bounds.max)
 
 
 @rule("reduce_xor")
