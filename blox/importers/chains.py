@@ -40,14 +40,25 @@ def run_of(
             return len(copies) - 1
         matches.append(match)
     stacks = _stacks(copies[-1], matches, outside)
-    for place, copy in enumerate(copies[:-1]):
-        stacked = {matches[place].values[own] for own in stacks}
-        if _is_seen(copy, copies[place + 1], set(), stacked, uses):
+    seen = [
+        _seen(copy, after, {m.values[own] for own in stacks}, uses)
+        for copy, after, m in zip(copies, copies[1:], matches, strict=False)
+    ]
+    collected = [
+        own
+        for own in (v for part in copies[-1] for v in made(part))
+        if all(m.values[own] in out for m, out in zip(matches, seen, strict=True))
+    ]
+    for place, out in enumerate(seen):
+        if out - {matches[place].values[own] for own in collected}:
             return place + 1
-    run = Run(start, copies, matches, stacks=stacks)
-    if not _sort(run, outside) or not run.carries:
+    run = Run(start, copies, matches, stacks=stacks, collected=collected)
+    if not _sort(run, outside):
+        return len(copies) - 1
+    if not run.carries or (collected and run.axis):
         return 0
-    if _is_seen(copies[-1], (), {*run.carries.values()}, {*stacks}, uses):
+    given = {*run.carries.values(), *collected}
+    if _seen(copies[-1], (), {*stacks}, uses) - given:
         return len(copies) - 1
     return run if _is_whole(run, scope, uses) else 0
 
@@ -64,22 +75,17 @@ def _stacks(
     return found
 
 
-def _is_seen(
-    copy: Sequence[Part],
-    after: Sequence[Part],
-    given: set[Value],
-    stacked: set[Value],
-    uses: Uses,
-) -> bool:
-    """True where others than it and the next copy need what a copy makes.
+def _seen(
+    copy: Sequence[Part], after: Sequence[Part], stacked: set[Value], uses: Uses
+) -> set[Value]:
+    """What a copy makes and others than it and the next copy need.
 
     Args:
-        given: what it may give to others all the same.
         stacked: what is stacked, which is one use of each.
     """
-    own = {v for part in copy for v in made(part)} - given
+    own = {v for part in copy for v in made(part)}
     both = Counter(v for part in (*copy, *after) for v in everything(part) if v in own)
-    return any(uses[v] != both[v] + (v in stacked) for v in own)
+    return {v for v in own if uses[v] != both[v] + (v in stacked)}
 
 
 def _sort(run: Run, outside: Outside) -> bool:

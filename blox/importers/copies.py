@@ -29,6 +29,7 @@ class Run:
             all copies have the same.
         slices: what flows into the template and is a slice, with that of the first copy.
         stacks: what is stacked with that of all other copies, with the step that did it.
+        collected: what is used behind them of each copy, as outputs of all layers are.
     """
 
     start: int
@@ -38,6 +39,7 @@ class Run:
     places: dict[Path, tuple[Path, ...]] = field(default_factory=dict)
     slices: dict[Value, Slice] = field(default_factory=dict)
     stacks: dict[Value, Step] = field(default_factory=dict)
+    collected: list[Value] = field(default_factory=list)
 
     @property
     def template(self) -> Sequence[Part]:
@@ -63,7 +65,7 @@ class Run:
     @property
     def is_scan(self) -> bool:
         """True where steps along an axis share their arrays."""
-        return not self.places and bool(self.slices or self.stacks)
+        return not self.places and bool(self.slices or self.stacks or self.collected)
 
     @property
     def axis(self) -> int | None:
@@ -105,7 +107,7 @@ class Run:
             else:
                 flowing["inputs"][name] = value
         made = [*body.outputs.values()]
-        behind = self._stacked(body, made)
+        behind = [*self._stacked(body, made), *self._taken_apart(body, made)]
         step = Step(
             "scan" if self.is_scan else "repeat",
             {role: given for role, given in flowing.items() if given},
@@ -169,6 +171,20 @@ class Run:
                 )
                 output = turned
             made.append(output)
+        return behind
+
+    def _taken_apart(self, body: Region, made: list[Value]) -> list[Step]:
+        """Adds outputs that are stacked; the steps that give what each copy gave."""
+        behind: list[Step] = []
+        for own in self.collected:
+            carried = own in self.carries.values()
+            name = name_of("y" if carried or not own.hint else own.hint)
+            body.outputs[fresh([*body.outputs, *body.inputs.values()], name)] = own
+            whole = Value((self.count, *own.shape), own.dtype)
+            made.append(whole)
+            every = [match.values[own] for match in self.matches]
+            for place, value in enumerate(every if carried else [*every, own]):
+                behind.append(Step("index", {"x": whole}, {"at": [place]}, [value]))
         return behind
 
     def _body(self) -> Region:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import backwards as backwards
+from . import biases as biases
 from . import masks as masks
 from . import rewrites as rewrites
 from .closing import close

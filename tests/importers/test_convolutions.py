@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from imported import body, check_sizes, ops
+from imported import body, check, check_sizes, ops
 from jax import lax
 
 import blox as bx
@@ -125,3 +125,30 @@ def test_pools() -> None:
     assert [n["count_include_pad"] for n in found].count(False) == 1
     assert ops(graph).count("multiply") == 2
     assert "divide" not in ops(graph)
+
+
+@pytest.mark.parametrize("axis", [1, 3])
+@pytest.mark.parametrize("used", ["alone", "twice", "elsewhere"])
+def test_a_bias_that_is_added_is_that_of_the_convolution(axis: int, used: str) -> None:
+    spec = ("NCHW", "OIHW", "NCHW") if axis == 1 else ("NHWC", "OIHW", "NHWC")
+    shape = [1, 1, 1, 1]
+    shape[axis] = -1
+
+    def call(params: Any, x: Any) -> Any:
+        layer = params["first"]
+        for _ in range(2 if used == "twice" else 1):
+            x = lax.conv_general_dilated(
+                x, layer["w"], (1, 1), "SAME", dimension_numbers=spec
+            )
+            x = jnp.tanh(x + layer["b"].reshape(shape))
+        return x + layer["b"][0] if used == "elsewhere" else x
+
+    rng = np.random.default_rng(0)
+    params = {"first": {"w": rng.normal(size=(3, 3, 3, 3)), "b": rng.normal(size=3)}}
+    params = jax.tree.map(lambda a: jnp.asarray(a, "float32"), params)
+    sizes: list[int | str] = ["batch", 5, 5, 5]
+    sizes[axis] = 3
+    x = rng.normal(size=[2 if isinstance(n, str) else n for n in sizes])
+    given = {"x": bx.Input(sizes)}
+    graph = check(call, params, given, jnp.asarray(x, "float32"))
+    assert ("add" in ops(graph)) is (used == "elsewhere")

@@ -355,3 +355,33 @@ def test_layers_take_slices_and_give_what_is_stacked() -> None:
     (node,) = repeats(graph).values()
     assert list(node["xs"].values()) == ["masks"]
     assert not loops(graph, "stack")
+
+
+def test_outputs_of_all_layers_are_stacked_and_taken_apart() -> None:
+    def model(params: Any, x: jax.Array) -> Any:
+        hidden = [x]
+        for layer in params["layers"]:
+            x = block(layer, x)
+            hidden.append(x)
+        return {"last": hidden[-1] * hidden[2], "first": hidden[1], "third": hidden[3]}
+
+    graph = check(model, {"layers": several(4)}, X, ONE)
+    (node,) = repeats(graph).values()
+    assert node["count"] == 4
+
+
+def test_what_each_layer_of_one_list_gives_flows_into_one_of_another() -> None:
+    def model(params: Any, x: jax.Array) -> Any:
+        keys = []
+        for layer in params["down"]:
+            x = block(layer, x)
+            keys.append(jnp.tanh(x @ layer["b"]))
+        for layer, key in zip(params["up"], keys, strict=True):
+            x = block(layer, x) * key[:, None]
+        return x
+
+    params = {"down": several(4), "up": several(4)}
+    graph = check(model, params, X, ONE)
+    first, second = repeats(graph).values()
+    assert first["count"] == second["count"] == 4
+    assert "xs" in second

@@ -1,6 +1,6 @@
 """cnn: 653 parameters in 6 arrays.
 
-Made by blox of sha256:d54dd10a9ce73eee8cf7c6d9bebffd8359f1270277d350b04ebf648e488ae428
+Made by blox of sha256:bc6c4f918874296a9fdb11da2e4b7b51121c03e696a645cf7212a0b949ad4c31
 
     params = load_params("folder of params.safetensors")
     out = jax.jit(cnn)(params, x)
@@ -21,12 +21,13 @@ from safetensors.numpy import load_file
 Params = dict[str, Any]
 
 
-def conv(x: Array, kernel: Array) -> Array:
+def conv(x: Array, kernel: Array, bias: Array) -> Array:
     """x (..., spatial..., in), kernel (spatial..., in / groups, out)."""
     dimensions = ("NHWC", "HWIO", "NHWC")
-    return jax.lax.conv_general_dilated(
+    y = jax.lax.conv_general_dilated(
         x, kernel, [1, 1], "SAME", dimension_numbers=dimensions
     )
+    return y + bias
 
 
 def max_pool(x: Array) -> Array:
@@ -41,24 +42,22 @@ def cnn(params: Params, x: Array) -> Array:
     """x (batch, 3, 12, 12) -> (batch, 5)."""
     x = x.astype(params["layers_0"]["kernel"].dtype)
     x = x.transpose((0, 2, 3, 1))
-    x = conv(x, kernel=params["layers_0"]["kernel"]) + params["layers_0"]["b"]
-    x = max_pool(jax.nn.relu(x))
-    x = conv(x, kernel=params["layers_1"]["kernel"]) + params["layers_1"]["b"]
-    x = max_pool(jax.nn.relu(x))
-    x = jnp.mean(x, axis=(-3, -2))
+    x = jax.nn.relu(conv(x, **params["layers_0"]))
+    x = max_pool(x)
+    x = jax.nn.relu(conv(x, **params["layers_1"]))
+    x = jnp.mean(max_pool(x), axis=(-3, -2))
     x = x @ params["out"]["kernel"] + params["out"]["bias"]
     return x
 
 
 # The shape of each array, where it lies in params.
 SHAPES: Params = {
-    "layers_0": {"kernel": (3, 3, 3, 6), "b": (6,)},
-    "layers_1": {"kernel": (3, 3, 6, 8), "b": (8,)},
+    "layers_0": {"kernel": (3, 3, 3, 6), "bias": (6,)},
+    "layers_1": {"kernel": (3, 3, 6, 8), "bias": (8,)},
     "out": {"kernel": (8, 5), "bias": (5,)},
 }
 INIT: dict[str, Any] = {
     "kernel": jax.nn.initializers.lecun_normal(),
-    "b": jax.nn.initializers.normal(stddev=0.02),
     "bias": jax.nn.initializers.zeros,
 }
 
