@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from .internals import (
     ClosedJaxpr,
     Jaxpr,
@@ -24,16 +22,13 @@ from .internals import (
     with_equations,
     with_shape,
 )
+from .likeness import Differs, said, same
 from .lines import line_of
 from .marks import Layer
 from .quantities import Quantities
 
 Expression = Callable[[Sequence[int]], Any]
 """Of a number at each size: the expression that it is; None where it is none."""
-
-
-class Differs(Exception):
-    """What sizes change beside sizes; the text says where."""
 
 
 def aligned(traces: Sequence[ClosedJaxpr], expression: Expression) -> ClosedJaxpr:
@@ -119,14 +114,14 @@ class _Alignment:
         """An abstract value."""
         first = found[0]
         if any(type(a) is not type(first) for a in found):
-            raise Differs(f"{_said(found)} at {self.place}")
+            raise Differs(f"{said(found)} at {self.place}")
         if not hasattr(first, "shape"):
             return first
         kinds = {
             (len(a.shape), str(a.dtype), getattr(a, "weak_type", 0)) for a in found
         }
         if len(kinds) > 1:
-            raise Differs(f"arrays {_said(found)} at {self.place}")
+            raise Differs(f"arrays {said(found)} at {self.place}")
         return with_shape(first, self.value([tuple(a.shape) for a in found]))
 
     def value(self, found: Sequence[Any]) -> Any:
@@ -139,17 +134,17 @@ class _Alignment:
         if all(map(is_size, found)):
             size = self.size(found)
             if size is None:
-                raise Differs(f"{_said(found)} at {self.place}")
+                raise Differs(f"{said(found)} at {self.place}")
             return size
         if any(type(v) is not type(first) for v in found):
-            raise Differs(f"{_said(found)} at {self.place}")
+            raise Differs(f"{said(found)} at {self.place}")
         if isinstance(first, Layer):
             return self._layer(found)
         if isinstance(first, (tuple, list)):
             return self._parts(first, found)
         if isinstance(first, Mapping):
             if any(list(v) != list(first) for v in found):
-                raise Differs(f"{_said(found)} at {self.place}")
+                raise Differs(f"{said(found)} at {self.place}")
             return {k: self.value([v[k] for v in found]) for k in first}
         if is_dataclass(first) and not isinstance(first, type):
             names = [f.name for f in fields(first) if f.init]
@@ -157,13 +152,13 @@ class _Alignment:
             changed = {n: p for n, p in parts.items() if p is not getattr(first, n)}
             return replace(first, **changed) if changed else first
         is_code = callable(first) or hasattr(first, "call_wrapped")
-        if is_code or all(_same(v, first) for v in found):
+        if is_code or all(same(v, first) for v in found):
             return first
-        raise Differs(f"{_said(found)} at {self.place}")
+        raise Differs(f"{said(found)} at {self.place}")
 
     def _parts(self, first: Any, found: Sequence[Any]) -> Any:
         if any(len(v) != len(first) for v in found):
-            raise Differs(f"{_said(found)} at {self.place}")
+            raise Differs(f"{said(found)} at {self.place}")
         parts = [self.value(list(group)) for group in zip(*found, strict=True)]
         if all(a is b for a, b in zip(parts, first, strict=True)):
             return first
@@ -172,7 +167,7 @@ class _Alignment:
     def _layer(self, found: Sequence[Layer]) -> Layer:
         first = found[0]
         parts = [(s.op, s.operands, s.slots, s.event, {**s.attributes}) for s in found]
-        if not all(_same(p, parts[0]) for p in parts):
+        if not all(same(p, parts[0]) for p in parts):
             raise Differs(f"{first.of or first.op} with other settings at {self.place}")
         return first
 
@@ -197,11 +192,11 @@ class _Scope:
         for variables, arrays in zip(zip(*lists, strict=True), given, strict=True):
             aval = self.owner.shape([v.aval for v in variables])
             new, kept = new_variable(aval), arrays[0] if arrays else None
-            if arrays and not all(_same(a, kept) for a in arrays):
+            if arrays and not all(same(a, kept) for a in arrays):
                 found = self.numbers.row(arrays, aval)
                 if found is None:
                     raise Differs(
-                        f"a constant array {_said([v.aval for v in variables])}"
+                        f"a constant array {said([v.aval for v in variables])}"
                     )
                 new, kept = found, None
             for own, variable in zip(self.known, variables, strict=True):
@@ -213,12 +208,12 @@ class _Scope:
         """What flows in."""
         first = atoms[0]
         if all(isinstance(a, Literal) for a in atoms):
-            if all(_same(a.val, first.val) for a in atoms):
+            if all(same(a.val, first.val) for a in atoms):
                 return first
             aval = self.owner.shape([a.aval for a in atoms])
             found = self.numbers.number([a.val for a in atoms], aval, dtype_of(first))
             if found is None:
-                values = _said([a.val for a in atoms])
+                values = said([a.val for a in atoms])
                 raise Differs(f"the numbers {values} at {self.owner.place}")
             return found
         if not any(isinstance(a, Literal) for a in atoms):
@@ -253,25 +248,3 @@ class _Scope:
 
 def _get(known: dict[Var, Any], variable: Var) -> Any:
     return known[variable]
-
-
-def _same(a: Any, b: Any) -> bool:
-    if a is b:
-        return True
-    if isinstance(a, (np.ndarray, np.generic)) or hasattr(a, "dtype"):
-        if str(getattr(a, "dtype", "")).startswith("key"):
-            return False
-        x, y = np.asarray(a), np.asarray(b)
-        return x.shape == y.shape and bool(
-            np.array_equal(x, y, equal_nan=x.dtype.kind in "fc")
-        )
-    if isinstance(a, float) and a != a:
-        return isinstance(b, float) and b != b
-    return bool(a == b)
-
-
-def _said(found: Sequence[Any]) -> str:
-    """Two values that differ, in a few words."""
-    first = found[0]
-    other = next((v for v in found if not (v is first or str(v) == str(first))), first)
-    return " and ".join(f"{v}"[:60] for v in (first, other))

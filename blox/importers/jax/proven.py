@@ -25,10 +25,9 @@ from .opened import Opened
 from .outputs import named_outputs
 from .part import declared, part_of
 from .parts import Parts
-from .sampled import dims_of
 from .sized import trace
 from .source import Source
-from .trace import Bounds
+from .trace import Bounds, dims_of
 
 Imported: TypeAlias = tuple[bx.Graph, dict[str, Any], Origin]
 

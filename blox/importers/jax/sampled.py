@@ -11,10 +11,11 @@ import blox as bx
 
 from ..fitting import Point, fitted
 from ..tried import FACTORS, FAR, FEWEST, POWERS, STEPS, points
-from .aligned import Differs, aligned
+from .aligned import aligned
 from .decided import deciding
+from .likeness import Differs
 from .source import Source
-from .trace import Bounds, Traced, scope_of, specs_of, traced
+from .trace import Bounds, Traced, dims_of, scope_of, specs_of, traced
 
 TRIES = 5
 """How many steps are tried at which the code runs and differs."""
@@ -32,12 +33,6 @@ class Unlike(Exception):
         super().__init__(text)
         self.runs = runs
         self.dims = dims
-
-
-def dims_of(inputs: Mapping[str, bx.Input]) -> list[str]:
-    """The names of the sizes of inputs, each once."""
-    texts = [s for i in inputs.values() for s in i.shape if isinstance(s, str)]
-    return [n for n in dict.fromkeys(texts) if n.isidentifier()]
 
 
 def sampled(

@@ -14,9 +14,9 @@ from blox.schema.diagnostics import cut
 from .decided import Decisions, bound_of, deciding
 from .faults import line_of
 from .internals import SYMBOLIC_ERRORS
-from .sampled import Unlike, dims_of, sampled
+from .sampled import Unlike, sampled
 from .source import Source
-from .trace import Bounds, Traced, scope_of, specs_of, traced
+from .trace import Bounds, Traced, dims_of, scope_of, specs_of, traced
 
 LARGE, SMALL = (24, 12), (5, 2)
 """The sizes by which comparisons with numbers are decided, until the code runs with one:

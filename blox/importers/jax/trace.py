@@ -94,6 +94,12 @@ def _dtype(spec: jax.ShapeDtypeStruct) -> str:
     return "key" if str(spec.dtype).startswith("key") else str(spec.dtype)
 
 
+def dims_of(inputs: Mapping[str, bx.Input]) -> list[str]:
+    """The names of the sizes of inputs, each once."""
+    texts = [s for i in inputs.values() for s in i.shape if isinstance(s, str)]
+    return [n for n in dict.fromkeys(texts) if n.isidentifier()]
+
+
 def scope_of(dims: Bounds) -> export.SymbolicScope:
     """Where symbols know what bounds them."""
     constraints = []

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...views import View
-from ..internals import JaxprEqn
+from ..context import Missing
+from ..internals import JaxprEqn, is_symbol
 from ..lower import Lowering, output_of, rule
 from .elementwise import modelled
 
@@ -22,6 +23,8 @@ def fft(lower: Lowering, equation: JaxprEqn) -> View:
     attributes: dict[str, Any] = {}
     if len(lengths) > 1:
         attributes["axis"] = list(range(-len(lengths), 0))
+    if op == "irfft" and any(map(is_symbol, lengths)):
+        raise Missing("irfft: of a length that has only a name; give it as a number")
     if op == "irfft":
         attributes["s" if len(lengths) > 1 else "n"] = (
             lengths if len(lengths) > 1 else lengths[0]
