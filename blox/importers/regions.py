@@ -137,14 +137,27 @@ def tidy(region: Region) -> None:
 
 
 def unwrap(root: Region) -> None:
-    """Where one region is all of a model but for its key, its items are the model's own."""
+    """Where one region is all of a model but for its key, and for parts of inputs and stacks
+    of outputs, as those of caches, its items are the model's own."""
+    ends = {*root.inputs}, {*root.outputs.values()}
     while True:
         inner = [item for item in root.items if isinstance(item, Region)]
         steps = [item for item in root.items if isinstance(item, Step)]
-        if len(inner) != 1 or inner[0].remat or any(s.op != "rng" for s in steps):
+        if (
+            len(inner) != 1
+            or inner[0].remat
+            or not all(_is_end(s, *ends) for s in steps)
+        ):
             return
-        root.items = [*steps, *inner[0].items]
+        at = root.items.index(inner[0])
+        root.items[at : at + 1] = inner[0].items
         root.doc = root.doc or inner[0].doc
+
+
+def _is_end(step: Step, inputs: set[Value], outputs: set[Value]) -> bool:
+    taken = step.op == "index" and step.operands["x"] in inputs
+    given = step.op == "stack" and step.outputs[0] in outputs
+    return step.op == "rng" or taken or given
 
 
 def _remat(region: Region) -> list[Step | Region]:

@@ -58,6 +58,16 @@ def there_and_back(step: Step, tree: Tree) -> Value | None:
     return first if own else None
 
 
+@rewrite("logical_and")
+def allowed(step: Step, tree: Tree) -> Value | None:
+    """True & m -> m"""
+    for one, other in (("a", "b"), ("b", "a")):
+        value = step.operands[other]
+        if step.operands[one] is True and isinstance(value, Value):
+            return value if _alike(value, step.outputs[0]) else None
+    return None
+
+
 @rewrite("multiply")
 def squared(step: Step, tree: Tree) -> None:
     """x * x -> square(x)"""

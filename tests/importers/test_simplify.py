@@ -61,6 +61,11 @@ def swapped(x: Any) -> Any:
     return jnp.swapaxes(jnp.einsum("bi,bc->bic", x, heads), 1, 2)
 
 
+def allowed(x: Any) -> Any:
+    mask = jnp.logical_and(True, x > 0)
+    return jnp.where(mask.astype(x.dtype).astype(bool), x, 2.0)
+
+
 def shaped(x: Any) -> Any:
     return (x + 1).reshape(-1).reshape(2, -1, 2)
 
@@ -80,6 +85,7 @@ def joined(x: Any) -> Any:
         (counted, ["arange", "astype", "expand_dims", "add"]),
         (swapped, ["einsum", "einsum"]),
         (joined, ["sin", "stack"]),
+        (allowed, ["greater", "where"]),
     ],
     ids=lambda given: getattr(given, "__name__", ""),
 )

@@ -94,7 +94,8 @@ def fault(error: Exception, name: str, inputs: Mapping[str, bx.Input]) -> bx.Spe
         "import-code",
         path,
         f"expected code that runs on {given}, found {type(error).__name__}: {first}{at}",
-        "mend it, or what it is given: model, inputs= and params=",
+        "mend it, or what it is given: model, inputs=, params=, and caches= where "
+        "what it keeps has a size by name",
     )
 
 

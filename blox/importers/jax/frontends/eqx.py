@@ -64,7 +64,7 @@ def source_of(function: Callable[..., Any], model: Any, name: str) -> Source:
     def marked(without: frozenset[str]) -> Iterator[None]:
         root = getattr(function, "__code__", None)
         codes = frozenset(_codes(CONTAINERS))
-        with replaced(layers(), without), marked_functions(root, leaves_of, codes):
+        with replaced(layers(), without), marked_functions(root, own_leaves, codes):
             yield
 
     kinds: dict[Path, Kind] = {}
@@ -81,6 +81,11 @@ def source_of(function: Callable[..., Any], model: Any, name: str) -> Source:
 
 def _has_mode(tree: Any) -> bool:
     return isinstance(getattr(tree, "inference", None), bool)
+
+
+def own_leaves(tree: Any) -> list[tuple[Path, Any]]:
+    """The arrays of an argument; those of a State are no argument, but the layers' own."""
+    return [] if is_state(tree) else leaves_of(tree)
 
 
 def _codes(classes: Sequence[type]) -> Iterator[CodeType]:

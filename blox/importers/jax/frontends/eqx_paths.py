@@ -31,29 +31,35 @@ def names_of(tree: Any) -> list[tuple[Path, bool]]:
         path = path_of(keys)
         if is_state(leaf):
             inner = jax.tree_util.tree_flatten_with_path(leaf)[0]
-            state = [places.get(id(array), (*path, *path_of(k))) for k, array in inner]
+            state = [
+                places.get((id(leaf), place), (*path, *path_of(k)))
+                for place, (k, _) in enumerate(inner)
+            ]
             found += [(p, True) for p in state]
         elif eqx.is_array(leaf):
             found.append((path[cut:], False))
     return found
 
 
-def _indexed(tree: Any, cut: int) -> Iterator[tuple[int, Path]]:
-    """Where the arrays of States lie, by their identity: below the layers' indices."""
+def _indexed(tree: Any, cut: int) -> Iterator[tuple[tuple[int, int], Path]]:
+    """Where the arrays of States lie, each by its State and its place there: below the
+    layers' indices."""
 
     def is_index(part: Any) -> bool:
         return isinstance(part, eqx.nn.StateIndex)
 
     states = [s for s in jax.tree.leaves(tree, is_leaf=is_state) if is_state(s)]
     every = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_index)[0]
-    for keys, index in every:
-        if not is_index(index):
-            continue
-        for state in states:
-            value = state.get(index)
-            for inner, array in jax.tree_util.tree_flatten_with_path(value)[0]:
+    for state in states:
+        structure = jax.tree.structure(state)
+        numbered = jax.tree.unflatten(structure, range(structure.num_leaves))
+        for keys, index in every:
+            if not is_index(index):
+                continue
+            value = numbered.get(index)
+            for inner, place in jax.tree_util.tree_flatten_with_path(value)[0]:
                 path = (*path_of(keys), *path_of(inner))
-                yield id(array), _named(tree, keys, path)[cut:]
+                yield (id(state), place), _named(tree, keys, path)[cut:]
 
 
 NAMES: Mapping[Path, str] = {
