@@ -38,7 +38,7 @@ def source(count: int) -> Source:
     """Layers in a row, each with a cache for 2 items and 5 steps."""
 
     def call(p: Tree, x: Any) -> Any:
-        new = {}
+        new: dict[Any, Any] = {}
         for name, own in p.items():
             x, keys = layer(own, x)
             new |= {(name, "keys"): keys, (name, "place"): own["place"] + 1}

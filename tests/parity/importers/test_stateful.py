@@ -87,7 +87,8 @@ def test_training_updates_what_the_source_updates(name: str) -> None:
     ]
     run, source = _slopes(ours), _slopes(theirs, allow_int=True)
     arrays = dict(start.arrays)
-    shape = [3 if size == "batch" else size for size in whole.inputs["images"].shape]
+    sizes = whole.inputs["images"].shape
+    shape = [3 if size == "batch" else int(size) for size in sizes]
     for step in range(2):
         images = jax.random.normal(jax.random.key(step), shape)
         trained, fixed = bx.split(graph, params)
