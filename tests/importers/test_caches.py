@@ -90,6 +90,37 @@ def test_a_cache_is_an_input_and_its_next_value(count: int) -> None:
     jax.tree.map(np.testing.assert_array_equal, back, model.arrays)
 
 
+def test_stacked_caches_go_through_the_loop_of_their_layers() -> None:
+    def call(p: Tree, x: Any) -> Any:
+        def step(x: Any, own: Any) -> Any:
+            x, keys = layer(own, x)
+            return x, {"keys": keys, "place": own["place"] + 1}
+
+        x, new = jax.lax.scan(step, x, p["layers"])
+        return x, {("layers", name): array for name, array in new.items()}
+
+    arrays = {
+        "layers": {
+            "w": array(3, 4, 4),
+            "keys": jnp.zeros((3, 2, 5, 4)),
+            "place": jnp.zeros(3, jnp.int32),
+        }
+    }
+    kinds: Any = {("layers", name): "state" for name in ("keys", "place")}
+    model = Source(call, arrays, "model", kinds=kinds)
+    caches: dict[str, Sizes] = {"keys": [3, "batch", "..."], "place": [3]}
+    cached, inputs = with_caches(model, INPUTS, caches)
+    graph, params, _ = imported(cached, inputs, {})
+    (loop,) = graph.plain()["functions"]["main"]["nodes"].values()
+    assert set(loop["xs"]) == {"keys", "place"}
+    x, kept = array(2, 4), [array(3, 2, 5, 4), jnp.array([0, 1, 4])]
+    found, _ = bx.build(graph)(params, x, *kept)
+    given = {**arrays["layers"], "keys": kept[0], "place": kept[1]}
+    wanted, new = call({"layers": given}, x)
+    np.testing.assert_allclose(found["out"], wanted, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found["keys"], new["layers", "keys"], rtol=1e-6)
+
+
 def test_a_function_says_what_its_inputs_become() -> None:
     def count(x: Any, seen: Any) -> Any:
         return {"mean": (x + seen) / 2, "seen": seen + x}

@@ -74,12 +74,19 @@ class Function:
         own = name.isidentifier() and not is_library(place)
         return name if own else self.role
 
-    def value(self, place: int, shape: Sequence[Size], dtype: str, role: str) -> Value:
-        """An input of its own: a carry, a slice or the number of the step."""
+    def value(
+        self, place: int, shape: Sequence[Size], dtype: str, role: str, own: str = ""
+    ) -> Value:
+        """An input of its own: a carry, a slice or the number of the step.
+
+        Args:
+            own: the name of what it is of, where the user's code has none for it.
+        """
         if dtype.startswith("key"):
             raise Missing(f"{self.lower.primitive}: a key as a {role}")
         hint = argument_names(self.closed.jaxpr)[place]
         hint = self._parts.get(hint, hint)
+        hint = hint if hint.isidentifier() else own or hint
         made = Value(tuple(map(plain_size, shape)), dtype, hint)
         self.given[place] = View.of(made)
         wanted = argument_name(hint or role)

@@ -90,7 +90,7 @@ class Slices:
             source = view.source
             axes = tuple(a - (a > self.axis) for a in view.axes[1:] if a is not None)
         shape = [s for a, s in enumerate(source.shape) if a != self.axis]
-        made = self.function.value(place, shape, view.dtype, "x")
+        made = self.function.value(place, shape, view.dtype, "x", source.hint)
         self.operands[self.function.inputs[made]] = source
         self.function.given[place] = View(made, axes, view.shape[1:], view.dtype)
 
