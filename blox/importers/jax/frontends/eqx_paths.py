@@ -51,8 +51,8 @@ def _indexed(tree: Any, cut: int) -> Iterator[tuple[tuple[int, int], Path]]:
     states = [s for s in jax.tree.leaves(tree, is_leaf=is_state) if is_state(s)]
     every = jax.tree_util.tree_flatten_with_path(tree, is_leaf=is_index)[0]
     for state in states:
-        structure = jax.tree.structure(state)
-        numbered = jax.tree.unflatten(structure, range(structure.num_leaves))
+        arrays, structure = jax.tree.flatten(state)
+        numbered = jax.tree.unflatten(structure, range(len(arrays)))
         for keys, index in every:
             if not is_index(index):
                 continue
