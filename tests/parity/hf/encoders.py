@@ -12,6 +12,12 @@ BERT = {"vocab_size": 61, "hidden_size": 24, "num_hidden_layers": 2,
 ROBERTA = {**BERT, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
 DISTILBERT = {"vocab_size": 61, "dim": 24, "n_layers": 3, "n_heads": 4, "hidden_dim": 40,
               "max_position_embeddings": 20, "pad_token_id": 0}  # fmt: skip
+DEBERTA = {**BERT, "type_vocab_size": 0, "position_biased_input": False,
+           "relative_attention": True, "pos_att_type": ["p2c", "c2p"]}  # fmt: skip
+DEBERTA3 = {**DEBERTA, "position_buckets": 4, "share_att_key": True,
+            "norm_rel_ebd": "layer_norm"}  # fmt: skip
+MODERNBERT = {**BERT, "num_hidden_layers": 5, "local_attention": 6, "bos_token_id": 1,
+              "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}  # fmt: skip
 ELECTRA = {**BERT, "embedding_size": 10}
 ALBERT = {**ELECTRA, "num_hidden_layers": 4, "bos_token_id": 1, "eos_token_id": 2}
 
@@ -56,6 +62,36 @@ ROWS: dict[str, list[Row]] = {
         ("MPNetForTokenClassification", {**ROBERTA, "hidden_act": "relu"}),
         ("MPNetForQuestionAnswering", {**ROBERTA, "layer_norm_eps": 1e-3}),
         ("MPNetForMultipleChoice", ROBERTA),
+    ],
+    "deberta-v2": [
+        ("DebertaV2ForMaskedLM", DEBERTA3),
+        ("DebertaV2Model", {**DEBERTA, "position_buckets": 4, "pos_att_type": "c2p"}),
+        ("DebertaV2Model", {**BERT, "position_biased_input": True}),
+        ("DebertaV2ForMaskedLM", {**DEBERTA, "legacy": False, "type_vocab_size": 2}),
+        ("DebertaV2ForSequenceClassification", {**DEBERTA3, "num_labels": 5,
+                                                "pooler_hidden_act": "tanh"}),
+        ("DebertaV2ForTokenClassification", {**DEBERTA3, "conv_kernel_size": 3,
+                                             "conv_act": "gelu"}),
+        ("DebertaV2ForQuestionAnswering", {**DEBERTA, "max_relative_positions": 6,
+                                           "pos_att_type": ["p2c"]}),
+        ("DebertaV2ForMultipleChoice", {**DEBERTA3, "embedding_size": 10}),
+    ],
+    "modernbert": [
+        ("ModernBertForMaskedLM", MODERNBERT),
+        ("ModernBertModel", {**MODERNBERT, "global_attn_every_n_layers": 2,
+                             "norm_bias": True, "attention_bias": True}),
+        ("ModernBertForMaskedLM", {**MODERNBERT, "decoder_bias": False, "mlp_bias": True,
+                                   "classifier_bias": True}),
+        ("ModernBertForSequenceClassification", {**MODERNBERT, "num_labels": 5,
+                                                 "classifier_pooling": "mean"}),
+        ("ModernBertForTokenClassification", {**MODERNBERT, "hidden_activation": "silu",
+                                              "classifier_activation": "relu"}),
+        ("ModernBertForQuestionAnswering", {**MODERNBERT, "layer_types":
+                                            ["full_attention"] * 5}),
+        ("ModernBertForMultipleChoice", {**MODERNBERT, "rope_parameters": {
+            "full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta": 300.0},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 20.0}}}),
+        ("ModernBertForSequenceClassification", {**MODERNBERT, "num_hidden_layers": 1}),
     ],
     "distilbert": [
         ("DistilBertForMaskedLM", DISTILBERT),

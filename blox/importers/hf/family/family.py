@@ -42,6 +42,8 @@ class Family:
             is there where it has it.
         old_names: beginnings or ends of names in old checkpoints, and what they are now.
         ignored: arrays that are computed.
+        apart: the list of layers, if its first one differs from the others: they are called
+            `layers.first` and `layers.{i}` then, in `modules` and rules.
     """
 
     model_type: str
@@ -56,6 +58,7 @@ class Family:
     parts: Mapping[str, str] = field(default_factory=dict)
     old_names: Sequence[tuple[str, str]] = ()
     ignored: Sequence[str] = ()
+    apart: Callable[[Model], str] = lambda _: ""
 
     @property
     def base(self) -> str:

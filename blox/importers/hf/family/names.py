@@ -9,6 +9,9 @@ from blox.weights import TensorInfo
 
 from .family import Model
 
+FIRST = "first"
+"""The first layer of a list whose others differ from it."""
+
 
 class Names:
     """The names of a model's arrays: with a head, the rest is behind a prefix."""
@@ -21,6 +24,7 @@ class Names:
         self._any = {family.prefix, *family.prefixes.values()} - {""}
         self._old = family.old_names
         self._top = frozenset(family.top)
+        self._apart = family.apart(model)
 
     def known(self, name: str) -> str:
         """An array of a checkpoint, as the table calls it."""
@@ -31,11 +35,25 @@ class Names:
                 found = found.removesuffix(old) + new
             elif found.startswith(old) and not old.startswith("."):
                 found = new + found.removeprefix(old)
-        return found
+        place, number, rest = self._layer(found)
+        if not number.isdecimal():
+            return found
+        return f"{place}{int(number) - 1 if int(number) else FIRST}.{rest}"
 
     def written(self, name: str) -> str:
         """An array of the table, as transformers writes it."""
+        place, number, rest = self._layer(name)
+        if number.isdecimal() or number == FIRST:
+            name = f"{place}{0 if number == FIRST else int(number) + 1}.{rest}"
         return name if name.partition(".")[0] in self._top else self._prefix + name
+
+    def _layer(self, name: str) -> tuple[str, str, str]:
+        """What stands before a layer's number, the number, and what stands behind."""
+        place = f"{self._apart}."
+        if not self._apart or not name.startswith(place):
+            return "", "", ""
+        number, _, rest = name.removeprefix(place).partition(".")
+        return place, number if len(number) < 9 else "", rest
 
     def table(
         self, tensors: Mapping[str, TensorInfo]

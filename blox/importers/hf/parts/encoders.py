@@ -5,7 +5,7 @@ A family overrides what it does otherwise.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from ..family.sentence import add_sentence_embedding
 from .activations import activation
@@ -29,7 +29,7 @@ class Encoder:
         model: of it.
     """
 
-    takes: ClassVar[tuple[str, ...]] = (
+    takes: tuple[str, ...] = (
         "attention_mask", "token_type_ids", "position_ids",
     )  # fmt: skip
 
@@ -75,12 +75,18 @@ class Encoder:
         ) -> Outputs:
             """Token ids to hidden states of the last layer, or what a head makes of them."""
             present = f.default(attention_mask, f.ones_like(input_ids), name="present")
-            x = self.start(f, input_ids, **others)
-            return self.end(f, self.layers(f, x, present), present)
+            x = self.encoded(f, input_ids, present, **others)
+            return self.end(f, x, present)
 
         main = self.b.entry(entry("main", run, given), **given)
         if self.model.sentence is not None:
             add_sentence_embedding(self.b, main, self.model.sentence, given)
+
+    def encoded(
+        self, f: F, input_ids: Value, present: Value, **others: Value | None
+    ) -> Value:
+        """Hidden states, (batch, seq, width)."""
+        return self.layers(f, self.start(f, input_ids, **others), present)
 
     # Embeddings.
 
