@@ -94,10 +94,12 @@ TRANSFORMERS = ModelFiles(
                 *KEPT,
                 "modules.json",
                 "sentence_bert_config.json",
+                "config_sentence_transformers.json",
                 "1_Pooling/config.json",
             ),
         )
-    ),
+    )
+    + r"|[2-9]_Dense/(config\.json|model\.safetensors)",
     r"(?!)",
 )
 KINDS = {kind.stem: kind for kind in (BLOX, TRANSFORMERS)}

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hf.checkpoints import TINY, Arrays, copy, expected
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 import blox as bx
 from blox.importers.hf import from_hf, to_hf
@@ -242,6 +242,12 @@ POOLED: dict[str, Callable[[Any, Any], Any]] = {
     "mean_sqrt_len_tokens": lambda x, m: (x * m).sum(1) / np.sqrt(m.sum(1)),
     "max": lambda x, m: np.where(m == 1, x, -np.inf).max(1),
     "cls": lambda x, m: np.stack([r[k.argmax()] for r, k in zip(x, m, strict=True)]),
+    "lasttoken": lambda x, m: np.stack(
+        [r[k[:, 0].nonzero()[0][-1]] for r, k in zip(x, m, strict=True)]
+    ),
+    "weightedmean": lambda x, m: (
+        (x * m.cumsum(1) * m).sum(1) / (m.cumsum(1) * m).sum(1)
+    ),
 }
 
 
@@ -274,6 +280,7 @@ def test_poolings(
 @pytest.mark.parametrize("mode", POOLED)
 def test_poolings_in_older_files(mode: str, normalize: bool, tmp_path: Path) -> None:
     old = {"cls": "cls_token", "mean": "mean_tokens", "max": "max_tokens"}
+    old["weightedmean"] = "weightedmean_tokens"
     switch = {f"pooling_mode_{old.get(mode, mode)}": True}
     new = pooled_by(tmp_path / "new", {"pooling_mode": mode}, normalize=normalize)
     former = pooled_by(tmp_path / "old", switch, normalize=normalize)
@@ -299,3 +306,54 @@ def test_heads_that_a_class_does_not_have_are_left_out(tmp_path: Path) -> None:
     _, params = from_hf(folder, architecture="BertForQuestionAnswering")
     assert params.keys() >= {"qa_outputs"}
     assert params.keys().isdisjoint({"pooler", "next_sentence"})
+
+
+DENSE: dict[str, Callable[[Any], Any]] = {
+    "activation.Tanh": np.tanh,
+    "linear.Identity": lambda x: x,
+    "activation.ReLU": lambda x: np.maximum(x, 0),
+}
+
+
+@pytest.mark.parametrize("act", DENSE)
+def test_maps_of_the_pooled_vector(act: str, tmp_path: Path, known: Arrays) -> None:
+    folder = pooled_by(
+        tmp_path / "in", {"pooling_mode": ["mean", "cls"]}, normalize=True
+    )
+    modules = json.loads((folder / "modules.json").read_text())
+    modules.insert(2, {"type": "sentence_transformers.models.Dense", "path": "2_Dense"})
+    (folder / "modules.json").write_text(json.dumps(modules))
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(5, 32)).astype(np.float32)
+    bias = rng.normal(size=5).astype(np.float32)
+    (folder / "2_Dense").mkdir()
+    save_file(
+        {"linear.weight": kernel, "linear.bias": bias},
+        folder / "2_Dense" / "model.safetensors",
+    )
+    dense = {"in_features": 32, "out_features": 5, "bias": True}
+    dense["activation_function"] = f"torch.nn.modules.{act}"
+    (folder / "2_Dense" / "config.json").write_text(json.dumps(dense))
+    prompts = {"prompts": {"query": "query: "}, "default_prompt_name": None}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(prompts))
+
+    graph, params = from_hf(folder)
+    mask = known["attention_mask"]
+    inputs = {"input_ids": known["input_ids"], "attention_mask": mask}
+    hidden = np.asarray(bx.build(graph)(params, **inputs)[0]["last_hidden_state"])
+    pooled = [POOLED[mode](hidden, mask[..., None]) for mode in ("mean", "cls")]
+    wanted = DENSE[act](np.concatenate(pooled, -1) @ kernel.T + bias)
+    wanted = wanted / np.linalg.norm(wanted, axis=-1, keepdims=True)
+    vectors, _ = bx.build(graph, "sentence_embedding")(params, **inputs)
+    close(vectors, wanted, 1e-5)
+    assert graph.metadata.extra["sentence_transformers"] == prompts
+
+    to_hf(tmp_path / "out", graph, params)
+    for name in ("2_Dense/config.json", "config_sentence_transformers.json"):
+        ours, theirs = (
+            json.loads((f / name).read_text()) for f in (tmp_path / "out", folder)
+        )
+        assert ours == theirs
+    again, arrays = from_hf(tmp_path / "out")
+    assert again == graph
+    jax.tree.map(np.testing.assert_array_equal, arrays, params)

@@ -199,10 +199,10 @@ def modules(*kinds: str, path: str = "1_Pooling") -> list[dict[str, str]]:
 
 SENTENCES: dict[str, tuple[Any, Any, str]] = {
     "modules": (
-        modules("Transformer", "Pooling", "Dense"),
+        modules("Transformer", "Pooling", "Dropout"),
         {},
-        "modules.json: expected Transformer, Pooling, Normalize, found "
-        "'Transformer, Pooling, Dense'; sentence=False imports the encoder alone",
+        "modules.json: expected Transformer, Pooling, Dense, Normalize, found "
+        "'Transformer, Pooling, Dropout'; sentence=False imports the encoder alone",
     ),
     "no list": ({"a": 1}, {}, "modules.json: expected a list of modules"),
     "no object": ([1], {}, "modules.json: expected a list of modules"),
@@ -217,9 +217,13 @@ SENTENCES: dict[str, tuple[Any, Any, str]] = {
         "the plain name of a folder",
     ),
     "nothing": (modules("Transformer", "Pooling", path="x"), {}, "expected"),
-    "two modes": (None, {"pooling_mode": ["cls", "mean"]}, "expected one pooling of"),
-    "old mode": (None, {"pooling_mode_lasttoken": True}, "found ['lasttoken']"),
-    "no mode": (None, {}, "1_Pooling/config.json: expected one pooling of mean"),
+    "a mode": (None, {"pooling_mode": ["cls", "best"]}, "found ['cls', 'best']"),
+    "no mode": (None, {}, "1_Pooling/config.json: expected some pooling of cls"),
+    "no dense": (
+        modules("Transformer", "Pooling", "Dense"),
+        {"pooling_mode": "mean"},
+        "modules.json.2.path: expected the plain name of a folder",
+    ),
     "prompts": (
         None,
         {"pooling_mode": "mean", "include_prompt": False},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from blox.io import hub
@@ -20,7 +20,8 @@ from blox.weights.kept import kept_files
 from .family.family import Model, architecture_of, labels_of
 from .family.files import CONFIG, json_bytes
 from .family.names import Names
-from .family.sentence import SENTENCE, sentence_files, sentence_from_extra
+from .family.sentence import SENTENCE, dense_folder
+from .family.sentence_files import sentence_files, sentence_from_extra
 from .family.settings import parse, updated
 from .importing import STEM
 from .registry import family_of
@@ -63,17 +64,21 @@ def to_hf(
     model = model_of(graph)
     plan = make_plan(graph.program().leaves(), model.rules(graph))
     params = check_params(graph, params)
-    arrays = _Named(Returned(plan, params), Names(model))
-    files = {CONFIG: _config(model, params)}
+    found = Returned(plan, params)
+    dense: dict[str, Any] = {}
+    files = {CONFIG: json_bytes(_config(model, params))}
     if model.sentence is not None:
-        files |= sentence_files(model.sentence, int(graph.attributes["width"]))
+        places = {dense_folder(i) for i in range(len(model.sentence.dense))}
+        dense = {n: found[n] for n in found if n.partition(".")[0] in places}
+        files |= sentence_files(model.sentence, int(graph.attributes["width"]), dense)
+    arrays = _Named(found, Names(model), dense)
     kept = {} if source is None else kept_files(local_path(source))
     save_flat(
         hub.target(folder),
         arrays,
         metadata={"format": "pt"},
         max_shard_size=max_shard_size,
-        extra_files=kept | {name: json_bytes(data) for name, data in files.items()},
+        extra_files=kept | files,
         stem=STEM,
         progress=progress,
     )
@@ -82,9 +87,9 @@ def to_hf(
 class _Named(Mapping[str, Any]):
     """Arrays as transformers calls them; one is made when it is asked for."""
 
-    def __init__(self, arrays: Returned, names: Names) -> None:
+    def __init__(self, arrays: Returned, names: Names, apart: Container[str]) -> None:
         self._arrays = arrays
-        self._known = {names.written(name): name for name in arrays}
+        self._known = {names.written(n): n for n in arrays if n not in apart}
 
     def __getitem__(self, name: str) -> Any:
         return self._arrays[self._known[name]]

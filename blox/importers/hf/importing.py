@@ -22,12 +22,14 @@ from blox.weights.faults import typed_faults
 from blox.weights.files import local_path
 from blox.weights.folder import Folder, read_folder
 from blox.weights.names import TRANSFORMERS
-from blox.weights.reading import headers_of
+from blox.weights.reading import headers_of, headers_of_file
+from blox.weights.stored import Stored
 
 from .family.family import Model, architecture_of
 from .family.files import CONFIG, read_config
 from .family.names import Names, parts_of
-from .family.sentence import read_sentence, sentence_extra
+from .family.sentence import dense_folder
+from .family.sentence_files import read_sentence, sentence_extra
 from .family.settings import parse
 from .registry import family_of
 
@@ -96,9 +98,9 @@ class _Checkpoint:
     """All of a checkpoint but its arrays."""
 
     model: Model
-    headers: Headers
+    stored: Mapping[str, Stored]
     tensors: Mapping[str, TensorInfo]
-    """By the names of the family's table."""
+    """Both by the names of the family's table."""
     faults: Sequence[Diagnostic]
 
 
@@ -107,8 +109,8 @@ def _read(
 ) -> _Checkpoint:
     raw = read_config(folder)
     family = family_of(raw, CONFIG)
-    pooling = read_sentence(folder) if sentence else None
-    if pooling is not None:  # of the model without a head, whatever else is there
+    said = read_sentence(folder) if sentence else None
+    if said is not None:  # of the model without a head, whatever else is there
         architecture = architecture or family.base
     model = Model(
         family=family,
@@ -117,11 +119,20 @@ def _read(
         raw=raw,
         ignore=ignore,
     )
-    model = replace(model, sentence=None if model.head else pooling)
     headers = _headers(folder)
     tensors, faults = Names(model).table(headers.tensors)
     model = replace(model, parts=parts_of(family.parts, tensors))
-    return _Checkpoint(model, headers, tensors, faults)
+    arrays = StoredTensors(headers)
+    stored = {name: arrays[info.name] for name, info in tensors.items()}
+    if said is not None and not model.head:
+        model = replace(model, sentence=said[0])
+        for i, place in enumerate(said[1]):
+            headers = _dense(folder, place)
+            arrays = StoredTensors(headers)
+            for name, info in headers.tensors.items():
+                known = f"{dense_folder(i)}.{name}"
+                tensors[known], stored[known] = info, arrays[name]
+    return _Checkpoint(model, stored, tensors, faults)
 
 
 def _converted(
@@ -136,8 +147,7 @@ def _converted(
     plan = make_plan(graph.program().leaves(), model.rules(graph), tensors)
     if differing := bounded(chain(read.faults, findings(plan, tensors))):
         raise WeightsError(differing)
-    stored = StoredTensors(read.headers)
-    tree = {name: stored[tensors[name].name] for name in plan.expected}
+    tree = {name: read.stored[name] for name in plan.expected}
     return graph, carry(plan, tree, tensors, progress=progress)
 
 
@@ -150,6 +160,17 @@ def _headers(folder: Folder) -> Headers:
         message = f"expected {names[0]}, {found}"
         raise WeightsError(Diagnostic("weights-file", "", message, hint))
     return headers_of(folder, STEM)
+
+
+def _dense(folder: Folder, place: str) -> Headers:
+    """The weights of a map of sentence-transformers."""
+    name = f"{place}/{STEM}.safetensors"
+    source = folder.open(name)
+    if source is None:
+        hint = "load and save it with sentence-transformers"
+        message = "expected weights in safetensors, found none"
+        raise WeightsError(Diagnostic("weights-file", quote(name), message, hint))
+    return headers_of_file(source)
 
 
 def _source(raw: Mapping[str, Any]) -> str:

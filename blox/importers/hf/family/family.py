@@ -130,6 +130,7 @@ class Model:
         ignored += [f"{word}{rest}" for word in family.top for rest in ("", ".**")]
         ignored += [f"{name.rpartition('.')[0]}.**" for name in family.parts.values()]
         return [
+            *([] if self.sentence is None else self.sentence.rules()),
             *family.rules(self),
             *layer_rules(graph, layers),
             *([Ignored(*ignored)] if ignored else []),

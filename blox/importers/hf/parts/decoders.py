@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import blox as bx
 from blox.builder.values import Input
 
+from ..family.sentence import add_sentence_embedding
 from .attention import Attend, Attention, Given, Maps, Outputs
 from .functions import named, without
 from .texts import last_token, question_answering
@@ -73,7 +74,7 @@ class Decoder(Attention):
 
     def write(self) -> None:
         """Writes `main`, and `step` where the head is none that needs whole texts."""
-        steps = self.model.head in ("", "causal_lm")
+        steps = self.model.head in ("", "causal_lm") and self.model.sentence is None
         self.b.dim("seq", max=self.b.context)
         if steps:
             self.b.dim("cached", max=self.b.context)
@@ -94,11 +95,13 @@ class Decoder(Attention):
             call = f.call("attention", named("attention", attention, mask=mask, **rest))
             return self.layer(f, x, lambda y: call(y, mask, **rest))
 
-        @self.b.entry(
-            input_ids=Input(["batch", "seq"], "int32"),
-            attention_mask=Input(["batch", "seq"], "int32", optional=True),
+        inputs = {
+            "input_ids": Input(["batch", "seq"], "int32"),
+            "attention_mask": Input(["batch", "seq"], "int32", optional=True),
             **self._position_ids(),
-        )
+        }
+
+        @self.b.entry(**inputs)
         @self._inputs
         def main(
             f: F,
@@ -118,6 +121,9 @@ class Decoder(Attention):
             given |= self._bias(f, offsets, offsets)
             x = self._run(f, "layer", layer, x, {**masks, **given})
             return self._with_head(f, self.end(f, x), input_ids)
+
+        if self.model.sentence is not None:
+            add_sentence_embedding(self.b, main, self.model.sentence, inputs)
 
     def _run(
         self, f: F, name: str, layer: Callable[..., Any], x: Value, given: Given
