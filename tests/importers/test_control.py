@@ -301,6 +301,6 @@ def test_a_derivative_of_its_own_that_is_lost_is_said() -> None:
 
     source = Source(call, {"w": array(4)}, "model")
     _, _, context = convert(source, trace(source, X, {}), X, {}, "model")
-    names = [note.partition(" at ")[0] for note in context.notes]
+    names = [place.partition(" at ")[0] for place in context.derivatives]
     assert names == ["doubled", "same"]
-    assert all("test_control.py:" in note for note in context.notes)
+    assert all(" at test_control.py:" in place for place in context.derivatives)
