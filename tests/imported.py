@@ -20,8 +20,8 @@ def check(
     """The Graph of a function, which gives the same numbers as it."""
     graph: bx.Graph
     graph, placed, origin = bx.from_jax(function, inputs, params, name="model")
-    found, _ = bx.build(graph)(placed, *arrays)
-    wanted = function(params, *arrays)
+    found, _ = jax.jit(bx.build(graph))(placed, *arrays)
+    wanted = jax.jit(function)(params, *arrays)
     pairs = zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True)
     for a, b in pairs:
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=2e-5)
