@@ -199,3 +199,31 @@ def test_keys_of_the_source_that_are_not_drawn_from_flow_through_a_scan() -> Non
     params = {"w": np.arange(1, 4, dtype="float32")}
     x = np.ones((2, 4), "float32")
     check(forward, params, {"x": bx.Input(["batch", 4])}, x)
+
+
+def test_what_was_compiled_and_traced_before_stays_and_what_is_traced_for_it_goes() -> (
+    None
+):
+    times = []
+
+    def inner(x: Any, w: Any) -> Any:
+        times.append(type(x).__name__)
+        return jnp.tanh(x @ w)
+
+    @jax.jit
+    def layer(x: Any, w: Any) -> Any:
+        return inner(x, w)
+
+    w, x = np.eye(4, dtype="float32"), np.ones((2, 4), "float32")
+    before = layer(x, w)
+    assert len(times) == 1
+    inputs = {"x": bx.Input([2, 4])}
+    graph, _, _ = bx.from_jax(
+        lambda p, x: layer(layer(x, p["w"]), p["v"]), inputs, {"w": w, "v": w}
+    )
+    # It is traced anew, so that its functions are marked.
+    assert len(graph.functions) > 1
+    count = len(times)
+    np.testing.assert_array_equal(layer(x, w), before)
+    assert len(times) == count
+    assert "blox" not in str(jax.make_jaxpr(layer)(x, w))

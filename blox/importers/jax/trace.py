@@ -17,7 +17,7 @@ from ..trace import Path, Value
 from .ensembles import members_apart
 from .flatten import Flat
 from .frontends.paths import path_of
-from .internals import ClosedJaxpr, Var, clear_caches, plain_size
+from .internals import ClosedJaxpr, Var, plain_size, traced_apart
 from .outputs import named_outputs, require_outputs
 from .scans import recognised_scans
 from .source import Source
@@ -75,14 +75,10 @@ def traced(
         names[:], updated[:] = list(found), list(updates)
         return list(map(jnp.asarray, (*found.values(), *updates.values())))
 
-    clear_caches()
-    try:
-        with recognised_scans(), source.marked(without):
-            closed = jax.make_jaxpr(call)(
-                jax.tree.unflatten(structure, shapes), *specs.values()
-            )
-    finally:
-        clear_caches()
+    with traced_apart(), recognised_scans(), source.marked(without):
+        closed = jax.make_jaxpr(call)(
+            jax.tree.unflatten(structure, shapes), *specs.values()
+        )
     flowing = [
         Value(tuple(map(plain_size, s.shape)), _dtype(s), n) for n, s in specs.items()
     ]
