@@ -6,7 +6,6 @@ Tried with JAX 0.10 and 0.12. Everything else uses `jax`, `jax.extend.core` and 
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FunctionType
@@ -18,7 +17,6 @@ from jax._src import core as _core
 from jax._src import source_info_util as _source_info
 from jax._src.export import shape_poly as _shapes
 from jax._src.interpreters import batching as _batching
-from jax.experimental.xla_metadata import set_xla_metadata
 from jax.extend.core import (
     ClosedJaxpr,
     InconclusiveDimensionOperation,
@@ -62,7 +60,6 @@ __all__ = [
     "shaped_array",
     "source_of",
     "terms_of",
-    "traced_apart",
     "user_frames",
     "when_batched",
     "with_equations",
@@ -77,9 +74,6 @@ dim_as_value_p: Primitive = _shapes.dim_as_value_p
 
 SYMBOLIC_ERRORS = (InconclusiveDimensionOperation,)
 """What is raised where code decides by a symbolic size."""
-
-
-_TURNS = itertools.count()
 
 
 def is_tracer(value: Any) -> bool:
@@ -127,18 +121,6 @@ def plain_size(size: Any) -> Any:
 def max_size(a: Any, b: Any) -> Any:
     """The greater of two sizes, for all that symbols may be."""
     return _core.max_dim(a, b)
-
-
-@contextmanager
-def traced_apart() -> Iterator[None]:
-    """Keeps what is traced meanwhile apart from all other traces: `jax.jit` inside of a
-    library keeps what it traced before its layers were marked, and would keep the marks.
-
-    JAX has a trace for each of the settings that it was made under, and this is one that
-    means nothing to a trace. What was compiled before stays.
-    """
-    with set_xla_metadata(blox_import=str(next(_TURNS))):
-        yield
 
 
 def source_of(jaxpr: Jaxpr) -> str:

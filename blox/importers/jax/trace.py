@@ -14,10 +14,11 @@ from jax import export
 import blox as bx
 
 from ..trace import Path, Value
+from .apart import traced_apart
 from .ensembles import members_apart
 from .flatten import Flat
 from .frontends.paths import path_of
-from .internals import ClosedJaxpr, Var, plain_size, traced_apart
+from .internals import ClosedJaxpr, Var, plain_size
 from .outputs import named_outputs, require_outputs
 from .scans import recognised_scans
 from .source import Source
