@@ -49,10 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """The environment of JAX, which reads it once; subprocesses inherit it.
 
     Nothing is timed, and thousands of functions are compiled once: quickly, then, but
-    for what is compared to the last digit and compiled as users compile it.
+    for what is compared to the last digit and compiled as users compile it. Imports are
+    compared with what is compiled alike.
     """
     flags = [f"--xla_force_host_platform_device_count={DEVICES}"]
-    if not _parity(config):
+    if not _parity(config) or all("parity/importers" in arg for arg in config.args):
         os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
         flags += QUICK
     os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags])
@@ -62,9 +63,9 @@ def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(50_000)
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
+def pytest_collection_finish() -> None:
     """What is there once all tests are known stays: no need to look through it again."""
-    if not _parity(session.config) and QUICK and "jax" in sys.modules:
+    if QUICK and "jax" in sys.modules:
         share_contexts()
     gc.collect()
     gc.freeze()

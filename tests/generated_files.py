@@ -87,13 +87,17 @@ def functions(
     return loaded, same
 
 
-def assert_same_program(graph: Graph, source: str) -> list[Any]:
+def assert_same_program(graph: Graph, source: str, params: Any = None) -> list[Any]:
     """Every entry of the file traces to the loader's program, state included.
 
     Gives the shapes of (outputs, state) for each way.
+
+    Args:
+        params: the shapes of Params, where they are known.
     """
     names = executed(source)
-    params = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
+    if params is None:
+        params = jax.eval_shape(lambda: bx.init(graph, jax.random.key(0)))
     shown = _model(source)
     return [
         assert_same_way(graph, names, params, *way, shown=shown) for way in ways(graph)

@@ -125,7 +125,7 @@ def test_graph(called: Called) -> None:
     found = found if isinstance(found, dict) else {"": found}
     kinds = {n: (p.shape, p.dtype) for n, p in given.items()}
     assert {n: (p.shape, p.dtype) for n, p in found.items()} == kinds
-    (outputs, _), *_ = assert_same_program(graph, bx.generate(graph))
+    (outputs, _), *_ = assert_same_program(graph, bx.generate(graph), params)
     if called.op.OUTPUT_KIND == "tensor":
         names = graph.functions["main"].outputs
         by_name = (
