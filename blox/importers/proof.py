@@ -200,4 +200,6 @@ def random_inputs(
 
 def _cast(array: Any, dtype: str) -> Any:
     floating = jnp.issubdtype(array.dtype, jnp.floating)
-    return np.asarray(array).astype(jnp.dtype(dtype)) if floating else array
+    return (
+        jnp.asarray(np.asarray(array).astype(jnp.dtype(dtype))) if floating else array
+    )
