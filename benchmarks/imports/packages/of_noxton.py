@@ -44,21 +44,12 @@ def transformer_encoder() -> Example:
 
 def transformer() -> Example:
     model = nn.Transformer(8, 2, 2, 2, 16, inference=True, key=KEY)
-    shapes = {"source": "from", "target": "to"}
+    shapes = {"source": "before", "target": "after"}
     return Example(
         lambda m, s, t: jax.vmap(m)(s, t),
         {n: bx.Input(["batch", size, 8]) for n, size in shapes.items()},
         model,
-        sizes={"from": 5, "to": 6},
-    )
-
-
-def vision_transformer() -> Example:
-    model = nn.VisionTransformer(8, 4, 16, 2, 2, 5, key=KEY)
-    return Example(
-        lambda m, image: jax.vmap(lambda one: m(one)[0])(image),
-        {"image": bx.Input(["batch", 3, 8, 8])},
-        model,
+        sizes={"before": 5, "after": 6},
     )
 
 
