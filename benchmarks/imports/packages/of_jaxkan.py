@@ -30,7 +30,7 @@ def kkan() -> Example:
 
 
 def rga_kan() -> Example:
-    return _network(RGAKAN.RGAKAN(3, 2, 4, 2, D=3))
+    return _network(RGAKAN.RGAKAN(3, 2, 3, 2, D=3))
 
 
 LAYERS: dict[str, Callable[[], Example]] = {
