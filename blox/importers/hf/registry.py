@@ -19,17 +19,22 @@ MODULES: dict[str, str] = {
     "deberta-v2": "deberta",
     "distilbert": "distilbert",
     "electra": "electra",
+    "ernie": "ernie",
     "gpt2": "gpt2",
     "gpt_neox": "gpt_neox",
     "llama": "llama",
+    "megatron-bert": "prenorm",
     "mistral": "llama",
     "modernbert": "modernbert",
     "mpnet": "mpnet",
+    "nomic_bert": "nomic_bert",
     "opt": "opt",
     "qwen2": "llama",
     "qwen3": "llama",
     "roberta": "roberta",
+    "roberta-prelayernorm": "prenorm",
     "xlm-roberta": "roberta",
+    "xlm-roberta-xl": "prenorm",
 }
 """`model_type` of a config, and the module of `families` whose `FAMILIES` has it."""
 

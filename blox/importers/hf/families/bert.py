@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,7 @@ class Narrow(Encoder):
         input_ids: Value,
         token_type_ids: Value | None = None,
         position_ids: Value | None = None,
+        **others: Value | None,
     ) -> Value:
         x = super().start(f, input_ids, token_type_ids, position_ids)
         return f.linear("projection", x, self.b.width) if self.projected else x
@@ -93,32 +94,44 @@ def rules(model: Model) -> list[AnyRule]:
     return [bias] if "masked_lm" in model.head else []
 
 
-BERT = Family(
-    model_type="bert",
-    config=BertConfig,
-    heads={
-        "BertModel": "",
-        "BertForPreTraining": "masked_lm and next_sentence",
-        "BertForMaskedLM": "masked_lm",
-        "BertForNextSentencePrediction": "next_sentence",
-        "BertForSequenceClassification": "sequence_labels",
-        "BertForTokenClassification": "token_labels",
-        "BertForQuestionAnswering": "question_answering",
-        "BertForMultipleChoice": "multiple_choice",
-    },
-    write=lambda b, model: Bert(b, model).write(),
-    modules=MODULES
-    | {
-        "predictions.dense": "cls.predictions.transform.dense",
-        "predictions.norm": "cls.predictions.transform.LayerNorm",
-        "next_sentence": "cls.seq_relationship",
-    },
-    rules=rules,
-    prefix="bert.",
-    top=("cls", "classifier", "qa_outputs"),
-    parts=POOLER,
-    old_names=OLD_NAMES,
-    ignored=(*BUFFERS, "cls.predictions.decoder.**"),
-)
+def bert_family(
+    model_type: str,
+    name: str,
+    config: type[BertConfig],
+    encoder: type[Bert],
+    prefix: str,
+    modules: Mapping[str, str] = MODULES,
+) -> Family:
+    """A family with BERT's heads."""
+    return Family(
+        model_type=model_type,
+        config=config,
+        heads={
+            f"{name}Model": "",
+            f"{name}ForPreTraining": "masked_lm and next_sentence",
+            f"{name}ForMaskedLM": "masked_lm",
+            f"{name}ForNextSentencePrediction": "next_sentence",
+            f"{name}ForSequenceClassification": "sequence_labels",
+            f"{name}ForTokenClassification": "token_labels",
+            f"{name}ForQuestionAnswering": "question_answering",
+            f"{name}ForMultipleChoice": "multiple_choice",
+        },
+        write=lambda b, model: encoder(b, model).write(),
+        modules={
+            **modules,
+            "predictions.dense": "cls.predictions.transform.dense",
+            "predictions.norm": "cls.predictions.transform.LayerNorm",
+            "next_sentence": "cls.seq_relationship",
+        },
+        rules=rules,
+        prefix=prefix,
+        top=("cls", "classifier", "qa_outputs"),
+        parts=POOLER,
+        old_names=OLD_NAMES,
+        ignored=(*BUFFERS, "cls.predictions.decoder.**"),
+    )
+
+
+BERT = bert_family("bert", "Bert", BertConfig, Bert, "bert.")
 
 FAMILIES = {"bert": BERT}

@@ -112,6 +112,7 @@ class Deberta(Encoder):
         input_ids: Value,
         token_type_ids: Value | None = None,
         position_ids: Value | None = None,
+        **others: Value | None,
     ) -> Value:
         config = self.config
         x = self.embedded(f, "word", input_ids, self.b.vocab)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +67,19 @@ def rules(model: Model) -> list[AnyRule]:
     return [Rule("decoder_bias", "lm_head.bias")] if masked else []
 
 
-def _family(model_type: str, name: str, prefix: str) -> Family:
+def roberta_family(
+    model_type: str,
+    name: str,
+    prefix: str = "roberta.",
+    *,
+    encoder: type[Roberta] = Roberta,
+    config: type[RobertaConfig] = RobertaConfig,
+    modules: Mapping[str, str] = MODULES,
+) -> Family:
+    """A family with RoBERTa's heads."""
     return Family(
         model_type=model_type,
-        config=RobertaConfig,
+        config=config,
         heads={
             f"{name}Model": "",
             f"{name}ForMaskedLM": "masked_lm",
@@ -79,8 +88,8 @@ def _family(model_type: str, name: str, prefix: str) -> Family:
             f"{name}ForQuestionAnswering": "question_answering",
             f"{name}ForMultipleChoice": "multiple_choice",
         },
-        write=lambda b, model: Roberta(b, model).write(),
-        modules=MODULES | HEAD,
+        write=lambda b, model: encoder(b, model).write(),
+        modules={**modules, **HEAD},
         rules=rules,
         prefix=prefix,
         top=("lm_head", "classifier", "qa_outputs"),
@@ -93,9 +102,9 @@ def _family(model_type: str, name: str, prefix: str) -> Family:
 FAMILIES = {
     family.model_type: family
     for family in (
-        _family("roberta", "Roberta", "roberta."),
-        _family("xlm-roberta", "XLMRoberta", "roberta."),
-        _family("camembert", "Camembert", "roberta."),
-        _family("data2vec-text", "Data2VecText", "data2vec_text."),
+        roberta_family("roberta", "Roberta"),
+        roberta_family("xlm-roberta", "XLMRoberta"),
+        roberta_family("camembert", "Camembert"),
+        roberta_family("data2vec-text", "Data2VecText", "data2vec_text."),
     )
 }

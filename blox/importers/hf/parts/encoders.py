@@ -96,6 +96,7 @@ class Encoder:
         input_ids: Value,
         token_type_ids: Value | None = None,
         position_ids: Value | None = None,
+        **others: Value | None,
     ) -> Value:
         """(batch, seq) -> (batch, seq, width)."""
         x = self.embedded(f, "word", input_ids, self.b.vocab)
@@ -106,6 +107,12 @@ class Encoder:
             position_ids, self.positions(f, input_ids), name="positions"
         )
         x = x + self.embedded(f, "position", positions, self.b.context)
+        return self.started(f, x, input_ids, **others)
+
+    def started(
+        self, f: F, x: Value, input_ids: Value, **others: Value | None
+    ) -> Value:
+        """The sum of embeddings, normalised."""
         return f.layer_norm("norm", x, eps=self.eps)
 
     def embedded(self, f: F, name: str, ids: Value, rows: int) -> Value:
