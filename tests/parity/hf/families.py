@@ -1,7 +1,7 @@
 """Small random models of each family and head, with the flags that matter.
 
-A row is a class of transformers and its config. The first of each family runs in CI, all of
-them with `--slow`.
+A row is a class of transformers and its config. The first of each family runs in CI, the
+rest by `pytest -m "parity and slow" tests/parity/hf/test_families.py`.
 """
 
 from __future__ import annotations
