@@ -340,6 +340,10 @@ def test_attention_of_one_head_of_keys_and_other_masks() -> None:
         near = time[:, None] - time < 2
         return weighed(jnp.where(near, scores_of(q, k), -1e9), v)
 
+    def decoding(_: Any, q: Any, k: Any, v: Any, mask: Any) -> Any:
+        every = q[:, :1], k[:, :, :2], v[:, :, :2]
+        return jax.nn.dot_product_attention(*every, mask=mask[:, :, :1])
+
     def of(way: Any) -> dict[str, Any]:
         found = nodes(way, {}, MASKED, Q, K, V, MASK)
         (fields,) = [fields for op, fields in found if op == OP]
@@ -349,6 +353,7 @@ def test_attention_of_one_head_of_keys_and_other_masks() -> None:
     assert (of(both)["mask"], of(both)["causal"]) == ("mask", True)
     assert "bias" in of(endless)
     assert "causal" not in of(window)
+    assert of(decoding)["heads_per_kv"] == 2
 
 
 NO_ATTENTION = {

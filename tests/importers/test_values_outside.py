@@ -31,10 +31,10 @@ def test_a_value_for_places_outside(read: str) -> None:
     @jax.jit
     def both(x: Any) -> Any:
         def loss(x: Any) -> Any:
-            found = run(params, x, IDS)[0], READ[read](x, IDS)
+            found = run(params, x, IDS)[0], READ[read](x, IDS)  # type: ignore[no-untyped-call]
             return [jnp.sum(jnp.sin(y)) for y in found], found
 
-        return jax.jacrev(loss, has_aux=True)(x)  # type: ignore[no-untyped-call]
+        return jax.jacrev(loss, has_aux=True)(x)
 
     slopes, outputs = both(x)
     np.testing.assert_allclose(slopes[0], slopes[1], rtol=1e-6)

@@ -49,7 +49,7 @@ def _wholes(site: Site, softmax: Whole) -> Iterator[Whole]:
         for parts in taken_apart(site, scores):
             made = Product.of(site.table.nodes[parts.node])
             for first in (made, made.turned()) if made is not None else ():
-                layout = layout_of(parts, weights, over, first, second)
+                layout = layout_of(site, parts, weights, over, first, second)
                 if layout is not None:
                     yield from _found(site, parts, layout, first, second, user)
 

@@ -24,12 +24,13 @@ class Layout:
         lead: the batches without the heads.
         heads: those that keys have too; None where all queries share one.
         groups: the heads of queries that share one of the keys, None where they don't.
+        queries: their times, None of one query.
     """
 
     lead: tuple[int, ...]
     heads: int | None
     groups: int | None
-    queries: int
+    queries: int | None
     keys: int
     of_query: Axes
     of_key: Axes
@@ -44,7 +45,8 @@ class Layout:
     def asking(self, site: Site, node: int, axes: Axes, features: int) -> Seen:
         """Queries or results as the op has them, but for groups, which are apart."""
         every = [*self.lead, self.queries, *self.of_heads]
-        return self.seen(site, node, [*(axes[i] for i in every), features])
+        own = [None if i is None else axes[i] for i in every]
+        return self.seen(site, node, [*own, features])
 
     def asked(self, site: Site, node: int, axes: Axes, features: int) -> Seen:
         """Keys or values as the op has them."""
@@ -60,7 +62,7 @@ class Layout:
 
 
 def layout_of(
-    parts: Scores, weights: Seen, over: int, first: Product, second: Product
+    site: Site, parts: Scores, weights: Seen, over: int, first: Product, second: Product
 ) -> Layout | None:
     """The axes of two products around a softmax, if they are those of attention.
 
@@ -82,8 +84,17 @@ def layout_of(
     if len(one) + len(asking) + 1 != len(places):
         return None
     by_axis = {a: i for i, (a, _) in one.items()}
-    groups = None
-    if len(asking) == 1:
+    queries: int | None = None
+    groups: int | None = None
+    of_query = {**{i: a for i, (a, _) in one.items()}, **asking}
+    if not asking:
+        heads = by_axis.get(first.summed[0] - 1)
+        if heads is None:
+            return None
+    elif len(asking) == 1 and _is_split(site, first, by_axis, of_query, *asking):
+        (groups,) = asking
+        heads = by_axis[asking[groups] - 1]
+    elif len(asking) == 1:
         (queries,) = asking
         heads = by_axis.get(first.summed[0] - 1)
         if heads is None and len(by_axis) > 1:
@@ -105,10 +116,26 @@ def layout_of(
         groups,
         queries,
         over,
-        of_query={**{i: a for i, (a, _) in one.items()}, **asking},
+        of_query=of_query,
         of_key={**{i: b for i, (_, b) in one.items()}, over: keys[0][0]},
         of_value={**{i: v for i, (v, _) in two.items()}, over: second.summed[1]},
         of_output={**{i: o for i, (_, o) in two.items()}, **asked},
+    )
+
+
+def _is_split(
+    site: Site, first: Product, by_axis: Axes, of_query: Axes, groups: int
+) -> bool:
+    """True where the axis that only queries have was one with that of heads before it."""
+    node, axis = first.factors[0], of_query[groups]
+    if axis - 1 not in by_axis:
+        return False
+    rest = [a for a in of_query.values() if a not in (axis, axis - 1)]
+    order = (*rest, axis - 1, axis, first.summed[0])
+    shape = site.table.nodes[node].shape
+    seen = Seen(node, order, tuple(shape[a] for a in order))
+    return all(isinstance(s, int) for s in seen.shape[-3:-1]) and (
+        merged(site, seen, -3) is not None
     )
 
 

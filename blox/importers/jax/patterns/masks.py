@@ -84,9 +84,12 @@ def _rest(site: Site, layout: Layout, mask: Part, hides: bool) -> list[Part]:
     Args:
         hides: True where it is True for keys that are hidden.
     """
+    if layout.queries is None:
+        return [mask]
+    times = layout.queries, layout.keys
     every = [mask] if hides else [*conjuncts(site, mask)]
     causal = is_behind if hides else is_causal
-    rest = [p for p in every if not causal(site, p, layout.queries, layout.keys)]
+    rest = [part for part in every if not causal(site, part, *times)]
     return rest if len(rest) < len(every) else [mask]
 
 
@@ -105,7 +108,8 @@ def _operand(
             return None
         heads = [None]
     axes = [relative[i] for i in layout.lead]
-    axes += [*heads, relative[layout.queries], relative[layout.keys]]
+    queries = None if layout.queries is None else relative[layout.queries]
+    axes += [*heads, queries, relative[layout.keys]]
     while len(axes) > 2 + len(heads) and axes[0] is None:
         del axes[0]
     made = site.table.nodes[node]
