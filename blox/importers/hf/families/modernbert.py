@@ -64,7 +64,7 @@ class ModernBert(Encoder):
     ) -> dict[str, Value]:
         """What a layer of a kind may attend to, and the angles of its positions."""
         head_dim = self.b.width // self.b.heads
-        rope = self.config.rope(kind, self.b.context, head_dim)
+        rope = self.config.rope(kind, self.b.context, head_dim) | {"dim": head_dim}
         cos, sin = f.rope_table(positions, **rope)
         if kind == KINDS[0]:
             return {"mask": padding, "cos": cos, "sin": sin}
