@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from diagnostics.making import BASE, LINEAR, MODEL, PARAMS, X, graph, in_turn, save
@@ -142,11 +143,12 @@ MODELS: dict[str, Callable[[Path], Any]] = {
         lambda x: x * np.random.default_rng().random(), VECTOR
     ),
     "import-origin": in_turn(save, bx.load_origin),
+    "import-part": lambda path: bx.from_jax(jnp.abs, VECTOR, partial="no_function"),
     "import-primitive": lambda path: bx.from_jax(
         lambda x: jax.pure_callback(abs, x, x), VECTOR
     ),
     "import-size": lambda path: bx.from_jax(
-        lambda x: x if x.shape[0] > 3 else -x, VECTOR
+        lambda x: sum(x[i] for i in range(x.shape[0])), VECTOR
     ),
     "op-register": lambda path: bx.register(Op, abs),
     "op-source": typed_in,

@@ -67,6 +67,7 @@ ROWS: Rows = {
             {"kernel": normal(4, 3, 2), "bias": normal(4, 2)},
             _chosen,
             heavy=True,
+            rare=True,  # test_experts.py computes it in every run
         ),
         Row(
             {"experts": 4, "in_features": 3, "out_features": 2, "use_bias": False},
