@@ -136,9 +136,11 @@ def check_steps(found: Found, chunks: tuple[int, ...] = (4, 3, 1, 1, 1, 1)) -> f
     ids = text_inputs(found)["input_ids"]
     [(name, whole)] = outputs_of(found, {"input_ids": ids}).items()
     step = jax.jit(bx.build(graph, "step"))
+    inputs = graph.functions["step"].inputs
     state, at, parts = empty_caches(graph, len(ids), SEQ + 2), 0, []
     for count in chunks:
-        out, _ = step(params, ids[:, at : at + count], jnp.int32(at), **state)
+        given = {"position": jnp.int32(at)} if "position" in inputs else {}
+        out, _ = step(params, ids[:, at : at + count], **given, **state)
         parts.append(out[name])
         state = {cache: out[cache] for cache in state}
         at += count

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..family.family import Family
-from ..family.settings import choice, flag, nested, number, rate, size, unused
-from ..parts.activations import ACTIVATIONS, activation
+from ..family.settings import choice, flag, number, rate, size, unused
+from ..parts.activations import ACTIVATIONS, gated
 from ..parts.decoders import Attend, Decoder, Given, Maps, Outputs
 from ..parts.rotary import RotarySettings, turned
+from ..parts.windows import LayerTypes
 
 if TYPE_CHECKING:
     from blox.builder.function import F
@@ -48,6 +49,11 @@ class LlamaConfig(RotarySettings):
         return [None] * self.num_hidden_layers
 
     @property
+    def act(self) -> str:
+        """What stands between the maps of an MLP."""
+        return self.hidden_act
+
+    @property
     def biases(self) -> tuple[bool, bool]:
         """Of the maps into attention, and of the one out of it."""
         return self.attention_bias, self.attention_bias
@@ -72,17 +78,8 @@ class MistralConfig(LlamaConfig):
         return [self.sliding_window] * self.num_hidden_layers
 
 
-_KINDS = ("full_attention", "sliding_attention")
-
-
-def _are_kinds(value: object) -> bool:
-    return value is None or (
-        isinstance(value, list) and all(k in _KINDS for k in value)
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
-class Qwen2Config(LlamaConfig):
+class Qwen2Config(LlamaConfig, LayerTypes):
     vocab_size: int = size(151936, "vocab")
     intermediate_size: int = size(22016, "hidden")
     num_key_value_heads: int | None = size(32, "kv_heads")
@@ -90,19 +87,12 @@ class Qwen2Config(LlamaConfig):
     use_sliding_window: bool = flag(False)
     sliding_window: int | None = size(4096, null=True)
     max_window_layers: int = size(28, low=0)
-    layer_types: list[str] | None = nested(
-        None, f"a list of {', '.join(_KINDS)}", _are_kinds
-    )
 
     @property
     def windows(self) -> list[int | None]:
-        count, window = self.num_hidden_layers, self.sliding_window
-        if not self.use_sliding_window or window is None:
-            return [None] * count
-        kinds = self.layer_types or [
-            _KINDS[i >= self.max_window_layers] for i in range(count)
-        ]
-        return [window if kind == _KINDS[1] else None for kind in kinds]
+        window = self.sliding_window if self.use_sliding_window else None
+        first = self.max_window_layers
+        return self.windows_of(self.num_hidden_layers, window, lambda i: i >= first)
 
     @property
     def biases(self) -> tuple[bool, bool]:
@@ -110,12 +100,7 @@ class Qwen2Config(LlamaConfig):
 
     def faults(self) -> Iterator[tuple[str, str]]:
         yield from super().faults()
-        count, kinds = self.num_hidden_layers, self.layer_types
-        if kinds is not None and len(kinds) != count:
-            yield (
-                "layer_types",
-                f"expected one of each of {count} layers, found {len(kinds)}",
-            )
+        yield from self.layer_faults(self.num_hidden_layers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +114,8 @@ class Qwen3Config(Qwen2Config):
 
 class Llama(Decoder):
     config: LlamaConfig
-    qk_norm = False
+    qk_norm = ""
+    """Whether queries and keys have a norm: of `each` head, or of all `together`."""
 
     @property
     def heads(self) -> tuple[int, int]:
@@ -140,28 +126,32 @@ class Llama(Decoder):
         return self.config.windows
 
     def start(self, f: F, input_ids: Value, positions: Value) -> tuple[Value, Outputs]:
+        return self.embedded(f, input_ids), self.tables(f, positions)
+
+    def embedded(self, f: F, input_ids: Value) -> Value:
+        return f.embed("embed_tokens", input_ids, self.b.vocab, self.b.width)
+
+    def tables(self, f: F, positions: Value) -> Outputs:
+        """Those of rotary positions."""
         rope = self.config.rope(self.b.context, self.b.head_dim)
+        return self.table(f, positions, rope)
+
+    def table(self, f: F, positions: Value, rope: dict[str, Any]) -> Outputs:
         if rope["dim"] == self.config.head_dim:
             rope["dim"] = self.b.head_dim
         cos, sin = f.rope_table(positions, **rope)
-        return f.embed("embed_tokens", input_ids, self.b.vocab, self.b.width), {
-            "cos": cos,
-            "sin": sin,
-        }
+        return {"cos": cos, "sin": sin}
+
+    def norm(self, f: F, name: str, x: Value) -> Value:
+        return f.rms_norm(name, x, eps=self.config.rms_norm_eps)
 
     def layer(self, f: F, x: Value, attend: Attend) -> Value:
-        eps = self.config.rms_norm_eps
-        x = x + attend(f.rms_norm("input_norm", x, eps=eps))
-        y = f.rms_norm("mlp_norm", x, eps=eps)
-        return x + f.call("mlp", self.mlp)(y)
+        x = x + attend(self.norm(f, "input_norm", x))
+        return x + f.call("mlp", self.mlp)(self.norm(f, "mlp_norm", x))
 
     def mlp(self, f: F, x: Value) -> Value:
-        hidden, use_bias = self.b.hidden, self.config.mlp_bias
-        gate = activation(
-            f, self.config.hidden_act, f.linear("gate", x, hidden, use_bias=use_bias)
-        )
-        y = gate * f.linear("up", x, hidden, use_bias=use_bias)
-        return f.linear("down", y, self.b.width, use_bias=use_bias)
+        config = self.config
+        return gated(f, x, self.b.hidden, act=config.act, use_bias=config.mlp_bias)
 
     def maps(self, f: F, x: Value, given: Given) -> Maps:
         cos, sin = given["cos"], given["sin"]
@@ -169,10 +159,11 @@ class Llama(Decoder):
 
         def split(name: str, heads: int) -> Value:
             y = f.linear(name, x, heads * size, use_bias=use_bias)
+            kind = "" if name == "value" else self.qk_norm
+            if kind == "together":
+                y = self.norm(f, f"{name}_norm", y)
             y = f.reshape(y, ["...", heads, size], name=name[0])
-            if not self.qk_norm or name == "value":
-                return y
-            return f.rms_norm(f"{name}_norm", y, eps=self.config.rms_norm_eps)
+            return self.norm(f, f"{name}_norm", y) if kind == "each" else y
 
         query, key = split("query", self.b.heads), split("key", self.b.kv_heads)
         value = split("value", self.b.kv_heads)
@@ -192,11 +183,11 @@ class Llama(Decoder):
         )
 
     def end(self, f: F, x: Value) -> Value:
-        return f.rms_norm("norm", x, eps=self.config.rms_norm_eps)
+        return self.norm(f, "norm", x)
 
 
 class Qwen3(Llama):
-    qk_norm = True
+    qk_norm = "each"
 
 
 MODULES = {
@@ -236,7 +227,7 @@ def _family(
         write=lambda b, model: decoder(b, model).write(),
         modules=MODULES,
         prefix="model.",
-        prefixes={answers: "transformer."} if model_type == "llama" else {},
+        prefixes={} if model_type == "mistral" else {answers: "transformer."},
         top=("lm_head", "score", "qa_outputs"),
         ignored=("layers.*.self_attn.rotary_emb.inv_freq",),
     )

@@ -31,3 +31,10 @@ ACTIVATIONS: dict[str, Callable[[F, Value], Value]] = {
 def activation(f: F, name: str, x: Value) -> Value:
     """x through an activation."""
     return ACTIVATIONS[name](f, x)
+
+
+def gated(f: F, x: Value, hidden: int, *, act: str, use_bias: bool = False) -> Value:
+    """An MLP with a gate: `down(act(gate(x)) * up(x))`."""
+    gate = activation(f, act, f.linear("gate", x, hidden, use_bias=use_bias))
+    y = gate * f.linear("up", x, hidden, use_bias=use_bias)
+    return f.linear("down", y, x.features, use_bias=use_bias)

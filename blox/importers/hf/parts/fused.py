@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from blox.mapping.layouts import Kernel, Rearrange, Split
 from blox.mapping.rules import Rule
 
@@ -25,7 +27,7 @@ def of_each_head(
 
 
 def one_after_another(
-    ours: tuple[str, ...],
+    ours: Sequence[str],
     theirs: str,
     shares: tuple[int, ...] | None = None,
     *,
