@@ -1,13 +1,12 @@
 """equinox_translator: 1,496 parameters in 23 arrays.
 
-Made by blox of sha256:77c9666a5a3ef6d7629fb578bc0972490e3ce2676522eecdc3860f8bda91a6cf
+Made by blox of sha256:27eb661da9c1785e89261397a41a231bd4dbd09b43c686270e2cb8889d56a88d
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(equinox_translator)(params, text, token, keys, values, place)
 """
 
 import json
-from collections.abc import Sequence
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,25 @@ def linear(x: Array, kernel: Array, bias: Array | None = None) -> Array:
     return y if bias is None else y + bias
 
 
+def dot_product_attention(
+    query: Array, key: Array, value: Array, mask: Array | None = None
+) -> Array:
+    """softmax(query @ key.T * scale) @ value: (..., time, heads, dim)."""
+    if (
+        mask is None
+        or mask.ndim <= 3
+        or mask.shape[:-3] == query.shape[:-3]
+        or mask.shape[:-3] == (1,)
+    ):
+        return jax.nn.dot_product_attention(query, key, value, mask=mask)
+    dtype = jnp.promote_types(query.dtype, jnp.float32)
+    y = jnp.einsum("...qhd,...khd->...hqk", query, key, preferred_element_type=dtype)
+    y = y * query.shape[-1] ** -0.5
+    y = jax.nn.softmax(y if mask is None else jnp.where(mask, y, -1e30), axis=-1)
+    y = y.astype(value.dtype)
+    return jnp.einsum("...hqk,...khd->...qhd", y, value)
+
+
 def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float = 1e-05) -> Array:
     """(x - mean) / sqrt(var + eps) * scale + bias over the last axis, in float32."""
     # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
@@ -37,17 +55,6 @@ def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float = 1e-05) -> Ar
     y = y - jnp.mean(y, axis=-1, keepdims=True)
     factor = jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1) + eps)
     return (y * jnp.expand_dims(factor, -1) * scale + bias).astype(x.dtype)
-
-
-def einsum(xs: Sequence[Array], *, equation: str = "bqhid,bkhd->bhqik") -> Array:
-    """The sum of products that the equation says."""
-    return jnp.einsum(equation, *xs)
-
-
-def softmax(x: Array) -> Array:
-    """exp(x) / sum(exp(x)) along axis, in float32."""
-    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return jax.nn.softmax(y, axis=-1).astype(x.dtype)
 
 
 def embed(ids: Array, embedding: Array) -> Array:
@@ -60,7 +67,7 @@ def multihead_attention(params: Params, query: Array) -> Array:
     x = linear(query, **params["query_proj"]).reshape(batch, seq, 2, 4)
     y = linear(query, **params["key_proj"]).reshape(batch, seq, 2, 4)
     z = linear(query, **params["value_proj"]).reshape(batch, seq, 2, 4)
-    x = jax.lax.collapse(jax.nn.dot_product_attention(x, y, z), -2)
+    x = jax.lax.collapse(dot_product_attention(x, y, z), -2)
     return linear(x, **params["output_proj"])
 
 
@@ -79,12 +86,12 @@ def cached(
     z = linear(x, **params["value"]).reshape(batch, 2, 4)
     z = jnp.expand_dims(z, axis=-3)
     values = jax.lax.dynamic_update_slice_in_dim(values, z, place, axis=-3)
-    mask = jnp.arange(keys.shape[1], dtype=jnp.int32) <= place
     x = linear(x, **params["query"]).reshape(batch, 2, 4)
-    x = einsum([jnp.expand_dims(x, axis=(-4, -2)), y]) * 0.5
-    x = softmax(jnp.where(mask, x, -2.3819763e38))
-    x = jnp.squeeze(einsum([values, x], equation="bdhc,bhmod->bhcom"), axis=(-2, -1))
-    return y, values, linear(jax.lax.collapse(x, -2), **params["out"]), place + 1
+    x = jnp.expand_dims(x, axis=-3)
+    mask = jnp.arange(keys.shape[1], dtype=jnp.int32) <= place
+    x = dot_product_attention(x, y, values, mask)
+    x = jax.lax.collapse(jnp.squeeze(x, axis=-3), -2)
+    return y, values, linear(x, **params["out"]), place + 1
 
 
 def multihead_attention_key(params: Params, query: Array, key: Array) -> Array:
@@ -93,7 +100,7 @@ def multihead_attention_key(params: Params, query: Array, key: Array) -> Array:
     query_proj = query_proj.reshape(*query_proj.shape[:-1], 2, 4)
     x = linear(key, **params["key_proj"]).reshape(batch, seq, 2, 4)
     y = linear(key, **params["value_proj"]).reshape(batch, seq, 2, 4)
-    x = jax.lax.collapse(jax.nn.dot_product_attention(query_proj, x, y), -2)
+    x = jax.lax.collapse(dot_product_attention(query_proj, x, y), -2)
     return jnp.squeeze(linear(x, **params["output_proj"]), axis=-2)
 
 

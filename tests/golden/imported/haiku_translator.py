@@ -1,13 +1,12 @@
 """haiku_translator: 1,592 parameters in 31 arrays.
 
-Made by blox of sha256:41020649ac1089d4dcaac28c3aa79207051a3b38a2079b6281ca1c457b643c57
+Made by blox of sha256:1d21a988b98515b23ea2462391ad3a0b2e0f26ed9b0e04cfef2eadca133d5484
 
     params = load_params("folder of params.safetensors")
     outputs = jax.jit(haiku_translator)(params, text, token, keys, values, place)
 """
 
 import json
-from collections.abc import Sequence
 from functools import partial, reduce
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,25 @@ def linear(x: Array, kernel: Array, bias: Array) -> Array:
     return x @ kernel + bias
 
 
+def dot_product_attention(
+    query: Array, key: Array, value: Array, mask: Array | None = None
+) -> Array:
+    """softmax(query @ key.T * scale) @ value: (..., time, heads, dim)."""
+    if (
+        mask is None
+        or mask.ndim <= 3
+        or mask.shape[:-3] == query.shape[:-3]
+        or mask.shape[:-3] == (1,)
+    ):
+        return jax.nn.dot_product_attention(query, key, value, mask=mask)
+    dtype = jnp.promote_types(query.dtype, jnp.float32)
+    y = jnp.einsum("...qhd,...khd->...hqk", query, key, preferred_element_type=dtype)
+    y = y * query.shape[-1] ** -0.5
+    y = jax.nn.softmax(y if mask is None else jnp.where(mask, y, -1e30), axis=-1)
+    y = y.astype(value.dtype)
+    return jnp.einsum("...hqk,...khd->...qhd", y, value)
+
+
 def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float = 1e-05) -> Array:
     """(x - mean) / sqrt(var + eps) * scale + bias over the last axis, in float32."""
     # XLA would fuse all of x into each use of it, and compile for minutes on CPU.
@@ -36,17 +54,6 @@ def layer_norm(x: Array, scale: Array, bias: Array, *, eps: float = 1e-05) -> Ar
     y = y - jnp.mean(y, axis=-1, keepdims=True)
     factor = jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1) + eps)
     return (y * jnp.expand_dims(factor, -1) * scale + bias).astype(x.dtype)
-
-
-def einsum(xs: Sequence[Array], *, equation: str) -> Array:
-    """The sum of products that the equation says."""
-    return jnp.einsum(equation, *xs)
-
-
-def softmax(x: Array) -> Array:
-    """exp(x) / sum(exp(x)) along axis, in float32."""
-    y = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return jax.nn.softmax(y, axis=-1).astype(x.dtype)
 
 
 def embed(ids: Array, embedding: Array) -> Array:
@@ -60,9 +67,7 @@ def multi_head_attention(params: Params, query: Array) -> Array:
     query_heads = linear(query, **params["query"]).reshape(batch, seq, 2, 4)
     key_heads = linear(query, **params["key"]).reshape(batch, seq, 2, 4)
     value_heads = linear(query, **params["value"]).reshape(batch, seq, 2, 4)
-    x = jax.lax.collapse(
-        jax.nn.dot_product_attention(query_heads, key_heads, value_heads), -2
-    )
+    x = jax.lax.collapse(dot_product_attention(query_heads, key_heads, value_heads), -2)
     return linear(x, **params["linear"])
 
 
@@ -83,32 +88,24 @@ def cached(
     value = value.reshape(*value.shape[:-1], 2, 4)
     values = jax.lax.dynamic_update_slice_in_dim(values, value, place, axis=-3)
     y = place + 1
-    mask = jnp.arange(6, dtype=jnp.int32) <= place
     query = linear(x, **params["query"])
-    query = jnp.squeeze(query.reshape(*query.shape[:-1], 2, 4), axis=-3)
-    x = (
-        einsum(
-            [jnp.expand_dims(query, axis=(-4, -2)), keys], equation="bqhid,bkhd->bhqik"
-        )
-        * 0.5
-    )
-    x = softmax(jnp.where(mask, x, -2.3819763e38))
-    x = jnp.squeeze(einsum([values, x], equation="bdhc,bhmod->bhcom"), axis=(-2, -1))
-    x = jnp.expand_dims(jax.lax.collapse(x, -2), axis=-2)
-    return keys, values, y, linear(x, **params["out"])
+    query = query.reshape(*query.shape[:-1], 2, 4)
+    mask = jnp.arange(6, dtype=jnp.int32) <= place
+    x = dot_product_attention(query, keys, values, mask)
+    x = jax.lax.collapse(jnp.squeeze(x, axis=-3), -2)
+    return keys, values, y, linear(jnp.expand_dims(x, axis=-2), **params["out"])
 
 
 def multi_head_attention_key(params: Params, query: Array, key: Array) -> Array:
     """Computes (optionally masked) MHA with queries, keys & values."""
     batch, seq, _ = key.shape
-    value_heads = linear(key, **params["value"]).reshape(batch, seq, 2, 4)
     query_2 = linear(query, **params["query"])
     query_2 = query_2.reshape(*query_2.shape[:-1], 2, 4)
     key_heads = linear(key, **params["key"]).reshape(batch, seq, 2, 4)
-    x = einsum([query_2, key_heads], equation="bqhd,bkhd->bhqk") / 2.0
-    attn = einsum([value_heads, softmax(x)], equation="bdhc,bhkd->bhck")
-    attn = jax.lax.collapse(attn, -3, -1)
-    return linear(jnp.swapaxes(attn, axis1=-2, axis2=-1), **params["linear"])
+    value_heads = linear(key, **params["value"]).reshape(batch, seq, 2, 4)
+    x = jnp.squeeze(dot_product_attention(query_2, key_heads, value_heads), axis=-3)
+    x = jnp.expand_dims(jax.lax.collapse(x, -2), axis=-2)
+    return linear(x, **params["linear"])
 
 
 def decoder(
@@ -159,7 +156,7 @@ DECODER: Params = {
     },
     "cross": {
         name: {"kernel": (8, 8), "bias": (8,)}
-        for name in ("value", "query", "key", "linear")
+        for name in ("query", "key", "value", "linear")
     },
 }
 SHAPES: Params = {

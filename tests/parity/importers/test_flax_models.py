@@ -97,7 +97,7 @@ class CNN(nnx.Module):  # type: ignore[misc]
 def test_a_conv_net_of_nnx() -> None:
     graph = of_nnx(CNN(nnx.Rngs(0)), IMAGES)
     assert ops(graph, "conv_block") == ["conv", "batch_norm", "relu", "max_pool"]
-    assert ops(graph, "main")[-3:] == ["rng", "dropout", "linear"]
+    assert ops(graph, "main")[-3:] == ["mean", "dropout", "linear"]
 
 
 def test_training_updates_what_the_source_updates() -> None:
@@ -143,7 +143,7 @@ class Encoder(nn.Module):  # type: ignore[misc]
 def test_an_encoder_of_linen() -> None:
     graph = of_linen(Encoder(), TOKENS, train=False)
     assert "multi_head_dot_product_attention" in graph.functions
-    assert ops(graph, "main")[0] == "embed"
+    assert ops(graph, "main")[:2] == ["rng", "embed"]
     assert ops(graph, "main")[-2:] == ["layer_norm", "unembed"]
 
 
