@@ -331,7 +331,7 @@ def test_maps_of_the_pooled_vector(act: str, tmp_path: Path, known: Arrays) -> N
         {"linear.weight": kernel, "linear.bias": bias},
         folder / "2_Dense" / "model.safetensors",
     )
-    dense = {"in_features": 32, "out_features": 5, "bias": True}
+    dense: dict[str, Any] = {"in_features": 32, "out_features": 5, "bias": True}
     dense["activation_function"] = f"torch.nn.modules.{act}"
     (folder / "2_Dense" / "config.json").write_text(json.dumps(dense))
     prompts = {"prompts": {"query": "query: "}, "default_prompt_name": None}

@@ -162,6 +162,7 @@ def test_what_the_last_layer_made_on_the_way_stays_beside_the_run() -> None:
     """Only what is carried comes out of a repeat."""
 
     def model(params: Any, x: jax.Array) -> jax.Array:
+        h = x
         for layer in params["layers"]:
             h = jnp.tanh(x @ layer["w"] + layer["b"])
             x = x + h * jnp.sin(h)

@@ -50,7 +50,7 @@ def part(name: str, **options: Any) -> tuple[bx.Graph, Any, Any, Any]:
 
 
 def inputs_of(graph: bx.Graph) -> dict[str, list[Any]]:
-    return {n: list(i.shape) for n, i in graph.functions["main"].inputs.items()}
+    return {n: list(i.shape or ()) for n, i in graph.functions["main"].inputs.items()}
 
 
 def test_a_function_is_imported_though_others_can_not_be() -> None:
