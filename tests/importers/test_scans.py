@@ -52,6 +52,13 @@ def test_a_linear_recurrence_is_the_op() -> None:
     assert "cumprod" not in ops(graph)
 
 
+def test_of_a_length_that_is_a_number() -> None:
+    def model(x: Any) -> Any:
+        return associative_scan(combined, (jax.nn.sigmoid(x), x))[1]
+
+    assert ops(imported(model, drawn(5, 3))).count("linear_recurrence") == 1
+
+
 def test_of_complex_numbers_too_and_with_all_results() -> None:
     def model(x: Any) -> Any:
         rate = jnp.exp(1j * x[..., :1])

@@ -3,6 +3,7 @@ what is no one computation at all sizes is an error that names the line."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,82 @@ def test_a_limit_that_only_numbers_show_is_found() -> None:
     graph, report = imported(limited, check=False)
     assert graph.dims["seq"].max == 40
     assert "max 40" in report.decisions[1]
+
+
+def tenths(x: Any) -> Any:
+    return -x if int(x.shape[1]) % 10 == 0 else x
+
+
+def between(x: Any) -> Any:
+    return -x if 20 < int(x.shape[1]) < 600 else x
+
+
+def beyond(x: Any) -> Any:
+    return -x if int(x.shape[1]) > 100 else x
+
+
+def rounded(x: Any) -> Any:
+    return x[:, : int(int(x.shape[1]) * 0.8)]
+
+
+@pytest.mark.parametrize(
+    ("function", "dims", "bounds"),
+    [
+        (tenths, {}, {"max": 9}),
+        pytest.param(between, {}, {"max": 20}, marks=pytest.mark.slow),
+        pytest.param(
+            beyond, {"seq": {"max": 512}}, {"max": 65}, marks=pytest.mark.slow
+        ),
+        pytest.param(rounded, {}, {"min": 2, "max": 20}, marks=pytest.mark.slow),
+    ],
+)
+def test_between_its_bounds_a_size_was_tried(
+    function: Callable[[Any], Any], dims: Any, bounds: dict[str, int]
+) -> None:
+    """Where large sizes differ, the bounds are those of sizes tried one by one."""
+    graph, _ = imported(function, dims=dims, check=False)
+    found = graph.dims["seq"]
+    assert {k: getattr(found, k) for k in bounds} == bounds
+    agrees(function, graph, *range(bounds.get("min", 1), min(bounds["max"], 20) + 1))
+
+
+def ratio(x: Any) -> Any:
+    return -x if x.shape[0] > 3 * x.shape[1] else x
+
+
+def shorter(x: Any) -> Any:
+    return x[: min(int(x.shape[0]), 4 * int(x.shape[1]))]
+
+
+@pytest.mark.parametrize(
+    "function", [ratio, pytest.param(shorter, marks=pytest.mark.slow)]
+)
+def test_two_sizes_are_tried_far_from_each_other(
+    function: Callable[[Any], Any],
+) -> None:
+    with pytest.raises(bx.SpecError, match="batch and seq: expected code that works"):
+        imported(function, check=False)
+
+
+def scaled(x: Any) -> Any:
+    return x * (1 / math.sqrt(int(x.shape[1]))) + math.sqrt(int(x.shape[1]))
+
+
+def test_roots_of_sizes_stay_open() -> None:
+    graph, _ = imported(scaled, check=False)
+    assert not graph.dims
+    agrees(scaled, graph, 3, 50)
+
+
+def halves(x: Any) -> Any:
+    return x * (int(x.shape[1]) * 0.5)
+
+
+@pytest.mark.slow
+def test_half_a_size_is_one_of_even_sizes() -> None:
+    graph, _ = imported(halves, check=False)
+    assert graph.dims["seq"].multiple_of == 2
+    agrees(halves, graph, 4, 62)
 
 
 def unrolled(x: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Quantities:
         self.equations = equations
 
     def number(self, values: Sequence[Any], aval: Any, dtype: Any) -> Var | None:
-        """A scalar: a size, a float that is one, or 1 divided by one.
+        """A scalar: a size, a float that is one, 1 divided by one, or a root of one.
 
         None where it is none of these.
         """
@@ -46,20 +47,35 @@ class Quantities:
         if kind != "f":
             return None
         floats = [float(v) for v in values]
+        if not all(map(isfinite, floats)):
+            return None
         if all(v.is_integer() for v in floats):
             found = self.size([int(v) for v in floats])
             return None if found is None else self._cast(found, aval)
-        if not all(floats):
+        return self._power(floats, aval, np.dtype(dtype).type)
+
+    def _power(self, floats: Sequence[float], aval: Any, exact: Any) -> Var | None:
+        """`1 / n`, `sqrt(n)` or `1 / sqrt(n)` of a size n."""
+        if not all(1e-9 < v < 1e9 for v in floats):
             return None
-        below = [round(1 / v) for v in floats]
-        exact = np.dtype(dtype).type
-        if any(exact(1 / n) != exact(v) for n, v in zip(below, floats, strict=True)):
-            return None
-        found = self.size(below)
-        if found is None:
-            return None
-        one = Literal(exact(1), aval)
-        return self._add(primitives.div_p, [one, self._cast(found, aval)], aval, {})
+        for power in (-1.0, 0.5, -0.5):
+            sizes = [round(v ** (1 / power)) for v in floats]
+            if not all(sizes):
+                continue
+            pairs = zip(sizes, floats, strict=True)
+            if any(exact(n**power) != exact(v) for n, v in pairs):
+                continue
+            found = self.size(sizes)
+            if found is None:
+                continue
+            made = self._cast(found, aval)
+            if power in (0.5, -0.5):
+                made = self._add(primitives.sqrt_p, [made], aval, {"accuracy": None})
+            if power < 0:
+                one = Literal(exact(1), aval)
+                made = self._add(primitives.div_p, [one, made], aval, {})
+            return made
+        return None
 
     def row(self, arrays: Sequence[Any], aval: Any) -> Var | None:
         """A captured array that one number fills, or a row of whole numbers, each of which

@@ -10,7 +10,7 @@ from typing import Any
 import blox as bx
 
 from ..fitting import Point, fitted
-from ..tried import FACTORS, FAR, FEWEST, POWERS, STEPS, points
+from ..tried import EVERY, FEWEST, STEPS, larger, points
 from .aligned import aligned
 from .decided import deciding
 from .likeness import Differs
@@ -101,9 +101,7 @@ class _Samples:
         for point in self._points(self.numbers):
             self._add(point)
         self._aligned()
-        least = self._least()
-        most = self._most()
-        return self._made(reason, line, least, most)
+        return self._made(reason, line, *self._extent())
 
     # Traces -----------------------------------------------------------------------------
 
@@ -143,7 +141,6 @@ class _Samples:
         self.points.append(point)
         counts = sorted({len(t.closed.jaxpr.eqns) for t in self.found})
         if len(counts) > 1:
-            self._drop()
             text = f"{counts[0]} or {counts[-1]} equations"
             raise Unlike(text, True, self.numbers)
 
@@ -166,61 +163,47 @@ class _Samples:
         (spec,) = specs_of(declared, self.scope).values()
         return dict(zip(self.numbers, spec.shape, strict=True))
 
-    def _same(self, point: dict[str, int]) -> bool:
+    def _same(self, points: Sequence[dict[str, int]]) -> bool:
         """True where the code does the same at these sizes, which are taken in then."""
+        kept = len(self.points)
         try:
-            self._add(point)
-        except Unlike:
-            return False
-        try:
+            for point in points:
+                if point not in self.points:
+                    self._add(point)
             self._aligned()
         except Unlike:
-            self._drop()
+            del self.found[kept:], self.points[kept:]
             return False
         return True
-
-    def _drop(self) -> None:
-        """Forgets the last sizes."""
-        self.found.pop()
-        self.points.pop()
 
     # Bounds -----------------------------------------------------------------------------
 
     def _scaled(self, factor: int) -> dict[str, int]:
         return {n: self.own[n]["multiple_of"] * factor for n in self.numbers}
 
-    def _least(self) -> int:
-        """The least multiple at which it is the same."""
+    def _extent(self) -> tuple[int, int | None]:
+        """The least and the greatest multiple between which it is the same, as all of
+        them say; no greatest one where all large ones are the same too."""
         low = min(
             p[n] // self.own[n]["multiple_of"]
             for p in self.points
             for n in self.numbers
         )
-        if any("min" in self.own[n] for n in self.numbers):
-            return low
-        for factor in range(1, low):
-            if self._same(self._scaled(factor)):
-                return factor
-        return low
-
-    def _most(self) -> int | None:
-        """The greatest multiple at which it is the same; None where there is none."""
-        if any("max" in self.own[n] for n in self.numbers):
-            return None
-        if all(self._same(self._scaled(factor)) for factor in FAR):
-            return None
-        low = max(FACTORS)
-        high = low + 1
-        for high in POWERS:
-            if not self._same(self._scaled(high)):
-                break
-            low = high
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (
-                (middle, high) if self._same(self._scaled(middle)) else (low, middle)
-            )
-        return low
+        if not any("min" in self.own[n] for n in self.numbers):
+            while low > 1 and self._same([self._scaled(low - 1)]):
+                low -= 1
+        if self._same(larger({n: self.own[n] for n in self.numbers}, low)):
+            return low, None
+        if len(self.numbers) > 1:
+            raise Unlike("other equations where one is larger", True, self.numbers)
+        high, width = low, EVERY // 4
+        while width:
+            run = range(high + 1, high + 1 + width)
+            if high - low < EVERY and self._same([self._scaled(f) for f in run]):
+                high += width
+            else:
+                width //= 2
+        return low, high
 
     def _made(self, reason: str, line: str, least: int, most: int | None) -> Traced:
         closed = self._aligned()
@@ -228,7 +211,8 @@ class _Samples:
         dims = dict(self.dims)
         decisions = []
         tried = " and ".join(
-            f"{n}={', '.join(str(p[n]) for p in self.points)}" for n in self.numbers
+            f"{n}={', '.join(map(str, sorted({p[n] for p in self.points})))}"
+            for n in self.numbers
         )
         where = f"{line}: " if line else ""
         decisions.append(f"{where}decided for sizes {tried}: {reason}")
@@ -238,9 +222,9 @@ class _Samples:
             if step > 1:
                 bounds["multiple_of"] = step
             if least > 1:
-                bounds.setdefault("min", least * step)
+                bounds["min"] = max(least * step, bounds.get("min", 1))
             if most is not None:
-                bounds.setdefault("max", most * step)
+                bounds["max"] = min(most * step, bounds.get("max", most * step))
             if bounds != dict(self.dims.get(name, {})):
                 said = ", ".join(f"{k} {v}" for k, v in bounds.items())
                 decisions.append(

@@ -36,8 +36,21 @@ CUMULATIVE: tuple[tuple[Combine, Callable[..., Any]], ...] = (
 
 @contextmanager
 def recognised_scans() -> Iterator[None]:
-    """Calls of `jax.lax.associative_scan` are what they compute, while it lasts."""
-    with associative_scan_by(_scanned):
+    """Calls of `jax.lax.associative_scan` are what they compute, while it lasts; those of
+    the ops that say so are their own."""
+    inside = False
+
+    def scanned(own: Callable[..., Any], *given: Any) -> Any:
+        nonlocal inside
+        if inside:
+            return own(*given)
+        inside = True
+        try:
+            return _scanned(own, *given)
+        finally:
+            inside = False
+
+    with associative_scan_by(scanned):
         yield
 
 
