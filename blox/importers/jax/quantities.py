@@ -68,7 +68,7 @@ class Quantities:
             found = self.size(sizes)
             if found is None:
                 continue
-            made = self._cast(found, aval)
+            made: Var = self._cast(found, aval)
             if power in (0.5, -0.5):
                 made = self._add(primitives.sqrt_p, [made], aval, {"accuracy": None})
             if power < 0:
