@@ -66,6 +66,17 @@ def import_jax(
             show_default=False,
         ),
     ] = None,
+    cache: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cache",
+            metavar="NAME[SIZE,...]",
+            help="An array that the model keeps for each item of the batch, such as "
+            "cached_key[batch,length,...]: an input, and an output with its next value. "
+            "Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -102,6 +113,7 @@ def import_jax(
     declared = dict(map(_input, inputs))
     if len(declared) < len(inputs):
         usage("--input: expected names that differ, found one twice")
+    caches = dict(map(_cache, cache or ()))
     bounds: dict[str, dict[str, int]] = {}
     for text in dim or []:
         of, bound = _bound(text)
@@ -122,6 +134,7 @@ def import_jax(
             name=name,
             dims=bounds,
             partial=partial,
+            caches=caches or None,
             check=not unchecked,
         )
     save(dst, graph, arrays, origin=origin)
@@ -151,10 +164,24 @@ def _input(text: str) -> tuple[str, Input]:
             "tokens=int32[batch,seq]"
         )
     name, dtype, inner = found.groups()
-    sizes = [size.strip() for size in inner.split(",")] if inner.strip() else []
+    return name, Input(_sizes(f"--input {text}", inner), dtype)
+
+
+def _cache(text: str) -> tuple[str, list[int | str]]:
+    found = re.fullmatch(rf"({_NAME}(?:\.[A-Za-z0-9_]+)*)\[(.*)\]", text)
+    if found is None:
+        usage(
+            f"--cache {text}: expected a name and sizes, as in "
+            "cached_key[batch,length,...]"
+        )
+    return found[1], _sizes(f"--cache {text}", found[2])
+
+
+def _sizes(option: str, text: str) -> list[int | str]:
+    sizes = [size.strip() for size in text.split(",")] if text.strip() else []
     if "" in sizes:
-        usage(f"--input {text}: expected sizes between commas, found none")
-    return name, Input([int(s) if s.isdecimal() else s for s in sizes], dtype)
+        usage(f"{option}: expected sizes between commas, found none")
+    return [int(s) if s.isdecimal() else s for s in sizes]
 
 
 def _bound(text: str) -> tuple[str, dict[str, int]]:

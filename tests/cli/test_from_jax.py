@@ -55,6 +55,14 @@ def double(x, train=False):
     return x + x if x.shape[0] > 3 else -x
 
 
+def counted(x, total):
+    return {"out": x * 2, "total": total + jnp.sum(x, axis=-1)}
+
+
+def make_counted():
+    return counted
+
+
 def make_parts():
     return lambda x: jnp.tanh(double(x * 2))
 
@@ -142,6 +150,16 @@ def test_a_part_and_what_python_decided(blox: Callable[..., Any], acme: Path) ->
     assert "did you mean double?" in run.err
 
 
+def test_a_cache_is_an_input_and_its_next_value(
+    blox: Callable[..., Any], acme: Path
+) -> None:
+    made = ("import", "jax", "acme_models.nets:make_counted", "net", "--no-check")
+    run = blox(*made, *X, "--input", "total=float[batch]", "--cache", "total[batch]")
+    assert (run.code, run.err) == (0, "")
+    main = bx.load_graph("net").functions["main"]
+    assert main.outputs["total"].next == "total"
+
+
 @pytest.mark.parametrize(
     ("make", "more", "message"),
     [
@@ -157,6 +175,7 @@ def test_a_part_and_what_python_decided(blox: Callable[..., Any], acme: Path) ->
         ("acme_models.nets:make", ("--input", "y"), "--input y: expected a name"),
         ("acme_models.nets:make", ("--input", "y=float"), "expected a name, a dtype"),
         ("acme_models.nets:make", ("--input", "y=float[a,,b]"), "between commas"),
+        ("acme_models.nets:make", ("--cache", "k"), "expected a name and sizes"),
         ("acme_models.nets:make", X, "found one twice"),
         ("acme_models.nets:make", ("--dim", "batch"), "expected a name and a bound"),
         ("acme_models.nets:make", ("--dim", "batch<4"), "expected a name and a bound"),

@@ -329,5 +329,5 @@ def test_a_warning_is_a_line(
     ran = blox("export", "hf", digits, tmp_path / "out")
     lines = ran.err.splitlines()
     assert lines[0].startswith("blox: warning: expected weights of the Graph sha256:")
-    assert lines[1].startswith("blox: attributes: expected the attributes of a BERT, ")
+    assert lines[1].startswith("blox: metadata.extra.transformers: expected what ")
     assert (ran.code, len(lines)) == (1, 2)
