@@ -49,7 +49,9 @@ class AlbertConfig(BertConfig):
 
 
 class Albert(Narrow):
-    config: AlbertConfig
+    @property
+    def config(self) -> AlbertConfig:
+        return self.model.config  # type: ignore[no-any-return]
 
     def layers(self, f: F, x: Value, present: Value) -> Value:
         mask = f.padding_mask(present, name="mask")

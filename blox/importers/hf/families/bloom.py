@@ -63,7 +63,10 @@ class Bloom(Decoder):
     embedding = "word_embeddings"
     token_head = "classifier"
     positioned = False
-    config: BloomConfig
+
+    @property
+    def config(self) -> BloomConfig:
+        return self.model.config  # type: ignore[no-any-return]
 
     def start(self, f: F, input_ids: Value, positions: Value) -> tuple[Value, Outputs]:
         x = f.embed("word_embeddings", input_ids, self.b.vocab, self.b.width)

@@ -91,7 +91,9 @@ class DebertaConfig(BertConfig):
 
 
 class Deberta(Encoder):
-    config: DebertaConfig
+    @property
+    def config(self) -> DebertaConfig:
+        return self.model.config  # type: ignore[no-any-return]
 
     def __init__(self, b: Any, model: Model) -> None:
         super().__init__(b, model)

@@ -36,7 +36,9 @@ class ElectraConfig(BertConfig):
 class Electra(Narrow):
     """A generator of tokens, and a discriminator that finds them."""
 
-    config: ElectraConfig
+    @property
+    def config(self) -> ElectraConfig:
+        return self.model.config  # type: ignore[no-any-return]
 
     @property
     def head_act(self) -> str:

@@ -111,7 +111,9 @@ class Gemma3Config(Gemma2Config):
 
 
 class Gemma(Llama):
-    config: GemmaConfig
+    @property
+    def config(self) -> GemmaConfig:
+        return self.model.config  # type: ignore[no-any-return]
 
     def embedded(self, f: F, input_ids: Value) -> Value:
         return super().embedded(f, input_ids) * math.sqrt(self.config.hidden_size)
@@ -127,7 +129,9 @@ def norm(f: F, x: Value, *, eps: float) -> Value:
 
 
 class Gemma2(Gemma):
-    config: Gemma2Config
+    @property
+    def config(self) -> Gemma2Config:
+        return self.model.config  # type: ignore[no-any-return]
 
     @property
     def scale(self) -> float | None:
@@ -150,7 +154,10 @@ class Gemma2(Gemma):
 
 class Gemma3(Gemma2):
     qk_norm = "each"
-    config: Gemma3Config
+
+    @property
+    def config(self) -> Gemma3Config:
+        return self.model.config  # type: ignore[no-any-return]
 
     def tables(self, f: F, positions: Value) -> Outputs:
         config, sizes = self.config, (self.b.context, self.b.head_dim)

@@ -60,7 +60,10 @@ class GPT2(Decoder):
     layers = "h"
     token_head = "classifier"
     embedding = "wte"
-    config: GPT2Config
+
+    @property
+    def config(self) -> GPT2Config:
+        return self.model.config  # type: ignore[no-any-return]
 
     @property
     def scale(self) -> float | None:

@@ -58,7 +58,10 @@ class GPTNeoXConfig(RotarySettings):
 class GPTNeoX(Decoder):
     embedding = "embed_in"
     token_head = "classifier"
-    config: GPTNeoXConfig
+
+    @property
+    def config(self) -> GPTNeoXConfig:
+        return self.model.config  # type: ignore[no-any-return]
 
     @property
     def use_bias(self) -> bool:  # type: ignore[override]

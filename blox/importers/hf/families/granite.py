@@ -73,7 +73,9 @@ class Starcoder2Config(LlamaConfig):
 class Granite(Llama):
     """Sums, scores and words are multiplied by numbers."""
 
-    config: GraniteConfig
+    @property
+    def config(self) -> GraniteConfig:
+        return self.model.config  # type: ignore[no-any-return]
 
     @property
     def scale(self) -> float | None:
@@ -102,7 +104,10 @@ class Olmo2(Llama):
     """Branches are normalised at their ends, all heads of queries and keys together."""
 
     qk_norm = "together"
-    config: Olmo2Config
+
+    @property
+    def config(self) -> Olmo2Config:
+        return self.model.config  # type: ignore[no-any-return]
 
     def layer(self, f: F, x: Value, attend: Attend) -> Value:
         x = x + self.norm(f, "attention_norm", attend(x))
@@ -110,7 +115,9 @@ class Olmo2(Llama):
 
 
 class Starcoder2(Llama):
-    config: Starcoder2Config
+    @property
+    def config(self) -> Starcoder2Config:
+        return self.model.config  # type: ignore[no-any-return]
 
     def norm(self, f: F, name: str, x: Value) -> Value:
         return f.layer_norm(name, x, eps=self.config.norm_epsilon)

@@ -113,8 +113,12 @@ class Qwen3Config(Qwen2Config):
 
 
 class Llama(Decoder):
-    config: LlamaConfig
     qk_norm = ""
+
+    @property
+    def config(self) -> LlamaConfig:
+        return self.model.config  # type: ignore[no-any-return]
+
     """Whether queries and keys have a norm: of `each` head, or of all `together`."""
 
     @property

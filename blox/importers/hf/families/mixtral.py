@@ -115,7 +115,9 @@ class Qwen3MoeConfig(MoeConfig):
 
 
 class Mixtral(Llama):
-    config: MoeConfig
+    @property
+    def config(self) -> MoeConfig:
+        return self.model.config  # type: ignore[no-any-return]
 
     def mlp(self, f: F, x: Value) -> Value:
         return mixture(

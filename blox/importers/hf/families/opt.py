@@ -61,7 +61,9 @@ class OPTConfig(Settings):
 
 
 class OPT(Decoder):
-    config: OPTConfig
+    @property
+    def config(self) -> OPTConfig:
+        return self.model.config  # type: ignore[no-any-return]
 
     @property
     def use_bias(self) -> bool:  # type: ignore[override]

@@ -100,7 +100,9 @@ class Phi3Config(LlamaConfig):
 
 
 class Phi3(Llama):
-    config: Phi3Config
+    @property
+    def config(self) -> Phi3Config:
+        return self.model.config  # type: ignore[no-any-return]
 
     def table(self, f: F, positions: Value, rope: dict[str, Any]) -> Outputs:
         if "short" not in rope:

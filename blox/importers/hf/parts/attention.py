@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import blox as bx
 
@@ -44,7 +44,11 @@ class Attention:
 
     def __init__(self, b: GraphBuilder, model: Model) -> None:
         self.b, self.model = b, model
-        self.config = model.config
+
+    @property
+    def config(self) -> Any:
+        """The settings of its family."""
+        return self.model.config
 
     @property
     def heads(self) -> tuple[int, int]:

@@ -35,7 +35,11 @@ class Encoder:
 
     def __init__(self, b: GraphBuilder, model: Model) -> None:
         self.b, self.model = b, model
-        self.config: Any = model.config
+
+    @property
+    def config(self) -> Any:
+        """The settings of its family."""
+        return self.model.config
 
     @property
     def eps(self) -> float:
