@@ -53,9 +53,8 @@ class Dtype(Open):
 
 
 def size(dim: str, source: str, axis: int, rank: int | None = None) -> Size:
-    node = Size(dim)
-    node.source, node.axis, node.rank = source, axis, rank
-    return node
+    fields: dict[str, Any] = {"source": source, "axis": axis, "rank": rank}
+    return Size(dim, **fields)
 
 
 def name(text: str) -> ast.Name:
