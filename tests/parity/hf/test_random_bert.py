@@ -116,20 +116,27 @@ def test_half_precision(dtype: torch.dtype, tmp_path: Path) -> None:
         assert torch.equal(value, again.state_dict()[name]), name
 
 
-def test_heads_are_refused_by_name(tmp_path: Path) -> None:
+def test_other_heads_are_refused_by_name_and_the_encoder_taken_out(
+    tmp_path: Path,
+) -> None:
     transformers = pytest.importorskip("transformers")
-    model = transformers.BertForMaskedLM(transformers.BertConfig(**SMALL))
-    model.save_pretrained(tmp_path / "head")
-    with pytest.raises(bx.SpecError, match=r"model\.bert"):
-        from_hf(tmp_path / "head")
+    config = transformers.BertConfig(**SMALL, is_decoder=False)
+    model = transformers.BertLMHeadModel(config).eval()
+    model.save_pretrained(tmp_path)
+    with pytest.raises(bx.SpecError, match="found 'BertLMHeadModel'"):
+        from_hf(tmp_path)
     # What the error says to do.
-    model.bert.save_pretrained(tmp_path / "encoder")
-    graph, _ = from_hf(tmp_path / "encoder")
-    assert list(graph.functions["main"].outputs) == ["last_hidden_state"]
+    graph, params = from_hf(tmp_path, architecture="BertModel")
+    inputs = some_inputs(model.config)
+    found, _ = jax.jit(bx.build(graph))(params, **inputs)
+    wanted = outputs(model.bert, inputs, torch.float32)
+    assert error(found, wanted["last_hidden_state"]) <= 2e-5
 
 
 def test_other_families_are_refused_by_name(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    transformers.RobertaConfig(**SMALL).save_pretrained(tmp_path)
-    with pytest.raises(bx.SpecError, match="expected the family 'bert', found 'rob"):
+    transformers.VitsConfig().save_pretrained(tmp_path)
+    with pytest.raises(
+        bx.SpecError, match=r"model_type: expected one of .* found 'vits'"
+    ):
         from_hf(tmp_path)
