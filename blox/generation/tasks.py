@@ -92,8 +92,8 @@ class Task:
             )
         padded = self.stepper.takes("attention_mask")
         if not padded and any(len(row) != longest for row in rows):
-            wanted = f"expected an input attention_mask of {'step'!r} for prompts"
-            refuse("prompts", f"{wanted} of unequal lengths, found none")
+            wanted = "expected an input attention_mask of step, as prompts are padded"
+            refuse("prompts", f"{wanted}, found none", "give prompts of equal lengths")
         begin = (
             bucket(longest)
             if padded and self.stepper.takes("position_ids")
